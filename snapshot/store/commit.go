@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Result is everything that a complete run adds to history.
+type Result struct {
+	EndedAt       time.Time
+	ObservedAt    time.Time
+	ObservedUntil time.Time
+	Users         int64
+	LicensedUsers int64
+	Assignments   int64
+	Requests      int64
+	Warnings      []snapshot.Warning
+
+	SKUs              []snapshot.SKU // nil when there were none to be had: what is known stays
+	Assigned          map[snapshot.SKUID]int64
+	Subscriptions     []snapshot.Subscription
+	SubscriptionsRead bool             // I11
+	Groups            []snapshot.Group // those that were read; the others stay
+
+	Deltas  iter.Seq[snapshot.Delta]
+	Changes []Attributed // in the order in which they get their numbers
+
+	Events      []snapshot.RawEvent
+	Coverage    []snapshot.Coverage
+	Corrections []Correction
+}
+
+// Attributed is a change with the word on its cause.
+type Attributed struct {
+	snapshot.Change
+	Attribution snapshot.Attribution
+}
+
+// Correction is a better word on an earlier change.
+type Correction struct {
+	Change      int64
+	Attribution snapshot.Attribution
+}
+
+// Commit makes the run history, in one transaction.
+func (s *Sync) Commit(ctx context.Context, r Result) error {
+	tx, err := s.db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	w := newWriter(ctx, tx, int64(s.Run))
+	if err := w.write(s, &r); err != nil {
+		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
+	}
+	return nil
+}
+
+// writer writes one run. Small tables are looked up once and remembered.
+type writer struct {
+	ctx    context.Context
+	tx     *sql.Tx
+	run    int64
+	stmts  map[string]*sql.Stmt
+	rows   map[string]int64 // "table\x00key" → id
+	hashes map[string]int64 // layout text → id
+}
+
+func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
+	return &writer{ctx: ctx, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[string]int64{}, hashes: map[string]int64{}}
+}
+
+func (w *writer) write(s *Sync, r *Result) error {
+	steps := []func() error{
+		func() error { return w.notOvertaken(s) },
+		func() error { return w.skus(r) },
+		func() error { return w.groups(r.Groups) },
+		func() error { return w.subscriptions(r) },
+		func() error { return w.deltas(r.Deltas) },
+		func() error { return w.changes(r.Changes) },
+		func() error { return w.corrections(r.Corrections) },
+		func() error { return w.events(r.Events) },
+		func() error { return w.coverage(r.Coverage) },
+		func() error { return w.finish(r) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notOvertaken makes sure that the run was compared with what is still newest.
+func (w *writer) notOvertaken(s *Sync) error {
+	newest, err := newestComplete(w.ctx, w.tx)
+	if err != nil {
+		return err
+	}
+	if (newest == nil) != (s.Previous == nil) || newest != nil && newest.ID != s.Previous.ID {
+		return ErrOvertaken
+	}
+	return nil
+}
+
+// exec runs a statement, prepared once.
+func (w *writer) exec(query string, args ...any) (sql.Result, error) {
+	stmt, err := w.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(w.ctx, args...)
+}
+
+func (w *writer) queryRow(query string, dest []any, args ...any) error {
+	stmt, err := w.prepare(query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
+}
+
+func (w *writer) prepare(query string) (*sql.Stmt, error) {
+	if stmt, ok := w.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := w.tx.PrepareContext(w.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = stmt
+	return stmt, nil
+}
+
+// lookup returns the id of the row with a key, and inserts it first if it is new.
+func (w *writer) lookup(table, column, key, insert string, more ...any) (int64, error) {
+	cached := table + "\x00" + key
+	if id, ok := w.rows[cached]; ok {
+		return id, nil
+	}
+	var id int64
+	err := w.queryRow("SELECT id FROM "+table+" WHERE "+column+" = ?", []any{&id}, key)
+	if errors.Is(err, sql.ErrNoRows) {
+		var result sql.Result
+		if result, err = w.exec(insert, append([]any{key}, more...)...); err == nil {
+			id, err = result.LastInsertId()
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look up %s %q: %w", table, key, err)
+	}
+	w.rows[cached] = id
+	return id, nil
+}
+
+func (w *writer) sku(id snapshot.SKUID) (int64, error) {
+	return w.lookup("sku", "object_id", string(id), "INSERT INTO sku (object_id, part_number) VALUES (?, '')")
+}
+
+func (w *writer) plan(id snapshot.PlanID) (int64, error) {
+	return w.lookup("plan", "object_id", string(id), "INSERT INTO plan (object_id, name) VALUES (?, '')")
+}
+
+func (w *writer) group(p snapshot.PathRef) (int64, error) {
+	switch p.Kind {
+	case snapshot.Direct:
+		return directGroup, nil
+	case snapshot.Unknown:
+		return unknownGroup, nil
+	}
+	return w.lookup("licensed_group", "object_id", string(p.Group), "INSERT INTO licensed_group (object_id) VALUES (?)")
+}
+
+// planSet returns the id of a set of plans; NULL for none.
+func (w *writer) planSet(ids []snapshot.PlanID) (any, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return w.lookup("plan_set", "members", string(text), "INSERT INTO plan_set (members) VALUES (?)")
+}
+
+// version keeps a row with from_run and to_run: when its columns differ from
+// the open row's, that row ends and a new one begins. columns and values must
+// not include the key.
+func (w *writer) version(table, keyColumn string, key any, columns []string, values []any) error {
+	same, open, err := w.sameVersion(table, keyColumn, key, columns, values)
+	if err != nil || same {
+		return err
+	}
+	if open {
+		if err := w.endVersion(table, keyColumn, key); err != nil {
+			return err
+		}
+	}
+	query := "INSERT INTO " + table + " (" + keyColumn + ", from_run"
+	marks := "?, ?"
+	for _, c := range columns {
+		query += ", " + c
+		marks += ", ?"
+	}
+	_, err = w.exec(query+") VALUES ("+marks+")", append([]any{key, w.run}, values...)...)
+	return err
+}
+
+// sameVersion compares with IS, so that NULL equals NULL and nothing else.
+func (w *writer) sameVersion(table, keyColumn string, key any, columns []string, values []any) (same, open bool, err error) {
+	query := "SELECT 1"
+	for _, c := range columns {
+		query += " AND " + c + " IS ?"
+	}
+	query += " FROM " + table + " WHERE " + keyColumn + " = ? AND to_run IS NULL"
+	err = w.queryRow(query, []any{&same}, append(slices.Clone(values), key)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, false, nil
+	}
+	return same, true, err
+}
+
+func (w *writer) endVersion(table, keyColumn string, key any) error {
+	_, err := w.exec("UPDATE "+table+" SET to_run = ? WHERE "+keyColumn+" = ? AND to_run IS NULL", w.run, key)
+	return err
+}
+
+func (w *writer) finish(r *Result) error {
+	warnings, err := json.Marshal(append([]snapshot.Warning{}, r.Warnings...))
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(`UPDATE run SET status = 'complete', ended_at = ?, observed_at = ?, observed_until = ?, users = ?,
+		licensed_users = ?, assignments = ?, changes = ?, requests = ?, warnings = ? WHERE id = ?`,
+		r.EndedAt.UnixMilli(), r.ObservedAt.UnixMilli(), r.ObservedUntil.UnixMilli(), r.Users,
+		r.LicensedUsers, r.Assignments, len(r.Changes), r.Requests, string(warnings), w.run)
+	return err
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+var (
+	// ErrNoDatabase: there is no file, and reading commands do not create one.
+	ErrNoDatabase = errors.New("there is no database")
+	// ErrNotPlainFile: a link, folder or device stands where the file should be.
+	ErrNotPlainFile = errors.New("not an ordinary file")
+	// ErrBusy: another process is writing.
+	ErrBusy = errors.New("the database is busy")
+	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.
+	ErrDamaged = errors.New("the database is damaged")
+	// ErrOtherTenant: the history is about another tenant (I9).
+	ErrOtherTenant = errors.New("the database is for another tenant")
+	// ErrOvertaken: another run was committed while this one was reading.
+	ErrOvertaken = errors.New("another run was committed meanwhile")
+	// ErrNoRun: there is no complete run to answer from.
+	ErrNoRun = errors.New("the history has no complete run yet")
+)
+
+// classify adds the kind of failure that SQLite's result code stands for, and
+// keeps the cause.
+func classify(err error) error {
+	var failure *sqlite.Error
+	if err == nil || !errors.As(err, &failure) {
+		return err
+	}
+	switch failure.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}

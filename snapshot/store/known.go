@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"lictrail/snapshot"
+)
+
+// SKUs returns the catalog as history has it now, for comparing.
+func (s *Sync) SKUs(ctx context.Context) ([]snapshot.SKU, error) {
+	plans, err := s.skuPlans(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
+	}
+	rows, err := s.db.sql.QueryContext(ctx, `
+		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed
+		FROM sku_version v JOIN sku s ON s.id = v.sku_id WHERE v.to_run IS NULL ORDER BY s.object_id`)
+	if err != nil {
+		return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
+	}
+	defer rows.Close()
+	var skus []snapshot.SKU
+	for rows.Next() {
+		var k snapshot.SKU
+		err := rows.Scan(&k.ID, &k.PartNumber, &k.AppliesTo, &k.Status, &k.Units.Enabled, &k.Units.Warning,
+			&k.Units.Suspended, &k.Units.LockedOut, &k.Consumed)
+		if err != nil {
+			return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
+		}
+		k.Plans = plans[k.ID]
+		skus = append(skus, k)
+	}
+	return skus, classify(rows.Err())
+}
+
+func (s *Sync) skuPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.ServicePlan, error) {
+	rows, err := s.db.sql.QueryContext(ctx, `
+		SELECT s.object_id, p.object_id, p.name FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
+		WHERE x.to_run IS NULL ORDER BY p.object_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	plans := make(map[snapshot.SKUID][]snapshot.ServicePlan)
+	for rows.Next() {
+		var sku snapshot.SKUID
+		var p snapshot.ServicePlan
+		if err := rows.Scan(&sku, &p.ID, &p.Name); err != nil {
+			return nil, err
+		}
+		plans[sku] = append(plans[sku], p)
+	}
+	return plans, rows.Err()
+}
+
+// Groups returns the groups that give licenses as history has them now.
+func (s *Sync) Groups(ctx context.Context) ([]snapshot.Group, error) {
+	rows, err := s.db.sql.QueryContext(ctx, `
+		SELECT g.object_id, v.name, v.gone, v.dynamic, v.membership_rule, v.processing_state, v.on_premises_sync, v.licenses
+		FROM group_version v JOIN licensed_group g ON g.id = v.group_id WHERE v.to_run IS NULL ORDER BY g.object_id`)
+	if err != nil {
+		return nil, fmt.Errorf("read the known groups: %w", classify(err))
+	}
+	defer rows.Close()
+	var groups []snapshot.Group
+	for rows.Next() {
+		var g snapshot.Group
+		var licenses string
+		err := rows.Scan(&g.ID, &g.Name, &g.Gone, &g.Dynamic, &g.MembershipRule, &g.ProcessingState, &g.OnPremisesSync, &licenses)
+		if err != nil {
+			return nil, fmt.Errorf("read the known groups: %w", classify(err))
+		}
+		if err := json.Unmarshal([]byte(licenses), &g.Licenses); err != nil {
+			return nil, fmt.Errorf("%w: licenses of group %s: %w", ErrDamaged, g.ID, err)
+		}
+		groups = append(groups, g)
+	}
+	return groups, classify(rows.Err())
+}

@@ -1,0 +1,168 @@
+// Package store keeps a tenant's license history in a SQLite file. It is the
+// only package that imports the driver. A run becomes history in one immediate
+// transaction or not at all; what is history is never rewritten.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver, named "sqlite"
+
+	"lictrail/snapshot"
+)
+
+// DB is a license history.
+type DB struct {
+	sql  *sql.DB
+	path string
+}
+
+// Schema prepares or checks the schema of a database that was just opened.
+type Schema func(ctx context.Context, db *sql.DB) error
+
+// OpenReadWrite opens the history at path for a run, creates the file, with
+// mode 0600, if there is none, and applies the schema.
+func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) {
+	if err := ensureFile(path); err != nil {
+		return nil, err
+	}
+	return open(ctx, path, "rwc", apply)
+}
+
+// OpenReadOnly opens an existing history. It never creates or changes a file.
+func OpenReadOnly(ctx context.Context, path string, check Schema) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("open %q: %w", path, ErrNoDatabase)
+		}
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := plainFile(path); err != nil {
+		return nil, err
+	}
+	return open(ctx, path, "ro", check)
+}
+
+func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
+	dsn, err := dataSource(path, mode)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, classify(fmt.Errorf("open %q: %w", path, err))
+	}
+	if err := schema(ctx, handle); err != nil {
+		return nil, classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
+	}
+	return &DB{sql: handle, path: path}, nil
+}
+
+// dataSource sets every pragma through the DSN: a PRAGMA statement would reach
+// one connection of the pool. recursive_triggers makes INSERT OR REPLACE fire
+// the triggers that keep history append-only.
+func dataSource(path, mode string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("resolve %q: %w", path, err)
+	}
+	slashed := filepath.ToSlash(absolute)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // a Windows drive
+	}
+	pragmas := []string{
+		"busy_timeout(5000)", "foreign_keys(1)", "trusted_schema(0)", "cell_size_check(1)",
+		"mmap_size(0)", "recursive_triggers(1)", "secure_delete(1)", "synchronous(FULL)",
+	}
+	if mode != "ro" {
+		pragmas = append(pragmas, "journal_mode(WAL)")
+	}
+	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_defensive": {"1"}}
+	if mode != "ro" {
+		// A transaction that reads and then writes would otherwise fail busy,
+		// whatever the timeout, when another writer came between.
+		query.Set("_txlock", "immediate")
+	}
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: query.Encode()}).String(), nil
+}
+
+// ensureFile creates the folder with mode 0700 and the file with mode 0600
+// before SQLite can create them with the umask's.
+func ensureFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("create the database's folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return plainFile(path)
+	}
+	if err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	return f.Close()
+}
+
+// plainFile refuses what is not an ordinary file: through a symbolic link the
+// history could be written where somebody else can read it.
+func plainFile(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
+	}
+	return nil
+}
+
+// Close closes the history.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// Path is the file that holds the history.
+func (db *DB) Path() string { return db.path }
+
+// Tenant returns the tenant that the history is about; ok is false while the
+// history is empty.
+func (db *DB) Tenant(ctx context.Context) (t snapshot.Tenant, ok bool, err error) {
+	return tenantOf(ctx, db.sql)
+}
+
+func tenantOf(ctx context.Context, q querier) (t snapshot.Tenant, ok bool, err error) {
+	err = q.QueryRowContext(ctx, "SELECT object_id, name FROM tenant").Scan(&t.ID, &t.Name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, false, nil
+	}
+	return t, err == nil, classify(err)
+}
+
+// Version is SQLite's own version, as it runs.
+func (db *DB) Version(ctx context.Context) (string, error) {
+	var v string
+	err := db.sql.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&v)
+	return v, classify(err)
+}
+
+// millis is how times are kept: milliseconds since 1970, NULL for no time.
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// fromMillis is the inverse of millis.
+func fromMillis(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}

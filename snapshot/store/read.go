@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"lictrail/snapshot"
+)
+
+// History answers questions about the state at one complete run. What it
+// returns is consistent: it reads in one transaction.
+type History struct {
+	tx     *sql.Tx
+	Tenant snapshot.Tenant
+	Runs   map[snapshot.RunID]*Run
+	First  *Run // the run with which tracking began
+	At     *Run // the run that is asked about; the newest unless [History.AsOf] chose another
+	groups map[snapshot.GroupID]string
+	plans  map[snapshot.PlanID]string
+	skus   map[snapshot.SKUID]string
+}
+
+// History opens the history for reading. It fails with [ErrNoRun] while no
+// complete run is there.
+func (db *DB) History(ctx context.Context) (*History, error) {
+	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", classify(err))
+	}
+	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}}
+	if err := h.load(ctx); err != nil {
+		return nil, errors.Join(classify(err), tx.Rollback())
+	}
+	return h, nil
+}
+
+// Close ends the reading.
+func (h *History) Close() error { return h.tx.Rollback() }
+
+func (h *History) load(ctx context.Context) error {
+	tenant, ok, err := tenantOf(ctx, h.tx)
+	if err != nil {
+		return err
+	}
+	runs, err := runsOf(ctx, h.tx)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.Status != Complete {
+			continue
+		}
+		if h.First == nil {
+			h.First = r
+		}
+		h.At, h.Runs[r.ID] = r, r
+	}
+	if !ok || h.First == nil {
+		return ErrNoRun
+	}
+	h.Tenant = tenant
+	return h.loadNames(ctx)
+}
+
+// loadNames reads the newest name of every group, plan and SKU.
+func (h *History) loadNames(ctx context.Context) error {
+	var err error
+	if h.groups, err = names[snapshot.GroupID](ctx, h.tx, `
+		SELECT g.object_id, v.name FROM group_version v JOIN licensed_group g ON g.id = v.group_id
+		WHERE v.name <> '' ORDER BY v.from_run`); err != nil {
+		return err
+	}
+	if h.plans, err = names[snapshot.PlanID](ctx, h.tx, "SELECT object_id, name FROM plan"); err != nil {
+		return err
+	}
+	h.skus, err = names[snapshot.SKUID](ctx, h.tx, "SELECT object_id, part_number FROM sku")
+	return err
+}
+
+// names reads pairs of key and name; a later pair replaces an earlier one.
+func names[K ~string](ctx context.Context, q querier, query string) (map[K]string, error) {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make(map[K]string)
+	for rows.Next() {
+		var key K
+		var name string
+		if err := rows.Scan(&key, &name); err != nil {
+			return nil, err
+		}
+		found[key] = name
+	}
+	return found, rows.Err()
+}
+
+// GroupName is the group's newest name, "" when it never could be read.
+func (h *History) GroupName(id snapshot.GroupID) string { return h.groups[id] }
+
+// Groups lists the ids of the groups that history knows.
+func (h *History) Groups() map[snapshot.GroupID]string { return h.groups }
+
+// PlanName is the service plan's name as the tenant's catalog gave it.
+func (h *History) PlanName(id snapshot.PlanID) string { return h.plans[id] }
+
+// PartNumbers maps every SKU ever seen to its newest part number.
+func (h *History) PartNumbers() map[snapshot.SKUID]string { return h.skus }
+
+// Person is a user as reports name them.
+type Person struct {
+	Row int64
+	snapshot.User
+}
+
+// FindUsers finds users by object id, or by UPN or mail address, present or
+// past, whatever the case. Several match when an address was reused.
+func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
+	id := snapshot.NormalID(snapshot.UserID(ref))
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT id, object_id FROM user WHERE object_id = ?1 UNION
+		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id WHERE v.upn = ?2 COLLATE NOCASE UNION
+		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id
+		WHERE v.mail = ?2 COLLATE NOCASE AND v.mail IS NOT NULL AND v.mail <> ''`, userKey(id), strings.TrimSpace(ref))
+	if err != nil {
+		return nil, fmt.Errorf("find the user: %w", classify(err))
+	}
+	defer rows.Close()
+	var found []Person
+	for rows.Next() {
+		var p Person
+		var key any
+		if err := rows.Scan(&p.Row, &key); err != nil {
+			return nil, fmt.Errorf("find the user: %w", classify(err))
+		}
+		p.ID = userID(key)
+		found = append(found, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("find the user: %w", classify(err))
+	}
+	for i := range found {
+		if err := h.describe(ctx, &found[i]); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// describe fills in the attributes as they were at the run asked about, or,
+// when the user came later, as they were first.
+func (h *History) describe(ctx context.Context, p *Person) error {
+	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+`, from_run FROM user_version
+		WHERE user_id = ? ORDER BY from_run > ?, abs(from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
+	if err != nil {
+		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
+	}
+	u.ID = p.ID
+	p.User = u
+	return nil
+}
+
+// SKURow is a SKU's seats at a run.
+type SKURow struct {
+	snapshot.SKU
+	Assigned int64
+	Plans    int // service plans in the catalog
+	From, To *Run
+	First    *Run // the run that first showed the SKU
+	Bought   []snapshot.Subscription
+}
+
+// SKUs lists every SKU that the tenant had up to the run asked about, with the
+// seats at that run or, for one that is gone, at the last run that showed it.
+func (h *History) SKUs(ctx context.Context) ([]SKURow, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out,
+			v.consumed, v.assigned, v.from_run, coalesce(v.to_run, 0),
+			(SELECT min(from_run) FROM sku_version WHERE sku_id = s.id),
+			(SELECT count(*) FROM sku_plan p WHERE p.sku_id = s.id AND p.from_run <= ?1
+				AND (p.to_run IS NULL OR p.to_run > ?1))
+		FROM sku s JOIN sku_version v ON v.sku_id = s.id AND v.from_run =
+			(SELECT max(from_run) FROM sku_version WHERE sku_id = s.id AND from_run <= ?1)
+		ORDER BY v.part_number, s.object_id`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("read the SKUs: %w", classify(err))
+	}
+	defer rows.Close()
+	bought, err := h.subscriptions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the subscriptions: %w", classify(err))
+	}
+	var found []SKURow
+	for rows.Next() {
+		var r SKURow
+		var from, to, first snapshot.RunID
+		err := rows.Scan(&r.ID, &r.PartNumber, &r.AppliesTo, &r.Status, &r.Units.Enabled, &r.Units.Warning,
+			&r.Units.Suspended, &r.Units.LockedOut, &r.Consumed, &r.Assigned, &from, &to, &first, &r.Plans)
+		if err != nil {
+			return nil, fmt.Errorf("read the SKUs: %w", classify(err))
+		}
+		r.From, r.First, r.Bought = h.Runs[from], h.Runs[first], bought[r.ID]
+		if to != 0 && to <= h.At.ID {
+			r.To = h.Runs[to]
+		}
+		found = append(found, r)
+	}
+	return found, classify(rows.Err())
+}
+
+func (h *History) subscriptions(ctx context.Context) (map[snapshot.SKUID][]snapshot.Subscription, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT v.subscription_id, s.object_id, v.status, v.total, v.trial, v.created_at, v.next_lifecycle_at, v.owner_tenant
+		FROM subscription_version v JOIN sku s ON s.id = v.sku_id
+		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY v.subscription_id`, int64(h.At.ID))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make(map[snapshot.SKUID][]snapshot.Subscription)
+	for rows.Next() {
+		var s snapshot.Subscription
+		var created, next sql.NullInt64
+		if err := rows.Scan(&s.ID, &s.SKU, &s.Status, &s.Total, &s.Trial, &created, &next, &s.OwnerTenant); err != nil {
+			return nil, err
+		}
+		s.CreatedAt, s.NextLifecycleAt = fromMillis(created), fromMillis(next)
+		found[s.SKU] = append(found[s.SKU], s)
+	}
+	return found, rows.Err()
+}

@@ -1,0 +1,288 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Filter narrows what is listed; zero fields do not.
+type Filter struct {
+	Users      []Person // any of these
+	SKU        snapshot.SKUID
+	Group      snapshot.GroupID // held by way of this group
+	Department string           // whatever the case
+}
+
+// Assignment is a SKU that a user held at the run asked about.
+type Assignment struct {
+	User      snapshot.User
+	SKU       snapshot.SKUID
+	Paths     []PathSince // the held ones
+	First     snapshot.Date
+	Since     snapshot.Date
+	Periods   int
+	GraphDate time.Time // the newest date among Microsoft's own rows; zero when it gave none
+}
+
+// PathSince is a path and when it began.
+type PathSince struct {
+	snapshot.Path
+	Since snapshot.Date
+}
+
+// Assignments lists who held what at the run asked about, ordered by UPN, then
+// part number.
+func (h *History) Assignments(ctx context.Context, f Filter) iter.Seq2[*Assignment, error] {
+	return func(yield func(*Assignment, error) bool) {
+		for spells, err := range h.spells(ctx, f) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			a, err := h.assignment(ctx, spells)
+			if err == nil && (a == nil || !f.admits(a)) {
+				continue
+			}
+			if !yield(a, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (f Filter) admits(a *Assignment) bool {
+	return f.Group == "" || slices.ContainsFunc(a.Paths, func(p PathSince) bool { return p.Group == f.Group })
+}
+
+// spells are all rows that one user ever had for one SKU, up to a run.
+type spells struct {
+	user  Person
+	sku   snapshot.SKUID
+	paths []pathRow
+}
+
+// spells groups the rows of table path by user and SKU.
+func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error] {
+	return func(yield func(*spells, error) bool) {
+		query, args := f.query(int64(h.At.ID))
+		rows, err := h.tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+			return
+		}
+		defer rows.Close()
+		var current *spells
+		for rows.Next() {
+			user, p, err := scanSpell(rows)
+			if err != nil {
+				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+				return
+			}
+			if current != nil && (current.user.Row != user.Row || current.sku != p.SKU) {
+				if !yield(current, nil) {
+					return
+				}
+				current = nil
+			}
+			if current == nil {
+				current = &spells{user: user, sku: p.SKU}
+			}
+			current.paths = append(current.paths, p)
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+			return
+		}
+		if current != nil {
+			yield(current, nil)
+		}
+	}
+}
+
+func (f Filter) query(run int64) (string, []any) {
+	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, v.department, v.presence` + pathTables + `
+		JOIN user u ON u.id = p.user_id
+		JOIN user_version v ON v.user_id = p.user_id AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)
+		WHERE p.from_run <= ?1 AND p.held = 1`
+	args := []any{run}
+	if f.SKU != "" {
+		args = append(args, string(f.SKU))
+		query += fmt.Sprintf(" AND s.object_id = ?%d", len(args))
+	}
+	if f.Department != "" {
+		args = append(args, f.Department)
+		query += fmt.Sprintf(" AND v.department = ?%d COLLATE NOCASE", len(args))
+	}
+	if len(f.Users) > 0 {
+		marks := make([]string, len(f.Users))
+		for i, u := range f.Users {
+			args = append(args, u.Row)
+			marks[i] = fmt.Sprintf("?%d", len(args))
+		}
+		query += " AND p.user_id IN (" + strings.Join(marks, ", ") + ")"
+	}
+	return query + " ORDER BY v.upn COLLATE NOCASE, u.id, s.part_number, s.id, p.group_id, p.from_run", args
+}
+
+func scanSpell(rows *sql.Rows) (Person, pathRow, error) {
+	var u Person
+	var key any
+	var mail sql.NullString
+	p, err := scanPath(rows, &u.Row, &key, &u.UPN, &u.Name, &mail, &u.Department, &u.Presence)
+	u.ID, u.Mail = userID(key), u.UPN
+	if mail.Valid {
+		u.Mail = mail.String
+	}
+	return u, p, err
+}
+
+// assignment derives the assignment from its rows; nil when the SKU was not
+// held at the run asked about.
+func (h *History) assignment(ctx context.Context, s *spells) (*Assignment, error) {
+	a := &Assignment{User: s.user.User, SKU: s.sku}
+	var start snapshot.RunID
+	for _, p := range s.paths {
+		if p.To.Valid && p.To.Int64 <= int64(h.At.ID) {
+			continue
+		}
+		since, err := h.pathSince(ctx, s, p)
+		if err != nil {
+			return nil, err
+		}
+		a.Paths = append(a.Paths, PathSince{Path: p.Path, Since: since})
+		a.Periods, start = p.Period, p.Start
+		if p.UpdatedAt.After(a.GraphDate) {
+			a.GraphDate = p.UpdatedAt
+		}
+	}
+	if len(a.Paths) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(a.Paths, func(x, y PathSince) int { return x.PathKey.Compare(y.PathKey) })
+	var err error
+	if a.Since, err = h.periodStart(ctx, s, start, false); err != nil {
+		return nil, err
+	}
+	a.First, err = h.periodStart(ctx, s, firstStart(s.paths), true)
+	return a, err
+}
+
+func firstStart(paths []pathRow) snapshot.RunID {
+	first := paths[0].Start
+	for _, p := range paths {
+		first = min(first, p.Start)
+	}
+	return first
+}
+
+// periodStart dates the beginning of the period that a run first showed. Only
+// for the very first period may evidence of earlier holding count: it does not
+// say that the period went on without a break.
+func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID, first bool) (snapshot.Date, error) {
+	if run != h.First.ID {
+		return h.startDate(ctx, s, run, nil)
+	}
+	var state, plan time.Time
+	for _, p := range s.paths {
+		if snapshot.RunID(p.From) == run && !p.UpdatedAt.IsZero() && (state.IsZero() || p.UpdatedAt.Before(state)) {
+			state = p.UpdatedAt
+		}
+	}
+	if first {
+		var err error
+		if plan, err = h.firstEvidence(ctx, s); err != nil {
+			return snapshot.Date{}, err
+		}
+	}
+	return snapshot.AlreadyThere(h.First.ObservedUntil, state, plan), nil
+}
+
+// firstEvidence is the earliest time at which other evidence shows the SKU held.
+func (h *History) firstEvidence(ctx context.Context, s *spells) (time.Time, error) {
+	var at sql.NullInt64
+	err := h.tx.QueryRowContext(ctx, `
+		SELECT min(e.at) FROM first_evidence e JOIN sku s ON s.id = e.sku_id
+		WHERE e.user_id = ? AND s.object_id = ?`, s.user.Row, string(s.sku)).Scan(&at)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the evidence on user %s: %w", s.user.ID, classify(err))
+	}
+	return fromMillis(at), nil
+}
+
+// pathSince dates the beginning of a path.
+func (h *History) pathSince(ctx context.Context, s *spells, p pathRow) (snapshot.Date, error) {
+	if p.Span.Path != h.First.ID {
+		return h.startDate(ctx, s, p.Span.Path, &p)
+	}
+	state := p.UpdatedAt
+	for _, q := range s.paths {
+		if q.PathKey == p.PathKey && snapshot.RunID(q.From) == h.First.ID {
+			state = q.UpdatedAt
+		}
+	}
+	return snapshot.AlreadyThere(h.First.ObservedUntil, state, time.Time{}), nil
+}
+
+// startDate dates what a later run than the first showed: by an event, where
+// one gave the time, else by the run's window.
+func (h *History) startDate(ctx context.Context, s *spells, run snapshot.RunID, p *pathRow) (snapshot.Date, error) {
+	at, err := h.startEvent(ctx, s, run, p)
+	if err != nil || !at.IsZero() {
+		return snapshot.ExactDate(at), err
+	}
+	return snapshot.WindowDate(h.Window(run)), nil
+}
+
+// Window is what bounds the changes that a run showed.
+func (h *History) Window(run snapshot.RunID) snapshot.Window {
+	r := h.Runs[run]
+	if r == nil {
+		return snapshot.Window{}
+	}
+	w := snapshot.Window{NotAfter: r.ObservedUntil}
+	if before := h.Runs[r.Previous]; before != nil {
+		w.NotBefore = before.ObservedAt
+	}
+	return w
+}
+
+// startEvent is the exact time of the change with which a period, or a path,
+// began; zero when no event gives it.
+func (h *History) startEvent(ctx context.Context, s *spells, run snapshot.RunID, p *pathRow) (time.Time, error) {
+	query := `SELECT a.at FROM change c JOIN sku s ON s.id = c.sku_id
+		JOIN attribution a ON a.change_id = c.id
+			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
+		WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.observed = 1 AND a.at IS NOT NULL`
+	args := []any{s.user.Row, string(s.sku), int64(run)}
+	if p == nil {
+		query += " AND c.kind = 'assigned'"
+	} else {
+		query += ` AND c.kind IN ('assigned', 'path-added', 'path-moved') AND c.group_id =
+			coalesce((SELECT id FROM licensed_group WHERE object_id = ?), ?)`
+		args = append(args, string(p.Group), kindGroup(p.Kind))
+	}
+	var at sql.NullInt64
+	err := h.tx.QueryRowContext(ctx, query, args...).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
+	}
+	return fromMillis(at), nil
+}
+
+func kindGroup(k snapshot.PathKind) int64 {
+	if k == snapshot.Unknown {
+		return unknownGroup
+	}
+	return directGroup
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// ChangeFilter narrows which changes are listed; zero fields do not.
+type ChangeFilter struct {
+	Users        []Person
+	SKU          snapshot.SKUID
+	Kinds        []snapshot.Kind
+	Causes       []snapshot.Cause
+	Initiators   []snapshot.Initiator
+	Run          snapshot.RunID
+	Since, Until time.Time // by the change's date; both inclusive
+	Newest       bool      // newest first
+}
+
+// ChangeRow is a change as history keeps it.
+type ChangeRow struct {
+	snapshot.Change
+	Person      *Person // as they were when it happened; nil for changes to the tenant
+	When        snapshot.Date
+	Attribution snapshot.Attribution
+	Revision    int
+}
+
+// Changes lists changes in the order in which they were found.
+func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*ChangeRow, error] {
+	return func(yield func(*ChangeRow, error) bool) {
+		query, args := f.query()
+		rows, err := h.tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			c, err := scanChange(rows)
+			if err != nil {
+				yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+				return
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+		}
+	}
+}
+
+const changeQuery = `
+	SELECT c.id, c.run_id, c.kind, c.observed, coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
+		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, c.detail,
+		u.id, u.object_id, v.upn, v.name, v.mail, v.department, v.presence,
+		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
+	FROM change c
+	LEFT JOIN sku s ON s.id = c.sku_id
+	LEFT JOIN licensed_group g ON g.id = c.group_id
+	LEFT JOIN licensed_group f ON f.id = c.from_group_id
+	LEFT JOIN user u ON u.id = c.user_id
+	LEFT JOIN user_version v ON v.user_id = c.user_id AND v.from_run =
+		(SELECT max(from_run) FROM user_version WHERE user_id = c.user_id AND from_run <= c.run_id)
+	JOIN attribution a ON a.change_id = c.id
+		AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
+	WHERE 1`
+
+func (f *ChangeFilter) query() (string, []any) {
+	q := &conditions{text: changeQuery}
+	rows := make([]any, len(f.Users))
+	for i, u := range f.Users {
+		rows[i] = u.Row
+	}
+	q.in("c.user_id", rows)
+	if f.SKU != "" {
+		q.add("s.object_id = ?", string(f.SKU))
+	}
+	q.in("c.kind", texts(f.Kinds))
+	q.in("a.cause", texts(f.Causes))
+	q.in("a.initiator", texts(f.Initiators))
+	if f.Run != 0 {
+		q.add("c.run_id = ?", int64(f.Run))
+	}
+	if !f.Since.IsZero() {
+		q.add("coalesce(a.at, c.not_after) >= ?", f.Since.UnixMilli())
+	}
+	if !f.Until.IsZero() {
+		q.add("coalesce(a.at, c.not_after) <= ?", f.Until.UnixMilli())
+	}
+	if f.Newest {
+		return q.text + " ORDER BY coalesce(a.at, c.not_after) DESC, c.id DESC", q.args
+	}
+	return q.text + " ORDER BY c.id", q.args
+}
+
+// conditions builds a WHERE clause of constant texts and bound values.
+type conditions struct {
+	text string
+	args []any
+}
+
+func (q *conditions) add(condition string, args ...any) {
+	q.text += " AND " + condition
+	q.args = append(q.args, args...)
+}
+
+func (q *conditions) in(column string, values []any) {
+	if len(values) > 0 {
+		q.add(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	}
+}
+
+func texts[T ~string](values []T) []any {
+	out := make([]any, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func scanChange(rows *sql.Rows) (*ChangeRow, error) {
+	var c ChangeRow
+	var group, from, user, notBefore, notAfter, at sql.NullInt64
+	var groupID, fromID snapshot.GroupID
+	var key any
+	var upn, name, mail, department, presence sql.NullString
+	var detail, attribution string
+	a := &c.Attribution
+	err := rows.Scan(&c.ID, &c.Run, &c.Kind, &c.Observed, &c.SKU, &group, &groupID, &from, &fromID,
+		&notBefore, &notAfter, &detail, &user, &key, &upn, &name, &mail, &department, &presence,
+		&c.Revision, &a.Cause, &a.Initiator, &a.Confidence, &a.UnknownWhy, &at, &a.Reason, &attribution)
+	if err != nil {
+		return nil, err
+	}
+	if user.Valid {
+		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: userID(key), Presence: snapshot.Presence(presence.String),
+			Attributes: snapshot.Attributes{UPN: upn.String, Name: name.String, Mail: mail.String, Department: department.String}}}
+		c.User = c.Person.ID
+	}
+	c.Path, c.From = pathRefOf(group, groupID), pathRefOf(from, fromID)
+	c.Window = snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}
+	a.At = fromMillis(at)
+	c.When = snapshot.WindowDate(c.Window)
+	if !a.At.IsZero() {
+		c.When = snapshot.ExactDate(a.At)
+	}
+	return &c, c.unpack(detail, attribution)
+}
+
+func pathRefOf(group sql.NullInt64, id snapshot.GroupID) *snapshot.PathRef {
+	if !group.Valid {
+		return nil
+	}
+	return &snapshot.PathRef{Kind: pathKind(group.Int64), Group: id}
+}
+
+func (c *ChangeRow) unpack(detail, attribution string) error {
+	var d changeDetail
+	if err := json.Unmarshal([]byte(detail), &d); err != nil {
+		return fmt.Errorf("%w: change %d: %w", ErrDamaged, c.ID, err)
+	}
+	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Affected = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Affected
+	var e attributionDetail
+	if err := json.Unmarshal([]byte(attribution), &e); err != nil {
+		return fmt.Errorf("%w: cause of change %d: %w", ErrDamaged, c.ID, err)
+	}
+	c.Attribution.Actor, c.Attribution.Via, c.Attribution.Evidence = e.Actor, e.Via, e.Evidence
+	return nil
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Run is one execution of sync and how it ended.
+type Run struct {
+	ID            snapshot.RunID
+	Status        string // complete, incomplete, failed
+	StartedAt     time.Time
+	EndedAt       time.Time // zero: the run was cut off
+	Previous      snapshot.RunID
+	ObservedAt    time.Time
+	ObservedUntil time.Time
+	Users         sql.NullInt64
+	LicensedUsers sql.NullInt64
+	Assignments   sql.NullInt64
+	Changes       sql.NullInt64
+	Requests      sql.NullInt64
+	Warnings      []snapshot.Warning
+	Error         string
+	Head          string
+	Version       string
+}
+
+// The ways in which a run ends.
+const (
+	Complete   = "complete"   // it is history
+	Incomplete = "incomplete" // the tenant could not be read to the end
+	Failed     = "failed"     // something else went wrong
+)
+
+const runColumns = `id, status, started_at, ended_at, coalesce(previous_run, 0), observed_at, observed_until,
+	users, licensed_users, assignments, changes, requests, warnings, coalesce(error, ''), coalesce(head, ''), version`
+
+func scanRun(row interface{ Scan(...any) error }) (*Run, error) {
+	var r Run
+	var started, ended, observed, until sql.NullInt64
+	var warnings string
+	err := row.Scan(&r.ID, &r.Status, &started, &ended, &r.Previous, &observed, &until, &r.Users, &r.LicensedUsers,
+		&r.Assignments, &r.Changes, &r.Requests, &warnings, &r.Error, &r.Head, &r.Version)
+	if err != nil {
+		return nil, err
+	}
+	r.StartedAt, r.EndedAt = fromMillis(started), fromMillis(ended)
+	r.ObservedAt, r.ObservedUntil = fromMillis(observed), fromMillis(until)
+	if err := json.Unmarshal([]byte(warnings), &r.Warnings); err != nil {
+		return nil, fmt.Errorf("%w: warnings of run %d: %w", ErrDamaged, r.ID, err)
+	}
+	return &r, nil
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// newestComplete returns nil when there is none.
+func newestComplete(ctx context.Context, q querier) (*Run, error) {
+	r, err := scanRun(q.QueryRowContext(ctx,
+		"SELECT "+runColumns+" FROM run WHERE status = 'complete' ORDER BY id DESC LIMIT 1"))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the newest run: %w", classify(err))
+	}
+	return r, nil
+}
+
+// Runs returns every run, oldest first.
+func (db *DB) Runs(ctx context.Context) ([]*Run, error) { return runsOf(ctx, db.sql) }
+
+func runsOf(ctx context.Context, q querier) ([]*Run, error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+runColumns+" FROM run ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("read the runs: %w", classify(err))
+	}
+	defer rows.Close()
+	var runs []*Run
+	for rows.Next() {
+		r, err := scanRun(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read the runs: %w", classify(err))
+		}
+		runs = append(runs, r)
+	}
+	return runs, classify(rows.Err())
+}
+
+// RunRows counts the rows of history that a run began and ended.
+type RunRows struct {
+	Run          snapshot.RunID
+	Begun, Ended int64
+}
+
+// RowsByRun tells how much each complete run added to history.
+func (db *DB) RowsByRun(ctx context.Context) ([]RunRows, error) {
+	rows, err := db.sql.QueryContext(ctx, `
+		WITH span AS (
+			SELECT from_run, to_run FROM user_version UNION ALL SELECT from_run, to_run FROM path UNION ALL
+			SELECT from_run, to_run FROM user_plans UNION ALL SELECT from_run, to_run FROM sku_version UNION ALL
+			SELECT from_run, to_run FROM sku_plan UNION ALL SELECT from_run, to_run FROM group_version UNION ALL
+			SELECT from_run, to_run FROM subscription_version)
+		SELECT r.id, (SELECT count(*) FROM span WHERE from_run = r.id), (SELECT count(*) FROM span WHERE to_run = r.id)
+		FROM run r WHERE r.status = 'complete' ORDER BY r.id`)
+	if err != nil {
+		return nil, fmt.Errorf("count the rows: %w", classify(err))
+	}
+	defer rows.Close()
+	var counts []RunRows
+	for rows.Next() {
+		var c RunRows
+		if err := rows.Scan(&c.Run, &c.Begun, &c.Ended); err != nil {
+			return nil, fmt.Errorf("count the rows: %w", classify(err))
+		}
+		counts = append(counts, c)
+	}
+	return counts, classify(rows.Err())
+}

@@ -1,0 +1,308 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Sync is one run under way. It reads what history has of the tenant, and ends
+// with [Sync.Commit] or [Sync.Fail].
+type Sync struct {
+	db       *DB
+	Run      snapshot.RunID
+	Previous *Run // the newest complete run; nil for the first
+	plans    map[int64]snapshot.PlanID
+}
+
+// Begin records that a run has started and returns it. A history that is about
+// another tenant is refused untouched.
+func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.Time, version string) (*Sync, error) {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin the run: %w", classify(err))
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if err := claim(ctx, tx, tenant); err != nil {
+		return nil, err
+	}
+	s := &Sync{db: db, plans: map[int64]snapshot.PlanID{}}
+	if s.Previous, err = newestComplete(ctx, tx); err != nil {
+		return nil, err
+	}
+	result, err := tx.ExecContext(ctx,
+		"INSERT INTO run (status, started_at, previous_run, version) VALUES ('incomplete', ?, ?, ?)",
+		startedAt.UnixMilli(), s.previousID(), version)
+	if err != nil {
+		return nil, fmt.Errorf("begin the run: %w", classify(err))
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return nil, fmt.Errorf("begin the run: %w", err)
+	}
+	s.Run = snapshot.RunID(id)
+	return s, classify(tx.Commit())
+}
+
+func (s *Sync) previousID() any {
+	if s.Previous == nil {
+		return nil
+	}
+	return int64(s.Previous.ID)
+}
+
+// claim makes the history the tenant's, or refuses (I9).
+func claim(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant) error {
+	var id string
+	err := tx.QueryRowContext(ctx, "SELECT object_id FROM tenant").Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		_, err = tx.ExecContext(ctx, "INSERT INTO tenant (id, object_id, name) VALUES (1, ?, ?)", tenant.ID, tenant.Name)
+	case err == nil && id != string(tenant.ID):
+		return fmt.Errorf("%w: it holds %s, the run read %s", ErrOtherTenant, id, tenant.ID)
+	case err == nil && tenant.Name != "":
+		_, err = tx.ExecContext(ctx, "UPDATE tenant SET name = ? WHERE name <> ?", tenant.Name, tenant.Name)
+	}
+	return classify(err)
+}
+
+// Fail records why the run is not history. What was there before stays as it was.
+func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, requests int64, cause error) error {
+	_, err := s.db.sql.ExecContext(ctx,
+		"UPDATE run SET status = ?, ended_at = ?, requests = ?, error = ? WHERE id = ? AND ended_at IS NULL",
+		status, endedAt.UnixMilli(), requests, cause.Error(), int64(s.Run))
+	if err != nil {
+		return fmt.Errorf("record the failed run: %w", classify(err))
+	}
+	return nil
+}
+
+// Print is the shortest account of a user: enough to see whether anything
+// about them differs.
+type Print struct {
+	Row         int64
+	Fingerprint int64
+	Presence    snapshot.Presence
+}
+
+// Prints calls yield for every user that history knows.
+func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) error {
+	rows, err := s.db.sql.QueryContext(ctx, `
+		SELECT u.id, u.object_id, u.fingerprint, v.presence
+		FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL`)
+	if err != nil {
+		return fmt.Errorf("read the users: %w", classify(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p Print
+		var id any
+		if err := rows.Scan(&p.Row, &id, &p.Fingerprint, &p.Presence); err != nil {
+			return fmt.Errorf("read the users: %w", classify(err))
+		}
+		yield(userID(id), p)
+	}
+	return classify(rows.Err())
+}
+
+// userKey is how a user's object id is kept: a GUID as 16 bytes, anything else
+// as text.
+func userKey(id snapshot.UserID) any {
+	s := string(id)
+	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
+		if raw, err := hex.DecodeString(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]); err == nil {
+			return raw
+		}
+	}
+	return s
+}
+
+// userID is the inverse of userKey.
+func userID(key any) snapshot.UserID {
+	raw, ok := key.([]byte)
+	if !ok {
+		text, _ := key.(string)
+		return snapshot.UserID(text)
+	}
+	if len(raw) != 16 {
+		return snapshot.UserID(raw)
+	}
+	h := hex.EncodeToString(raw)
+	return snapshot.UserID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+}
+
+// Known loads what history has of one user.
+func (s *Sync) Known(ctx context.Context, id snapshot.UserID, row int64) (*snapshot.Known, error) {
+	k := &snapshot.Known{
+		User:  snapshot.User{ID: id},
+		Spans: map[snapshot.PathKey]snapshot.Span{},
+		Ended: map[snapshot.SKUID]snapshot.Ended{},
+	}
+	left, err := s.loadVersion(ctx, k, row)
+	if err != nil {
+		return nil, fmt.Errorf("read user %s: %w", id, classify(err))
+	}
+	if err := s.loadPaths(ctx, k, row, left); err != nil {
+		return nil, fmt.Errorf("read the licenses of user %s: %w", id, classify(err))
+	}
+	if k.Plans, err = s.loadPlans(ctx, row); err != nil {
+		return nil, fmt.Errorf("read the plans of user %s: %w", id, classify(err))
+	}
+	k.Normalize()
+	return k, nil
+}
+
+// loadVersion reads the newest attributes; left is the run that showed the
+// user gone, 0 when present.
+func (s *Sync) loadVersion(ctx context.Context, k *snapshot.Known, row int64) (left int64, err error) {
+	v, from, err := scanVersion(s.db.sql.QueryRowContext(ctx,
+		"SELECT "+versionColumns+", from_run FROM user_version WHERE user_id = ? AND to_run IS NULL", row))
+	if err != nil {
+		return 0, err
+	}
+	k.Attributes, k.Presence, k.DeletedAt = v.Attributes, v.Presence, v.DeletedAt
+	if k.Presence != snapshot.Present {
+		left = from
+	}
+	return left, nil
+}
+
+const versionColumns = "upn, name, mail, department, more, presence, deleted_at"
+
+// scanVersion reads versionColumns and a run number after them.
+func scanVersion(row interface{ Scan(...any) error }) (snapshot.User, int64, error) {
+	var u snapshot.User
+	var mail sql.NullString
+	var more string
+	var deleted sql.NullInt64
+	var from int64
+	if err := row.Scan(&u.UPN, &u.Name, &mail, &u.Department, &more, &u.Presence, &deleted, &from); err != nil {
+		return u, 0, err
+	}
+	upn, name, department := u.UPN, u.Name, u.Department
+	if err := json.Unmarshal([]byte(more), &u.Attributes); err != nil {
+		return u, 0, fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
+	}
+	u.UPN, u.Name, u.Department, u.Mail = upn, name, department, upn
+	if mail.Valid {
+		u.Mail = mail.String
+	}
+	u.DeletedAt = fromMillis(deleted)
+	return u, from, nil
+}
+
+// versionMore is the JSON of the attributes that have no column of their own.
+func versionMore(a snapshot.Attributes) (string, error) {
+	a.UPN, a.Name, a.Mail, a.Department = "", "", "", ""
+	text, err := json.Marshal(struct {
+		snapshot.Attributes
+		UPN  *struct{} `json:"upn,omitempty"` // hides the column's field
+		Name *struct{} `json:"name,omitempty"`
+	}{Attributes: a})
+	return string(text), err
+}
+
+func versionMail(a snapshot.Attributes) any {
+	if a.Mail == a.UPN {
+		return nil
+	}
+	return a.Mail
+}
+
+// loadPaths reads the open rows and, of every SKU not held now, its newest
+// period.
+func (s *Sync) loadPaths(ctx context.Context, k *snapshot.Known, row, left int64) error {
+	rows, err := s.db.sql.QueryContext(ctx, "SELECT "+pathColumns+pathTables+`
+		WHERE p.user_id = ? ORDER BY p.sku_id, p.group_id, p.from_run`, row)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		p, err := scanPath(rows)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !p.To.Valid:
+			k.Paths = append(k.Paths, p.Path)
+			if p.Held {
+				k.Spans[p.PathKey] = p.Span
+			}
+		case p.Held:
+			if e, ok := k.Ended[p.SKU]; !ok || p.Period >= e.Period {
+				suspended := ok && p.Period == e.Period && e.Suspended || left != 0 && p.To.Int64 == left
+				k.Ended[p.SKU] = snapshot.Ended{Span: p.Span, Suspended: suspended}
+			}
+		}
+	}
+	for key := range k.Spans {
+		delete(k.Ended, key.SKU)
+	}
+	return rows.Err()
+}
+
+// pathRow is a row of table path.
+type pathRow struct {
+	snapshot.Path
+	snapshot.Span
+	From int64
+	To   sql.NullInt64
+}
+
+const (
+	pathColumns = `s.object_id, p.group_id, coalesce(g.object_id, ''), p.from_run, p.to_run, p.held,
+		p.state, p.error, d.members, p.state_at, p.path_run, p.start_run, p.period`
+	pathTables = `
+		FROM path p JOIN sku s ON s.id = p.sku_id
+		LEFT JOIN licensed_group g ON g.id = p.group_id
+		LEFT JOIN plan_set d ON d.id = p.disabled_id`
+)
+
+// scanPath reads pathColumns, followed by more.
+func scanPath(row interface{ Scan(...any) error }, more ...any) (pathRow, error) {
+	var p pathRow
+	var group int64
+	var state, failure, disabled sql.NullString
+	var stateAt, path, start, period sql.NullInt64
+	dest := append([]any{&p.SKU, &group, &p.Group, &p.From, &p.To, &p.Held,
+		&state, &failure, &disabled, &stateAt, &path, &start, &period}, more...)
+	if err := row.Scan(dest...); err != nil {
+		return p, err
+	}
+	p.Kind = pathKind(group)
+	p.State, p.Error = "Active", failure.String
+	if state.Valid {
+		p.State = state.String
+	}
+	p.UpdatedAt = fromMillis(stateAt)
+	p.Span = snapshot.Span{Path: snapshot.RunID(path.Int64), Start: snapshot.RunID(start.Int64), Period: int(period.Int64)}
+	if disabled.Valid {
+		if err := json.Unmarshal([]byte(disabled.String), &p.Disabled); err != nil {
+			return p, fmt.Errorf("%w: set of plans: %w", ErrDamaged, err)
+		}
+	}
+	return p, nil
+}
+
+// The group_id of paths without a group.
+const (
+	directGroup  = 0
+	unknownGroup = -1
+)
+
+func pathKind(group int64) snapshot.PathKind {
+	switch group {
+	case directGroup:
+		return snapshot.Direct
+	case unknownGroup:
+		return snapshot.Unknown
+	}
+	return snapshot.ByGroup
+}
