@@ -1,0 +1,311 @@
+// Package tracker carries out a run: it reads a tenant, compares it with the
+// snapshot before, and commits what differs. Data flows one way: a [Reader]
+// gives rows, package diff tells what they change, package store keeps it.
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"lictrail/diff"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Reader reads a tenant. Only SKUs and Users are indispensable: an error of
+// any other method becomes a warning on the run.
+type Reader interface {
+	// Organization names the tenant.
+	Organization(ctx context.Context) (Organization, error)
+	// SKUs returns the catalog and the tenant's id as the catalog has it.
+	SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error)
+	// Users delivers every user, page by page, and calls restart when all
+	// that was delivered must be forgotten and the reading begins anew.
+	Users(ctx context.Context, page func([]User) error, restart func()) (UsersRead, error)
+	// UserCount is the service's own count; ok is false where it offers none.
+	UserCount(ctx context.Context) (n int64, ok bool, err error)
+	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
+	Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group, error)
+	DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error)
+	// Requests is the number of requests sent so far.
+	Requests() int64
+}
+
+// Organization is what a tenant says of itself.
+type Organization struct {
+	snapshot.Tenant
+	Premium bool // Entra ID P1 or P2: the audit log reaches back 30 days
+}
+
+// User is a user as read. LicensesAbsent: the row did not say what the user
+// holds, which is not the same as nothing.
+type User struct {
+	snapshot.User
+	LicensesAbsent bool
+}
+
+// UsersRead describes a finished pass over the users. The times are the
+// service's.
+type UsersRead struct {
+	ObservedAt    time.Time
+	ObservedUntil time.Time
+	Duplicates    int
+	Warnings      []snapshot.Warning
+}
+
+// Options say how a run is judged.
+type Options struct {
+	Tenant       snapshot.TenantID // the tenant that was asked for; "" for whichever answers
+	MaxShrink    float64           // the share of users that may be missing, 0 to 1
+	AcceptShrink bool
+	Version      string
+	Now          func() time.Time
+	Phase        func(name string) // told when a phase of the run begins
+}
+
+// Errors that keep a read from becoming history (I1).
+var (
+	// ErrShrunk: too many users are missing.
+	ErrShrunk = errors.New("too many users are missing")
+	// ErrImplausible: the answers contradict each other.
+	ErrImplausible = errors.New("the read is not plausible")
+	// ErrWrongTenant: another tenant answered than the one asked for.
+	ErrWrongTenant = errors.New("another tenant answered")
+)
+
+// Summary is what a finished run has to tell.
+type Summary struct {
+	Run      snapshot.RunID
+	First    bool
+	Tenant   snapshot.Tenant
+	Result   *store.Result
+	Previous *store.Run
+}
+
+// Run reads the tenant and makes what it read history. On failure history
+// stays as it was, with a record that the run was tried.
+func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
+	t := &run{Reader: r, o: o, started: o.Now(), users: map[snapshot.UserID]*seen{}, assigned: map[snapshot.SKUID]int64{}}
+	if err := t.open(ctx, db); err != nil {
+		return nil, err
+	}
+	result, err := t.read(ctx)
+	if err == nil {
+		err = t.sync.Commit(ctx, *result)
+	}
+	if err != nil {
+		return nil, t.fail(ctx, err)
+	}
+	return &Summary{Run: t.sync.Run, First: t.sync.Previous == nil, Tenant: t.tenant, Result: result, Previous: t.sync.Previous}, nil
+}
+
+// run is the state of one run.
+type run struct {
+	Reader
+	o        Options
+	started  time.Time
+	sync     *store.Sync
+	tenant   snapshot.Tenant
+	premium  bool
+	skus     []snapshot.SKU
+	catalog  snapshot.Catalog
+	comparer diff.Comparer
+
+	users     map[snapshot.UserID]*seen
+	pass      int // counts the passes over the users: a restart begins a new one
+	passed    UsersRead
+	deltas    []snapshot.Delta
+	groups    map[snapshot.GroupID]bool
+	assigned  map[snapshot.SKUID]int64
+	present   int64
+	licensed  int64
+	held      int64
+	absent    int64
+	tenantOut []snapshot.Change
+	warnings  []snapshot.Warning
+}
+
+// seen is what a run remembers of every user.
+type seen struct {
+	store.Print
+	pass int // the last pass that showed the user
+}
+
+// open learns which tenant answers and begins the run.
+func (t *run) open(ctx context.Context, db *store.DB) error {
+	t.phase("tenant")
+	var fromSKUs snapshot.TenantID
+	var err error
+	if t.skus, fromSKUs, err = t.SKUs(ctx); err != nil {
+		return fmt.Errorf("read the SKUs: %w", err)
+	}
+	org, err := t.Organization(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		t.warn("organization", "the tenant's name and plans could not be read: %v", err)
+		org.ID = fromSKUs
+	}
+	if org.ID == "" {
+		org.ID = t.o.Tenant
+	}
+	if org.ID == "" {
+		return fmt.Errorf("%w: neither the organization nor the SKUs tell which tenant answers", ErrImplausible)
+	}
+	if t.o.Tenant != "" && t.o.Tenant != org.ID {
+		return fmt.Errorf("%w: asked for %s, %s answered", ErrWrongTenant, t.o.Tenant, org.ID)
+	}
+	t.tenant, t.premium = org.Tenant, org.Premium
+	t.sync, err = db.Begin(ctx, t.tenant, t.started, t.o.Version)
+	return err
+}
+
+// fail records the failure. The record is written even when the run was
+// interrupted: the context that ended it must not keep it from being told.
+func (t *run) fail(ctx context.Context, cause error) error {
+	status := store.Failed
+	if errors.Is(cause, ErrShrunk) || errors.Is(cause, ErrImplausible) || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
+		status = store.Incomplete
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(cause, t.sync.Fail(ctx, status, t.o.Now(), t.Requests(), cause))
+}
+
+func (t *run) phase(name string) {
+	if t.o.Phase != nil {
+		t.o.Phase(name)
+	}
+}
+
+func (t *run) warn(code, format string, args ...any) {
+	t.warnings = append(t.warnings, snapshot.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// read reads everything and tells what differs. Nothing is written.
+func (t *run) read(ctx context.Context) (*store.Result, error) {
+	if err := t.compareTenant(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.readUsers(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.readMissing(ctx); err != nil {
+		return nil, err
+	}
+	groups, err := t.readGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	subscriptions, subscriptionsErr := t.Subscriptions(ctx)
+	if subscriptionsErr != nil {
+		t.warn("subscriptions", "subscriptions could not be read: %v", subscriptionsErr)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t.reconcile()
+	changes := t.changes()
+	return &store.Result{
+		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
+		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.Requests(), Warnings: t.warnings,
+		SKUs: t.skus, Assigned: t.assigned,
+		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
+		Deltas: slices.Values(t.deltas), Changes: attributed(changes),
+	}, nil
+}
+
+// compareTenant compares the catalog first: what Microsoft changed there
+// explains dates that moved for users.
+func (t *run) compareTenant(ctx context.Context) error {
+	known, err := t.sync.SKUs(ctx)
+	if err != nil {
+		return err
+	}
+	if len(t.skus) == 0 && len(known) > 0 {
+		t.warn("skus-empty", "Graph listed no SKU, which a tenant with licenses cannot have; what was known of SKUs stays")
+		t.skus = nil
+	}
+	if t.skus != nil && t.sync.Previous != nil {
+		t.tenantOut = diff.SKUs(known, t.skus, t.sync.Run)
+	}
+	t.catalog = snapshot.NewCatalog(t.skus)
+	t.comparer = diff.Comparer{Run: t.sync.Run, CatalogMoved: diff.CatalogMoved(t.tenantOut)}
+	return nil
+}
+
+// window is what bounds the changes of this run (I10).
+func (t *run) window() snapshot.Window {
+	w := snapshot.Window{NotAfter: t.passed.ObservedUntil}
+	if t.sync.Previous != nil {
+		w.NotBefore = t.sync.Previous.ObservedAt
+	}
+	return w
+}
+
+// changes collects what the run has to tell, in an order that does not depend
+// on the order in which Graph listed anything. The first run tells nothing (I7).
+func (t *run) changes() []snapshot.Change {
+	if t.sync.Previous == nil {
+		return nil
+	}
+	all := slices.Clone(t.tenantOut)
+	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return compareIDs(a.ID, b.ID) })
+	for _, d := range t.deltas {
+		all = append(all, d.Changes...)
+	}
+	for i := range all {
+		all[i].Window = t.window()
+		if all[i].User == "" && (all[i].Kind == snapshot.SKUPlanAdded || all[i].Kind == snapshot.SKUPlanRemoved) {
+			all[i].Affected = int(t.assigned[all[i].SKU])
+		}
+	}
+	return all
+}
+
+func compareIDs(a, b snapshot.UserID) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func attributed(changes []snapshot.Change) []store.Attributed {
+	out := make([]store.Attributed, len(changes))
+	for i, c := range changes {
+		out[i] = store.Attributed{Change: c, Attribution: snapshot.Attribution{
+			Cause: snapshot.CauseUnknown, Initiator: snapshot.ByUnknown, Confidence: snapshot.Low,
+			UnknownWhy: snapshot.NotCovered, Reason: "The audit log was not read.",
+		}}
+	}
+	return out
+}
+
+// reconcile compares our count of holders with Microsoft's. The difference is
+// stored and shown for every SKU; here only a large one is worth a warning.
+func (t *run) reconcile() {
+	for _, s := range t.skus {
+		ours := t.assigned[s.ID]
+		if off := max(ours, s.Consumed) - min(ours, s.Consumed); off > 5 && off*20 > s.Consumed {
+			t.warn("consumed-mismatch", "%s: %d users hold it, Microsoft counts %d seats in use", s.PartNumber, ours, s.Consumed)
+		}
+	}
+}
+
+// mapKeys lists a set in order.
+func mapKeys[K ~string, V any](m map[K]V) []K {
+	return slices.Sorted(func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	})
+}

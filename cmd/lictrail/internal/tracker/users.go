@@ -1,0 +1,289 @@
+package tracker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"lictrail/diff"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// readUsers makes the one pass over the users, and judges whether what came
+// can be the whole tenant.
+func (t *run) readUsers(ctx context.Context) error {
+	t.phase("users")
+	if err := t.loadPrints(ctx); err != nil {
+		return err
+	}
+	t.beginPass()
+	read, err := t.Users(ctx, func(users []User) error { return t.page(ctx, users) }, t.beginPass)
+	if err != nil {
+		return fmt.Errorf("read the users: %w", err)
+	}
+	t.passed = read
+	t.warnings = append(t.warnings, read.Warnings...)
+	if read.Duplicates > 0 {
+		t.warn("repeated-users", "%d users were listed twice: the tenant changed while it was read", read.Duplicates)
+	}
+	if err := t.plausible(ctx); err != nil {
+		t.passed.ObservedUntil = time.Time{} // the read does not stand
+		return err
+	}
+	return nil
+}
+
+func (t *run) loadPrints(ctx context.Context) error {
+	p := t.sync.Previous
+	if p != nil {
+		t.users = make(map[snapshot.UserID]*seen, p.Users.Int64)
+	}
+	return t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) { t.users[id] = &seen{Print: print} })
+}
+
+// beginPass forgets what an earlier pass has shown.
+func (t *run) beginPass() {
+	t.pass++
+	t.deltas, t.groups = nil, map[snapshot.GroupID]bool{}
+	t.present, t.licensed, t.held, t.absent = 0, 0, 0, 0
+	clear(t.assigned)
+}
+
+func (t *run) page(ctx context.Context, users []User) error {
+	for i := range users {
+		if err := t.user(ctx, &users[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// user compares one user with what is known, by fingerprint first.
+func (t *run) user(ctx context.Context, u *User) error {
+	u.Presence = snapshot.Present
+	t.count(&u.User)
+	known := t.users[u.ID]
+	if u.LicensesAbsent {
+		t.absent++
+		if err := t.mustNotHold(ctx, u.ID, known); err != nil {
+			return err
+		}
+	}
+	if known == nil {
+		t.users[u.ID] = &seen{pass: t.pass}
+		t.add(t.comparer.User(nil, u.User))
+		return nil
+	}
+	known.pass = t.pass
+	if known.Row == 0 { // new in an earlier pass of this run
+		t.add(t.comparer.User(nil, u.User))
+		return nil
+	}
+	if known.Fingerprint == u.Fingerprint() {
+		return nil
+	}
+	history, err := t.sync.Known(ctx, u.ID, known.Row)
+	if err != nil {
+		return err
+	}
+	t.add(t.comparer.User(history, u.User))
+	return nil
+}
+
+func (t *run) add(d snapshot.Delta) {
+	if t.sync.Previous == nil {
+		d.Changes = nil // I7
+		d.Evidence = snapshot.PlanEvidence(&d.New, t.catalog)
+	}
+	if !d.Empty() {
+		t.deltas = append(t.deltas, d)
+	}
+}
+
+func (t *run) count(u *snapshot.User) {
+	t.present++
+	held := u.Held()
+	if len(held) > 0 {
+		t.licensed++
+	}
+	t.held += int64(len(held))
+	for _, sku := range held {
+		t.assigned[sku]++
+	}
+	for _, p := range u.Paths {
+		if p.Kind == snapshot.ByGroup {
+			t.groups[p.Group] = true
+		}
+	}
+}
+
+// mustNotHold guards against rows that say nothing of licenses: for a user who
+// held some, silence is not a removal (I1).
+func (t *run) mustNotHold(ctx context.Context, id snapshot.UserID, known *seen) error {
+	if known == nil || known.Row == 0 {
+		return nil
+	}
+	history, err := t.sync.Known(ctx, id, known.Row)
+	if err != nil {
+		return err
+	}
+	if len(history.Held()) > 0 {
+		return fmt.Errorf("%w: the row of user %s lacks assignedLicenses, and the user held some", ErrImplausible, id)
+	}
+	return nil
+}
+
+// plausible judges the pass as a whole.
+func (t *run) plausible(ctx context.Context) error {
+	if t.present == 0 {
+		return fmt.Errorf("%w: Graph listed no user at all", ErrImplausible)
+	}
+	if t.absent == t.present {
+		return fmt.Errorf("%w: no user's row has assignedLicenses", ErrImplausible)
+	}
+	if err := t.shrunk(); err != nil {
+		return err
+	}
+	return t.counted(ctx)
+}
+
+// shrunk refuses a read with far fewer users than the run before.
+func (t *run) shrunk() error {
+	p := t.sync.Previous
+	if p == nil || t.o.AcceptShrink || p.Users.Int64 == 0 {
+		return nil
+	}
+	missing := float64(p.Users.Int64-t.present) / float64(p.Users.Int64)
+	if missing > t.o.MaxShrink {
+		return fmt.Errorf("%w: %d users, the run before had %d (%.0f %% fewer; %.0f %% are allowed)",
+			ErrShrunk, t.present, p.Users.Int64, missing*100, t.o.MaxShrink*100)
+	}
+	return nil
+}
+
+// counted compares with the service's own count, which is eventually
+// consistent: a small difference is honest.
+func (t *run) counted(ctx context.Context) error {
+	n, ok, err := t.UserCount(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		t.warn("user-count", "Graph's own count of users could not be read: %v", err)
+	}
+	if err != nil || !ok {
+		return nil
+	}
+	off := max(n, t.present) - min(n, t.present)
+	if off > 10 && off*100 > n {
+		return fmt.Errorf("%w: %d users were listed, Graph counts %d", ErrImplausible, t.present, n)
+	}
+	if off > 0 {
+		t.warn("user-count", "%d users were listed, Graph counts %d; its count lags behind changes", t.present, n)
+	}
+	return nil
+}
+
+// readMissing ends what users held who are no longer among the users, and
+// learns whether they were deleted.
+func (t *run) readMissing(ctx context.Context) error {
+	if t.sync.Previous == nil {
+		return nil
+	}
+	t.phase("deleted users")
+	deleted, err := t.deletedUsers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range mapKeys(t.users) {
+		known := t.users[id]
+		if known.pass == t.pass || known.Row == 0 {
+			continue
+		}
+		at, listed := deleted[id]
+		if known.Presence == snapshot.Deleted || known.Presence == snapshot.Gone && !listed {
+			continue
+		}
+		if err := t.missing(ctx, id, known, at, listed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *run) deletedUsers(ctx context.Context) (map[snapshot.UserID]time.Time, error) {
+	rows, err := t.DeletedUsers(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		t.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be told from one who was deleted: %v", err)
+	}
+	deleted := make(map[snapshot.UserID]time.Time, len(rows))
+	for _, d := range rows {
+		deleted[d.ID] = d.DeletedAt
+	}
+	return deleted, nil
+}
+
+// missing compares a user with nothing: what the deleted object still lists is
+// not held.
+func (t *run) missing(ctx context.Context, id snapshot.UserID, known *seen, deletedAt time.Time, listed bool) error {
+	history, err := t.sync.Known(ctx, id, known.Row)
+	if err != nil {
+		return err
+	}
+	now := snapshot.User{ID: id, Attributes: history.Attributes, Presence: snapshot.Gone}
+	if listed {
+		now.Presence, now.DeletedAt = snapshot.Deleted, deletedAt
+	}
+	t.add(t.comparer.User(history, now))
+	return nil
+}
+
+// readGroups reads the groups that give licenses now or gave them before. One
+// that cannot be read stays as it was last read (I11).
+func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
+	t.phase("groups")
+	known, err := t.sync.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range known {
+		if !g.Gone {
+			t.groups[g.ID] = true
+		}
+	}
+	var groups []snapshot.Group
+	var unread int
+	var last error
+	for _, id := range mapKeys(t.groups) {
+		g, err := t.Group(ctx, id)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			unread, last = unread+1, err
+			continue
+		}
+		groups = append(groups, keepName(g, known))
+	}
+	if unread > 0 {
+		t.warn("groups", "%d of %d groups that give licenses could not be read: %v", unread, len(t.groups), last)
+	}
+	if t.sync.Previous != nil {
+		t.tenantOut = append(t.tenantOut, diff.Groups(known, groups, t.sync.Run)...)
+	}
+	return groups, nil
+}
+
+// keepName lets a group that is gone keep the name it had.
+func keepName(g snapshot.Group, known []snapshot.Group) snapshot.Group {
+	for _, k := range known {
+		if k.ID == g.ID && g.Gone {
+			g.Name, g.Dynamic, g.MembershipRule = k.Name, k.Dynamic, k.MembershipRule
+		}
+	}
+	return g
+}
