@@ -240,8 +240,21 @@ CREATE TABLE coverage (
   from_at  INTEGER NOT NULL,
   to_at    INTEGER NOT NULL,
   complete INTEGER NOT NULL,
+  events   INTEGER NOT NULL,      -- records read
   why      TEXT NOT NULL          -- why it is not complete, else ''
 ) STRICT;
+
+-- Names from Microsoft's own list, for reading only. Not history.
+CREATE TABLE sku_name (
+  object_id   TEXT PRIMARY KEY,
+  part_number TEXT NOT NULL,
+  name        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE plan_name (
+  object_id     TEXT PRIMARY KEY,
+  name          TEXT NOT NULL,
+  friendly_name TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- History is append-only. to_run is set once; whole rows never change or go.
 

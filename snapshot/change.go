@@ -299,5 +299,6 @@ type Coverage struct {
 	Source   Source
 	From, To time.Time
 	Complete bool   // false: asked for, and not or not wholly had
+	Events   int64  // records read
 	Why      string // why it is not complete
 }

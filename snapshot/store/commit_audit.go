@@ -57,8 +57,8 @@ func (w *writer) events(events []snapshot.RawEvent) error {
 
 func (w *writer) coverage(stretches []snapshot.Coverage) error {
 	for _, c := range stretches {
-		_, err := w.exec("INSERT INTO coverage (run_id, source, from_at, to_at, complete, why) VALUES (?, ?, ?, ?, ?, ?)",
-			w.run, string(c.Source), c.From.UnixMilli(), c.To.UnixMilli(), c.Complete, c.Why)
+		_, err := w.exec("INSERT INTO coverage (run_id, source, from_at, to_at, complete, events, why) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			w.run, string(c.Source), c.From.UnixMilli(), c.To.UnixMilli(), c.Complete, c.Events, c.Why)
 		if err != nil {
 			return err
 		}

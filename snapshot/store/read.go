@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"lictrail/snapshot"
 )
@@ -97,6 +98,22 @@ func names[K ~string](ctx context.Context, q querier, query string) (map[K]strin
 		found[key] = name
 	}
 	return found, rows.Err()
+}
+
+// AsOf moves the history to the newest complete run that had ended at a time.
+// It returns false, and moves nothing, when tracking began later.
+func (h *History) AsOf(t time.Time) bool {
+	var at *Run
+	for _, r := range h.Runs {
+		if !r.ObservedUntil.After(t) && (at == nil || r.ID > at.ID) {
+			at = r
+		}
+	}
+	if at == nil {
+		return false
+	}
+	h.At = at
+	return true
 }
 
 // GroupName is the group's newest name, "" when it never could be read.

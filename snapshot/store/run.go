@@ -25,6 +25,7 @@ type Run struct {
 	Assignments   sql.NullInt64
 	Changes       sql.NullInt64
 	Requests      sql.NullInt64
+	Audit         *snapshot.Coverage // what of the audit log was read; nil when it was not asked for
 	Warnings      []snapshot.Warning
 	Error         string
 	Head          string
@@ -93,7 +94,38 @@ func runsOf(ctx context.Context, q querier) ([]*Run, error) {
 		}
 		runs = append(runs, r)
 	}
-	return runs, classify(rows.Err())
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the runs: %w", classify(err))
+	}
+	return runs, loadRunAudit(ctx, q, runs)
+}
+
+// loadRunAudit tells for each run what of the audit log it read.
+func loadRunAudit(ctx context.Context, q querier, runs []*Run) error {
+	byID := make(map[snapshot.RunID]*Run, len(runs))
+	for _, r := range runs {
+		byID[r.ID] = r
+	}
+	rows, err := q.QueryContext(ctx, `
+		SELECT run_id, min(from_at), max(to_at), min(complete), sum(events) FROM coverage
+		WHERE run_id IS NOT NULL GROUP BY run_id`)
+	if err != nil {
+		return fmt.Errorf("read the coverage of runs: %w", classify(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id snapshot.RunID
+		var from, to sql.NullInt64
+		var c snapshot.Coverage
+		if err := rows.Scan(&id, &from, &to, &c.Complete, &c.Events); err != nil {
+			return fmt.Errorf("read the coverage of runs: %w", classify(err))
+		}
+		c.From, c.To = fromMillis(from), fromMillis(to)
+		if r := byID[id]; r != nil {
+			r.Audit = &c
+		}
+	}
+	return classify(rows.Err())
 }
 
 // RunRows counts the rows of history that a run began and ended.

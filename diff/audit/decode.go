@@ -1,0 +1,385 @@
+package audit
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Normalize returns the one spelling of an operation name. The unified log
+// ends names with a full stop; Microsoft's own list of activities has both
+// "to user" and "to users" for group-based licensing.
+func Normalize(activity string) snapshot.Activity {
+	s := strings.TrimSuffix(strings.TrimSpace(activity), ".")
+	s = strings.ToLower(strings.Join(strings.Fields(s), " "))
+	if strings.HasSuffix(s, "applying group based license to user") {
+		s += "s"
+	}
+	return snapshot.Activity(s)
+}
+
+// Describe returns the record as it is to be archived, with its key fields
+// beside the JSON. It keeps raw, and fails if the JSON is not an audit record
+// or has no id or no time.
+func Describe(source snapshot.Source, raw []byte) (snapshot.RawEvent, error) {
+	f, err := read(source, raw)
+	if err != nil {
+		return snapshot.RawEvent{}, fmt.Errorf("describe audit event %q: %w", f.id, err)
+	}
+	if f.id == "" {
+		return snapshot.RawEvent{}, errors.New("describe audit event: no id")
+	}
+	at, _, err := f.when()
+	if err != nil {
+		return snapshot.RawEvent{}, fmt.Errorf("describe audit event %q: %w", f.id, err)
+	}
+	return snapshot.RawEvent{
+		Source:      cmp.Or(source, f.source),
+		ID:          f.id,
+		At:          at,
+		Activity:    f.activity,
+		Correlation: f.correlation,
+		Target:      string(f.subject().user()),
+		Raw:         raw,
+	}, nil
+}
+
+// Decode decodes one record. The shape is found in the record itself; the
+// source decides only when the record leaves it open. What a record lacks
+// stays empty, but a record without id, time or activity, and a license set
+// that cannot be read, are errors: they would make false evidence.
+func Decode(raw snapshot.RawEvent) (snapshot.Event, error) {
+	f, err := read(raw.Source, raw.Raw)
+	if err != nil {
+		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", cmp.Or(raw.ID, f.id), err)
+	}
+	id := cmp.Or(raw.ID, f.id)
+	if id == "" {
+		return snapshot.Event{}, errors.New("decode audit event: no id")
+	}
+	e, err := f.event()
+	if err != nil {
+		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", id, err)
+	}
+	e.ID, e.Source = id, cmp.Or(raw.Source, f.source)
+	return e, nil
+}
+
+// fields is what the shapes of a record have in common.
+type fields struct {
+	source       snapshot.Source
+	id           string
+	at           string // as written
+	activity     string // as written
+	correlation  string
+	success      bool
+	reason       string
+	actor        snapshot.Actor
+	targets      []target
+	properties   []property
+	whole        bool // properties has all there are
+	details      map[string]string
+	secondsAreIt bool // the source writes whole seconds, cutting off fractions
+}
+
+// target is one object that a record is about.
+type target struct{ kind, id, upn, name string }
+
+const (
+	kindUser  = "User"
+	kindGroup = "Group"
+)
+
+// user returns the object id of a target that is a user.
+func (t target) user() snapshot.UserID {
+	if t.kind != kindUser {
+		return ""
+	}
+	return snapshot.UserID(t.id)
+}
+
+// probe tells the shapes of a record apart.
+type probe struct {
+	AuditData           json.RawMessage // Purview records, and rows of a unified export
+	Properties          text            // Azure Monitor's envelope
+	ActivityDisplayName text
+	ActivityDateTime    text
+	CreationTime        text
+	Operation           text
+}
+
+// read brings a record of any shape to common terms. With an error it returns
+// the record's id, if that could be read.
+func read(hint snapshot.Source, raw []byte) (fields, error) {
+	if len(strings.TrimSpace(string(raw))) == 0 {
+		return fields{}, errors.New("the record is empty")
+	}
+	var p probe
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return fields{}, err
+	}
+	isGraph := p.ActivityDisplayName != "" || p.ActivityDateTime != "" || strings.HasPrefix(string(p.Properties), "{")
+	isUnified := p.CreationTime != "" || p.Operation != ""
+	switch {
+	case p.AuditData != nil:
+		return readWrapped(p.AuditData, raw)
+	case isGraph:
+		return readGraph(raw)
+	case isUnified, hint == snapshot.SourceUnified, hint == snapshot.SourcePurview:
+		return readUnified(raw)
+	case hint == snapshot.SourceGraph, hint == snapshot.SourceAzureMonitor:
+		return readGraph(raw)
+	}
+	return fields{}, errors.New("not an audit record of a known shape")
+}
+
+// readWrapped reads the unified record inside a Purview record or a row of an
+// export. The wrapper's id, if it has one, names the record.
+func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
+	var data text
+	if err := json.Unmarshal(auditData, &data); err != nil {
+		return fields{}, fmt.Errorf("AuditData: %w", err)
+	}
+	if strings.TrimSpace(string(data)) == "" {
+		return fields{}, errors.New("the record's AuditData is empty")
+	}
+	f, err := readUnified([]byte(data))
+	if err != nil {
+		return f, fmt.Errorf("AuditData: %w", err)
+	}
+	var wrapper struct{ ID, AuditLogRecordType text }
+	if err := json.Unmarshal(raw, &wrapper); err != nil {
+		return fields{}, err
+	}
+	if wrapper.AuditLogRecordType != "" {
+		f.source = snapshot.SourcePurview
+	}
+	f.id = cmp.Or(string(wrapper.ID), f.id)
+	return f, nil
+}
+
+// when reads the time. Times without a zone are UTC (Office 365 Management
+// Activity API schema, CreationTime).
+func (f *fields) when() (at time.Time, resolution time.Duration, err error) {
+	s := strings.TrimSpace(f.at)
+	if s == "" {
+		return time.Time{}, 0, errors.New("no time")
+	}
+	at, err = time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		at, err = time.Parse("2006-01-02T15:04:05", s)
+	}
+	if err != nil {
+		return time.Time{}, 0, fmt.Errorf("time %q is not RFC 3339", f.at)
+	}
+	if f.secondsAreIt && at.Nanosecond() == 0 {
+		resolution = time.Second
+	}
+	return at.UTC(), resolution, nil
+}
+
+// subject returns the target that the record is about: a user wherever one is
+// listed, else the member rather than the group.
+func (f *fields) subject() target {
+	for _, better := range []func(target) bool{
+		func(t target) bool { return t.kind == kindUser },
+		func(t target) bool { return t.kind != kindGroup },
+		func(t target) bool { return true },
+	} {
+		if i := slices.IndexFunc(f.targets, better); i >= 0 {
+			return f.targets[i]
+		}
+	}
+	return target{}
+}
+
+// event decodes the fields, all but source and id.
+func (f *fields) event() (snapshot.Event, error) {
+	at, resolution, err := f.when()
+	if err != nil {
+		return snapshot.Event{}, err
+	}
+	e := snapshot.Event{At: at, Resolution: resolution, Activity: Normalize(f.activity), Correlation: f.correlation,
+		Success: f.success, Reason: f.reason, Actor: f.actor}
+	if e.Activity == "" {
+		return snapshot.Event{}, errors.New("no activity")
+	}
+	t := f.subject()
+	e.TargetKind, e.Target = t.kind, t.user()
+	if t.kind == kindUser || t.kind == "" {
+		e.TargetUPN = undeletedUPN(t.upn, t.id)
+	}
+	if e.Actor.Kind == snapshot.ActorUser {
+		e.Actor.ClientApp = cmp.Or(e.Actor.ClientApp, f.details["user-agent"])
+	}
+	e.Group, e.GroupName = f.group(e.Activity)
+	if e.Part, err = chunk(f.details); err != nil {
+		return snapshot.Event{}, err
+	}
+	return e, fill(&e, f.properties, f.whole)
+}
+
+// fill reads the modified properties into the event. whole says that the list
+// was read to its end.
+func fill(e *snapshot.Event, props []property, whole bool) error {
+	if e.Activity == snapshot.SetGroupLicense || e.TargetKind == kindGroup {
+		e.GroupSKUs = groupLicenseDetail(props)
+	} else {
+		d, err := licenseDetail(props, whole)
+		if err != nil {
+			return fmt.Errorf("read AssignedLicense: %w", err)
+		}
+		e.License = d
+	}
+	e.Groups = assignmentGroups(props)
+	e.Client = current(props, "Action Client Name")
+	e.Result = current(props, "Result")
+	e.Updated = updatedNames(props)
+	e.LicenseTouched = !whole || touchesLicenses(props, e.Updated)
+	e.RuleChanged = e.Activity == snapshot.UpdateGroup && ruleChanged(props, e.Updated)
+	e.HardDeleted = e.Activity == snapshot.HardDeleteUser ||
+		strings.EqualFold(current(props, "Is Hard Deleted"), "true")
+	if text := current(props, "MethodExecutionResult."); text != "" && !succeeded(text) {
+		e.Success, e.Reason = false, cmp.Or(e.Reason, text)
+	}
+	return nil
+}
+
+// succeeded reads a record's result. Only a record that says that it
+// succeeded did: Graph also knows failure, timeout and unknownFutureValue.
+func succeeded(result string) bool {
+	switch strings.ToLower(strings.TrimSpace(result)) {
+	case "success", "succeeded", "true":
+		return true
+	}
+	return false
+}
+
+// updatedNames reads "Included Updated Properties".
+func updatedNames(props []property) []string {
+	p, _ := find(props, "Included Updated Properties")
+	list, _, err := p.new.elements()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, s := range list {
+		for name := range strings.SplitSeq(s, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return sortedSet(names)
+}
+
+func touchesLicenses(props []property, updated []string) bool {
+	for _, name := range []string{"AssignedLicense", "LicenseAssignmentDetail"} {
+		if _, ok := find(props, name); ok || slices.ContainsFunc(updated, equalFold(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleChanged reports whether the rule of a dynamic group is among what
+// changed. Pausing its processing does not change the rule.
+func ruleChanged(props []property, updated []string) bool {
+	isRule := func(name string) bool {
+		name = strings.ToLower(name)
+		return strings.HasSuffix(name, "membershiprule")
+	}
+	return slices.ContainsFunc(updated, isRule) || slices.ContainsFunc(props, func(p property) bool {
+		return isRule(p.name) && p.old.first() != p.new.first()
+	})
+}
+
+// group returns the group of a membership event or of an event about a group.
+// A membership event names it in the member's properties: as the new value
+// when the member was added, as the old one when it was removed.
+func (f *fields) group(activity snapshot.Activity) (id snapshot.GroupID, name string) {
+	groups := slices.DeleteFunc(slices.Clone(f.targets), func(t target) bool { return t.kind != kindGroup })
+	var own target
+	if n := len(groups); n > 0 {
+		own = groups[n-1]
+	}
+	idOf, _ := find(f.properties, "Group.ObjectID")
+	nameOf, _ := find(f.properties, "Group.DisplayName")
+	switch activity {
+	case snapshot.AddMember:
+		return groupID(cmp.Or(idOf.new.first(), own.fallback(f.targets))), cmp.Or(nameOf.new.first(), own.name)
+	case snapshot.RemoveMember:
+		return groupID(cmp.Or(idOf.old.first(), own.fallback(f.targets))), cmp.Or(nameOf.old.first(), own.name)
+	}
+	return groupID(own.id), own.name
+}
+
+// fallback is the id of the group as a target. Where it is the only target it
+// is the member, not the group.
+func (t target) fallback(all []target) string {
+	if len(all) < 2 {
+		return ""
+	}
+	return t.id
+}
+
+func groupID(s string) snapshot.GroupID { return snapshot.GroupID(objectID(s)) }
+
+// chunk reads the numbering of a record that was cut into parts; nil when it
+// was not. The numbers are strings ("6" of "6").
+func chunk(details map[string]string) (*snapshot.Part, error) {
+	id, seq, count := details["id"], details["seq"], details["c"]
+	if id == "" || seq == "" {
+		return nil, nil
+	}
+	p := &snapshot.Part{ID: id, Body: details["b"]}
+	var err error
+	if p.Seq, err = strconv.Atoi(seq); err != nil || p.Seq < 1 {
+		return nil, fmt.Errorf("part number %q is not a positive number", seq)
+	}
+	if count == "" {
+		return p, nil
+	}
+	if p.Count, err = strconv.Atoi(count); err != nil || p.Count < p.Seq {
+		return nil, fmt.Errorf("part %d of %q", p.Seq, count)
+	}
+	return p, nil
+}
+
+// undeletedUPN takes off what Entra ID puts before the name of a deleted
+// user: the object id without dashes, and nothing else.
+func undeletedUPN(upn, id string) string {
+	prefix := strings.ReplaceAll(id, "-", "")
+	if prefix != "" && len(upn) > len(prefix) && strings.EqualFold(upn[:len(prefix)], prefix) {
+		return upn[len(prefix):]
+	}
+	return upn
+}
+
+const zeroGUID = "00000000-0000-0000-0000-000000000000"
+
+// objectID returns an id in its one spelling; the zero GUID is no id.
+func objectID[T ~string](s T) string {
+	id := snapshot.NormalID(string(s))
+	if id == zeroGUID {
+		return ""
+	}
+	return id
+}
+
+// microsoftOperated reports whether an identity that is shaped as a user is
+// Microsoft's own, such as fim_password_service@support.onmicrosoft.com.
+func microsoftOperated(id, upn string) bool {
+	return snapshot.NormalID(id) == zeroGUID || strings.HasSuffix(snapshot.NormalID(upn), "@support.onmicrosoft.com")
+}
+
+func equalFold(s string) func(string) bool {
+	return func(t string) bool { return strings.EqualFold(s, t) }
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"lictrail/snapshot"
+)
+
+// SKUName is what Microsoft's list calls a product.
+type SKUName struct {
+	ID         snapshot.SKUID
+	PartNumber string
+	Name       string
+}
+
+// PlanName is what Microsoft's list calls a service plan.
+type PlanName struct {
+	ID           snapshot.PlanID
+	Name         string
+	FriendlyName string
+}
+
+// ImportNames replaces the names of an earlier import, all or none.
+func (db *DB) ImportNames(ctx context.Context, skus []SKUName, plans []PlanName) error {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("import names: %w", classify(err))
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if _, err := tx.ExecContext(ctx, "DELETE FROM sku_name; DELETE FROM plan_name"); err != nil {
+		return fmt.Errorf("import names: %w", classify(err))
+	}
+	for _, s := range skus {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO sku_name VALUES (?, ?, ?)", string(s.ID), s.PartNumber, s.Name); err != nil {
+			return fmt.Errorf("import the name of SKU %s: %w", s.ID, classify(err))
+		}
+	}
+	for _, p := range plans {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO plan_name VALUES (?, ?, ?)", string(p.ID), p.Name, p.FriendlyName); err != nil {
+			return fmt.Errorf("import the name of plan %s: %w", p.ID, classify(err))
+		}
+	}
+	return classify(tx.Commit())
+}
+
+// ImportedNames returns the names that were imported.
+func (h *History) ImportedNames(ctx context.Context) ([]SKUName, []PlanName, error) {
+	var skus []SKUName
+	rows, err := h.tx.QueryContext(ctx, "SELECT object_id, part_number, name FROM sku_name")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the imported names: %w", classify(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s SKUName
+		if err := rows.Scan(&s.ID, &s.PartNumber, &s.Name); err != nil {
+			return nil, nil, fmt.Errorf("read the imported names: %w", classify(err))
+		}
+		skus = append(skus, s)
+	}
+	if err := rows.Err(); err != nil || len(skus) == 0 {
+		return nil, nil, classify(err)
+	}
+	plans, err := h.importedPlans(ctx)
+	return skus, plans, err
+}
+
+func (h *History) importedPlans(ctx context.Context) ([]PlanName, error) {
+	rows, err := h.tx.QueryContext(ctx, "SELECT object_id, name, friendly_name FROM plan_name")
+	if err != nil {
+		return nil, fmt.Errorf("read the imported names: %w", classify(err))
+	}
+	defer rows.Close()
+	var plans []PlanName
+	for rows.Next() {
+		var p PlanName
+		if err := rows.Scan(&p.ID, &p.Name, &p.FriendlyName); err != nil {
+			return nil, fmt.Errorf("read the imported names: %w", classify(err))
+		}
+		plans = append(plans, p)
+	}
+	return plans, classify(rows.Err())
+}
