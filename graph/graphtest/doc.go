@@ -1,0 +1,13 @@
+// Package graphtest simulates a Microsoft 365 tenant and serves it as
+// Microsoft Graph v1.0 does: as strict about requests, as loose about order,
+// and, when told so, as broken.
+//
+// A [Tenant] holds the state, a clock that only moves when told, and a truth
+// log of everything that happened and why. A [Server] serves it over HTTP with
+// permissions, paging, throttling and a fault plan. Audit events are made from
+// the truth, in the shapes the real service uses, and may lie as it does.
+//
+// The package is written from Microsoft's documentation, apart from the client
+// it tests, and must never share decoding code with it. It never reads the
+// wall clock, and the same seed gives the same tenant.
+package graphtest

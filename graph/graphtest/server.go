@@ -1,0 +1,318 @@
+package graphtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultToken is the bearer token a server accepts unless told otherwise.
+const DefaultToken = "graphtest-token"
+
+// AllScopes are the permissions that a server grants unless told otherwise.
+var AllScopes = []string{
+	"User.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
+	"Group.Read.All", "AuditLog.Read.All",
+}
+
+// Request is one request the server received.
+type Request struct {
+	Method, Path string
+	Query        url.Values
+	Header       http.Header
+	Endpoint     Endpoint // "" when no endpoint was reached
+	Page         int      // from 1, for collections
+	Status       int      // of the answer
+}
+
+// Server serves a tenant as Microsoft Graph v1.0.
+type Server struct {
+	t   *Tenant
+	cfg config
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	requests []*Request
+	cursors  map[string]cursor
+	faults   []*armed
+	spent    []time.Time // recent requests for audit events
+	http     *http.Server
+	closed   chan struct{}
+	closing  sync.Once
+
+	draw render // used with the tenant locked
+}
+
+type config struct {
+	seed        uint64
+	token       string
+	scopes      []string
+	step        time.Duration
+	vary, empty bool
+	tidy        bool
+	gzip        bool
+	budget      int
+	window      time.Duration
+	clock       func() time.Time
+	hook        func(*Tenant, Request)
+	drip        time.Duration
+}
+
+// Option changes how a server behaves.
+type Option func(*config)
+
+// WithToken sets the bearer token to accept.
+func WithToken(token string) Option { return func(c *config) { c.token = token } }
+
+// WithScopes sets the permissions granted.
+func WithScopes(scopes ...string) Option { return func(c *config) { c.scopes = scopes } }
+
+// WithClockStep moves the tenant's clock with every request.
+func WithClockStep(d time.Duration) Option { return func(c *config) { c.step = d } }
+
+// WithVaryingPages makes pages shorter than asked for, at random.
+func WithVaryingPages() Option { return func(c *config) { c.vary = true } }
+
+// WithEmptyPages puts empty pages with a next link between full ones.
+func WithEmptyPages() Option { return func(c *config) { c.empty = true } }
+
+// WithTidyRows keeps rows and fields in a fixed order and ids in lower case.
+func WithTidyRows() Option { return func(c *config) { c.tidy = true } }
+
+// WithoutGzip never compresses.
+func WithoutGzip() Option { return func(c *config) { c.gzip = false } }
+
+// WithSeed seeds what the server draws at random.
+func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
+
+// WithAuditBudget throttles requests for audit events: so many in a window.
+func WithAuditBudget(requests int, window time.Duration) Option {
+	return func(c *config) { c.budget, c.window = requests, window }
+}
+
+// WithClock sets the clock of the audit budget, the tenant's by default.
+func WithClock(now func() time.Time) Option { return func(c *config) { c.clock = now } }
+
+// WithHook calls a function before each answer, when the tenant may change:
+// pages are no snapshot.
+func WithHook(hook func(*Tenant, Request)) Option { return func(c *config) { c.hook = hook } }
+
+// WithDrip sets the pause between the bytes of [FaultDrip], 1 s by default.
+func WithDrip(pause time.Duration) Option { return func(c *config) { c.drip = pause } }
+
+// NewServer returns a server for a tenant.
+func NewServer(t *Tenant, opts ...Option) *Server {
+	c := config{token: DefaultToken, scopes: AllScopes, gzip: true, drip: time.Second, clock: t.Now, seed: 1}
+	for _, o := range opts {
+		o(&c)
+	}
+	return &Server{
+		t: t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}),
+		rng:  rand.New(rand.NewPCG(c.seed, 2)),
+		draw: render{t: t, r: rand.New(rand.NewPCG(c.seed, 3)), tidy: c.tidy},
+	}
+}
+
+// Start serves on a free port of 127.0.0.1 and returns the base URL, which
+// ends in /v1.0.
+func (s *Server) Start() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("start graph simulator: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	go func(h *http.Server) { _ = h.Serve(l) }(s.http)
+	return "http://" + l.Addr().String() + "/v1.0", nil
+}
+
+// Close stops serving and frees requests that hang.
+func (s *Server) Close() error {
+	s.closing.Do(func() { close(s.closed) })
+	s.mu.Lock()
+	h := s.http
+	s.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	return h.Close()
+}
+
+// Requests returns what was received so far.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Request, len(s.requests))
+	for i, r := range s.requests {
+		out[i] = *r
+	}
+	return out
+}
+
+// ForgetRequests empties the record of requests.
+func (s *Server) ForgetRequests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = nil
+}
+
+// call is one request on its way to an answer.
+type call struct {
+	*Request
+	s        *Server
+	http     *http.Request
+	id       string // request-id
+	path     []string
+	top      int
+	fields   []string
+	match    func(any) bool // nil without a filter
+	advanced bool
+	desc     bool
+	cursor   cursor
+}
+
+// apiError is an error as Graph reports it.
+type apiError struct {
+	status        int
+	code, message string
+	header        map[string]string
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("%d %s: %s", e.status, e.code, e.message) }
+
+func fail(status int, code, format string, args ...any) *apiError {
+	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// ServeHTTP answers as Graph would.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.step > 0 {
+		s.t.Advance(s.cfg.step)
+	}
+	c := s.open(r)
+	a := s.answer(c)
+	s.mu.Lock()
+	c.Status = a.status
+	s.mu.Unlock()
+	s.write(w, c, a)
+}
+
+func (s *Server) open(r *http.Request) *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query, _ := url.ParseQuery(r.URL.RawQuery)
+	req := &Request{Method: r.Method, Path: r.URL.Path, Query: query, Header: r.Header.Clone()}
+	s.requests = append(s.requests, req)
+	return &call{Request: req, s: s, http: r, id: guid(s.rng.Uint64(), s.rng.Uint64())}
+}
+
+// answer computes the reply, faults included.
+func (s *Server) answer(c *call) *answer {
+	e, err := s.admit(c)
+	if err != nil {
+		return c.failed(err)
+	}
+	if s.cfg.hook != nil {
+		s.cfg.hook(s.t, *c.Request)
+	}
+	a, err := s.produce(c, e)
+	if err != nil {
+		a = c.failed(err)
+	}
+	f := s.due(c, a)
+	if f == nil {
+		return a
+	}
+	if f.Kind.disturb(s.t) {
+		if again, err := s.produce(c, e); err == nil {
+			a = again
+		}
+		return a
+	}
+	f.Kind.apply(s, c, a)
+	return a
+}
+
+// admit checks method, token, route, permission, query and budget, in the
+// order the real service does.
+func (s *Server) admit(c *call) (*endpoint, *apiError) {
+	if c.Method != http.MethodGet {
+		err := fail(http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+		err.header = map[string]string{"Allow": "GET"}
+		return nil, err
+	}
+	if err := s.authenticate(c); err != nil {
+		return nil, err
+	}
+	e, err := route(c)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	c.Endpoint = e.name
+	s.mu.Unlock()
+	if !s.granted(e.scopes...) {
+		return nil, denied()
+	}
+	if err := c.parse(e); err != nil {
+		return nil, err
+	}
+	return e, s.spend(e)
+}
+
+func denied() *apiError {
+	return fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+}
+
+func (s *Server) authenticate(c *call) *apiError {
+	token, ok := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
+	message := "Access token validation failure. Invalid audience."
+	switch {
+	case ok && token == s.cfg.token:
+		return nil
+	case !ok || token == "":
+		message = "Access token is empty."
+	}
+	return unauthorized(message)
+}
+
+func unauthorized(message string) *apiError {
+	err := fail(http.StatusUnauthorized, "InvalidAuthenticationToken", "%s", message)
+	err.header = map[string]string{"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`}
+	return err
+}
+
+// granted reports whether any of the scopes is granted.
+func (s *Server) granted(scopes ...string) bool {
+	return slices.ContainsFunc(scopes, func(x string) bool { return slices.Contains(s.cfg.scopes, x) })
+}
+
+// spend takes one request out of the audit budget.
+func (s *Server) spend(e *endpoint) *apiError {
+	if e.name != EndpointAudits || s.cfg.budget == 0 {
+		return nil
+	}
+	now := s.cfg.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent = slices.DeleteFunc(s.spent, func(at time.Time) bool { return now.Sub(at) >= s.cfg.window })
+	if len(s.spent) < s.cfg.budget {
+		s.spent = append(s.spent, now)
+		return nil
+	}
+	wait := s.cfg.window - now.Sub(s.spent[0])
+	err := throttled()
+	err.header = map[string]string{"Retry-After": fmt.Sprintf("%.3f", wait.Seconds())}
+	return err
+}
+
+func throttled() *apiError {
+	return fail(http.StatusTooManyRequests, "TooManyRequests", "This request is throttled. Please try again after the value specified in the Retry-After header.")
+}
