@@ -1,0 +1,247 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/authentication"
+	kiotaauth "github.com/microsoft/kiota-authentication-azure-go"
+	kiotahttp "github.com/microsoft/kiota-http-go"
+	graphcore "github.com/microsoftgraph/msgraph-sdk-go-core"
+)
+
+// Options configures a [Client]. Only Credential is required.
+type Options struct {
+	Endpoint   string        // root of Graph; "" means https://graph.microsoft.com
+	Credential Credential    // where tokens come from
+	Patience   time.Duration // how long a read may go without reading a page; 0 means 10 minutes
+	Quiet      time.Duration // how long a response may bring no byte; 0 means 60 seconds
+	MaxPage    int64         // bytes of one page, unpacked; 0 means 512 MiB
+	PageSize   int32         // users and deleted users a page, 1 to 999; 0 means 999
+	Version    string        // lictrail's, for the User-Agent header
+	Unpaced    bool          // do not hold audit queries down to 5 in 10 seconds; for tests
+	Progress   func(Progress)
+
+	Transport http.RoundTripper                          // nil means a copy of the default one
+	Now       func() time.Time                           // nil means time.Now
+	Sleep     func(context.Context, time.Duration) error // nil means a timer; must return early when the context ends
+	Jitter    func() float64                             // in [0,1); nil means a random number
+}
+
+// Progress is what a client is doing, for a line on the terminal.
+type Progress struct {
+	Op       string
+	Page     int       // page being read, or just read
+	Rows     int       // rows read so far
+	Attempts int       // of the page being read
+	Until    time.Time // when the wait ends; zero when not waiting
+	Reason   string    // why it waits
+}
+
+// Client reads one tenant through Graph. It is safe for concurrent use.
+type Client struct {
+	opts     Options
+	base     *url.URL // with version
+	http     *http.Client
+	adapter  *graphcore.GraphRequestAdapterBase
+	audits   *pacer
+	requests atomic.Int64
+}
+
+const (
+	defaultEndpoint = "https://graph.microsoft.com"
+	apiVersion      = "/v1.0"
+	auditRequests   = 5 // in auditPeriod, for an app and tenant: throttling-limits, reporting
+	auditPeriod     = 10 * time.Second
+)
+
+// New returns a client. It contacts no host.
+func New(o Options) (*Client, error) {
+	root, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if o.Credential == nil {
+		return nil, fmt.Errorf("%w: no credential", ErrAuth)
+	}
+	c := &Client{opts: o.withDefaults(), base: root.JoinPath(apiVersion)}
+	c.http = newHTTPClient(o)
+	auth, err := newAuthentication(o.Credential, root)
+	if err != nil {
+		return nil, fmt.Errorf("set up sign-in: %w", err)
+	}
+	c.adapter, err = graphcore.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		auth, graphcore.GraphClientOptions{}, nil, nil, c.http)
+	if err != nil {
+		return nil, fmt.Errorf("set up requests: %w", err)
+	}
+	c.adapter.SetBaseUrl(c.base.String())
+	if !o.Unpaced {
+		c.audits = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
+	}
+	return c, nil
+}
+
+// Requests returns how many requests the client has sent, repeats included.
+func (c *Client) Requests() int { return int(c.requests.Load()) }
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Patience, 10*time.Minute)
+	setDefault(&o.Quiet, time.Minute)
+	setDefault(&o.MaxPage, 512<<20)
+	setDefault(&o.PageSize, 999)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, def T) {
+	if *v == *new(T) {
+		*v = def
+	}
+}
+
+// parseEndpoint accepts the root of a Graph, with or without the version.
+func parseEndpoint(s string) (*url.URL, error) {
+	if s == "" {
+		s = defaultEndpoint
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("graph endpoint: %w", tidy(err))
+	}
+	path := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), apiVersion)
+	switch {
+	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || path != "":
+		return nil, fmt.Errorf("graph endpoint %q: want https://HOST", u.Redacted())
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+	}
+	return nil, fmt.Errorf("graph endpoint %q: want https, or http to a loopback address", u.Redacted())
+}
+
+// loopback reports whether host never leaves this machine. Other addresses of
+// 127.0.0.0/8 are left out because kiota sends no token there over http.
+func loopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || host == "127.0.0.1" || net.ParseIP(host).Equal(net.IPv6loopback)
+}
+
+// newAuthentication returns a provider that gives tokens to root's host only.
+func newAuthentication(cred Credential, root *url.URL) (authentication.AuthenticationProvider, error) {
+	return kiotaauth.NewAzureIdentityAuthenticationProviderWithScopesAndValidHosts(
+		challenged{cred}, []string{root.String() + "/.default"}, []string{root.Hostname()})
+}
+
+// newHTTPClient returns a client with those of the SDK's middlewares that only
+// describe the request. Retries are ours, and a redirect is an answer like any
+// other: following it could take the token to another host.
+func newHTTPClient(o Options) *http.Client {
+	middlewares := []kiotahttp.Middleware{
+		graphcore.NewGraphTelemetryHandler(&graphcore.GraphClientOptions{}), // SdkVersion, client-request-id
+		kiotahttp.NewParametersNameDecodingHandler(),                        // %24select becomes $select
+		kiotahttp.NewUserAgentHandlerWithOptions(&kiotahttp.UserAgentHandlerOptions{
+			Enabled: true, ProductName: "lictrail", ProductVersion: cmp.Or(o.Version, "dev"),
+		}),
+	}
+	return &http.Client{
+		Transport:     kiotahttp.NewCustomTransportWithParentTransport(o.Transport, middlewares...),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// request describes a request. It is called anew for every attempt.
+type request func(context.Context) (*abstractions.RequestInformation, error)
+
+// path returns what a request builder of the SDK starts from.
+func (c *Client) path() map[string]string { return map[string]string{"baseurl": c.base.String()} }
+
+// template returns a request for a resource that we import no builder of.
+func (c *Client) template(tmpl string, query map[string]any) request {
+	return func(context.Context) (*abstractions.RequestInformation, error) {
+		info := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abstractions.GET, tmpl, c.path())
+		info.QueryParametersAny = query
+		return info, nil
+	}
+}
+
+// follow returns a request for a nextLink, which is sent as it is.
+func follow(next *url.URL) request {
+	return func(context.Context) (*abstractions.RequestInformation, error) {
+		info := abstractions.NewRequestInformation()
+		info.Method = abstractions.GET
+		info.SetUri(*next)
+		info.AddRequestOptions([]abstractions.RequestOption{opaque})
+		return info, nil
+	}
+}
+
+// opaque tells the middleware that decodes parameter names to leave a URL be.
+var opaque = &kiotahttp.ParametersNameDecodingOptions{Enable: false}
+
+var errNoToken = errors.New("the sign-in gave no token")
+
+// native signs a request and makes it one of net/http.
+func (c *Client) native(ctx context.Context, build request) (*http.Request, error) {
+	info, err := build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info.Headers.TryAdd("Accept", "application/json")
+	info.Headers.TryAdd("x-ms-throttle-priority", "Low") // throttling-limits: lets interactive work go first
+	for _, option := range info.GetRequestOptions() {
+		ctx = context.WithValue(ctx, option.GetKey(), option)
+	}
+	converted, err := c.adapter.ConvertToNativeRequest(ctx, info)
+	if err != nil {
+		return nil, err
+	}
+	req, ok := converted.(*http.Request)
+	if !ok || len(req.Header.Get("Authorization")) <= len("Bearer ") {
+		return nil, errNoToken
+	}
+	return req, nil
+}
+
+// SignIn gets a token, so that a sign-in which asks the user something does so
+// before anything is read. Errors are [ErrAuth] or [ErrUnavailable].
+func (c *Client) SignIn(ctx context.Context) error {
+	_, err := c.native(ctx, follow(c.base))
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return c.newReader("sign-in").unsigned(err)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,374 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"lictrail/snapshot"
+)
+
+// Sink takes the rows of a read, page by page. A page is handed over only when
+// the whole of it is good. The rows are the sink's to keep.
+type Sink[T any] interface {
+	// Page takes the rows of one page. Rows that an earlier page had are left
+	// out, so a page may be empty. An error ends the read.
+	Page(rows []T) error
+	// Restart drops everything taken so far: the enumeration begins again.
+	Restart() error
+}
+
+// Collector is a [Sink] that keeps all rows in memory.
+type Collector[T any] struct{ Rows []T }
+
+// Page implements [Sink].
+func (c *Collector[T]) Page(rows []T) error {
+	c.Rows = append(c.Rows, rows...)
+	return nil
+}
+
+// Restart implements [Sink].
+func (c *Collector[T]) Restart() error {
+	c.Rows = nil
+	return nil
+}
+
+// Stats is how a read of pages went. All but Requests and Restarts are about
+// the last enumeration.
+type Stats struct {
+	Pages         int
+	Requests      int // repeats included
+	Rows          int // handed over
+	Duplicates    int // rows that an earlier page had: users move while we read
+	Restarts      int
+	ObservedAt    time.Time // Date header of the first page, UTC; our clock when it is missing
+	ObservedUntil time.Time // of the last page
+	Warnings      []snapshot.Warning
+}
+
+const (
+	maxRestarts   = 3
+	maxEmptyPages = 1000 // in a row, each with a new link
+	maxSkew       = 5 * time.Minute
+)
+
+// rowReader reads one element of value. It must consume all of it.
+type rowReader[T any] func(*jsontext.Decoder) (T, error)
+
+// pager reads a collection to its end or fails.
+type pager[T any] struct {
+	*reader
+	first request
+	opts  json.Options
+	row   rowReader[T]
+	key   func(T) string
+	sink  Sink[T]
+	stats Stats
+
+	seen  map[string]bool // keys of all pages so far
+	links map[string]bool
+	last  string // first key of the previous page
+	stale bool   // the previous page had nothing new
+	empty int    // empty pages in a row
+}
+
+// run enumerates, from the start again when Graph has lost the page token.
+func (p *pager[T]) run(ctx context.Context) (Stats, error) {
+	for {
+		err := p.enumerate(ctx)
+		p.stats.Requests = p.requests
+		lost := (*Error)(nil)
+		if !errors.As(err, &lost) || !lost.restart || p.stats.Restarts == maxRestarts {
+			return p.stats, err
+		}
+		p.stats = Stats{Restarts: p.stats.Restarts + 1}
+		if err := p.sink.Restart(); err != nil {
+			return p.stats, fmt.Errorf("restart %s: %w", p.op, err)
+		}
+	}
+}
+
+// enumerate reads from the first page to the last.
+func (p *pager[T]) enumerate(ctx context.Context) error {
+	p.seen, p.links = map[string]bool{}, map[string]bool{}
+	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
+	build := p.first
+	for p.page = 1; ; p.page++ {
+		pg := page[T]{opts: p.opts, row: p.row, key: p.key}
+		if err := p.fetch(ctx, build, pg.read); err != nil {
+			return err
+		}
+		next, err := p.take(&pg)
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			return nil
+		}
+		build = follow(next)
+	}
+}
+
+// take checks a page against those before it and hands its rows over. It
+// returns the link to the next page, nil at the end.
+func (p *pager[T]) take(pg *page[T]) (*url.URL, error) {
+	next, err := p.link(pg.next)
+	if err != nil {
+		return nil, p.broken(err)
+	}
+	fresh, err := p.fresh(pg.rows)
+	if err != nil {
+		return nil, p.broken(err)
+	}
+	p.count(len(fresh), len(pg.rows)-len(fresh))
+	if err := p.sink.Page(fresh); err != nil {
+		return nil, fmt.Errorf("take page %d of %s: %w", p.page, p.op, err)
+	}
+	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
+	return next, nil
+}
+
+func (p *pager[T]) broken(err error) *Error {
+	e := p.fail(kinded(ErrIncomplete, "%w", err))
+	e.RequestID = p.requestID
+	return e
+}
+
+// count brings the statistics up to date with a page.
+func (p *pager[T]) count(fresh, repeated int) {
+	p.rows += fresh
+	p.stats.Pages, p.stats.Rows = p.page, p.rows
+	p.stats.Duplicates += repeated
+	p.stats.ObservedUntil = p.sentAt
+	if p.page > 1 {
+		return
+	}
+	p.stats.ObservedAt = p.sentAt
+	if p.skew.Abs() > maxSkew {
+		p.stats.Warnings = append(p.stats.Warnings, snapshot.Warning{
+			Code:    "clock-skew",
+			Message: fmt.Sprintf("this machine's clock is off by %v from Graph's; Graph's is used", -p.skew.Round(time.Second)),
+		})
+	}
+}
+
+var (
+	errRepeatedPage = errors.New("a page came again")
+	errEmptyPages   = fmt.Errorf("over %d empty pages in a row", maxEmptyPages)
+)
+
+// fresh returns the rows that no earlier page had. A row or two may come
+// again, since users move between pages while we read; a page of which nothing
+// is new is an enumeration that goes in circles. Only a page of one row gets
+// the benefit of the doubt, once.
+func (p *pager[T]) fresh(rows []T) ([]T, error) {
+	if len(rows) == 0 {
+		if p.empty++; p.empty > maxEmptyPages {
+			return nil, errEmptyPages
+		}
+		return nil, nil
+	}
+	p.empty = 0
+	first, n := p.key(rows[0]), len(rows)
+	fresh := slices.DeleteFunc(rows, func(row T) bool {
+		key := p.key(row)
+		known := p.seen[key]
+		p.seen[key] = true
+		return known
+	})
+	stale := len(fresh) == 0
+	if stale && (n > 1 || p.stale || first == p.last) {
+		return nil, errRepeatedPage
+	}
+	p.last, p.stale = first, stale
+	return fresh, nil
+}
+
+// link checks where a page sends us next. The link goes on as it is, but never
+// to another host, and never twice to the same place.
+func (p *pager[T]) link(next string) (*url.URL, error) {
+	if next == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(next)
+	switch {
+	case err != nil || !u.IsAbs() || u.Host == "":
+		return nil, errors.New("the link to the next page is not a URL")
+	case origin(u) != origin(p.c.base) || u.User != nil:
+		return nil, fmt.Errorf("the link to the next page leads to another host, %q", clip(u.Scheme+"://"+u.Host))
+	case p.links[next]:
+		return nil, errors.New("the link to the next page was followed before")
+	}
+	p.links[next] = true
+	return u, nil
+}
+
+// origin is a URL's scheme, host and port.
+func origin(u *url.URL) string {
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// page is one page, while and after it is read.
+type page[T any] struct {
+	opts json.Options
+	row  rowReader[T]
+	key  func(T) string
+
+	rows []T
+	next string // "" on the last page
+}
+
+// read decodes a page as it comes in. It is all good, or an error.
+func (pg *page[T]) read(r io.Reader) error {
+	pg.rows, pg.next = nil, ""
+	dec := jsontext.NewDecoder(r, pg.opts)
+	found, err := pg.members(dec)
+	if err != nil {
+		return err
+	}
+	if err := atEnd(dec); err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("value is missing")
+	}
+	return nil
+}
+
+// members reads the object that holds a page and reports whether it has value.
+func (pg *page[T]) members(dec *jsontext.Decoder) (found bool, err error) {
+	if err := open(dec, jsontext.KindBeginObject, "the body"); err != nil {
+		return false, err
+	}
+	for dec.PeekKind() == jsontext.KindString {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return found, err
+		}
+		switch name.String() {
+		case "value":
+			if found {
+				return found, errors.New("value comes twice")
+			}
+			found, err = true, pg.array(dec)
+		case "@odata.nextLink":
+			pg.next, err = readLink(dec)
+		case "error":
+			err = readError(dec)
+		default:
+			err = dec.SkipValue()
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+	_, err = dec.ReadToken()
+	return found, err
+}
+
+// array reads value.
+func (pg *page[T]) array(dec *jsontext.Decoder) error {
+	if err := open(dec, jsontext.KindBeginArray, "value"); err != nil {
+		return err
+	}
+	for dec.PeekKind() == jsontext.KindBeginObject {
+		row, err := pg.row(dec)
+		if err != nil {
+			return err
+		}
+		if pg.key(row) == "" {
+			return fmt.Errorf("row %d has no id", len(pg.rows)+1)
+		}
+		pg.rows = append(pg.rows, row)
+	}
+	end, err := dec.ReadToken()
+	if err == nil && end.Kind() != jsontext.KindEndArray {
+		return fmt.Errorf("row %d is no object but %v", len(pg.rows)+1, end.Kind())
+	}
+	return err
+}
+
+// open reads the start of an object or array.
+func open(dec *jsontext.Decoder, want jsontext.Kind, what string) error {
+	tok, err := dec.ReadToken()
+	switch {
+	case err == io.EOF:
+		return fmt.Errorf("%s is empty", what)
+	case err != nil:
+		return err
+	case tok.Kind() != want:
+		return fmt.Errorf("%s starts with %v, want %v", what, tok.Kind(), want)
+	}
+	return nil
+}
+
+// atEnd makes sure that nothing follows.
+func atEnd(dec *jsontext.Decoder) error {
+	switch _, err := dec.ReadToken(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errors.New("something follows the end of the body")
+	default:
+		return err
+	}
+}
+
+func readLink(dec *jsontext.Decoder) (string, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return "", err
+	}
+	if tok.Kind() != jsontext.KindString || tok.String() == "" {
+		return "", errors.New("the link to the next page is empty or no text")
+	}
+	return tok.String(), nil
+}
+
+// readError reads an error object where there should be none, and returns it.
+func readError(dec *jsontext.Decoder) error {
+	said := new(graphError)
+	if err := json.UnmarshalDecode(dec, said); err != nil {
+		return err
+	}
+	return said
+}
+
+// each returns a row reader that decodes every row into the same W, after
+// reset, and converts it.
+func each[W, T any](reset func(*W), convert func(*W) (T, error)) rowReader[T] {
+	w := new(W)
+	return func(dec *jsontext.Decoder) (T, error) {
+		reset(w)
+		if err := json.UnmarshalDecode(dec, w); err != nil {
+			return *new(T), err
+		}
+		return convert(w)
+	}
+}
+
+// clear is the reset of a row that is not worth keeping the memory of.
+func clearRow[W any](w *W) { *w = *new(W) }
+
+// collect reads a collection into memory.
+func collect[W, T any](ctx context.Context, c *Client, op string, first request, key func(T) string, convert func(*W) (T, error)) ([]T, error) {
+	var all Collector[T]
+	p := &pager[T]{
+		reader: c.newReader(op), first: first, key: key, sink: &all,
+		opts: new(interner).options(), row: each(clearRow[W], convert),
+	}
+	_, err := p.run(ctx)
+	return all.Rows, err
+}

@@ -1,0 +1,215 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+	sdk "github.com/microsoftgraph/msgraph-sdk-go/users"
+
+	"lictrail/snapshot"
+)
+
+// User is a user as one page showed it.
+type User struct {
+	snapshot.User
+	// LicensesAbsent: the row had no assignedLicenses, or null. The user may
+	// hold licenses all the same, so a snapshot must not be made of this.
+	LicensesAbsent bool
+}
+
+// userFields is $select of the users read. Without it Graph leaves out
+// everything about licensing.
+var userFields = []string{
+	"id", "userPrincipalName", "displayName", "mail", "accountEnabled", "userType", "department",
+	"jobTitle", "companyName", "officeLocation", "country", "usageLocation", "employeeId", "employeeType",
+	"createdDateTime", "creationType", "onPremisesSyncEnabled",
+	"assignedLicenses", "assignedPlans", "licenseAssignmentStates",
+}
+
+// Users reads every user of the tenant, once each, in one unfiltered pass:
+// filters on licenses have lost their page tokens on large tenants.
+func (c *Client) Users(ctx context.Context, sink Sink[User]) (Stats, error) {
+	p := &pager[User]{
+		reader: c.newReader(opUsers),
+		first:  c.usersRequest(),
+		key:    func(u User) string { return string(u.ID) },
+		row:    each((*wireUser).reset, (*wireUser).user),
+		opts:   new(interner).options(),
+		sink:   sink,
+	}
+	return p.run(ctx)
+}
+
+func (c *Client) usersRequest() request {
+	return func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		return sdk.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
+			&sdk.UsersRequestBuilderGetRequestConfiguration{
+				QueryParameters: &sdk.UsersRequestBuilderGetQueryParameters{Select: userFields, Top: &c.opts.PageSize},
+			})
+	}
+}
+
+// wireUser is a user as Graph writes it: learn.microsoft.com/graph/api/resources/user.
+type wireUser struct {
+	ID                    string  `json:"id"`
+	UserPrincipalName     string  `json:"userPrincipalName"`
+	DisplayName           string  `json:"displayName"`
+	Mail                  string  `json:"mail"`
+	AccountEnabled        *bool   `json:"accountEnabled"`
+	UserType              word    `json:"userType"`
+	Department            word    `json:"department"`
+	JobTitle              word    `json:"jobTitle"`
+	CompanyName           word    `json:"companyName"`
+	OfficeLocation        word    `json:"officeLocation"`
+	Country               word    `json:"country"`
+	UsageLocation         word    `json:"usageLocation"`
+	EmployeeID            string  `json:"employeeId"`
+	EmployeeType          word    `json:"employeeType"`
+	CreatedDateTime       instant `json:"createdDateTime"`
+	CreationType          word    `json:"creationType"`
+	OnPremisesSyncEnabled bool    `json:"onPremisesSyncEnabled"`
+
+	AssignedLicenses        list[wireLicense] `json:"assignedLicenses"`
+	AssignedPlans           list[wirePlan]    `json:"assignedPlans"`
+	LicenseAssignmentStates list[wireState]   `json:"licenseAssignmentStates"`
+
+	licenses []snapshot.License // memory for the conversion
+	states   []snapshot.StateRow
+}
+
+type wireLicense struct {
+	SKUID         guid   `json:"skuId"`
+	DisabledPlans []guid `json:"disabledPlans"`
+}
+
+type wirePlan struct {
+	ServicePlanID    guid    `json:"servicePlanId"`
+	CapabilityStatus word    `json:"capabilityStatus"`
+	AssignedDateTime instant `json:"assignedDateTime"`
+}
+
+type wireState struct {
+	SKUID               guid    `json:"skuId"`
+	AssignedByGroup     guid    `json:"assignedByGroup"`
+	State               word    `json:"state"`
+	Error               word    `json:"error"`
+	DisabledPlans       []guid  `json:"disabledPlans"`
+	LastUpdatedDateTime instant `json:"lastUpdatedDateTime"`
+}
+
+// reset makes w ready for the next row.
+func (w *wireUser) reset() {
+	*w = wireUser{
+		AssignedLicenses:        w.AssignedLicenses.empty(),
+		AssignedPlans:           w.AssignedPlans.empty(),
+		LicenseAssignmentStates: w.LicenseAssignmentStates.empty(),
+		licenses:                w.licenses[:0],
+		states:                  w.states[:0],
+	}
+}
+
+// user converts a row. Nothing of the result shares memory with w.
+func (w *wireUser) user() (User, error) {
+	id := snapshot.NormalID(snapshot.UserID(w.ID))
+	p := rowProblem{kind: "user", name: string(id)}
+	u := User{
+		User: snapshot.User{
+			ID:         id,
+			Attributes: w.attributes(&p),
+			Presence:   snapshot.Present,
+			Paths:      w.paths(&p),
+			Plans:      w.plans(&p),
+		},
+		LicensesAbsent: !w.AssignedLicenses.present,
+	}
+	u.Normalize()
+	return u, p.err
+}
+
+func (w *wireUser) attributes(p *rowProblem) snapshot.Attributes {
+	created := w.CreatedDateTime
+	p.at("createdDateTime", created)
+	return snapshot.Attributes{
+		UPN: w.UserPrincipalName, Name: w.DisplayName, Mail: w.Mail,
+		Department: string(w.Department), Enabled: w.AccountEnabled, Type: string(w.UserType),
+		UsageLocation: string(w.UsageLocation), Company: string(w.CompanyName), Country: string(w.Country),
+		Office: string(w.OfficeLocation), JobTitle: string(w.JobTitle),
+		EmployeeID: w.EmployeeID, EmployeeType: string(w.EmployeeType),
+		CreationType: string(w.CreationType), OnPremisesSync: w.OnPremisesSyncEnabled,
+		CreatedAt: created.pointer(),
+	}
+}
+
+func (w *wireUser) paths(p *rowProblem) []snapshot.Path {
+	for _, l := range w.AssignedLicenses.rows {
+		w.licenses = append(w.licenses, snapshot.License{
+			SKU:      snapshot.SKUID(p.id("assignedLicenses skuId", l.SKUID)),
+			Disabled: ids[snapshot.PlanID](p, "assignedLicenses disabledPlans", l.DisabledPlans),
+		})
+	}
+	for _, s := range w.LicenseAssignmentStates.rows {
+		w.states = append(w.states, snapshot.StateRow{
+			SKU:       snapshot.SKUID(p.id("licenseAssignmentStates skuId", s.SKUID)),
+			Group:     snapshot.GroupID(p.optionalID("assignedByGroup", s.AssignedByGroup)),
+			State:     string(s.State),
+			Error:     string(s.Error),
+			Disabled:  ids[snapshot.PlanID](p, "licenseAssignmentStates disabledPlans", s.DisabledPlans),
+			UpdatedAt: p.at("lastUpdatedDateTime", s.LastUpdatedDateTime),
+		})
+	}
+	return snapshot.ResolvePaths(w.licenses, w.states)
+}
+
+func (w *wireUser) plans(p *rowProblem) []snapshot.Plan {
+	if len(w.AssignedPlans.rows) == 0 {
+		return nil
+	}
+	plans := make([]snapshot.Plan, len(w.AssignedPlans.rows))
+	for i, row := range w.AssignedPlans.rows {
+		plans[i] = snapshot.Plan{
+			ID:         snapshot.PlanID(p.id("servicePlanId", row.ServicePlanID)),
+			Status:     string(row.CapabilityStatus),
+			AssignedAt: p.at("assignedDateTime", row.AssignedDateTime),
+		}
+	}
+	return plans
+}
+
+// UserCount asks how many users there are, an answer that may lag behind. ok is
+// false when Graph will not say: B2C tenants do not support the question.
+func (c *Client) UserCount(ctx context.Context) (n int, ok bool, err error) {
+	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		headers := abstractions.NewRequestHeaders()
+		headers.Add("ConsistencyLevel", "eventual")
+		return sdk.NewCountRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
+			&sdk.CountRequestBuilderGetRequestConfiguration{Headers: headers})
+	}
+	err = c.newReader(opUserCount).fetch(ctx, build, func(body io.Reader) (err error) {
+		n, err = readCount(body)
+		return err
+	})
+	if e := (*Error)(nil); errors.As(err, &e) && slices.Contains([]int{400, 403, 404, 501}, e.Status) {
+		return 0, false, nil
+	}
+	return n, err == nil, err
+}
+
+var errNoCount = errors.New("the body is not a number")
+
+// readCount reads a number, before which Graph may put a byte order mark.
+func readCount(body io.Reader) (int, error) {
+	text, err := io.ReadAll(io.LimitReader(body, maxErrorBody))
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), 10, 31)
+	if err != nil {
+		return 0, errNoCount
+	}
+	return int(n), nil
+}
