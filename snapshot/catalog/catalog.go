@@ -73,6 +73,19 @@ type Catalog struct {
 	byPlan index[snapshot.PlanID]
 }
 
+// New returns a catalog of the products and plans given. Of two with the same
+// id the first wins.
+func New(skus []SKU, plans []Plan) *Catalog {
+	c := newCatalog()
+	for _, s := range skus {
+		c.addSKU(s)
+	}
+	for _, p := range plans {
+		c.addPlan(p)
+	}
+	return c
+}
+
 func newCatalog() *Catalog {
 	return &Catalog{
 		skus:   map[snapshot.SKUID]SKU{},

@@ -29,6 +29,7 @@ func TestSKUName(t *testing.T) {
 		{"upper case id", strings.ToUpper(string(e3)), "", "Microsoft 365 E3", c},
 		{"misleading part number", "f245ecc8-75af-4f8e-b61f-27d8114de5f3", "O365_BUSINESS_PREMIUM", "Microsoft 365 Business Standard", c},
 		{"else the tenant's part number", unknown, "NEW_SKU", "NEW_SKU", c},
+		{"the tenant's before the catalog's", unknown, "NEW_SKU", "NEW_SKU", noName},
 		{"else the catalog's part number", unknown, "", "OWN_PART", noName},
 		{"else the id", unknown, "", unknown, c},
 		{"zero value", unknown, "", unknown, new(Catalog)},

@@ -53,6 +53,7 @@ func TestReadMicrosoftCSV_Shapes(t *testing.T) {
 		"mark read as Windows-1252":   "ï»¿" + head + rowE3,
 		"mark in raw Windows-1252":    "\xef\xbb\xbf\xef\xbb\xbf" + head + rowE3 + rowDash,
 		"mark turned into ???":        "???" + head + rowE3,
+		"??? before a quote":          "???\"Product_Display_Name\"" + strings.TrimPrefix(head, "Product_Display_Name") + rowE3,
 		"mark within the quotes":      "\"ï»¿Product_Display_Name\"" + strings.TrimPrefix(head, "Product_Display_Name") + rowE3,
 		"line feeds only":             strings.ReplaceAll(head+rowE3, "\r\n", "\n"),
 		"semicolons":                  strings.ReplaceAll(head+rowE3, ",", ";"),
@@ -114,6 +115,7 @@ func TestReadMicrosoftCSV_FirstWins(t *testing.T) {
 func TestReadMicrosoftCSV_RefusesRows(t *testing.T) {
 	bad := map[string]string{
 		"column GUID is no GUID":                "E5,SPE_E5,nope,P," + string(exchP2) + ",F\r\n",
+		`column GUID is no GUID: "00`:           "E5,SPE_E5," + unknown + "0,P," + string(exchP2) + ",F\r\n",
 		"column Service_Plan_Id is no GUID":     "E5,SPE_E5," + unknown + ",P,,F\r\n",
 		"column Service_Plan_Id is missing":     "E5,SPE_E5," + unknown + ",P\r\n",
 		"column String_Id is empty":             "E5,," + unknown + ",P," + string(exchP2) + ",F\r\n",
@@ -207,7 +209,8 @@ func checkImported(t *testing.T, c *Catalog, report Report) {
 		if !isGUID(string(s.ID)) || s.PartNumber == "" || !slices.IsSorted(s.Plans) || len(s.Plans) == 0 {
 			t.Fatalf("malformed product %+v", s)
 		}
-		if !slices.ContainsFunc(c.FindSKUs(s.PartNumber), func(o SKU) bool { return o.ID == s.ID }) {
+		// A part number that looks like an id is looked up as one.
+		if !isGUID(fold(s.PartNumber)) && !slices.ContainsFunc(c.FindSKUs(s.PartNumber), func(o SKU) bool { return o.ID == s.ID }) {
 			t.Fatalf("%q does not find its product", s.PartNumber)
 		}
 		for _, id := range s.Plans {
