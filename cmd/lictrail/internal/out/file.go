@@ -1,0 +1,163 @@
+package out
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// File is a report on its way to --output. It is written beside its place under
+// another name and takes the place only when it is whole, so a reader finds the
+// old report or the new one and never half of either.
+type File struct {
+	path string
+	temp *os.File
+	w    *bufio.Writer
+	ops  fileOps
+	done bool
+}
+
+// fileOps are the calls that tests make fail.
+type fileOps struct {
+	write   func(f *os.File, p []byte) (int, error)
+	sync    func(f *os.File) error
+	rename  func(from, to string) error
+	syncDir func(dir string) error
+}
+
+func realFileOps() fileOps {
+	return fileOps{write: (*os.File).Write, sync: (*os.File).Sync, rename: os.Rename, syncDir: syncDir}
+}
+
+// CreateFile begins a report that only its owner may read. It refuses a place
+// where something else is than a file of the user's own: a link, a directory, a
+// pipe, a device.
+func CreateFile(path string) (*File, error) { return createFile(path, realFileOps()) }
+
+func createFile(path string, ops fileOps) (*File, error) {
+	if err := checkPlace(path); err != nil {
+		return nil, err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".lictrail-*.tmp")
+	if err != nil {
+		return nil, &Error{Code: 1, Message: fmt.Sprintf("write %q: %s", path, reason(err)), Err: err,
+			Hint: "choose a directory that exists and that you may write to"}
+	}
+	f := &File{path: path, temp: temp, ops: ops}
+	f.w = bufio.NewWriter(writerFunc(func(p []byte) (int, error) { return ops.write(temp, p) }))
+	if err := temp.Chmod(0o600); err != nil {
+		f.Discard()
+		return nil, f.failed(err)
+	}
+	return f, nil
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
+
+// checkPlace refuses what a report must not replace.
+func checkPlace(path string) error {
+	refuse := func(what, hint string) error {
+		return &Error{Code: 2, Message: fmt.Sprintf("--output %q %s", path, what), Hint: hint}
+	}
+	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) {
+		return refuse("names no file", "--output FILE")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return &Error{Code: 1, Message: fmt.Sprintf("write %q: %s", path, reason(err)), Err: err}
+	case info.Mode()&fs.ModeSymlink != 0:
+		return refuse("is a symbolic link", "name the file it points to, or leave --output away to write to stdout")
+	case info.IsDir():
+		return refuse("is a directory", "name a file in it")
+	case !info.Mode().IsRegular():
+		return refuse("is not a regular file", "leave --output away and redirect stdout")
+	case !ownFile(info):
+		return refuse("belongs to another user", "choose another name")
+	}
+	return nil
+}
+
+// reason returns the error without the path, which the message has already.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	var linkErr *os.LinkError
+	if errors.As(err, &linkErr) {
+		return linkErr.Err
+	}
+	return err
+}
+
+// Write adds to the report.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err != nil {
+		err = f.failed(err)
+	}
+	return n, err
+}
+
+// Commit puts the report in its place, safe from a power cut. When it fails the
+// old file stays and nothing is left behind; only where the directory could not
+// be made durable is the new one in place already.
+func (f *File) Commit() error {
+	defer f.Discard()
+	if err := f.w.Flush(); err != nil {
+		return f.failed(err)
+	}
+	if err := f.ops.sync(f.temp); err != nil {
+		return f.failed(err)
+	}
+	if err := f.temp.Close(); err != nil {
+		return f.failed(err)
+	}
+	if err := f.ops.rename(f.temp.Name(), f.path); err != nil {
+		return f.failed(err)
+	}
+	f.done = true
+	if err := f.ops.syncDir(filepath.Dir(f.path)); err != nil {
+		return f.failed(err)
+	}
+	return nil
+}
+
+// Discard gives the report up and leaves nothing behind. After Commit it does
+// nothing, so it may be deferred.
+func (f *File) Discard() {
+	if f.done {
+		return
+	}
+	f.done = true
+	f.temp.Close()
+	os.Remove(f.temp.Name())
+}
+
+func (f *File) failed(err error) error {
+	return &Error{Code: 1, Message: fmt.Sprintf("write %q: %s", f.path, reason(err)), Err: err}
+}
+
+// WriteFile writes a report to the path by way of a [File]. When fill fails, or
+// panics, the old file stays and nothing is left behind.
+func WriteFile(path string, fill func(w io.Writer) error) error {
+	f, err := CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := fill(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}

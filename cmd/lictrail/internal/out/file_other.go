@@ -1,0 +1,11 @@
+//go:build !unix
+
+package out
+
+import "io/fs"
+
+// ownFile cannot tell here.
+func ownFile(fs.FileInfo) bool { return true }
+
+// syncDir is not needed, nor possible, here.
+func syncDir(string) error { return nil }

@@ -1,0 +1,130 @@
+package out
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Schema is the version of the JSON that the commands print.
+const Schema = 1
+
+// Tenant is the organization that a document is about.
+type Tenant struct {
+	ID   string
+	Name string // "" prints null
+}
+
+// Document writes a command's one JSON document, item by item, so that it needs
+// no memory for all of them. After an error the document is of no use, and
+// every further call returns that error.
+type Document struct {
+	w     *bufio.Writer
+	items int
+	err   error
+}
+
+// NewDocument begins a document.
+func NewDocument(w io.Writer, tenant Tenant) *Document {
+	d := &Document{w: bufio.NewWriter(w)}
+	id, err := compact(orNull(tenant.ID))
+	name, err2 := compact(orNull(tenant.Name))
+	d.err = errors.Join(err, err2)
+	d.write(fmt.Sprintf("{\n  \"schema\": %d,\n  \"tenant\": {\"id\": %s, \"name\": %s},\n  \"items\": [", Schema, id, name))
+	return d
+}
+
+// Item adds an item, marshaled by encoding/json.
+func (d *Document) Item(item any) error {
+	if d.err != nil {
+		return d.err
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("    ", "  ")
+	if err := enc.Encode(item); err != nil {
+		d.err = fmt.Errorf("write item %d: %w", d.items+1, err)
+		return d.err
+	}
+	comma := ","
+	if d.items == 0 {
+		comma = ""
+	}
+	d.items++
+	d.write(comma + "\n    " + string(escapeJSON(bytes.TrimSpace(b.Bytes()))))
+	return d.err
+}
+
+// Close ends the document. It does not close the writer below.
+func (d *Document) Close() error {
+	end := "]\n}\n"
+	if d.items > 0 {
+		end = "\n  " + end
+	}
+	d.write(end)
+	if d.err == nil {
+		d.err = d.w.Flush()
+	}
+	err := d.err
+	if d.err == nil {
+		d.err = errors.New("the document is closed")
+	}
+	return err
+}
+
+func (d *Document) write(text string) {
+	if d.err == nil {
+		_, d.err = d.w.WriteString(text)
+	}
+}
+
+// compact returns the value as JSON on one line.
+func compact(value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, err
+	}
+	return escapeJSON(bytes.TrimSpace(b.Bytes())), nil
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// escapeJSON writes as \u… what [Safe] would not print: encoding/json escapes
+// only some of it. Outside of strings JSON has nothing but ASCII and line
+// feeds, so the value stays the same.
+func escapeJSON(text []byte) []byte {
+	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
+	if !bytes.ContainsFunc(text, unsafeInJSON) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case !unsafeInJSON(r):
+			b.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return b.Bytes()
+}
+
+func unsafeInJSON(r rune) bool {
+	return r != '\n' && r != utf8.RuneError && unsafe(r)
+}

@@ -1,0 +1,202 @@
+package out
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// gap stands between two columns.
+const gap = "  "
+
+// Column is a column of a table. Where a terminal is too narrow, columns with a
+// Min are narrowed to it, those of the lowest Rank first.
+type Column struct {
+	Head  string
+	Min   int  // the narrowest that still says something; 0: never narrowed
+	Rank  int  // columns of a higher rank keep their width longer
+	Right bool // aligned to the right; numbers are without asking
+	Wrap  bool // for text in the last column: broken into lines, not cut
+}
+
+// Cell is a table cell that stands out.
+type Cell struct {
+	Value any
+	Style Style
+}
+
+// Table collects rows and prints them aligned.
+type Table struct {
+	cols []Column
+	rows [][]Cell // Value is a safe string by then
+	text []bool   // columns that held something else than numbers
+}
+
+// NewTable returns a table with the columns.
+func NewTable(cols ...Column) *Table {
+	return &Table{cols: cols, text: make([]bool, len(cols))}
+}
+
+// Row adds a row: strings, numbers, Cells, or nil for what is not there. It
+// panics when the number of cells is not that of the columns.
+func (t *Table) Row(values ...any) {
+	if len(values) != len(t.cols) {
+		panic(fmt.Sprintf("out: %d cells in a table of %d columns", len(values), len(t.cols)))
+	}
+	row := make([]Cell, len(values))
+	for i, value := range values {
+		cell, ok := value.(Cell)
+		if !ok {
+			cell = Cell{Value: value}
+		}
+		if cell.Value == nil {
+			cell.Value = "-"
+		} else {
+			t.text[i] = t.text[i] || !isNumber(cell.Value)
+			cell.Value = fmt.Sprint(safeArg(cell.Value))
+		}
+		row[i] = cell
+	}
+	t.rows = append(t.rows, row)
+}
+
+// Len returns the number of rows.
+func (t *Table) Len() int { return len(t.rows) }
+
+func isNumber(value any) bool {
+	kind := reflect.TypeOf(value).Kind()
+	return kind >= reflect.Int && kind <= reflect.Float64
+}
+
+// Print writes the table to stdout. On a terminal it fits the width; elsewhere
+// nothing is cut or colored, and the columns are aligned all the same.
+func (t *Table) Print(s *Streams) error {
+	widths := t.natural()
+	if s.OutTTY {
+		t.fit(widths, s.Width)
+	}
+	head := make([]Cell, len(t.cols))
+	for i, col := range t.cols {
+		head[i] = Cell{Value: col.Head, Style: Bold}
+	}
+	if err := t.print(s, head, widths); err != nil {
+		return err
+	}
+	for _, row := range t.rows {
+		if err := t.print(s, row, widths); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// natural returns how wide each column would like to be.
+func (t *Table) natural() []int {
+	widths := make([]int, len(t.cols))
+	for i, col := range t.cols {
+		widths[i] = width(col.Head)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], width(row[i].Value.(string)))
+		}
+	}
+	return widths
+}
+
+// fit narrows columns until the table has the width, or no column can give more:
+// then the table stays too wide rather than hide a column.
+func (t *Table) fit(widths []int, total int) {
+	over := len(gap)*(len(widths)-1) - total
+	for _, w := range widths {
+		over += w
+	}
+	for ; over > 0; over-- {
+		i := t.giver(widths)
+		if i < 0 {
+			return
+		}
+		widths[i]--
+	}
+}
+
+// giver returns the column to narrow next: of those that can, one of the lowest
+// rank, the widest first; -1 if there is none.
+func (t *Table) giver(widths []int) int {
+	best := -1
+	for i, col := range t.cols {
+		if col.Min <= 0 || widths[i] <= col.Min {
+			continue
+		}
+		if best < 0 || cmp.Or(cmp.Compare(col.Rank, t.cols[best].Rank), cmp.Compare(widths[best], widths[i])) < 0 {
+			best = i
+		}
+	}
+	return best
+}
+
+// print writes one row, which takes several lines if its last cell is wrapped.
+func (t *Table) print(s *Streams, row []Cell, widths []int) error {
+	last := len(row) - 1
+	lines := []string{row[last].Value.(string)}
+	if t.cols[last].Wrap && s.OutTTY {
+		lines = wrap(lines[0], widths[last])
+	}
+	for n, line := range lines {
+		var b strings.Builder
+		for i, cell := range row {
+			text := cell.Value.(string)
+			switch {
+			case i == last:
+				text = line
+			case n > 0:
+				text = ""
+			}
+			if i > 0 {
+				b.WriteString(gap)
+			}
+			b.WriteString(t.align(i, text, widths[i], cell.Style, s.Color))
+		}
+		if _, err := io.WriteString(s.Out, strings.TrimRight(b.String(), " ")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// align cuts and pads the text; color goes on last, so that it takes no room.
+func (t *Table) align(col int, text string, w int, style Style, color bool) string {
+	if width(text) > w {
+		text = shorten(text, w)
+	}
+	pad := strings.Repeat(" ", w-width(text))
+	if t.cols[col].Right || !t.text[col] {
+		return pad + paint(text, style, color)
+	}
+	return paint(text, style, color) + pad
+}
+
+// Pairs prints names and values below each other, the values aligned. Values
+// that are nil are left out.
+func Pairs(s *Streams, pairs ...any) error {
+	var names []string
+	var values []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != nil {
+			names = append(names, fmt.Sprint(safeArg(pairs[i])))
+			values = append(values, fmt.Sprint(safeArg(pairs[i+1])))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	w := width(slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(width(a), width(b)) }))
+	for i, name := range names {
+		pad := strings.Repeat(" ", w-width(name))
+		if _, err := fmt.Fprintf(s.Out, "%s%s%s%s\n", paint(name, Bold, s.Color), pad, gap, values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
