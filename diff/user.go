@@ -30,13 +30,27 @@ func (c Comparer) User(known *snapshot.Known, now snapshot.User) snapshot.Delta 
 	}
 	comparePaths(&d, known, c.Run)
 	for _, change := range changes(known, &now) {
-		if change.Kind == snapshot.DateMoved && c.CatalogMoved[change.SKU] {
+		if change.Kind == snapshot.DateMoved && c.explained(&now, change) {
 			continue
 		}
 		change.Run = c.Run
 		d.Changes = append(d.Changes, change)
 	}
 	return d
+}
+
+// explained reports whether a date moved with a change of the catalog: it is the
+// date of a SKU whose plans differ, or it moved to the very time to which the
+// date of such a SKU of the same user moved.
+func (c Comparer) explained(now *snapshot.User, change snapshot.Change) bool {
+	if c.CatalogMoved[change.SKU] {
+		return true
+	}
+	key := snapshot.PathKey{SKU: change.SKU, PathRef: *change.Path}
+	moved := pathsByKey(now.Paths)[key].UpdatedAt
+	return slices.ContainsFunc(now.Paths, func(p snapshot.Path) bool {
+		return c.CatalogMoved[p.SKU] && p.UpdatedAt.Equal(moved)
+	})
 }
 
 // comparePaths lists the rows that end and the rows that begin.

@@ -57,11 +57,21 @@ func (s *Sync) skuPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.Serv
 
 // Groups returns the groups that give licenses as history has them now.
 func (s *Sync) Groups(ctx context.Context) ([]snapshot.Group, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `
-		SELECT g.object_id, v.name, v.gone, v.dynamic, v.membership_rule, v.processing_state, v.on_premises_sync, v.licenses
-		FROM group_version v JOIN licensed_group g ON g.id = v.group_id WHERE v.to_run IS NULL ORDER BY g.object_id`)
+	groups, err := groupsAt(ctx, s.db.sql, int64(s.Run))
 	if err != nil {
 		return nil, fmt.Errorf("read the known groups: %w", classify(err))
+	}
+	return groups, nil
+}
+
+// groupsAt reads the groups as they were at a run.
+func groupsAt(ctx context.Context, q querier, run int64) ([]snapshot.Group, error) {
+	rows, err := q.QueryContext(ctx, `
+		SELECT g.object_id, v.name, v.gone, v.dynamic, v.membership_rule, v.processing_state, v.on_premises_sync, v.licenses
+		FROM group_version v JOIN licensed_group g ON g.id = v.group_id
+		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY g.object_id`, run)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	var groups []snapshot.Group
@@ -70,12 +80,12 @@ func (s *Sync) Groups(ctx context.Context) ([]snapshot.Group, error) {
 		var licenses string
 		err := rows.Scan(&g.ID, &g.Name, &g.Gone, &g.Dynamic, &g.MembershipRule, &g.ProcessingState, &g.OnPremisesSync, &licenses)
 		if err != nil {
-			return nil, fmt.Errorf("read the known groups: %w", classify(err))
+			return nil, err
 		}
 		if err := json.Unmarshal([]byte(licenses), &g.Licenses); err != nil {
 			return nil, fmt.Errorf("%w: licenses of group %s: %w", ErrDamaged, g.ID, err)
 		}
 		groups = append(groups, g)
 	}
-	return groups, classify(rows.Err())
+	return groups, rows.Err()
 }

@@ -21,7 +21,8 @@ type ChangeFilter struct {
 	Initiators   []snapshot.Initiator
 	Run          snapshot.RunID
 	Since, Until time.Time // by the change's date; both inclusive
-	Newest       bool      // newest first
+	Newest       bool      // newest first, by date
+	Oldest       bool      // oldest first, by date; else in the order in which they were found
 }
 
 // ChangeRow is a change as history keeps it.
@@ -97,8 +98,11 @@ func (f *ChangeFilter) query() (string, []any) {
 	if !f.Until.IsZero() {
 		q.add("coalesce(a.at, c.not_after) <= ?", f.Until.UnixMilli())
 	}
-	if f.Newest {
+	switch {
+	case f.Newest:
 		return q.text + " ORDER BY coalesce(a.at, c.not_after) DESC, c.id DESC", q.args
+	case f.Oldest:
+		return q.text + " ORDER BY coalesce(a.at, c.not_after), c.id", q.args
 	}
 	return q.text + " ORDER BY c.id", q.args
 }

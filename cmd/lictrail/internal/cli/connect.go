@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
+	"lictrail/snapshot"
+)
+
+// connection says which tenant to read and how to sign in. Secrets come from
+// the environment, never from flags: flags show in process lists.
+type connection struct {
+	tenant, clientID, auth, cloud string
+	endpoint, authorityHost       string
+	patience                      time.Duration
+}
+
+func (c *connection) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused")
+	f.StringVar(&c.clientID, "client-id", "", "application `id` to sign in as")
+	f.StringVar(&c.auth, "auth", "default", "how to sign in, one `kind` of: "+strings.Join(graph.CredentialKinds(), ", ")+
+		";\ntoken takes a ready bearer token from $"+graph.TokenVariable)
+	f.StringVar(&c.cloud, "cloud", "global", "which of Microsoft's `clouds`: global, usgov, dod or china")
+	f.StringVar(&c.endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
+	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own")
+	f.DurationVar(&c.patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and\noutages, before giving up")
+}
+
+// client makes the Graph client. It contacts no host.
+func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Client, error) {
+	cloud, err := graph.CloudByName(c.cloud)
+	if err != nil {
+		return nil, usage(err.Error(), "--cloud global")
+	}
+	if !slices.Contains(graph.CredentialKinds(), c.auth) {
+		return nil, usage(fmt.Sprintf("unknown kind of sign-in %q", c.auth), "--auth "+strings.Join(graph.CredentialKinds(), ", --auth "))
+	}
+	if c.patience <= 0 {
+		return nil, usage("--patience must be more than nothing", "--patience 10m")
+	}
+	if c.endpoint != "" {
+		cloud.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.endpoint, "/"), "/v1.0")
+	}
+	if c.authorityHost != "" {
+		cloud.AuthorityHost = c.authorityHost
+	}
+	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
+		TenantID: first(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: first(c.clientID, e.getenv("AZURE_CLIENT_ID")),
+		AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv,
+	})
+	if err != nil {
+		return nil, err
+	}
+	client, err := graph.New(graph.Options{
+		Endpoint: cloud.Endpoint, Credential: credential, Patience: c.patience, Version: version(), Progress: progress,
+	})
+	if err != nil {
+		return nil, usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
+	}
+	return client, nil
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// reader lets the tracker read through a Graph client.
+type reader struct{ *graph.Client }
+
+func (r reader) Organization(ctx context.Context) (tracker.Organization, error) {
+	o, err := r.Client.Organization(ctx)
+	return tracker.Organization{Tenant: o.Tenant, Premium: o.HasPremium}, err
+}
+
+func (r reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error) {
+	skus, tenant, err := r.Client.SKUs(ctx)
+	return skus, tenant.ID, err
+}
+
+func (r reader) Users(ctx context.Context, page func([]tracker.User) error, restart func()) (tracker.UsersRead, error) {
+	stats, err := r.Client.Users(ctx, &userSink{page, restart})
+	return tracker.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
+		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
+}
+
+// userSink hands pages on.
+type userSink struct {
+	page    func([]tracker.User) error
+	restart func()
+}
+
+func (s *userSink) Page(rows []graph.User) error {
+	users := make([]tracker.User, len(rows))
+	for i, r := range rows {
+		users[i] = tracker.User(r)
+	}
+	return s.page(users)
+}
+
+func (s *userSink) Restart() error {
+	s.restart()
+	return nil
+}
+
+func (r reader) UserCount(ctx context.Context) (int64, bool, error) {
+	n, ok, err := r.Client.UserCount(ctx)
+	return int64(n), ok, err
+}
+
+func (r reader) Requests() int64 { return int64(r.Client.Requests()) }
+
+// showProgress draws what the client does.
+func showProgress(p *out.Progress) func(graph.Progress) {
+	var op string
+	var rows int
+	return func(g graph.Progress) {
+		if g.Op != op {
+			op, rows = g.Op, 0
+		}
+		if !g.Until.IsZero() {
+			p.Wait(time.Until(g.Until), fmt.Sprintf("%s (attempt %d)", g.Reason, g.Attempts))
+		}
+		if g.Rows > rows {
+			p.Add(g.Rows - rows)
+			rows = g.Rows
+		}
+	}
+}

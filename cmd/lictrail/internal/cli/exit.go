@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
+	"lictrail/migrations"
+	"lictrail/snapshot/store"
+)
+
+// Exit codes. A result code is never a failure code.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitIncomplete  = 3
+	exitAuth        = 4
+	exitUnavailable = 5
+	exitDamaged     = 6
+	exitBusy        = 7
+	exitChanged     = 10
+	exitInterrupted = 130
+)
+
+// errUsage marks wrong use: flags, arguments, unknown users and SKUs.
+var errUsage = errors.New("wrong use")
+
+// usage is an error of wrong use with what to do about it.
+func usage(message, hint string) error {
+	return &out.Error{Code: exitUsage, Message: message, Hint: hint, Err: errUsage}
+}
+
+// errChanged is the result of sync --exit-code when there are changes.
+var errChanged = errors.New("changes found")
+
+// exits maps each kind of error to its code and what to do about it. The first
+// that matches counts.
+var exits = []struct {
+	kind error
+	code int
+	hint string
+}{
+	{context.Canceled, exitInterrupted, ""},
+	{tracker.ErrShrunk, exitIncomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
+	{tracker.ErrImplausible, exitIncomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
+	{tracker.ErrWrongTenant, exitUsage, "check --tenant and the credentials: they belong to different tenants"},
+	{graph.ErrIncomplete, exitIncomplete, "nothing was recorded; run sync again later"},
+	{graph.ErrAuth, exitAuth, "check how you sign in: --auth, --tenant and the variables it reads (lictrail sync --help)"},
+	{graph.ErrUnavailable, exitUnavailable, "nothing was recorded; run sync again later, or give it more --patience"},
+	{context.DeadlineExceeded, exitUnavailable, "nothing was recorded; run sync again later"},
+	{store.ErrNoDatabase, exitUsage, "create it with lictrail sync, look at a made-up tenant with lictrail demo, or name another file with --db"},
+	{store.ErrNoRun, exitUsage, "run lictrail sync first"},
+	{store.ErrNotPlainFile, exitUsage, "name the file itself with --db, not a link or a folder"},
+	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
+	{store.ErrBusy, exitBusy, "wait until the other lictrail has finished, then try again"},
+	{store.ErrOvertaken, exitBusy, "run sync again; two runs on one database gain nothing"},
+	{migrations.ErrNewer, exitBusy, "use the newer lictrail that wrote it"},
+	{migrations.ErrOlder, exitBusy, "run lictrail sync once to bring the database up to date"},
+	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},
+	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
+	{store.ErrDamaged, exitDamaged, "keep the file as it is, and restore a copy from before"},
+}
+
+// explain gives an error its exit code and a hint, in one place.
+func explain(err error) error {
+	var known *out.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, e := range exits {
+		if errors.Is(err, e.kind) {
+			return &out.Error{Code: e.code, Message: err.Error(), Hint: hintOf(err, e.hint), Err: err}
+		}
+	}
+	return &out.Error{Code: exitFailed, Message: err.Error(), Err: err}
+}
+
+// hintOf prefers the hint that came with the error: it knows the permission.
+func hintOf(err error, general string) string {
+	var g *graph.Error
+	if errors.As(err, &g) && g.Hint != "" {
+		return g.Hint
+	}
+	return general
+}

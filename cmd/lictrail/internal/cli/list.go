@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"iter"
+
+	"lictrail/cmd/lictrail/internal/out"
+)
+
+// column is one column of a listing, in text, in CSV or in both.
+type column[T any] struct {
+	out.Column
+	csv  string      // name in CSV; "" leaves it out
+	text func(T) any // nil leaves it out of the text
+	cell func(T) any // nil: the same as text
+}
+
+// listing is how a kind of rows is shown.
+type listing[T any] struct {
+	json    func(T) any
+	columns []column[T]
+	none    string // what to say on stderr when there is no row
+}
+
+// print shows the rows in the format asked for. JSON and CSV are streamed.
+func (l listing[T]) print(e *env, n names, rows iter.Seq2[T, error]) error {
+	switch e.format {
+	case "json":
+		return l.printJSON(e, n, rows)
+	case "csv":
+		return l.printCSV(e, rows)
+	}
+	return l.printText(e, rows)
+}
+
+func (l listing[T]) printJSON(e *env, n names, rows iter.Seq2[T, error]) error {
+	doc := out.NewDocument(e.Out, n.tenant())
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := doc.Item(l.json(row)); err != nil {
+			return err
+		}
+	}
+	return doc.Close()
+}
+
+func (n names) tenant() out.Tenant {
+	return out.Tenant{ID: string(n.h.Tenant.ID), Name: n.h.Tenant.Name}
+}
+
+func (l listing[T]) printCSV(e *env, rows iter.Seq2[T, error]) error {
+	var header []string
+	var cells []func(T) any
+	for _, c := range l.columns {
+		if c.csv == "" {
+			continue
+		}
+		header = append(header, c.csv)
+		cells = append(cells, c.csvCell)
+	}
+	csv := out.NewCSV(e.Out, true, e.OutTTY, header...)
+	values := make([]any, len(cells))
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		for i, cell := range cells {
+			values[i] = cell(row)
+		}
+		if err := csv.Row(values...); err != nil {
+			return err
+		}
+	}
+	return csv.Close()
+}
+
+func (c column[T]) csvCell(row T) any {
+	if c.cell != nil {
+		return c.cell(row)
+	}
+	return c.text(row)
+}
+
+func (l listing[T]) printText(e *env, rows iter.Seq2[T, error]) error {
+	var columns []out.Column
+	var cells []func(T) any
+	for _, c := range l.columns {
+		if c.text != nil {
+			columns = append(columns, c.Column)
+			cells = append(cells, c.text)
+		}
+	}
+	table := out.NewTable(columns...)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		values := make([]any, len(cells))
+		for i, cell := range cells {
+			values[i] = cell(row)
+		}
+		table.Row(values...)
+	}
+	if table.Len() == 0 {
+		e.Notef("%s", l.none)
+		return nil
+	}
+	return table.Print(e.Streams)
+}

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
+	"lictrail/snapshot/store"
+)
+
+// withHistory opens the database for reading and hands it to do.
+func withHistory(ctx context.Context, e *env, do func(n names) error) error {
+	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	h, err := db.History(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	cat, err := loadCatalog(ctx, h)
+	if err != nil {
+		return err
+	}
+	return do(names{h, cat})
+}
+
+// loadCatalog joins the built-in names with those that were imported.
+func loadCatalog(ctx context.Context, h *store.History) (*catalog.Catalog, error) {
+	skus, plans, err := h.ImportedNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(skus) == 0 {
+		return catalog.Builtin(), nil
+	}
+	imported := make([]catalog.SKU, len(skus))
+	for i, s := range skus {
+		imported[i] = catalog.SKU{ID: s.ID, PartNumber: s.PartNumber, Name: s.Name}
+	}
+	named := make([]catalog.Plan, len(plans))
+	for i, p := range plans {
+		named[i] = catalog.Plan{ID: p.ID, Name: p.Name, FriendlyName: p.FriendlyName}
+	}
+	return catalog.Merge(catalog.Builtin(), catalog.New(imported, named)), nil
+}
+
+// users finds who is meant by USER. An address that several people had over
+// time stands for all of them.
+func (n names) users(ctx context.Context, ref string) ([]store.Person, error) {
+	found, err := n.h.FindUsers(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, usage(fmt.Sprintf("no user %q in the history", ref),
+			"the object id, or a UPN or mail address, present or past; lictrail assignments lists those with licenses")
+	}
+	return found, nil
+}
+
+// optionalUsers is users, or nobody in particular for "".
+func (n names) optionalUsers(ctx context.Context, ref string) ([]store.Person, error) {
+	if ref == "" {
+		return nil, nil
+	}
+	return n.users(ctx, ref)
+}
+
+// findSKU finds the SKU that is meant by an id, a part number or a product
+// name. The tenant's own words come first.
+func (n names) findSKU(word string) (snapshot.SKUID, error) {
+	if word == "" {
+		return "", nil
+	}
+	for id, part := range n.h.PartNumbers() {
+		if strings.EqualFold(part, word) || strings.EqualFold(string(id), word) {
+			return id, nil
+		}
+	}
+	var known []snapshot.SKUID
+	for _, s := range n.cat.FindSKUs(word) {
+		if _, ok := n.h.PartNumbers()[s.ID]; ok {
+			known = append(known, s.ID)
+		}
+	}
+	switch len(known) {
+	case 1:
+		return known[0], nil
+	case 0:
+		return "", usage(fmt.Sprintf("no SKU %q in the history", word), "lictrail skus lists those that the tenant has had")
+	}
+	return "", usage(fmt.Sprintf("several SKUs are called %q", word), "one of: "+joinIDs(known))
+}
+
+// findGroup finds the group that is meant by an object id or a name.
+func (n names) findGroup(word string) (snapshot.GroupID, error) {
+	if word == "" {
+		return "", nil
+	}
+	var found []snapshot.GroupID
+	for id, name := range n.h.Groups() {
+		if strings.EqualFold(string(id), word) {
+			return id, nil
+		}
+		if strings.EqualFold(name, word) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", usage(fmt.Sprintf("no group %q has given licenses", word), "lictrail groups lists those that have")
+	}
+	return "", usage(fmt.Sprintf("several groups are called %q", word), "one of: "+joinIDs(found))
+}
+
+func joinIDs[T ~string](ids []T) string {
+	slices.Sort(ids)
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return strings.Join(texts, ", ")
+}
+
+var agePattern = regexp.MustCompile(`^(\d{1,6})([hdw])$`)
+
+// parseTime reads RFC 3339, a day, or an age such as 90d or 26w that counts
+// back from now. A day means its beginning, or with end its end.
+func parseTime(flag, text string, now time.Time, end bool) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), nil
+	}
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		if end {
+			t = t.AddDate(0, 0, 1).Add(-time.Millisecond)
+		}
+		return t, nil
+	}
+	if m := agePattern.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1]) // at most six digits
+		unit := map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
+		return now.Add(-time.Duration(n) * unit).UTC(), nil
+	}
+	return time.Time{}, usage(fmt.Sprintf("--%s %q is not a time", flag, text), "2026-03-01, 2026-03-01T08:00:00Z, 90d or 26w")
+}
+
+// oneOf checks that a flag's values are among those known.
+func oneOf[T ~string](flag string, given []string, known []T) ([]T, error) {
+	var values []T
+	for _, g := range given {
+		if !slices.Contains(known, T(g)) {
+			return nil, usage(fmt.Sprintf("unknown --%s %q", flag, g), "one of: "+joinIDs(slices.Clone(known)))
+		}
+		values = append(values, T(g))
+	}
+	return values, nil
+}

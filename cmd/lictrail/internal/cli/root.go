@@ -1,0 +1,176 @@
+// Package cli is lictrail's command line: one file a command, each turning
+// flags into a question to the history or into a run, and an answer into text,
+// JSON or CSV. It holds no rule about licenses.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/out"
+)
+
+// env is what commands work with.
+type env struct {
+	*out.Streams
+	getenv  func(string) string
+	now     func() time.Time
+	db      string
+	format  string
+	output  string
+	verbose bool
+}
+
+// Run executes the command line and returns the exit code.
+func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now}
+	root := newRoot(e)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, errChanged) {
+		return exitChanged
+	}
+	if err != nil && ctx.Err() != nil {
+		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
+	}
+	return e.Fail(explain(err), e.format == "json")
+}
+
+func newRoot(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lictrail",
+		Short: "Keep the history of Microsoft 365 license assignments, and answer from it",
+		Long: `lictrail reads who holds which Microsoft 365 license, every week, compares with
+the week before and keeps the truth: since when, by which path, and who did it.
+It reads tenants and never writes to one.`,
+		Example: `  lictrail demo
+  lictrail sync --auth default
+  lictrail assignments --user ann@contoso.com
+  lictrail who removed ann@contoso.com`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&e.db, "db", "", "database `file` (default $LICTRAIL_DB, or lictrail.db in your data directory)")
+	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv")
+	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
+	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
+	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
+	})
+	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
+		newRuns(e), newAudit(e), newCatalog(e), newVersion(e), newExitCodes())
+	root.CompletionOptions.HiddenDefaultCmd = false
+	for _, c := range root.Commands() {
+		wrap(e, c)
+	}
+	return root
+}
+
+// prepare settles the global flags. A flag beats its variable.
+func (e *env) prepare(cmd *cobra.Command) error {
+	if e.db == "" {
+		e.db = e.getenv("LICTRAIL_DB")
+	}
+	if e.db == "" {
+		dir, err := dataDir(e.getenv)
+		if err != nil {
+			return usage("no place for the database: "+err.Error(), "name a file with --db")
+		}
+		e.db = filepath.Join(dir, "lictrail.db")
+	}
+	known := []string{"text", "json", "csv"}
+	if !slices.Contains(known, e.format) {
+		wrong := e.format
+		e.format = "text"
+		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
+	}
+	return nil
+}
+
+// dataDir is where the user's programs keep their data on this system.
+func dataDir(getenv func(string) string) (string, error) {
+	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "lictrail"), nil
+	}
+	if dir := getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && dir != "" {
+		return filepath.Join(dir, "lictrail"), nil
+	}
+	home := getenv("HOME")
+	if home == "" {
+		home, _ = os.UserHomeDir()
+	}
+	switch {
+	case home == "":
+		return "", errors.New("neither XDG_DATA_HOME nor HOME is set")
+	case runtime.GOOS == "darwin":
+		return filepath.Join(home, "Library", "Application Support", "lictrail"), nil
+	}
+	return filepath.Join(home, ".local", "share", "lictrail"), nil
+}
+
+// wrap sends the results of a command, and of those below it, to --output.
+func wrap(e *env, c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		wrap(e, sub)
+	}
+	if c.RunE == nil {
+		return
+	}
+	run := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if e.output == "" {
+			return run(cmd, args)
+		}
+		return out.WriteFile(e.output, func(w io.Writer) error {
+			e.Out, e.OutTTY, e.Color = w, false, false
+			return run(cmd, args)
+		})
+	}
+}
+
+// noArgs refuses arguments in the words of the other messages.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasParent() || cmd.HasSubCommands() {
+		hint := cmd.CommandPath() + " --help"
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = cmd.CommandPath() + " " + near[0]
+		}
+		return usage(fmt.Sprintf("unknown command %q", args[0]), hint)
+	}
+	return usage(fmt.Sprintf("%s takes no arguments", cmd.CommandPath()), cmd.CommandPath()+" --help")
+}
+
+// argsBetween asks for at least low and at most high arguments; high < 0: any number.
+func argsBetween(low, high int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < low || high >= 0 && len(args) > high {
+			return usage(fmt.Sprintf("%s needs %s", cmd.CommandPath(), what), cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+}

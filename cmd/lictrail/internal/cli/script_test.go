@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"lictrail/graph/graphtest"
+)
+
+var updateScripts = flag.Bool("update", false, "rewrite the expected output in testdata")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lictrail": func() { os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
+	})
+}
+
+// TestScripts runs the real program against a simulated tenant, as the files
+// in testdata say. Beside testscript's own commands they may use
+//
+//	tenant new [free] [forbid SCOPE]...  start a tenant, and point $GRAPH and the token at it
+//	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
+//	tenant assign|remove NAME SKU        as an administrator
+//	tenant group NAME SKU                a group that gives a SKU
+//	tenant join|leave NAME GROUP
+//	tenant department NAME DEPARTMENT
+//	tenant delete|restore NAME
+//	tenant rename NAME NEW
+//	tenant week                          a week passes
+//	tenant fault ENDPOINT PAGE KIND [forever]
+//	tenant heal                          no more faults
+//	exits CODE COMMAND...                the command ends with that exit code
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		UpdateScripts:       *updateScripts,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("LICTRAIL_DB", filepath.Join(e.WorkDir, "t.db"))
+			e.Setenv("LICTRAIL_ACCESS_TOKEN", graphtest.DefaultToken)
+			e.Setenv("HOME", e.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand, "exits": exitsCommand},
+	})
+}
+
+// play is the tenant of one script.
+type play struct {
+	*graphtest.Tenant
+	server *graphtest.Server
+	people map[string]string
+	groups map[string]string
+}
+
+var plays = map[string]*play{} // by working directory; scripts run one after another
+
+var skuIDs = map[string]string{"E3": e3, "E5": e5, "EMS": ems, "VISIO": visio}
+
+func tenantCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: tenant COMMAND")
+	}
+	dir := ts.Getenv("WORK")
+	if args[0] == "new" {
+		plays[dir] = newPlay(ts, args[1:])
+		return
+	}
+	p := plays[dir]
+	if p == nil {
+		ts.Fatalf("tenant new comes first")
+	}
+	ts.Check(p.act(ts, args[0], args[1:]))
+}
+
+func newPlay(ts *testscript.TestScript, args []string) *play {
+	p := &play{Tenant: graphtest.New(uint64(len(plays) + 1)), people: map[string]string{}, groups: map[string]string{}}
+	scopes := graphtest.AllScopes
+	for i, a := range args {
+		switch a {
+		case "free":
+			p.Premium = false
+		case "forbid":
+			scopes = without(scopes, args[i+1])
+		}
+	}
+	p.server = graphtest.NewServer(p.Tenant, graphtest.WithScopes(scopes...), graphtest.WithVaryingPages(), graphtest.WithEmptyPages())
+	base, err := p.server.Start()
+	ts.Check(err)
+	ts.Defer(func() { p.server.Close() })
+	ts.Setenv("GRAPH", base)
+	ts.Setenv("TENANT", p.ID)
+	return p
+}
+
+func without(list []string, drop string) []string {
+	var rest []string
+	for _, s := range list {
+		if s != drop {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+func (p *play) act(ts *testscript.TestScript, verb string, args []string) error {
+	p.Advance(time.Minute)
+	arg := func(i int) string {
+		if i >= len(args) {
+			ts.Fatalf("tenant %s needs %d arguments", verb, i+1)
+		}
+		return args[i]
+	}
+	admin := p.Admins[0]
+	switch verb {
+	case "hire":
+		id := p.AddUser(admin, graphtest.UserSpec{Name: arg(0), Department: arg(1)})
+		p.people[arg(0)] = id
+		ts.Setenv(arg(0), id)
+		ts.Setenv(arg(0)+"_upn", p.User(id).UPN)
+		return nil
+	case "crowd":
+		n, err := strconv.Atoi(arg(0))
+		for i := range n {
+			p.AddUser(admin, graphtest.UserSpec{Name: fmt.Sprintf("Crowd %d", i), Department: "Crowd"})
+		}
+		return err
+	case "assign":
+		return p.AssignDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
+	case "remove":
+		return p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
+	case "group":
+		p.groups[arg(0)] = p.CreateGroup(admin, arg(0), "")
+		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)])
+	case "join":
+		return p.AddMember(admin, p.groups[arg(1)], p.people[arg(0)])
+	case "leave":
+		return p.RemoveMember(admin, p.groups[arg(1)], p.people[arg(0)])
+	case "delete":
+		return p.DeleteUser(admin, p.people[arg(0)], graphtest.Entra)
+	case "restore":
+		return p.RestoreUser(admin, p.people[arg(0)])
+	case "rename":
+		return p.Rename(admin, p.people[arg(0)], arg(1))
+	case "week":
+		p.Advance(7 * 24 * time.Hour)
+		return nil
+	case "fault":
+		return p.fault(args)
+	case "heal":
+		p.server.ClearFaults()
+		return nil
+	}
+	return fmt.Errorf("unknown tenant command %q", verb)
+}
+
+func (p *play) fault(args []string) error {
+	if len(args) < 3 {
+		return fmt.Errorf("usage: tenant fault ENDPOINT PAGE KIND [forever]")
+	}
+	pages := map[string]graphtest.Page{"any": graphtest.AnyPage, "first": graphtest.FirstPage, "middle": graphtest.MiddlePage, "last": graphtest.LastPage}
+	f := graphtest.Fault{Endpoint: graphtest.Endpoint(args[0]), Page: pages[args[1]], Kind: graphtest.FaultKind(strings.ReplaceAll(args[2], "-", " "))}
+	if len(args) > 3 {
+		f.Times = graphtest.Forever
+	}
+	p.server.Inject(f)
+	return nil
+}
+
+// exitsCommand runs a command and checks its exit code: scripts hold on to it.
+func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		if _, scanErr := fmt.Sscanf(err.Error(), "exit status %d", &got); scanErr != nil {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+type syncOptions struct {
+	connection
+	acceptShrink bool
+	maxShrink    string
+	exitCode     bool
+}
+
+func newSync(e *env) *cobra.Command {
+	var o syncOptions
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "One run: read the tenant, compare, keep what changed",
+		Long: `Reads every user, SKU, subscription, licensing group and deleted user of the
+tenant through Microsoft Graph, compares with the run before and keeps what
+changed. A read that is not complete never becomes history. Nothing is ever
+written to the tenant.
+
+Run it weekly or more often: what happens and is undone between two runs can
+only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
+		Example: `  lictrail sync
+  LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
+  lictrail sync --db /var/lib/lictrail/contoso.db --exit-code`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
+	}
+	f := cmd.Flags()
+	o.addFlags(f)
+	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users than before")
+	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
+	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
+	return cmd
+}
+
+func runSync(ctx context.Context, e *env, o syncOptions) error {
+	shrink, err := parseShare("max-shrink", o.maxShrink)
+	if err != nil {
+		return err
+	}
+	progress := e.NewProgress()
+	defer progress.Done()
+	client, err := o.client(e, showProgress(progress))
+	if err != nil {
+		return err
+	}
+	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	summary, err := tracker.Run(ctx, reader{client}, db, tracker.Options{
+		Tenant: snapshot.NormalID(snapshot.TenantID(o.tenant)), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+	})
+	progress.Done()
+	if err != nil {
+		return err
+	}
+	for _, w := range summary.Result.Warnings {
+		e.Warnf("%s: %s", w.Code, w.Message)
+	}
+	if err := printSummary(ctx, e, db, summary); err != nil {
+		return err
+	}
+	if o.exitCode && len(summary.Result.Changes) > 0 {
+		return errChanged
+	}
+	return nil
+}
+
+// unitOf is what a phase counts on the progress line.
+func unitOf(phase string) string {
+	if phase == "users" || phase == "deleted users" {
+		return "users"
+	}
+	return ""
+}
+
+// parseShare reads a share such as 20% or 0.2.
+func parseShare(flag, text string) (float64, error) {
+	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	share, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		share /= 100
+	}
+	if err != nil || !(share >= 0 && share <= 1) {
+		return 0, usage(fmt.Sprintf("--%s %q is not a share", flag, text), "--"+flag+" 20%")
+	}
+	return share, nil
+}
+
+// printSummary tells what the run found: as a row of runs in JSON and CSV.
+func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary) error {
+	if e.format != "text" {
+		return runRunsOf(ctx, e, db, s.Run)
+	}
+	r := s.Result
+	err := e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), plural(r.Users, "user"),
+		strconv.FormatInt(r.LicensedUsers, 10), plural(r.Assignments, "assignment"))
+	if err != nil {
+		return err
+	}
+	if s.First {
+		return e.Printf("The first run: what it found was there before. Changes show from the next run on.\n")
+	}
+	if len(r.Changes) == 0 {
+		return e.Printf("No change since run %d.\n", int64(s.Previous.ID))
+	}
+	return e.Printf("%s since run %d: %s.\n", plural(len(r.Changes), "change"), int64(s.Previous.ID), kindsWord(r.Changes))
+}
+
+func tenantWord(t snapshot.Tenant) string {
+	if t.Name != "" {
+		return t.Name
+	}
+	return string(t.ID)
+}
+
+// kindsWord counts changes by kind: "3 removed, 1 path-moved".
+func kindsWord(changes []store.Attributed) string {
+	counts := make(map[snapshot.Kind]int)
+	for _, c := range changes {
+		counts[c.Kind]++
+	}
+	var words []string
+	for _, k := range snapshot.Kinds {
+		if counts[k] > 0 {
+			words = append(words, fmt.Sprintf("%d %s", counts[k], k))
+		}
+	}
+	return strings.Join(slices.Clip(words), ", ")
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// verbs are what who can ask about, and the kinds of change each means.
+var verbs = map[string][]snapshot.Kind{
+	"removed":  {snapshot.Removed, snapshot.PathRemoved},
+	"assigned": {snapshot.Assigned, snapshot.PathAdded},
+	"changed": {snapshot.Assigned, snapshot.Removed, snapshot.PathAdded, snapshot.PathRemoved, snapshot.PathMoved,
+		snapshot.PlansChanged, snapshot.StateChanged, snapshot.DateMoved},
+}
+
+func newWho(e *env) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "who removed|assigned|changed USER [SKU]",
+		Short: "Who did it, when, how, on what evidence",
+		Long: `Who removed, assigned or changed a user's license: the person, application,
+group, subscription or Microsoft, with the evidence; or why that cannot be known
+and what was checked. The latest change comes first and alone, unless --all.`,
+		Example: `  lictrail who removed ann@contoso.com
+  lictrail who assigned ann@contoso.com SPE_E5
+  lictrail who changed ann@contoso.com --all --format json`,
+		Args:      argsBetween(2, 3, "removed, assigned or changed, a user, and perhaps a SKU"),
+		ValidArgs: []string{"removed", "assigned", "changed"},
+		RunE:      func(cmd *cobra.Command, args []string) error { return runWho(cmd.Context(), e, args, all) },
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every such change, not only the latest")
+	return cmd
+}
+
+func runWho(ctx context.Context, e *env, args []string, all bool) error {
+	kinds, ok := verbs[args[0]]
+	if !ok {
+		return usage(fmt.Sprintf("who cannot tell who %q", args[0]), "lictrail who removed|assigned|changed USER [SKU]")
+	}
+	return withHistory(ctx, e, func(n names) error {
+		f := store.ChangeFilter{Kinds: kinds, Newest: true}
+		var err error
+		if f.Users, err = n.users(ctx, args[1]); err != nil {
+			return err
+		}
+		if len(args) == 3 {
+			if f.SKU, err = n.findSKU(args[2]); err != nil {
+				return err
+			}
+		}
+		found, err := n.newest(ctx, f, all)
+		if err != nil {
+			return err
+		}
+		if e.format != "text" {
+			return n.changeListing(true).print(e, n, given(found))
+		}
+		return n.tellWho(ctx, e, args, f, found)
+	})
+}
+
+// newest returns every change, or the latest and those that came with it: two
+// licenses taken in one operation are one answer.
+func (n names) newest(ctx context.Context, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {
+	var found []*store.ChangeRow
+	for c, err := range n.h.Changes(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		if !all && len(found) > 0 && !c.When.At.Equal(found[0].When.At) {
+			break
+		}
+		found = append(found, c)
+	}
+	return found, nil
+}
+
+func given(rows []*store.ChangeRow) func(func(*store.ChangeRow, error) bool) {
+	return func(yield func(*store.ChangeRow, error) bool) {
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (n names) tellWho(ctx context.Context, e *env, args []string, f store.ChangeFilter, found []*store.ChangeRow) error {
+	if len(found) == 0 {
+		return n.tellNobody(ctx, e, args, f)
+	}
+	for i, c := range found {
+		if i > 0 {
+			if err := e.Printf("\n"); err != nil {
+				return err
+			}
+		}
+		if err := n.tell(e, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellNobody says that there is no such change, and what the user holds.
+func (n names) tellNobody(ctx context.Context, e *env, args []string, f store.ChangeFilter) error {
+	person := &f.Users[0].User
+	what := "license"
+	if f.SKU != "" {
+		what = n.shortSKU(f.SKU)
+	}
+	err := e.Printf("No %s of %s was %s since tracking began on %s.\n", what, person.UPN, args[0],
+		n.h.First.ObservedUntil.Format("2 January 2006"))
+	if err != nil {
+		return err
+	}
+	held, err := collect(n.h.Assignments(ctx, store.Filter{Users: f.Users, SKU: f.SKU}))
+	if err != nil {
+		return err
+	}
+	for _, a := range held {
+		if err := e.Printf("%s has held %s since %s.\n", a.User.UPN, n.shortSKU(a.SKU), trimOn(longDate(a.Since))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimOn lets a worded date follow "since".
+func trimOn(words string) string {
+	if len(words) > 3 && words[:3] == "on " {
+		return words[3:]
+	}
+	return words
+}
+
+// tell answers with one change: what, when, why, and on what evidence.
+func (n names) tell(e *env, c *store.ChangeRow) error {
+	a := &c.Attribution
+	lines := []string{
+		fmt.Sprintf("%s: %s, %s", upnOf(c), n.changeWords(c), longDate(c.When)),
+		"  " + reasonOf(a),
+	}
+	if a.Cause == snapshot.CauseUnknown {
+		lines = append(lines, "  Cause unknown: "+unknownWords[a.UnknownWhy])
+	} else {
+		lines = append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
+	}
+	if a.Actor != nil {
+		lines = append(lines, "  Actor "+actorWord(a.Actor))
+	}
+	if a.Via != nil && a.Via.Actor != nil {
+		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, actorWord(a.Via.Actor), atWords(a.Via)))
+	}
+	for _, ref := range a.Evidence {
+		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, ref.At.Format("2006-01-02 15:04:05 UTC")))
+	}
+	for _, line := range slices.Clip(lines) {
+		if err := e.Printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func atWords(v *snapshot.Via) string {
+	if v.At.IsZero() {
+		return ""
+	}
+	return " on " + v.At.UTC().Format("2 January 2006 15:04 UTC")
+}
+
+// unknownWords says what each reason for not knowing means.
+var unknownWords = map[snapshot.UnknownWhy]string{
+	snapshot.NotCovered:      "the audit log was not read for the whole time in which it happened",
+	snapshot.NoEvent:         "the audit log was read and no event names this change",
+	snapshot.IncompleteEvent: "an event names the user, but not in full what was changed",
+	snapshot.Ambiguous:       "several events could be the one, and they disagree",
+}

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// shortDate words a date for a table.
+func shortDate(d snapshot.Date) string {
+	return out.DateShort(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
+}
+
+// longDate words a date for a sentence.
+func longDate(d snapshot.Date) string {
+	return out.DateWords(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
+}
+
+func dayOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// changeWords says what a change was, without who and when.
+func (n names) changeWords(c *store.ChangeRow) string {
+	sku := n.shortSKU(c.SKU)
+	path := n.pathWord(c.Path)
+	switch c.Kind {
+	case snapshot.Assigned:
+		return fmt.Sprintf("%s assigned (%s)", sku, path)
+	case snapshot.Removed:
+		return fmt.Sprintf("%s removed (%s)%s", sku, path, stateWords(c.State))
+	case snapshot.PathAdded:
+		return fmt.Sprintf("%s: %s added, held already", sku, path)
+	case snapshot.PathRemoved:
+		return fmt.Sprintf("%s: %s gone%s", sku, path, stateWords(c.State))
+	case snapshot.PathMoved:
+		return fmt.Sprintf("%s moved from %s to %s", sku, n.pathWord(c.From), path)
+	case snapshot.PlansChanged:
+		return fmt.Sprintf("%s plans: %s", sku, n.planWords(c.Plans))
+	case snapshot.StateChanged:
+		return fmt.Sprintf("%s (%s) state%s", sku, path, stateWords(c.State))
+	case snapshot.DateMoved:
+		return fmt.Sprintf("%s: Microsoft's date moved, nothing else", sku)
+	}
+	return n.tenantChangeWords(c, sku, path)
+}
+
+func (n names) tenantChangeWords(c *store.ChangeRow, sku, path string) string {
+	switch c.Kind {
+	case snapshot.SKUAdded:
+		return sku + " is new in the tenant"
+	case snapshot.SKUGone:
+		return sku + " is gone from the tenant"
+	case snapshot.SKUStatusChanged:
+		return fmt.Sprintf("%s status%s", sku, stateWords(c.State))
+	case snapshot.SKUUnitsChanged:
+		return fmt.Sprintf("%s seats: %s", sku, unitsWords(c.Units))
+	case snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved:
+		return fmt.Sprintf("%s: %s (%s)", sku, n.catalogWords(c.Plans), plural(c.Affected, "user"))
+	case snapshot.GroupLicenseAdded:
+		return fmt.Sprintf("group %s now gives %s", path, sku)
+	case snapshot.GroupLicenseRemoved:
+		return fmt.Sprintf("group %s no longer gives %s", path, sku)
+	case snapshot.GroupLicenseChanged:
+		return fmt.Sprintf("group %s, %s plans: %s", path, sku, n.planWords(c.Plans))
+	}
+	return string(c.Kind) + " " + sku
+}
+
+func (n names) planWords(d *snapshot.PlanDelta) string {
+	if d == nil {
+		return "-"
+	}
+	var parts []string
+	if len(d.Disabled) > 0 {
+		parts = append(parts, "off "+n.planList(d.Disabled))
+	}
+	if len(d.Enabled) > 0 {
+		parts = append(parts, "on "+n.planList(d.Enabled))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (n names) catalogWords(d *snapshot.PlanDelta) string {
+	if d == nil {
+		return "-"
+	}
+	if len(d.Enabled) > 0 {
+		return "Microsoft added " + n.planList(d.Enabled)
+	}
+	return "Microsoft took out " + n.planList(d.Disabled)
+}
+
+func (n names) planList(ids []snapshot.PlanID) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = n.planWord(id)
+	}
+	return strings.Join(words, " ")
+}
+
+func stateWords(d *snapshot.StateDelta) string {
+	if d == nil {
+		return ""
+	}
+	word := func(state, failure string) string {
+		if state == "" {
+			return "none"
+		}
+		if failure != "" {
+			return state + " (" + failure + ")"
+		}
+		return state
+	}
+	return fmt.Sprintf(": %s → %s", word(d.From, d.ErrorFrom), word(d.To, d.ErrorTo))
+}
+
+func unitsWords(d *snapshot.UnitsDelta) string {
+	if d == nil {
+		return "-"
+	}
+	var parts []string
+	for _, u := range []struct {
+		name     string
+		from, to int64
+	}{
+		{"enabled", d.From.Enabled, d.To.Enabled}, {"in grace", d.From.Warning, d.To.Warning},
+		{"suspended", d.From.Suspended, d.To.Suspended}, {"locked out", d.From.LockedOut, d.To.LockedOut},
+	} {
+		if u.from != u.to {
+			parts = append(parts, fmt.Sprintf("%d → %d %s", u.from, u.to, u.name))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// actorWord names an actor: the UPN, the name or the id, with the application
+// behind a person.
+func actorWord(a *snapshot.Actor) string {
+	if a == nil {
+		return ""
+	}
+	word := a.UPN
+	for _, other := range []string{a.Name, a.ID, a.AppID} {
+		if word == "" {
+			word = other
+		}
+	}
+	if a.ClientApp != "" {
+		word += " (" + a.ClientApp + ")"
+	}
+	return word
+}
+
+// causeWord says why in a word or two, for a table.
+func causeWord(a *snapshot.Attribution) string {
+	if a.Cause == snapshot.CauseUnknown && a.UnknownWhy != "" {
+		return "unknown: " + string(a.UnknownWhy)
+	}
+	return string(a.Cause)
+}
+
+// plural counts things: "1 user", "3 users".
+func plural[N ~int | ~int64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

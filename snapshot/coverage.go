@@ -1,0 +1,80 @@
+package snapshot
+
+import (
+	"slices"
+	"time"
+)
+
+// JoinCoverage joins the complete stretches of each source where they meet or
+// overlap, and keeps of the others what no complete one covers: the gaps and
+// why they are there. The result is sorted by source and time.
+func JoinCoverage(stretches []Coverage) []Coverage {
+	var joined []Coverage
+	for _, source := range sources(stretches) {
+		whole := joinComplete(stretches, source)
+		joined = append(joined, whole...)
+		for _, c := range stretches {
+			if c.Source == source && !c.Complete && !covers(whole, c.From, c.To) {
+				joined = append(joined, c)
+			}
+		}
+	}
+	slices.SortStableFunc(joined, func(a, b Coverage) int {
+		if a.Source != b.Source {
+			if a.Source < b.Source {
+				return -1
+			}
+			return 1
+		}
+		return a.From.Compare(b.From)
+	})
+	return joined
+}
+
+// Covered reports whether the whole of a stretch was read, from any source.
+func Covered(stretches []Coverage, from, to time.Time) bool {
+	var all []Coverage
+	for _, c := range stretches {
+		if c.Complete {
+			c.Source = ""
+			all = append(all, c)
+		}
+	}
+	return covers(joinComplete(all, ""), from, to)
+}
+
+func sources(stretches []Coverage) []Source {
+	var found []Source
+	for _, c := range stretches {
+		found = append(found, c.Source)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func joinComplete(stretches []Coverage, source Source) []Coverage {
+	var whole []Coverage
+	for _, c := range stretches {
+		if c.Complete && c.Source == source {
+			whole = append(whole, c)
+		}
+	}
+	slices.SortFunc(whole, func(a, b Coverage) int { return a.From.Compare(b.From) })
+	var joined []Coverage
+	for _, c := range whole {
+		last := len(joined) - 1
+		if last < 0 || c.From.After(joined[last].To) {
+			joined = append(joined, c)
+			continue
+		}
+		joined[last].Events += c.Events
+		if c.To.After(joined[last].To) {
+			joined[last].To = c.To
+		}
+	}
+	return joined
+}
+
+func covers(whole []Coverage, from, to time.Time) bool {
+	return slices.ContainsFunc(whole, func(c Coverage) bool { return !c.From.After(from) && !c.To.Before(to) })
+}
