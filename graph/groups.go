@@ -97,16 +97,19 @@ func (w *wireGroup) licenses(p *rowProblem) []snapshot.GroupLicense {
 type wireDeleted struct {
 	ID              string  `json:"id"`
 	DeletedDateTime instant `json:"deletedDateTime"`
+
+	AssignedLicenses list[wireLicense] `json:"assignedLicenses"`
 }
 
 // DeletedUsers reads the users that can still be restored: those deleted in
-// the last 30 days.
+// the last 30 days. Whether a deleted user still lists licenses depends on how
+// it was deleted: the admin center takes them first, other ways leave them.
 func (c *Client) DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error) {
 	first := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		info, err := directory.NewDeletedItemsGraphUserRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
 			&directory.DeletedItemsGraphUserRequestBuilderGetRequestConfiguration{
 				QueryParameters: &directory.DeletedItemsGraphUserRequestBuilderGetQueryParameters{
-					Select: []string{"id", "deletedDateTime"}, Top: &c.opts.PageSize,
+					Select: []string{"id", "deletedDateTime", "assignedLicenses"}, Top: &c.opts.PageSize,
 				},
 			})
 		if err != nil {
@@ -124,6 +127,11 @@ func (w *wireDeleted) user() (snapshot.DeletedUser, error) {
 	u := snapshot.DeletedUser{
 		ID:        snapshot.NormalID(snapshot.UserID(w.ID)),
 		DeletedAt: p.at("deletedDateTime", w.DeletedDateTime),
+
+		ListedKnown: w.AssignedLicenses.present,
+	}
+	for _, l := range w.AssignedLicenses.rows {
+		u.Listed = append(u.Listed, snapshot.SKUID(p.id("skuId", l.SKUID)))
 	}
 	return u, p.err
 }

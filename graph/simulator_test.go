@@ -54,9 +54,9 @@ func TestSimulatorFaults(t *testing.T) {
 				tenant := graphtest.New(1)
 				tenant.Populate(23, 3)
 				s, c := simulate(t, tenant, func(o *Options) {
-					o.Quiet = 150 * time.Millisecond
+					o.Quiet, o.Patience = 150*time.Millisecond, 30*time.Second
 					if kind == graphtest.FaultDrip || kind == graphtest.FaultHang {
-						o.Patience = 2 * time.Second // these take real time
+						o.Patience = time.Second // these take real time
 					}
 				})
 				_, steady := simulate(t, tenant, func(*Options) {})

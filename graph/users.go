@@ -169,13 +169,17 @@ func (w *wireUser) plans(p *rowProblem) []snapshot.Plan {
 	if len(w.AssignedPlans.rows) == 0 {
 		return nil
 	}
-	plans := make([]snapshot.Plan, len(w.AssignedPlans.rows))
-	for i, row := range w.AssignedPlans.rows {
-		plans[i] = snapshot.Plan{
-			ID:         snapshot.PlanID(p.id("servicePlanId", row.ServicePlanID)),
+	plans := make([]snapshot.Plan, 0, len(w.AssignedPlans.rows))
+	for _, row := range w.AssignedPlans.rows {
+		id := p.optionalID("servicePlanId", row.ServicePlanID)
+		if id == "" {
+			continue // the schema allows null: a row about no plan
+		}
+		plans = append(plans, snapshot.Plan{
+			ID:         snapshot.PlanID(id),
 			Status:     string(row.CapabilityStatus),
 			AssignedAt: p.at("assignedDateTime", row.AssignedDateTime),
-		}
+		})
 	}
 	return plans
 }

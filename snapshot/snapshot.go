@@ -264,6 +264,11 @@ type GroupLicense struct {
 type DeletedUser struct {
 	ID        UserID
 	DeletedAt time.Time
+	// Listed are the SKUs that the deleted object still lists. They are not
+	// held: they tell that the deletion took them. ListedKnown is false when
+	// the row said nothing of licenses.
+	Listed      []SKUID
+	ListedKnown bool
 }
 
 // Warning is something about a run that its reader should know.

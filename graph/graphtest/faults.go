@@ -93,7 +93,7 @@ const (
 	LastPage   Page = -2
 )
 
-// Forever, as [Fault.Times], never ends.
+// Forever as [Fault.Times] never ends.
 const Forever = -1
 
 // OtherHost is where faults lead a client astray.
