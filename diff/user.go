@@ -128,9 +128,15 @@ func changes(known *snapshot.Known, now *snapshot.User) []snapshot.Change {
 		if now.Presence != snapshot.Present {
 			all[i].Presence = now.Presence
 		}
-		all[i].Returned = now.Presence == snapshot.Present && known.Presence != snapshot.Present && len(known.Ended) > 0
+		all[i].Returned = now.Presence == snapshot.Present && known.Presence != snapshot.Present && hadAtEnd(known, &all[i])
 	}
 	return all
+}
+
+// hadAtEnd reports whether the user held the change's path when leaving.
+func hadAtEnd(known *snapshot.Known, c *snapshot.Change) bool {
+	ended := known.Ended[c.SKU]
+	return ended.Suspended && c.Path != nil && slices.Contains(ended.Paths, *c.Path)
 }
 
 func skusOf(lists ...[]snapshot.Path) []snapshot.SKUID {

@@ -94,11 +94,10 @@ func (w *wireGroup) licenses(p *rowProblem) []snapshot.GroupLicense {
 	return all
 }
 
+// wireDeleted is a deleted user: a user, of whom only some fields are asked for.
 type wireDeleted struct {
-	ID              string  `json:"id"`
+	wireUser
 	DeletedDateTime instant `json:"deletedDateTime"`
-
-	AssignedLicenses list[wireLicense] `json:"assignedLicenses"`
 }
 
 // DeletedUsers reads the users that can still be restored: those deleted in
@@ -109,7 +108,7 @@ func (c *Client) DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, erro
 		info, err := directory.NewDeletedItemsGraphUserRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
 			&directory.DeletedItemsGraphUserRequestBuilderGetRequestConfiguration{
 				QueryParameters: &directory.DeletedItemsGraphUserRequestBuilderGetQueryParameters{
-					Select: []string{"id", "deletedDateTime", "assignedLicenses"}, Top: &c.opts.PageSize,
+					Select: []string{"id", "deletedDateTime", "assignedLicenses", "licenseAssignmentStates"}, Top: &c.opts.PageSize,
 				},
 			})
 		if err != nil {
@@ -119,19 +118,15 @@ func (c *Client) DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, erro
 		info.UrlTemplate = strings.Replace(info.UrlTemplate, "/graph.user", "/microsoft.graph.user", 1)
 		return info, nil
 	}
-	return collect(ctx, c, opDeletedUsers, first, func(u snapshot.DeletedUser) string { return string(u.ID) }, (*wireDeleted).user)
+	return collect(ctx, c, opDeletedUsers, first, func(u snapshot.DeletedUser) string { return string(u.ID) }, (*wireDeleted).deleted)
 }
 
-func (w *wireDeleted) user() (snapshot.DeletedUser, error) {
+func (w *wireDeleted) deleted() (snapshot.DeletedUser, error) {
 	p := rowProblem{kind: "deleted user", name: w.ID}
 	u := snapshot.DeletedUser{
 		ID:        snapshot.NormalID(snapshot.UserID(w.ID)),
 		DeletedAt: p.at("deletedDateTime", w.DeletedDateTime),
-
-		ListedKnown: w.AssignedLicenses.present,
-	}
-	for _, l := range w.AssignedLicenses.rows {
-		u.Listed = append(u.Listed, snapshot.SKUID(p.id("skuId", l.SKUID)))
+		Listed:    w.paths(&p), ListedKnown: w.AssignedLicenses.present,
 	}
 	return u, p.err
 }

@@ -313,10 +313,11 @@ func TestGroup(t *testing.T) {
 }
 
 func TestDeletedUsers(t *testing.T) {
-	c := answering(t, "/v1.0/directory/deletedItems/microsoft.graph.user", "$select=id,deletedDateTime,assignedLicenses&$top=999", 200,
+	c := answering(t, "/v1.0/directory/deletedItems/microsoft.graph.user", "$select=id,deletedDateTime,assignedLicenses,licenseAssignmentStates&$top=999", 200,
 		`{"value":[{"@odata.type":"x","id":"U1","deletedDateTime":"2026-11-01T10:00:00Z","assignedLicenses":[{"skuId":"05E9A617-0261-4CEE-BB44-138D3EF5D965","disabledPlans":[]}]},{"id":"u2","deletedDateTime":null}]}`)
 	got, err := c.DeletedUsers(context.Background())
-	want := []snapshot.DeletedUser{{ID: "u1", DeletedAt: at("2026-11-01T10:00:00Z"), Listed: []snapshot.SKUID{"05e9a617-0261-4cee-bb44-138d3ef5d965"}, ListedKnown: true}, {ID: "u2"}}
+	want := []snapshot.DeletedUser{{ID: "u1", DeletedAt: at("2026-11-01T10:00:00Z"), Listed: []snapshot.Path{{
+		PathKey: snapshot.PathKey{SKU: "05e9a617-0261-4cee-bb44-138d3ef5d965", PathRef: snapshot.PathRef{Kind: snapshot.Unknown}}, Held: true, State: "Active"}}, ListedKnown: true}, {ID: "u2", Listed: []snapshot.Path{}}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}

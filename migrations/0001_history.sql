@@ -216,6 +216,8 @@ CREATE TABLE attribution (
   PRIMARY KEY (change_id, revision)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX attribution_actor ON attribution (detail ->> '$.actor.id') WHERE detail ->> '$.actor.id' IS NOT NULL;
+
 -- Audit records as Microsoft wrote them, kept for good.
 CREATE TABLE event (
   id          INTEGER PRIMARY KEY,
@@ -332,3 +334,26 @@ CREATE TRIGGER run_ended_once BEFORE UPDATE ON run WHEN OLD.ended_at IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'run is append-only'); END;
 CREATE TRIGGER run_kept BEFORE DELETE ON run
 BEGIN SELECT RAISE(ABORT, 'run is append-only'); END;
+
+-- Whose history a row is depends on these: their names may change, their ids not.
+
+CREATE TRIGGER tenant_written_once BEFORE UPDATE OF id, object_id ON tenant
+BEGIN SELECT RAISE(ABORT, 'tenant is append-only'); END;
+CREATE TRIGGER tenant_kept BEFORE DELETE ON tenant
+BEGIN SELECT RAISE(ABORT, 'tenant is append-only'); END;
+CREATE TRIGGER user_written_once BEFORE UPDATE OF id, object_id ON user
+BEGIN SELECT RAISE(ABORT, 'user is append-only'); END;
+CREATE TRIGGER user_kept BEFORE DELETE ON user
+BEGIN SELECT RAISE(ABORT, 'user is append-only'); END;
+CREATE TRIGGER sku_written_once BEFORE UPDATE OF id, object_id ON sku
+BEGIN SELECT RAISE(ABORT, 'sku is append-only'); END;
+CREATE TRIGGER sku_kept BEFORE DELETE ON sku
+BEGIN SELECT RAISE(ABORT, 'sku is append-only'); END;
+CREATE TRIGGER plan_written_once BEFORE UPDATE OF id, object_id ON plan
+BEGIN SELECT RAISE(ABORT, 'plan is append-only'); END;
+CREATE TRIGGER plan_kept BEFORE DELETE ON plan
+BEGIN SELECT RAISE(ABORT, 'plan is append-only'); END;
+CREATE TRIGGER licensed_group_written_once BEFORE UPDATE OF id, object_id ON licensed_group
+BEGIN SELECT RAISE(ABORT, 'licensed_group is append-only'); END;
+CREATE TRIGGER licensed_group_kept BEFORE DELETE ON licensed_group
+BEGIN SELECT RAISE(ABORT, 'licensed_group is append-only'); END;

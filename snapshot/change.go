@@ -52,7 +52,8 @@ type Change struct {
 	State    *StateDelta
 	Units    *UnitsDelta
 	// Presence is the user's after the change, when the user left the
-	// tenant's users with it; Returned says that the user came back with it.
+	// tenant's users with it; Returned says that the user came back with it,
+	// by a path that was held at the end.
 	Presence Presence
 	Returned bool
 	// Affected counts the users whose rows this change to the tenant explains.
@@ -112,6 +113,7 @@ type Ended struct {
 	// Suspended: the period ended because the user left the tenant's users,
 	// so that a restore goes on with it (I6).
 	Suspended bool
+	Paths     []PathRef // by which it was held at the end
 }
 
 // Delta is what one run changes in the history of one user.
@@ -132,11 +134,15 @@ type Delta struct {
 	Changes []Change
 }
 
-// FirstEvidence says that a user held a SKU at a time.
+// FirstEvidence says that a user held a SKU at a time before the first run.
 type FirstEvidence struct {
 	SKU   SKUID
 	At    time.Time
 	Basis Basis
+	// Exact, with BasisAudit: the SKU was assigned at that time and held from
+	// then up to the first run.
+	Exact bool
+	Event EventRef // with BasisAudit
 }
 
 // OpenedPath is a path row that begins with a run.
@@ -177,6 +183,15 @@ type Date struct {
 	NotAfter  time.Time
 	Precision Precision
 	Basis     Basis
+	// Evidence names what the date rests on, so that it can be looked up: a
+	// run, an event, or a line of an imported file.
+	Evidence string
+}
+
+// On returns the date with what it rests on.
+func (d Date) On(evidence string) Date {
+	d.Evidence = evidence
+	return d
 }
 
 // ExactDate is the date that an event gives.
@@ -203,6 +218,28 @@ func AlreadyThere(observed, state, plan time.Time) Date {
 	}
 	d.NotAfter = d.At
 	return d
+}
+
+// HeldOn is the date of something that was there already at a time, by
+// evidence of some kind.
+func HeldOn(at time.Time, basis Basis) Date {
+	return Date{At: at, NotAfter: at, Precision: NoLaterThan, Basis: basis}
+}
+
+// FirstDate is when something first began, by the date of its first observed
+// beginning and by evidence of earlier times. It never gives a later time than
+// the beginning's (I8). Evidence that only narrows a window from above is no
+// better than the window: the snapshot before did not show the thing, and that
+// bound is worth keeping.
+func FirstDate(beginning Date, evidence ...Date) Date {
+	first := beginning
+	for _, e := range evidence {
+		within := beginning.Precision == InWindow && !e.At.Before(beginning.NotBefore)
+		if e.At.Before(first.At) && (e.Precision == Exact || !within) {
+			first = e
+		}
+	}
+	return first
 }
 
 // Cause says why a change happened.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash"
+	"math"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func (d *digester) text(s string) {
 
 func (d *digester) time(t time.Time) {
 	if t.IsZero() {
-		d.number(0)
+		d.number(math.MinInt64) // 0 is 1970
 		return
 	}
 	d.number(t.UnixMilli())

@@ -37,24 +37,25 @@ func ResolvePaths(licenses []License, rows []StateRow) []Path {
 		granted[l.SKU] = true
 	}
 	paths := make([]Path, 0, len(rows))
-	explained := make(map[SKUID]bool, len(licenses))
 	for _, r := range rows {
-		p := Path{
+		paths = append(paths, Path{
 			PathKey:   PathKey{SKU: r.SKU, PathRef: rowRef(r.Group)},
 			Held:      rowHeld(r.State, granted[r.SKU]),
 			State:     r.State,
 			Error:     normalError(r.Error),
 			Disabled:  sortedPlans(r.Disabled),
 			UpdatedAt: r.UpdatedAt,
-		}
-		explained[r.SKU] = explained[r.SKU] || p.Held
-		paths = append(paths, p)
+		})
+	}
+	paths = mergeRepeated(paths)
+	explained := make(map[SKUID]bool, len(paths))
+	for _, p := range paths {
+		explained[p.SKU] = explained[p.SKU] || p.Held
 	}
 	for _, l := range licenses {
 		if explained[l.SKU] {
 			continue
 		}
-		explained[l.SKU] = true
 		paths = append(paths, Path{
 			PathKey:  PathKey{SKU: l.SKU, PathRef: PathRef{Kind: Unknown}},
 			Held:     true,
@@ -108,8 +109,8 @@ func sortedPlans(ids []PlanID) []PlanID {
 }
 
 // mergeRepeated sorts the paths and keeps one of each key: the one updated
-// last, and of those the one that sorts last by state, so that the result does
-// not depend on the order in which Graph listed them (I3).
+// last, and of those one that is held, so that the result does not depend on
+// the order in which Graph listed them (I3).
 func mergeRepeated(paths []Path) []Path {
 	slices.SortFunc(paths, func(a, b Path) int {
 		if c := a.PathKey.Compare(b.PathKey); c != 0 {

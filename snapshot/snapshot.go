@@ -264,10 +264,10 @@ type GroupLicense struct {
 type DeletedUser struct {
 	ID        UserID
 	DeletedAt time.Time
-	// Listed are the SKUs that the deleted object still lists. They are not
+	// Listed are the paths that the deleted object still lists. They are not
 	// held: they tell that the deletion took them. ListedKnown is false when
 	// the row said nothing of licenses.
-	Listed      []SKUID
+	Listed      []Path
 	ListedKnown bool
 }
 

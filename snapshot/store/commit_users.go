@@ -164,8 +164,12 @@ func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
 		if err != nil {
 			return err
 		}
-		_, err = w.exec("INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at) VALUES (?, ?, ?, ?, ?)",
-			user, sku, w.run, string(e.Basis), e.At.UnixMilli())
+		if e.Basis == snapshot.BasisAudit {
+			_, err = w.exec(insertEventEvidence, user, sku, e.Exact, e.At.UnixMilli(), w.run, string(e.Event.Source), e.Event.ID)
+		} else {
+			_, err = w.exec("INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at) VALUES (?, ?, ?, ?, ?)",
+				user, sku, w.run, string(e.Basis), e.At.UnixMilli())
+		}
 		if err != nil {
 			return err
 		}

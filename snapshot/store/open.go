@@ -32,10 +32,31 @@ type Schema func(ctx context.Context, db *sql.DB) error
 // OpenReadWrite opens the history at path for a run, creates the file, with
 // mode 0600, if there is none, and applies the schema.
 func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) {
-	if err := ensureFile(path); err != nil {
+	empty, err := ensureFile(path)
+	if err != nil {
 		return nil, err
 	}
-	return open(ctx, path, "rwc", apply)
+	return open(ctx, path, "rwc", func(ctx context.Context, db *sql.DB) error {
+		if empty {
+			if err := useWAL(ctx, db); err != nil {
+				return err
+			}
+		}
+		if err := apply(ctx, db); err != nil {
+			return err
+		}
+		return useWAL(ctx, db)
+	})
+}
+
+// useWAL lets readers read while a run is written. The mode belongs to the
+// file, not to the connection, and is written to it: hence only when the schema
+// has shown that the file is ours, or there is nothing in it yet.
+func useWAL(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return fmt.Errorf("set the journal mode: %w", err)
+	}
+	return nil
 }
 
 // OpenReadOnly opens an existing history. It never creates or changes a file.
@@ -46,7 +67,7 @@ func OpenReadOnly(ctx context.Context, path string, check Schema) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := plainFile(path); err != nil {
+	if _, err := plainFile(path); err != nil {
 		return nil, err
 	}
 	return open(ctx, path, "ro", check)
@@ -67,9 +88,9 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	return &DB{sql: handle, path: path}, nil
 }
 
-// dataSource sets every pragma through the DSN: a PRAGMA statement would reach
-// one connection of the pool. recursive_triggers makes INSERT OR REPLACE fire
-// the triggers that keep history append-only.
+// dataSource sets every pragma of a connection through the DSN: a PRAGMA
+// statement would reach one connection of the pool. recursive_triggers makes
+// INSERT OR REPLACE fire the triggers that keep history append-only.
 func dataSource(path, mode string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -83,9 +104,6 @@ func dataSource(path, mode string) (string, error) {
 		"busy_timeout(5000)", "foreign_keys(1)", "trusted_schema(0)", "cell_size_check(1)",
 		"mmap_size(0)", "recursive_triggers(1)", "secure_delete(1)", "synchronous(FULL)",
 	}
-	if mode != "ro" {
-		pragmas = append(pragmas, "journal_mode(WAL)")
-	}
 	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_defensive": {"1"}}
 	if mode != "ro" {
 		// A transaction that reads and then writes would otherwise fail busy,
@@ -96,32 +114,34 @@ func dataSource(path, mode string) (string, error) {
 }
 
 // ensureFile creates the folder with mode 0700 and the file with mode 0600
-// before SQLite can create them with the umask's.
-func ensureFile(path string) error {
+// before SQLite can create them with the umask's. It tells whether the file is
+// empty.
+func ensureFile(path string) (empty bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("create the database's folder: %w", err)
+		return false, fmt.Errorf("create the database's folder: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return plainFile(path)
+		info, err := plainFile(path)
+		return err == nil && info.Size() == 0, err
 	}
 	if err != nil {
-		return fmt.Errorf("create the database: %w", err)
+		return false, fmt.Errorf("create the database: %w", err)
 	}
-	return f.Close()
+	return true, f.Close()
 }
 
 // plainFile refuses what is not an ordinary file: through a symbolic link the
 // history could be written where somebody else can read it.
-func plainFile(path string) error {
+func plainFile(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
+		return nil, fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
 	}
-	return nil
+	return info, nil
 }
 
 // Close closes the history.

@@ -22,6 +22,7 @@ type History struct {
 	groups map[snapshot.GroupID]string
 	plans  map[snapshot.PlanID]string
 	skus   map[snapshot.SKUID]string
+	firsts map[firstKey]*firsts // of the listing under way
 }
 
 // History opens the history for reading. It fails with [ErrNoRun] while no

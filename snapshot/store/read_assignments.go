@@ -72,6 +72,10 @@ type spells struct {
 // spells groups the rows of table path by user and SKU.
 func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error] {
 	return func(yield func(*spells, error) bool) {
+		if err := h.loadFirsts(ctx, f); err != nil {
+			yield(nil, err)
+			return
+		}
 		query, args := f.query(int64(h.At.ID))
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -168,53 +172,54 @@ func (h *History) assignment(ctx context.Context, s *spells) (*Assignment, error
 	}
 	slices.SortFunc(a.Paths, func(x, y PathSince) int { return x.PathKey.Compare(y.PathKey) })
 	var err error
-	if a.Since, err = h.periodStart(ctx, s, start, false); err != nil {
+	if a.Since, err = h.periodStart(ctx, s, start); err != nil {
 		return nil, err
 	}
-	a.First, err = h.periodStart(ctx, s, firstStart(s.paths), true)
+	a.First, err = h.firstDate(ctx, s)
 	return a, err
 }
 
-func firstStart(paths []pathRow) snapshot.RunID {
-	first := paths[0].Start
-	for _, p := range paths {
+// firstDate dates the first time ever at which the user held the SKU.
+func (h *History) firstDate(ctx context.Context, s *spells) (snapshot.Date, error) {
+	first := s.paths[0].Start
+	for _, p := range s.paths {
 		first = min(first, p.Start)
 	}
-	return first
+	beginning, err := h.periodStart(ctx, s, first)
+	if err != nil {
+		return snapshot.Date{}, err
+	}
+	return snapshot.FirstDate(beginning, h.firstsOf(s).held...), nil
 }
 
-// periodStart dates the beginning of the period that a run first showed. Only
-// for the very first period may evidence of earlier holding count: it does not
+// rowResolution is how precisely Microsoft dates its rows, and more: an event
+// within it of a row's date is what the row's date is about.
+const rowResolution = time.Minute
+
+// periodStart dates the beginning of the period that a run first showed. Of
+// the time before the first run only an event that shows the beginning counts,
+// and the dates of rows, which move with every change: other evidence does not
 // say that the period went on without a break.
-func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID, first bool) (snapshot.Date, error) {
+func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID) (snapshot.Date, error) {
 	if run != h.First.ID {
 		return h.startDate(ctx, s, run, nil)
 	}
-	var state, plan time.Time
+	var state time.Time
 	for _, p := range s.paths {
 		if snapshot.RunID(p.From) == run && !p.UpdatedAt.IsZero() && (state.IsZero() || p.UpdatedAt.Before(state)) {
 			state = p.UpdatedAt
 		}
 	}
-	if first {
-		var err error
-		if plan, err = h.firstEvidence(ctx, s); err != nil {
-			return snapshot.Date{}, err
-		}
+	there := h.alreadyThere(state)
+	if start := h.firstsOf(s).start; !start.At.IsZero() && !start.At.After(there.At.Add(rowResolution)) {
+		return start, nil
 	}
-	return snapshot.AlreadyThere(h.First.ObservedUntil, state, plan), nil
+	return there, nil
 }
 
-// firstEvidence is the earliest time at which other evidence shows the SKU held.
-func (h *History) firstEvidence(ctx context.Context, s *spells) (time.Time, error) {
-	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, `
-		SELECT min(e.at) FROM first_evidence e JOIN sku s ON s.id = e.sku_id
-		WHERE e.user_id = ? AND s.object_id = ?`, s.user.Row, string(s.sku)).Scan(&at)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read the evidence on user %s: %w", s.user.ID, classify(err))
-	}
-	return fromMillis(at), nil
+// alreadyThere dates what the first run found, by the date of its row.
+func (h *History) alreadyThere(state time.Time) snapshot.Date {
+	return snapshot.AlreadyThere(h.First.ObservedUntil, state, time.Time{}).On(runEvidence(h.First.ID))
 }
 
 // pathSince dates the beginning of a path.
@@ -228,17 +233,17 @@ func (h *History) pathSince(ctx context.Context, s *spells, p pathRow) (snapshot
 			state = q.UpdatedAt
 		}
 	}
-	return snapshot.AlreadyThere(h.First.ObservedUntil, state, time.Time{}), nil
+	return h.alreadyThere(state), nil
 }
 
 // startDate dates what a later run than the first showed: by an event, where
 // one gave the time, else by the run's window.
 func (h *History) startDate(ctx context.Context, s *spells, run snapshot.RunID, p *pathRow) (snapshot.Date, error) {
-	at, err := h.startEvent(ctx, s, run, p)
-	if err != nil || !at.IsZero() {
-		return snapshot.ExactDate(at), err
+	kinds := []snapshot.Kind{snapshot.Assigned}
+	if p != nil {
+		kinds = append(kinds, snapshot.PathAdded, snapshot.PathMoved)
 	}
-	return snapshot.WindowDate(h.Window(run)), nil
+	return h.changeDate(ctx, s, run, kinds, p)
 }
 
 // Window is what bounds the changes that a run showed.
@@ -254,31 +259,33 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 	return w
 }
 
-// startEvent is the exact time of the change with which a period, or a path,
-// began; zero when no event gives it.
-func (h *History) startEvent(ctx context.Context, s *spells, run snapshot.RunID, p *pathRow) (time.Time, error) {
-	query := `SELECT a.at FROM change c JOIN sku s ON s.id = c.sku_id
-		JOIN attribution a ON a.change_id = c.id
-			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
-		WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.observed = 1 AND a.at IS NOT NULL`
-	args := []any{s.user.Row, string(s.sku), int64(run)}
-	if p == nil {
-		query += " AND c.kind = 'assigned'"
-	} else {
-		query += ` AND c.kind IN ('assigned', 'path-added', 'path-moved') AND c.group_id =
-			coalesce((SELECT id FROM licensed_group WHERE object_id = ?), ?)`
-		args = append(args, string(p.Group), kindGroup(p.Kind))
+// changeDate dates the change of one of the kinds that a run showed, of a
+// SKU as a whole or of one path: exactly, where an event gives the time, else by
+// the run's window.
+func (h *History) changeDate(ctx context.Context, s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) (snapshot.Date, error) {
+	q := &conditions{text: changeDateQuery, args: []any{s.user.Row, string(s.sku), int64(run)}}
+	q.in("c.kind", texts(kinds))
+	if p != nil {
+		q.add("c.group_id = coalesce((SELECT id FROM licensed_group WHERE object_id = ?), ?)", string(p.Group), kindGroup(p.Kind))
 	}
 	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, query, args...).Scan(&at)
+	var name string
+	err := h.tx.QueryRowContext(ctx, q.text+" ORDER BY a.revision DESC LIMIT 1", q.args...).Scan(&at, &name)
 	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
+		return snapshot.WindowDate(h.Window(run)).On(runEvidence(run)), nil
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
+		return snapshot.Date{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
 	}
-	return fromMillis(at), nil
+	return snapshot.ExactDate(fromMillis(at)).On(name), nil
 }
+
+// changeDateQuery takes the newest word that gives a time: a later one that
+// gives none must not take a date back (I8).
+const changeDateQuery = `
+	SELECT a.at, coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
+	FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
+	WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.observed = 1 AND a.at IS NOT NULL`
 
 func kindGroup(k snapshot.PathKind) int64 {
 	if k == snapshot.Unknown {

@@ -181,3 +181,27 @@ func (c *ChangeRow) unpack(detail, attribution string) error {
 	c.Attribution.Actor, c.Attribution.Via, c.Attribution.Evidence = e.Actor, e.Via, e.Evidence
 	return nil
 }
+
+// Activity is how much one actor has done, by what changes rest on.
+type Activity struct {
+	Changes, Users, Clients int
+	Since                   time.Time
+}
+
+// ActorActivity counts what an actor, by object id, has done to licenses: many
+// clients or many users hint at an account that several people share.
+func (h *History) ActorActivity(ctx context.Context, actor string) (Activity, error) {
+	var a Activity
+	var since sql.NullInt64
+	err := h.tx.QueryRowContext(ctx, `
+		SELECT count(*), count(DISTINCT c.user_id), count(DISTINCT a.detail ->> '$.actor.client_app'), min(c.not_after)
+		FROM attribution a JOIN change c ON c.id = a.change_id
+		WHERE a.detail ->> '$.actor.id' = ? AND a.detail ->> '$.actor.id' IS NOT NULL
+			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = a.change_id)`, actor).
+		Scan(&a.Changes, &a.Users, &a.Clients, &since)
+	a.Since = fromMillis(since)
+	if err != nil {
+		return a, fmt.Errorf("count what the actor did: %w", classify(err))
+	}
+	return a, nil
+}

@@ -1,12 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -19,8 +19,12 @@ type Period struct {
 	Number    int // from 1
 	From      snapshot.Date
 	To        *snapshot.Date     // nil while it goes on
+	FromRun   snapshot.RunID     // the run that first showed it
+	ToRun     snapshot.RunID     // the run that no longer showed it; 0 while it goes on
 	Paths     []snapshot.PathRef // by which it was held, in the order in which they began
 	GraphDate time.Time          // the newest of Microsoft's dates in the period
+	GraphRun  snapshot.RunID     // the run that first showed that date
+	Stretches []snapshot.Stretch // more than one where the user was deleted and restored
 }
 
 // Periods lists every period up to the run asked about, the oldest of each
@@ -63,48 +67,155 @@ func byPeriod(rows []pathRow) [][]pathRow {
 }
 
 func (h *History) period(ctx context.Context, s *spells, rows []pathRow) (*Period, error) {
-	p := &Period{User: s.user.User, SKU: s.sku, Number: rows[0].Period}
-	var err error
-	if p.From, err = h.periodStart(ctx, s, rows[0].Start, p.Number == 1); err != nil {
-		return nil, err
-	}
-	var ended int64
-	open := false
+	p := &Period{User: s.user.User, SKU: s.sku, Number: rows[0].Period, FromRun: rows[0].Start}
 	for _, r := range rows {
 		if !slices.Contains(p.Paths, r.PathRef) {
 			p.Paths = append(p.Paths, r.PathRef)
 		}
 		if r.UpdatedAt.After(p.GraphDate) {
-			p.GraphDate = r.UpdatedAt
+			p.GraphDate, p.GraphRun = r.UpdatedAt, snapshot.RunID(r.From)
 		}
-		if !r.To.Valid || r.To.Int64 > int64(h.At.ID) {
-			open = true
+	}
+	var err error
+	for _, spell := range h.spans(rows) {
+		stretch, err := h.stretch(ctx, s, spell)
+		if err != nil {
+			return nil, err
 		}
-		ended = max(ended, r.To.Int64)
+		p.Stretches = append(p.Stretches, stretch)
+		p.ToRun = spell.to
 	}
-	if open {
-		return p, nil
+	if p.From, err = h.periodStart(ctx, s, p.FromRun); err != nil {
+		return nil, err
 	}
-	to, err := h.periodEnd(ctx, s, snapshot.RunID(ended))
-	p.To = &to
-	return p, err
+	p.To = p.Stretches[len(p.Stretches)-1].To
+	return p, nil
 }
 
-// periodEnd dates the removal that a run showed.
-func (h *History) periodEnd(ctx context.Context, s *spells, run snapshot.RunID) (snapshot.Date, error) {
-	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, `
-		SELECT a.at FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
-			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
-		WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.kind = 'removed' AND c.observed = 1
-			AND a.at IS NOT NULL`, s.user.Row, string(s.sku), int64(run)).Scan(&at)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return snapshot.Date{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
+// span is a stretch of runs: up to, not including, to; 0 for no end.
+type span struct{ from, to snapshot.RunID }
+
+// spans joins the runs of rows, which are in the order of runs, where they meet
+// or overlap.
+func (h *History) spans(rows []pathRow) []span {
+	var joined []span
+	for _, r := range rows {
+		next := span{from: snapshot.RunID(r.From)}
+		if r.To.Valid && r.To.Int64 <= int64(h.At.ID) {
+			next.to = snapshot.RunID(r.To.Int64)
+		}
+		last := len(joined) - 1
+		if last < 0 || joined[last].to != 0 && joined[last].to < next.from {
+			joined = append(joined, next)
+			continue
+		}
+		if joined[last].to != 0 && (next.to == 0 || next.to > joined[last].to) {
+			joined[last].to = next.to
+		}
 	}
-	if at.Valid {
-		return snapshot.ExactDate(fromMillis(at)), nil
+	return joined
+}
+
+func (h *History) stretch(ctx context.Context, s *spells, runs span) (snapshot.Stretch, error) {
+	var stretch snapshot.Stretch
+	var err error
+	if stretch.From, err = h.periodStart(ctx, s, runs.from); err != nil || runs.to == 0 {
+		return stretch, err
 	}
-	return snapshot.WindowDate(h.Window(run)), nil
+	to, err := h.changeDate(ctx, s, runs.to, []snapshot.Kind{snapshot.Removed}, nil)
+	stretch.To = &to
+	return stretch, err
+}
+
+// Holding is when a user held a SKU, as far as it is known.
+type Holding struct {
+	Person    Person
+	SKU       snapshot.SKUID
+	First     snapshot.Date
+	Stretches []snapshot.Stretch // in order; what only the audit log saw is among them
+	runs      []span
+}
+
+// Observed reports whether any run found the SKU held.
+func (h *Holding) Observed() bool { return len(h.runs) > 0 }
+
+// HeldAt reports whether a run found the SKU held.
+func (h *Holding) HeldAt(run snapshot.RunID) bool {
+	return slices.ContainsFunc(h.runs, func(s span) bool { return s.from <= run && (s.to == 0 || run < s.to) })
+}
+
+// Holdings lists what users held at some time up to the run asked about, last
+// what only the audit log saw.
+func (h *History) Holdings(ctx context.Context, f Filter) iter.Seq2[*Holding, error] {
+	return func(yield func(*Holding, error) bool) {
+		seen := make(map[firstKey]bool)
+		for s, err := range h.spells(ctx, f) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			seen[firstKey{s.user.Row, s.sku}] = true
+			holding, err := h.holding(ctx, s)
+			if !yield(holding, err) || err != nil {
+				return
+			}
+		}
+		for _, key := range h.unseenOnly(f, seen) {
+			holding, err := h.unseenHolding(ctx, key)
+			if err == nil && f.Department != "" && !strings.EqualFold(f.Department, holding.Person.Department) {
+				continue
+			}
+			if !yield(holding, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// unseenOnly lists the users' SKUs that no run ever showed, in order.
+func (h *History) unseenOnly(f Filter, seen map[firstKey]bool) []firstKey {
+	var keys []firstKey
+	for key, first := range h.firsts {
+		if len(first.unseen) > 0 && !seen[key] && (f.SKU == "" || f.SKU == key.sku) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b firstKey) int { return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.sku, b.sku)) })
+	return keys
+}
+
+func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, error) {
+	first := h.firsts[key]
+	holding := &Holding{Person: Person{Row: key.user}, SKU: key.sku, Stretches: snapshot.WithUnseen(nil, first.unseen)}
+	var id any
+	if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", key.user).Scan(&id); err != nil {
+		return nil, fmt.Errorf("read a user: %w", classify(err))
+	}
+	holding.Person.ID = userID(id)
+	if len(holding.Stretches) == 0 { // a removal whose beginning nobody saw
+		removed := snapshot.ExactDate(first.unseen[0].At)
+		holding.Stretches = []snapshot.Stretch{{From: removed, To: &removed}}
+	}
+	holding.First = snapshot.FirstDate(holding.Stretches[0].From, first.held...)
+	return holding, h.describe(ctx, &holding.Person)
+}
+
+func (h *History) holding(ctx context.Context, s *spells) (*Holding, error) {
+	holding := &Holding{Person: s.user, SKU: s.sku}
+	rows := slices.Clone(s.paths)
+	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
+	holding.runs = h.spans(rows)
+	for _, runs := range holding.runs {
+		stretch, err := h.stretch(ctx, s, runs)
+		if err != nil {
+			return nil, err
+		}
+		holding.Stretches = append(holding.Stretches, stretch)
+	}
+	holding.Stretches = snapshot.WithUnseen(holding.Stretches, h.firstsOf(s).unseen)
+	var err error
+	holding.First, err = h.firstDate(ctx, s)
+	return holding, err
 }
 
 // RunDate dates what a run was the first to show.

@@ -83,6 +83,19 @@ func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, reque
 	return nil
 }
 
+// Tried records a run that failed before it could learn which tenant answers.
+// A history that is still empty stays empty.
+func (db *DB) Tried(ctx context.Context, startedAt, endedAt time.Time, version string, requests int64, cause error) error {
+	_, err := db.sql.ExecContext(ctx, `
+		INSERT INTO run (status, started_at, ended_at, requests, error, version)
+		SELECT 'failed', ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM tenant)`,
+		startedAt.UnixMilli(), endedAt.UnixMilli(), requests, cause.Error(), version)
+	if err != nil {
+		return fmt.Errorf("record the failed run: %w", classify(err))
+	}
+	return nil
+}
+
 // Print is the shortest account of a user: enough to see whether anything
 // about them differs.
 type Print struct {
@@ -158,18 +171,18 @@ func (s *Sync) Known(ctx context.Context, id snapshot.UserID, row int64) (*snaps
 	return k, nil
 }
 
-// loadVersion reads the newest attributes; left is the run that showed the
-// user gone, 0 when present.
+// loadVersion reads the newest attributes; left is the run that first showed
+// the user away, 0 when present. One who left may first be gone and, once the
+// deleted users can be read, deleted.
 func (s *Sync) loadVersion(ctx context.Context, k *snapshot.Known, row int64) (left int64, err error) {
-	v, from, err := scanVersion(s.db.sql.QueryRowContext(ctx,
-		"SELECT "+versionColumns+", from_run FROM user_version WHERE user_id = ? AND to_run IS NULL", row))
+	v, left, err := scanVersion(s.db.sql.QueryRowContext(ctx, "SELECT "+versionColumns+`,
+			coalesce((SELECT min(from_run) FROM user_version WHERE user_id = ?1 AND from_run > coalesce(
+				(SELECT max(from_run) FROM user_version WHERE user_id = ?1 AND presence = 'present'), 0)), 0)
+		FROM user_version WHERE user_id = ?1 AND to_run IS NULL`, row))
 	if err != nil {
 		return 0, err
 	}
 	k.Attributes, k.Presence, k.DeletedAt = v.Attributes, v.Presence, v.DeletedAt
-	if k.Presence != snapshot.Present {
-		left = from
-	}
 	return left, nil
 }
 
@@ -236,16 +249,30 @@ func (s *Sync) loadPaths(ctx context.Context, k *snapshot.Known, row, left int64
 				k.Spans[p.PathKey] = p.Span
 			}
 		case p.Held:
-			if e, ok := k.Ended[p.SKU]; !ok || p.Period >= e.Period {
-				suspended := ok && p.Period == e.Period && e.Suspended || left != 0 && p.To.Int64 == left
-				k.Ended[p.SKU] = snapshot.Ended{Span: p.Span, Suspended: suspended}
-			}
+			k.Ended[p.SKU] = endedWith(k.Ended[p.SKU], &p, left)
 		}
 	}
 	for key := range k.Spans {
 		delete(k.Ended, key.SKU)
 	}
 	return rows.Err()
+}
+
+// endedWith adds a row that has ended to what is known of its SKU. Only the
+// newest period counts, and of it the paths that were held to the end.
+func endedWith(e snapshot.Ended, p *pathRow, left int64) snapshot.Ended {
+	if p.Period < e.Period {
+		return e
+	}
+	if p.Period > e.Period {
+		e = snapshot.Ended{}
+	}
+	e.Span = p.Span
+	if left != 0 && p.To.Int64 == left {
+		e.Suspended = true
+		e.Paths = append(e.Paths, p.PathRef)
+	}
+	return e
 }
 
 // pathRow is a row of table path.

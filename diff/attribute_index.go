@@ -1,0 +1,247 @@
+package diff
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+)
+
+// op is one operation of the audit log, with what it did worked out once.
+type op struct {
+	*snapshot.Bundle
+	evidence bool // it succeeded and changed something, or may have
+	engine   bool // group-based licensing did it
+	used     bool // it is evidence of a change of an earlier run
+	added    []snapshot.EventLicense
+	removed  []snapshot.EventLicense
+	plans    []audit.PlanChange
+	// claimed has the SKUs of which it explains a change, told those of which
+	// an attribution mentions it.
+	claimed, told map[snapshot.SKUID]bool
+}
+
+// move is what an operation did to a SKU as a whole.
+type move int
+
+const (
+	given move = 1
+	taken move = -1
+)
+
+func newOp(b *snapshot.Bundle, used map[EventRefKey]bool) *op {
+	o := &op{Bundle: b, evidence: audit.Evidence(b), engine: isEngine(b),
+		claimed: map[snapshot.SKUID]bool{}, told: map[snapshot.SKUID]bool{}}
+	o.added, o.removed, o.plans = audit.Delta(b.License)
+	o.used = slices.ContainsFunc(b.Events, func(e *snapshot.Event) bool { return used[EventRefKey{e.Source, e.ID}] })
+	return o
+}
+
+// moved returns what the operation did to the SKU, 0 for nothing.
+func (o *op) moved(sku snapshot.SKUID) move {
+	switch {
+	case listed(o.added, sku):
+		return given
+	case listed(o.removed, sku):
+		return taken
+	}
+	return 0
+}
+
+func listed(set []snapshot.EventLicense, sku snapshot.SKUID) bool {
+	return slices.ContainsFunc(set, func(l snapshot.EventLicense) bool { return l.SKU == sku })
+}
+
+// claim makes the operation the explanation of a change of the SKU.
+func (o *op) claim(sku snapshot.SKUID) { o.claimed[sku], o.told[sku] = true, true }
+
+// group returns the group that the operation is about.
+func (o *op) group() snapshot.GroupID {
+	for _, e := range o.Events {
+		if e.Group != "" {
+			return e.Group
+		}
+	}
+	return ""
+}
+
+// client reports whether an event names the Action Client.
+func (o *op) client(name string) bool { return hasClient(o.Bundle, name) }
+
+func hasClient(b *snapshot.Bundle, name string) bool {
+	return slices.ContainsFunc(b.Events, func(e *snapshot.Event) bool { return strings.EqualFold(e.Client, name) })
+}
+
+func (o *op) ruleChanged() bool {
+	return slices.ContainsFunc(o.Events, func(e *snapshot.Event) bool { return e.RuleChanged })
+}
+
+// hints lists the groups that LicenseAssignmentDetail names.
+func (o *op) hints() []snapshot.GroupID {
+	var ids []snapshot.GroupID
+	for _, e := range o.Events {
+		ids = append(ids, e.Groups...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+type (
+	userSKU struct {
+		user snapshot.UserID
+		sku  snapshot.SKUID
+	}
+	groupSKU struct {
+		group snapshot.GroupID
+		sku   snapshot.SKUID
+	}
+	userGroup struct {
+		user  snapshot.UserID
+		group snapshot.GroupID
+	}
+)
+
+// attributor attributes the changes of one run.
+type attributor struct {
+	*Context
+	changes  []snapshot.Change
+	window   snapshot.Window // of the run
+	observed time.Time       // ObservedAt, or the end of the window
+
+	license map[snapshot.UserID][]*op // about the user's licenses, no-ops too
+	life    map[snapshot.UserID][]*op // deletions and restores
+	updates map[snapshot.UserID][]*op // of attributes, and additions
+	members map[userGroup][]*op
+	groups  map[snapshot.GroupID][]*op // licenses, rules and recalculations
+	upns    map[snapshot.UserID]string // as the events have them
+	powers  map[string]bool            // actors who act on others' licenses or groups
+
+	siblings map[userSKU][]*snapshot.Change
+	catalog  map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
+	ofGroup  map[groupSKU]*snapshot.Change
+	lost     map[snapshot.SKUID]map[snapshot.UserID]bool // users who lost the SKU in this run
+	gaps     map[snapshot.Window]snapshot.Window         // what was not read of a window, once worked out
+}
+
+func newAttributor(changes []snapshot.Change, c *Context) *attributor {
+	a := &attributor{
+		Context: c, changes: changes, window: windowOf(changes, c),
+		license: map[snapshot.UserID][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
+		members: map[userGroup][]*op{}, groups: map[snapshot.GroupID][]*op{},
+		upns: map[snapshot.UserID]string{}, powers: map[string]bool{},
+		siblings: map[userSKU][]*snapshot.Change{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
+		ofGroup: map[groupSKU]*snapshot.Change{}, lost: map[snapshot.SKUID]map[snapshot.UserID]bool{},
+		gaps: map[snapshot.Window]snapshot.Window{},
+	}
+	a.observed = c.ObservedAt
+	if a.observed.IsZero() {
+		a.observed = a.window.NotAfter
+	}
+	for _, o := range sortedOps(c) {
+		a.index(o)
+	}
+	for i := range changes {
+		a.indexChange(&changes[i])
+	}
+	return a
+}
+
+// windowOf returns the window of the run.
+func windowOf(changes []snapshot.Change, c *Context) snapshot.Window {
+	w := c.Window
+	for i := range changes {
+		o := changes[i].Window
+		if w == (snapshot.Window{}) || c.Window == (snapshot.Window{}) && o.NotAfter.After(w.NotAfter) {
+			w = o
+		}
+	}
+	return w
+}
+
+// sortedOps lists the operations in order of time, whatever the input's.
+func sortedOps(c *Context) []*op {
+	ops := make([]*op, 0, len(c.Bundles))
+	for i := range c.Bundles {
+		if b := &c.Bundles[i]; len(b.Events) > 0 && !b.Failed {
+			ops = append(ops, newOp(b, c.Used))
+		}
+	}
+	slices.SortFunc(ops, func(x, y *op) int {
+		return cmp.Or(x.At.Compare(y.At), compareRefs(x.Events[0].Ref(), y.Events[0].Ref()))
+	})
+	return ops
+}
+
+// index files an operation under what it is about.
+func (a *attributor) index(o *op) {
+	user, group := o.Target, o.group()
+	if upn := o.Events[0].TargetUPN; user != "" && upn != "" {
+		a.upns[user] = upn
+	}
+	switch o.Activity {
+	case snapshot.ChangeUserLicense, snapshot.UpdateUser, snapshot.AddUser:
+		a.indexUser(o)
+	case snapshot.DeleteUser, snapshot.HardDeleteUser, snapshot.RestoreUser:
+		a.life[user] = append(a.life[user], o)
+	case snapshot.AddMember, snapshot.RemoveMember:
+		if user != "" && group != "" && o.evidence {
+			a.members[userGroup{user, group}] = append(a.members[userGroup{user, group}], o)
+			a.power(o)
+		}
+	case snapshot.SetGroupLicense, snapshot.TriggerGroupLicense, snapshot.UpdateGroup, addGroup:
+		if o.evidence {
+			a.groups[group] = append(a.groups[group], o)
+		}
+		if o.Activity == snapshot.SetGroupLicense {
+			a.power(o)
+		}
+	}
+}
+
+// addGroup is the creation of a group: the first edit of its rule.
+const addGroup snapshot.Activity = "add group"
+
+func (a *attributor) indexUser(o *op) {
+	if o.Target == "" {
+		return
+	}
+	if o.License != nil || o.Incomplete {
+		a.license[o.Target] = append(a.license[o.Target], o)
+		a.power(o)
+	}
+	if o.Activity != snapshot.ChangeUserLicense {
+		a.updates[o.Target] = append(a.updates[o.Target], o)
+	}
+}
+
+// power notes that the actor acts on others' licenses or groups.
+func (a *attributor) power(o *op) {
+	if id := o.Actor.ID; o.Actor.Kind == snapshot.ActorUser && id != "" && id != string(o.Target) {
+		a.powers[id] = true
+	}
+}
+
+// indexChange files a change under what it is about.
+func (a *attributor) indexChange(ch *snapshot.Change) {
+	switch {
+	case ch.User != "":
+		key := userSKU{ch.User, ch.SKU}
+		a.siblings[key] = append(a.siblings[key], ch)
+		if ch.Kind == snapshot.Removed {
+			if a.lost[ch.SKU] == nil {
+				a.lost[ch.SKU] = map[snapshot.UserID]bool{}
+			}
+			a.lost[ch.SKU][ch.User] = true
+		}
+	case ch.Path != nil:
+		key := groupSKU{ch.Path.Group, ch.SKU}
+		if was := a.ofGroup[key]; was == nil || compareChanges(ch, was) < 0 {
+			a.ofGroup[key] = ch
+		}
+	default:
+		a.catalog[ch.SKU] = append(a.catalog[ch.SKU], ch)
+	}
+}

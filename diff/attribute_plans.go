@@ -1,0 +1,188 @@
+package diff
+
+import (
+	"slices"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+)
+
+// plans attributes a change to the service plans of a path.
+func (a *attributor) plans(ch *snapshot.Change) snapshot.Attribution {
+	ops := a.planOps(ch)
+	f := a.walk(ops, func(o *op) effect { return a.planEffect(ch, o).effect })
+	if f.op == nil && len(f.clash) == 0 && a.catalogDropped(ch) {
+		return a.microsoft(ch, snapshot.ByCatalog, a.droppedReason(ch))
+	}
+	if pathOf(ch).Kind == snapshot.ByGroup {
+		return a.byGroup(ch, f)
+	}
+	parts := a.partial(ch, ops)
+	switch {
+	case len(f.clash) > 0:
+		return a.ambiguous(ch, f.clash)
+	case f.op != nil && f.op.engine:
+		return a.engineOnly(ch, f.op)
+	case f.op != nil:
+		return a.byParty(ch, f.op)
+	case len(parts) > 0 && a.together(ch, parts):
+		return a.jointly(ch, parts)
+	case len(parts) > 0:
+		return a.ambiguous(ch, parts)
+	}
+	return a.unexplained(ch)
+}
+
+// planOps lists the operations that changed plans of the user's SKU and can
+// have done so on the change's path.
+func (a *attributor) planOps(ch *snapshot.Change) []*op {
+	var list []*op
+	for _, o := range a.license[ch.User] {
+		kind := pathOf(ch).Kind
+		fits := kind == snapshot.Unknown || o.engine == (kind == snapshot.ByGroup)
+		if fits && o.evidence && !o.used && !o.claimed[ch.SKU] && ch.Window.Contains(o.At, slack) {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// planFit compares what an operation did to plans with what a change shows.
+type planFit struct {
+	effect
+	part    bool // it did some of it, and nothing against it
+	strange bool // it names plans that nobody knows
+	planSets
+}
+
+// planSets are plans switched off and on.
+type planSets struct{ off, on []snapshot.PlanID }
+
+// planEffect works out whether an operation did what the change shows. Its
+// plans are those of all paths together.
+func (a *attributor) planEffect(ch *snapshot.Change, o *op) planFit {
+	if ch.Plans == nil {
+		return planFit{}
+	}
+	if i := slices.IndexFunc(o.added, func(l snapshot.EventLicense) bool { return l.SKU == ch.SKU }); i >= 0 {
+		return a.givenAgain(ch, o.added[i])
+	}
+	i := slices.IndexFunc(o.plans, func(p audit.PlanChange) bool { return p.SKU == ch.SKU })
+	if i < 0 {
+		return planFit{}
+	}
+	sets, strange := a.planSets(ch.SKU, o.plans[i])
+	fit := planFit{planSets: sets, strange: strange}
+	off, on := ch.Plans.Disabled, ch.Plans.Enabled
+	switch {
+	case overlap(fit.on, off), overlap(fit.off, on):
+		fit.effect = against
+	case contains(fit.off, off) && contains(fit.on, on):
+		fit.effect = toward
+	case overlap(fit.off, off), overlap(fit.on, on):
+		fit.part = true
+	}
+	return fit
+}
+
+// givenAgain compares the plans of a license that was taken and given again.
+func (a *attributor) givenAgain(ch *snapshot.Change, l snapshot.EventLicense) planFit {
+	off, strange := a.planIDs(ch.SKU, l.Disabled)
+	fit := planFit{strange: strange, planSets: planSets{off: off}}
+	switch {
+	case overlap(off, ch.Plans.Enabled):
+		fit.effect = against
+	case contains(off, ch.Plans.Disabled) && !strange:
+		fit.effect = toward
+	case !strange:
+		fit.effect = against
+	}
+	return fit
+}
+
+// planSets maps the plans of an event to ids. Names and ids of one plan may
+// stand on both sides; such a plan did not change.
+func (a *attributor) planSets(sku snapshot.SKUID, p audit.PlanChange) (sets planSets, strange bool) {
+	off, oddOff := a.planIDs(sku, p.Disabled)
+	on, oddOn := a.planIDs(sku, p.Enabled)
+	return planSets{off: minus(off, on), on: minus(on, off)}, oddOff || oddOn
+}
+
+func (a *attributor) planIDs(sku snapshot.SKUID, words []string) (ids []snapshot.PlanID, strange bool) {
+	for _, w := range words {
+		id, ok := snapshot.PlanID(""), false
+		if a.PlanID != nil {
+			id, ok = a.PlanID(sku, w)
+		}
+		if !ok {
+			strange = true
+			continue
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), strange
+}
+
+// partial lists the operations that did some of what the change shows.
+func (a *attributor) partial(ch *snapshot.Change, ops []*op) []*op {
+	var parts []*op
+	for _, o := range ops {
+		if a.planEffect(ch, o).part && !a.isLate(o.At) {
+			parts = append(parts, o)
+		}
+	}
+	return parts
+}
+
+// together reports whether one actor did in several steps what the change
+// shows.
+func (a *attributor) together(ch *snapshot.Change, parts []*op) bool {
+	var sum planSets
+	for _, o := range parts {
+		fit := a.planEffect(ch, o)
+		sum.off, sum.on = append(sum.off, fit.off...), append(sum.on, fit.on...)
+	}
+	return oneActor(parts) != nil && contains(sum.off, ch.Plans.Disabled) && contains(sum.on, ch.Plans.Enabled)
+}
+
+// jointly attributes a change to the one actor of several operations.
+func (a *attributor) jointly(ch *snapshot.Change, parts []*op) snapshot.Attribution {
+	last := parts[len(parts)-1]
+	if last.engine {
+		return a.ambiguous(ch, parts)
+	}
+	at := a.byParty(ch, last)
+	for _, o := range parts {
+		o.claim(ch.SKU)
+	}
+	at.Evidence = evidence(parts...)
+	at.Confidence = atMost(at.Confidence, snapshot.Medium)
+	return at
+}
+
+// atMost returns the lower of two confidences.
+func atMost(x, y snapshot.Confidence) snapshot.Confidence {
+	order := []snapshot.Confidence{snapshot.Low, snapshot.Medium, snapshot.High}
+	return order[min(max(0, slices.Index(order, x)), max(0, slices.Index(order, y)))]
+}
+
+// catalogDropped reports whether plans are no longer off because Microsoft
+// took them out of the SKU.
+func (a *attributor) catalogDropped(ch *snapshot.Change) bool {
+	if ch.Plans == nil || len(ch.Plans.Disabled) > 0 {
+		return false
+	}
+	var dropped []snapshot.PlanID
+	for _, c := range a.catalog[ch.SKU] {
+		if c.Kind == snapshot.SKUPlanRemoved && c.Plans != nil {
+			dropped = append(dropped, c.Plans.Disabled...)
+		}
+	}
+	return contains(dropped, ch.Plans.Enabled)
+}
+
+// contains reports whether all of part is in whole.
+func contains[T comparable](whole, part []T) bool { return len(minus(part, whole)) == 0 }
+
+func overlap[T comparable](x, y []T) bool { return len(minus(x, y)) < len(x) }

@@ -1,0 +1,502 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// This file has every sentence of attribution. A reason is for a manager: who
+// did what to whom, and when nobody can say, what was looked at.
+
+func (a *attributor) user(id snapshot.UserID) string {
+	if a.UPN != nil {
+		if upn := a.UPN(id); upn != "" {
+			return upn
+		}
+	}
+	if upn := a.upns[id]; upn != "" {
+		return upn
+	}
+	return "the user"
+}
+
+func (a *attributor) sku(id snapshot.SKUID) string {
+	if a.SKUName != nil {
+		if name := a.SKUName(id); name != "" {
+			return name
+		}
+	}
+	return string(id)
+}
+
+func (a *attributor) groupName(id snapshot.GroupID) string {
+	if a.GroupName != nil {
+		if name := a.GroupName(id); name != "" {
+			return fmt.Sprintf("%q", name)
+		}
+	}
+	if id == "" {
+		return "a group"
+	}
+	return "group " + string(id)
+}
+
+func (a *attributor) planName(sku snapshot.SKUID, id snapshot.PlanID) string {
+	if a.PlanName != nil {
+		if name := a.PlanName(id); name != "" {
+			return name
+		}
+	}
+	if a.SKU != nil {
+		now, _ := a.SKU(sku)
+		for _, p := range now.Plans {
+			if p.ID == id && p.Name != "" {
+				return p.Name
+			}
+		}
+	}
+	return string(id)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
+// who names an actor.
+func who(actor snapshot.Actor) string {
+	switch {
+	case actor.Kind == snapshot.ActorUser && actor.UPN != "":
+		return actor.UPN
+	case actor.Kind == snapshot.ActorUser && actor.Name != "":
+		return actor.Name
+	case actor.Kind == snapshot.ActorUser && actor.ID != "":
+		return "user " + actor.ID
+	case actor.Kind == snapshot.ActorSystem && actor.Name != "":
+		return fmt.Sprintf("Microsoft (%q)", actor.Name)
+	case actor.Name != "":
+		return fmt.Sprintf("the app %q", actor.Name)
+	case actor.ID != "":
+		return "app " + actor.ID
+	}
+	return "somebody whom the log does not name"
+}
+
+// sentence begins a sentence with a capital, unless it begins with a name.
+func sentence(s string) string {
+	for _, begin := range []string{"the ", "a ", "somebody ", "app ", "user ", "group "} {
+		if strings.HasPrefix(s, begin) {
+			return strings.ToUpper(s[:1]) + s[1:]
+		}
+	}
+	return s
+}
+
+// did says what a change is, as something that somebody did.
+func (a *attributor) did(ch *snapshot.Change) string {
+	sku := a.sku(ch.SKU)
+	if ch.User == "" {
+		return a.didToGroup(ch, sku)
+	}
+	user := a.user(ch.User)
+	switch ch.Kind {
+	case snapshot.Assigned:
+		return fmt.Sprintf("assigned %s to %s", sku, user)
+	case snapshot.Removed:
+		return fmt.Sprintf("removed %s from %s", sku, user)
+	case snapshot.PathAdded:
+		return fmt.Sprintf("assigned %s to %s directly, who had it already", sku, user)
+	case snapshot.PathRemoved:
+		return fmt.Sprintf("ended the direct assignment of %s to %s, who still has it another way", sku, user)
+	case snapshot.PathMoved:
+		return fmt.Sprintf("assigned %s to %s directly, who had it another way", sku, user)
+	case snapshot.PlansChanged:
+		return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, user)
+	case snapshot.StateChanged:
+		return fmt.Sprintf("changed the state of %s of %s%s", sku, user, stateWords(ch.State))
+	}
+	return fmt.Sprintf("moved the date of %s of %s", sku, user)
+}
+
+func (a *attributor) didToGroup(ch *snapshot.Change, sku string) string {
+	group := a.groupName(pathOf(ch).Group)
+	switch ch.Kind {
+	case snapshot.GroupLicenseAdded:
+		return fmt.Sprintf("gave %s to %s", sku, group)
+	case snapshot.GroupLicenseRemoved:
+		return fmt.Sprintf("took %s from %s", sku, group)
+	}
+	return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, group)
+}
+
+// switched lists service plans switched off and on.
+func (a *attributor) switched(ch *snapshot.Change) string {
+	if ch.Plans == nil {
+		return "changed the service plans"
+	}
+	var parts []string
+	for _, p := range []struct {
+		word string
+		ids  []snapshot.PlanID
+	}{{"switched off ", ch.Plans.Disabled}, {"switched on ", ch.Plans.Enabled}} {
+		if len(p.ids) == 0 {
+			continue
+		}
+		names := make([]string, len(p.ids))
+		for i, id := range p.ids {
+			names[i] = a.planName(ch.SKU, id)
+		}
+		parts = append(parts, p.word+listing(names))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// listing joins names, and cuts a list that nobody would read.
+func listing(names []string) string {
+	const most = 3
+	if len(names) > most+1 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func stateWords(d *snapshot.StateDelta) string {
+	switch {
+	case d == nil || d.From == d.To:
+		return ""
+	case d.From == "":
+		return " to " + d.To
+	case d.To == "":
+		return ", which was " + d.From
+	}
+	return " from " + d.From + " to " + d.To
+}
+
+// partyReason tells of a change that an operation's actor made.
+func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
+	did := a.did(ch)
+	switch {
+	case ch.Kind == snapshot.DateMoved && o.NoOp:
+		did = fmt.Sprintf("saved the licenses of %s again, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
+	case ch.Kind == snapshot.DateMoved:
+		did = fmt.Sprintf("gave %s to %s again, which moved its date", a.sku(ch.SKU), a.user(ch.User))
+	case o.Activity == snapshot.AddUser && ch.Kind == snapshot.Assigned:
+		did = fmt.Sprintf("created %s with %s", a.user(ch.User), a.sku(ch.SKU))
+	}
+	switch {
+	case p.why == snapshot.IncompleteEvent:
+		return fmt.Sprintf("Somebody %s at %s; the log does not say who.", did, stamp(o.At))
+	case p.cause == snapshot.CauseUnknown:
+		return sentence(fmt.Sprintf("%s %s at %s; what or who is behind it is not known.", who(o.Actor), did, stamp(o.At)))
+	case p.cause == snapshot.CauseMicrosoft:
+		return fmt.Sprintf("Microsoft (%q) %s.", cmp.Or(o.Actor.Name, who(o.Actor)), did)
+	case p.cause == snapshot.CausePartner:
+		return sentence(fmt.Sprintf("%s, of another organization, %s.", who(o.Actor), did))
+	case p.cause == snapshot.CauseSelfService && o.Actor.Kind != snapshot.ActorUser:
+		return fmt.Sprintf("%s signed up for %s.", a.user(ch.User), a.sku(ch.SKU))
+	case p.initiator == snapshot.ByUser:
+		return sentence(fmt.Sprintf("%s %s: the user's own account.", who(o.Actor), did))
+	}
+	return sentence(fmt.Sprintf("%s %s.", who(o.Actor), did))
+}
+
+// groupReason tells of a change by a group.
+func (a *attributor) groupReason(ch *snapshot.Change, t trigger) string {
+	reason := a.groupSentence(ch, t)
+	if ch.Kind != snapshot.PathMoved || ch.From == nil {
+		return reason
+	}
+	if ch.From.Kind == snapshot.ByGroup {
+		return reason + fmt.Sprintf(" Before, the license came from %s.", a.groupName(ch.From.Group))
+	}
+	return reason + " Before, the license was assigned directly."
+}
+
+func (a *attributor) groupSentence(ch *snapshot.Change, t trigger) string {
+	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
+	switch {
+	case t.rule:
+		return a.ruleSentence(ch, t)
+	case t.op == nil:
+		return a.unmovedSentence(ch, t)
+	case t.op.Activity == snapshot.TriggerGroupLicense:
+		return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which gives %s to %s.", who(t.op.Actor), group, sku, user))
+	case ch.Kind == snapshot.PlansChanged:
+		return sentence(fmt.Sprintf("%s changed the service plans of %s for %s, of which %s is a member.", who(t.op.Actor), sku, group, user))
+	case t.kind == snapshot.ByMembership && gained(ch):
+		return sentence(fmt.Sprintf("%s added %s to %s, which gives %s.", who(t.op.Actor), user, group, sku))
+	case t.kind == snapshot.ByMembership:
+		return sentence(fmt.Sprintf("%s removed %s from %s, which gave %s.", who(t.op.Actor), user, group, sku))
+	case gained(ch):
+		return sentence(fmt.Sprintf("%s gave %s to %s, of which %s is a member.", who(t.op.Actor), sku, group, user))
+	}
+	return sentence(fmt.Sprintf("%s took %s from %s, of which %s was a member.", who(t.op.Actor), sku, group, user))
+}
+
+// ruleSentence tells of a dynamic group.
+func (a *attributor) ruleSentence(ch *snapshot.Change, t trigger) string {
+	user, group := a.user(ch.User), a.groupName(pathOf(ch).Group)
+	did := fmt.Sprintf("the rule of %s, which gives %s, took %s in", group, a.sku(ch.SKU), user)
+	if !gained(ch) {
+		did = fmt.Sprintf("the rule of %s, which gives %s, put %s out", group, a.sku(ch.SKU), user)
+	}
+	switch {
+	case t.by == nil:
+		return sentence(did + "; the log does not show for certain whose edit led to it.")
+	case t.by.Activity == snapshot.AddUser:
+		return sentence(fmt.Sprintf("%s created %s, and %s.", who(t.by.Actor), user, did))
+	case t.by.Target != "":
+		return sentence(fmt.Sprintf("%s edited %s, and %s.", who(t.by.Actor), user, did))
+	}
+	return sentence(fmt.Sprintf("%s edited the group, and %s.", who(t.by.Actor), did))
+}
+
+// unmovedSentence tells of a change by a group that no event shows moving.
+func (a *attributor) unmovedSentence(ch *snapshot.Change, t trigger) string {
+	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
+	var fact string
+	switch {
+	case ch.Kind == snapshot.PlansChanged:
+		fact = fmt.Sprintf("The service plans that %s gives %s with %s changed", group, user, sku)
+	case gained(ch) && t.kind == snapshot.ByGroupLicense:
+		fact = fmt.Sprintf("%s came to give %s, and %s is a member", sentence(group), sku, user)
+	case gained(ch):
+		fact = fmt.Sprintf("%s gave %s to %s", sentence(group), sku, user)
+	case t.kind == snapshot.ByGroupLicense:
+		fact = fmt.Sprintf("%s no longer gives %s, which %s had from it", sentence(group), sku, user)
+	default:
+		fact = fmt.Sprintf("%s no longer has %s from %s", user, sku, group)
+	}
+	if from, to := a.gap(ch.Window); !from.Equal(to) || ch.Window.NotBefore.IsZero() {
+		return sentence(fact + "; who changed the group is not known, for " + a.gapWords(ch.Window) + ".")
+	}
+	return sentence(fact + "; no event shows for certain who changed the group.")
+}
+
+// errorWords say what Microsoft's licensing errors mean.
+var errorWords = map[string]string{
+	"CountViolation":                     "no seats are left",
+	"MutuallyExclusiveViolation":         "it has a service plan that excludes one of another license of the user",
+	"DependencyViolation":                "a service plan needs another one that the user does not have, or would no longer have",
+	"ProhibitedInUsageLocationViolation": "a service is not available in the user's usage location, or none is set",
+	"UniquenessViolation":                "an address of the user must be unique and is not",
+	"Other":                              "another license of the same group failed",
+}
+
+// errorReason tells of an error of a group's license.
+func (a *attributor) errorReason(ch *snapshot.Change) string {
+	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
+	d := ch.State
+	if d == nil {
+		d = &snapshot.StateDelta{}
+	}
+	why := errorWords[d.ErrorTo]
+	if why == "" {
+		why = "Microsoft's error is " + d.ErrorTo
+	}
+	switch {
+	case ch.Kind != snapshot.StateChanged && d.ErrorTo == "":
+		return sentence(fmt.Sprintf("%s can no longer give %s to %s.", group, sku, user))
+	case ch.Kind != snapshot.StateChanged:
+		return sentence(fmt.Sprintf("%s can no longer give %s to %s: %s.", group, sku, user, why))
+	case d.ErrorTo != "" && d.To == stateError:
+		return sentence(fmt.Sprintf("%s cannot give %s to %s: %s.", group, sku, user, why))
+	case d.ErrorTo != "":
+		return fmt.Sprintf("%s, which %s has from %s, is in error: %s.", sku, user, group, why)
+	case d.To == "":
+		return sentence(fmt.Sprintf("%s no longer tries to give %s to %s.", group, sku, user))
+	}
+	return fmt.Sprintf("The state of %s, which %s has from %s, changed%s.", sku, user, group, stateWords(d))
+}
+
+// silenceReason says what was looked at where no event tells of a change.
+func (a *attributor) silenceReason(ch *snapshot.Change) string {
+	w := ch.Window
+	if !a.covers(w) {
+		return fmt.Sprintf("It is not known who %s, for %s.", a.did(ch), a.gapWords(w))
+	}
+	return fmt.Sprintf("The audit log was read from %s to %s; no event shows who %s. Events can arrive up to 24 hours late.",
+		stamp(w.NotBefore), stamp(w.NotAfter), a.did(ch))
+}
+
+// gapWords says for which stretch of a window the log was not read, and why.
+func (a *attributor) gapWords(w snapshot.Window) string {
+	from, to := a.gap(w)
+	if w.NotBefore.IsZero() {
+		return "nothing says when it happened"
+	}
+	words := fmt.Sprintf("the audit log was not read from %s to %s", stamp(from), stamp(to))
+	if why := a.whyNot(from, to); len(why) > 0 {
+		words += " (" + strings.Join(why, "; ") + ")"
+	}
+	return words
+}
+
+// seenWords lists what operations are on record to have done, and who did.
+func (a *attributor) seenWords(ch *snapshot.Change, ops []*op) string {
+	var list []string
+	for _, o := range ops {
+		did, moved := "changed it", o.moved(ch.SKU)
+		if d, told := groupDelta(o); told {
+			moved = d.moved(ch.SKU)
+		}
+		switch {
+		case moved == given:
+			did = "gave it"
+		case moved == taken:
+			did = "took it"
+		case o.Activity == snapshot.DeleteUser, o.Activity == snapshot.HardDeleteUser:
+			did = "deleted the user"
+		case o.Activity == snapshot.RestoreUser:
+			did = "restored the user"
+		}
+		list = append(list, fmt.Sprintf("%s %s at %s", who(o.Actor), did, stamp(o.At)))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (a *attributor) ambiguousReason(ch *snapshot.Change, ops []*op) string {
+	return fmt.Sprintf("It is not certain who %s: the events do not agree with the snapshots or with each other (%s).",
+		a.did(ch), a.seenWords(ch, ops))
+}
+
+func (a *attributor) misfitReason(ch *snapshot.Change, o *op) string {
+	return fmt.Sprintf("It is not certain who %s: group-based licensing is on record for it at %s, but the snapshots show a direct assignment.",
+		a.did(ch), stamp(o.At))
+}
+
+// incompleteReason names those who changed the licenses in a way that the log
+// does not show.
+func (a *attributor) incompleteReason(ch *snapshot.Change, ops []*op) string {
+	of := a.user(ch.User)
+	if ch.User == "" {
+		of = a.groupName(pathOf(ch).Group)
+	}
+	var list []string
+	for _, o := range ops {
+		list = append(list, fmt.Sprintf("%s at %s", who(o.Actor), stamp(o.At)))
+	}
+	return fmt.Sprintf("The log does not show who %s. It shows that the licenses of %s were saved by %s, but not this change.",
+		a.did(ch), of, listing(list))
+}
+
+func (a *attributor) takenReason(ch *snapshot.Change, gone *op) string {
+	user, sku := a.user(ch.User), a.sku(ch.SKU)
+	if gone == nil {
+		return fmt.Sprintf("%s was deleted without %s.", user, sku)
+	}
+	return sentence(fmt.Sprintf("%s deleted %s, by then without %s.", who(gone.Actor), user, sku))
+}
+
+func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string {
+	user, sku := a.user(ch.User), a.sku(ch.SKU)
+	at := a.deletionTime(ch, gone)
+	switch {
+	case gone != nil && !a.isPurge(gone) && ch.Kind == snapshot.StateChanged:
+		return sentence(fmt.Sprintf("%s deleted %s, and the error of %s went with the account.", who(gone.Actor), user, sku))
+	case gone != nil && !a.isPurge(gone):
+		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", who(gone.Actor), user, sku))
+	case gone == nil && taken != nil:
+		return sentence(fmt.Sprintf("%s took %s from %s, who was deleted at %s.", who(taken.Actor), sku, user, stamp(at)))
+	case ch.Presence == snapshot.Gone:
+		return fmt.Sprintf("%s, who held %s, is no longer among the tenant's users or deleted users; no event shows who deleted the account.", user, sku)
+	case at.IsZero():
+		return fmt.Sprintf("%s, who held %s, was deleted; no event shows by whom.", user, sku)
+	}
+	return fmt.Sprintf("%s, who held %s, was deleted at %s; no event shows by whom.", user, sku, stamp(at))
+}
+
+func (a *attributor) restoredReason(ch *snapshot.Change, back *op) string {
+	user, sku := a.user(ch.User), a.sku(ch.SKU)
+	if back == nil {
+		return fmt.Sprintf("%s was deleted and is back, with %s; no event shows who restored the account.", user, sku)
+	}
+	return sentence(fmt.Sprintf("%s restored %s, and %s came back with the account.", who(back.Actor), user, sku))
+}
+
+func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string {
+	user, sku := a.user(ch.User), a.sku(ch.SKU)
+	if t == snapshot.ByCatalog {
+		return fmt.Sprintf("Microsoft changed the service plans of %s, which moved its date for %s.", sku, user)
+	}
+	return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; no event shows anybody else at work.", sku, user)
+}
+
+func (a *attributor) recalculatedReason(ch *snapshot.Change, t trigger) string {
+	return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which moved the date of %s of %s.",
+		who(t.op.Actor), a.groupName(pathOf(ch).Group), a.sku(ch.SKU), a.user(ch.User)))
+}
+
+func (a *attributor) droppedReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("Microsoft took service plans out of %s that were switched off for %s.", a.sku(ch.SKU), a.user(ch.User))
+}
+
+func (a *attributor) catalogReason(ch *snapshot.Change) string {
+	word, ids := "added %s to %s", []snapshot.PlanID(nil)
+	if ch.Plans != nil {
+		ids = append(ids, ch.Plans.Enabled...)
+	}
+	if ch.Kind == snapshot.SKUPlanRemoved {
+		word = "removed %s from %s"
+		if ids = nil; ch.Plans != nil {
+			ids = ch.Plans.Disabled
+		}
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = a.planName(ch.SKU, id)
+	}
+	users := "users"
+	if ch.Affected == 1 {
+		users = "user"
+	}
+	return fmt.Sprintf("Microsoft "+word+", %d %s.", listing(names), a.sku(ch.SKU), ch.Affected, users)
+}
+
+func (a *attributor) skuReason(ch *snapshot.Change) string {
+	sku := a.sku(ch.SKU)
+	switch {
+	case ch.Kind == snapshot.SKUAdded:
+		return fmt.Sprintf("%s is new among the tenant's subscriptions.", sku)
+	case ch.Kind == snapshot.SKUGone:
+		return fmt.Sprintf("%s is no longer among the tenant's subscriptions.", sku)
+	case ch.State != nil:
+		return fmt.Sprintf("The status of %s went from %s to %s.", sku, ch.State.From, ch.State.To)
+	case ch.Units != nil:
+		return fmt.Sprintf("The seats of %s changed: %s.", sku, unitWords(ch.Units.From, ch.Units.To))
+	}
+	return fmt.Sprintf("The subscription of %s changed.", sku)
+}
+
+func unitWords(from, to snapshot.Units) string {
+	var list []string
+	for _, u := range []struct {
+		name     string
+		from, to int64
+	}{{"enabled", from.Enabled, to.Enabled}, {"in grace", from.Warning, to.Warning},
+		{"suspended", from.Suspended, to.Suspended}, {"locked out", from.LockedOut, to.LockedOut}} {
+		if u.from != u.to {
+			list = append(list, fmt.Sprintf("%s from %d to %d", u.name, u.from, u.to))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// lapseReason tells of a loss by a subscription that lapsed.
+func (a *attributor) lapseReason(ch *snapshot.Change) string {
+	sku, shows := a.sku(ch.SKU), a.lapsed(ch)
+	loss := fmt.Sprintf("%d users lost it", len(a.lost[ch.SKU]))
+	if len(a.lost[ch.SKU]) == 1 {
+		loss = "the last user lost it"
+	}
+	switch {
+	case ch.User == "":
+		return fmt.Sprintf("%s is no longer among the tenant's subscriptions, and %s no longer gives it.", sku, a.groupName(pathOf(ch).Group))
+	case shows != nil && shows.Kind == snapshot.SKUGone:
+		return fmt.Sprintf("%s is no longer among the tenant's subscriptions, and %s.", sku, loss)
+	case shows != nil && shows.State != nil:
+		return fmt.Sprintf("The subscription of %s went from %s to %s, and %s.", sku, shows.State.From, shows.State.To, loss)
+	}
+	return fmt.Sprintf("%s has no seats left that may be used, and %s.", sku, loss)
+}

@@ -1,0 +1,96 @@
+package diff
+
+import (
+	"time"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+)
+
+// Before finds out what the operations of the time before the first run tell
+// of the SKUs that users held then: when each was assigned, where an operation
+// shows it and none after it took the SKU away again, else the earliest time at
+// which one shows it held. covered reports whether the log was read without a
+// gap from a time up to the first run: an operation that is missing may have
+// taken a SKU and given it back.
+func Before(bundles []snapshot.Bundle, until time.Time, covered func(from time.Time) bool) map[snapshot.UserID][]snapshot.FirstEvidence {
+	users := make(map[snapshot.UserID]*past)
+	for i := range bundles {
+		b := &bundles[i]
+		if b.Target == "" || b.At.After(until) || !audit.Evidence(b) {
+			continue
+		}
+		p := users[b.Target]
+		if p == nil {
+			p = &past{earliest: map[snapshot.SKUID]snapshot.FirstEvidence{}, start: map[snapshot.SKUID]snapshot.FirstEvidence{}}
+			users[b.Target] = p
+		}
+		p.play(b)
+	}
+	found := make(map[snapshot.UserID][]snapshot.FirstEvidence)
+	for id, p := range users {
+		if e := p.evidence(covered); len(e) > 0 {
+			found[id] = e
+		}
+	}
+	return found
+}
+
+// past is what is known of one user's SKUs while operations are played.
+type past struct {
+	order    []snapshot.SKUID // in the order in which they were first seen
+	earliest map[snapshot.SKUID]snapshot.FirstEvidence
+	start    map[snapshot.SKUID]snapshot.FirstEvidence // assigned, and not taken since
+}
+
+func (p *past) play(b *snapshot.Bundle) {
+	if b.Incomplete {
+		clear(p.start) // it may have taken anything and given it back
+	}
+	if b.License == nil {
+		return
+	}
+	added, removed, _ := audit.Delta(b.License)
+	for _, l := range b.License.Old {
+		p.seen(l.SKU, b)
+	}
+	for _, l := range added {
+		p.seen(l.SKU, b)
+		if !b.Incomplete {
+			e := evidenceAt(l.SKU, b)
+			e.Exact = true
+			p.start[l.SKU] = e
+		}
+	}
+	for _, l := range removed {
+		delete(p.start, l.SKU)
+	}
+}
+
+func (p *past) seen(sku snapshot.SKUID, b *snapshot.Bundle) {
+	if _, known := p.earliest[sku]; !known {
+		p.order = append(p.order, sku)
+		p.earliest[sku] = evidenceAt(sku, b)
+	}
+}
+
+func evidenceAt(sku snapshot.SKUID, b *snapshot.Bundle) snapshot.FirstEvidence {
+	return snapshot.FirstEvidence{SKU: sku, At: b.At, Basis: snapshot.BasisAudit, Event: b.Events[0].Ref()}
+}
+
+// evidence lists the start of each SKU and, where it is better or the start is
+// not known, the earliest time at which it was held.
+func (p *past) evidence(covered func(time.Time) bool) []snapshot.FirstEvidence {
+	var found []snapshot.FirstEvidence
+	for _, sku := range p.order {
+		start, ok := p.start[sku]
+		ok = ok && covered(start.At)
+		if ok {
+			found = append(found, start)
+		}
+		if e := p.earliest[sku]; !ok || e.At.Before(start.At) {
+			found = append(found, e)
+		}
+	}
+	return found
+}

@@ -1,0 +1,497 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lictrail/snapshot"
+)
+
+// content is every row of every table, for telling whether anything changed.
+func content(t testing.TB, db *DB) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for _, table := range tablesOf(t, db) {
+		all[table] = rowsOf(t, db, table)
+	}
+	return all
+}
+
+// tablesOf lists the tables as the database itself has them.
+func tablesOf(t testing.TB, db *DB) []string {
+	t.Helper()
+	return column(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+}
+
+func rowsOf(t testing.TB, db *DB, table string) []string {
+	t.Helper()
+	rows, err := db.sql.QueryContext(t.Context(), `SELECT * FROM "`+table+`"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for rows.Next() {
+		values := make([]any, len(names))
+		dest := make([]any, len(names))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprint(values...))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// richResult is a run that writes to every table that a run can write to.
+func richResult(s *Sync) Result {
+	d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", s.Run)))
+	group := snapshot.PathKey{SKU: "e5", PathRef: snapshot.PathRef{Kind: snapshot.ByGroup, Group: "sales"}}
+	d.New.Paths = append(d.New.Paths, snapshot.Path{PathKey: group, Held: true, State: "Active", Disabled: []snapshot.PlanID{"teams"}})
+	d.New.Plans = []snapshot.Plan{{ID: "exchange", Status: "Enabled", AssignedAt: week(-9)}}
+	d.Opened = append(d.Opened, snapshot.OpenedPath{Path: d.New.Paths[1], Span: d.Opened[0].Span})
+	d.Plans = true
+	d.Evidence = []snapshot.FirstEvidence{{SKU: "e3", At: week(-9), Basis: snapshot.BasisPlan}}
+	r := resultOf(s, d, newcomer(s, "0b4c5c4e-8a5d-4b6a-9c55-3c0f2a7f9d11"))
+	if s.Previous != nil {
+		r = resultOf(s, d)
+	}
+	r.SKUs = []snapshot.SKU{{ID: "e3", PartNumber: "ENTERPRISEPACK", Consumed: int64(s.Run), Plans: []snapshot.ServicePlan{{ID: "exchange", Name: "EXCHANGE"}}}}
+	r.Subscriptions = []snapshot.Subscription{{ID: "sub", SKU: "e3", Total: int64(s.Run)}}
+	r.SubscriptionsRead = true
+	r.Groups = []snapshot.Group{{ID: "sales", Name: fmt.Sprintf("Sales %d", s.Run), Licenses: []snapshot.GroupLicense{{SKU: "e5"}}}}
+	path := group.PathRef
+	r.Changes = []Attributed{{
+		Change:      snapshot.Change{Kind: snapshot.Assigned, Observed: true, User: d.ID, SKU: "e5", Path: &path, Window: snapshot.Window{NotAfter: r.ObservedUntil}},
+		Attribution: snapshot.Attribution{Cause: snapshot.CauseGroup, Reason: "By the group.", Actor: &snapshot.Actor{Kind: snapshot.ActorUser, ID: "admin"}, Evidence: []snapshot.EventRef{{Source: snapshot.SourceGraph, ID: "event"}}},
+	}}
+	if s.Previous != nil {
+		r.Corrections = []Correction{{Change: 1, Attribution: snapshot.Attribution{Cause: snapshot.CauseAdmin, At: week(1), Reason: "Better."}}}
+	}
+	r.Events = []snapshot.RawEvent{{Source: snapshot.SourceGraph, ID: fmt.Sprintf("event-%d", s.Run), At: week(1), Raw: []byte("{}")}}
+	r.Coverage = []snapshot.Coverage{{Source: snapshot.SourceGraph, From: week(0), To: week(1), Complete: true, Events: 1}}
+	r.Warnings = []snapshot.Warning{{Code: "groups", Message: "One group could not be read."}}
+	return r
+}
+
+// richHistory is a history with one complete run that has something of
+// everything, and a second run under way.
+func richHistory(t testing.TB) (*DB, *Sync) {
+	t.Helper()
+	db := openRW(t, newHistory(t))
+	s := begin(t, db)
+	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+		t.Fatal(err)
+	}
+	return db, begin(t, db)
+}
+
+// countdown is a context that is canceled when it is asked for the n-th time,
+// so that a run can be interrupted at every point at which it looks.
+type countdown struct {
+	context.Context
+	cancel context.CancelFunc
+	left   atomic.Int64
+}
+
+func newCountdown(ctx context.Context, n int64) *countdown {
+	c := &countdown{}
+	c.Context, c.cancel = context.WithCancel(ctx)
+	c.left.Store(n)
+	return c
+}
+
+func (c *countdown) Done() <-chan struct{} {
+	if c.left.Add(-1) == 0 {
+		c.cancel()
+	}
+	return c.Context.Done()
+}
+
+func TestCommit_InterruptedAnywhere(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	before := content(t, db)
+	points := 0
+	for n := int64(1); ; n++ {
+		ctx := newCountdown(t.Context(), n)
+		err := s.Commit(ctx, richResult(s))
+		ctx.cancel()
+		if err == nil { // the interruption came too late, or not at all
+			break
+		}
+		points++
+		if d := cmp.Diff(before, content(t, db)); d != "" {
+			t.Fatalf("interrupted at %d: %v, and yet (-before +after):\n%s", n, err, d)
+		}
+	}
+	if points < 30 {
+		t.Errorf("only %d points were tried", points)
+	}
+	if r := runsByID(t, db)[s.Run]; r.Status != Complete || cmp.Diff(before["path"], content(t, db)["path"]) == "" {
+		t.Errorf("success, and the run is %s", r.Status)
+	}
+}
+
+func runsByID(t testing.TB, db *DB) map[snapshot.RunID]*Run {
+	t.Helper()
+	runs, err := db.Runs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byID := map[snapshot.RunID]*Run{}
+	for _, r := range runs {
+		byID[r.ID] = r
+	}
+	return byID
+}
+
+func TestCommit_FailsAsAWhole(t *testing.T) {
+	t.Parallel()
+	stranger := snapshot.Change{Kind: snapshot.Assigned, User: "nobody", SKU: "e3"}
+	for _, test := range []struct {
+		name  string
+		spoil func(s *Sync, r *Result)
+	}{
+		{"a user twice", func(s *Sync, r *Result) {
+			r.Deltas = slices.Values(append(slices.Collect(r.Deltas), slices.Collect(r.Deltas)...))
+		}},
+		{"a change of a user who is not there", func(_ *Sync, r *Result) { r.Changes = append(r.Changes, Attributed{Change: stranger}) }},
+		{"a correction of no change", func(_ *Sync, r *Result) { r.Corrections = append(r.Corrections, Correction{Change: 999}) }},
+		{"a path in no state of presence", func(s *Sync, r *Result) {
+			d := newcomer(s, "late")
+			d.New.Presence = "dreaming"
+			r.Deltas = slices.Values(append(slices.Collect(r.Deltas), d))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db, s := richHistory(t)
+			before := content(t, db)
+			r := richResult(s)
+			test.spoil(s, &r)
+			if err := s.Commit(t.Context(), r); err == nil {
+				t.Fatal("it was committed")
+			}
+			if d := cmp.Diff(before, content(t, db)); d != "" {
+				t.Errorf("(-before +after):\n%s", d)
+			}
+			if err := s.Commit(t.Context(), richResult(s)); err != nil {
+				t.Errorf("the same run, put right: %v", err)
+			}
+		})
+	}
+}
+
+func TestCommit_PanicLeavesNothing(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	before := content(t, db)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		r := richResult(s)
+		r.Deltas = func(yield func(snapshot.Delta) bool) {
+			yield(newcomer(s, "late"))
+			panic("out of memory")
+		}
+		s.Commit(t.Context(), r) //nolint:errcheck // it does not return
+	}()
+	if d := cmp.Diff(before, content(t, db)); d != "" {
+		t.Errorf("(-before +after):\n%s", d)
+	}
+	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+		t.Errorf("the next commit: %v", err)
+	}
+}
+
+// A reader sees the run before as long as the new one is being written.
+func TestCommit_UnseenUntilDone(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	reader := openRO(t, db.Path())
+	before := content(t, reader)
+	r := richResult(s)
+	deltas := r.Deltas
+	r.Deltas = func(yield func(snapshot.Delta) bool) {
+		for d := range deltas {
+			if !yield(d) {
+				return
+			}
+			if diff := cmp.Diff(before, content(t, reader)); diff != "" {
+				t.Errorf("seen before it was committed (-before +meanwhile):\n%s", diff)
+			}
+		}
+	}
+	if err := s.Commit(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Diff(before, content(t, reader)) == "" {
+		t.Error("not seen after it was committed")
+	}
+}
+
+func TestCommit_ErrOvertaken(t *testing.T) {
+	t.Parallel()
+	db := openRW(t, newHistory(t))
+	slow, fast := begin(t, db), begin(t, db)
+	commit(t, fast, newcomer(fast, "ann"))
+	before := content(t, db)
+	if err := slow.Commit(t.Context(), resultOf(slow, newcomer(slow, "bob"))); !errors.Is(err, ErrOvertaken) {
+		t.Fatalf("the slower run: %v", err)
+	}
+	if d := cmp.Diff(before, content(t, db)); d != "" {
+		t.Errorf("(-before +after):\n%s", d)
+	}
+}
+
+func TestFail(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	before := content(t, db)
+	cause := errors.New("read page 7 of users: throttled")
+	if err := s.Fail(t.Context(), Incomplete, week(2), 42, cause); err != nil {
+		t.Fatal(err)
+	}
+	after := content(t, db)
+	delete(before, "run")
+	delete(after, "run")
+	if d := cmp.Diff(before, after); d != "" {
+		t.Errorf("more than the run's record changed:\n%s", d)
+	}
+	r := runsByID(t, db)[s.Run]
+	got := []any{r.Status, r.EndedAt, r.Requests.Int64, r.Error, r.Users.Valid}
+	if d := cmp.Diff([]any{Incomplete, week(2), int64(42), cause.Error(), false}, got); d != "" {
+		t.Errorf("the record (-want +got):\n%s", d)
+	}
+	if err := s.Commit(t.Context(), richResult(s)); err == nil {
+		t.Error("a run that had failed was committed")
+	}
+	if next := begin(t, db); next.Previous.ID != 1 {
+		t.Errorf("the next run is compared with run %d", next.Previous.ID)
+	}
+}
+
+// A failure that is reported after the commit must not undo it.
+func TestFail_AfterCommit(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+		t.Fatal(err)
+	}
+	before := content(t, db)
+	if err := s.Fail(t.Context(), Failed, week(9), 1, errors.New("the report could not be written")); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, content(t, db)); d != "" {
+		t.Errorf("(-before +after):\n%s", d)
+	}
+}
+
+func TestI9_OtherTenant(t *testing.T) {
+	t.Parallel()
+	path := newHistory(t)
+	db := openRW(t, path)
+	s := begin(t, db)
+	commit(t, s, newcomer(s, "ann"))
+	closeDB(t, db)
+	before := stateOf(t, path)
+	db = openRW(t, path)
+	_, err := db.Begin(t.Context(), snapshot.Tenant{ID: "99999999-2222-3333-4444-555555555555", Name: "Fabrikam"}, week(5), "test")
+	if !errors.Is(err, ErrOtherTenant) {
+		t.Fatalf("another tenant's run: %v", err)
+	}
+	closeDB(t, db)
+	if after := stateOf(t, path); after != before {
+		t.Errorf("the file changed: %+v, then %+v", before, after)
+	}
+	db = openRW(t, path)
+	if _, err := db.Begin(t.Context(), snapshot.Tenant{ID: contoso.ID}, week(5), "test"); err != nil {
+		t.Errorf("the same tenant, its name unread: %v", err)
+	}
+	if tenant, _, err := db.Tenant(t.Context()); tenant != contoso {
+		t.Errorf("the tenant is %+v, %v", tenant, err)
+	}
+}
+
+// Eight processes sync the same history at once: each must get its turn, and
+// no run may build on anything but the one before it.
+func TestConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	path := newHistory(t)
+	const writers = 8
+	var wg sync.WaitGroup
+	for i := range writers {
+		db := openRW(t, path)
+		wg.Go(func() {
+			if err := syncUntilCommitted(t.Context(), db, snapshot.UserID(fmt.Sprintf("user-%d", i))); err != nil {
+				t.Errorf("writer %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	db := openRW(t, path)
+	if n := count(t, db, "SELECT count(*) FROM assignments"); n != writers {
+		t.Errorf("%d assignments of %d: updates were lost", n, writers)
+	}
+	runs := runsByID(t, db)
+	var previous snapshot.RunID
+	complete := 0
+	for _, id := range slices.Sorted(maps.Keys(runs)) {
+		if r := runs[id]; r.Status == Complete {
+			complete++
+			if r.Previous != previous {
+				t.Errorf("run %d builds on run %d, not on %d", id, r.Previous, previous)
+			}
+			previous = id
+		}
+	}
+	if complete != writers {
+		t.Errorf("%d complete runs", complete)
+	}
+}
+
+func syncUntilCommitted(ctx context.Context, db *DB, id snapshot.UserID) error {
+	for {
+		s, err := db.Begin(ctx, contoso, week(0), "test")
+		if err != nil {
+			return err
+		}
+		err = s.Commit(ctx, resultOf(s, newcomer(s, id)))
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrOvertaken) {
+			return err
+		}
+		if err := s.Fail(ctx, Failed, week(1), 0, err); err != nil {
+			return err
+		}
+	}
+}
+
+// While one process writes, another waits its turn, and gives up with ErrBusy.
+func TestErrBusy(t *testing.T) {
+	t.Parallel()
+	path := newHistory(t)
+	holder, waiter := openRW(t, path), openRW(t, path)
+	tx, err := holder.sql.BeginTx(t.Context(), nil) // nothing written yet: immediate all the same
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	waiter.sql.SetMaxOpenConns(1)
+	if _, err := waiter.sql.ExecContext(t.Context(), "PRAGMA busy_timeout = 50"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := waiter.Begin(t.Context(), contoso, week(0), "test"); !errors.Is(err, ErrBusy) {
+		t.Errorf("while another writes: %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := waiter.Begin(t.Context(), contoso, week(0), "test"); err != nil {
+		t.Errorf("when the other is done: %v", err)
+	}
+}
+
+// Every attribute must come back as it was committed.
+func TestKnown_EveryAttribute(t *testing.T) {
+	t.Parallel()
+	enabled, created := false, time.Date(2019, 5, 6, 7, 8, 9, 123456700, time.UTC)
+	full := snapshot.Attributes{
+		UPN: "ann@contoso.com", Name: "Ann \"the\" <Admin> ☃", Mail: "a@contoso.com", Department: "Sales", Enabled: &enabled, Type: "Guest",
+		UsageLocation: "DE", Company: "Contoso", Country: "Germany", Office: "B2", JobTitle: "Clerk", EmployeeID: "0007",
+		EmployeeType: "Employee", CreationType: "Invitation", OnPremisesSync: true, CreatedAt: &created,
+	}
+	empty := snapshot.Attributes{}
+	noMail := snapshot.Attributes{UPN: "ann@contoso.com"}
+	sameMail := snapshot.Attributes{UPN: "ann@contoso.com", Mail: "ann@contoso.com"}
+	wantAllSet(t, full)
+	db := openRW(t, newHistory(t))
+	for _, want := range []snapshot.Attributes{full, empty, noMail, sameMail, full} {
+		s := begin(t, db)
+		d := snapshot.Delta{ID: "ann", Attributes: true, New: snapshot.User{ID: "ann", Presence: snapshot.Present, Attributes: want}}
+		commit(t, s, d)
+		k, err := s.Known(t.Context(), "ann", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, k.Attributes); d != "" {
+			t.Errorf("(-committed +known):\n%s", d)
+		}
+		if !want.Equal(k.Attributes) {
+			t.Error("what is known does not equal what was committed")
+		}
+	}
+}
+
+// An error in the middle of an iterator must stop it: a sequence that is asked
+// to go on after its end panics.
+func TestCommit_StopsAtTheFirstError(t *testing.T) {
+	t.Parallel()
+	_, s := richHistory(t)
+	r := richResult(s)
+	d := newcomer(s, "late")
+	asked := 0
+	r.Deltas = iter.Seq[snapshot.Delta](func(yield func(snapshot.Delta) bool) {
+		for asked = 1; yield(d); asked++ {
+			if asked > 9 {
+				return
+			}
+		}
+	})
+	if err := s.Commit(t.Context(), r); err == nil || asked != 2 {
+		t.Errorf("after %d deltas: %v", asked, err)
+	}
+}
+
+// The error of a run that fails names users by object id alone.
+func TestCommit_ErrorsNameNobody(t *testing.T) {
+	t.Parallel()
+	_, s := richHistory(t)
+	d := newcomer(s, "object-id")
+	d.New.Name, d.New.UPN = "Ann Person", "ann.person@contoso.com"
+	err := s.Commit(t.Context(), resultOf(s, d, d))
+	if err == nil || strings.Contains(strings.ToLower(err.Error()), "person") {
+		t.Errorf("the error is %v", err)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// wantAllSet fails when a field was left empty, such as one added later.
+func wantAllSet(t *testing.T, v any) {
+	t.Helper()
+	for i, rv := 0, reflect.ValueOf(v); i < rv.NumField(); i++ {
+		if rv.Field(i).IsZero() {
+			t.Errorf("%s is not tested", rv.Type().Field(i).Name)
+		}
+	}
+}

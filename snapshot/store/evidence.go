@@ -1,0 +1,233 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/earlier"
+)
+
+const insertEventEvidence = `INSERT INTO event_evidence (user_id, sku_id, exact, at, run_id, source, event_id)
+	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+// RecordEvidence adds what archived events tell of the time before the first
+// run, all or none, and returns how much of it is new. Users that history does
+// not know are left out.
+func (db *DB) RecordEvidence(ctx context.Context, found map[snapshot.UserID][]snapshot.FirstEvidence) (int, error) {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("record evidence: %w", classify(err))
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	newest, err := newestComplete(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	if newest == nil {
+		return 0, ErrNoRun
+	}
+	w := newWriter(ctx, tx, int64(newest.ID))
+	added := 0
+	for id, evidence := range found {
+		n, err := w.userEvidence(id, evidence)
+		if err != nil {
+			return 0, fmt.Errorf("record evidence on user %s: %w", id, classify(err))
+		}
+		added += n
+	}
+	return added, classify(tx.Commit())
+}
+
+func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvidence) (added int, err error) {
+	var user int64
+	err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range evidence {
+		sku, err := w.sku(e.SKU)
+		if err != nil {
+			return 0, err
+		}
+		result, err := w.exec(insertEventEvidence, user, sku, e.Exact, e.At.UnixMilli(), w.run, string(e.Event.Source), e.Event.ID)
+		if err != nil {
+			return 0, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		added += int(n)
+	}
+	return added, nil
+}
+
+// FirstEvents lists the events that show what users held before the first run.
+func (h *History) FirstEvents(ctx context.Context) ([]snapshot.EventRef, error) {
+	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence")
+	if err != nil {
+		return nil, fmt.Errorf("read the evidence: %w", classify(err))
+	}
+	defer rows.Close()
+	var refs []snapshot.EventRef
+	for rows.Next() {
+		var e snapshot.EventRef
+		if err := rows.Scan(&e.Source, &e.ID); err != nil {
+			return nil, fmt.Errorf("read the evidence: %w", classify(err))
+		}
+		refs = append(refs, e)
+	}
+	return refs, classify(rows.Err())
+}
+
+// firstKey names a user's SKU.
+type firstKey struct {
+	user int64
+	sku  snapshot.SKUID
+}
+
+// firsts is evidence of the time before a user's SKU was seen to begin.
+type firsts struct {
+	held  []snapshot.Date // it was held then; for the first-assigned date only
+	start snapshot.Date   // exact: assigned then, and held up to the first run; zero when not known
+
+	unseen []snapshot.Unseen // in order of time
+}
+
+func (h *History) firstsOf(s *spells) firsts {
+	if f := h.firsts[firstKey{s.user.Row, s.sku}]; f != nil {
+		return *f
+	}
+	return firsts{}
+}
+
+// loadFirsts reads the evidence on the users that a filter names, or on all.
+func (h *History) loadFirsts(ctx context.Context, f Filter) error {
+	h.firsts = make(map[firstKey]*firsts)
+	only, args := "", make([]any, len(f.Users))
+	for i, u := range f.Users {
+		args[i] = u.Row
+	}
+	if len(args) > 0 {
+		only = " AND user_id IN (?" + strings.Repeat(", ?", len(args)-1) + ")"
+	}
+	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadAssignedEvents,
+		h.loadUnseen, h.loadImportEvidence} {
+		if err := load(ctx, only, args); err != nil {
+			return fmt.Errorf("read the evidence: %w", classify(err))
+		}
+	}
+	return nil
+}
+
+func (h *History) first(user int64, sku snapshot.SKUID) *firsts {
+	key := firstKey{user, sku}
+	if h.firsts[key] == nil {
+		h.firsts[key] = &firsts{}
+	}
+	return h.firsts[key]
+}
+
+// evidenceRows runs a query whose rows begin with the user's row and the SKU.
+func (h *History) evidenceRows(ctx context.Context, query string, args []any, dest []any, take func(f *firsts)) error {
+	rows, err := h.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var user int64
+	var sku snapshot.SKUID
+	for rows.Next() {
+		if err := rows.Scan(append([]any{&user, &sku}, dest...)...); err != nil {
+			return err
+		}
+		take(h.first(user, sku))
+	}
+	return rows.Err()
+}
+
+// loadPlanEvidence reads what the first run found beside the rows of paths.
+func (h *History) loadPlanEvidence(ctx context.Context, only string, args []any) error {
+	var at sql.NullInt64
+	var run int64
+	var basis snapshot.Basis
+	return h.evidenceRows(ctx, `
+		SELECT e.user_id, s.object_id, e.basis, e.at, e.run_id FROM first_evidence e JOIN sku s ON s.id = e.sku_id
+		WHERE 1`+only, args, []any{&basis, &at, &run}, func(f *firsts) {
+		f.held = append(f.held, snapshot.HeldOn(fromMillis(at), basis).On(runEvidence(snapshot.RunID(run))))
+	})
+}
+
+func runEvidence(run snapshot.RunID) string { return fmt.Sprintf("run %d", run) }
+
+func (h *History) loadEventEvidence(ctx context.Context, only string, args []any) error {
+	var at sql.NullInt64
+	var exact bool
+	var source, event string
+	return h.evidenceRows(ctx, `
+		SELECT e.user_id, s.object_id, e.exact, e.at, e.source, e.event_id FROM event_evidence e JOIN sku s ON s.id = e.sku_id
+		WHERE 1`+only, args, []any{&exact, &at, &source, &event}, func(f *firsts) {
+		name := source + " " + event
+		if !exact {
+			f.held = append(f.held, snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name))
+			return
+		}
+		if start := snapshot.ExactDate(fromMillis(at)).On(name); start.At.After(f.start.At) {
+			f.start = start
+		}
+		f.held = append(f.held, snapshot.ExactDate(fromMillis(at)).On(name))
+	})
+}
+
+// loadAssignedEvents reads every time at which an event was found to assign a
+// SKU, also where only the log saw it, and where a later word names another
+// event: each was an assignment.
+func (h *History) loadAssignedEvents(ctx context.Context, only string, args []any) error {
+	var at sql.NullInt64
+	var name string
+	return h.evidenceRows(ctx, `
+		SELECT c.user_id, s.object_id, a.at, coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
+		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
+		WHERE c.kind = 'assigned' AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only, args, []any{&at, &name}, func(f *firsts) {
+		f.held = append(f.held, snapshot.ExactDate(fromMillis(at)).On(name))
+	})
+}
+
+// loadUnseen reads what only the audit log saw.
+func (h *History) loadUnseen(ctx context.Context, only string, args []any) error {
+	var at sql.NullInt64
+	var assigned bool
+	return h.evidenceRows(ctx, `
+		SELECT c.user_id, s.object_id, a.at, c.kind = 'assigned'
+		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
+			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
+		WHERE c.observed = 0 AND c.kind IN ('assigned', 'removed') AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only+`
+		ORDER BY a.at, c.id`, args, []any{&at, &assigned}, func(f *firsts) {
+		f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: assigned})
+	})
+}
+
+// loadImportEvidence reads what earlier records say.
+func (h *History) loadImportEvidence(ctx context.Context, only string, args []any) error {
+	var word, file string
+	var line int
+	var failed error
+	err := h.evidenceRows(ctx, `
+		SELECT r.user_id, r.sku, coalesce(r.assigned, r.seen), f.name, r.line
+		FROM import_record r JOIN import_file f ON f.id = r.file_id WHERE 1`+only, args, []any{&word, &file, &line}, func(f *firsts) {
+		m, err := earlier.ParseMoment(word, earlier.ISO)
+		if err != nil {
+			failed = fmt.Errorf("%w: date %q of an earlier record", ErrDamaged, word)
+			return
+		}
+		f.held = append(f.held, snapshot.HeldOn(m.To, snapshot.BasisImport).On(fmt.Sprintf("%s line %d", file, line)))
+	})
+	return errors.Join(err, failed)
+}

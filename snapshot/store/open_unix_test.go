@@ -1,0 +1,92 @@
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"lictrail/migrations"
+)
+
+// A history is its owner's alone, whatever the umask. Not parallel: the umask
+// is the process's.
+func TestOpen_ModesUnderAnyUmask(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o077} {
+		old := syscall.Umask(umask)
+		defer syscall.Umask(old)
+		dir := filepath.Join(t.TempDir(), "new", "folder")
+		path := filepath.Join(dir, "history.db")
+		db := openRW(t, path)
+		s := begin(t, db)
+		commit(t, s, newcomer(s, "ann"))
+		modes(t, umask, dir, 3) // with -wal and -shm
+		closeDB(t, db)
+		reader := openRO(t, path)
+		count(t, reader, "SELECT count(*) FROM users")
+		modes(t, umask, dir, 1)
+		closeDB(t, reader)
+	}
+}
+
+// modes checks the folders and every file in them.
+func modes(t *testing.T, umask int, dir string, atLeast int) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(filepath.Dir(dir), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if entry.IsDir() {
+			want = 0o700
+		} else {
+			files++
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("umask %03o: %s has mode %03o", umask, entry.Name(), info.Mode().Perm())
+		}
+		return nil
+	})
+	if err != nil || files < atLeast {
+		t.Errorf("umask %03o: %d files, %v", umask, files, err)
+	}
+}
+
+// A pipe would wait for its other end for ever.
+func TestOpen_Pipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe.db")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if _, err := OpenReadWrite(t.Context(), path, migrations.Apply); !errors.Is(err, ErrNotPlainFile) {
+		t.Errorf("for writing: %v", err)
+	}
+	if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, ErrNotPlainFile) {
+		t.Errorf("for reading: %v", err)
+	}
+}
+
+// A folder that cannot be written to is an error that names the cause.
+func TestOpen_NoPermission(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenReadWrite(t.Context(), filepath.Join(dir, "history.db"), migrations.Apply); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("for writing: %v", err)
+	}
+}

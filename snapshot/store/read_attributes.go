@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"lictrail/snapshot"
+)
+
+// AttributeRow is what a user was called and where they belonged from a run on.
+type AttributeRow struct {
+	Run        *Run
+	UPN        string
+	Department string
+	Country    string
+}
+
+// AttributesByUser lists for every user, by row, what runs up to the one asked
+// about showed, oldest first.
+func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRow, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT user_id, from_run, upn, department, coalesce(more ->> '$.country', '') FROM user_version
+		WHERE from_run <= ? ORDER BY user_id, from_run`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("read the users: %w", classify(err))
+	}
+	defer rows.Close()
+	all := make(map[int64][]AttributeRow)
+	for rows.Next() {
+		var user int64
+		var run snapshot.RunID
+		var a AttributeRow
+		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &a.Country); err != nil {
+			return nil, fmt.Errorf("read the users: %w", classify(err))
+		}
+		a.Run = h.Runs[run]
+		all[user] = append(all[user], a)
+	}
+	return all, classify(rows.Err())
+}
+
+// SKUPlans lists the service plans that each SKU contains, or contained when it
+// was last seen.
+func (h *History) SKUPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.PlanID, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT s.object_id, p.object_id FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
+		GROUP BY 1, 2 ORDER BY 1, 2`)
+	if err != nil {
+		return nil, fmt.Errorf("read the plans of SKUs: %w", classify(err))
+	}
+	defer rows.Close()
+	plans := make(map[snapshot.SKUID][]snapshot.PlanID)
+	for rows.Next() {
+		var sku snapshot.SKUID
+		var plan snapshot.PlanID
+		if err := rows.Scan(&sku, &plan); err != nil {
+			return nil, fmt.Errorf("read the plans of SKUs: %w", classify(err))
+		}
+		plans[sku] = append(plans[sku], plan)
+	}
+	return plans, classify(rows.Err())
+}
