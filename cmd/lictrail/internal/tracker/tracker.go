@@ -64,6 +64,7 @@ type Options struct {
 	Version      string
 	Now          func() time.Time
 	Phase        func(name string) // told when a phase of the run begins
+	Audit        AuditReader       // nil: the audit log is not read
 }
 
 // Errors that keep a read from becoming history (I1).
@@ -76,21 +77,13 @@ var (
 	ErrWrongTenant = errors.New("another tenant answered")
 )
 
-// Summary is what a finished run has to tell.
-type Summary struct {
-	Run      snapshot.RunID
-	First    bool
-	Tenant   snapshot.Tenant
-	Result   *store.Result
-	Previous *store.Run
-}
-
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
 func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
-	t := &run{Reader: r, o: o, started: o.Now(), users: map[snapshot.UserID]*seen{}, assigned: map[snapshot.SKUID]int64{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), users: map[snapshot.UserID]*seen{}, assigned: map[snapshot.SKUID]int64{},
+		fetched: map[string]bool{}}
 	if err := t.open(ctx, db); err != nil {
-		return nil, err
+		return nil, t.tried(ctx, err)
 	}
 	result, err := t.read(ctx)
 	if err == nil {
@@ -99,7 +92,7 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err != nil {
 		return nil, t.fail(ctx, err)
 	}
-	return &Summary{Run: t.sync.Run, First: t.sync.Previous == nil, Tenant: t.tenant, Result: result, Previous: t.sync.Previous}, nil
+	return t.summary(result), nil
 }
 
 // run is the state of one run.
@@ -107,6 +100,7 @@ type run struct {
 	Reader
 	o        Options
 	started  time.Time
+	db       *store.DB
 	sync     *store.Sync
 	tenant   snapshot.Tenant
 	premium  bool
@@ -126,6 +120,14 @@ type run struct {
 	absent    int64
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
+
+	events     []snapshot.RawEvent // fetched by this run
+	fetched    map[string]bool     // their ids
+	changed    map[snapshot.UserID]bool
+	coverage   []snapshot.Coverage
+	unreadable int
+	deleted    map[snapshot.UserID]snapshot.DeletedUser
+	groupsRead []snapshot.Group
 }
 
 // seen is what a run remembers of every user.
@@ -176,6 +178,19 @@ func (t *run) fail(ctx context.Context, cause error) error {
 	return errors.Join(cause, t.sync.Fail(ctx, status, t.o.Now(), t.Requests(), cause))
 }
 
+// tried records a run that failed before it began. Another tenant's history is
+// not written to.
+func (t *run) tried(ctx context.Context, cause error) error {
+	for _, kind := range []error{ErrWrongTenant, store.ErrOtherTenant, store.ErrBusy, store.ErrDamaged} {
+		if errors.Is(cause, kind) {
+			return cause
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(cause, t.db.Tried(ctx, t.started, t.o.Now(), t.o.Version, t.Requests(), cause))
+}
+
 func (t *run) phase(name string) {
 	if t.o.Phase != nil {
 		t.o.Phase(name)
@@ -209,13 +224,23 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		return nil, err
 	}
 	t.reconcile()
-	changes := t.changes()
+	if err := t.fetchAudit(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.lookBack(ctx); err != nil {
+		return nil, err
+	}
+	changes, corrections, err := t.attribute(ctx, t.changes())
+	if err != nil {
+		return nil, err
+	}
 	return &store.Result{
 		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
 		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.Requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
-		Deltas: slices.Values(t.deltas), Changes: attributed(changes),
+		Deltas: slices.Values(t.deltas), Changes: changes,
+		Events: t.events, Coverage: t.coverage, Corrections: corrections,
 	}, nil
 }
 
@@ -275,17 +300,6 @@ func compareIDs(a, b snapshot.UserID) int {
 		return 1
 	}
 	return 0
-}
-
-func attributed(changes []snapshot.Change) []store.Attributed {
-	out := make([]store.Attributed, len(changes))
-	for i, c := range changes {
-		out[i] = store.Attributed{Change: c, Attribution: snapshot.Attribution{
-			Cause: snapshot.CauseUnknown, Initiator: snapshot.ByUnknown, Confidence: snapshot.Low,
-			UnknownWhy: snapshot.NotCovered, Reason: "The audit log was not read.",
-		}}
-	}
-	return out
 }
 
 // reconcile compares our count of holders with Microsoft's. The difference is

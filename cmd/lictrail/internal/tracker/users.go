@@ -192,8 +192,7 @@ func (t *run) readMissing(ctx context.Context) error {
 		return nil
 	}
 	t.phase("deleted users")
-	deleted, err := t.deletedUsers(ctx)
-	if err != nil {
+	if err := t.readDeleted(ctx); err != nil {
 		return err
 	}
 	for _, id := range mapKeys(t.users) {
@@ -201,42 +200,42 @@ func (t *run) readMissing(ctx context.Context) error {
 		if known.pass == t.pass || known.Row == 0 {
 			continue
 		}
-		at, listed := deleted[id]
+		_, listed := t.deleted[id]
 		if known.Presence == snapshot.Deleted || known.Presence == snapshot.Gone && !listed {
 			continue
 		}
-		if err := t.missing(ctx, id, known, at, listed); err != nil {
+		if err := t.missing(ctx, id, known, listed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *run) deletedUsers(ctx context.Context) (map[snapshot.UserID]time.Time, error) {
+func (t *run) readDeleted(ctx context.Context) error {
 	rows, err := t.DeletedUsers(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, err
+			return err
 		}
 		t.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be told from one who was deleted: %v", err)
 	}
-	deleted := make(map[snapshot.UserID]time.Time, len(rows))
+	t.deleted = make(map[snapshot.UserID]snapshot.DeletedUser, len(rows))
 	for _, d := range rows {
-		deleted[d.ID] = d.DeletedAt
+		t.deleted[d.ID] = d
 	}
-	return deleted, nil
+	return nil
 }
 
 // missing compares a user with nothing: what the deleted object still lists is
 // not held.
-func (t *run) missing(ctx context.Context, id snapshot.UserID, known *seen, deletedAt time.Time, listed bool) error {
+func (t *run) missing(ctx context.Context, id snapshot.UserID, known *seen, listed bool) error {
 	history, err := t.sync.Known(ctx, id, known.Row)
 	if err != nil {
 		return err
 	}
 	now := snapshot.User{ID: id, Attributes: history.Attributes, Presence: snapshot.Gone}
 	if listed {
-		now.Presence, now.DeletedAt = snapshot.Deleted, deletedAt
+		now.Presence, now.DeletedAt = snapshot.Deleted, t.deleted[id].DeletedAt
 	}
 	t.add(t.comparer.User(history, now))
 	return nil
@@ -272,6 +271,7 @@ func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
 	if unread > 0 {
 		t.warn("groups", "%d of %d groups that give licenses could not be read: %v", unread, len(t.groups), last)
 	}
+	t.groupsRead = groups
 	if t.sync.Previous != nil {
 		t.tenantOut = append(t.tenantOut, diff.Groups(known, groups, t.sync.Run)...)
 	}

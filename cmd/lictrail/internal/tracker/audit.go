@@ -1,0 +1,235 @@
+package tracker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// AuditQuery asks for the records of one activity in a stretch of time.
+type AuditQuery struct {
+	Activity    string // as Graph writes it
+	Prefix      bool   // Activity is only how the name begins
+	From, To    time.Time
+	Target      snapshot.UserID // "" for any
+	Correlation string          // "" for any
+}
+
+// AuditReader reads the tenant's audit log.
+type AuditReader interface {
+	// AuditEvents delivers the JSON of each record that matches, byte for
+	// byte, and calls restart when what it delivered must be forgotten.
+	AuditEvents(ctx context.Context, q AuditQuery, page func(records [][]byte) error, restart func()) error
+}
+
+// activities are asked for one by one: an or over names is not documented.
+// "Update user" is not among them: in tenants with directory synchronization
+// it is nearly all noise, and it cannot be filtered by what was updated.
+var activities = []AuditQuery{
+	{Activity: "Change user license"},
+	{Activity: "Set group license"},
+	{Activity: "Start applying group based license", Prefix: true},
+	{Activity: "Finish applying group based license", Prefix: true},
+	{Activity: "Trigger group license recalculation"},
+	{Activity: "Add member to group"},
+	{Activity: "Remove member from group"},
+	{Activity: "Update group"},
+	{Activity: "Add user"},
+	{Activity: "Delete user"},
+	{Activity: "Hard Delete user"},
+	{Activity: "Restore user"},
+}
+
+const (
+	updateUser = "Update user"
+	// overlap is read again: records may come a day late, support staff say.
+	overlap = 48 * time.Hour
+	// reachPremium and reachFree are how long Microsoft keeps directory audit
+	// records with and without Entra ID P1 or P2.
+	reachPremium = 30 * 24 * time.Hour
+	reachFree    = 7 * 24 * time.Hour
+	// context is how long before a change its trigger may lie: group-based
+	// licensing follows a change of membership within a day.
+	contextSpan = 24 * time.Hour
+	// maxNarrow is the number of users above which all of "Update user" is
+	// read at once: one page of 999 then costs less than asking for each.
+	maxNarrow = 100
+)
+
+// fetchAudit reads what the log has since it was last read. A log that cannot
+// be read does not stop the run: coverage says why.
+func (t *run) fetchAudit(ctx context.Context) error {
+	if t.o.Audit == nil {
+		return nil
+	}
+	t.phase("audit log")
+	stretches, err := t.sync.Coverage(ctx)
+	if err != nil {
+		return err
+	}
+	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: t.auditFrom(stretches), To: t.passed.ObservedUntil, Complete: true}
+	err = t.fetchActivities(ctx, c)
+	if err == nil {
+		err = t.fetchUpdates(ctx, c)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		c.Complete, c.Why = false, err.Error()
+		t.warn("audit-log", "the audit log could not be read, so that causes stay unknown: %v", err)
+	}
+	c.Events = int64(len(t.events))
+	t.coverage = append(t.coverage, c)
+	return nil
+}
+
+// auditFrom is where to begin: at the end of what is covered, less the
+// overlap, but not before the log begins. How far it reaches back is proven by
+// the tenant's plans or assumed to be the shorter time.
+func (t *run) auditFrom(stretches []snapshot.Coverage) time.Time {
+	reach := reachFree
+	if t.premium {
+		reach = reachPremium
+	}
+	from := t.passed.ObservedUntil.Add(-reach)
+	for _, c := range snapshot.JoinCoverage(stretches) {
+		if c.Complete && c.Source == snapshot.SourceGraph && c.To.Add(-overlap).After(from) {
+			from = c.To.Add(-overlap)
+		}
+	}
+	return from
+}
+
+func (t *run) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
+	for _, q := range activities {
+		q.From, q.To = c.From, c.To
+		if err := t.fetch(ctx, q); err != nil {
+			return fmt.Errorf("%s: %w", q.Activity, err)
+		}
+	}
+	return nil
+}
+
+// fetch reads one query to its end, or nothing of it.
+func (t *run) fetch(ctx context.Context, q AuditQuery) error {
+	var got []snapshot.RawEvent
+	err := t.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
+		for _, raw := range records {
+			e, err := audit.Describe(snapshot.SourceGraph, raw)
+			if err != nil {
+				t.unreadable++
+				continue
+			}
+			got = append(got, e)
+		}
+		return nil
+	}, func() { got = nil })
+	if err != nil {
+		return err
+	}
+	for _, e := range got {
+		if !t.fetched[e.ID] && t.relevant(&e) {
+			t.fetched[e.ID] = true
+			t.events = append(t.events, e)
+		}
+	}
+	return nil
+}
+
+// relevant keeps the archive to what licensing is about: of memberships and
+// group edits only those of groups that give licenses, of edits to users only
+// those that touch licenses or a user whose licenses changed.
+func (t *run) relevant(raw *snapshot.RawEvent) bool {
+	switch audit.Normalize(raw.Activity) {
+	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup:
+		e, err := audit.Decode(*raw)
+		return err != nil || t.groups[e.Group]
+	case snapshot.UpdateUser:
+		e, err := audit.Decode(*raw)
+		return err != nil || e.License != nil || e.Part != nil || t.changed[e.Target]
+	}
+	return true
+}
+
+// fetchUpdates reads "Update user" where it may matter: for users whose
+// licenses differ, and for license changes whose details are elsewhere.
+func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
+	users := t.changedUsers()
+	t.changed = make(map[snapshot.UserID]bool, len(users))
+	for _, id := range users {
+		t.changed[id] = true
+	}
+	if len(users) > maxNarrow && t.sync.Previous == nil {
+		return nil // no change is to be explained yet, and the rows' own dates are nearly as good
+	}
+	if len(users) > maxNarrow {
+		return t.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To})
+	}
+	for _, id := range users {
+		if err := t.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To, Target: id}); err != nil {
+			return fmt.Errorf("%s: %w", updateUser, err)
+		}
+	}
+	return nil
+}
+
+// changedUsers are those with a change in this run, and those whom a license
+// event without details names, sorted.
+func (t *run) changedUsers() []snapshot.UserID {
+	users := make(map[snapshot.UserID]bool)
+	for _, d := range t.deltas {
+		if len(d.Changes) > 0 {
+			users[d.ID] = true
+		}
+	}
+	for _, e := range t.events {
+		if e.Target != "" && audit.Normalize(e.Activity) == snapshot.ChangeUserLicense && t.detailElsewhere(e) {
+			users[snapshot.UserID(e.Target)] = true
+		}
+	}
+	return mapKeys(users)
+}
+
+// detailElsewhere reports whether a license event says nothing of licenses.
+func (t *run) detailElsewhere(raw snapshot.RawEvent) bool {
+	e, err := audit.Decode(raw)
+	return err == nil && e.Success && e.License == nil && e.Part == nil
+}
+
+// bundles decodes the archive around a stretch of time, with what was just
+// fetched, and puts the records of each operation together.
+func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, error) {
+	events := make([]snapshot.Event, 0, len(t.events))
+	have := make(map[string]bool, len(t.events))
+	add := func(raw *snapshot.RawEvent) {
+		key := string(raw.Source) + "\x00" + raw.ID
+		if have[key] {
+			return
+		}
+		have[key] = true
+		e, err := audit.Decode(*raw)
+		if err != nil {
+			t.unreadable++
+			return
+		}
+		events = append(events, e)
+	}
+	for raw, err := range t.sync.Events(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
+		if err != nil {
+			return nil, err
+		}
+		add(raw)
+	}
+	for i := range t.events {
+		if !t.events[i].At.Before(from.Add(-contextSpan)) {
+			add(&t.events[i])
+		}
+	}
+	return audit.Bundles(slices.Clip(events)), nil
+}

@@ -1,0 +1,62 @@
+package tracker
+
+import (
+	"slices"
+	"strings"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Summary is what a finished run has to tell.
+type Summary struct {
+	Run      snapshot.RunID
+	First    bool
+	Tenant   snapshot.Tenant
+	Result   *store.Result
+	Previous *store.Run
+	changed  map[snapshot.UserID]*snapshot.User // users with changes, as they are now
+}
+
+func (t *run) summary(r *store.Result) *Summary {
+	s := &Summary{Run: t.sync.Run, First: t.sync.Previous == nil, Tenant: t.tenant, Result: r, Previous: t.sync.Previous,
+		changed: map[snapshot.UserID]*snapshot.User{}}
+	for i := range t.deltas {
+		if len(t.deltas[i].Changes) > 0 {
+			s.changed[t.deltas[i].ID] = &t.deltas[i].New
+		}
+	}
+	return s
+}
+
+// UPN names a user with changes; "" for others.
+func (s *Summary) UPN(id snapshot.UserID) string {
+	if u := s.changed[id]; u != nil {
+		return u.UPN
+	}
+	return ""
+}
+
+// HasMailbox reports whether a SKU brings an Exchange mailbox.
+func (s *Summary) HasMailbox(id snapshot.SKUID) bool {
+	return slices.ContainsFunc(s.Result.SKUs, func(k snapshot.SKU) bool {
+		return k.ID == id && slices.ContainsFunc(k.Plans, isMailbox)
+	})
+}
+
+// isMailbox knows the plans of Exchange Online mailboxes by their names. The
+// foundation plan, which most SKUs have, is none.
+func isMailbox(p snapshot.ServicePlan) bool {
+	for _, prefix := range []string{"EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_DESKLESS", "EXCHANGE_B_STANDARD", "EXCHANGE_S_ESSENTIALS"} {
+		if strings.HasPrefix(p.Name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// KeepsMailbox reports whether a user with changes still holds a SKU with a mailbox.
+func (s *Summary) KeepsMailbox(id snapshot.UserID) bool {
+	u := s.changed[id]
+	return u != nil && slices.ContainsFunc(u.Held(), s.HasMailbox)
+}

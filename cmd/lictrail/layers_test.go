@@ -1,0 +1,155 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "lictrail"
+
+// pkg is what the go command tells of a package, its tests left out.
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+// listAll returns every package of the module and all that they need, by
+// import path.
+func listAll(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", module+"/...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, stderr.String())
+	}
+	all := map[string]pkg{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+func ours(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
+
+// within reports whether a package is one of the roots or lies below it.
+func within(path string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
+}
+
+// layer says what packages may need, their imports and those of their imports
+// taken together. A path that ends in /... means all packages below.
+type layer struct {
+	pkgs   string
+	needs  []string // packages of ours
+	others bool     // modules of others
+	never  []string // not even where the standard library has it
+}
+
+// impure is what a package that only computes has no use for.
+var impure = []string{"net", "net/http", "database/sql", "os/exec"}
+
+// layers are the rules of the house, the first that fits a package counting:
+// cmd knows everything; below it graph, store, diff and migrations do not know
+// each other; the domain, below them, knows only itself.
+var layers = []layer{
+	{pkgs: "cmd/...", needs: []string{"..."}, others: true},
+	{pkgs: "snapshot", never: impure},
+	{pkgs: "snapshot/store", needs: []string{"snapshot", "snapshot/..."}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/...", needs: []string{"snapshot", "snapshot/..."}, never: impure},
+	{pkgs: "diff/audit", needs: []string{"snapshot"}, never: impure},
+	{pkgs: "diff", needs: []string{"snapshot", "diff/audit"}, never: impure},
+	{pkgs: "migrations", never: []string{"net/http", "os/exec"}},
+	{pkgs: "graph", needs: []string{"snapshot"}, others: true, never: []string{"database/sql"}},
+	{pkgs: "graph/graphtest", others: true, never: []string{"database/sql"}},
+}
+
+// fits reports whether a package of ours is one of those that a pattern means.
+func fits(pattern, path string) bool {
+	below, all := strings.CutSuffix(pattern, "...")
+	return path == pattern || all && strings.HasPrefix(path, below)
+}
+
+func layerOf(path string) (layer, bool) {
+	i := slices.IndexFunc(layers, func(l layer) bool { return fits(l.pkgs, path) })
+	if i < 0 {
+		return layer{}, false
+	}
+	return layers[i], true
+}
+
+func TestLayers(t *testing.T) {
+	all := listAll(t)
+	for _, l := range layers {
+		if name := module + "/" + l.pkgs; !strings.HasSuffix(name, "...") && all[name].ImportPath == "" {
+			t.Errorf("there is no package %s", name)
+		}
+	}
+	for path, p := range all {
+		if !ours(path) {
+			continue
+		}
+		name := strings.TrimPrefix(path, module+"/")
+		l, ok := layerOf(name)
+		if !ok {
+			t.Errorf("%s is in no layer", name)
+		}
+		for _, dep := range p.Deps {
+			allowed := func(pattern string) bool { return fits(pattern, strings.TrimPrefix(dep, module+"/")) }
+			switch {
+			case ours(dep) && !slices.ContainsFunc(l.needs, allowed):
+				t.Errorf("%s needs %s", name, dep)
+			case !ours(dep) && !all[dep].Standard && !l.others:
+				t.Errorf("%s needs %s, of another module", name, dep)
+			case slices.Contains(l.never, dep):
+				t.Errorf("%s needs %s", name, dep)
+			}
+		}
+	}
+}
+
+// TestOnlyOne holds what one package alone may know of.
+func TestOnlyOne(t *testing.T) {
+	all := listAll(t)
+	for _, test := range []struct {
+		only  string
+		roots []string
+	}{
+		{"snapshot/store", []string{"modernc.org/sqlite"}},
+		{"graph", []string{
+			"github.com/Azure", "github.com/AzureAD", "github.com/microsoft", "github.com/microsoftgraph", "github.com/std-uritemplate",
+		}},
+	} {
+		used := false
+		for path, p := range all {
+			for _, imported := range p.Imports {
+				if !ours(path) || !within(imported, test.roots...) {
+					continue
+				}
+				used = true
+				if path != module+"/"+test.only {
+					t.Errorf("%s imports %s, which is for %s alone", path, imported, test.only)
+				}
+			}
+		}
+		if !used {
+			t.Errorf("nothing imports %v any more; this test proves nothing", test.roots)
+		}
+	}
+}
