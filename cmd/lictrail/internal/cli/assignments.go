@@ -13,7 +13,7 @@ import (
 
 type assignmentsOptions struct {
 	user, sku, group, department string
-	asOf                         string
+	asOf, by                     string
 }
 
 func newAssignments(e *env) *cobra.Command {
@@ -23,13 +23,22 @@ func newAssignments(e *env) *cobra.Command {
 		Short: "Who holds what, by which path, since when",
 		Long: `Who holds what, by which path, with the true first-assigned date: the first time
 the user ever held the SKU, which nothing resets, beside the date that Microsoft's
-own row shows today.`,
+own row shows today.
+
+With --by it counts instead: users by SKU, by department and SKU, or by path and
+SKU, with departments as they were then. With --format assign-license it prints,
+user by user, the requests to Microsoft Graph that would bring the state back,
+and the groups to add the user to. They are printed only: lictrail never writes
+to a tenant.`,
 		Example: `  lictrail assignments
   lictrail assignments --sku SPE_E5 --department Sales
   lictrail assignments --user ann@contoso.com --as-of 2026-03-01
-  lictrail assignments --sku EMS --format csv --output ems.csv`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runAssignments(cmd.Context(), e, o) },
+  lictrail assignments --sku EMS --format csv --output ems.csv
+  lictrail assignments --as-of 2025-12-31 --by department --format csv
+  lictrail assignments --as-of 2026-03-01 --user ann@contoso.com --format assign-license`,
+		Args:        noArgs,
+		Annotations: map[string]string{extraFormat: formatAssignLicense},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runAssignments(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.user, "user", "", "only this `user`: object id, UPN or mail address, present or past")
@@ -37,10 +46,19 @@ own row shows today.`,
 	f.StringVar(&o.group, "group", "", "only what this `group` gives: object id or name")
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department or path")
 	return cmd
 }
 
 func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
+	if o.by != "" {
+		if _, err := oneOf("by", []string{o.by}, totalKeys); err != nil {
+			return err
+		}
+		if e.format == formatAssignLicense {
+			return usage("--by counts; --format assign-license lists users", "one of the two")
+		}
+	}
 	return withHistory(ctx, e, func(n names) error {
 		if err := n.asOf(e, o.asOf); err != nil {
 			return err
@@ -55,6 +73,12 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		}
 		if f.Group, err = n.findGroup(o.group); err != nil {
 			return err
+		}
+		switch {
+		case o.by != "":
+			return n.runTotals(ctx, e, o.by, f)
+		case e.format == formatAssignLicense:
+			return n.runAssignLicense(ctx, e, f)
 		}
 		return n.assignmentListing().print(e, n, n.h.Assignments(ctx, f))
 	})

@@ -43,10 +43,11 @@ type dateJSON struct {
 	NotAfter  *string `json:"not_after"`
 	Precision string  `json:"precision"`
 	Source    string  `json:"source"`
+	Evidence  *string `json:"evidence"`
 }
 
 func newDate(d snapshot.Date) dateJSON {
-	return dateJSON{stamp(d.At), stamp(d.NotBefore), stamp(d.NotAfter), string(d.Precision), string(d.Basis)}
+	return dateJSON{stamp(d.At), stamp(d.NotBefore), stamp(d.NotAfter), string(d.Precision), string(d.Basis), orNull(d.Evidence)}
 }
 
 type userJSON struct {

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/tracker"
-	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
@@ -83,7 +82,7 @@ func clearDemo(ctx context.Context, path string) error {
 type scenario struct {
 	*graphtest.Tenant
 	server        *graphtest.Server
-	client        *graph.Client
+	reader        Reader
 	ada, ben      graphtest.Actor // the administrators
 	reclaimer, hr graphtest.Actor // apps of the tenant
 	sales         string          // group that gives E3
@@ -113,12 +112,7 @@ func newScenario() (*scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the made-up tenant: %w", err)
 	}
-	getenv := func(string) string { return graphtest.DefaultToken }
-	credential, err := graph.NewCredential("token", graph.CredentialOptions{Getenv: getenv})
-	if err != nil {
-		return nil, err
-	}
-	d.client, err = graph.New(graph.Options{Endpoint: strings.TrimSuffix(base, "/v1.0"), Credential: credential, Unpaced: true})
+	d.reader, err = SimulatedReader(base)
 	return d, err
 }
 
@@ -129,9 +123,10 @@ func (d *scenario) do(err error) {
 	}
 }
 
-// hire adds a user.
+// hire adds a user, whose address is made of the name.
 func (d *scenario) hire(name, department string) string {
-	return d.AddUser(d.hr, graphtest.UserSpec{Name: name, Department: department})
+	upn := strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@" + d.Domain
+	return d.AddUser(d.hr, graphtest.UserSpec{Name: name, UPN: upn, Department: department})
 }
 
 // settle is the tenant before tracking begins.
@@ -143,7 +138,7 @@ func (d *scenario) settle() {
 	departments := []string{"Sales", "Finance", "Engineering", "Support"}
 	for i := range 280 {
 		department := departments[i%len(departments)]
-		user := d.hire(fmt.Sprintf("User %03d", i+1), department)
+		user := d.hire(fmt.Sprintf("Staff %03d", i+1), department)
 		switch {
 		case department == "Sales":
 			d.do(d.AddMember(d.ada, d.sales, user))
@@ -152,14 +147,14 @@ func (d *scenario) settle() {
 		}
 		d.Advance(37 * time.Minute)
 	}
-	d.paul, d.rita, d.olaf, d.vera = d.hire("Paul Veteran", "Finance"), d.hire("Rita Return", "Support"), d.hire("Olaf Leaver", "Support"), d.hire("Vera Visio", "Engineering")
+	d.paul, d.rita, d.olaf, d.vera = d.hire("Paul Stone", "Finance"), d.hire("Rita Vogel", "Support"), d.hire("Olaf Berg", "Support"), d.hire("Vera Lind", "Engineering")
 	for _, user := range []string{d.paul, d.rita, d.olaf} {
 		d.do(d.AssignDirect(d.ada, user, ems))
 	}
 	d.do(d.AssignDirect(d.ada, d.olaf, e3))
 	d.do(d.AssignDirect(d.ben, d.vera, visio))
-	d.five = []string{d.hire("Amy Admin-removed", "Finance"), d.hire("Bob Bot-removed", "Finance"), d.hire("Cyd Group-left", "Sales"),
-		d.hire("Dan Department-moved", "Field"), d.hire("Eve No-event", "Finance")}
+	d.five = []string{d.hire("Amy Reed", "Finance"), d.hire("Bob Lang", "Finance"), d.hire("Cyd Novak", "Sales"),
+		d.hire("Dan Ortiz", "Field"), d.hire("Eve Park", "Finance")}
 	d.do(d.AddMember(d.ada, d.sales, d.five[2]))
 	for _, i := range []int{0, 1, 4} {
 		d.do(d.AssignDirect(d.ada, d.five[i], e3))
@@ -178,7 +173,7 @@ func (d *scenario) weeks() []struct {
 	}{
 		{"tracking begins", func() {}},
 		{"Nora joins and gets E5; EMS goes to more people", func() {
-			d.nora = d.hire("Nora New", "Engineering")
+			d.nora = d.hire("Nora Hale", "Engineering")
 			d.do(d.AssignDirect(d.ada, d.nora, e5))
 			d.do(d.AssignDirect(d.hr, d.nora, ems))
 		}},
@@ -201,7 +196,7 @@ func (d *scenario) weeks() []struct {
 			d.do(d.AssignDirect(d.ada, d.rita, ems))
 		}},
 		{"Microsoft resets Paul's dates", func() { d.MicrosoftResetsDates(d.paul) }},
-		{"Nora gets Visio-less E3 for an hour", func() {
+		{"Nora has E3 for an hour, between two runs", func() {
 			d.do(d.AssignDirect(d.hr, d.nora, e3))
 			d.Advance(time.Hour)
 			d.do(d.RemoveDirect(d.hr, d.nora, e3))
@@ -265,7 +260,7 @@ func (d *scenario) play(ctx context.Context, e *env) error {
 			return fmt.Errorf("play the made-up tenant: %w", d.err)
 		}
 		d.AdvanceTo(monday.AddDate(0, 0, 7*i))
-		summary, err := tracker.Run(ctx, reader{d.client}, db, tracker.Options{MaxShrink: 0.2, Version: version(), Now: d.Now})
+		summary, err := tracker.Run(ctx, d.reader, db, tracker.Options{Audit: d.reader, MaxShrink: 0.2, Version: version(), Now: d.Now})
 		if err != nil {
 			return err
 		}

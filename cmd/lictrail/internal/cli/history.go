@@ -2,12 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -16,8 +17,10 @@ func newHistory(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history USER",
 		Short: "Everything known about one user's licenses, oldest first",
-		Long: `Every period in which the user held a SKU, and every change, oldest first. USER
-is an object id, or a UPN or mail address, present or past.`,
+		Long: `Every SKU that the user held: when it was first assigned, every period, how many
+days in all, and why Microsoft's date differs, where that is known. Then every
+change, oldest first; a SKU that took the place of another is told as one swap.
+USER is an object id, or a UPN or mail address, present or past.`,
 		Example: `  lictrail history ann@contoso.com
   lictrail history ann@contoso.com --format json`,
 		Args: argsBetween(1, 1, "one user"),
@@ -31,112 +34,152 @@ func runHistory(ctx context.Context, e *env, ref string) error {
 		if err != nil {
 			return err
 		}
-		changes := n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})
 		if e.format == "csv" {
+			changes := n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})
 			return n.changeListing(true).print(e, n, changes)
 		}
-		periods, err := collect(n.h.Periods(ctx, store.Filter{Users: people}))
+		p, err := n.past(ctx, people)
 		if err != nil {
 			return err
 		}
 		if e.format == "json" {
-			return n.historyJSON(e, people, periods, changes)
+			return p.printJSON(e)
 		}
-		return n.historyText(e, people, periods, changes)
+		return p.print(e)
 	})
 }
 
-type periodJSON struct {
-	User      userJSON  `json:"user"`
-	SKU       skuJSON   `json:"sku"`
-	Period    int       `json:"period"`
-	From      dateJSON  `json:"from"`
-	To        *dateJSON `json:"to"`
-	Paths     []string  `json:"paths"`
-	GraphDate *string   `json:"graph_date"`
+// past is everything known of the people whom a word stands for.
+type past struct {
+	names
+	people   []store.Person
+	holdings []*store.Holding
+	periods  []*store.Period
+	changes  []*store.ChangeRow // oldest first
+	catalog  []*store.ChangeRow // changes to the plans of SKUs
+	swaps    []snapshot.Swap    // of changes
+	imports  []store.ImportRow
 }
 
-// historyJSON prints the changes as items, as every command does, and the
-// periods beside them: what the first run found is in no change.
-func (n names) historyJSON(e *env, people []store.Person, periods []*store.Period, changes seq[*store.ChangeRow]) error {
-	doc := struct {
-		Schema  int          `json:"schema"`
-		Tenant  tenantJSON   `json:"tenant"`
-		Users   []userJSON   `json:"users"`
-		Periods []periodJSON `json:"periods"`
-		Items   []changeJSON `json:"items"`
-	}{out.Schema, tenantJSON{string(n.h.Tenant.ID), orNull(n.h.Tenant.Name)}, []userJSON{}, []periodJSON{}, []changeJSON{}}
-	for i := range people {
-		doc.Users = append(doc.Users, newUser(&people[i].User))
+func (n names) past(ctx context.Context, people []store.Person) (*past, error) {
+	p := &past{names: n, people: people}
+	f := store.Filter{Users: people}
+	var err error
+	if p.holdings, err = collect(n.h.Holdings(ctx, f)); err != nil {
+		return nil, err
 	}
-	for _, p := range periods {
-		doc.Periods = append(doc.Periods, n.period(p))
+	if p.periods, err = collect(n.h.Periods(ctx, f)); err != nil {
+		return nil, err
 	}
-	for c, err := range changes {
-		if err != nil {
-			return err
-		}
-		doc.Items = append(doc.Items, n.change(c))
+	if p.changes, err = collect(n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})); err != nil {
+		return nil, err
 	}
-	text, err := json.MarshalIndent(doc, "", "  ")
+	p.catalog, err = collect(n.h.Changes(ctx, store.ChangeFilter{Kinds: []snapshot.Kind{snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved}}))
 	if err != nil {
-		return fmt.Errorf("write the history: %w", err)
+		return nil, err
 	}
-	_, err = e.Out.Write(append(text, '\n'))
-	return err
-}
-
-type tenantJSON struct {
-	ID   string  `json:"id"`
-	Name *string `json:"name"`
-}
-
-func (n names) period(p *store.Period) periodJSON {
-	j := periodJSON{newUser(&p.User), n.sku(p.SKU), p.Number, newDate(p.From), nil, n.pathNames(p), stamp(p.GraphDate)}
-	if p.To != nil {
-		to := newDate(*p.To)
-		j.To = &to
+	if p.imports, err = n.h.Imports(ctx, people); err != nil {
+		return nil, err
 	}
-	return j
+	plans, err := n.h.SKUPlans(ctx)
+	p.findSwaps(plans)
+	return p, err
 }
 
-func (n names) pathNames(p *store.Period) []string {
-	words := make([]string, len(p.Paths))
-	for i := range p.Paths {
-		words[i] = n.pathWord(&p.Paths[i])
+// findSwaps finds the SKUs that took the place of others.
+func (p *past) findSwaps(plans map[snapshot.SKUID][]snapshot.PlanID) {
+	changes := make([]*snapshot.Change, len(p.changes))
+	for i, c := range p.changes {
+		changes[i] = &c.Change
 	}
-	return words
+	plansOf := func(id snapshot.SKUID) []snapshot.PlanID {
+		if known := plans[id]; len(known) > 0 {
+			return known
+		}
+		return p.cat.PlanIDs(id)
+	}
+	linked := func(i, j int) bool {
+		return slices.ContainsFunc(p.changes[i].Attribution.Evidence, func(e snapshot.EventRef) bool {
+			return slices.ContainsFunc(p.changes[j].Attribution.Evidence, func(o snapshot.EventRef) bool {
+				return e.Source == o.Source && e.ID == o.ID
+			})
+		})
+	}
+	akin := func(i, j int) bool { return snapshot.Akin(plansOf(changes[i].SKU), plansOf(changes[j].SKU)) }
+	p.swaps = snapshot.Swaps(changes, linked, akin)
 }
 
-func (n names) historyText(e *env, people []store.Person, periods []*store.Period, changes seq[*store.ChangeRow]) error {
-	for i := range people {
-		if err := e.Printf("%s\n", personLine(&people[i].User)); err != nil {
-			return err
+// change finds a change of one of the kinds that a run showed of a SKU.
+func (p *past) change(user snapshot.UserID, sku snapshot.SKUID, run snapshot.RunID, kinds ...snapshot.Kind) *store.ChangeRow {
+	i := slices.IndexFunc(p.changes, func(c *store.ChangeRow) bool {
+		return c.User == user && c.SKU == sku && c.Run == run && c.Observed && slices.Contains(kinds, c.Kind)
+	})
+	if i < 0 {
+		return nil
+	}
+	return p.changes[i]
+}
+
+// graphWhy tells why Microsoft's date of a period is later than ours; "" when
+// it is not, or when that is not known.
+func (p *past) graphWhy(d *store.Period) string {
+	if d.GraphDate.IsZero() || !d.GraphDate.After(d.From.NotAfter.Add(time.Minute)) {
+		return ""
+	}
+	run := d.GraphRun
+	if run == p.h.First.ID {
+		return "it said so already when tracking began"
+	}
+	kinds := []struct {
+		kind snapshot.Kind
+		why  func(c *store.ChangeRow) string
+	}{
+		{snapshot.PathMoved, func(c *store.ChangeRow) string {
+			return fmt.Sprintf("the license moved from %s to %s in run %d", p.pathWord(c.From), p.pathWord(c.Path), run)
+		}},
+		{snapshot.PathAdded, func(c *store.ChangeRow) string {
+			return fmt.Sprintf("%s was added as one more path in run %d", p.pathWord(c.Path), run)
+		}},
+		{snapshot.PlansChanged, func(c *store.ChangeRow) string {
+			return fmt.Sprintf("service plans were changed in run %d (%s)", run, p.planWords(c.Plans))
+		}},
+		{snapshot.StateChanged, func(c *store.ChangeRow) string {
+			return fmt.Sprintf("the state changed in run %d%s", run, stateWords(c.State))
+		}},
+		{snapshot.Assigned, func(*store.ChangeRow) string { return fmt.Sprintf("the account was restored in run %d", run) }},
+		{snapshot.DateMoved, func(c *store.ChangeRow) string {
+			why := fmt.Sprintf("its date moved in run %d and nothing else did", run)
+			if cause := c.Attribution.Cause; cause != snapshot.CauseUnknown && cause != snapshot.CauseMicrosoft {
+				why += ": " + c.Attribution.Reason
+			}
+			return why
+		}},
+	}
+	for _, k := range kinds {
+		if c := p.change(d.User.ID, d.SKU, run, k.kind); c != nil {
+			return k.why(c)
 		}
 	}
-	if err := e.Printf("\nHeld\n"); err != nil {
-		return err
-	}
-	if err := n.periodTable(periods).Print(e.Streams); err != nil {
-		return err
-	}
-	if err := e.Printf("\nChanges\n"); err != nil {
-		return err
-	}
-	none := true
-	for c, err := range changes {
-		if err != nil {
-			return err
+	return p.catalogWhy(d, run)
+}
+
+// catalogWhy looks for a change of what the SKU, or another one that the user
+// holds, contains: Microsoft moves the dates of all holders with it.
+func (p *past) catalogWhy(d *store.Period, run snapshot.RunID) string {
+	for _, own := range []bool{true, false} {
+		for _, c := range p.catalog {
+			if c.Run != run || own != (c.SKU == d.SKU) {
+				continue
+			}
+			held := slices.ContainsFunc(p.holdings, func(h *store.Holding) bool {
+				return h.Person.ID == d.User.ID && h.SKU == c.SKU && h.HeldAt(run)
+			})
+			if own || held {
+				return fmt.Sprintf("%s (%s) in run %d", p.catalogWords(c.Plans), p.shortSKU(c.SKU), run)
+			}
 		}
-		none = false
-		if err := n.printChange(e, c); err != nil {
-			return err
-		}
 	}
-	if none {
-		return e.Printf("none since tracking began on %s\n", n.h.First.ObservedUntil.Format("2 January 2006"))
-	}
-	return nil
+	return fmt.Sprintf("it moved in run %d", run)
 }
 
 func personLine(u *snapshot.User) string {
@@ -153,33 +196,207 @@ func personLine(u *snapshot.User) string {
 	return line + "  " + string(u.ID)
 }
 
-func (n names) periodTable(periods []*store.Period) *out.Table {
-	t := out.NewTable(out.Column{Head: "SKU", Min: 8, Rank: 3}, out.Column{Head: "FROM"}, out.Column{Head: "TO"},
-		out.Column{Head: "PATH", Min: 6, Rank: 1}, out.Column{Head: "MICROSOFT SAYS"})
-	for _, p := range periods {
-		to := any("now")
-		if p.To != nil {
-			to = shortDate(*p.To)
+// print tells everything in sentences.
+func (p *past) print(e *env) error {
+	for i := range p.people {
+		if err := e.Printf("%s\n", personLine(&p.people[i].User)); err != nil {
+			return err
 		}
-		var path string
-		for i, word := range n.pathNames(p) {
-			if i > 0 {
-				path += ", "
-			}
-			path += word
-		}
-		t.Row(n.shortSKU(p.SKU), shortDate(p.From), to, path, dayOrNil(p.GraphDate))
 	}
-	return t
+	if len(p.holdings) == 0 {
+		if err := e.Printf("\nNo license was held since tracking began on %s.\n", p.h.First.ObservedUntil.Format("2 January 2006")); err != nil {
+			return err
+		}
+	}
+	for _, h := range p.holdings {
+		if err := p.printHolding(e, h); err != nil {
+			return err
+		}
+	}
+	if len(p.imports) > 0 {
+		if err := e.Printf("\nEarlier records\n"); err != nil {
+			return err
+		}
+	}
+	for i := range p.imports {
+		if err := e.Printf("  %s\n", p.importedWords(&p.imports[i])); err != nil {
+			return err
+		}
+	}
+	return p.printChanges(e)
+}
+
+// printHolding tells of one SKU of one user.
+func (p *past) printHolding(e *env, h *store.Holding) error {
+	who := ""
+	if len(p.people) > 1 {
+		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
+	}
+	err := e.Printf("\n%s  %s%s\n  first assigned %s%s\n", p.shortSKU(h.SKU), p.cat.SKUName(h.SKU, p.partNumber(h.SKU)), who,
+		longDate(h.First), basisWords(h.First))
+	if err != nil {
+		return err
+	}
+	for _, d := range p.periods {
+		if d.User.ID != h.Person.ID || d.SKU != h.SKU {
+			continue
+		}
+		if err := p.printPeriod(e, d); err != nil {
+			return err
+		}
+	}
+	if !h.Observed() {
+		if err := e.Printf("  seen in the audit log only\n"); err != nil {
+			return err
+		}
+	}
+	sure, possible := p.daysHeld(h)
+	return e.Printf("  held %s in all\n", daysWords(sure, possible))
+}
+
+func (p *past) printPeriod(e *env, d *store.Period) error {
+	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, longDate(d.From), p.byWords(d, d.FromRun, snapshot.Assigned))
+	if d.To == nil {
+		line += ", held now"
+	} else {
+		line += ", removed " + longDate(*d.To) + p.byWords(d, d.ToRun, snapshot.Removed)
+	}
+	line += "; " + strings.Join(p.pathNames(d), ", ")
+	if gaps := len(d.Stretches) - 1; gaps > 0 {
+		line += "; the account was deleted and restored " + times(gaps)
+	}
+	if err := e.Printf("%s\n", line); err != nil || d.GraphDate.IsZero() {
+		return err
+	}
+	if why := p.graphWhy(d); why != "" {
+		return e.Printf("    Microsoft says %s: %s\n", d.GraphDate.UTC().Format(time.DateOnly), why)
+	}
+	return e.Printf("    Microsoft says %s\n", d.GraphDate.UTC().Format(time.DateOnly))
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// byWords names who began or ended a period.
+func (p *past) byWords(d *store.Period, run snapshot.RunID, kind snapshot.Kind) string {
+	if c := p.change(d.User.ID, d.SKU, run, kind); c != nil && c.Attribution.Actor != nil {
+		return ", by " + actorWord(c.Attribution.Actor)
+	}
+	return ""
+}
+
+// basisWords tells what a first-assigned date rests on.
+func basisWords(d snapshot.Date) string {
+	switch d.Basis {
+	case snapshot.BasisImport:
+		return " (" + d.Evidence + ")"
+	case snapshot.BasisPlan:
+		return " (the date of a service plan that no other license brings)"
+	case snapshot.BasisState:
+		return " (Microsoft's date when tracking began)"
+	case snapshot.BasisAudit:
+		return " (" + d.Evidence + ")"
+	}
+	return ""
+}
+
+// daysHeld counts the days for certain and those possible, up to the newest run.
+func (p *past) daysHeld(h *store.Holding) (sure, possible int) {
+	s, m := snapshot.HeldDays(h.Stretches, p.h.At.ObservedAt, p.h.At.ObservedUntil)
+	return snapshot.CountDays(s), snapshot.CountDays(m)
+}
+
+func daysWords(sure, possible int) string {
+	if sure == possible {
+		return plural(sure, "day")
+	}
+	return fmt.Sprintf("%d to %s", sure, plural(possible, "day"))
+}
+
+func (p *past) printChanges(e *env) error {
+	if err := e.Printf("\nChanges\n"); err != nil {
+		return err
+	}
+	if len(p.changes) == 0 {
+		return e.Printf("none since tracking began on %s\n", p.h.First.ObservedUntil.Format("2 January 2006"))
+	}
+	told := make(map[int]bool)
+	for i, c := range p.changes {
+		if told[i] {
+			continue
+		}
+		if j, ok := p.swappedWith(i); ok {
+			told[j] = true
+			if err := p.printSwap(e, i, j); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.printChange(e, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swappedWith returns the other change of a swap.
+func (p *past) swappedWith(i int) (int, bool) {
+	for _, s := range p.swaps {
+		switch i {
+		case s.Removed:
+			return s.Assigned, true
+		case s.Assigned:
+			return s.Removed, true
+		}
+	}
+	return 0, false
+}
+
+// printSwap tells of two changes as one, with both causes where they differ.
+func (p *past) printSwap(e *env, i, j int) error {
+	removed, assigned := p.changes[i], p.changes[j]
+	if removed.Kind != snapshot.Removed {
+		removed, assigned = assigned, removed
+	}
+	words := fmt.Sprintf("%s → %s", p.shortSKU(removed.SKU), p.shortSKU(assigned.SKU))
+	paths := p.pathWord(assigned.Path)
+	if from := p.pathWord(removed.Path); from != paths {
+		paths = from + " → " + paths
+	}
+	err := e.Printf("%s%s: %s (%s)\n    %s\n", longDate(assigned.When), doneBy(assigned), words, paths, reasonOf(&assigned.Attribution))
+	if err != nil || reasonOf(&removed.Attribution) == reasonOf(&assigned.Attribution) {
+		return err
+	}
+	return e.Printf("    %s removed %s: %s\n", p.shortSKU(removed.SKU), longDate(removed.When), reasonOf(&removed.Attribution))
+}
+
+// doneBy names who an event says did it.
+func doneBy(c *store.ChangeRow) string {
+	if c.Attribution.Actor == nil {
+		return ""
+	}
+	return ", by " + actorWord(c.Attribution.Actor)
 }
 
 // printChange tells a change and its cause in two lines.
-func (n names) printChange(e *env, c *store.ChangeRow) error {
+func (p *past) printChange(e *env, c *store.ChangeRow) error {
 	seen := ""
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	return e.Printf("%-22s  %s%s\n%-22s  %s\n", shortDate(c.When), n.changeWords(c), seen, "", reasonOf(&c.Attribution))
+	return e.Printf("%s%s: %s%s\n    %s\n", longDate(c.When), doneBy(c), p.changeWords(c), seen, reasonOf(&c.Attribution))
+}
+
+func (n names) pathNames(p *store.Period) []string {
+	words := make([]string, len(p.Paths))
+	for i := range p.Paths {
+		words[i] = n.pathWord(&p.Paths[i])
+	}
+	return words
 }
 
 func reasonOf(a *snapshot.Attribution) string {

@@ -80,6 +80,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
+		newSeatDays(e), newImport(e),
 		newRuns(e), newAudit(e), newCatalog(e), newVersion(e), newExitCodes())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
@@ -87,6 +88,9 @@ It reads tenants and never writes to one.`,
 	}
 	return root
 }
+
+// extraFormat is the annotation of a command that knows one more format.
+const extraFormat = "format"
 
 // prepare settles the global flags. A flag beats its variable.
 func (e *env) prepare(cmd *cobra.Command) error {
@@ -101,6 +105,9 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
 	known := []string{"text", "json", "csv"}
+	if extra := cmd.Annotations[extraFormat]; extra != "" {
+		known = append(known, extra)
+	}
 	if !slices.Contains(known, e.format) {
 		wrong := e.format
 		e.format = "text"

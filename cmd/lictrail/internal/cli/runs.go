@@ -107,12 +107,12 @@ func runListing() listing[*store.Run] {
 			{Column: out.Column{Head: "OBSERVED"}, csv: "observed_at", text: func(r row) any { return minute(r.ObservedAt, r.StartedAt) }, cell: func(r row) any { return stamp(r.ObservedAt) }},
 			{csv: "observed_until", cell: func(r row) any { return stamp(r.ObservedUntil) }},
 			{Column: out.Column{Head: "USERS"}, csv: "users", text: number(func(r row) sql.NullInt64 { return r.Users })},
-			{Column: out.Column{Head: "LICENSED"}, csv: "licensed_users", text: number(func(r row) sql.NullInt64 { return r.LicensedUsers })},
-			{Column: out.Column{Head: "ASSIGNMENTS"}, csv: "assignments", text: number(func(r row) sql.NullInt64 { return r.Assignments })},
+			{csv: "licensed_users", cell: number(func(r row) sql.NullInt64 { return r.LicensedUsers })},
+			{Column: out.Column{Head: "ASSIGNED"}, csv: "assignments", text: number(func(r row) sql.NullInt64 { return r.Assignments })},
 			{Column: out.Column{Head: "CHANGES"}, csv: "changes", text: number(func(r row) sql.NullInt64 { return r.Changes })},
-			{Column: out.Column{Head: "WARNINGS"}, csv: "warnings", text: func(r row) any { return len(r.Warnings) }},
+			{Column: out.Column{Head: "WARN"}, csv: "warnings", text: func(r row) any { return len(r.Warnings) }},
 			{csv: "requests", cell: number(func(r row) sql.NullInt64 { return r.Requests })},
-			{Column: out.Column{Head: "ERROR", Min: 10, Rank: 1}, csv: "error", text: func(r row) any { return dash(r.Error) }, cell: func(r row) any { return r.Error }},
+			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, csv: "error", text: func(r row) any { return dash(r.Error) }, cell: func(r row) any { return r.Error }},
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -28,15 +29,21 @@ func TestMain(m *testing.M) {
 //
 //	tenant new [free] [forbid SCOPE]...  start a tenant, and point $GRAPH and the token at it
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
+//	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
 //	tenant group NAME SKU                a group that gives a SKU
 //	tenant join|leave NAME GROUP
 //	tenant department NAME DEPARTMENT
+//	tenant plans NAME SKU                switches the SKU's first plan off
+//	tenant swap NAME SKU SKU             removes the one and assigns the other
+//	tenant reset NAME                    Microsoft moves the user's dates
+//	tenant newplan SKU                   Microsoft adds a plan to the SKU
 //	tenant delete|restore NAME
 //	tenant rename NAME NEW
 //	tenant week                          a week passes
 //	tenant fault ENDPOINT PAGE KIND [forever]
 //	tenant heal                          no more faults
+//	envsubst FILE                        replaces variables in the file
 //	exits CODE COMMAND...                the command ends with that exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,7 +56,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand, "exits": exitsCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
+			"envsubst": envsubstCommand, "exits": exitsCommand},
 	})
 }
 
@@ -127,6 +135,11 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		ts.Setenv(arg(0), id)
 		ts.Setenv(arg(0)+"_upn", p.User(id).UPN)
 		return nil
+	case "veteran":
+		p.people[arg(0)] = p.AddUser(admin, graphtest.UserSpec{Name: arg(0), Department: arg(1), Ancient: true})
+		ts.Setenv(arg(0), p.people[arg(0)])
+		ts.Setenv(arg(0)+"_upn", p.User(p.people[arg(0)]).UPN)
+		return nil
 	case "crowd":
 		n, err := strconv.Atoi(arg(0))
 		for i := range n {
@@ -144,6 +157,21 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.AddMember(admin, p.groups[arg(1)], p.people[arg(0)])
 	case "leave":
 		return p.RemoveMember(admin, p.groups[arg(1)], p.people[arg(0)])
+	case "department":
+		return p.ChangeDepartment(admin, p.people[arg(0)], arg(1))
+	case "plans":
+		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.SKU(skuIDs[arg(1)]).Plans[0].ID)
+	case "swap":
+		err := p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
+		p.Advance(time.Minute)
+		err = errors.Join(err, p.AssignDirect(admin, p.people[arg(0)], skuIDs[arg(2)]))
+		p.Advance(time.Minute)
+		return err
+	case "reset":
+		p.MicrosoftResetsDates(p.people[arg(0)])
+		return nil
+	case "newplan":
+		return p.MicrosoftAddsPlan(skuIDs[arg(0)], graphtest.Plan{ID: "b74d57b2-58e9-484a-9731-aeccbba954f0", Name: "NEW_PLAN"})
 	case "delete":
 		return p.DeleteUser(admin, p.people[arg(0)], graphtest.Entra)
 	case "restore":
@@ -192,4 +220,13 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// envsubstCommand replaces variables in a file by their values.
+func envsubstCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: envsubst FILE")
+	}
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

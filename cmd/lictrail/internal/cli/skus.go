@@ -16,9 +16,9 @@ func newSKUs(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "skus",
 		Short: "What is bought, used, free, about to lapse",
-		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in use,
-HELD is how many users lictrail found holding the SKU; where they differ, the
-difference is shown.`,
+		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in use;
+DIFF is that count less the users whom lictrail found holding the SKU. NEXT is the
+day on which a subscription changes its status unless it is renewed.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv`,
 		Args: noArgs,
@@ -61,13 +61,13 @@ func (n names) skuListing() listing[*store.SKURow] {
 			{csv: "sku_id", cell: func(r row) any { return string(r.ID) }},
 			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }},
 			{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, csv: "product", text: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
-			{Column: out.Column{Head: "STATUS"}, csv: "status", text: func(r row) any { return statusWord(r) }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r) }},
 			{Column: out.Column{Head: "BOUGHT"}, csv: "enabled", text: func(r row) any { return r.Units.Enabled }},
 			{csv: "warning", cell: func(r row) any { return r.Units.Warning }},
 			{csv: "suspended", cell: func(r row) any { return r.Units.Suspended }},
 			{csv: "locked_out", cell: func(r row) any { return r.Units.LockedOut }},
 			{Column: out.Column{Head: "USED"}, csv: "consumed", text: func(r row) any { return r.Consumed }},
-			{Column: out.Column{Head: "HELD"}, csv: "assigned", text: func(r row) any { return r.Assigned }},
+			{csv: "assigned", cell: func(r row) any { return r.Assigned }},
 			{Column: out.Column{Head: "DIFF"}, csv: "difference", text: func(r row) any { return r.Consumed - r.Assigned }},
 			{Column: out.Column{Head: "FREE"}, csv: "available", text: func(r row) any { return available(r) }},
 			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return dayOrNil(nextLifecycle(r)) },
@@ -79,7 +79,7 @@ func (n names) skuListing() listing[*store.SKURow] {
 
 func statusWord(r *store.SKURow) string {
 	if r.To != nil {
-		return "gone since " + r.To.ObservedUntil.Format("2006-01-02")
+		return "gone " + r.To.ObservedUntil.Format("2006-01-02")
 	}
 	return r.Status
 }

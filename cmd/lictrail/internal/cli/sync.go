@@ -12,6 +12,7 @@ import (
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
 )
 
@@ -19,6 +20,7 @@ type syncOptions struct {
 	connection
 	acceptShrink bool
 	maxShrink    string
+	burst        string
 	exitCode     bool
 }
 
@@ -44,12 +46,17 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	o.addFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users than before")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
+	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
 
 func runSync(ctx context.Context, e *env, o syncOptions) error {
 	shrink, err := parseShare("max-shrink", o.maxShrink)
+	if err != nil {
+		return err
+	}
+	limit, err := parseBurst(o.burst)
 	if err != nil {
 		return err
 	}
@@ -64,7 +71,8 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	defer db.Close()
-	summary, err := tracker.Run(ctx, reader{client}, db, tracker.Options{
+	summary, err := tracker.Run(ctx, Reader{client}, db, tracker.Options{
+		Audit:  Reader{client},
 		Tenant: snapshot.NormalID(snapshot.TenantID(o.tenant)), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
 		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	})
@@ -75,7 +83,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
-	if err := printSummary(ctx, e, db, summary); err != nil {
+	if err := printSummary(ctx, e, db, summary, limit); err != nil {
 		return err
 	}
 	if o.exitCode && len(summary.Result.Changes) > 0 {
@@ -106,12 +114,20 @@ func parseShare(flag, text string) (float64, error) {
 }
 
 // printSummary tells what the run found: as a row of runs in JSON and CSV.
-func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary) error {
+func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit burstLimit) error {
 	if e.format != "text" {
 		return runRunsOf(ctx, e, db, s.Run)
 	}
+	h, err := db.History(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := (names{h, catalog.Builtin()}).printBursts(e, s, limit); err != nil {
+		return err
+	}
 	r := s.Result
-	err := e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), plural(r.Users, "user"),
+	err = e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), plural(r.Users, "user"),
 		strconv.FormatInt(r.LicensedUsers, 10), plural(r.Assignments, "assignment"))
 	if err != nil {
 		return err

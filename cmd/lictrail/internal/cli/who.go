@@ -101,11 +101,31 @@ func (n names) tellWho(ctx context.Context, e *env, args []string, f store.Chang
 				return err
 			}
 		}
-		if err := n.tell(e, c); err != nil {
+		if err := n.tell(ctx, e, c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// An account is taken for one that several people may share when it has acted
+// from so many clients, or on so many users.
+const (
+	sharedClients = 3
+	sharedUsers   = 20
+)
+
+// sharedWords warns that an account may not be one person; "" if nothing says so.
+func (n names) sharedWords(ctx context.Context, a *snapshot.Actor) (string, error) {
+	if a == nil || a.Kind != snapshot.ActorUser || a.ID == "" {
+		return "", nil
+	}
+	done, err := n.h.ActorActivity(ctx, a.ID)
+	if err != nil || done.Clients < sharedClients && done.Users < sharedUsers {
+		return "", err
+	}
+	return fmt.Sprintf("This account changed licenses of %s from %s since %s: several people may share it.",
+		plural(done.Users, "user"), plural(done.Clients, "client"), done.Since.Format("2 January 2006")), nil
 }
 
 // tellNobody says that there is no such change, and what the user holds.
@@ -141,7 +161,7 @@ func trimOn(words string) string {
 }
 
 // tell answers with one change: what, when, why, and on what evidence.
-func (n names) tell(e *env, c *store.ChangeRow) error {
+func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
 	a := &c.Attribution
 	lines := []string{
 		fmt.Sprintf("%s: %s, %s", upnOf(c), n.changeWords(c), longDate(c.When)),
@@ -157,6 +177,13 @@ func (n names) tell(e *env, c *store.ChangeRow) error {
 	}
 	if a.Via != nil && a.Via.Actor != nil {
 		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, actorWord(a.Via.Actor), atWords(a.Via)))
+	}
+	shared, err := n.sharedWords(ctx, a.Actor)
+	if err != nil {
+		return err
+	}
+	if shared != "" {
+		lines = append(lines, "  "+shared)
 	}
 	for _, ref := range a.Evidence {
 		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, ref.At.Format("2006-01-02 15:04:05 UTC")))

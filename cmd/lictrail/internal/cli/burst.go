@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// mailboxGrace is how long Microsoft keeps a mailbox after its license is gone.
+const mailboxGrace = 30 * 24 * time.Hour
+
+// maxBurstUsers is how many users of a burst are named.
+const maxBurstUsers = 20
+
+// burstLimit says when many changes of one SKU in one run are a burst: at so
+// many users, or at such a share of those who held it, if they are two at least.
+type burstLimit struct {
+	users int
+	share float64
+}
+
+// parseBurst reads "5,5%".
+func parseBurst(text string) (l burstLimit, err error) {
+	l = burstLimit{users: 1 << 30, share: 2}
+	for _, part := range strings.Split(text, ",") {
+		part = strings.TrimSpace(part)
+		if strings.HasSuffix(part, "%") {
+			if l.share, err = parseShare("burst", part); err != nil {
+				return l, err
+			}
+			continue
+		}
+		if l.users, err = strconv.Atoi(part); err != nil || l.users < 1 {
+			return l, usage(fmt.Sprintf("--burst %q is not a limit", text), "--burst 5,5% for 5 users or 5 % of a SKU's holders")
+		}
+	}
+	return l, nil
+}
+
+func (l burstLimit) reached(users int, holders int64) bool {
+	return users >= l.users || users >= 2 && float64(users) >= l.share*float64(holders)
+}
+
+// burst is many changes of one kind to one SKU in one run.
+type burst struct {
+	kind    snapshot.Kind
+	sku     snapshot.SKUID
+	changes []store.Attributed // sorted by cause and actor
+}
+
+// bursts finds the bursts among the changes of a run, the largest first.
+func bursts(s *tracker.Summary, limit burstLimit) []burst {
+	type key struct {
+		kind snapshot.Kind
+		sku  snapshot.SKUID
+	}
+	groups := make(map[key][]store.Attributed)
+	for _, c := range s.Result.Changes {
+		if c.Observed && (c.Kind == snapshot.Removed || c.Kind == snapshot.Assigned) {
+			groups[key{c.Kind, c.SKU}] = append(groups[key{c.Kind, c.SKU}], c)
+		}
+	}
+	var found []burst
+	for k, changes := range groups {
+		holders := s.Result.Assigned[k.sku]
+		if k.kind == snapshot.Removed {
+			holders += int64(len(changes))
+		}
+		if limit.reached(len(changes), holders) {
+			slices.SortFunc(changes, byParty)
+			found = append(found, burst{k.kind, k.sku, changes})
+		}
+	}
+	slices.SortFunc(found, func(a, b burst) int {
+		return cmp.Or(cmp.Compare(len(b.changes), len(a.changes)), cmp.Compare(a.sku, b.sku), cmp.Compare(a.kind, b.kind))
+	})
+	return found
+}
+
+func byParty(a, b store.Attributed) int {
+	return cmp.Or(cmp.Compare(party(&a.Attribution), party(&b.Attribution)), cmp.Compare(a.User, b.User))
+}
+
+// party names cause and actor, by which a burst is grouped.
+func party(a *snapshot.Attribution) string {
+	who := actorWord(a.Actor)
+	if a.Via != nil && a.Via.Actor != nil {
+		who = actorWord(a.Via.Actor)
+	}
+	if who == "" {
+		return causeWord(a)
+	}
+	return causeWord(a) + ", " + who
+}
+
+// printBursts tells of many licenses that went or came at once, before
+// anything else: it is what nobody wants to read last.
+func (n names) printBursts(e *env, s *tracker.Summary, limit burstLimit) error {
+	for _, b := range bursts(s, limit) {
+		if err := n.printBurst(e, s, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
+	err := e.Printf("Burst: %s of %s %s in this run.\n", plural(len(b.changes), "user"), n.shortSKU(b.sku), burstVerb(b.kind))
+	if err != nil {
+		return err
+	}
+	mailbox := b.kind == snapshot.Removed && s.HasMailbox(b.sku)
+	table := out.NewTable(out.Column{Head: "USER", Min: 12, Rank: 2}, out.Column{Head: "CAUSE", Min: 16, Rank: 3}, out.Column{Head: "MAILBOX KEPT UNTIL"})
+	for i, c := range b.changes {
+		if i == maxBurstUsers {
+			break
+		}
+		table.Row(first(s.UPN(c.User), string(c.User)), party(&c.Attribution), mailboxWord(s, c, mailbox))
+	}
+	if err := table.Print(e.Streams); err != nil {
+		return err
+	}
+	if more := len(b.changes) - maxBurstUsers; more > 0 {
+		if err := e.Printf("and %s more: lictrail changes --run %d --kind %s\n", plural(more, "user"), int64(s.Run), b.kind); err != nil {
+			return err
+		}
+	}
+	return e.Printf("\n")
+}
+
+func burstVerb(k snapshot.Kind) string {
+	if k == snapshot.Removed {
+		return "lost it"
+	}
+	return "got it"
+}
+
+// mailboxWord is the day until which the mailbox can be had back, counted from
+// the earliest time at which the license may have gone.
+func mailboxWord(s *tracker.Summary, c store.Attributed, mailbox bool) any {
+	if !mailbox || s.KeepsMailbox(c.User) {
+		return nil
+	}
+	gone := c.Window.NotBefore
+	if !c.Attribution.At.IsZero() {
+		gone = c.Attribution.At
+	}
+	return gone.Add(mailboxGrace).UTC().Format(time.DateOnly)
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/graph"
+	"lictrail/migrations"
+)
+
+// TestREADME keeps the generated sections of README.md and docs/commands.md
+// true: each stands between <!-- name --> and <!-- /name -->. -update rewrites
+// them.
+func TestREADME(t *testing.T) {
+	sections := map[string]string{
+		"demo":        "```\n" + demoOutput(t) + "```\n",
+		"schema":      schemaText(t),
+		"permissions": permissionsText(),
+	}
+	checkSections(t, "../../../../README.md", sections)
+	checkSections(t, "../../../../docs/commands.md", map[string]string{"commands": commandsText()})
+}
+
+func checkSections(t *testing.T, path string, sections map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(text)
+	for name, body := range sections {
+		between := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n).*?(<!-- /` + name + ` -->)`)
+		if !between.MatchString(got) {
+			t.Fatalf("%s has no section %q", path, name)
+		}
+		got = between.ReplaceAllStringFunc(got, func(m string) string {
+			parts := between.FindStringSubmatch(m)
+			return parts[1] + body + parts[2]
+		})
+	}
+	if *updateScripts {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(text), got); diff != "" {
+		t.Errorf("%s is out of date; run go test ./cmd/lictrail/internal/cli -run README -update (-have +want):\n%s", path, diff)
+	}
+}
+
+// demoOutput is what the demo prints, but for the place of its database.
+func demoOutput(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	db := filepath.Join(dir, "lictrail-demo.db")
+	getenv := func(name string) string { return map[string]string{"HOME": dir, "COLUMNS": "80"}[name] }
+	if code := Run([]string{"demo", "--db", db}, strings.NewReader(""), &stdout, &stderr, getenv); code != 0 {
+		t.Fatalf("demo: exit %d: %s", code, stderr.String())
+	}
+	return strings.ReplaceAll(stdout.String(), db, "lictrail-demo.db")
+}
+
+// viewPattern matches a view and the comment above it.
+var viewPattern = regexp.MustCompile(`(?m)((?:^-- [^\n]*\n)+)^CREATE VIEW (\w+) AS$`)
+
+// schemaText lists the documented views: the comment above each in the SQL, and
+// its columns as a database has them.
+func schemaText(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "schema.db")
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := migrations.Apply(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../../../migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range viewPattern.FindAllStringSubmatch(string(text), -1) {
+			comment := strings.ReplaceAll(strings.TrimSpace(m[1]), "\n-- ", " ")
+			fmt.Fprintf(&b, "- **`%s`** (%s): %s\n", m[2], strings.Join(columnsOf(t, db, m[2]), ", "), strings.TrimPrefix(comment, "-- "))
+		}
+	}
+	return b.String()
+}
+
+func columnsOf(t *testing.T, db *sql.DB, view string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT name FROM pragma_table_info(?)", view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func permissionsText() string {
+	var b strings.Builder
+	b.WriteString("| reads | application permission | delegated | instead | without it |\n|---|---|---|---|---|\n")
+	for _, p := range graph.Permissions() {
+		without := "a warning; the rest goes on"
+		if p.Needed {
+			without = "no run"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", p.Op, p.Application, p.Delegated, dashText(p.Alternative), without)
+	}
+	return b.String()
+}
+
+func dashText(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// commandsText lists every command and flag with its help.
+func commandsText() string {
+	var b strings.Builder
+	root := newRoot(&env{Streams: &out.Streams{}})
+	b.WriteString("## Flags of every command\n\n")
+	flagsText(&b, root.PersistentFlags())
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.HasParent() && (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) && c.Name() != "help" && c.Name() != "completion" {
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", c.UseLine(), strings.TrimSpace(cmpFirst(c.Long, c.Short)))
+			if c.Example != "" {
+				fmt.Fprintf(&b, "```sh\n%s\n```\n\n", dedent(c.Example))
+			}
+			flagsText(&b, c.LocalNonPersistentFlags())
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return b.String()
+}
+
+func cmpFirst(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func dedent(s string) string { return regexp.MustCompile(`(?m)^  `).ReplaceAllString(s, "") }
+
+func flagsText(b *strings.Builder, flags *pflag.FlagSet) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		name, usage := pflag.UnquoteUsage(f)
+		if name != "" {
+			name = " " + strings.ToUpper(name)
+		}
+		fmt.Fprintf(b, "- `--%s%s`: %s\n", f.Name, name, strings.ReplaceAll(usage, "\n", " "))
+	})
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// formatAssignLicense is the format that prints what would bring a state back.
+// It is printed only: lictrail never writes to a tenant.
+const formatAssignLicense = "assign-license"
+
+// addLicenseJSON and the types around it are Microsoft Graph's own.
+type addLicenseJSON struct {
+	SKU           string   `json:"skuId"`
+	DisabledPlans []string `json:"disabledPlans"`
+}
+
+type assignLicenseJSON struct {
+	Add    []addLicenseJSON `json:"addLicenses"`
+	Remove []string         `json:"removeLicenses"`
+}
+
+type requestJSON struct {
+	Method string            `json:"method"`
+	URL    string            `json:"url"`
+	Body   assignLicenseJSON `json:"body"`
+}
+
+// restoreGroupJSON is a group that the user must be added to.
+type restoreGroupJSON struct {
+	Group groupJSON `json:"group"`
+	SKUs  []skuJSON `json:"skus"`
+}
+
+// restoreJSON is what would give one user their licenses back.
+type restoreJSON struct {
+	User    userJSON           `json:"user"`
+	AsOf    *string            `json:"as_of"`
+	Request *requestJSON       `json:"request"` // null: nothing was assigned directly
+	Groups  []restoreGroupJSON `json:"add_to_groups"`
+	Unknown []skuJSON          `json:"path_unknown"` // held then, but Graph did not tell how
+}
+
+// runAssignLicense prints, user by user, the requests that would bring back
+// what was held at the run asked about.
+func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) error {
+	doc := out.NewDocument(e.Out, n.tenant())
+	var r *restoreJSON
+	for a, err := range n.h.Assignments(ctx, f) {
+		if err != nil {
+			return err
+		}
+		if r != nil && r.User.ID != string(a.User.ID) {
+			if err := doc.Item(r); err != nil {
+				return err
+			}
+			r = nil
+		}
+		if r == nil {
+			r = &restoreJSON{User: newUser(&a.User), AsOf: stamp(n.h.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []skuJSON{}}
+		}
+		n.restore(r, a, f.Group)
+	}
+	if r != nil {
+		if err := doc.Item(r); err != nil {
+			return err
+		}
+	}
+	return doc.Close()
+}
+
+// restore adds one assignment; only names the one group that is asked for.
+func (n names) restore(r *restoreJSON, a *store.Assignment, only snapshot.GroupID) {
+	for _, p := range a.Paths {
+		switch {
+		case only != "" && p.Group != only:
+		case p.Kind == snapshot.Direct:
+			r.addLicense(a, &p.Path)
+		case p.Kind == snapshot.ByGroup:
+			r.addGroup(*n.group(p.Group), n.sku(a.SKU))
+		default:
+			r.Unknown = append(r.Unknown, n.sku(a.SKU))
+		}
+	}
+}
+
+func (r *restoreJSON) addLicense(a *store.Assignment, p *snapshot.Path) {
+	if r.Request == nil {
+		r.Request = &requestJSON{Method: "POST", URL: "/users/" + string(a.User.ID) + "/assignLicense",
+			Body: assignLicenseJSON{Add: []addLicenseJSON{}, Remove: []string{}}}
+	}
+	add := addLicenseJSON{SKU: string(a.SKU), DisabledPlans: make([]string, len(p.Disabled))}
+	for i, id := range p.Disabled {
+		add.DisabledPlans[i] = string(id)
+	}
+	r.Request.Body.Add = append(r.Request.Body.Add, add)
+}
+
+func (r *restoreJSON) addGroup(g groupJSON, sku skuJSON) {
+	i := slices.IndexFunc(r.Groups, func(o restoreGroupJSON) bool { return o.Group.ID == g.ID })
+	if i < 0 {
+		i = len(r.Groups)
+		r.Groups = append(r.Groups, restoreGroupJSON{Group: g})
+	}
+	r.Groups[i].SKUs = append(r.Groups[i].SKUs, sku)
+}
