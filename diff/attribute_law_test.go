@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -118,7 +119,10 @@ func (w *world) drawChanges() []snapshot.Change {
 			ch.User, ch.Path = w.user(), pathRef(oneOf(w, "direct", "direct", "sales", "staff", "unknown"))
 		}
 		w.decorate(&ch)
-		key := fmt.Sprint(ch.Kind, ch.User, ch.SKU, ch.Path)
+		key := fmt.Sprint(ch.Kind, ch.User, ch.SKU, *cmp.Or(ch.Path, &snapshot.PathRef{}))
+		if ch.Kind == snapshot.Assigned || ch.Kind == snapshot.Removed {
+			key = fmt.Sprint("whole", ch.User, ch.SKU) // a SKU comes or goes once between two snapshots
+		}
 		if !seen[key] {
 			list = append(list, ch)
 		}
@@ -151,7 +155,7 @@ func rounds(full int) uint64 {
 
 // The order of changes and of bundles carries no meaning.
 func TestLaw_AttributeOrderDoesNotMatter(t *testing.T) {
-	for seed := range rounds(40000) {
+	for seed := range rounds(4000) {
 		w := newWorld(t, seed)
 		c := w.context()
 		want, wantUnseen := Attribute(w.changes, c)
@@ -178,7 +182,7 @@ func TestLaw_AttributeOrderDoesNotMatter(t *testing.T) {
 // that it cannot have made: neither before the previous snapshot nor after
 // this one, nor what an event of an earlier run explained.
 func TestD3_OneEventOneChange(t *testing.T) {
-	for seed := range rounds(40000) {
+	for seed := range rounds(4000) {
 		w := newWorld(t, seed)
 		c := w.context()
 		list, unseen := Attribute(w.changes, c)

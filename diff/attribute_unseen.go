@@ -77,6 +77,11 @@ func (a *attributor) sequence(user snapshot.UserID, sku snapshot.SKUID) []*op {
 	if a.consistent(user, sku, sure) {
 		return sure
 	}
+	// The snapshot before took time to read, and its clock counts seconds.
+	after := without(sure, func(o *op) bool { return o.At.Before(a.window.NotBefore.Add(slack)) })
+	if a.consistent(user, sku, after) {
+		return after
+	}
 	return without(sure, func(o *op) bool { return o.At.Before(a.window.NotBefore) })
 }
 

@@ -160,18 +160,23 @@ func trimOn(words string) string {
 	return words
 }
 
-// tell answers with one change: what, when, why, and on what evidence.
-func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
+// answer is the answer in short: what, when and why.
+func (n names) answer(c *store.ChangeRow) []string {
 	a := &c.Attribution
 	lines := []string{
 		fmt.Sprintf("%s: %s, %s", upnOf(c), n.changeWords(c), longDate(c.When)),
 		"  " + reasonOf(a),
 	}
 	if a.Cause == snapshot.CauseUnknown {
-		lines = append(lines, "  Cause unknown: "+unknownWords[a.UnknownWhy])
-	} else {
-		lines = append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
+		return append(lines, "  Cause unknown: "+unknownWords[a.UnknownWhy])
 	}
+	return append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
+}
+
+// tell answers with one change: what, when, why, and on what evidence.
+func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
+	a := &c.Attribution
+	lines := n.answer(c)
 	if a.Actor != nil {
 		lines = append(lines, "  Actor "+actorWord(a.Actor))
 	}

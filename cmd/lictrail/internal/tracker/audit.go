@@ -56,6 +56,9 @@ const (
 	// context is how long before a change its trigger may lie: group-based
 	// licensing follows a change of membership within a day.
 	contextSpan = 24 * time.Hour
+	// clockSlack is read beyond the end of the snapshot, whose clock counts
+	// whole seconds and may be behind the log's.
+	clockSlack = 5 * time.Minute
 	// maxNarrow is the number of users above which all of "Update user" is
 	// read at once: one page of 999 then costs less than asking for each.
 	maxNarrow = 100
@@ -73,9 +76,11 @@ func (t *run) fetchAudit(ctx context.Context) error {
 		return err
 	}
 	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: t.auditFrom(stretches), To: t.passed.ObservedUntil, Complete: true}
-	err = t.fetchActivities(ctx, c)
+	asked := c
+	asked.To = c.To.Add(clockSlack)
+	err = t.fetchActivities(ctx, asked)
 	if err == nil {
-		err = t.fetchUpdates(ctx, c)
+		err = t.fetchUpdates(ctx, asked)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -1,0 +1,279 @@
+// Package proof checks what lictrail claims against a simulated tenant that
+// keeps a truth log of who did what.
+package proof
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/cli"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph/graphtest"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+var (
+	operations = flag.Int("operations", 300, "how many random operations to attribute")
+	perWeek    = flag.Int("per-week", 60, "operations between two runs")
+	verbose    = flag.Bool("wrong", false, "print each wrong attribution")
+)
+
+// lies is an audit log as bad as the real one: no event, events without
+// details, group-based actors left out, parts missing, late and repeated.
+var lies = graphtest.Lies{
+	NoEvent: 0.05, NoDetails: 0.05, NoChange: 0.1, BlankActor: 0.3, Late: 0.1, Duplicate: 0.1, MissingChunk: 0.05,
+	ActorDeleted: 0.05, OddEncoding: 0.1, GroupFirst: 0.5, Noise: 0.1, Delay: 20 * time.Hour,
+}
+
+// TestAttribution lets tenants live through random operations of all kinds,
+// with a run each week, and compares every attribution with the truth. No
+// attribution may be wrong; how many are honestly unknown is printed.
+//
+//	go test ./cmd/lictrail/internal/proof -run Attribution -v -operations 10000
+func TestAttribution(t *testing.T) {
+	const perTenant = 500
+	score := newScore()
+	for seed := uint64(1); score.operations < *operations; seed++ {
+		tenant := graphtest.New(seed)
+		tenant.Lies, tenant.Pace = lies, 4*time.Hour
+		tenant.Populate(60, 6)
+		h := live(t, tenant, min(perTenant, *operations-score.operations), score)
+		score.compare(t, tenant, h)
+		h.Close()
+	}
+	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
+	if score.wrong > 0 {
+		t.Errorf("%d wrong attributions, want 0", score.wrong)
+	}
+	if score.right == 0 {
+		t.Error("nothing was attributed: the test proves nothing")
+	}
+}
+
+// live plays the operations with a run each week, and one more for the events
+// that come late.
+func live(t *testing.T, tenant *graphtest.Tenant, n int, s *score) *store.History {
+	t.Helper()
+	server := graphtest.NewServer(tenant, graphtest.WithVaryingPages())
+	base, err := server.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	reader, err := cli.SimulatedReader(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenReadWrite(t.Context(), filepath.Join(t.TempDir(), "proof.db"), migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	sync := func() {
+		t.Helper()
+		_, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.2, Audit: reader, Version: "proof", Now: tenant.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sync()
+	for done := 0; done < n; {
+		week := tenant.Now().Add(7 * 24 * time.Hour)
+		did := tenant.RandomOps(min(*perWeek, n-done))
+		done += max(did, 1)
+		s.operations += did
+		if tenant.Now().Before(week) {
+			tenant.AdvanceTo(week)
+		}
+		sync()
+	}
+	tenant.Advance(48 * time.Hour)
+	sync()
+	h, err := db.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// score counts attributions by their true cause.
+type score struct {
+	operations, changes, right, wrong int
+	byCause                           map[graphtest.Cause]*tally
+}
+
+// tally: claimed counts what was attributed to the cause, rightly or not; true
+// what really had it.
+type tally struct{ claimed, right, truth int }
+
+func newScore() *score { return &score{byCause: map[graphtest.Cause]*tally{}} }
+
+func (s *score) of(c graphtest.Cause) *tally {
+	if s.byCause[c] == nil {
+		s.byCause[c] = &tally{}
+	}
+	return s.byCause[c]
+}
+
+func (s *score) table() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-15s %7s %7s %7s %10s %7s\n", "cause", "true", "claimed", "right", "precision", "recall")
+	var all tally
+	for _, c := range []graphtest.Cause{graphtest.CauseAdmin, graphtest.CauseAutomation, graphtest.CausePartner, graphtest.CauseSelfService,
+		graphtest.CauseGroup, graphtest.CauseUserDeleted, graphtest.CauseUserRestored, graphtest.CauseSubscription, graphtest.CauseMicrosoft} {
+		n := s.of(c)
+		all.claimed, all.right, all.truth = all.claimed+n.claimed, all.right+n.right, all.truth+n.truth
+		fmt.Fprintf(&b, "%-15s %7d %7d %7d %10s %7s\n", c, n.truth, n.claimed, n.right, percent(n.right, n.claimed), percent(n.right, n.truth))
+	}
+	fmt.Fprintf(&b, "%-15s %7d %7d %7d %10s %7s\n", "all", all.truth, all.claimed, all.right, percent(all.right, all.claimed), percent(all.right, all.truth))
+	return b.String()
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
+}
+
+// compare looks at every change of a user's licenses.
+func (s *score) compare(t *testing.T, tenant *graphtest.Tenant, h *store.History) {
+	t.Helper()
+	truth := index(tenant.Truth())
+	for c, err := range h.Changes(t.Context(), store.ChangeFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.User == "" || c.Kind == snapshot.DateMoved {
+			continue // no license changed: the truth log has no act to compare with
+		}
+		s.changes++
+		act := truth.find(c)
+		if act == nil {
+			s.judge(t, c, nil, "no such thing happened")
+			continue
+		}
+		s.of(act.Cause).truth++
+		s.judge(t, c, act, disagreement(c, act))
+	}
+}
+
+func (s *score) judge(t *testing.T, c *store.ChangeRow, act *graphtest.Act, wrong string) {
+	t.Helper()
+	if c.Attribution.Cause == snapshot.CauseUnknown && c.Observed {
+		return
+	}
+	claimed := s.of(graphtest.Cause(c.Attribution.Cause))
+	claimed.claimed++
+	if wrong == "" {
+		claimed.right++
+		s.right++
+		return
+	}
+	s.wrong++
+	if *verbose || s.wrong <= 5 {
+		t.Logf("WRONG: %s\n  change %d run %d %s observed=%t %s %s path=%v presence=%q returned=%t window %v..%v\n  said %s/%s actor %+v via %+v at %v (%s)\n  %s\n  truth %+v",
+			wrong, c.ID, c.Run, c.Kind, c.Observed, c.User, c.SKU, c.Path, c.Presence, c.Returned, c.Window.NotBefore, c.Window.NotAfter,
+			c.Attribution.Cause, c.Attribution.Initiator, c.Attribution.Actor, c.Attribution.Via, c.Attribution.At, c.Attribution.Confidence, c.Attribution.Reason, act)
+	}
+}
+
+// disagreement says how an attribution differs from the truth; "" if it does not.
+func disagreement(c *store.ChangeRow, act *graphtest.Act) string {
+	a := &c.Attribution
+	switch {
+	case a.Cause == snapshot.CauseUnknown:
+		return ""
+	case string(a.Cause) != string(act.Cause):
+		return fmt.Sprintf("cause %s, in truth %s", a.Cause, act.Cause)
+	case !a.At.IsZero() && apart(a.At, act.At) > near:
+		return fmt.Sprintf("at %v, in truth %v", a.At, act.At)
+	case a.Actor != nil && a.Actor.ID != "" && act.Actor.ID != "" && a.Actor.ID != act.Actor.ID:
+		return fmt.Sprintf("actor %s, in truth %s", a.Actor.ID, act.Actor.ID)
+	case act.Cause == graphtest.CauseGroup && a.Via != nil && a.Via.Trigger != snapshot.TriggerUnknown:
+		return viaDisagreement(a.Via, act)
+	}
+	return ""
+}
+
+func viaDisagreement(v *snapshot.Via, act *graphtest.Act) string {
+	if act.Trigger != "" && string(v.Trigger) != string(act.Trigger) {
+		return fmt.Sprintf("via %s, in truth %s", v.Trigger, act.Trigger)
+	}
+	if v.Actor != nil && v.Actor.ID != "" && act.Upstream.ID != "" && v.Actor.ID != act.Upstream.ID {
+		return fmt.Sprintf("via actor %s, in truth %s", v.Actor.ID, act.Upstream.ID)
+	}
+	return ""
+}
+
+func apart(a, b time.Time) time.Duration { return a.Sub(b).Abs() }
+
+// acts is a truth log by user and SKU, in order of time.
+type acts map[[2]string][]graphtest.Act
+
+func index(all []graphtest.Act) acts {
+	byKey := acts{}
+	for _, a := range all {
+		if a.SKU != "" && a.User != "" {
+			key := [2]string{a.User, a.SKU}
+			byKey[key] = append(byKey[key], a)
+		}
+	}
+	return byKey
+}
+
+// kindsOf are the acts that a kind of change can come from.
+var kindsOf = map[snapshot.Kind][]graphtest.ActKind{
+	snapshot.Assigned:     {graphtest.LicenseAdded, graphtest.StateChanged},
+	snapshot.PathAdded:    {graphtest.LicenseAdded, graphtest.StateChanged},
+	snapshot.PathMoved:    {graphtest.LicenseAdded, graphtest.StateChanged},
+	snapshot.Removed:      {graphtest.LicenseRemoved, graphtest.StateChanged},
+	snapshot.PathRemoved:  {graphtest.LicenseRemoved, graphtest.StateChanged},
+	snapshot.PlansChanged: {graphtest.PlansChanged, graphtest.LicenseAdded},
+	snapshot.StateChanged: {graphtest.StateChanged, graphtest.LicenseAdded, graphtest.LicenseRemoved},
+}
+
+// near is how far the events of one operation may lie from the act: a deletion
+// is recorded some seconds after the licenses that it takes.
+const near = 5 * time.Second
+
+// find returns the act that really made a change. Where the attribution names a
+// time, it is the act of that sort at that time; with the log losing events, a
+// later act of the same sort may have gone unseen, which no tool can know. Else
+// it is the last act of that sort on the path in the window.
+func (a acts) find(c *store.ChangeRow) *graphtest.Act {
+	all := a[[2]string{string(c.User), string(c.SKU)}]
+	var last, at *graphtest.Act
+	for i := range all {
+		act := &all[i]
+		if !slices.Contains(kindsOf[c.Kind], act.Kind) || c.Observed && !fits(c, act) {
+			continue
+		}
+		last = act
+		if at == nil && apart(act.At, c.Attribution.At) <= near {
+			at = act
+		}
+	}
+	if at != nil || !c.Observed {
+		return at
+	}
+	return last
+}
+
+// fits reports whether an act lies in a change's window and on its path.
+func fits(c *store.ChangeRow, act *graphtest.Act) bool {
+	if act.At.Before(c.Window.NotBefore) || act.At.After(c.Window.NotAfter) {
+		return false
+	}
+	// The change of an assignment as a whole is told on one of its paths, but
+	// may be dated by another.
+	whole := (c.Kind == snapshot.Removed || c.Kind == snapshot.Assigned) && apart(act.At, c.Attribution.At) <= near
+	return whole || c.Path == nil || c.Path.Kind == snapshot.Unknown || act.Group == string(c.Path.Group)
+}
