@@ -23,8 +23,11 @@ import (
 // true: each stands between <!-- name --> and <!-- /name -->. -update rewrites
 // them.
 func TestREADME(t *testing.T) {
+	dir := t.TempDir()
 	sections := map[string]string{
-		"demo":        "```\n" + demoOutput(t) + "```\n",
+		"demo":        fenced(demoOutput(t, dir)),
+		"ems":         fenced(demoAnswer(t, dir, "assignments --sku EMS")),
+		"paul":        fenced(demoAnswer(t, dir, "history paul.stone@contoso.example")),
 		"schema":      schemaText(t),
 		"permissions": permissionsText(),
 	}
@@ -60,17 +63,30 @@ func checkSections(t *testing.T, path string, sections map[string]string) {
 	}
 }
 
+func fenced(text string) string { return "```\n" + text + "```\n" }
+
 // demoOutput is what the demo prints, but for the place of its database.
-func demoOutput(t *testing.T) string {
+func demoOutput(t *testing.T, dir string) string {
 	t.Helper()
-	dir := t.TempDir()
+	return strings.ReplaceAll(runHere(t, dir, "demo"), filepath.Join(dir, "lictrail-demo.db"), "lictrail-demo.db")
+}
+
+// demoAnswer is what a command answers from the demo's database, with the
+// command above it.
+func demoAnswer(t *testing.T, dir, command string) string {
+	t.Helper()
+	return "$ lictrail " + command + " --db lictrail-demo.db\n" + runHere(t, dir, strings.Fields(command)...)
+}
+
+func runHere(t *testing.T, dir string, args ...string) string {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	db := filepath.Join(dir, "lictrail-demo.db")
 	getenv := func(name string) string { return map[string]string{"HOME": dir, "COLUMNS": "80"}[name] }
-	if code := Run([]string{"demo", "--db", db}, strings.NewReader(""), &stdout, &stderr, getenv); code != 0 {
-		t.Fatalf("demo: exit %d: %s", code, stderr.String())
+	args = append(args, "--db", filepath.Join(dir, "lictrail-demo.db"))
+	if code := Run(args, strings.NewReader(""), &stdout, &stderr, getenv); code != 0 {
+		t.Fatalf("%v: exit %d: %s", args, code, stderr.String())
 	}
-	return strings.ReplaceAll(stdout.String(), db, "lictrail-demo.db")
+	return stdout.String()
 }
 
 // viewPattern matches a view and the comment above it.
