@@ -114,7 +114,7 @@ func WithUnseen(stretches []Stretch, ops []Unseen) []Stretch {
 	for _, op := range ops {
 		at := ExactDate(op.At)
 		in := slices.IndexFunc(all, func(s Stretch) bool {
-			return s.From.At.Before(op.At) && (s.To == nil || op.At.Before(s.To.At))
+			return !s.From.At.After(op.At) && (s.To == nil || op.At.Before(s.To.At))
 		})
 		switch {
 		case op.Assigned && in < 0:

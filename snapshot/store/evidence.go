@@ -96,7 +96,7 @@ type firstKey struct {
 // firsts is evidence of the time before a user's SKU was seen to begin.
 type firsts struct {
 	held  []snapshot.Date // it was held then; for the first-assigned date only
-	start snapshot.Date   // exact: assigned then, and held up to the first run; zero when not known
+	start snapshot.Date   // assigned then, and held up to the first run; zero when not known
 
 	unseen []snapshot.Unseen // in order of time
 }
@@ -179,10 +179,13 @@ func (h *History) loadEventEvidence(ctx context.Context, only string, args []any
 			f.held = append(f.held, snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name))
 			return
 		}
-		if start := snapshot.ExactDate(fromMillis(at)).On(name); start.At.After(f.start.At) {
+		// Of the time before the first run nothing is called exact: no snapshot
+		// shows that the SKU was not there already.
+		start := snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name)
+		if start.At.After(f.start.At) {
 			f.start = start
 		}
-		f.held = append(f.held, snapshot.ExactDate(fromMillis(at)).On(name))
+		f.held = append(f.held, start)
 	})
 }
 
