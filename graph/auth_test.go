@@ -150,7 +150,7 @@ func TestForbidden(t *testing.T) {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 8 {
+	if len(Permissions()) != 9 {
 		t.Errorf("got %v", Permissions())
 	}
 }

@@ -18,11 +18,11 @@ import (
 var groupFields = []string{"id", "displayName", "groupTypes", "membershipRule", "assignedLicenses", "licenseProcessingState", "onPremisesSyncEnabled"}
 
 type wireGroup struct {
-	ID                     guid          `json:"id"`
-	DisplayName            string        `json:"displayName"`
-	GroupTypes             []string      `json:"groupTypes"`
-	MembershipRule         string        `json:"membershipRule"`
-	AssignedLicenses       []wireLicense `json:"assignedLicenses"`
+	ID                     guid              `json:"id"`
+	DisplayName            string            `json:"displayName"`
+	GroupTypes             []string          `json:"groupTypes"`
+	MembershipRule         string            `json:"membershipRule"`
+	AssignedLicenses       list[wireLicense] `json:"assignedLicenses"`
 	LicenseProcessingState struct {
 		State string `json:"state"`
 	} `json:"licenseProcessingState"`
@@ -50,15 +50,15 @@ func (c *Client) Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group
 		g, err = w.group(id)
 		return err
 	})
-	if groupUnknown(err) {
+	if objectUnknown(err) {
 		return snapshot.Group{ID: id, Gone: true}, nil
 	}
 	return g, err
 }
 
-// groupUnknown reports whether Graph itself said that there is no such group.
+// objectUnknown reports whether Graph itself said that there is no such object.
 // A 404 without Graph's error code may be some proxy's.
-func groupUnknown(err error) bool {
+func objectUnknown(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && strings.HasSuffix(e.Code, "NotFound")
 }
@@ -74,6 +74,9 @@ func (w *wireGroup) group(want snapshot.GroupID) (snapshot.Group, error) {
 		OnPremisesSync:  w.OnPremisesSyncEnabled,
 		Licenses:        w.licenses(&p),
 	}
+	if p.err == nil && !w.AssignedLicenses.present {
+		p.err = errors.New("the row has no assignedLicenses, which is not the same as none")
+	}
 	if p.err == nil && g.ID != want {
 		p.err = fmt.Errorf("asked for group %s, got %s", want, g.ID)
 	}
@@ -82,7 +85,7 @@ func (w *wireGroup) group(want snapshot.GroupID) (snapshot.Group, error) {
 
 func (w *wireGroup) licenses(p *rowProblem) []snapshot.GroupLicense {
 	var all []snapshot.GroupLicense
-	for _, l := range w.AssignedLicenses {
+	for _, l := range w.AssignedLicenses.rows {
 		disabled := ids[snapshot.PlanID](p, "disabledPlans", l.DisabledPlans)
 		slices.Sort(disabled)
 		all = append(all, snapshot.GroupLicense{

@@ -9,6 +9,7 @@ import (
 // What is read, as errors and progress lines call it.
 const (
 	opUsers         = "users"
+	opUser          = "user"
 	opUserCount     = "user count"
 	opOrganization  = "organization"
 	opSKUs          = "SKUs"
@@ -31,6 +32,7 @@ type Permission struct {
 // permissions is in the order in which a run needs them.
 var permissions = []Permission{
 	{opUsers, "User.Read.All", "User.Read.All", "Directory.Read.All", true},
+	{opUser, "User.Read.All", "User.Read.All", "Directory.Read.All", false},
 	{opUserCount, "User.Read.All", "User.Read.All", "Directory.Read.All", false},
 	{opSKUs, "LicenseAssignment.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All or Directory.Read.All", true},
 	{opOrganization, "Organization.Read.All", "User.Read", "Directory.Read.All", false},

@@ -130,7 +130,7 @@ func TestMalformedUser(t *testing.T) {
 		"licenseAssignmentStates skuId":         `"licenseAssignmentStates":[{"skuId":"06ebc4ee_1bb5-47dd-8120-11324bc54e06"}]`,
 		"licenseAssignmentStates disabledPlans": `"licenseAssignmentStates":[{"skuId":"` + skuE5 + `","disabledPlans":[null]}]`,
 		"assignedByGroup":                       `"licenseAssignmentStates":[{"skuId":"` + skuE5 + `","assignedByGroup":"Sales"}]`,
-		"servicePlanId":                         `"assignedPlans":[{"capabilityStatus":"Enabled"}]`,
+		"servicePlanId":                         `"assignedPlans":[{"servicePlanId":"EXCHANGE","capabilityStatus":"Enabled"}]`,
 		"assignedDateTime":                      `"assignedPlans":[{"servicePlanId":"` + planA + `","assignedDateTime":"yesterday"}]`,
 		"lastUpdatedDateTime":                   `"licenseAssignmentStates":[{"skuId":"` + skuE5 + `","lastUpdatedDateTime":"2021-13-01T00:00:00Z"}]`,
 		"createdDateTime":                       `"createdDateTime":"2021-01-01 00:00:00"`,
@@ -230,6 +230,22 @@ func TestOrganization(t *testing.T) {
 	}
 }
 
+// TestUserExists: only Graph's own word that it knows no such user counts.
+func TestUserExists(t *testing.T) {
+	ask := func(status int, body string) (bool, error) {
+		return answering(t, "/v1.0/users/u1", "$select=id", status, body).UserExists(context.Background(), "u1")
+	}
+	if exists, err := ask(200, `{"id":"U1"}`); !exists || err != nil {
+		t.Errorf("there: %v, %v", exists, err)
+	}
+	if exists, err := ask(404, `{"error":{"code":"Request_ResourceNotFound","message":"no"}}`); exists || err != nil {
+		t.Errorf("gone: %v, %v", exists, err)
+	}
+	if _, err := ask(404, `<html>`); err == nil {
+		t.Error("a 404 that is not Graph's was believed")
+	}
+}
+
 func TestSKUs(t *testing.T) {
 	read := func(body string) ([]snapshot.SKU, snapshot.Tenant, error) {
 		return answering(t, "/v1.0/subscribedSkus", "", 200, body).SKUs(context.Background())
@@ -241,7 +257,7 @@ func TestSKUs(t *testing.T) {
 		 "subscriptionIds":["B","a","b"]},
 		{"id":"` + tenant + `_` + skuE3 + `","skuId":"` + skuE3 + `","accountId":"` + tenant + `","accountName":"Example","prepaidUnits":null,"servicePlans":null}]}`)
 	want := []snapshot.SKU{
-		{ID: skuE3},
+		{ID: skuE3, Silent: true},
 		{
 			ID: skuE5, PartNumber: "SPE_E5", AppliesTo: "User", Status: "Enabled", Consumed: 14,
 			Units:         snapshot.Units{Enabled: 25, Warning: 2, Suspended: 1, LockedOut: 3},

@@ -61,18 +61,20 @@ type wireSKU struct {
 	AppliesTo        word   `json:"appliesTo"`
 	CapabilityStatus word   `json:"capabilityStatus"`
 	ConsumedUnits    int64  `json:"consumedUnits"`
-	PrepaidUnits     struct {
+	PrepaidUnits     *struct {
 		Enabled   int64 `json:"enabled"`
 		Warning   int64 `json:"warning"`
 		Suspended int64 `json:"suspended"`
 		LockedOut int64 `json:"lockedOut"`
 	} `json:"prepaidUnits"`
-	ServicePlans []struct {
-		ServicePlanID   guid   `json:"servicePlanId"`
-		ServicePlanName string `json:"servicePlanName"`
-		AppliesTo       word   `json:"appliesTo"`
-	} `json:"servicePlans"`
-	SubscriptionIDs []string `json:"subscriptionIds"`
+	ServicePlans    list[wireServicePlan] `json:"servicePlans"`
+	SubscriptionIDs []string              `json:"subscriptionIds"`
+}
+
+type wireServicePlan struct {
+	ServicePlanID   guid   `json:"servicePlanId"`
+	ServicePlanName string `json:"servicePlanName"`
+	AppliesTo       word   `json:"appliesTo"`
 }
 
 // tenantSKU is a SKU and the tenant that its row names.
@@ -106,17 +108,21 @@ func (c *Client) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.Tenant, err
 
 func (w *wireSKU) sku() (tenantSKU, error) {
 	p := rowProblem{kind: "SKU", name: w.ID}
-	units := w.PrepaidUnits
+	var units snapshot.Units
+	if u := w.PrepaidUnits; u != nil {
+		units = snapshot.Units{Enabled: u.Enabled, Warning: u.Warning, Suspended: u.Suspended, LockedOut: u.LockedOut}
+	}
 	s := tenantSKU{
 		SKU: snapshot.SKU{
 			ID:            snapshot.SKUID(p.id("skuId", w.SKUID)),
 			PartNumber:    w.SKUPartNumber,
 			AppliesTo:     string(w.AppliesTo),
 			Status:        string(w.CapabilityStatus),
-			Units:         snapshot.Units{Enabled: units.Enabled, Warning: units.Warning, Suspended: units.Suspended, LockedOut: units.LockedOut},
+			Units:         units,
 			Consumed:      w.ConsumedUnits,
 			Plans:         w.servicePlans(&p),
 			Subscriptions: sortedIDs(w.SubscriptionIDs),
+			Silent:        w.CapabilityStatus == "" || w.PrepaidUnits == nil || !w.ServicePlans.present,
 		},
 		tenant: w.tenant(),
 	}
@@ -137,7 +143,7 @@ func (w *wireSKU) tenant() snapshot.Tenant {
 
 func (w *wireSKU) servicePlans(p *rowProblem) []snapshot.ServicePlan {
 	var plans []snapshot.ServicePlan
-	for _, row := range w.ServicePlans {
+	for _, row := range w.ServicePlans.rows {
 		plans = append(plans, snapshot.ServicePlan{
 			ID:        snapshot.PlanID(p.id("servicePlanId", row.ServicePlanID)),
 			Name:      row.ServicePlanName,

@@ -184,6 +184,28 @@ func (w *wireUser) plans(p *rowProblem) []snapshot.Plan {
 	return plans
 }
 
+// UserExists asks for one user by id. It is how a user whom the list lacks is
+// told from one who left: the list may have lost a row.
+func (c *Client) UserExists(ctx context.Context, id snapshot.UserID) (bool, error) {
+	build := c.template("{+baseurl}/users/{id}{?%24select}", map[string]any{"%24select": "id"})
+	read := func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		info, err := build(ctx)
+		if err == nil {
+			info.PathParameters["id"] = string(id)
+		}
+		return info, err
+	}
+	var found wireUser
+	err := getObject(ctx, c.newReader(opUser), read, func(w *wireUser) error {
+		found = *w
+		return nil
+	})
+	if objectUnknown(err) {
+		return false, nil
+	}
+	return err == nil && snapshot.NormalID(snapshot.UserID(found.ID)) == id, err
+}
+
 // UserCount asks how many users there are, an answer that may lag behind. ok is
 // false when Graph will not say: B2C tenants do not support the question.
 func (c *Client) UserCount(ctx context.Context) (n int, ok bool, err error) {

@@ -41,7 +41,7 @@ func ResolvePaths(licenses []License, rows []StateRow) []Path {
 		paths = append(paths, Path{
 			PathKey:   PathKey{SKU: r.SKU, PathRef: rowRef(r.Group)},
 			Held:      rowHeld(r.State, granted[r.SKU]),
-			State:     r.State,
+			State:     stateOr(r.State, granted[r.SKU]),
 			Error:     normalError(r.Error),
 			Disabled:  sortedPlans(r.Disabled),
 			UpdatedAt: r.UpdatedAt,
@@ -88,6 +88,15 @@ func rowHeld(state string, granted bool) bool {
 	default:
 		return granted
 	}
+}
+
+// stateOr takes a state that Graph left out for the usual one of a SKU that is
+// granted.
+func stateOr(state string, granted bool) string {
+	if state == "" && granted {
+		return stateActive
+	}
+	return state
 }
 
 // normalError applies I5: real tenants return the word "None" where the

@@ -31,7 +31,7 @@ func (w *writer) skuVersion(s *snapshot.SKU, assigned int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := w.exec("UPDATE sku SET part_number = ? WHERE id = ? AND part_number <> ?", s.PartNumber, row, s.PartNumber); err != nil {
+	if _, err := w.exec("UPDATE sku SET part_number = ?1 WHERE id = ?2 AND part_number <> ?1 AND ?1 <> ''", s.PartNumber, row); err != nil {
 		return 0, err
 	}
 	subscriptions, err := json.Marshal(append([]string{}, s.Subscriptions...))
@@ -55,7 +55,7 @@ func (w *writer) skuPlans(sku int64, plans []snapshot.ServicePlan) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.exec("UPDATE plan SET name = ? WHERE id = ? AND name <> ?", p.Name, row, p.Name); err != nil {
+		if _, err := w.exec("UPDATE plan SET name = ?1 WHERE id = ?2 AND name <> ?1 AND ?1 <> ''", p.Name, row); err != nil {
 			return err
 		}
 		if open[row] {

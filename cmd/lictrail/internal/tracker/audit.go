@@ -39,6 +39,7 @@ var activities = []AuditQuery{
 	{Activity: "Add member to group"},
 	{Activity: "Remove member from group"},
 	{Activity: "Update group"},
+	{Activity: "Add group"},
 	{Activity: "Add user"},
 	{Activity: "Delete user"},
 	{Activity: "Hard Delete user"},
@@ -78,6 +79,10 @@ func (t *run) fetchAudit(ctx context.Context) error {
 	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: t.auditFrom(stretches), To: t.passed.ObservedUntil, Complete: true}
 	asked := c
 	asked.To = c.To.Add(clockSlack)
+	if from := c.To.Add(-reachPremium); !t.premium && t.sync.Previous != nil {
+		// What is older than the log is sure to reach may be there all the same.
+		asked.From = latest(from, t.sync.Previous.ObservedAt.Add(-overlap))
+	}
 	err = t.fetchActivities(ctx, asked)
 	if err == nil {
 		err = t.fetchUpdates(ctx, asked)
@@ -152,7 +157,7 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 // those that touch licenses or a user whose licenses changed.
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
-	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup:
+	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, "add group":
 		e, err := audit.Decode(*raw)
 		return err != nil || t.groups[e.Group]
 	case snapshot.UpdateUser:

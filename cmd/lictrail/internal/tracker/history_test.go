@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "rewrite the expected sections of testda
 //	    has SKU [off=PLAN,PLAN]                a row of assignedLicenses
 //	    row SKU direct|GROUP STATE [ERROR] DATE [off=PLAN,PLAN]
 //	    plan PLAN STATUS DATE                  a row of assignedPlans
+//	lost USER                                exists, and is in no list
 //	unread groups|deleted|subscriptions      the call fails
 //	flags accept-shrink                      as given to the run
 func TestHistory(t *testing.T) {
@@ -232,6 +233,7 @@ type scripted struct {
 	unread        []string
 	accept        bool
 	tenant        snapshot.TenantID
+	lost          []snapshot.UserID // exist, and are in no list
 }
 
 func (s *scripted) options() Options {
@@ -263,6 +265,10 @@ func (s *scripted) Users(_ context.Context, page func([]User) error, _ func()) (
 		}
 	}
 	return UsersRead{ObservedAt: s.at, ObservedUntil: s.at.Add(time.Minute)}, nil
+}
+
+func (s *scripted) UserExists(_ context.Context, id snapshot.UserID) (bool, error) {
+	return slices.Contains(s.lost, id), s.failing("user")
 }
 
 func (s *scripted) UserCount(context.Context) (int64, bool, error) {
@@ -315,6 +321,8 @@ func parseRun(t *testing.T, text string) *scripted {
 			s.at = day(t, f[1])
 		case "tenant":
 			s.tenant = snapshot.TenantID(f[1])
+		case "lost":
+			s.lost = append(s.lost, snapshot.UserID(f[1]))
 		case "flags":
 			s.accept = f[1] == "accept-shrink"
 		case "unread":

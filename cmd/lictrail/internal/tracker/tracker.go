@@ -25,6 +25,8 @@ type Reader interface {
 	// Users delivers every user, page by page, and calls restart when all
 	// that was delivered must be forgotten and the reading begins anew.
 	Users(ctx context.Context, page func([]User) error, restart func()) (UsersRead, error)
+	// UserExists looks one user up whom Users did not deliver.
+	UserExists(ctx context.Context, id snapshot.UserID) (bool, error)
 	// UserCount is the service's own count; ok is false where it offers none.
 	UserCount(ctx context.Context) (n int64, ok bool, err error)
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
@@ -126,6 +128,7 @@ type run struct {
 	changed    map[snapshot.UserID]bool
 	coverage   []snapshot.Coverage
 	unreadable int
+	lookups    int
 	deleted    map[snapshot.UserID]snapshot.DeletedUser
 	groupsRead []snapshot.Group
 }
@@ -255,12 +258,38 @@ func (t *run) compareTenant(ctx context.Context) error {
 		t.warn("skus-empty", "Graph listed no SKU, which a tenant with licenses cannot have; what was known of SKUs stays")
 		t.skus = nil
 	}
+	t.completeSKUs(known)
 	if t.skus != nil && t.sync.Previous != nil {
 		t.tenantOut = diff.SKUs(known, t.skus, t.sync.Run)
 	}
 	t.catalog = snapshot.NewCatalog(t.skus)
 	t.comparer = diff.Comparer{Run: t.sync.Run, CatalogMoved: diff.CatalogMoved(t.tenantOut)}
 	return nil
+}
+
+// completeSKUs fills in what Graph left out of a SKU's row with what is known
+// of it: silence is not a change (I11).
+func (t *run) completeSKUs(known []snapshot.SKU) {
+	for i := range t.skus {
+		s := &t.skus[i]
+		at := slices.IndexFunc(known, func(k snapshot.SKU) bool { return k.ID == s.ID })
+		if !s.Silent {
+			continue
+		}
+		t.warn("sku-silent", "Graph left out the status, the seats or the service plans of %s; what was known of them stays", s.ID)
+		if at < 0 {
+			continue
+		}
+		if s.Status == "" {
+			s.Status = known[at].Status
+		}
+		if s.Units == (snapshot.Units{}) {
+			s.Units = known[at].Units
+		}
+		if s.Plans == nil {
+			s.Plans = known[at].Plans
+		}
+	}
 }
 
 // window is what bounds the changes of this run (I10).

@@ -3,6 +3,7 @@ package tracker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"lictrail/diff"
@@ -136,6 +137,14 @@ func (t *run) mustNotHold(ctx context.Context, id snapshot.UserID, known *seen) 
 
 // plausible judges the pass as a whole.
 func (t *run) plausible(ctx context.Context) error {
+	if p := t.sync.Previous; p != nil && t.passed.ObservedAt.Before(p.ObservedUntil) {
+		if p.ObservedUntil.Sub(t.passed.ObservedAt) > clockSlack {
+			return fmt.Errorf("%w: Graph's clock says %s, and said %s in the run before", ErrImplausible,
+				t.passed.ObservedAt.Format(time.RFC3339), p.ObservedUntil.Format(time.RFC3339))
+		}
+		t.passed.ObservedAt = p.ObservedUntil
+		t.passed.ObservedUntil = latest(t.passed.ObservedUntil, p.ObservedUntil)
+	}
 	if t.present == 0 {
 		return fmt.Errorf("%w: Graph listed no user at all", ErrImplausible)
 	}
@@ -146,6 +155,13 @@ func (t *run) plausible(ctx context.Context) error {
 		return err
 	}
 	return t.counted(ctx)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // shrunk refuses a read with far fewer users than the run before.
@@ -176,11 +192,11 @@ func (t *run) counted(ctx context.Context) error {
 		return nil
 	}
 	off := max(n, t.present) - min(n, t.present)
-	if off > 10 && off*100 > n {
+	if short := n - t.present; short > 2 && short*50 > n {
 		return fmt.Errorf("%w: %d users were listed, Graph counts %d", ErrImplausible, t.present, n)
 	}
 	if off > 0 {
-		t.warn("user-count", "%d users were listed, Graph counts %d; its count lags behind changes", t.present, n)
+		t.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", t.present, n)
 	}
 	return nil
 }
@@ -204,9 +220,38 @@ func (t *run) readMissing(ctx context.Context) error {
 		if known.Presence == snapshot.Deleted || known.Presence == snapshot.Gone && !listed {
 			continue
 		}
+		if !listed {
+			if err := t.mustBeGone(ctx, id); err != nil {
+				return err
+			}
+		}
 		if err := t.missing(ctx, id, known, listed); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// maxLookups bounds how many missing users are looked up one by one. Where more
+// are missing at once, the first ones speak for all.
+const maxLookups = 100
+
+// mustBeGone refuses the read when a user who is in no list exists all the
+// same: then the list has lost rows, and nobody's license may be ended by it.
+func (t *run) mustBeGone(ctx context.Context, id snapshot.UserID) error {
+	if t.lookups++; t.lookups > maxLookups {
+		return nil
+	}
+	exists, err := t.UserExists(ctx, id)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		t.lookups = maxLookups
+		t.warn("missing-users", "users who are no longer listed could not be looked up: %v", err)
+	case exists:
+		t.passed.ObservedUntil = time.Time{} // the read does not stand
+		return fmt.Errorf("%w: user %s exists, and was not listed", ErrImplausible, id)
 	}
 	return nil
 }
@@ -249,6 +294,7 @@ func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	giving := maps.Clone(t.groups) // users' rows of this run name these
 	for _, g := range known {
 		if !g.Gone {
 			t.groups[g.ID] = true
@@ -261,6 +307,9 @@ func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
 		g, err := t.Group(ctx, id)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if err == nil && g.Gone && giving[id] {
+			err = fmt.Errorf("group %s is not found, and users hold licenses by it", id)
 		}
 		if err != nil {
 			unread, last = unread+1, err
