@@ -107,7 +107,7 @@ func (a *attributor) trigger(ch *snapshot.Change, license *op) trigger {
 	if s == nil && license == nil && gained(ch) {
 		s = a.decisive(ch, nil, ch.Window.NotBefore.Add(-lag), to)
 	}
-	if s == nil || s.used && s.member || gained(ch) && a.restoredAfter(ch, s.At) {
+	if s == nil || s.used && s.member || gained(ch) && (a.restoredAfter(ch, s.At) || a.triedAgain(ch, s.At, to)) {
 		return trigger{kind: snapshot.TriggerUnknown}
 	}
 	t := trigger{kind: snapshot.ByGroupLicense, op: s.op, weak: s.weak || s.At.Before(ch.Window.NotBefore.Add(-slack))}
@@ -116,6 +116,14 @@ func (a *attributor) trigger(ch *snapshot.Change, license *op) trigger {
 		a.dynamic(ch, &t)
 	}
 	return t
+}
+
+// triedAgain reports whether the group's licenses were applied again between
+// two times: then what came before may have failed at first.
+func (a *attributor) triedAgain(ch *snapshot.Change, from, to time.Time) bool {
+	return ch.Kind != snapshot.StateChanged && slices.ContainsFunc(between(a.groups[pathOf(ch).Group], from, to), func(o *op) bool {
+		return o.Activity == snapshot.TriggerGroupLicense
+	})
 }
 
 // restoredAfter reports whether the user came back from a deletion after a
@@ -304,7 +312,8 @@ func (a *attributor) inferred(ch *snapshot.Change, license *op, t trigger) trigg
 	switch {
 	case moved != nil && !gained(ch) && sameMove(ch, moved) && len(between(a.members[userGroup{ch.User, id}], from, to)) == 0:
 		t.kind = snapshot.ByGroupLicense
-	case moved == nil && known && group.Dynamic && ch.Kind != snapshot.PlansChanged && ch.State == nil && !ch.Returned && !a.wasAway(ch):
+	case moved == nil && known && group.Dynamic && ch.Kind != snapshot.PlansChanged && ch.State == nil && !ch.Returned && !a.wasAway(ch) &&
+		!(gained(ch) && a.triedAgain(ch, from, to)):
 		t.kind, t.rule, t.weak = snapshot.ByDynamicRule, true, true
 		if license != nil {
 			t.by = a.ruleMover(ch, license.At)
@@ -396,11 +405,13 @@ func (a *attributor) hinted(o *op, sku snapshot.SKUID) snapshot.GroupID {
 	return fit[0]
 }
 
-// gives reports whether a known group gives the SKU, or did before the run.
+// gives reports whether a known group gives the SKU, or did at some time of
+// the run.
 func (a *attributor) gives(id snapshot.GroupID, sku snapshot.SKUID) bool {
 	g, known := a.groupNow(id)
 	has := slices.ContainsFunc(g.Licenses, func(l snapshot.GroupLicense) bool { return l.SKU == sku })
-	return known && (has || a.ofGroup[groupSKU{id, sku}] != nil)
+	set := slices.ContainsFunc(a.groups[id], func(o *op) bool { d, _ := groupDelta(o); return d.moved(sku) != 0 })
+	return known && (has || set || a.ofGroup[groupSKU{id, sku}] != nil)
 }
 
 const stateError = "Error"

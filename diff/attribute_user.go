@@ -223,15 +223,19 @@ func (a *attributor) deletion(ch *snapshot.Change, gone, taken *op) snapshot.Att
 	}
 	switch {
 	case by == nil && ch.Presence == snapshot.Gone:
-		if !a.covers(ch.Window) {
-			return a.unknown(ch)
-		}
-		at.Confidence = snapshot.Low
+		return a.vanished(ch)
 	case by != nil && !a.isPurge(by):
 		at.Actor, at.Via.Actor = actorOf(by), actorOf(by)
 		at.Initiator = a.party(by, ch.User, "").initiator
 	}
 	a.timeDeletion(ch, gone, taken, &at)
+	return at
+}
+
+// vanished is the answer where a user is in no list and no event says why.
+func (a *attributor) vanished(ch *snapshot.Change) snapshot.Attribution {
+	at := a.unknown(ch)
+	at.Reason = a.vanishedReason(ch) + " " + at.Reason
 	return at
 }
 

@@ -399,12 +399,17 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string
 		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", who(gone.Actor), user, sku))
 	case gone == nil && taken != nil:
 		return sentence(fmt.Sprintf("%s took %s from %s, who was deleted at %s.", who(taken.Actor), sku, user, stamp(at)))
-	case ch.Presence == snapshot.Gone:
-		return fmt.Sprintf("%s, who held %s, is no longer among the tenant's users or deleted users; no event shows who deleted the account.", user, sku)
+	case gone != nil:
+		return fmt.Sprintf("Microsoft removed %s, who held %s, for good at %s; no event shows who had deleted the account.", user, sku, stamp(at))
 	case at.IsZero():
 		return fmt.Sprintf("%s, who held %s, was deleted; no event shows by whom.", user, sku)
 	}
 	return fmt.Sprintf("%s, who held %s, was deleted at %s; no event shows by whom.", user, sku, stamp(at))
+}
+
+func (a *attributor) vanishedReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("%s, who held %s, is no longer among the tenant's users, and no list of deleted users that could be read has the account.",
+		a.user(ch.User), a.sku(ch.SKU))
 }
 
 func (a *attributor) restoredReason(ch *snapshot.Change, back *op) string {
@@ -419,6 +424,9 @@ func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string 
 	user, sku := a.user(ch.User), a.sku(ch.SKU)
 	if t == snapshot.ByCatalog {
 		return fmt.Sprintf("Microsoft changed the service plans of %s, which moved its date for %s.", sku, user)
+	}
+	if !a.covers(ch.Window) {
+		return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; the audit log was not read for all of this time.", sku, user)
 	}
 	return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; no event shows anybody else at work.", sku, user)
 }
