@@ -125,10 +125,15 @@ func vary(t *testing.T, name string, v reflect.Value, variant int) bool {
 // What is one field's end must not pass for the next one's beginning.
 func TestFingerprint_FieldsDoNotRunTogether(t *testing.T) {
 	for name, pair := range map[string][2]User{
-		"id and presence":  {{ID: "ab", Presence: "c"}, {ID: "a", Presence: "bc"}},
-		"state and error":  {{Paths: []Path{{State: "ab", Error: "c"}}}, {Paths: []Path{{State: "a", Error: "bc"}}}},
-		"plans of a path":  {{Paths: []Path{{Disabled: []PlanID{"a", "b"}}}}, {Paths: []Path{{Disabled: []PlanID{"ab"}}}}},
-		"paths and plans":  {{Paths: []Path{{}}}, {Plans: []Plan{{}}}},
+		"id and presence": {{ID: "ab", Presence: "c"}, {ID: "a", Presence: "bc"}},
+		"state and error": {{Paths: []Path{{State: "ab", Error: "c"}}}, {Paths: []Path{{State: "a", Error: "bc"}}}},
+		"plans of a path": {{Paths: []Path{{Disabled: []PlanID{"a", "b"}}}}, {Paths: []Path{{Disabled: []PlanID{"ab"}}}}},
+		"paths and plans": {{Paths: []Path{{}}}, {Plans: []Plan{{}}}},
+		// Without a mark between them, 3 paths of 8 fields are 8 plans of 3.
+		"3 paths, 8 plans": {
+			{Paths: slices.Repeat([]Path{{UpdatedAt: time.UnixMilli(0)}}, 3)},
+			{Plans: slices.Repeat([]Plan{{AssignedAt: time.UnixMilli(0)}}, 8)},
+		},
 		"plan and its fit": {{Plans: []Plan{{ID: "ab", Status: "c"}}}, {Plans: []Plan{{ID: "a", Status: "bc"}}}},
 		"path of two kinds": {
 			{Paths: []Path{{PathKey: PathKey{SKU: "e3", PathRef: PathRef{Kind: "group", Group: "x"}}}}},

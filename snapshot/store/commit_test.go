@@ -420,6 +420,76 @@ func TestErrBusy(t *testing.T) {
 	}
 }
 
+// SQLite says busy in several ways, by the upper bits of its code.
+func TestErrBusy_Extended(t *testing.T) {
+	t.Parallel()
+	db, s := richHistory(t)
+	tx, err := db.sql.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	var n int
+	if err := tx.QueryRowContext(t.Context(), "SELECT count(*) FROM run").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.ExecContext(t.Context(), "DELETE FROM sku_name") // on a snapshot that is no longer the newest
+	if err := classify(err); !errors.Is(err, ErrBusy) {
+		t.Errorf("writing after another wrote: %v", err)
+	}
+}
+
+// Of several words on a change, the newest that gives a time dates it, and one
+// that gives none does not take the date back.
+func TestI8_CorrectionsOfADate(t *testing.T) {
+	t.Parallel()
+	db := openRW(t, newHistory(t))
+	first := begin(t, db)
+	commit(t, first)
+	s := begin(t, db)
+	d := newcomer(s, "ann")
+	r := resultOf(s, d)
+	at := func(days int) snapshot.Attribution {
+		a := snapshot.Attribution{Cause: snapshot.CauseAdmin, Reason: "An event."}
+		if days > 0 {
+			a.At = week(1).AddDate(0, 0, days)
+		}
+		return a
+	}
+	path := d.New.Paths[0].PathRef
+	r.Changes = []Attributed{{Attribution: at(5), Change: snapshot.Change{
+		Kind: snapshot.Assigned, Observed: true, User: "ann", SKU: "e3", Path: &path, Window: snapshot.Window{NotBefore: week(1), NotAfter: week(2)}}}}
+	if err := s.Commit(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ correction, want int }{{3, 3}, {0, 3}, {2, 2}} {
+		s := begin(t, db)
+		r := resultOf(s)
+		r.Corrections = []Correction{{Change: 1, Attribution: at(step.correction)}}
+		if err := s.Commit(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		h, err := db.History(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for a, err := range h.Assignments(t.Context(), Filter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := week(1).AddDate(0, 0, step.want); !a.Since.At.Equal(want) || a.Since.Precision != snapshot.Exact {
+				t.Errorf("after day %d was told: since %+v, want %v", step.correction, a.Since, want)
+			}
+		}
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Every attribute must come back as it was committed.
 func TestKnown_EveryAttribute(t *testing.T) {
 	t.Parallel()

@@ -98,7 +98,16 @@ type firsts struct {
 	held  []snapshot.Date // it was held then; for the first-assigned date only
 	start snapshot.Date   // assigned then, and held up to the first run; zero when not known
 
+	exact  []exactDate       // of changes that snapshots saw
 	unseen []snapshot.Unseen // in order of time
+}
+
+// exactDate is the time that an event gives to a change that a run showed.
+type exactDate struct {
+	run  snapshot.RunID
+	kind snapshot.Kind
+	path snapshot.PathRef
+	date snapshot.Date
 }
 
 func (h *History) firstsOf(s *spells) firsts {
@@ -118,7 +127,7 @@ func (h *History) loadFirsts(ctx context.Context, f Filter) error {
 	if len(args) > 0 {
 		only = " AND user_id IN (?" + strings.Repeat(", ?", len(args)-1) + ")"
 	}
-	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadAssignedEvents,
+	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadExact,
 		h.loadUnseen, h.loadImportEvidence} {
 		if err := load(ctx, only, args); err != nil {
 			return fmt.Errorf("read the evidence: %w", classify(err))
@@ -189,17 +198,31 @@ func (h *History) loadEventEvidence(ctx context.Context, only string, args []any
 	})
 }
 
-// loadAssignedEvents reads every time at which an event was found to assign a
-// SKU, also where only the log saw it, and where a later word names another
-// event: each was an assignment.
-func (h *History) loadAssignedEvents(ctx context.Context, only string, args []any) error {
-	var at sql.NullInt64
+// loadExact reads every time that an event was found to give to a change. A
+// change has the time of the newest word that gives one: a later word that
+// gives none must not take a date back (I8). An assignment is also evidence of
+// the SKU having been held, be it that only the log saw it, or that a later word
+// names another event.
+func (h *History) loadExact(ctx context.Context, only string, args []any) error {
+	var at, group sql.NullInt64
+	var observed bool
 	var name string
+	var e exactDate
 	return h.evidenceRows(ctx, `
-		SELECT c.user_id, s.object_id, a.at, coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
+		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, a.at,
+			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
 		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
-		WHERE c.kind = 'assigned' AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only, args, []any{&at, &name}, func(f *firsts) {
-		f.held = append(f.held, snapshot.ExactDate(fromMillis(at)).On(name))
+		LEFT JOIN licensed_group g ON g.id = c.group_id
+		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved') AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only+`
+		ORDER BY a.revision, c.id`, args, []any{&e.run, &e.kind, &group, &e.path.Group, &observed, &at, &name}, func(f *firsts) {
+		e.path.Kind = pathKind(group.Int64)
+		e.date = snapshot.ExactDate(fromMillis(at)).On(name)
+		if observed {
+			f.exact = append(f.exact, e)
+		}
+		if e.kind == snapshot.Assigned {
+			f.held = append(f.held, e.date)
+		}
 	})
 }
 

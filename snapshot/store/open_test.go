@@ -76,6 +76,20 @@ func TestPragmas_AllChecked(t *testing.T) {
 	}
 }
 
+// A history that somebody's tool took out of WAL mode is put back: otherwise
+// readers would wait for writers.
+func TestOpen_BackToWAL(t *testing.T) {
+	t.Parallel()
+	path := newHistory(t)
+	rawSQL(t, path, "PRAGMA journal_mode = DELETE")
+	if got := column(t, openRO(t, path), "PRAGMA journal_mode"); got[0] != "delete" {
+		t.Fatalf("the mode is %s", got)
+	}
+	if got := column(t, openRW(t, path), "PRAGMA journal_mode"); got[0] != "wal" {
+		t.Errorf("opened for writing, the mode is %s", got)
+	}
+}
+
 func TestOpenReadOnly_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -47,11 +46,7 @@ func (h *History) Assignments(ctx context.Context, f Filter) iter.Seq2[*Assignme
 				yield(nil, err)
 				return
 			}
-			a, err := h.assignment(ctx, spells)
-			if err == nil && (a == nil || !f.admits(a)) {
-				continue
-			}
-			if !yield(a, err) || err != nil {
+			if a := h.assignment(spells); a != nil && f.admits(a) && !yield(a, nil) {
 				return
 			}
 		}
@@ -150,46 +145,34 @@ func scanSpell(rows *sql.Rows) (Person, pathRow, error) {
 
 // assignment derives the assignment from its rows; nil when the SKU was not
 // held at the run asked about.
-func (h *History) assignment(ctx context.Context, s *spells) (*Assignment, error) {
+func (h *History) assignment(s *spells) *Assignment {
 	a := &Assignment{User: s.user.User, SKU: s.sku}
 	var start snapshot.RunID
 	for _, p := range s.paths {
 		if p.To.Valid && p.To.Int64 <= int64(h.At.ID) {
 			continue
 		}
-		since, err := h.pathSince(ctx, s, p)
-		if err != nil {
-			return nil, err
-		}
-		a.Paths = append(a.Paths, PathSince{Path: p.Path, Since: since})
+		a.Paths = append(a.Paths, PathSince{Path: p.Path, Since: h.pathSince(s, p)})
 		a.Periods, start = p.Period, p.Start
 		if p.UpdatedAt.After(a.GraphDate) {
 			a.GraphDate = p.UpdatedAt
 		}
 	}
 	if len(a.Paths) == 0 {
-		return nil, nil
+		return nil
 	}
 	slices.SortFunc(a.Paths, func(x, y PathSince) int { return x.PathKey.Compare(y.PathKey) })
-	var err error
-	if a.Since, err = h.periodStart(ctx, s, start); err != nil {
-		return nil, err
-	}
-	a.First, err = h.firstDate(ctx, s)
-	return a, err
+	a.Since, a.First = h.periodStart(s, start), h.firstDate(s)
+	return a
 }
 
 // firstDate dates the first time ever at which the user held the SKU.
-func (h *History) firstDate(ctx context.Context, s *spells) (snapshot.Date, error) {
+func (h *History) firstDate(s *spells) snapshot.Date {
 	first := s.paths[0].Start
 	for _, p := range s.paths {
 		first = min(first, p.Start)
 	}
-	beginning, err := h.periodStart(ctx, s, first)
-	if err != nil {
-		return snapshot.Date{}, err
-	}
-	return snapshot.FirstDate(beginning, h.firstsOf(s).held...), nil
+	return snapshot.FirstDate(h.periodStart(s, first), h.firstsOf(s).held...)
 }
 
 // rowResolution is how precisely Microsoft dates its rows, and more: an event
@@ -200,9 +183,9 @@ const rowResolution = time.Minute
 // the time before the first run only an event that shows the beginning counts,
 // and the dates of rows, which move with every change: other evidence does not
 // say that the period went on without a break.
-func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID) (snapshot.Date, error) {
+func (h *History) periodStart(s *spells, run snapshot.RunID) snapshot.Date {
 	if run != h.First.ID {
-		return h.startDate(ctx, s, run, nil)
+		return h.startDate(s, run, nil)
 	}
 	var state time.Time
 	for _, p := range s.paths {
@@ -212,9 +195,9 @@ func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID
 	}
 	there := h.alreadyThere(state)
 	if start := h.firstsOf(s).start; !start.At.IsZero() && !start.At.After(there.At.Add(rowResolution)) {
-		return start, nil
+		return start
 	}
-	return there, nil
+	return there
 }
 
 // alreadyThere dates what the first run found, by the date of its row.
@@ -223,9 +206,9 @@ func (h *History) alreadyThere(state time.Time) snapshot.Date {
 }
 
 // pathSince dates the beginning of a path.
-func (h *History) pathSince(ctx context.Context, s *spells, p pathRow) (snapshot.Date, error) {
+func (h *History) pathSince(s *spells, p pathRow) snapshot.Date {
 	if p.Span.Path != h.First.ID {
-		return h.startDate(ctx, s, p.Span.Path, &p)
+		return h.startDate(s, p.Span.Path, &p)
 	}
 	state := p.UpdatedAt
 	for _, q := range s.paths {
@@ -233,17 +216,17 @@ func (h *History) pathSince(ctx context.Context, s *spells, p pathRow) (snapshot
 			state = q.UpdatedAt
 		}
 	}
-	return h.alreadyThere(state), nil
+	return h.alreadyThere(state)
 }
 
 // startDate dates what a later run than the first showed: by an event, where
 // one gave the time, else by the run's window.
-func (h *History) startDate(ctx context.Context, s *spells, run snapshot.RunID, p *pathRow) (snapshot.Date, error) {
+func (h *History) startDate(s *spells, run snapshot.RunID, p *pathRow) snapshot.Date {
 	kinds := []snapshot.Kind{snapshot.Assigned}
 	if p != nil {
 		kinds = append(kinds, snapshot.PathAdded, snapshot.PathMoved)
 	}
-	return h.changeDate(ctx, s, run, kinds, p)
+	return h.changeDate(s, run, kinds, p)
 }
 
 // Window is what bounds the changes that a run showed.
@@ -262,34 +245,12 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 // changeDate dates the change of one of the kinds that a run showed, of a
 // SKU as a whole or of one path: exactly, where an event gives the time, else by
 // the run's window.
-func (h *History) changeDate(ctx context.Context, s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) (snapshot.Date, error) {
-	q := &conditions{text: changeDateQuery, args: []any{s.user.Row, string(s.sku), int64(run)}}
-	q.in("c.kind", texts(kinds))
-	if p != nil {
-		q.add("c.group_id = coalesce((SELECT id FROM licensed_group WHERE object_id = ?), ?)", string(p.Group), kindGroup(p.Kind))
+func (h *History) changeDate(s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) snapshot.Date {
+	date := snapshot.WindowDate(h.Window(run)).On(runEvidence(run))
+	for _, e := range h.firstsOf(s).exact {
+		if e.run == run && slices.Contains(kinds, e.kind) && (p == nil || e.path == p.PathRef) {
+			date = e.date
+		}
 	}
-	var at sql.NullInt64
-	var name string
-	err := h.tx.QueryRowContext(ctx, q.text+" ORDER BY a.revision DESC LIMIT 1", q.args...).Scan(&at, &name)
-	if errors.Is(err, sql.ErrNoRows) {
-		return snapshot.WindowDate(h.Window(run)).On(runEvidence(run)), nil
-	}
-	if err != nil {
-		return snapshot.Date{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
-	}
-	return snapshot.ExactDate(fromMillis(at)).On(name), nil
-}
-
-// changeDateQuery takes the newest word that gives a time: a later one that
-// gives none must not take a date back (I8).
-const changeDateQuery = `
-	SELECT a.at, coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
-	FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
-	WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.observed = 1 AND a.at IS NOT NULL`
-
-func kindGroup(k snapshot.PathKind) int64 {
-	if k == snapshot.Unknown {
-		return unknownGroup
-	}
-	return directGroup
+	return date
 }

@@ -37,8 +37,7 @@ func (h *History) Periods(ctx context.Context, f Filter) iter.Seq2[*Period, erro
 				return
 			}
 			for _, rows := range byPeriod(s.paths) {
-				p, err := h.period(ctx, s, rows)
-				if !yield(p, err) || err != nil {
+				if !yield(h.period(s, rows), nil) {
 					return
 				}
 			}
@@ -66,7 +65,7 @@ func byPeriod(rows []pathRow) [][]pathRow {
 	return split
 }
 
-func (h *History) period(ctx context.Context, s *spells, rows []pathRow) (*Period, error) {
+func (h *History) period(s *spells, rows []pathRow) *Period {
 	p := &Period{User: s.user.User, SKU: s.sku, Number: rows[0].Period, FromRun: rows[0].Start}
 	for _, r := range rows {
 		if !slices.Contains(p.Paths, r.PathRef) {
@@ -76,20 +75,12 @@ func (h *History) period(ctx context.Context, s *spells, rows []pathRow) (*Perio
 			p.GraphDate, p.GraphRun = r.UpdatedAt, snapshot.RunID(r.From)
 		}
 	}
-	var err error
-	for _, spell := range h.spans(rows) {
-		stretch, err := h.stretch(ctx, s, spell)
-		if err != nil {
-			return nil, err
-		}
-		p.Stretches = append(p.Stretches, stretch)
-		p.ToRun = spell.to
+	for _, runs := range h.spans(rows) {
+		p.Stretches = append(p.Stretches, h.stretch(s, runs))
+		p.ToRun = runs.to
 	}
-	if p.From, err = h.periodStart(ctx, s, p.FromRun); err != nil {
-		return nil, err
-	}
-	p.To = p.Stretches[len(p.Stretches)-1].To
-	return p, nil
+	p.From, p.To = h.periodStart(s, p.FromRun), p.Stretches[len(p.Stretches)-1].To
+	return p
 }
 
 // span is a stretch of runs: up to, not including, to; 0 for no end.
@@ -116,15 +107,13 @@ func (h *History) spans(rows []pathRow) []span {
 	return joined
 }
 
-func (h *History) stretch(ctx context.Context, s *spells, runs span) (snapshot.Stretch, error) {
-	var stretch snapshot.Stretch
-	var err error
-	if stretch.From, err = h.periodStart(ctx, s, runs.from); err != nil || runs.to == 0 {
-		return stretch, err
+func (h *History) stretch(s *spells, runs span) snapshot.Stretch {
+	stretch := snapshot.Stretch{From: h.periodStart(s, runs.from)}
+	if runs.to != 0 {
+		to := h.changeDate(s, runs.to, []snapshot.Kind{snapshot.Removed}, nil)
+		stretch.To = &to
 	}
-	to, err := h.changeDate(ctx, s, runs.to, []snapshot.Kind{snapshot.Removed}, nil)
-	stretch.To = &to
-	return stretch, err
+	return stretch
 }
 
 // Holding is when a user held a SKU, as far as it is known.
@@ -155,8 +144,7 @@ func (h *History) Holdings(ctx context.Context, f Filter) iter.Seq2[*Holding, er
 				return
 			}
 			seen[firstKey{s.user.Row, s.sku}] = true
-			holding, err := h.holding(ctx, s)
-			if !yield(holding, err) || err != nil {
+			if !yield(h.holding(s), nil) {
 				return
 			}
 		}
@@ -200,22 +188,16 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, er
 	return holding, h.describe(ctx, &holding.Person)
 }
 
-func (h *History) holding(ctx context.Context, s *spells) (*Holding, error) {
-	holding := &Holding{Person: s.user, SKU: s.sku}
+func (h *History) holding(s *spells) *Holding {
+	holding := &Holding{Person: s.user, SKU: s.sku, First: h.firstDate(s)}
 	rows := slices.Clone(s.paths)
 	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
 	holding.runs = h.spans(rows)
 	for _, runs := range holding.runs {
-		stretch, err := h.stretch(ctx, s, runs)
-		if err != nil {
-			return nil, err
-		}
-		holding.Stretches = append(holding.Stretches, stretch)
+		holding.Stretches = append(holding.Stretches, h.stretch(s, runs))
 	}
 	holding.Stretches = snapshot.WithUnseen(holding.Stretches, h.firstsOf(s).unseen)
-	var err error
-	holding.First, err = h.firstDate(ctx, s)
-	return holding, err
+	return holding
 }
 
 // RunDate dates what a run was the first to show.

@@ -118,6 +118,7 @@ func (n names) assignmentListing() listing[*store.Assignment] {
 			{csv: "first_assigned_not_before", cell: func(a row) any { return stamp(a.First.NotBefore) }},
 			{csv: "first_assigned_precision", cell: func(a row) any { return string(a.First.Precision) }},
 			{csv: "first_assigned_source", cell: func(a row) any { return string(a.First.Basis) }},
+			{csv: "first_assigned_evidence", cell: func(a row) any { return a.First.Evidence }},
 			{csv: "assigned_since", cell: func(a row) any { return stamp(a.Since.At) }},
 			{csv: "assigned_since_not_before", cell: func(a row) any { return stamp(a.Since.NotBefore) }},
 			{csv: "assigned_since_precision", cell: func(a row) any { return string(a.Since.Precision) }},

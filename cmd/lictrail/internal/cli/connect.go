@@ -24,7 +24,7 @@ type connection struct {
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused")
+	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused.\nA domain name serves for signing in only")
 	f.StringVar(&c.clientID, "client-id", "", "application `id` to sign in as")
 	f.StringVar(&c.auth, "auth", "default", "how to sign in, one `kind` of: "+strings.Join(graph.CredentialKinds(), ", ")+
 		";\ntoken takes a ready bearer token from $"+graph.TokenVariable)

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,11 +151,52 @@ func wrap(e *env, c *cobra.Command) {
 		if e.output == "" {
 			return run(cmd, args)
 		}
-		return out.WriteFile(e.output, func(w io.Writer) error {
+		if err := e.mayWriteTo(e.output); err != nil {
+			return err
+		}
+		var result error // a result code is no failure: the report stands
+		err := out.WriteFile(e.output, func(w io.Writer) error {
 			e.Out, e.OutTTY, e.Color = w, false, false
-			return run(cmd, args)
+			if err := run(cmd, args); !errors.Is(err, errChanged) {
+				return err
+			}
+			result = errChanged
+			return nil
 		})
+		return cmp.Or(err, result)
 	}
+}
+
+// mayWriteTo refuses to put a report in the place of a database: this one, what
+// SQLite keeps beside it, or any other.
+func (e *env) mayWriteTo(path string) error {
+	refused := usage(fmt.Sprintf("--output %q is a database", path), "name another file for the report")
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		a, errA := filepath.Abs(path)
+		b, errB := filepath.Abs(e.db + suffix)
+		if errA == nil && errB == nil && a == b || sameFile(path, e.db+suffix) {
+			return refused
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // WriteFile says what is wrong with it, if anything is
+	}
+	defer f.Close()
+	magic := make([]byte, len(sqliteMagic))
+	if _, err := io.ReadFull(f, magic); err == nil && string(magic) == sqliteMagic {
+		return refused
+	}
+	return nil
+}
+
+// sqliteMagic is how every SQLite file begins.
+const sqliteMagic = "SQLite format 3\x00"
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // noArgs refuses arguments in the words of the other messages.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	defer db.Close()
 	summary, err := tracker.Run(ctx, Reader{client}, db, tracker.Options{
 		Audit:  Reader{client},
-		Tenant: snapshot.NormalID(snapshot.TenantID(o.tenant)), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
 		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	})
 	progress.Done()
@@ -90,6 +91,17 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return errChanged
 	}
 	return nil
+}
+
+var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// tenantGuard is the tenant that must answer. A domain name serves for signing
+// in only: which tenant it belongs to is for the sign-in service to say.
+func tenantGuard(tenant string) snapshot.TenantID {
+	if !guidPattern.MatchString(tenant) {
+		return ""
+	}
+	return snapshot.NormalID(snapshot.TenantID(tenant))
 }
 
 // unitOf is what a phase counts on the progress line.
