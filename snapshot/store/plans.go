@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -20,50 +19,16 @@ import (
 // the dates]; plans whose dates are equal share an index, numbered in the
 // order of the plans.
 
-// encodePlans splits sorted plans into a layout's text and the dates' text.
-func encodePlans(plans []snapshot.Plan, planRow func(snapshot.PlanID) (int64, error)) (layout, dates string, err error) {
-	var rows, times strings.Builder
-	index := make(map[int64]int, 4)
-	rows.WriteByte('[')
-	times.WriteByte('[')
-	for i, p := range plans {
-		id, err := planRow(p.ID)
-		if err != nil {
-			return "", "", err
+// datesText is the JSON of a user's own dates.
+func datesText(dates []time.Time) string {
+	text := []byte{'['}
+	for i, at := range dates {
+		if i > 0 {
+			text = append(text, ',')
 		}
-		status, err := json.Marshal(p.Status)
-		if err != nil {
-			return "", "", fmt.Errorf("encode the status of plan %s: %w", p.ID, err)
-		}
-		slot, ok := index[dateKey(p.AssignedAt)]
-		if !ok {
-			slot = len(index)
-			index[dateKey(p.AssignedAt)] = slot
-			separate(&times, slot)
-			times.WriteString(seconds(p.AssignedAt))
-		}
-		separate(&rows, i)
-		fmt.Fprintf(&rows, "[%d,%s,%d]", id, status, slot)
+		text = append(text, seconds(at)...)
 	}
-	rows.WriteByte(']')
-	times.WriteByte(']')
-	return rows.String(), times.String(), nil
-}
-
-func separate(b *strings.Builder, i int) {
-	if i > 0 {
-		b.WriteByte(',')
-	}
-}
-
-// noDate stands for a plan without a date: before any that Microsoft can give.
-const noDate = -1 << 62
-
-func dateKey(t time.Time) int64 {
-	if t.IsZero() {
-		return noDate
-	}
-	return t.UnixMilli()
+	return string(append(text, ']'))
 }
 
 // seconds writes a time as Unix seconds with up to three decimals, or null.
@@ -78,7 +43,7 @@ func seconds(t time.Time) string {
 	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64)
 }
 
-// decodePlans is the inverse of encodePlans.
+// decodePlans reads a layout and the dates that go with it.
 func decodePlans(layout, dates string, planID func(int64) (snapshot.PlanID, error)) ([]snapshot.Plan, error) {
 	var rows [][3]json.RawMessage
 	var times []*float64

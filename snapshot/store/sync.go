@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,13 +113,10 @@ func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) e
 // userKey is how a user's object id is kept: a GUID as 16 bytes, anything else
 // as text.
 func userKey(id snapshot.UserID) any {
-	s := string(id)
-	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		if raw, err := hex.DecodeString(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]); err == nil {
-			return raw
-		}
+	if g, ok := id.GUID(); ok {
+		return g[:]
 	}
-	return s
+	return string(id)
 }
 
 // userID is the inverse of userKey.
@@ -133,8 +129,7 @@ func userID(key any) snapshot.UserID {
 	if len(raw) != 16 {
 		return snapshot.UserID(raw)
 	}
-	h := hex.EncodeToString(raw)
-	return snapshot.UserID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+	return snapshot.GUIDText([16]byte(raw))
 }
 
 // Known loads what history has of one user.
