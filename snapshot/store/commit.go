@@ -70,6 +70,7 @@ func (s *Sync) Commit(ctx context.Context, r Result) error {
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
 	ctx     context.Context
+	ended   func() error
 	tx      *sql.Tx
 	run     int64
 	stmts   map[string]*sql.Stmt
@@ -82,7 +83,9 @@ type writer struct {
 type rowKey struct{ table, key string }
 
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
-	return &writer{ctx: ctx, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, begins: map[string]string{}}
+	// For a context that can end the driver starts a goroutine a statement. That
+	// it has ended is looked at between users, and again by the commit.
+	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, begins: map[string]string{}}
 }
 
 func (w *writer) write(s *Sync, r *Result) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -11,10 +12,10 @@ import (
 // users writes what differs of each user.
 func (w *writer) users(r *Result) error {
 	for u, err := range r.Spool.all() {
-		if err == nil {
-			err = w.user(u)
+		if err = cmp.Or(err, w.ended()); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := w.user(u); err != nil {
 			return err
 		}
 	}
@@ -56,10 +57,41 @@ func (w *writer) userRow(u *spooled) (int64, error) {
 }
 
 func (w *writer) attributes(row int64, u *spooled) error {
+	profile, err := w.profile(u.department, u.more)
+	if err != nil {
+		return err
+	}
 	return w.userVersion("user_version", row, u.row == 0,
-		[]string{"presence", "deleted_at", "upn", "name", "mail", "department", "more"},
-		string(u.presence), millis(u.deletedAt), u.upn, u.name, u.mail, u.department, u.more)
+		[]string{"presence", "deleted_at", "upn", "name", "mail", "employee_id", "created_at", "profile_id"},
+		unless(u.presence, string(snapshot.Present)), millis(u.deletedAt), u.upn, u.name, u.mail,
+		unless(u.employeeID, ""), millis(u.createdAt), profile)
 }
+
+// profile returns the row of a combination of attributes.
+func (w *writer) profile(department, more string) (int64, error) {
+	key := rowKey{"profile", department + "\x00" + more}
+	if id, ok := w.rows[key]; ok {
+		return id, nil
+	}
+	var id int64
+	err := w.queryRow("SELECT id FROM profile WHERE department = ? AND more = ?", []any{&id}, department, more)
+	if errors.Is(err, sql.ErrNoRows) {
+		var result sql.Result
+		if result, err = w.exec("INSERT INTO profile (department, more) VALUES (?, ?)", department, more); err == nil {
+			id, err = result.LastInsertId()
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(w.rows) < maxRows {
+		w.rows[key] = id
+	}
+	return id, nil
+}
+
+// maxRows bounds the memory for rows of small tables.
+const maxRows = 100_000
 
 // userVersion is version for a table with the key user_id, less the look for an
 // open row where a user is new.

@@ -110,6 +110,10 @@ func (sp *Spool) attributes(u *snapshot.User) error {
 	}
 	sp.word(string(u.Presence))
 	sp.time(u.DeletedAt)
+	sp.text(u.EmployeeID)
+	if sp.bool(u.CreatedAt != nil); u.CreatedAt != nil {
+		sp.time(*u.CreatedAt)
+	}
 	sp.text(u.UPN)
 	sp.text(u.Name)
 	sp.bool(u.Mail == u.UPN)
@@ -117,7 +121,7 @@ func (sp *Spool) attributes(u *snapshot.User) error {
 		sp.text(u.Mail)
 	}
 	sp.word(u.Department)
-	sp.text(more)
+	sp.wordBytes(more)
 	return nil
 }
 
@@ -226,8 +230,10 @@ type spooled struct {
 	id          snapshot.UserID
 	fingerprint int64
 	attributes  bool
-	presence    snapshot.Presence
+	presence    string
 	deletedAt   time.Time
+	employeeID  string
+	createdAt   time.Time // zero: not told
 	upn, name   string
 	mail        any // NULL: same as upn
 	department  string
@@ -305,11 +311,15 @@ func (c *cursor) user(u *spooled) {
 	*u = spooled{closed: u.closed[:0], opened: u.opened[:0], dates: u.dates[:0], evidence: u.evidence[:0]}
 	u.row, u.id, u.fingerprint = c.number(), snapshot.UserID(c.text()), c.number()
 	if u.attributes = c.bool(); u.attributes {
-		u.presence, u.deletedAt, u.upn, u.name = snapshot.Presence(c.word()), c.time(), c.text(), c.text()
+		u.presence, u.deletedAt, u.employeeID = c.word(), c.time(), c.text()
+		if c.bool() {
+			u.createdAt = c.time()
+		}
+		u.upn, u.name = c.text(), c.text()
 		if same := c.bool(); !same {
 			u.mail = c.text()
 		}
-		u.department, u.more = c.word(), c.text()
+		u.department, u.more = c.word(), c.word()
 	}
 	for range c.count() {
 		u.closed = append(u.closed, c.pathKey())
