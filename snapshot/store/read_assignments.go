@@ -209,9 +209,9 @@ func (h *History) periodStart(ctx context.Context, s *spells, run snapshot.RunID
 // firstEvidence is the earliest time at which other evidence shows the SKU held.
 func (h *History) firstEvidence(ctx context.Context, s *spells) (time.Time, error) {
 	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, `
+	err := h.queryRow(ctx, `
 		SELECT min(e.at) FROM first_evidence e JOIN sku s ON s.id = e.sku_id
-		WHERE e.user_id = ? AND s.object_id = ?`, s.user.Row, string(s.sku)).Scan(&at)
+		WHERE e.user_id = ? AND s.object_id = ?`, &at, s.user.Row, string(s.sku))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the evidence on user %s: %w", s.user.ID, classify(err))
 	}
@@ -271,7 +271,7 @@ func (h *History) startEvent(ctx context.Context, s *spells, run snapshot.RunID,
 		args = append(args, string(p.Group), kindGroup(p.Kind))
 	}
 	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, query, args...).Scan(&at)
+	err := h.queryRow(ctx, query, &at, args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}

@@ -93,11 +93,11 @@ func (h *History) period(ctx context.Context, s *spells, rows []pathRow) (*Perio
 // periodEnd dates the removal that a run showed.
 func (h *History) periodEnd(ctx context.Context, s *spells, run snapshot.RunID) (snapshot.Date, error) {
 	var at sql.NullInt64
-	err := h.tx.QueryRowContext(ctx, `
+	err := h.queryRow(ctx, `
 		SELECT a.at FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		WHERE c.user_id = ? AND s.object_id = ? AND c.run_id = ? AND c.kind = 'removed' AND c.observed = 1
-			AND a.at IS NOT NULL`, s.user.Row, string(s.sku), int64(run)).Scan(&at)
+			AND a.at IS NOT NULL`, &at, s.user.Row, string(s.sku), int64(run))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return snapshot.Date{}, fmt.Errorf("read the changes of user %s: %w", s.user.ID, classify(err))
 	}
