@@ -171,7 +171,7 @@ CREATE TABLE path (
 CREATE TABLE plan_layout (
   id      INTEGER PRIMARY KEY,
   hash    BLOB NOT NULL UNIQUE,   -- SHA-256 of members
-  members TEXT NOT NULL           -- JSON: [[plan.id, status, index into the user's dates], ...]
+  members TEXT NOT NULL           -- JSON: [[plan.id, status, number of the user's date, from 0], ...]
 ) STRICT;
 
 -- A user's assignedPlans: a pattern and the dates that go with it.
@@ -180,7 +180,10 @@ CREATE TABLE user_plans (
   from_run  INTEGER NOT NULL REFERENCES run,
   to_run    INTEGER REFERENCES run,
   layout_id INTEGER NOT NULL REFERENCES plan_layout,
-  dates     TEXT NOT NULL,        -- JSON array of Unix seconds, null where Microsoft gave no date
+  date_0    INTEGER,              -- NULL: the layout has no such date, or Microsoft gave none
+  date_1    INTEGER,
+  date_2    INTEGER,
+  dates     TEXT,                 -- JSON: the fourth date and those after it; NULL: none
   PRIMARY KEY (user_id, from_run)
 ) STRICT, WITHOUT ROWID;
 
@@ -304,7 +307,7 @@ CREATE TRIGGER path_ended_once BEFORE UPDATE OF to_run ON path WHEN OLD.to_run I
 BEGIN SELECT RAISE(ABORT, 'path is append-only'); END;
 CREATE TRIGGER path_kept BEFORE DELETE ON path
 BEGIN SELECT RAISE(ABORT, 'path is append-only'); END;
-CREATE TRIGGER user_plans_written_once BEFORE UPDATE OF user_id, from_run, layout_id, dates ON user_plans
+CREATE TRIGGER user_plans_written_once BEFORE UPDATE OF user_id, from_run, layout_id, date_0, date_1, date_2, dates ON user_plans
 BEGIN SELECT RAISE(ABORT, 'user_plans is append-only'); END;
 CREATE TRIGGER user_plans_ended_once BEFORE UPDATE OF to_run ON user_plans WHEN OLD.to_run IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'user_plans is append-only'); END;

@@ -84,7 +84,8 @@ FROM sku_version v JOIN sku s ON s.id = v.sku_id;
 -- assigned_at is Microsoft's date for the plan, not for a SKU.
 CREATE VIEW service_plans AS
 SELECT u.user_id, u.upn, p.object_id AS plan_id, p.name AS plan_name, m.value ->> 1 AS status,
-  strftime('%Y-%m-%dT%H:%M:%SZ', json_extract(x.dates, '$[' || (m.value ->> 2) || ']'), 'unixepoch') AS assigned_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', CASE m.value ->> 2 WHEN 0 THEN x.date_0 WHEN 1 THEN x.date_1 WHEN 2 THEN x.date_2
+    ELSE json_extract(x.dates, '$[' || ((m.value ->> 2) - 3) || ']') END / 1000, 'unixepoch') AS assigned_at,
   x.from_run, x.to_run
 FROM user_plans x
 JOIN users u ON u.user_key = x.user_id

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"lictrail/snapshot"
 )
@@ -162,7 +163,12 @@ func (w *writer) userPlans(row int64, u *spooled) error {
 	if err != nil {
 		return err
 	}
-	return w.userVersion("user_plans", row, u.row == 0, []string{"layout_id", "dates"}, layout, datesText(u.dates))
+	dates, err := dateValues(u.dates)
+	if err != nil {
+		return fmt.Errorf("encode the dates of user %s: %w", u.id, err)
+	}
+	return w.userVersion("user_plans", row, u.row == 0, []string{"layout_id", "date_0", "date_1", "date_2", "dates"},
+		append([]any{layout}, dates...)...)
 }
 
 // layout returns the row of the layout that a shape of plans has.
