@@ -20,6 +20,7 @@ type Options struct {
 	Plans  int     // service plans a user
 	Share  float64 // of the users, whose licenses change in a week
 	Sample int     // users that the SDK's typed models are measured with
+	Repeat int     // times that each question is asked; 0: 5
 	Dir    string  // for the database
 	Log    func(format string, args ...any)
 }
@@ -43,21 +44,21 @@ type Result struct {
 
 // Read is a read of users that keeps nothing.
 type Read struct {
-	Users        int     `json:"users"`
-	Seconds      float64 `json:"seconds"` // without the start of the process
-	PerSecond    float64 `json:"users_a_second"`
-	AllocsAUser  float64 `json:"allocations_a_user"`
-	BytesAUser   float64 `json:"bytes_allocated_a_user"`
-	PeakMegabyte float64 `json:"peak_megabytes"`
+	Users       int     `json:"users"`
+	Seconds     float64 `json:"seconds"` // without the start of the process
+	PerSecond   float64 `json:"users_a_second"`
+	AllocsAUser float64 `json:"allocations_a_user"`
+	BytesAUser  float64 `json:"bytes_allocated_a_user"`
+	usage
 }
 
 // Sync is a run of sync, as a whole process.
 type Sync struct {
-	Seconds      float64 `json:"seconds"`
-	PerSecond    float64 `json:"users_a_second"`
-	PeakMegabyte float64 `json:"peak_megabytes"`
-	Database     int64   `json:"database_bytes"`
-	Added        int64   `json:"added_bytes"`
+	Seconds   float64 `json:"seconds"`
+	PerSecond float64 `json:"users_a_second"`
+	usage
+	Database int64 `json:"database_bytes"`
+	Added    int64 `json:"added_bytes"`
 }
 
 // Query is a question, asked as a whole process: the median of some.
@@ -150,13 +151,13 @@ func (b *bench) sync(ctx context.Context, week int, share float64, into *Sync) e
 	}
 	before := size(b.db)
 	start := time.Now()
-	_, peak, err := command(ctx, b.server.env(), "sync", "--db", b.db, "--auth", "token", "--graph-endpoint", b.server.url, "--quiet", "--format", "json")
+	_, took, err := command(ctx, b.server.env(), "sync", "--db", b.db, "--auth", "token", "--graph-endpoint", b.server.url, "--quiet", "--format", "json")
 	if err != nil {
 		return fmt.Errorf("sync of week %d: %w", week, err)
 	}
 	into.Seconds = time.Since(start).Seconds()
 	into.PerSecond = float64(b.Options.Users) / into.Seconds
-	into.PeakMegabyte = peak
+	into.usage = took
 	into.Database = size(b.db)
 	into.Added = into.Database - before
 	return nil
@@ -182,6 +183,7 @@ func (b *bench) ratios() {
 	}
 	least("first run / SDK's typed models", b.First.PerSecond/b.Models.PerSecond, 8)
 	least("first run / floor", b.First.PerSecond/b.Floor, 0.6)
+	least("CPU: lictrail's decoder / first run", b.Decoder.CPU/b.First.CPU, 0.4)
 	peak := max(b.First.PeakMegabyte, b.Quiet.PeakMegabyte)
 	if n := len(b.Result.Weeks); n > 0 {
 		var speed, added float64

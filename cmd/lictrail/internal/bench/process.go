@@ -29,19 +29,25 @@ func child(ctx context.Context, env []string, args ...string) (*exec.Cmd, error)
 	return cmd, nil
 }
 
-// command runs this program and returns what it printed, and its peak memory
-// in megabytes.
-func command(ctx context.Context, env []string, args ...string) ([]byte, float64, error) {
+// usage is what a process took.
+type usage struct {
+	CPU          float64 `json:"cpu_seconds"`
+	PeakMegabyte float64 `json:"peak_megabytes"`
+}
+
+// command runs this program and returns what it printed and took.
+func command(ctx context.Context, env []string, args ...string) ([]byte, usage, error) {
 	cmd, err := child(ctx, env, args...)
 	if err != nil {
-		return nil, 0, err
+		return nil, usage{}, err
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, 0, fmt.Errorf("lictrail %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, usage{}, fmt.Errorf("lictrail %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	return stdout.Bytes(), peakMegabytes(cmd.ProcessState), nil
+	p := cmd.ProcessState
+	return stdout.Bytes(), usage{(p.UserTime() + p.SystemTime()).Seconds(), peakMegabytes(p)}, nil
 }
 
 // server is the simulated tenant, in a process of its own.
@@ -101,14 +107,14 @@ func (s *server) env() []string { return []string{"LICTRAIL_ACCESS_TOKEN=" + gra
 
 // read measures a yardstick.
 func (s *server) read(ctx context.Context, kind string, limit int, into *Read) error {
-	text, peak, err := command(ctx, nil, "bench-server", "--read", kind, "--url", s.url, "--limit", fmt.Sprint(limit))
+	text, took, err := command(ctx, nil, "bench-server", "--read", kind, "--url", s.url, "--limit", fmt.Sprint(limit))
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("read with %s: %w", kind, err)
 	}
-	into.PeakMegabyte = peak
+	into.usage = took
 	return nil
 }
 
@@ -137,10 +143,10 @@ func Serve(in io.Reader, out io.Writer, users, plans int) error {
 	return lines.Err()
 }
 
-// median of a few runs of a question.
-func median(run func() error) (float64, error) {
+// median of some runs of a question, in milliseconds.
+func median(repeat int, run func() error) (float64, error) {
 	var times []float64
-	for range 5 {
+	for range repeat {
 		start := time.Now()
 		if err := run(); err != nil {
 			return 0, err

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +38,7 @@ func (b *bench) queries(ctx context.Context) error {
 		name := strings.Join(q, " ")
 		b.Log("asking %s", name)
 		var rows int
-		took, err := median(func() error {
+		took, err := median(cmp.Or(b.Repeat, 5), func() error {
 			text, _, err := command(ctx, nil, append(q, "--db", b.db, "--format", "csv")...)
 			rows = max(0, bytes.Count(text, []byte("\n"))-1)
 			return err

@@ -69,13 +69,13 @@ func printBench(e *env, r *bench.Result) error {
 	if err != nil {
 		return err
 	}
-	speed := out.NewTable(out.Column{Head: "READ"}, out.Column{Head: "USERS/S"}, out.Column{Head: "SECONDS"},
+	speed := out.NewTable(out.Column{Head: "READ"}, out.Column{Head: "USERS/S"}, out.Column{Head: "SECONDS"}, out.Column{Head: "CPU SECONDS"},
 		out.Column{Head: "PEAK MB"}, out.Column{Head: "ALLOCATIONS/USER"}, out.Column{Head: "DATABASE GREW BY"})
 	for _, x := range []struct {
 		name string
 		bench.Read
 	}{{"SDK's typed models, nothing kept", r.Models}, {"plain structs, nothing kept", r.Structs}, {"lictrail's decoder, nothing kept", r.Decoder}} {
-		speed.Row(x.name, round(x.PerSecond, 0), round(x.Seconds, 2), round(x.PeakMegabyte, 0), round(x.AllocsAUser, 0), nil)
+		speed.Row(x.name, round(x.PerSecond, 0), round(x.Seconds, 2), round(x.CPU, 2), round(x.PeakMegabyte, 0), round(x.AllocsAUser, 0), nil)
 	}
 	runs := append([]bench.Sync{r.First}, r.Weeks...)
 	for i, s := range append(runs, r.Quiet) {
@@ -86,7 +86,7 @@ func printBench(e *env, r *bench.Result) error {
 		case len(runs):
 			name = "sync, nothing changed"
 		}
-		speed.Row(name, round(s.PerSecond, 0), round(s.Seconds, 2), round(s.PeakMegabyte, 0), nil, fmt.Sprintf("%.1f KB", float64(s.Added)/1024))
+		speed.Row(name, round(s.PerSecond, 0), round(s.Seconds, 2), round(s.CPU, 2), round(s.PeakMegabyte, 0), nil, fmt.Sprintf("%.1f KB", float64(s.Added)/1024))
 	}
 	answers := out.NewTable(out.Column{Head: "ANSWER"}, out.Column{Head: "ROWS"}, out.Column{Head: "MS"}, out.Column{Head: "ROWS/S"})
 	for _, q := range r.Queries {
