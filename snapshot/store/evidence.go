@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"lictrail/snapshot"
@@ -40,6 +42,16 @@ func (db *DB) RecordEvidence(ctx context.Context, found map[snapshot.UserID][]sn
 		added += n
 	}
 	return added, classify(tx.Commit())
+}
+
+// before writes what the audit log tells of the time before the first run.
+func (w *writer) before(found map[snapshot.UserID][]snapshot.FirstEvidence) error {
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		if _, err := w.userEvidence(id, found[id]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvidence) (added int, err error) {

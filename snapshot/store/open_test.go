@@ -79,7 +79,7 @@ func TestPragmas_AllChecked(t *testing.T) {
 func TestOpenReadOnly_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	path := db.Path()
@@ -264,7 +264,7 @@ func rawSQL(t *testing.T, path, statements string) {
 func TestOpen_DamagedPages(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	path := db.Path()

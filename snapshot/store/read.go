@@ -15,6 +15,7 @@ import (
 // returns is consistent: it reads in one transaction.
 type History struct {
 	tx     *sql.Tx
+	stmts  map[string]*sql.Stmt
 	Tenant snapshot.Tenant
 	Runs   map[snapshot.RunID]*Run
 	First  *Run // the run with which tracking began
@@ -32,7 +33,7 @@ func (db *DB) History(ctx context.Context) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", classify(err))
 	}
-	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}}
+	h := &History{tx: tx, stmts: map[string]*sql.Stmt{}, Runs: map[snapshot.RunID]*Run{}}
 	if err := h.load(ctx); err != nil {
 		return nil, errors.Join(classify(err), tx.Rollback())
 	}
@@ -41,6 +42,21 @@ func (db *DB) History(ctx context.Context) (*History, error) {
 
 // Close ends the reading.
 func (h *History) Close() error { return h.tx.Rollback() }
+
+// queryRow asks for one row, with a statement that is prepared once: it serves
+// questions that are asked for every row of a listing. It cannot be interrupted,
+// which would cost a goroutine a question; the listing can.
+func (h *History) queryRow(ctx context.Context, query string, dest []any, args ...any) error {
+	stmt, ok := h.stmts[query]
+	if !ok {
+		var err error
+		if stmt, err = h.tx.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+		h.stmts[query] = stmt
+	}
+	return stmt.QueryRowContext(context.WithoutCancel(ctx), args...).Scan(dest...)
+}
 
 func (h *History) load(ctx context.Context) error {
 	tenant, ok, err := tenantOf(ctx, h.tx)
@@ -172,8 +188,8 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 // describe fills in the attributes as they were at the run asked about, or,
 // when the user came later, as they were first.
 func (h *History) describe(ctx context.Context, p *Person) error {
-	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+`, from_run FROM user_version
-		WHERE user_id = ? ORDER BY from_run > ?, abs(from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
+	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+", v.from_run"+versionTables+`
+		WHERE v.user_id = ? ORDER BY v.from_run > ?, abs(v.from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
 	if err != nil {
 		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
 	}

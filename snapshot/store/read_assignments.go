@@ -112,9 +112,10 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 }
 
 func (f Filter) query(run int64) (string, []any) {
-	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, v.department, v.presence` + pathTables + `
+	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, coalesce(v.presence, 'present')` + pathTables + `
 		JOIN user u ON u.id = p.user_id
 		JOIN user_version v ON v.user_id = p.user_id AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)
+		JOIN profile f ON f.id = v.profile_id
 		WHERE p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
 	if f.SKU != "" {
@@ -123,7 +124,7 @@ func (f Filter) query(run int64) (string, []any) {
 	}
 	if f.Department != "" {
 		args = append(args, f.Department)
-		query += fmt.Sprintf(" AND v.department = ?%d COLLATE NOCASE", len(args))
+		query += fmt.Sprintf(" AND f.department = ?%d COLLATE NOCASE", len(args))
 	}
 	if len(f.Users) > 0 {
 		marks := make([]string, len(f.Users))
@@ -270,7 +271,7 @@ func (h *History) changeDate(ctx context.Context, s *spells, run snapshot.RunID,
 	}
 	var at sql.NullInt64
 	var name string
-	err := h.tx.QueryRowContext(ctx, q.text+" ORDER BY a.revision DESC LIMIT 1", q.args...).Scan(&at, &name)
+	err := h.queryRow(ctx, q.text+" ORDER BY a.revision DESC LIMIT 1", []any{&at, &name}, q.args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return snapshot.WindowDate(h.Window(run)).On(runEvidence(run)), nil
 	}
