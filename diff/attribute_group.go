@@ -154,7 +154,7 @@ func (a *attributor) decisive(ch *snapshot.Change, license *op, from, to time.Ti
 	}
 	var s *step
 	if gained(ch) {
-		s = completed(steps)
+		s = completed(steps, a.newlyGiven(ch))
 	} else {
 		s = broken(steps)
 	}
@@ -239,11 +239,19 @@ func between(ops []*op, from, to time.Time) []*op {
 	return list
 }
 
+// newlyGiven reports whether the snapshots show that the change's group came to
+// give the SKU in this run: at first, to be a member was not enough.
+func (a *attributor) newlyGiven(ch *snapshot.Change) bool {
+	moved := a.ofGroup[groupSKU{pathOf(ch).Group, ch.SKU}]
+	return moved != nil && moved.Kind == snapshot.GroupLicenseAdded
+}
+
 // completed returns the step that completed "member and licensed", whichever
-// of the two came last, if nothing undid it.
-func completed(steps []step) *step {
+// of the two came last, if nothing undid it. unlicensed: the group is known not
+// to have given the SKU at first.
+func completed(steps []step, unlicensed bool) *step {
 	var done *step
-	off := map[bool]bool{} // known not to be: a member, licensed
+	off := map[bool]bool{false: unlicensed} // known not to be: a member, licensed
 	for i, s := range steps {
 		off[s.member] = !s.on
 		switch {

@@ -11,7 +11,7 @@ import (
 // taken before the deletion was not taken by it.
 func (a *attributor) left(ch *snapshot.Change) snapshot.Attribution {
 	if ch.Kind == snapshot.StateChanged {
-		return a.deletion(ch, a.deletedBy(ch), nil)
+		return a.unknown(ch) // the row was no license, and may have gone before the account
 	}
 	gone := a.deletedBy(ch)
 	taken := a.takenBefore(ch, gone)

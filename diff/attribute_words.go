@@ -393,8 +393,6 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string
 	user, sku := a.user(ch.User), a.sku(ch.SKU)
 	at := a.deletionTime(ch, gone)
 	switch {
-	case gone != nil && !a.isPurge(gone) && ch.Kind == snapshot.StateChanged:
-		return sentence(fmt.Sprintf("%s deleted %s, and the error of %s went with the account.", who(gone.Actor), user, sku))
 	case gone != nil && !a.isPurge(gone):
 		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", who(gone.Actor), user, sku))
 	case gone == nil && taken != nil:

@@ -54,63 +54,122 @@ const maxInterned = 1 << 16
 type interner struct {
 	guids map[string]guid
 	words map[string]string
+	times map[string]instant // a few: plans that came together have one date
 	buf   []byte
 }
 
 // options returns decoding options under which [guid], [word] and [instant]
 // share the interner. They are for one decoder at a time.
 func (in *interner) options() json.Options {
-	in.guids, in.words = map[string]guid{}, map[string]string{}
+	in.guids, in.words, in.times = map[string]guid{}, map[string]string{}, map[string]instant{}
 	return json.JoinOptions(jsonOptions, json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(in.guid), json.UnmarshalFromFunc(in.word), json.UnmarshalFromFunc(instantFrom))))
+		json.UnmarshalFromFunc(in.guid), json.UnmarshalFromFunc(in.word), json.UnmarshalFromFunc(in.instant),
+		json.UnmarshalFromFunc(in.plans))))
+}
+
+// plans reads assignedPlans token by token: it is nine tenths of a page, and
+// reflection would take three times as long.
+func (in *interner) plans(dec *jsontext.Decoder, l *list[wirePlan]) error {
+	*l = l.empty()
+	if l.present = dec.PeekKind() != jsontext.KindNull; !l.present {
+		return dec.SkipValue()
+	}
+	if err := open(dec, jsontext.KindBeginArray, "assignedPlans"); err != nil {
+		return err
+	}
+	for dec.PeekKind() == jsontext.KindBeginObject {
+		var p wirePlan
+		if err := in.plan(dec, &p); err != nil {
+			return err
+		}
+		l.rows = append(l.rows, p)
+	}
+	end, err := dec.ReadToken()
+	if err == nil && end.Kind() != jsontext.KindEndArray {
+		return fmt.Errorf("plan %d is no object but %v", len(l.rows)+1, end.Kind())
+	}
+	return err
+}
+
+func (in *interner) plan(dec *jsontext.Decoder, p *wirePlan) error {
+	_, err := dec.ReadToken() // the brace that plans has seen
+	for err == nil && dec.PeekKind() == jsontext.KindString {
+		var name []byte
+		if name, err = fieldName(dec); err != nil {
+			return err
+		}
+		switch string(name) {
+		case "servicePlanId":
+			err = in.guid(dec, &p.ServicePlanID)
+		case "capabilityStatus":
+			err = in.word(dec, &p.CapabilityStatus)
+		case "assignedDateTime":
+			err = in.instant(dec, &p.AssignedDateTime)
+		default:
+			err = dec.SkipValue()
+		}
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
 }
 
 // word is a text of which many rows have the same, such as a department.
 type word string
 
 func (in *interner) word(dec *jsontext.Decoder, w *word) error {
-	text, err := in.text(dec)
-	if err != nil || text == nil {
-		*w = ""
-		return err
-	}
-	known, ok := in.words[string(text)]
-	if !ok {
-		known = string(text)
-		if len(in.words) < maxInterned {
-			in.words[known] = known
-		}
-	}
+	known, err := look(in, dec, in.words, maxInterned, func(text []byte) string { return string(text) })
 	*w = word(known)
-	return nil
+	return err
 }
 
-func (in *interner) guid(dec *jsontext.Decoder, g *guid) error {
-	text, err := in.text(dec)
+func (in *interner) guid(dec *jsontext.Decoder, g *guid) (err error) {
+	*g, err = look(in, dec, in.guids, maxInterned, parseGUID)
+	return err
+}
+
+func (in *interner) instant(dec *jsontext.Decoder, at *instant) (err error) {
+	if len(in.times) == maxTimes {
+		clear(in.times)
+	}
+	*at, err = look(in, dec, in.times, maxTimes, parseInstant)
+	return err
+}
+
+// look reads a string, or null, which is the zero T. What it means is found
+// under the string as it was written, so that a known one is not even unquoted.
+func look[T any](in *interner, dec *jsontext.Decoder, known map[string]T, limit int, parse func([]byte) T) (found T, err error) {
+	v, err := dec.ReadValue()
+	if err != nil {
+		return found, err
+	}
+	if found, ok := known[string(v)]; ok {
+		return found, nil
+	}
+	text, buf, err := unquote(in.buf[:0], v)
+	in.buf = buf
 	if err != nil || text == nil {
-		*g = guid{}
-		return err
+		return found, err
 	}
-	known, ok := in.guids[string(text)]
-	if !ok {
-		known = parseGUID(text)
-		if len(in.guids) < maxInterned {
-			in.guids[string(text)] = known
-		}
+	found = parse(text)
+	if len(known) < limit {
+		known[string(v)] = found
 	}
-	*g = known
-	return nil
+	return found, nil
 }
 
-// text reads a string, or nil for null. It is good until the next call.
-func (in *interner) text(dec *jsontext.Decoder) ([]byte, error) {
+// fieldName reads the name of a member. It is good until the next read.
+func fieldName(dec *jsontext.Decoder) ([]byte, error) {
 	v, err := dec.ReadValue()
 	if err != nil {
 		return nil, err
 	}
-	text, buf, err := unquote(in.buf[:0], v)
-	in.buf = buf
-	return text, err
+	if bytes.IndexByte(v, '\\') < 0 {
+		return v[1 : len(v)-1], nil
+	}
+	name, _, err := unquote(nil, v)
+	return name, err
 }
 
 var errNotText = errors.New("want a string or null")
@@ -151,26 +210,19 @@ func parseGUID(text []byte) guid {
 // isGUID reports whether s is a GUID.
 func isGUID(s string) bool { return !parseGUID([]byte(s)).bad }
 
-// instantFrom reads RFC 3339 with Z or an offset and any number of digits.
-func instantFrom(dec *jsontext.Decoder, at *instant) error {
-	*at = instant{}
-	v, err := dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	text, _, err := unquote(nil, v)
-	if err != nil || text == nil {
-		return err
-	}
+// maxTimes bounds the times that an interner keeps: those of the last users.
+const maxTimes = 64
+
+// parseInstant reads RFC 3339 with Z or an offset and any number of digits.
+func parseInstant(text []byte) instant {
 	var t time.Time
 	if t.UnmarshalText(text) != nil {
-		at.bad = string(text)
-		return nil
+		return instant{bad: string(text)}
 	}
-	if t = t.UTC(); t.Year() > 1 {
-		at.Time = t.Truncate(time.Millisecond)
+	if t = t.UTC(); t.Year() <= 1 {
+		return instant{}
 	}
-	return nil
+	return instant{Time: t.Truncate(time.Millisecond)}
 }
 
 // pointer returns the time, or nil for none.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 )
 
 // Sink takes the rows of a read, page by page. A page is handed over only when
-// the whole of it is good. The rows are the sink's to keep.
+// the whole of it is good. The rows are the sink's to keep. It is called from
+// one goroutine at a time, while the next page is being read.
 type Sink[T any] interface {
 	// Page takes the rows of one page. Rows that an earlier page had are left
 	// out, so a page may be empty. An error ends the read.
@@ -73,7 +75,8 @@ type pager[T any] struct {
 	sink  Sink[T]
 	stats Stats
 
-	seen  map[string]bool // keys of all pages so far
+	relay *relay[T]
+	seen  keySet // keys of all pages so far
 	links map[string]bool
 	last  string // first key of the previous page
 	stale bool   // the previous page had nothing new
@@ -96,9 +99,12 @@ func (p *pager[T]) run(ctx context.Context) (Stats, error) {
 	}
 }
 
-// enumerate reads from the first page to the last.
-func (p *pager[T]) enumerate(ctx context.Context) error {
-	p.seen, p.links = map[string]bool{}, map[string]bool{}
+// enumerate reads from the first page to the last, and returns when the sink
+// has taken them all, or failed.
+func (p *pager[T]) enumerate(ctx context.Context) (err error) {
+	p.relay = newRelay(p.op, p.sink)
+	defer func() { err = cmp.Or(p.relay.close(), err) }()
+	p.seen, p.links = newKeySet(), map[string]bool{}
 	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
 	build := p.first
 	for p.page = 1; ; p.page++ {
@@ -129,8 +135,8 @@ func (p *pager[T]) take(pg *page[T]) (*url.URL, error) {
 		return nil, p.broken(err)
 	}
 	p.count(len(fresh), len(pg.rows)-len(fresh))
-	if err := p.sink.Page(fresh); err != nil {
-		return nil, fmt.Errorf("take page %d of %s: %w", p.page, p.op, err)
+	if err := p.relay.give(p.page, fresh); err != nil {
+		return nil, err
 	}
 	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
 	return next, nil
@@ -179,10 +185,7 @@ func (p *pager[T]) fresh(rows []T) ([]T, error) {
 	p.empty = 0
 	first, n := p.key(rows[0]), len(rows)
 	fresh := slices.DeleteFunc(rows, func(row T) bool {
-		key := p.key(row)
-		known := p.seen[key]
-		p.seen[key] = true
-		return known
+		return !p.seen.add(p.key(row))
 	})
 	stale := len(fresh) == 0
 	if stale && (n > 1 || p.stale || first == p.last) {
@@ -190,6 +193,26 @@ func (p *pager[T]) fresh(rows []T) ([]T, error) {
 	}
 	p.last, p.stale = first, stale
 	return fresh, nil
+}
+
+// keySet is a set of row keys. GUIDs, of which a tenant may have millions, take
+// 16 bytes each.
+type keySet struct {
+	guids  map[[16]byte]struct{}
+	others map[string]struct{}
+}
+
+func newKeySet() keySet { return keySet{map[[16]byte]struct{}{}, map[string]struct{}{}} }
+
+// add reports whether the key is new.
+func (s keySet) add(key string) bool {
+	before := len(s.guids) + len(s.others)
+	if g, ok := snapshot.UserID(key).GUID(); ok {
+		s.guids[g] = struct{}{}
+	} else {
+		s.others[key] = struct{}{}
+	}
+	return len(s.guids)+len(s.others) > before
 }
 
 // link checks where a page sends us next. The link goes on as it is, but never

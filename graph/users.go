@@ -31,6 +31,9 @@ var userFields = []string{
 	"assignedLicenses", "assignedPlans", "licenseAssignmentStates",
 }
 
+// UserFields lists the properties that [Client.Users] asks for.
+func UserFields() []string { return slices.Clone(userFields) }
+
 // Users reads every user of the tenant, once each, in one unfiltered pass:
 // filters on licenses have lost their page tokens on large tenants.
 func (c *Client) Users(ctx context.Context, sink Sink[User]) (Stats, error) {

@@ -38,22 +38,32 @@ CREATE TABLE run (
 
 CREATE TABLE user (
   id          INTEGER PRIMARY KEY,
-  object_id   ANY NOT NULL UNIQUE, -- 16 bytes for a GUID, else text
+  object_id   ANY NOT NULL,        -- 16 bytes for a GUID, else text
   fingerprint INTEGER NOT NULL     -- of the newest state: a shortcut for comparing, never evidence
+) STRICT;
+CREATE UNIQUE INDEX user_object_id ON user (object_id);
+
+-- Attributes that many users share, each combination stored once.
+CREATE TABLE profile (
+  id         INTEGER PRIMARY KEY,
+  department TEXT NOT NULL,
+  more       TEXT NOT NULL,        -- JSON: the other attributes that are set
+  UNIQUE (department, more)
 ) STRICT;
 
 -- What a user was called and where they belonged.
 CREATE TABLE user_version (
-  user_id    INTEGER NOT NULL REFERENCES user,
-  from_run   INTEGER NOT NULL REFERENCES run,
-  to_run     INTEGER REFERENCES run,
-  presence   TEXT NOT NULL CHECK (presence IN ('present', 'deleted', 'gone')),
-  deleted_at INTEGER,
-  upn        TEXT NOT NULL,
-  name       TEXT NOT NULL,
-  mail       TEXT,                 -- NULL: same as upn
-  department TEXT NOT NULL,
-  more       TEXT NOT NULL,        -- JSON: the other attributes that are set
+  user_id     INTEGER NOT NULL REFERENCES user,
+  from_run    INTEGER NOT NULL REFERENCES run,
+  to_run      INTEGER REFERENCES run,
+  presence    TEXT CHECK (presence IN ('deleted', 'gone')), -- NULL: present
+  deleted_at  INTEGER,
+  upn         TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  mail        TEXT,                -- NULL: same as upn
+  employee_id TEXT,                -- NULL: none
+  created_at  INTEGER,             -- when the account was made
+  profile_id  INTEGER NOT NULL REFERENCES profile,
   PRIMARY KEY (user_id, from_run)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX user_version_upn ON user_version (upn COLLATE NOCASE);
@@ -161,7 +171,7 @@ CREATE TABLE path (
 CREATE TABLE plan_layout (
   id      INTEGER PRIMARY KEY,
   hash    BLOB NOT NULL UNIQUE,   -- SHA-256 of members
-  members TEXT NOT NULL           -- JSON: [[plan.id, status, index into the user's dates], ...]
+  members TEXT NOT NULL           -- JSON: [[plan.id, status, number of the user's date, from 0], ...]
 ) STRICT;
 
 -- A user's assignedPlans: a pattern and the dates that go with it.
@@ -170,7 +180,10 @@ CREATE TABLE user_plans (
   from_run  INTEGER NOT NULL REFERENCES run,
   to_run    INTEGER REFERENCES run,
   layout_id INTEGER NOT NULL REFERENCES plan_layout,
-  dates     TEXT NOT NULL,        -- JSON array of Unix seconds, null where Microsoft gave no date
+  date_0    INTEGER,              -- NULL: the layout has no such date, or Microsoft gave none
+  date_1    INTEGER,
+  date_2    INTEGER,
+  dates     TEXT,                 -- JSON: the fourth date and those after it; NULL: none
   PRIMARY KEY (user_id, from_run)
 ) STRICT, WITHOUT ROWID;
 
@@ -260,7 +273,7 @@ CREATE TABLE plan_name (
 
 -- History is append-only. to_run is set once; whole rows never change or go.
 
-CREATE TRIGGER user_version_written_once BEFORE UPDATE OF user_id, from_run, presence, deleted_at, upn, name, mail, department, more ON user_version
+CREATE TRIGGER user_version_written_once BEFORE UPDATE OF user_id, from_run, presence, deleted_at, upn, name, mail, employee_id, created_at, profile_id ON user_version
 BEGIN SELECT RAISE(ABORT, 'user_version is append-only'); END;
 CREATE TRIGGER user_version_ended_once BEFORE UPDATE OF to_run ON user_version WHEN OLD.to_run IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'user_version is append-only'); END;
@@ -296,12 +309,16 @@ CREATE TRIGGER path_ended_once BEFORE UPDATE OF to_run ON path WHEN OLD.to_run I
 BEGIN SELECT RAISE(ABORT, 'path is append-only'); END;
 CREATE TRIGGER path_kept BEFORE DELETE ON path
 BEGIN SELECT RAISE(ABORT, 'path is append-only'); END;
-CREATE TRIGGER user_plans_written_once BEFORE UPDATE OF user_id, from_run, layout_id, dates ON user_plans
+CREATE TRIGGER user_plans_written_once BEFORE UPDATE OF user_id, from_run, layout_id, date_0, date_1, date_2, dates ON user_plans
 BEGIN SELECT RAISE(ABORT, 'user_plans is append-only'); END;
 CREATE TRIGGER user_plans_ended_once BEFORE UPDATE OF to_run ON user_plans WHEN OLD.to_run IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'user_plans is append-only'); END;
 CREATE TRIGGER user_plans_kept BEFORE DELETE ON user_plans
 BEGIN SELECT RAISE(ABORT, 'user_plans is append-only'); END;
+CREATE TRIGGER profile_written_once BEFORE UPDATE ON profile
+BEGIN SELECT RAISE(ABORT, 'profile is append-only'); END;
+CREATE TRIGGER profile_kept BEFORE DELETE ON profile
+BEGIN SELECT RAISE(ABORT, 'profile is append-only'); END;
 CREATE TRIGGER plan_set_written_once BEFORE UPDATE ON plan_set
 BEGIN SELECT RAISE(ABORT, 'plan_set is append-only'); END;
 CREATE TRIGGER plan_set_kept BEFORE DELETE ON plan_set

@@ -7,12 +7,12 @@ SELECT u.id AS user_key,
     lower(substr(hex(u.object_id), 1, 8) || '-' || substr(hex(u.object_id), 9, 4) || '-' ||
           substr(hex(u.object_id), 13, 4) || '-' || substr(hex(u.object_id), 17, 4) || '-' ||
           substr(hex(u.object_id), 21)) END AS user_id,
-  v.upn, v.name, coalesce(v.mail, v.upn) AS mail, v.department, v.presence,
+  v.upn, v.name, coalesce(v.mail, v.upn) AS mail, f.department, coalesce(v.presence, 'present') AS presence,
   strftime('%Y-%m-%dT%H:%M:%SZ', v.deleted_at / 1000, 'unixepoch') AS deleted_at,
-  v.more ->> '$.enabled' AS enabled, v.more ->> '$.type' AS type,
-  v.more ->> '$.usage_location' AS usage_location, v.more ->> '$.company' AS company,
-  v.more ->> '$.country' AS country, v.more ->> '$.job_title' AS job_title
-FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL;
+  f.more ->> '$.enabled' AS enabled, f.more ->> '$.type' AS type,
+  f.more ->> '$.usage_location' AS usage_location, f.more ->> '$.company' AS company,
+  f.more ->> '$.country' AS country, f.more ->> '$.job_title' AS job_title
+FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL JOIN profile f ON f.id = v.profile_id;
 
 -- Every run, newest last.
 CREATE VIEW runs AS
@@ -84,7 +84,8 @@ FROM sku_version v JOIN sku s ON s.id = v.sku_id;
 -- assigned_at is Microsoft's date for the plan, not for a SKU.
 CREATE VIEW service_plans AS
 SELECT u.user_id, u.upn, p.object_id AS plan_id, p.name AS plan_name, m.value ->> 1 AS status,
-  strftime('%Y-%m-%dT%H:%M:%SZ', json_extract(x.dates, '$[' || (m.value ->> 2) || ']'), 'unixepoch') AS assigned_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', CASE m.value ->> 2 WHEN 0 THEN x.date_0 WHEN 1 THEN x.date_1 WHEN 2 THEN x.date_2
+    ELSE json_extract(x.dates, '$[' || ((m.value ->> 2) - 3) || ']') END / 1000, 'unixepoch') AS assigned_at,
   x.from_run, x.to_run
 FROM user_plans x
 JOIN users u ON u.user_key = x.user_id

@@ -3,53 +3,47 @@ package snapshot
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
-	"hash"
 	"math"
 	"time"
 )
 
 // fingerprintVersion goes into every fingerprint. Raising it makes the next
 // run compare every user in full, which is slow once and never wrong.
-const fingerprintVersion = 1
+const fingerprintVersion = 2
 
 // Fingerprint digests everything about a normalized user that history keeps.
 // Two users with different fingerprints differ, or were digested by different
 // versions; with equal ones they are the same.
 func (u *User) Fingerprint() int64 {
-	d := digester{h: sha256.New()}
+	d := make(digester, 0, 512+64*len(u.Plans))
 	d.number(fingerprintVersion)
 	d.text(string(u.ID))
 	d.text(string(u.Presence))
 	d.time(u.DeletedAt)
 	d.attributes(&u.Attributes)
+	d.number(int64(len(u.Paths)))
 	for i := range u.Paths {
 		d.path(&u.Paths[i])
 	}
-	d.number(-1) // so that a path's last field and a plan's first cannot be confused
+	d.number(int64(len(u.Plans)))
 	for i := range u.Plans {
 		d.text(string(u.Plans[i].ID))
 		d.text(u.Plans[i].Status)
 		d.time(u.Plans[i].AssignedAt)
 	}
-	return int64(binary.BigEndian.Uint64(d.h.Sum(d.buf[:0])))
+	sum := sha256.Sum256(d)
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// digester feeds fields to a hash so that no two different sequences of fields
-// give the same bytes: every text carries its length.
-type digester struct {
-	h   hash.Hash
-	buf [sha256.Size]byte
-}
+// digester collects fields so that no two different sequences of fields give
+// the same bytes: every text and list carries its length.
+type digester []byte
 
-func (d *digester) number(n int64) {
-	binary.BigEndian.PutUint64(d.buf[:8], uint64(n))
-	d.h.Write(d.buf[:8])
-}
+func (d *digester) number(n int64) { *d = binary.AppendVarint(*d, n) }
 
 func (d *digester) text(s string) {
 	d.number(int64(len(s)))
-	d.h.Write([]byte(s))
+	*d = append(*d, s...)
 }
 
 func (d *digester) time(t time.Time) {
@@ -68,14 +62,19 @@ func (d *digester) bool(b bool) {
 	d.number(0)
 }
 
+// attributes takes a field of the struct each; a test counts them.
 func (d *digester) attributes(a *Attributes) {
-	text, err := json.Marshal(a)
-	if err != nil {
-		// Attributes holds only strings, booleans and times; a time outside
-		// years 0 to 9999 is the one thing that cannot be written.
-		text = []byte(err.Error())
+	for _, text := range [...]string{a.UPN, a.Name, a.Mail, a.Department, a.Type, a.UsageLocation, a.Company,
+		a.Country, a.Office, a.JobTitle, a.EmployeeID, a.EmployeeType, a.CreationType} {
+		d.text(text)
 	}
-	d.text(string(text))
+	d.bool(a.OnPremisesSync)
+	d.bool(a.Enabled != nil)
+	d.bool(a.Enabled != nil && *a.Enabled)
+	d.bool(a.CreatedAt != nil)
+	if a.CreatedAt != nil {
+		d.time(*a.CreatedAt)
+	}
 }
 
 func (d *digester) path(p *Path) {

@@ -99,48 +99,94 @@ func CountDays(ranges []Days) int {
 	return n
 }
 
-// Unseen is an assignment or a removal that only the audit log saw.
+// Unseen is an assignment or a removal of a SKU that only the audit log saw, and
+// the window between the two snapshots around it.
 type Unseen struct {
 	At       time.Time
 	Assigned bool // else removed
+	Window   Window
 }
 
 // WithUnseen adds what only the audit log saw: a SKU that was assigned and
 // removed again between two snapshots is a stretch, and one that was removed
-// and assigned again divides one. The operations must be in order of time.
+// and assigned again divides one. Where only one of the two is told, the other
+// lies between it and the snapshot. The operations must be in order of time.
 func WithUnseen(stretches []Stretch, ops []Unseen) []Stretch {
-	all := slices.Clone(stretches)
-	opened := -1 // the stretch that an operation opened, which the next removal ends
+	u := unseen{all: slices.Clone(stretches), opened: -1, resumed: -1}
 	for _, op := range ops {
-		at := ExactDate(op.At)
-		in := slices.IndexFunc(all, func(s Stretch) bool {
-			return !s.From.At.After(op.At) && (s.To == nil || op.At.Before(s.To.At))
-		})
-		switch {
-		case op.Assigned && in < 0:
-			opened = len(all)
-			all = append(all, Stretch{From: at, To: &at})
-		case op.Assigned:
-			opened = -1 // it repeats what is known
-		case opened >= 0:
-			all[opened].To, opened = &at, -1
-		case in >= 0:
-			all = divide(all, in, at, ops)
+		if op.Assigned {
+			u.assign(op)
+		} else {
+			u.remove(op)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Stretch) int { return a.From.At.Compare(b.From.At) })
-	return all
+	slices.SortStableFunc(u.all, func(a, b Stretch) int { return a.From.At.Compare(b.From.At) })
+	return u.all
 }
 
-// divide ends a stretch at a removal and begins the rest of it with the next
-// assignment. Without one the removal proves nothing: it may have been one path
-// of several.
-func divide(all []Stretch, in int, removed Date, ops []Unseen) []Stretch {
-	next := slices.IndexFunc(ops, func(o Unseen) bool { return o.Assigned && o.At.After(removed.At) })
-	whole := all[in]
-	if next < 0 || whole.To != nil && !ops[next].At.Before(whole.To.At) {
-		return all
+// unseen plays operations. The indexes are -1 for none.
+type unseen struct {
+	all     []Stretch
+	opened  int // the stretch that an assignment began and whose end is not told yet
+	resumed int // the rest of one that a removal divided and whose beginning is not told yet
+}
+
+// around returns the stretch that a time lies in.
+func (u *unseen) around(t time.Time) int {
+	return slices.IndexFunc(u.all, func(s Stretch) bool {
+		return !s.From.At.After(t) && (s.To == nil || t.Before(s.To.At))
+	})
+}
+
+func (u *unseen) assign(op Unseen) {
+	at := ExactDate(op.At)
+	if u.resumed >= 0 && !op.At.After(u.all[u.resumed].From.NotAfter) {
+		u.all[u.resumed].From, u.resumed = at, -1
+		return
 	}
-	all[in].To = &removed
-	return append(all, Stretch{From: ExactDate(ops[next].At), To: whole.To})
+	u.resumed = -1
+	in := u.around(op.At)
+	if in < 0 || u.all[in].To != nil && in == u.opened {
+		end := between(op.At, op.Window.NotAfter)
+		u.opened = len(u.all)
+		u.all = append(u.all, Stretch{From: at, To: &end})
+		return
+	}
+	if whole := u.all[in]; whole.From.At.Before(op.At) {
+		end := between(later(op.Window.NotBefore, whole.From.NotBefore), op.At)
+		u.all[in].To = &end
+		u.all = append(u.all, Stretch{From: at, To: whole.To})
+	}
+}
+
+func (u *unseen) remove(op Unseen) {
+	at := ExactDate(op.At)
+	if u.opened >= 0 && !op.At.After(u.all[u.opened].To.NotAfter) {
+		u.all[u.opened].To, u.opened = &at, -1
+		return
+	}
+	u.opened = -1
+	in := u.around(op.At)
+	if in < 0 {
+		u.all = append(u.all, Stretch{From: between(op.Window.NotBefore, op.At), To: &at})
+		return
+	}
+	whole, until := u.all[in], op.Window.NotAfter
+	if whole.To != nil && whole.To.NotAfter.Before(until) {
+		until = whole.To.NotAfter
+	}
+	u.all[in].To = &at
+	u.resumed = len(u.all)
+	u.all = append(u.all, Stretch{From: between(op.At, until), To: whole.To})
+}
+
+func between(from, to time.Time) Date {
+	return WindowDate(Window{NotBefore: from, NotAfter: later(from, to)})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

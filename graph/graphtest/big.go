@@ -9,24 +9,31 @@ import (
 
 // big generates a tenant of any size, row by row, from nothing but numbers.
 type big struct {
-	users int
-	week  int
-	share float64
-	plans []Plan
-	shown []byte // assignedPlans, the same for everyone
+	users  int
+	shares []float64 // of the users whose licenses changed, week by week
+	plans  []Plan
+
+	// assignedPlans, and where in it a user's own words go.
+	shown              []byte
+	own, second, state []int
 }
 
+// bigSecond is how many of a user's plans belong to the second license.
+const bigSecond = 4
+
 // NewBig returns a tenant of many users, each with so many service plans,
-// whose pages are made when they are asked for. Operations do not apply to
-// it; [Tenant.Week] changes it.
+// whose pages are made when they are asked for. All hold E5, each since a day
+// of their own; half hold Copilot too. Operations do not apply to it;
+// [Tenant.Week] changes it.
 func NewBig(seed uint64, users, plansPerUser int) *Tenant {
 	t := New(seed)
 	t.big = &big{users: users, plans: bigPlans(plansPerUser)}
-	t.big.shown = t.big.assignedPlans(nil)
+	t.big.render()
+	first := max(0, plansPerUser-bigSecond)
 	s := t.sku(SKUE5)
-	s.Plans, s.Enabled, s.consumed = t.big.plans, users, users
+	s.Plans, s.Enabled, s.consumed = t.big.plans[:first], users, users
 	copilot := t.sku(SKUCopilot)
-	copilot.Enabled, copilot.consumed = users, users/2
+	copilot.Plans, copilot.Enabled, copilot.consumed = t.big.plans[first:], users, users/2
 	return t
 }
 
@@ -38,13 +45,15 @@ func bigPlans(n int) []Plan {
 	return plans[:n]
 }
 
-// Week says that n weeks have passed, in each of which that share of the users
-// gained or lost a license, and moves the clock there.
+// Week says that n weeks have passed, and moves the clock there. In each of
+// those that are new that share of the users gained or lost a license.
 func (t *Tenant) Week(n int, changedShare float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.big != nil {
-		t.big.week, t.big.share = n, changedShare
+		for len(t.big.shares) < n {
+			t.big.shares = append(t.big.shares, changedShare)
+		}
 	}
 	t.setNow(Epoch.Add(time.Duration(n) * 7 * 24 * time.Hour))
 }
@@ -57,12 +66,12 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// second tells whether user i holds a second license, and since which week.
-func (b *big) second(i int) (bool, int) {
+// secondOf tells whether user i holds a second license, and since which week.
+func (b *big) secondOf(i int) (bool, int) {
 	holds, since := i%2 == 0, 0
-	for w := 1; w <= b.week; w++ {
-		if float64(mix(uint64(i)<<16|uint64(w))>>11)/(1<<53) < b.share {
-			holds, since = !holds, w
+	for w, share := range b.shares {
+		if share > 0 && float64(mix(uint64(i)<<16|uint64(w+1))>>11)/(1<<53) < share {
+			holds, since = !holds, w+1
 		}
 	}
 	return holds, since
@@ -108,7 +117,7 @@ func (b *big) value(dst []byte, i int, id, field string) []byte {
 	case "licenseAssignmentStates":
 		return b.states(dst, i)
 	case "assignedPlans":
-		return append(dst, b.shown...)
+		return b.assignedPlans(dst, i)
 	}
 	return append(dst, "null"...)
 }
@@ -117,32 +126,70 @@ func quote(dst []byte, s string) []byte { return append(append(append(dst, '"'),
 
 func (b *big) licenses(dst []byte, i int) []byte {
 	dst = append(dst, `[{"skuId":"`+SKUE5+`","disabledPlans":[]}`...)
-	if ok, _ := b.second(i); ok {
+	if ok, _ := b.secondOf(i); ok {
 		dst = append(dst, `,{"skuId":"`+SKUCopilot+`","disabledPlans":[]}`...)
 	}
 	return append(dst, ']')
 }
 
+// since is the day on which user i got E5.
+func since(i int) time.Time { return Epoch.AddDate(-1, 0, -int(mix(uint64(i)<<20)%1000)) }
+
 func (b *big) states(dst []byte, i int) []byte {
 	const head, tail = `{"skuId":"`, `","disabledPlans":[],"assignedByGroup":null,"state":"Active","error":"None","lastUpdatedDateTime":"`
-	dst = append(dst, "["+head+SKUE5+tail+`2025-06-01T00:00:00Z"}`...)
-	if ok, week := b.second(i); ok {
+	dst = append(since(i).AppendFormat(append(dst, "["+head+SKUE5+tail...), bigTime), `"}`...)
+	if ok, week := b.secondOf(i); ok {
 		dst = append(dst, ","+head+SKUCopilot+tail...)
-		dst = Epoch.Add(time.Duration(week)*7*24*time.Hour).AppendFormat(dst, "2006-01-02T15:04:05Z")
-		dst = append(dst, `"}`...)
+		dst = append(weekTime(week).AppendFormat(dst, bigTime), `"}`...)
 	}
 	return append(dst, ']')
 }
 
-func (b *big) assignedPlans(dst []byte) []byte {
-	dst = append(dst, '[')
+const bigTime = "2006-01-02T15:04:05Z"
+
+func weekTime(week int) time.Time { return Epoch.Add(time.Duration(week) * 7 * 24 * time.Hour) }
+
+// render makes the assignedPlans of everyone, with the day on which Microsoft
+// is to have added every third plan.
+func (b *big) render() {
+	dst := []byte{'['}
 	for n, p := range b.plans {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"assignedDateTime":"2025-06-01T00:00:00Z","capabilityStatus":"Enabled","service":"`...)
+		dst = append(dst, `{"assignedDateTime":"`...)
+		switch at := len(dst); {
+		case n >= len(b.plans)-bigSecond:
+			b.second = append(b.second, at)
+		case n%3 != 0:
+			b.own = append(b.own, at)
+		}
+		dst = append(Epoch.AddDate(0, -3, 0).AppendFormat(dst, bigTime), `","capabilityStatus":"`...)
+		if n >= len(b.plans)-bigSecond {
+			b.state = append(b.state, len(dst))
+		}
+		dst = append(dst, `Enabled","service":"`...)
 		dst = append(append(dst, p.Service...), `","servicePlanId":"`...)
 		dst = append(append(dst, p.ID...), `"}`...)
 	}
-	return append(dst, ']')
+	b.shown = append(dst, ']')
+}
+
+// assignedPlans appends the plans of user i. Those of a license that was lost
+// stay, as they do at Microsoft's.
+func (b *big) assignedPlans(dst []byte, i int) []byte {
+	from := len(dst)
+	dst = append(dst, b.shown...)
+	put := func(offsets []int, text string) {
+		for _, at := range offsets {
+			copy(dst[from+at:], text)
+		}
+	}
+	put(b.own, since(i).Format(bigTime))
+	holds, week := b.secondOf(i)
+	put(b.second, weekTime(week).Format(bigTime))
+	if !holds {
+		put(b.state, "Deleted")
+	}
+	return dst
 }

@@ -30,7 +30,7 @@ var notHistory = map[string]string{
 func TestAppendOnly(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	tables := tablesOf(t, db)

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -30,8 +30,11 @@ type Result struct {
 	SubscriptionsRead bool             // I11
 	Groups            []snapshot.Group // those that were read; the others stay
 
-	Deltas  iter.Seq[snapshot.Delta]
+	Spool   *Spool       // what differs of users; nil: nothing
 	Changes []Attributed // in the order in which they get their numbers
+
+	// Before is what the audit log tells of the time before the first run.
+	Before map[snapshot.UserID][]snapshot.FirstEvidence
 
 	Events      []snapshot.RawEvent
 	Coverage    []snapshot.Coverage
@@ -69,16 +72,23 @@ func (s *Sync) Commit(ctx context.Context, r Result) error {
 
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
-	ctx    context.Context
-	tx     *sql.Tx
-	run    int64
-	stmts  map[string]*sql.Stmt
-	rows   map[string]int64 // "table\x00key" → id
-	hashes map[string]int64 // layout text → id
+	ctx     context.Context
+	ended   func() error
+	tx      *sql.Tx
+	run     int64
+	stmts   map[string]*sql.Stmt
+	rows    map[rowKey]int64
+	layouts map[string]int64  // by shape
+	begins  map[string]string // by table: how a row of it begins
 }
 
+// rowKey names a row of a small table.
+type rowKey struct{ table, key string }
+
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
-	return &writer{ctx: ctx, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[string]int64{}, hashes: map[string]int64{}}
+	// For a context that can end the driver starts a goroutine a statement. That
+	// it has ended is looked at between users, and again by the commit.
+	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, begins: map[string]string{}}
 }
 
 func (w *writer) write(s *Sync, r *Result) error {
@@ -87,7 +97,8 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.skus(r) },
 		func() error { return w.groups(r.Groups) },
 		func() error { return w.subscriptions(r) },
-		func() error { return w.deltas(r.Deltas) },
+		func() error { return w.indexLater(s.Previous == nil, func() error { return w.users(r) }) },
+		func() error { return w.before(r.Before) },
 		func() error { return w.changes(r.Changes) },
 		func() error { return w.corrections(r.Corrections) },
 		func() error { return w.events(r.Events) },
@@ -96,6 +107,34 @@ func (w *writer) write(s *Sync, r *Result) error {
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexLater builds the indexes on users after the first run has filled the
+// tables: in order, which takes less time and leaves no gaps.
+func (w *writer) indexLater(first bool, fill func() error) error {
+	if !first {
+		return fill()
+	}
+	var indexes []string
+	for _, name := range []string{"user_object_id", "user_version_upn", "user_version_mail"} {
+		var text string
+		if err := w.queryRow("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", []any{&text}, name); err != nil {
+			return fmt.Errorf("find index %s: %w", name, err)
+		}
+		if _, err := w.tx.ExecContext(w.ctx, "DROP INDEX "+name); err != nil {
+			return err
+		}
+		indexes = append(indexes, text)
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	for _, text := range indexes {
+		if _, err := w.tx.ExecContext(w.ctx, text); err != nil {
 			return err
 		}
 	}
@@ -145,7 +184,7 @@ func (w *writer) prepare(query string) (*sql.Stmt, error) {
 
 // lookup returns the id of the row with a key, and inserts it first if it is new.
 func (w *writer) lookup(table, column, key, insert string, more ...any) (int64, error) {
-	cached := table + "\x00" + key
+	cached := rowKey{table, key}
 	if id, ok := w.rows[cached]; ok {
 		return id, nil
 	}
@@ -207,13 +246,17 @@ func (w *writer) version(table, keyColumn string, key any, columns []string, val
 			return err
 		}
 	}
-	query := "INSERT INTO " + table + " (" + keyColumn + ", from_run"
-	marks := "?, ?"
-	for _, c := range columns {
-		query += ", " + c
-		marks += ", ?"
+	return w.beginVersion(table, keyColumn, key, columns, values)
+}
+
+func (w *writer) beginVersion(table, keyColumn string, key any, columns []string, values []any) error {
+	query, ok := w.begins[table]
+	if !ok {
+		query = "INSERT INTO " + table + " (" + keyColumn + ", from_run, " + strings.Join(columns, ", ") +
+			") VALUES (?, ?" + strings.Repeat(", ?", len(columns)) + ")"
+		w.begins[table] = query
 	}
-	_, err = w.exec(query+") VALUES ("+marks+")", append([]any{key, w.run}, values...)...)
+	_, err := w.exec(query, append([]any{key, w.run}, values...)...)
 	return err
 }
 

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -67,7 +67,8 @@ func rowsOf(t testing.TB, db *DB, table string) []string {
 }
 
 // richResult is a run that writes to every table that a run can write to.
-func richResult(s *Sync) Result {
+func richResult(t testing.TB, s *Sync) Result {
+	t.Helper()
 	d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", s.Run)))
 	group := snapshot.PathKey{SKU: "e5", PathRef: snapshot.PathRef{Kind: snapshot.ByGroup, Group: "sales"}}
 	d.New.Paths = append(d.New.Paths, snapshot.Path{PathKey: group, Held: true, State: "Active", Disabled: []snapshot.PlanID{"teams"}})
@@ -75,9 +76,9 @@ func richResult(s *Sync) Result {
 	d.Opened = append(d.Opened, snapshot.OpenedPath{Path: d.New.Paths[1], Span: d.Opened[0].Span})
 	d.Plans = true
 	d.Evidence = []snapshot.FirstEvidence{{SKU: "e3", At: week(-9), Basis: snapshot.BasisPlan}}
-	r := resultOf(s, d, newcomer(s, "0b4c5c4e-8a5d-4b6a-9c55-3c0f2a7f9d11"))
+	r := resultOf(t, s, d, newcomer(s, "0b4c5c4e-8a5d-4b6a-9c55-3c0f2a7f9d11"))
 	if s.Previous != nil {
-		r = resultOf(s, d)
+		r = resultOf(t, s, d)
 	}
 	r.SKUs = []snapshot.SKU{{ID: "e3", PartNumber: "ENTERPRISEPACK", Consumed: int64(s.Run), Plans: []snapshot.ServicePlan{{ID: "exchange", Name: "EXCHANGE"}}}}
 	r.Subscriptions = []snapshot.Subscription{{ID: "sub", SKU: "e3", Total: int64(s.Run)}}
@@ -92,6 +93,10 @@ func richResult(s *Sync) Result {
 		r.Corrections = []Correction{{Change: 1, Attribution: snapshot.Attribution{Cause: snapshot.CauseAdmin, At: week(1), Reason: "Better."}}}
 	}
 	r.Events = []snapshot.RawEvent{{Source: snapshot.SourceGraph, ID: fmt.Sprintf("event-%d", s.Run), At: week(1), Raw: []byte("{}")}}
+	r.Before = map[snapshot.UserID][]snapshot.FirstEvidence{
+		d.ID:     {{SKU: "e3", At: week(-8), Basis: snapshot.BasisAudit, Event: snapshot.EventRef{Source: snapshot.SourceGraph, ID: "before"}}},
+		"nobody": {{SKU: "e3", At: week(-8), Basis: snapshot.BasisAudit, Event: snapshot.EventRef{Source: snapshot.SourceGraph, ID: "nobody's"}}},
+	}
 	r.Coverage = []snapshot.Coverage{{Source: snapshot.SourceGraph, From: week(0), To: week(1), Complete: true, Events: 1}}
 	r.Warnings = []snapshot.Warning{{Code: "groups", Message: "One group could not be read."}}
 	return r
@@ -103,7 +108,7 @@ func richHistory(t testing.TB) (*DB, *Sync) {
 	t.Helper()
 	db := openRW(t, newHistory(t))
 	s := begin(t, db)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	return db, begin(t, db)
@@ -131,14 +136,39 @@ func (c *countdown) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
+// Err counts like Done: between users a run asks for it.
+func (c *countdown) Err() error {
+	if c.left.Add(-1) == 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
+}
+
+// askedContext calls a function whenever a run asks whether it shall go on,
+// which it does before each user.
+type askedContext struct {
+	context.Context
+	asked func()
+}
+
+func (c askedContext) Err() error {
+	c.asked()
+	return c.Context.Err()
+}
+
 func TestCommit_InterruptedAnywhere(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
 	before := content(t, db)
 	points := 0
 	for n := int64(1); ; n++ {
+		r := richResult(t, s)
+		for i := range 30 {
+			d := newcomer(s, snapshot.UserID(fmt.Sprintf("late-%d", i)))
+			addTo(t, r.Spool, &d, 0)
+		}
 		ctx := newCountdown(t.Context(), n)
-		err := s.Commit(ctx, richResult(s))
+		err := s.Commit(ctx, r)
 		ctx.cancel()
 		if err == nil { // the interruption came too late, or not at all
 			break
@@ -153,6 +183,34 @@ func TestCommit_InterruptedAnywhere(t *testing.T) {
 	}
 	if r := runsByID(t, db)[s.Run]; r.Status != Complete || cmp.Diff(before["path"], content(t, db)["path"]) == "" {
 		t.Errorf("success, and the run is %s", r.Status)
+	}
+}
+
+// A run that fails at any of the tables that it writes to leaves no trace in
+// the others.
+func TestCommit_FailsAtAnyTable(t *testing.T) {
+	t.Parallel()
+	failed := 0
+	for _, table := range tablesOf(t, openRW(t, newHistory(t))) {
+		for _, verb := range []string{"INSERT", "UPDATE"} {
+			db, s := richHistory(t)
+			before := content(t, db)
+			trigger := fmt.Sprintf(`CREATE TRIGGER disk_full BEFORE %s ON "%s" BEGIN SELECT RAISE(ABORT, 'disk full'); END`, verb, table)
+			if _, err := db.sql.ExecContext(t.Context(), trigger); err != nil {
+				t.Fatal(err)
+			}
+			err := s.Commit(t.Context(), richResult(t, s))
+			if err == nil { // not written to
+				continue
+			}
+			failed++
+			if d := cmp.Diff(before, content(t, db)); d != "" {
+				t.Errorf("failed at %s of %s: %v, and yet (-before +after):\n%s", verb, table, err, d)
+			}
+		}
+	}
+	if failed < 15 {
+		t.Errorf("only %d places were tried", failed)
 	}
 }
 
@@ -177,20 +235,35 @@ func TestCommit_FailsAsAWhole(t *testing.T) {
 		spoil func(s *Sync, r *Result)
 	}{
 		{"a user twice", func(s *Sync, r *Result) {
-			r.Deltas = slices.Values(append(slices.Collect(r.Deltas), slices.Collect(r.Deltas)...))
+			d := newcomer(s, "late")
+			addTo(t, r.Spool, &d, 0)
+			addTo(t, r.Spool, &d, 0)
 		}},
 		{"a change of a user who is not there", func(_ *Sync, r *Result) { r.Changes = append(r.Changes, Attributed{Change: stranger}) }},
 		{"a correction of no change", func(_ *Sync, r *Result) { r.Corrections = append(r.Corrections, Correction{Change: 999}) }},
 		{"a path in no state of presence", func(s *Sync, r *Result) {
 			d := newcomer(s, "late")
 			d.New.Presence = "dreaming"
-			r.Deltas = slices.Values(append(slices.Collect(r.Deltas), d))
+			addTo(t, r.Spool, &d, 0)
+		}},
+		{"a spool that was closed", func(_ *Sync, r *Result) { r.Spool.Close() }},
+		{"a spool that was cut short", func(_ *Sync, r *Result) {
+			if err := r.Spool.out.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			size, err := r.Spool.file.Seek(0, io.SeekEnd)
+			if err == nil {
+				err = r.Spool.file.Truncate(size - 1)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db, s := richHistory(t)
 			before := content(t, db)
-			r := richResult(s)
+			r := richResult(t, s)
 			test.spoil(s, &r)
 			if err := s.Commit(t.Context(), r); err == nil {
 				t.Fatal("it was committed")
@@ -198,7 +271,7 @@ func TestCommit_FailsAsAWhole(t *testing.T) {
 			if d := cmp.Diff(before, content(t, db)); d != "" {
 				t.Errorf("(-before +after):\n%s", d)
 			}
-			if err := s.Commit(t.Context(), richResult(s)); err != nil {
+			if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 				t.Errorf("the same run, put right: %v", err)
 			}
 		})
@@ -215,17 +288,20 @@ func TestCommit_PanicLeavesNothing(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		r := richResult(s)
-		r.Deltas = func(yield func(snapshot.Delta) bool) {
-			yield(newcomer(s, "late"))
-			panic("out of memory")
-		}
-		s.Commit(t.Context(), r) //nolint:errcheck // it does not return
+		r := richResult(t, s)
+		d := newcomer(s, "late")
+		addTo(t, r.Spool, &d, 0)
+		asked := 0
+		s.Commit(askedContext{t.Context(), func() { //nolint:errcheck // it does not return
+			if asked++; asked == 2 {
+				panic("out of memory")
+			}
+		}}, r)
 	}()
 	if d := cmp.Diff(before, content(t, db)); d != "" {
 		t.Errorf("(-before +after):\n%s", d)
 	}
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Errorf("the next commit: %v", err)
 	}
 }
@@ -236,20 +312,18 @@ func TestCommit_UnseenUntilDone(t *testing.T) {
 	db, s := richHistory(t)
 	reader := openRO(t, db.Path())
 	before := content(t, reader)
-	r := richResult(s)
-	deltas := r.Deltas
-	r.Deltas = func(yield func(snapshot.Delta) bool) {
-		for d := range deltas {
-			if !yield(d) {
-				return
-			}
-			if diff := cmp.Diff(before, content(t, reader)); diff != "" {
-				t.Errorf("seen before it was committed (-before +meanwhile):\n%s", diff)
-			}
+	r := richResult(t, s)
+	d := newcomer(s, "late")
+	addTo(t, r.Spool, &d, 0)
+	asked := 0
+	ctx := askedContext{t.Context(), func() {
+		asked++
+		if diff := cmp.Diff(before, content(t, reader)); diff != "" {
+			t.Errorf("seen before it was committed (-before +meanwhile):\n%s", diff)
 		}
-	}
-	if err := s.Commit(t.Context(), r); err != nil {
-		t.Fatal(err)
+	}}
+	if err := s.Commit(ctx, r); err != nil || asked < 2 {
+		t.Fatalf("looked %d times: %v", asked, err)
 	}
 	if cmp.Diff(before, content(t, reader)) == "" {
 		t.Error("not seen after it was committed")
@@ -262,7 +336,7 @@ func TestCommit_ErrOvertaken(t *testing.T) {
 	slow, fast := begin(t, db), begin(t, db)
 	commit(t, fast, newcomer(fast, "ann"))
 	before := content(t, db)
-	if err := slow.Commit(t.Context(), resultOf(slow, newcomer(slow, "bob"))); !errors.Is(err, ErrOvertaken) {
+	if err := slow.Commit(t.Context(), resultOf(t, slow, newcomer(slow, "bob"))); !errors.Is(err, ErrOvertaken) {
 		t.Fatalf("the slower run: %v", err)
 	}
 	if d := cmp.Diff(before, content(t, db)); d != "" {
@@ -289,7 +363,7 @@ func TestFail(t *testing.T) {
 	if d := cmp.Diff([]any{Incomplete, week(2), int64(42), cause.Error(), false}, got); d != "" {
 		t.Errorf("the record (-want +got):\n%s", d)
 	}
-	if err := s.Commit(t.Context(), richResult(s)); err == nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err == nil {
 		t.Error("a run that had failed was committed")
 	}
 	if next := begin(t, db); next.Previous.ID != 1 {
@@ -301,7 +375,7 @@ func TestFail(t *testing.T) {
 func TestFail_AfterCommit(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	before := content(t, db)
@@ -382,7 +456,7 @@ func syncUntilCommitted(ctx context.Context, db *DB, id snapshot.UserID) error {
 		if err != nil {
 			return err
 		}
-		err = s.Commit(ctx, resultOf(s, newcomer(s, id)))
+		err = commitNewcomer(ctx, s, id)
 		if err == nil {
 			return nil
 		}
@@ -393,6 +467,21 @@ func syncUntilCommitted(ctx context.Context, db *DB, id snapshot.UserID) error {
 			return err
 		}
 	}
+}
+
+func commitNewcomer(ctx context.Context, s *Sync, id snapshot.UserID) error {
+	sp, err := s.Spool()
+	if err != nil {
+		return err
+	}
+	defer sp.Close()
+	d := newcomer(s, id)
+	if err := sp.Add(&d, 0); err != nil {
+		return err
+	}
+	r := emptyResult(s)
+	r.Spool = sp
+	return s.Commit(ctx, r)
 }
 
 // While one process writes, another waits its turn, and gives up with ErrBusy.
@@ -433,7 +522,7 @@ func TestErrBusy_Extended(t *testing.T) {
 	if err := tx.QueryRowContext(t.Context(), "SELECT count(*) FROM run").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = tx.ExecContext(t.Context(), "DELETE FROM sku_name") // on a snapshot that is no longer the newest
@@ -451,7 +540,7 @@ func TestI8_CorrectionsOfADate(t *testing.T) {
 	commit(t, first)
 	s := begin(t, db)
 	d := newcomer(s, "ann")
-	r := resultOf(s, d)
+	r := resultOf(t, s, d)
 	at := func(days int) snapshot.Attribution {
 		a := snapshot.Attribution{Cause: snapshot.CauseAdmin, Reason: "An event."}
 		if days > 0 {
@@ -467,7 +556,7 @@ func TestI8_CorrectionsOfADate(t *testing.T) {
 	}
 	for _, step := range []struct{ correction, want int }{{3, 3}, {0, 3}, {2, 2}} {
 		s := begin(t, db)
-		r := resultOf(s)
+		r := resultOf(t, s)
 		r.Corrections = []Correction{{Change: 1, Attribution: at(step.correction)}}
 		if err := s.Commit(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -493,7 +582,7 @@ func TestI8_CorrectionsOfADate(t *testing.T) {
 // Every attribute must come back as it was committed.
 func TestKnown_EveryAttribute(t *testing.T) {
 	t.Parallel()
-	enabled, created := false, time.Date(2019, 5, 6, 7, 8, 9, 123456700, time.UTC)
+	enabled, created := false, time.Date(2019, 5, 6, 7, 8, 9, 123000000, time.UTC)
 	full := snapshot.Attributes{
 		UPN: "ann@contoso.com", Name: "Ann \"the\" <Admin> ☃", Mail: "a@contoso.com", Department: "Sales", Enabled: &enabled, Type: "Guest",
 		UsageLocation: "DE", Company: "Contoso", Country: "Germany", Office: "B2", JobTitle: "Clerk", EmployeeID: "0007",
@@ -521,23 +610,16 @@ func TestKnown_EveryAttribute(t *testing.T) {
 	}
 }
 
-// An error in the middle of an iterator must stop it: a sequence that is asked
-// to go on after its end panics.
+// The first user who cannot be written ends the commit.
 func TestCommit_StopsAtTheFirstError(t *testing.T) {
 	t.Parallel()
 	_, s := richHistory(t)
-	r := richResult(s)
+	r := richResult(t, s)
 	d := newcomer(s, "late")
+	r.Spool = fill(t, s, d, d, d, d)
 	asked := 0
-	r.Deltas = iter.Seq[snapshot.Delta](func(yield func(snapshot.Delta) bool) {
-		for asked = 1; yield(d); asked++ {
-			if asked > 9 {
-				return
-			}
-		}
-	})
-	if err := s.Commit(t.Context(), r); err == nil || asked != 2 {
-		t.Errorf("after %d deltas: %v", asked, err)
+	if err := s.Commit(askedContext{t.Context(), func() { asked++ }}, r); err == nil || asked != 2 {
+		t.Errorf("after %d users: %v", asked, err)
 	}
 }
 
@@ -547,7 +629,7 @@ func TestCommit_ErrorsNameNobody(t *testing.T) {
 	_, s := richHistory(t)
 	d := newcomer(s, "object-id")
 	d.New.Name, d.New.UPN = "Ann Person", "ann.person@contoso.com"
-	err := s.Commit(t.Context(), resultOf(s, d, d))
+	err := s.Commit(t.Context(), resultOf(t, s, d, d))
 	if err == nil || strings.Contains(strings.ToLower(err.Error()), "person") {
 		t.Errorf("the error is %v", err)
 	}

@@ -1,84 +1,122 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"iter"
+	"fmt"
 
 	"lictrail/snapshot"
 )
 
-// deltas writes what differs of each user.
-func (w *writer) deltas(deltas iter.Seq[snapshot.Delta]) error {
-	for d := range deltas {
-		if err := w.delta(&d); err != nil {
+// users writes what differs of each user.
+func (w *writer) users(r *Result) error {
+	for u, err := range r.Spool.all() {
+		if err = cmp.Or(err, w.ended()); err != nil {
+			return err
+		}
+		if err := w.user(u); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *writer) delta(d *snapshot.Delta) error {
-	user, err := w.user(d)
+func (w *writer) user(u *spooled) error {
+	row, err := w.userRow(u)
 	if err != nil {
 		return err
 	}
-	if d.Attributes {
-		if err := w.attributes(user, &d.New); err != nil {
+	if u.attributes {
+		if err := w.attributes(row, u); err != nil {
 			return err
 		}
 	}
-	if err := w.paths(user, d); err != nil {
+	if err := w.paths(row, u); err != nil {
 		return err
 	}
-	if d.Plans {
-		if err := w.userPlans(user, d.New.Plans); err != nil {
+	if u.plans {
+		if err := w.userPlans(row, u); err != nil {
 			return err
 		}
 	}
-	return w.evidence(user, d.Evidence)
+	return w.evidence(row, u.evidence)
 }
 
-// user returns the user's row, with the fingerprint of the new state.
-func (w *writer) user(d *snapshot.Delta) (int64, error) {
-	key, print := userKey(d.ID), d.New.Fingerprint()
-	var id int64
-	err := w.queryRow("UPDATE user SET fingerprint = ? WHERE object_id = ? RETURNING id", []any{&id}, print, key)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return id, err
+// userRow returns the user's row, with the fingerprint of the new state.
+func (w *writer) userRow(u *spooled) (int64, error) {
+	if u.row != 0 {
+		_, err := w.exec("UPDATE user SET fingerprint = ? WHERE id = ?", u.fingerprint, u.row)
+		return u.row, err
 	}
-	result, err := w.exec("INSERT INTO user (object_id, fingerprint) VALUES (?, ?)", key, print)
+	result, err := w.exec("INSERT INTO user (object_id, fingerprint) VALUES (?, ?)", userKey(u.id), u.fingerprint)
 	if err != nil {
 		return 0, err
 	}
 	return result.LastInsertId()
 }
 
-func (w *writer) attributes(user int64, u *snapshot.User) error {
-	more, err := versionMore(u.Attributes)
+func (w *writer) attributes(row int64, u *spooled) error {
+	profile, err := w.profile(u.department, u.more)
 	if err != nil {
 		return err
 	}
-	return w.version("user_version", "user_id", user,
-		[]string{"presence", "deleted_at", "upn", "name", "mail", "department", "more"},
-		[]any{string(u.Presence), millis(u.DeletedAt), u.UPN, u.Name, versionMail(u.Attributes), u.Department, more})
+	return w.userVersion("user_version", row, u.row == 0,
+		[]string{"presence", "deleted_at", "upn", "name", "mail", "employee_id", "created_at", "profile_id"},
+		unless(u.presence, string(snapshot.Present)), millis(u.deletedAt), u.upn, u.name, u.mail,
+		unless(u.employeeID, ""), millis(u.createdAt), profile)
 }
 
-func (w *writer) paths(user int64, d *snapshot.Delta) error {
-	for _, key := range d.Closed {
+// profile returns the row of a combination of attributes.
+func (w *writer) profile(department, more string) (int64, error) {
+	key := rowKey{"profile", department + "\x00" + more}
+	if id, ok := w.rows[key]; ok {
+		return id, nil
+	}
+	var id int64
+	err := w.queryRow("SELECT id FROM profile WHERE department = ? AND more = ?", []any{&id}, department, more)
+	if errors.Is(err, sql.ErrNoRows) {
+		var result sql.Result
+		if result, err = w.exec("INSERT INTO profile (department, more) VALUES (?, ?)", department, more); err == nil {
+			id, err = result.LastInsertId()
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(w.rows) < maxRows {
+		w.rows[key] = id
+	}
+	return id, nil
+}
+
+// maxRows bounds the memory for rows of small tables.
+const maxRows = 100_000
+
+// userVersion is version for a table with the key user_id, less the look for an
+// open row where a user is new.
+func (w *writer) userVersion(table string, row int64, isNew bool, columns []string, values ...any) error {
+	if isNew {
+		return w.beginVersion(table, "user_id", row, columns, values)
+	}
+	return w.version(table, "user_id", row, columns, values)
+}
+
+func (w *writer) paths(row int64, u *spooled) error {
+	for _, key := range u.closed {
 		sku, group, err := w.pathKey(key)
 		if err != nil {
 			return err
 		}
 		_, err = w.exec("UPDATE path SET to_run = ? WHERE user_id = ? AND sku_id = ? AND group_id = ? AND to_run IS NULL",
-			w.run, user, sku, group)
+			w.run, row, sku, group)
 		if err != nil {
 			return err
 		}
 	}
-	for i := range d.Opened {
-		if err := w.path(user, &d.Opened[i]); err != nil {
+	for i := range u.opened {
+		if err := w.path(row, &u.opened[i]); err != nil {
 			return err
 		}
 	}
@@ -117,28 +155,34 @@ func unless[T comparable](value, usual T) any {
 	return value
 }
 
-func (w *writer) userPlans(user int64, plans []snapshot.Plan) error {
-	if len(plans) == 0 {
-		return w.endVersion("user_plans", "user_id", user)
+func (w *writer) userPlans(row int64, u *spooled) error {
+	if u.shape == "" {
+		return w.endVersion("user_plans", "user_id", row)
 	}
-	layout, dates, err := encodePlans(plans, w.plan)
+	layout, err := w.layout(u.shape)
 	if err != nil {
 		return err
 	}
-	id, err := w.layout(layout)
+	dates, err := dateValues(u.dates)
 	if err != nil {
-		return err
+		return fmt.Errorf("encode the dates of user %s: %w", u.id, err)
 	}
-	return w.version("user_plans", "user_id", user, []string{"layout_id", "dates"}, []any{id, dates})
+	return w.userVersion("user_plans", row, u.row == 0, []string{"layout_id", "date_0", "date_1", "date_2", "dates"},
+		append([]any{layout}, dates...)...)
 }
 
-func (w *writer) layout(text string) (int64, error) {
-	if id, ok := w.hashes[text]; ok {
+// layout returns the row of the layout that a shape of plans has.
+func (w *writer) layout(shape string) (int64, error) {
+	if id, ok := w.layouts[shape]; ok {
 		return id, nil
+	}
+	text, err := layoutText(shape, w.plan)
+	if err != nil {
+		return 0, err
 	}
 	var id int64
 	hash := layoutHash(text)
-	err := w.queryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, hash)
+	err = w.queryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		var result sql.Result
 		if result, err = w.exec("INSERT INTO plan_layout (hash, members) VALUES (?, ?)", hash, text); err == nil {
@@ -148,8 +192,8 @@ func (w *writer) layout(text string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(w.hashes) < maxLayouts {
-		w.hashes[text] = id
+	if len(w.layouts) < maxLayouts {
+		w.layouts[shape] = id
 	}
 	return id, nil
 }
@@ -164,12 +208,8 @@ func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
 		if err != nil {
 			return err
 		}
-		if e.Basis == snapshot.BasisAudit {
-			_, err = w.exec(insertEventEvidence, user, sku, e.Exact, e.At.UnixMilli(), w.run, string(e.Event.Source), e.Event.ID)
-		} else {
-			_, err = w.exec("INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at) VALUES (?, ?, ?, ?, ?)",
-				user, sku, w.run, string(e.Basis), e.At.UnixMilli())
-		}
+		_, err = w.exec("INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at) VALUES (?, ?, ?, ?, ?)",
+			user, sku, w.run, string(e.Basis), e.At.UnixMilli())
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"lictrail/snapshot"
@@ -40,6 +42,16 @@ func (db *DB) RecordEvidence(ctx context.Context, found map[snapshot.UserID][]sn
 		added += n
 	}
 	return added, classify(tx.Commit())
+}
+
+// before writes what the audit log tells of the time before the first run.
+func (w *writer) before(found map[snapshot.UserID][]snapshot.FirstEvidence) error {
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		if _, err := w.userEvidence(id, found[id]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvidence) (added int, err error) {
@@ -228,15 +240,16 @@ func (h *History) loadExact(ctx context.Context, only string, args []any) error 
 
 // loadUnseen reads what only the audit log saw.
 func (h *History) loadUnseen(ctx context.Context, only string, args []any) error {
-	var at sql.NullInt64
+	var at, notBefore, notAfter sql.NullInt64
 	var assigned bool
 	return h.evidenceRows(ctx, `
-		SELECT c.user_id, s.object_id, a.at, c.kind = 'assigned'
+		SELECT c.user_id, s.object_id, a.at, c.kind = 'assigned', c.not_before, c.not_after
 		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		WHERE c.observed = 0 AND c.kind IN ('assigned', 'removed') AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only+`
-		ORDER BY a.at, c.id`, args, []any{&at, &assigned}, func(f *firsts) {
-		f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: assigned})
+		ORDER BY a.at, c.id`, args, []any{&at, &assigned, &notBefore, &notAfter}, func(f *firsts) {
+		f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: assigned,
+			Window: snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}})
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -87,17 +86,46 @@ func begin(t testing.TB, db *DB) *Sync {
 // commit commits a run that shows what the deltas bring.
 func commit(t testing.TB, s *Sync, deltas ...snapshot.Delta) {
 	t.Helper()
-	if err := s.Commit(t.Context(), resultOf(s, deltas...)); err != nil {
+	if err := s.Commit(t.Context(), resultOf(t, s, deltas...)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// resultOf is the least that a complete run brings.
-func resultOf(s *Sync, deltas ...snapshot.Delta) Result {
+// resultOf is the least that a complete run brings which shows what the deltas do.
+func resultOf(t testing.TB, s *Sync, deltas ...snapshot.Delta) Result {
+	t.Helper()
+	r := emptyResult(s)
+	r.Users, r.Spool = int64(len(deltas)), fill(t, s, deltas...)
+	return r
+}
+
+func emptyResult(s *Sync) Result {
 	at := week(int(s.Run))
-	return Result{
-		EndedAt: at.Add(2 * time.Minute), ObservedAt: at, ObservedUntil: at.Add(time.Minute),
-		Users: int64(len(deltas)), Deltas: slices.Values(deltas),
+	return Result{EndedAt: at.Add(2 * time.Minute), ObservedAt: at, ObservedUntil: at.Add(time.Minute)}
+}
+
+// fill makes a spool of deltas, with the rows of the users whom history knows.
+func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *Spool {
+	t.Helper()
+	sp, err := s.Spool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sp.Close() })
+	rows := map[snapshot.UserID]int64{}
+	if err := s.Prints(t.Context(), func(id snapshot.UserID, p Print) { rows[id] = p.Row }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range deltas {
+		addTo(t, sp, &deltas[i], rows[deltas[i].ID])
+	}
+	return sp
+}
+
+func addTo(t testing.TB, sp *Spool, d *snapshot.Delta, row int64) {
+	t.Helper()
+	if err := sp.Add(d, row); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -129,7 +129,7 @@ func scanImport(rows *sql.Rows) (r ImportRow, err error) {
 func (h *History) Seen(ctx context.Context, p Person) ([]*Run, error) {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT r.id FROM run r WHERE r.status = 'complete' AND EXISTS (SELECT 1 FROM user_version v WHERE v.user_id = ?
-			AND v.presence = 'present' AND v.from_run <= r.id AND (v.to_run IS NULL OR v.to_run > r.id)) ORDER BY r.id`, p.Row)
+			AND v.presence IS NULL AND v.from_run <= r.id AND (v.to_run IS NULL OR v.to_run > r.id)) ORDER BY r.id`, p.Row)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs that saw user %s: %w", p.ID, classify(err))
 	}

@@ -200,7 +200,7 @@ func (l *law) attributes(id snapshot.UserID) snapshot.Attributes {
 	a := snapshot.Attributes{UPN: string(id) + []string{"", ".old"}[l.rng.IntN(2)] + "@contoso.com", Name: "Some One", Department: []string{"", "Sales"}[l.rng.IntN(2)]}
 	a.Mail = []string{"", a.UPN, "mail@contoso.com"}[l.rng.IntN(3)]
 	if l.chance(2) {
-		enabled, created := l.chance(2), week(-100).Add(123456789)
+		enabled, created := l.chance(2), week(-100).Add(123*time.Millisecond)
 		a.Enabled, a.CreatedAt = &enabled, &created
 	}
 	return a
@@ -243,11 +243,11 @@ func (l *law) run() {
 	s := begin(l.t, l.db)
 	known := l.checkKnown(s)
 	l.live()
-	r := resultOf(s)
+	r := emptyResult(s)
 	r.SKUs = l.skus
 	r.Groups = slices.Collect(maps.Values(l.groups))
 	deltas := l.deltas(s, known)
-	r.Deltas = slices.Values(deltas)
+	r.Spool = fill(l.t, s, deltas...)
 	r.Changes = l.changes(s, deltas)
 	r.Corrections = l.corrections(s)
 	if err := s.Commit(l.t.Context(), r); err != nil {

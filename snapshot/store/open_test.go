@@ -93,7 +93,7 @@ func TestOpen_BackToWAL(t *testing.T) {
 func TestOpenReadOnly_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	path := db.Path()
@@ -278,7 +278,7 @@ func rawSQL(t *testing.T, path, statements string) {
 func TestOpen_DamagedPages(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	path := db.Path()

@@ -7,83 +7,59 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"lictrail/snapshot"
 )
 
 // A user's service plans are kept as a layout, which users with the same SKUs
-// share, and the user's own dates. A layout's row is [plan, status, index into
-// the dates]; plans whose dates are equal share an index, numbered in the
-// order of the plans.
+// share, and the user's own dates. A layout's row is [plan, status, number of
+// the date]; plans whose dates are equal share a number, given in the order of
+// the plans. The first few dates have columns, which take half of the room.
 
-// encodePlans splits sorted plans into a layout's text and the dates' text.
-func encodePlans(plans []snapshot.Plan, planRow func(snapshot.PlanID) (int64, error)) (layout, dates string, err error) {
-	var rows, times strings.Builder
-	index := make(map[int64]int, 4)
-	rows.WriteByte('[')
-	times.WriteByte('[')
-	for i, p := range plans {
-		id, err := planRow(p.ID)
-		if err != nil {
-			return "", "", err
-		}
-		status, err := json.Marshal(p.Status)
-		if err != nil {
-			return "", "", fmt.Errorf("encode the status of plan %s: %w", p.ID, err)
-		}
-		slot, ok := index[dateKey(p.AssignedAt)]
-		if !ok {
-			slot = len(index)
-			index[dateKey(p.AssignedAt)] = slot
-			separate(&times, slot)
-			times.WriteString(seconds(p.AssignedAt))
-		}
-		separate(&rows, i)
-		fmt.Fprintf(&rows, "[%d,%s,%d]", id, status, slot)
+// dateColumns is how many.
+const dateColumns = 3
+
+// dateValues are the values of date_0, date_1, date_2 and dates.
+func dateValues(dates []time.Time) ([]any, error) {
+	values := make([]any, dateColumns+1)
+	for i, at := range dates[:min(len(dates), dateColumns)] {
+		values[i] = millis(at)
 	}
-	rows.WriteByte(']')
-	times.WriteByte(']')
-	return rows.String(), times.String(), nil
+	if len(dates) <= dateColumns {
+		return values, nil
+	}
+	rest := make([]any, 0, len(dates)-dateColumns)
+	for _, at := range dates[dateColumns:] {
+		rest = append(rest, millis(at))
+	}
+	text, err := json.Marshal(rest)
+	values[dateColumns] = string(text)
+	return values, err
 }
 
-func separate(b *strings.Builder, i int) {
-	if i > 0 {
-		b.WriteByte(',')
-	}
-}
-
-// noDate stands for a plan without a date: before any that Microsoft can give.
-const noDate = -1 << 62
-
-func dateKey(t time.Time) int64 {
-	if t.IsZero() {
-		return noDate
-	}
-	return t.UnixMilli()
-}
-
-// seconds writes a time as Unix seconds with up to three decimals, or null.
-func seconds(t time.Time) string {
-	if t.IsZero() {
-		return "null"
-	}
-	whole, rest := t.UnixMilli()/1000, t.UnixMilli()%1000
-	if rest == 0 {
-		return strconv.FormatInt(whole, 10)
-	}
-	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64)
-}
-
-// decodePlans is the inverse of encodePlans.
-func decodePlans(layout, dates string, planID func(int64) (snapshot.PlanID, error)) ([]snapshot.Plan, error) {
+// decodePlans reads a layout and the dates that go with it.
+func decodePlans(layout string, first [dateColumns]sql.NullInt64, rest sql.NullString, planID func(int64) (snapshot.PlanID, error)) ([]snapshot.Plan, error) {
 	var rows [][3]json.RawMessage
-	var times []*float64
-	if err := errors.Join(json.Unmarshal([]byte(layout), &rows), json.Unmarshal([]byte(dates), &times)); err != nil {
+	var more []*int64
+	if rest.Valid {
+		if err := json.Unmarshal([]byte(rest.String), &more); err != nil {
+			return nil, fmt.Errorf("%w: dates of service plans: %w", ErrDamaged, err)
+		}
+	}
+	if err := json.Unmarshal([]byte(layout), &rows); err != nil {
 		return nil, fmt.Errorf("%w: service plans: %w", ErrDamaged, err)
+	}
+	times := make([]time.Time, dateColumns, dateColumns+len(more))
+	for i, at := range first {
+		times[i] = fromMillis(at)
+	}
+	for _, at := range more {
+		if at == nil {
+			times = append(times, time.Time{})
+			continue
+		}
+		times = append(times, time.UnixMilli(*at).UTC())
 	}
 	plans := make([]snapshot.Plan, len(rows))
 	for i, r := range rows {
@@ -96,26 +72,26 @@ func decodePlans(layout, dates string, planID func(int64) (snapshot.PlanID, erro
 		if plans[i].ID, err = planID(id); err != nil {
 			return nil, err
 		}
-		if times[slot] != nil {
-			plans[i].AssignedAt = time.UnixMilli(int64(math.Round(*times[slot] * 1000))).UTC()
-		}
+		plans[i].AssignedAt = times[slot]
 	}
 	return plans, nil
 }
 
 // loadPlans reads a user's plans as they are now.
 func (s *Sync) loadPlans(ctx context.Context, user int64) ([]snapshot.Plan, error) {
-	var layout, dates string
+	var layout string
+	var first [dateColumns]sql.NullInt64
+	var rest sql.NullString
 	err := s.db.sql.QueryRowContext(ctx, `
-		SELECT l.members, x.dates FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id
-		WHERE x.user_id = ? AND x.to_run IS NULL`, user).Scan(&layout, &dates)
+		SELECT l.members, x.date_0, x.date_1, x.date_2, x.dates FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id
+		WHERE x.user_id = ? AND x.to_run IS NULL`, user).Scan(&layout, &first[0], &first[1], &first[2], &rest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return decodePlans(layout, dates, func(row int64) (snapshot.PlanID, error) { return s.planID(ctx, row) })
+	return decodePlans(layout, first, rest, func(row int64) (snapshot.PlanID, error) { return s.planID(ctx, row) })
 }
 
 // planID looks a plan's row up, once a run.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -39,22 +40,54 @@ func (p *planTable) id(row int64) (snapshot.PlanID, error) {
 	return "", errors.New("no such plan")
 }
 
+// keptPlans is what the database keeps of a user's plans.
+type keptPlans struct {
+	layout string
+	first  [dateColumns]sql.NullInt64
+	rest   sql.NullString
+}
+
+func (k keptPlans) decode(p *planTable) ([]snapshot.Plan, error) {
+	return decodePlans(k.layout, k.first, k.rest, p.id)
+}
+
+// keep takes plans the way that a run takes them: by a shape.
+func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) keptPlans {
+	t.Helper()
+	shape, dates := appendShape(nil, plans)
+	var k keptPlans
+	var err error
+	if k.layout, err = layoutText(string(shape), p.row); err != nil {
+		t.Fatal(err)
+	}
+	values, err := dateValues(dates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range k.first {
+		if err := k.first[i].Scan(values[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := k.rest.Scan(values[dateColumns]); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func TestPlans_RoundTrip(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		table := newPlanTable()
 		u := snapshot.User{Plans: randomPlans(rng)}
 		u.Normalize()
-		layout, dates, err := encodePlans(u.Plans, table.row)
+		kept := table.keep(t, u.Plans)
+		got, err := kept.decode(table)
 		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := decodePlans(layout, dates, table.id)
-		if err != nil {
-			t.Fatalf("seed %d: %v\n%s\n%s", seed, err, layout, dates)
+			t.Fatalf("seed %d: %v\n%+v", seed, err, kept)
 		}
 		if d := cmp.Diff(u.Plans, got, cmpopts.EquateEmpty()); d != "" {
-			t.Fatalf("seed %d (-given +kept):\n%s\n%s\n%s", seed, d, layout, dates)
+			t.Fatalf("seed %d (-given +kept):\n%s\n%+v", seed, d, kept)
 		}
 	}
 }
@@ -90,16 +123,13 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 		plans = append(plans, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(10 + i)), Status: "Enabled", AssignedAt: at})
 	}
 	table := newPlanTable()
-	layout, dates, err := encodePlans(plans, table.row)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := decodePlans(layout, dates, table.id)
+	kept := table.keep(t, plans)
+	got, err := kept.decode(table)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(plans, got); d != "" {
-		t.Errorf("(-given +kept):\n%s\n%s", d, dates)
+		t.Errorf("(-given +kept):\n%s\n%+v", d, kept)
 	}
 }
 
@@ -107,27 +137,23 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 // of their own.
 func TestPlans_UsersShareALayout(t *testing.T) {
 	table := newPlanTable()
-	encode := func(first time.Duration) (string, string) {
+	encode := func(first time.Duration) keptPlans {
 		var plans []snapshot.Plan
 		for i := range 60 {
 			plans = append(plans, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(100 + i)), Status: "Enabled", AssignedAt: week(1).Add(first + time.Duration(i)*time.Hour)})
 		}
-		layout, dates, err := encodePlans(plans, table.row)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(dates, ",") + 1; n != 60 {
+		kept := table.keep(t, plans)
+		if n := dateColumns + strings.Count(kept.rest.String, ",") + 1; n != 60 {
 			t.Fatalf("60 distinct dates are kept as %d", n)
 		}
-		return layout, dates
+		return kept
 	}
-	layoutA, datesA := encode(0)
-	layoutB, datesB := encode(time.Minute)
-	if layoutA != layoutB || datesA == datesB {
-		t.Errorf("two users' plans that differ by their dates alone:\n%s\n%s\n%s\n%s", layoutA, layoutB, datesA, datesB)
+	a, b := encode(0), encode(time.Minute)
+	if a.layout != b.layout || a.first == b.first || a.rest == b.rest {
+		t.Errorf("two users' plans that differ by their dates alone:\n%+v\n%+v", a, b)
 	}
-	if len(datesA) > 60*12 {
-		t.Errorf("60 dates of whole seconds take %d bytes", len(datesA))
+	if n := len(a.rest.String); n > (60-dateColumns)*14+1 { // 13 digits and a comma
+		t.Errorf("60 dates take %d bytes beside the columns", n)
 	}
 }
 
@@ -139,20 +165,21 @@ func TestPlans_Damaged(t *testing.T) {
 	for _, test := range []struct{ layout, dates string }{
 		{"", ""},
 		{"{}", "[]"},
-		{`[[1,"Enabled",0]]`, "[]"},   // a date that is not there
+		{`[[1,"Enabled",3]]`, "[]"},   // a date that is not there
 		{`[[1,"Enabled",-1]]`, "[1]"}, // before the first
 		{`[[1,"Enabled"]]`, "[1]"},
 		{`[["1","Enabled",0]]`, "[1]"},
 		{`[[1,7,0]]`, "[1]"},
 		{`[[1,"Enabled",0.5]]`, "[1]"},
-		{`[[1,"Enabled",0]]`, `["yesterday"]`},
-		{`[[1,"Enabled",0]]`, "[1"},
+		{`[[1,"Enabled",3]]`, `["yesterday"]`},
+		{`[[1,"Enabled",3]]`, "[1"},
 	} {
-		if plans, err := decodePlans(test.layout, test.dates, table.id); !errors.Is(err, ErrDamaged) {
+		kept := keptPlans{layout: test.layout, rest: sql.NullString{String: test.dates, Valid: true}}
+		if plans, err := kept.decode(table); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s and %s decode to %v, %v", test.layout, test.dates, plans, err)
 		}
 	}
-	if _, err := decodePlans(`[[9,"Enabled",0]]`, "[1]", table.id); err == nil {
+	if _, err := (keptPlans{layout: `[[9,"Enabled",0]]`}).decode(table); err == nil {
 		t.Error("a plan that no row names decodes")
 	}
 }

@@ -172,8 +172,8 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 // describe fills in the attributes as they were at the run asked about, or,
 // when the user came later, as they were first.
 func (h *History) describe(ctx context.Context, p *Person) error {
-	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+`, from_run FROM user_version
-		WHERE user_id = ? ORDER BY from_run > ?, abs(from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
+	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+", v.from_run"+versionTables+`
+		WHERE v.user_id = ? ORDER BY v.from_run > ?, abs(v.from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
 	if err != nil {
 		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
 	}

@@ -107,9 +107,10 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 }
 
 func (f Filter) query(run int64) (string, []any) {
-	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, v.department, v.presence` + pathTables + `
+	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, coalesce(v.presence, 'present')` + pathTables + `
 		JOIN user u ON u.id = p.user_id
 		JOIN user_version v ON v.user_id = p.user_id AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)
+		JOIN profile f ON f.id = v.profile_id
 		WHERE p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
 	if f.SKU != "" {
@@ -118,7 +119,7 @@ func (f Filter) query(run int64) (string, []any) {
 	}
 	if f.Department != "" {
 		args = append(args, f.Department)
-		query += fmt.Sprintf(" AND v.department = ?%d COLLATE NOCASE", len(args))
+		query += fmt.Sprintf(" AND f.department = ?%d COLLATE NOCASE", len(args))
 	}
 	if len(f.Users) > 0 {
 		marks := make([]string, len(f.Users))

@@ -19,8 +19,9 @@ type AttributeRow struct {
 // about showed, oldest first.
 func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRow, error) {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT user_id, from_run, upn, department, coalesce(more ->> '$.country', '') FROM user_version
-		WHERE from_run <= ? ORDER BY user_id, from_run`, int64(h.At.ID))
+		SELECT v.user_id, v.from_run, v.upn, f.department, coalesce(f.more ->> '$.country', '')
+		FROM user_version v JOIN profile f ON f.id = v.profile_id
+		WHERE v.from_run <= ? ORDER BY v.user_id, v.from_run`, int64(h.At.ID))
 	if err != nil {
 		return nil, fmt.Errorf("read the users: %w", classify(err))
 	}

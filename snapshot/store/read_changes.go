@@ -63,7 +63,7 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 const changeQuery = `
 	SELECT c.id, c.run_id, c.kind, c.observed, coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
 		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, c.detail,
-		u.id, u.object_id, v.upn, v.name, v.mail, v.department, v.presence,
+		u.id, u.object_id, v.upn, v.name, v.mail, d.department, coalesce(v.presence, 'present'),
 		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
 	FROM change c
 	LEFT JOIN sku s ON s.id = c.sku_id
@@ -72,6 +72,7 @@ const changeQuery = `
 	LEFT JOIN user u ON u.id = c.user_id
 	LEFT JOIN user_version v ON v.user_id = c.user_id AND v.from_run =
 		(SELECT max(from_run) FROM user_version WHERE user_id = c.user_id AND from_run <= c.run_id)
+	LEFT JOIN profile d ON d.id = v.profile_id
 	JOIN attribution a ON a.change_id = c.id
 		AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 	WHERE 1`

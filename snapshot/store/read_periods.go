@@ -180,10 +180,6 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, er
 		return nil, fmt.Errorf("read a user: %w", classify(err))
 	}
 	holding.Person.ID = userID(id)
-	if len(holding.Stretches) == 0 { // a removal whose beginning nobody saw
-		removed := snapshot.ExactDate(first.unseen[0].At)
-		holding.Stretches = []snapshot.Stretch{{From: removed, To: &removed}}
-	}
 	holding.First = snapshot.FirstDate(holding.Stretches[0].From, first.held...)
 	return holding, h.describe(ctx, &holding.Person)
 }

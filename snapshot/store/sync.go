@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +106,7 @@ type Print struct {
 // Prints calls yield for every user that history knows.
 func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) error {
 	rows, err := s.db.sql.QueryContext(ctx, `
-		SELECT u.id, u.object_id, u.fingerprint, v.presence
+		SELECT u.id, u.object_id, u.fingerprint, coalesce(v.presence, 'present')
 		FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL`)
 	if err != nil {
 		return fmt.Errorf("read the users: %w", classify(err))
@@ -127,13 +126,10 @@ func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) e
 // userKey is how a user's object id is kept: a GUID as 16 bytes, anything else
 // as text.
 func userKey(id snapshot.UserID) any {
-	s := string(id)
-	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		if raw, err := hex.DecodeString(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]); err == nil {
-			return raw
-		}
+	if g, ok := id.GUID(); ok {
+		return g[:]
 	}
-	return s
+	return string(id)
 }
 
 // userID is the inverse of userKey.
@@ -146,8 +142,7 @@ func userID(key any) snapshot.UserID {
 	if len(raw) != 16 {
 		return snapshot.UserID(raw)
 	}
-	h := hex.EncodeToString(raw)
-	return snapshot.UserID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+	return snapshot.GUIDText([16]byte(raw))
 }
 
 // Known loads what history has of one user.
@@ -177,8 +172,8 @@ func (s *Sync) Known(ctx context.Context, id snapshot.UserID, row int64) (*snaps
 func (s *Sync) loadVersion(ctx context.Context, k *snapshot.Known, row int64) (left int64, err error) {
 	v, left, err := scanVersion(s.db.sql.QueryRowContext(ctx, "SELECT "+versionColumns+`,
 			coalesce((SELECT min(from_run) FROM user_version WHERE user_id = ?1 AND from_run > coalesce(
-				(SELECT max(from_run) FROM user_version WHERE user_id = ?1 AND presence = 'present'), 0)), 0)
-		FROM user_version WHERE user_id = ?1 AND to_run IS NULL`, row))
+				(SELECT max(from_run) FROM user_version WHERE user_id = ?1 AND presence IS NULL), 0)), 0)`+
+		versionTables+"WHERE v.user_id = ?1 AND v.to_run IS NULL", row))
 	if err != nil {
 		return 0, err
 	}
@@ -186,46 +181,44 @@ func (s *Sync) loadVersion(ctx context.Context, k *snapshot.Known, row int64) (l
 	return left, nil
 }
 
-const versionColumns = "upn, name, mail, department, more, presence, deleted_at"
+const (
+	versionColumns = "v.upn, v.name, v.mail, v.employee_id, v.created_at, f.department, f.more, coalesce(v.presence, 'present'), v.deleted_at"
+	versionTables  = " FROM user_version v JOIN profile f ON f.id = v.profile_id "
+)
 
 // scanVersion reads versionColumns and a run number after them.
 func scanVersion(row interface{ Scan(...any) error }) (snapshot.User, int64, error) {
 	var u snapshot.User
-	var mail sql.NullString
-	var more string
-	var deleted sql.NullInt64
+	var upn, name, department, more string
+	var mail, employee sql.NullString
+	var created, deleted sql.NullInt64
 	var from int64
-	if err := row.Scan(&u.UPN, &u.Name, &mail, &u.Department, &more, &u.Presence, &deleted, &from); err != nil {
+	if err := row.Scan(&upn, &name, &mail, &employee, &created, &department, &more, &u.Presence, &deleted, &from); err != nil {
 		return u, 0, err
 	}
-	upn, name, department := u.UPN, u.Name, u.Department
 	if err := json.Unmarshal([]byte(more), &u.Attributes); err != nil {
 		return u, 0, fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
 	}
-	u.UPN, u.Name, u.Department, u.Mail = upn, name, department, upn
+	u.UPN, u.Name, u.Department, u.Mail, u.EmployeeID = upn, name, department, upn, employee.String
 	if mail.Valid {
 		u.Mail = mail.String
+	}
+	if created.Valid {
+		at := fromMillis(created)
+		u.CreatedAt = &at
 	}
 	u.DeletedAt = fromMillis(deleted)
 	return u, from, nil
 }
 
 // versionMore is the JSON of the attributes that have no column of their own.
-func versionMore(a snapshot.Attributes) (string, error) {
-	a.UPN, a.Name, a.Mail, a.Department = "", "", "", ""
-	text, err := json.Marshal(struct {
+func versionMore(a snapshot.Attributes) ([]byte, error) {
+	a.UPN, a.Name, a.Mail, a.Department, a.EmployeeID, a.CreatedAt = "", "", "", "", "", nil
+	return json.Marshal(struct {
 		snapshot.Attributes
 		UPN  *struct{} `json:"upn,omitempty"` // hides the column's field
 		Name *struct{} `json:"name,omitempty"`
 	}{Attributes: a})
-	return string(text), err
-}
-
-func versionMail(a snapshot.Attributes) any {
-	if a.Mail == a.UPN {
-		return nil
-	}
-	return a.Mail
 }
 
 // loadPaths reads the open rows and, of every SKU not held now, its newest

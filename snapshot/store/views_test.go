@@ -75,7 +75,7 @@ func viewComments(t *testing.T) map[string]string {
 func TestViews_Queryable(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	views := viewsOf(t, db)
@@ -118,7 +118,7 @@ func TestStockSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	views := viewsOf(t, db)
@@ -147,7 +147,7 @@ func TestStockSQLite(t *testing.T) {
 func TestIntegrity(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
-	if err := s.Commit(t.Context(), richResult(s)); err != nil {
+	if err := s.Commit(t.Context(), richResult(t, s)); err != nil {
 		t.Fatal(err)
 	}
 	if got := column(t, db, "PRAGMA integrity_check"); !slices.Equal(got, []string{"ok"}) {

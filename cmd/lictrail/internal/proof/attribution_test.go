@@ -191,6 +191,8 @@ func disagreement(c *store.ChangeRow, act *graphtest.Act) string {
 	switch {
 	case a.Cause == snapshot.CauseUnknown:
 		return ""
+	case restoredToGroup(a, act):
+		return ""
 	case string(a.Cause) != string(act.Cause):
 		return fmt.Sprintf("cause %s, in truth %s", a.Cause, act.Cause)
 	case !a.At.IsZero() && apart(a.At, act.At) > near:
@@ -201,6 +203,13 @@ func disagreement(c *store.ChangeRow, act *graphtest.Act) string {
 		return viaDisagreement(a.Via, act)
 	}
 	return ""
+}
+
+// restoredToGroup: who restores a user puts them back into their groups, which
+// give their licenses again. Both are true, and name the same person.
+func restoredToGroup(a *snapshot.Attribution, act *graphtest.Act) bool {
+	return a.Cause == snapshot.CauseUserRestored && act.Cause == graphtest.CauseGroup && a.Actor != nil &&
+		a.Actor.ID == act.Upstream.ID && apart(a.At, act.At) <= near
 }
 
 func viaDisagreement(v *snapshot.Via, act *graphtest.Act) string {

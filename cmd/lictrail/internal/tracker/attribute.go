@@ -142,8 +142,8 @@ func (a *attributor) run(changes []snapshot.Change, w snapshot.Window, observedA
 // knows reports whether history has, or with this run gets, the user: records
 // also speak of users who came and went between two runs.
 func (a *attributor) knows(id snapshot.UserID) bool {
-	_, ok := a.t.users[id]
-	return ok
+	known := a.t.users.get(id)
+	return known.row != 0 || known.pass == a.t.pass
 }
 
 // correct looks again at earlier runs. A word is corrected only by records it

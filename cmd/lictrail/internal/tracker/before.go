@@ -11,27 +11,28 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// lookBack adds to what the first run found what the audit log tells of the
-// time before it.
-func (t *run) lookBack(ctx context.Context) error {
+// lookBack finds out what the audit log tells, at the first run, of the time
+// before it about users whom the run found.
+func (t *run) lookBack(ctx context.Context) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
 	if t.sync.Previous != nil {
-		return nil
+		return nil, nil
 	}
 	bundles, err := t.bundles(ctx, time.Time{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stretches, err := t.sync.Coverage(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stretches = append(stretches, t.coverage...)
 	found := diff.Before(bundles, t.passed.ObservedUntil, coveredUntil(stretches, t.passed.ObservedAt))
-	for i := range t.deltas {
-		d := &t.deltas[i]
-		d.Evidence = append(d.Evidence, found[d.ID]...)
+	for id := range found {
+		if t.users.get(id).pass != t.pass {
+			delete(found, id)
+		}
 	}
-	return nil
+	return found, nil
 }
 
 func coveredUntil(stretches []snapshot.Coverage, until time.Time) func(time.Time) bool {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,19 +83,27 @@ var (
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
 func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), users: map[snapshot.UserID]*seen{}, assigned: map[snapshot.SKUID]int64{},
-		fetched: map[string]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), assigned: map[snapshot.SKUID]int64{}, fetched: map[string]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
-	result, err := t.read(ctx)
-	if err == nil {
-		err = t.sync.Commit(ctx, *result)
-	}
+	result, err := t.readAndCommit(ctx)
 	if err != nil {
 		return nil, t.fail(ctx, err)
 	}
 	return t.summary(result), nil
+}
+
+// readAndCommit keeps what was read about users in a spool meanwhile.
+func (t *run) readAndCommit(ctx context.Context) (result *store.Result, err error) {
+	if t.spool, err = t.sync.Spool(); err != nil {
+		return nil, err
+	}
+	defer t.spool.Close()
+	if result, err = t.read(ctx); err != nil {
+		return nil, err
+	}
+	return result, t.sync.Commit(ctx, *result)
 }
 
 // run is the state of one run.
@@ -110,10 +119,11 @@ type run struct {
 	catalog  snapshot.Catalog
 	comparer diff.Comparer
 
-	users     map[snapshot.UserID]*seen
-	pass      int // counts the passes over the users: a restart begins a new one
+	users     roster
+	pass      uint8 // counts the passes over the users: a restart begins a new one
 	passed    UsersRead
-	deltas    []snapshot.Delta
+	spool     *store.Spool
+	deltas    []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
 	groups    map[snapshot.GroupID]bool
 	assigned  map[snapshot.SKUID]int64
 	present   int64
@@ -131,12 +141,6 @@ type run struct {
 	lookups    int
 	deleted    map[snapshot.UserID]snapshot.DeletedUser
 	groupsRead []snapshot.Group
-}
-
-// seen is what a run remembers of every user.
-type seen struct {
-	store.Print
-	pass int // the last pass that showed the user
 }
 
 // open learns which tenant answers and begins the run.
@@ -230,7 +234,8 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := t.fetchAudit(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.lookBack(ctx); err != nil {
+	before, err := t.lookBack(ctx)
+	if err != nil {
 		return nil, err
 	}
 	changes, corrections, err := t.attribute(ctx, t.changes())
@@ -242,7 +247,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.Requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
-		Deltas: slices.Values(t.deltas), Changes: changes,
+		Spool: t.spool, Before: before, Changes: changes,
 		Events: t.events, Coverage: t.coverage, Corrections: corrections,
 	}, nil
 }
@@ -343,12 +348,4 @@ func (t *run) reconcile() {
 }
 
 // mapKeys lists a set in order.
-func mapKeys[K ~string, V any](m map[K]V) []K {
-	return slices.Sorted(func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	})
-}
+func mapKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

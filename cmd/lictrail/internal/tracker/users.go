@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -18,8 +19,17 @@ func (t *run) readUsers(ctx context.Context) error {
 	if err := t.loadPrints(ctx); err != nil {
 		return err
 	}
-	t.beginPass()
-	read, err := t.Users(ctx, func(users []User) error { return t.page(ctx, users) }, t.beginPass)
+	if err := t.beginPass(); err != nil {
+		return err
+	}
+	var failed error // of a restart, which cannot say so itself
+	restart := func() { failed = errors.Join(failed, t.beginPass()) }
+	read, err := t.Users(ctx, func(users []User) error {
+		if failed != nil {
+			return failed
+		}
+		return t.page(ctx, users)
+	}, restart)
 	if err != nil {
 		return fmt.Errorf("read the users: %w", err)
 	}
@@ -36,19 +46,23 @@ func (t *run) readUsers(ctx context.Context) error {
 }
 
 func (t *run) loadPrints(ctx context.Context) error {
-	p := t.sync.Previous
-	if p != nil {
-		t.users = make(map[snapshot.UserID]*seen, p.Users.Int64)
+	var users int64
+	if p := t.sync.Previous; p != nil {
+		users = p.Users.Int64
 	}
-	return t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) { t.users[id] = &seen{Print: print} })
+	t.users = newRoster(users)
+	return t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) {
+		t.users.put(id, seen{row: print.Row, fingerprint: print.Fingerprint, presence: presenceCode(print.Presence)})
+	})
 }
 
 // beginPass forgets what an earlier pass has shown.
-func (t *run) beginPass() {
+func (t *run) beginPass() error {
 	t.pass++
 	t.deltas, t.groups = nil, map[snapshot.GroupID]bool{}
 	t.present, t.licensed, t.held, t.absent = 0, 0, 0, 0
 	clear(t.assigned)
+	return t.spool.Reset()
 }
 
 func (t *run) page(ctx context.Context, users []User) error {
@@ -64,42 +78,44 @@ func (t *run) page(ctx context.Context, users []User) error {
 func (t *run) user(ctx context.Context, u *User) error {
 	u.Presence = snapshot.Present
 	t.count(&u.User)
-	known := t.users[u.ID]
+	known := t.users.get(u.ID)
 	if u.LicensesAbsent {
 		t.absent++
-		if err := t.mustNotHold(ctx, u.ID, known); err != nil {
+		if err := t.mustNotHold(ctx, u.ID, known.row); err != nil {
 			return err
 		}
 	}
-	if known == nil {
-		t.users[u.ID] = &seen{pass: t.pass}
-		t.add(t.comparer.User(nil, u.User))
-		return nil
-	}
 	known.pass = t.pass
-	if known.Row == 0 { // new in an earlier pass of this run
-		t.add(t.comparer.User(nil, u.User))
+	t.users.put(u.ID, known)
+	if known.row == 0 {
+		return t.add(t.comparer.User(nil, u.User), 0)
+	}
+	if known.fingerprint == u.Fingerprint() {
 		return nil
 	}
-	if known.Fingerprint == u.Fingerprint() {
-		return nil
-	}
-	history, err := t.sync.Known(ctx, u.ID, known.Row)
+	history, err := t.sync.Known(ctx, u.ID, known.row)
 	if err != nil {
 		return err
 	}
-	t.add(t.comparer.User(history, u.User))
-	return nil
+	return t.add(t.comparer.User(history, u.User), known.row)
 }
 
-func (t *run) add(d snapshot.Delta) {
+// add keeps what differs of a user: what there is to tell in memory, the rest
+// in the spool. row is the user's in the database, 0 for a new one.
+func (t *run) add(d snapshot.Delta, row int64) error {
 	if t.sync.Previous == nil {
 		d.Changes = nil // I7
 		d.Evidence = snapshot.PlanEvidence(&d.New, t.catalog)
 	}
-	if !d.Empty() {
-		t.deltas = append(t.deltas, d)
+	if d.Empty() {
+		return nil
 	}
+	if len(d.Changes) > 0 {
+		brief := snapshot.Delta{ID: d.ID, New: d.New, Changes: d.Changes}
+		brief.New.Plans = nil
+		t.deltas = append(t.deltas, brief)
+	}
+	return t.spool.Add(&d, row)
 }
 
 func (t *run) count(u *snapshot.User) {
@@ -121,11 +137,11 @@ func (t *run) count(u *snapshot.User) {
 
 // mustNotHold guards against rows that say nothing of licenses: for a user who
 // held some, silence is not a removal (I1).
-func (t *run) mustNotHold(ctx context.Context, id snapshot.UserID, known *seen) error {
-	if known == nil || known.Row == 0 {
+func (t *run) mustNotHold(ctx context.Context, id snapshot.UserID, row int64) error {
+	if row == 0 {
 		return nil
 	}
-	history, err := t.sync.Known(ctx, id, known.Row)
+	history, err := t.sync.Known(ctx, id, row)
 	if err != nil {
 		return err
 	}
@@ -211,13 +227,10 @@ func (t *run) readMissing(ctx context.Context) error {
 	if err := t.readDeleted(ctx); err != nil {
 		return err
 	}
-	for _, id := range mapKeys(t.users) {
-		known := t.users[id]
-		if known.pass == t.pass || known.Row == 0 {
-			continue
-		}
+	for _, id := range t.users.missing(t.pass) {
+		known := t.users.get(id)
 		_, listed := t.deleted[id]
-		if known.Presence == snapshot.Deleted || known.Presence == snapshot.Gone && !listed {
+		if known.presence == presenceCode(snapshot.Deleted) || known.presence == presenceCode(snapshot.Gone) && !listed {
 			continue
 		}
 		if !listed {
@@ -225,7 +238,7 @@ func (t *run) readMissing(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := t.missing(ctx, id, known, listed); err != nil {
+		if err := t.missing(ctx, id, known.row, listed); err != nil {
 			return err
 		}
 	}
@@ -273,8 +286,8 @@ func (t *run) readDeleted(ctx context.Context) error {
 
 // missing compares a user with nothing: what the deleted object still lists is
 // not held.
-func (t *run) missing(ctx context.Context, id snapshot.UserID, known *seen, listed bool) error {
-	history, err := t.sync.Known(ctx, id, known.Row)
+func (t *run) missing(ctx context.Context, id snapshot.UserID, row int64, listed bool) error {
+	history, err := t.sync.Known(ctx, id, row)
 	if err != nil {
 		return err
 	}
@@ -282,8 +295,7 @@ func (t *run) missing(ctx context.Context, id snapshot.UserID, known *seen, list
 	if listed {
 		now.Presence, now.DeletedAt = snapshot.Deleted, t.deleted[id].DeletedAt
 	}
-	t.add(t.comparer.User(history, now))
-	return nil
+	return t.add(t.comparer.User(history, now), row)
 }
 
 // readGroups reads the groups that give licenses now or gave them before. One

@@ -1,0 +1,206 @@
+// Package bench measures sync against a simulated tenant of any size: in users
+// a second beside two yardsticks, in memory, in bytes of the database, and in
+// the time that answers take. Everything that is measured is a process of its
+// own, so that a figure is that of the program a user runs. It must never be
+// pointed at a real tenant.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Options say what to measure.
+type Options struct {
+	Users  int
+	Weeks  int     // weekly runs in which something changed, after the first
+	Plans  int     // service plans a user
+	Share  float64 // of the users, whose licenses change in a week
+	Sample int     // users that the SDK's typed models are measured with
+	Repeat int     // times that each question is asked; 0: 5
+	Dir    string  // for the database
+	Log    func(format string, args ...any)
+}
+
+// Result is what was measured.
+type Result struct {
+	Machine Machine `json:"machine"`
+	Users   int     `json:"users"`
+	Plans   int     `json:"plans_a_user"`
+	Share   float64 `json:"changed_a_week"`
+	Models  Read    `json:"sdk_models"`
+	Structs Read    `json:"plain_structs"`
+	Decoder Read    `json:"lictrail_decoder"`
+	Floor   float64 `json:"floor_users_a_second"` // the faster of the two before
+	First   Sync    `json:"first_run"`
+	Weeks   []Sync  `json:"weekly_runs"`
+	Quiet   Sync    `json:"quiet_run"`
+	Queries []Query `json:"queries"`
+	Ratios  []Ratio `json:"ratios"`
+}
+
+// Read is a read of users that keeps nothing.
+type Read struct {
+	Users       int     `json:"users"`
+	Seconds     float64 `json:"seconds"` // without the start of the process
+	PerSecond   float64 `json:"users_a_second"`
+	AllocsAUser float64 `json:"allocations_a_user"`
+	BytesAUser  float64 `json:"bytes_allocated_a_user"`
+	usage
+}
+
+// Sync is a run of sync, as a whole process.
+type Sync struct {
+	Seconds   float64 `json:"seconds"`
+	PerSecond float64 `json:"users_a_second"`
+	usage
+	Database int64 `json:"database_bytes"`
+	Added    int64 `json:"added_bytes"`
+}
+
+// Query is a question, asked as a whole process: the median of some.
+type Query struct {
+	Name         string  `json:"name"`
+	Milliseconds float64 `json:"milliseconds"`
+	Rows         int     `json:"rows"`
+}
+
+// Ratio is a claim that does not depend on the machine, or hardly.
+type Ratio struct {
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Limit  float64 `json:"limit"`
+	AtMost bool    `json:"at_most"` // else at least
+}
+
+// Holds reports whether the claim is met, with so much slack: 0.2 forgives a
+// fifth.
+func (r Ratio) Holds(slack float64) bool {
+	if r.AtMost {
+		return r.Value <= r.Limit*(1+slack)
+	}
+	return r.Value >= r.Limit*(1-slack)
+}
+
+// Run measures.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	server, err := startServer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	b := &bench{Options: o, server: server, db: filepath.Join(o.Dir, "bench.db")}
+	b.Machine = ThisMachine()
+	b.Result.Users, b.Result.Plans, b.Result.Share = o.Users, o.Plans, o.Share
+	for _, step := range []func(context.Context) error{b.reads, b.runs, b.queries} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	b.ratios()
+	return &b.Result, nil
+}
+
+type bench struct {
+	Options
+	Result
+	server *server
+	db     string
+}
+
+// reads measures the yardsticks.
+func (b *bench) reads(ctx context.Context) error {
+	for _, r := range []struct {
+		kind  string
+		limit int
+		into  *Read
+	}{{"models", b.Sample, &b.Models}, {"structs", 0, &b.Structs}, {"decoder", 0, &b.Decoder}} {
+		b.Log("reading with %s", r.kind)
+		if err := b.server.read(ctx, r.kind, r.limit, r.into); err != nil {
+			return err
+		}
+	}
+	b.Floor = max(b.Structs.PerSecond, b.Decoder.PerSecond)
+	return nil
+}
+
+// runs measures the first run, weekly ones and one in which nothing changed.
+func (b *bench) runs(ctx context.Context) error {
+	b.Log("first run")
+	if err := b.sync(ctx, 0, 0, &b.First); err != nil {
+		return err
+	}
+	for week := 1; week <= b.Options.Weeks; week++ {
+		b.Log("week %d of %d", week, b.Options.Weeks)
+		var s Sync
+		if err := b.sync(ctx, week, b.Options.Share, &s); err != nil {
+			return err
+		}
+		b.Result.Weeks = append(b.Result.Weeks, s)
+	}
+	b.Log("a week without a change")
+	return b.sync(ctx, b.Options.Weeks+1, 0, &b.Quiet)
+}
+
+func (b *bench) sync(ctx context.Context, week int, share float64, into *Sync) error {
+	if err := b.server.week(week, share); err != nil {
+		return err
+	}
+	before := size(b.db)
+	start := time.Now()
+	_, took, err := command(ctx, b.server.env(), "sync", "--db", b.db, "--auth", "token", "--graph-endpoint", b.server.url, "--quiet", "--format", "json")
+	if err != nil {
+		return fmt.Errorf("sync of week %d: %w", week, err)
+	}
+	into.Seconds = time.Since(start).Seconds()
+	into.PerSecond = float64(b.Options.Users) / into.Seconds
+	into.usage = took
+	into.Database = size(b.db)
+	into.Added = into.Database - before
+	return nil
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// ratios states the claims. Memory and bytes depend on the size of the tenant
+// only, and are claims too.
+func (b *bench) ratios() {
+	users := float64(b.Options.Users)
+	least := func(name string, value, limit float64) {
+		b.Ratios = append(b.Ratios, Ratio{Name: name, Value: value, Limit: limit})
+	}
+	most := func(name string, value, limit float64) {
+		b.Ratios = append(b.Ratios, Ratio{Name: name, Value: value, Limit: limit, AtMost: true})
+	}
+	least("first run / SDK's typed models", b.First.PerSecond/b.Models.PerSecond, 8)
+	least("first run / floor", b.First.PerSecond/b.Floor, 0.6)
+	least("CPU: lictrail's decoder / first run", b.Decoder.CPU/b.First.CPU, 0.4)
+	peak := max(b.First.PeakMegabyte, b.Quiet.PeakMegabyte)
+	if n := len(b.Result.Weeks); n > 0 {
+		var speed, added float64
+		for _, w := range b.Result.Weeks {
+			speed += w.PerSecond / float64(n)
+			added += float64(w.Added) / float64(n)
+			peak = max(peak, w.PeakMegabyte)
+		}
+		least("weekly run / floor", speed/b.Floor, 0.75)
+		most("KB a week for 100,000 users", added/1e3/users*1e5, 1000*b.Options.Share/0.01)
+	}
+	most("bytes a user after the first run", float64(b.First.Database)/users, 250)
+	most("KB of a week without a change", float64(b.Quiet.Added)/1024, 16)
+	most("peak memory of sync, MB", peak, peakLimit(b.Options.Users))
+}
+
+// peakLimit is 150 MB up to 100,000 users and 400 MB at 1,000,000.
+func peakLimit(users int) float64 {
+	return 150 + 250*max(0, float64(users-100_000))/900_000
+}

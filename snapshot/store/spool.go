@@ -1,0 +1,466 @@
+package store
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Spool keeps what a run found out about users until the run is committed, in
+// a file next to the database, so that memory does not grow with the tenant.
+// Everything that needs no database is worked out when a user is added, while
+// the next page is on its way. Texts that many users share are in memory once.
+type Spool struct {
+	file   *os.File
+	out    *bufio.Writer
+	record []byte
+	shape  []byte
+	index  map[string]uint64 // 0 is for texts that are written out
+	words  []string
+	size   int // of the words
+}
+
+// maxWords bounds the bytes of texts in memory. What comes later is written out.
+const maxWords = 32 << 20
+
+// Spool begins a spool. The file is gone when it is closed, and on systems that
+// can do so has no name from the beginning: a crash leaves nothing behind.
+func (s *Sync) Spool() (*Spool, error) {
+	f, err := os.CreateTemp(filepath.Dir(s.db.path), filepath.Base(s.db.path)+"-spool-*") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("make a spool for the users: %w", err)
+	}
+	_ = os.Remove(f.Name()) // fails on Windows, where Close does it
+	sp := &Spool{file: f, out: bufio.NewWriterSize(f, 1<<16)}
+	sp.forget()
+	return sp, nil
+}
+
+func (sp *Spool) forget() { sp.index, sp.words, sp.size = map[string]uint64{}, []string{""}, 0 }
+
+// Reset drops everything that was added.
+func (sp *Spool) Reset() error {
+	sp.forget()
+	_, err := sp.file.Seek(0, io.SeekStart)
+	if err == nil {
+		err = sp.file.Truncate(0)
+	}
+	sp.out.Reset(sp.file)
+	if err != nil {
+		return fmt.Errorf("empty the spool: %w", err)
+	}
+	return nil
+}
+
+// Close removes the spool.
+func (sp *Spool) Close() error {
+	err := sp.file.Close()
+	_ = os.Remove(sp.file.Name()) // it is gone already, but for Windows
+	return err
+}
+
+// Add takes what a run changes in the history of one user. row is the user's in
+// the database, 0 for one who is new. Changes are not kept: see [Result].
+func (sp *Spool) Add(d *snapshot.Delta, row int64) error {
+	sp.record = sp.record[:0]
+	sp.number(row)
+	sp.text(string(d.ID))
+	sp.number(d.New.Fingerprint())
+	sp.bool(d.Attributes)
+	if d.Attributes {
+		if err := sp.attributes(&d.New); err != nil {
+			return err
+		}
+	}
+	sp.paths(d)
+	sp.bool(d.Plans)
+	if d.Plans {
+		sp.plans(d.New.Plans)
+	}
+	sp.number(int64(len(d.Evidence)))
+	for _, e := range d.Evidence {
+		sp.word(string(e.SKU))
+		sp.word(string(e.Basis))
+		sp.time(e.At)
+	}
+	var head [binary.MaxVarintLen64]byte
+	if _, err := sp.out.Write(binary.AppendUvarint(head[:0], uint64(len(sp.record)))); err != nil {
+		return fmt.Errorf("write the spool: %w", err)
+	}
+	if _, err := sp.out.Write(sp.record); err != nil {
+		return fmt.Errorf("write the spool: %w", err)
+	}
+	return nil
+}
+
+func (sp *Spool) attributes(u *snapshot.User) error {
+	more, err := versionMore(u.Attributes)
+	if err != nil {
+		return err
+	}
+	sp.word(string(u.Presence))
+	sp.time(u.DeletedAt)
+	sp.text(u.EmployeeID)
+	if sp.bool(u.CreatedAt != nil); u.CreatedAt != nil {
+		sp.time(*u.CreatedAt)
+	}
+	sp.text(u.UPN)
+	sp.text(u.Name)
+	sp.bool(u.Mail == u.UPN)
+	if u.Mail != u.UPN {
+		sp.text(u.Mail)
+	}
+	sp.word(u.Department)
+	sp.wordBytes(more)
+	return nil
+}
+
+func (sp *Spool) paths(d *snapshot.Delta) {
+	sp.number(int64(len(d.Closed)))
+	for i := range d.Closed {
+		sp.pathKey(&d.Closed[i])
+	}
+	sp.number(int64(len(d.Opened)))
+	for i := range d.Opened {
+		p := &d.Opened[i]
+		sp.pathKey(&p.PathKey)
+		sp.bool(p.Held)
+		sp.word(p.State)
+		sp.word(p.Error)
+		sp.number(int64(len(p.Disabled)))
+		for _, id := range p.Disabled {
+			sp.word(string(id))
+		}
+		sp.time(p.UpdatedAt)
+		sp.number(int64(p.Span.Path))
+		sp.number(int64(p.Start))
+		sp.number(int64(p.Period))
+	}
+}
+
+func (sp *Spool) pathKey(k *snapshot.PathKey) {
+	sp.word(string(k.SKU))
+	sp.word(string(k.Kind))
+	sp.word(string(k.Group))
+}
+
+// plans writes plans as a shape, which many users share, and a user's own dates.
+func (sp *Spool) plans(plans []snapshot.Plan) {
+	var dates []time.Time
+	sp.shape, dates = appendShape(sp.shape[:0], plans)
+	sp.wordBytes(sp.shape)
+	sp.number(int64(len(dates)))
+	for _, at := range dates {
+		sp.time(at)
+	}
+}
+
+func (sp *Spool) number(n int64) { sp.record = binary.AppendVarint(sp.record, n) }
+
+func (sp *Spool) bool(b bool) {
+	if b {
+		sp.number(1)
+		return
+	}
+	sp.number(0)
+}
+
+func (sp *Spool) text(s string) {
+	sp.record = binary.AppendUvarint(sp.record, uint64(len(s)))
+	sp.record = append(sp.record, s...)
+}
+
+// time is kept to the millisecond, as in the database.
+func (sp *Spool) time(t time.Time) {
+	if t.IsZero() {
+		sp.number(math.MinInt64)
+		return
+	}
+	sp.number(t.UnixMilli())
+}
+
+// word writes a text of which many users have the same.
+func (sp *Spool) word(s string) {
+	n, ok := sp.index[s]
+	if !ok {
+		n = sp.learn(s)
+	}
+	sp.wordNumber(n, s)
+}
+
+func (sp *Spool) wordBytes(b []byte) {
+	n, ok := sp.index[string(b)]
+	if ok {
+		sp.wordNumber(n, "")
+		return
+	}
+	sp.word(string(b))
+}
+
+func (sp *Spool) wordNumber(n uint64, s string) {
+	sp.record = binary.AppendUvarint(sp.record, n)
+	if n == 0 {
+		sp.text(s)
+	}
+}
+
+func (sp *Spool) learn(s string) uint64 {
+	if sp.size+len(s) > maxWords {
+		return 0
+	}
+	n := uint64(len(sp.words))
+	sp.index[s], sp.size = n, sp.size+len(s)+64
+	sp.words = append(sp.words, s)
+	return n
+}
+
+// spooled is what the spool has of one user.
+type spooled struct {
+	row         int64
+	id          snapshot.UserID
+	fingerprint int64
+	attributes  bool
+	presence    string
+	deletedAt   time.Time
+	employeeID  string
+	createdAt   time.Time // zero: not told
+	upn, name   string
+	mail        any // NULL: same as upn
+	department  string
+	more        string
+	closed      []snapshot.PathKey
+	opened      []snapshot.OpenedPath
+	plans       bool
+	shape       string
+	dates       []time.Time
+	evidence    []snapshot.FirstEvidence
+}
+
+var errSpool = errors.New("the spool does not hold what was written to it")
+
+// all reads the spool from its beginning. A user is good until the next.
+func (sp *Spool) all() iter.Seq2[*spooled, error] {
+	return func(yield func(*spooled, error) bool) {
+		if sp == nil {
+			return
+		}
+		err := sp.out.Flush()
+		if err == nil {
+			_, err = sp.file.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			yield(nil, fmt.Errorf("read the spool: %w", err))
+			return
+		}
+		in := bufio.NewReaderSize(sp.file, 1<<16)
+		c := cursor{words: sp.words}
+		var u spooled
+		for {
+			size, err := binary.ReadUvarint(in)
+			if err == io.EOF {
+				return
+			}
+			if err == nil && size > maxRecord {
+				err = errSpool
+			}
+			if err == nil {
+				if uint64(cap(sp.record)) < size {
+					sp.record = make([]byte, size)
+				}
+				c.rest, c.bad = sp.record[:size], false
+				_, err = io.ReadFull(in, c.rest)
+			}
+			if err == nil {
+				c.user(&u)
+				if c.bad || len(c.rest) > 0 {
+					err = errSpool
+				}
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("read the spool: %w", err))
+				return
+			}
+			if !yield(&u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// maxRecord is more than a user can have: a page is at most half of it.
+const maxRecord = 1 << 30
+
+// cursor reads a record.
+type cursor struct {
+	rest  []byte
+	words []string
+	bad   bool
+}
+
+func (c *cursor) user(u *spooled) {
+	*u = spooled{closed: u.closed[:0], opened: u.opened[:0], dates: u.dates[:0], evidence: u.evidence[:0]}
+	u.row, u.id, u.fingerprint = c.number(), snapshot.UserID(c.text()), c.number()
+	if u.attributes = c.bool(); u.attributes {
+		u.presence, u.deletedAt, u.employeeID = c.word(), c.time(), c.text()
+		if c.bool() {
+			u.createdAt = c.time()
+		}
+		u.upn, u.name = c.text(), c.text()
+		if same := c.bool(); !same {
+			u.mail = c.text()
+		}
+		u.department, u.more = c.word(), c.word()
+	}
+	for range c.count() {
+		u.closed = append(u.closed, c.pathKey())
+	}
+	for range c.count() {
+		u.opened = append(u.opened, c.path())
+	}
+	if u.plans = c.bool(); u.plans {
+		u.shape = c.word()
+		for range c.count() {
+			u.dates = append(u.dates, c.time())
+		}
+	}
+	for range c.count() {
+		u.evidence = append(u.evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.word()), Basis: snapshot.Basis(c.word()), At: c.time()})
+	}
+}
+
+func (c *cursor) pathKey() snapshot.PathKey {
+	return snapshot.PathKey{SKU: snapshot.SKUID(c.word()),
+		PathRef: snapshot.PathRef{Kind: snapshot.PathKind(c.word()), Group: snapshot.GroupID(c.word())}}
+}
+
+func (c *cursor) path() snapshot.OpenedPath {
+	p := snapshot.OpenedPath{Path: snapshot.Path{PathKey: c.pathKey(), Held: c.bool(), State: c.word(), Error: c.word()}}
+	for range c.count() {
+		p.Disabled = append(p.Disabled, snapshot.PlanID(c.word()))
+	}
+	p.UpdatedAt = c.time()
+	p.Span = snapshot.Span{Path: snapshot.RunID(c.number()), Start: snapshot.RunID(c.number()), Period: int(c.number())}
+	return p
+}
+
+func (c *cursor) number() int64 {
+	n, size := binary.Varint(c.rest)
+	c.skip(size)
+	return n
+}
+
+func (c *cursor) skip(size int) {
+	if size <= 0 || size > len(c.rest) {
+		c.bad, c.rest = true, nil
+		return
+	}
+	c.rest = c.rest[size:]
+}
+
+// count is the length of a list, none of whose members is shorter than a byte.
+func (c *cursor) count() int64 {
+	n := c.number()
+	if n < 0 || n > int64(len(c.rest)) {
+		c.bad = true
+		return 0
+	}
+	return n
+}
+
+func (c *cursor) bool() bool { return c.number() != 0 }
+
+func (c *cursor) size() uint64 {
+	n, size := binary.Uvarint(c.rest)
+	c.skip(size)
+	return n
+}
+
+func (c *cursor) text() string {
+	n := c.size()
+	if n > uint64(len(c.rest)) {
+		c.bad = true
+		return ""
+	}
+	s := string(c.rest[:n])
+	c.rest = c.rest[n:]
+	return s
+}
+
+func (c *cursor) time() time.Time {
+	n := c.number()
+	if n == math.MinInt64 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+func (c *cursor) word() string {
+	n := c.size()
+	switch {
+	case n == 0:
+		return c.text()
+	case n >= uint64(len(c.words)):
+		c.bad = true
+		return ""
+	}
+	return c.words[n]
+}
+
+// appendShape appends plans without their dates, and returns the dates: each
+// once, numbered in the order of the plans.
+func appendShape(shape []byte, plans []snapshot.Plan) ([]byte, []time.Time) {
+	var dates []time.Time
+	for i := range plans {
+		p := &plans[i]
+		slot := -1
+		for n := range dates {
+			if dates[n].Equal(p.AssignedAt) {
+				slot = n
+				break
+			}
+		}
+		if slot < 0 {
+			slot = len(dates)
+			dates = append(dates, p.AssignedAt)
+		}
+		shape = append(binary.AppendUvarint(shape, uint64(len(p.ID))), p.ID...)
+		shape = append(binary.AppendUvarint(shape, uint64(len(p.Status))), p.Status...)
+		shape = binary.AppendUvarint(shape, uint64(slot))
+	}
+	return shape, dates
+}
+
+// layoutText writes a shape as it is kept: [plan.id, status, slot], ...
+func layoutText(shape string, planRow func(snapshot.PlanID) (int64, error)) (string, error) {
+	c := cursor{rest: []byte(shape)}
+	rows := []byte{'['}
+	for len(c.rest) > 0 {
+		plan, status, slot := snapshot.PlanID(c.text()), c.text(), c.size()
+		if c.bad {
+			return "", errSpool
+		}
+		id, err := planRow(plan)
+		if err != nil {
+			return "", err
+		}
+		word, err := json.Marshal(status)
+		if err != nil {
+			return "", fmt.Errorf("encode the status of plan %s: %w", plan, err)
+		}
+		if len(rows) > 1 {
+			rows = append(rows, ',')
+		}
+		rows = fmt.Appendf(rows, "[%d,%s,%d]", id, word, slot)
+	}
+	return string(append(rows, ']')), nil
+}

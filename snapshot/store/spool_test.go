@@ -1,0 +1,136 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"lictrail/snapshot"
+)
+
+func openSpool(t *testing.T) (*Spool, string) {
+	t.Helper()
+	dir := t.TempDir()
+	sp, err := (&Sync{db: &DB{path: filepath.Join(dir, "t.db")}}).Spool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sp.Close() })
+	return sp, dir
+}
+
+func fullDelta(n int) *snapshot.Delta {
+	at, enabled := time.UnixMilli(1_700_000_000_123).UTC(), true
+	path := snapshot.Path{
+		PathKey: snapshot.PathKey{SKU: "e5", PathRef: snapshot.PathRef{Kind: snapshot.ByGroup, Group: "g"}},
+		Held:    true, State: "ActiveWithError", Error: "Other", Disabled: []snapshot.PlanID{"p1", "p2"}, UpdatedAt: at,
+	}
+	return &snapshot.Delta{
+		ID: snapshot.UserID(fmt.Sprintf("user-%d", n)), Attributes: true, Plans: true,
+		New: snapshot.User{
+			ID: snapshot.UserID(fmt.Sprintf("user-%d", n)), Presence: snapshot.Deleted, DeletedAt: at,
+			Attributes: snapshot.Attributes{UPN: "a@b", Name: "A\x00", Mail: "m@b", Department: "D", Enabled: &enabled,
+				EmployeeID: "7", CreatedAt: &at, JobTitle: "J"},
+			Plans: []snapshot.Plan{{ID: "p1", Status: "Enabled", AssignedAt: at}, {ID: "p2", Status: "Deleted"}, {ID: "p3", Status: "Enabled", AssignedAt: at}},
+		},
+		Closed:   []snapshot.PathKey{{SKU: "e3", PathRef: snapshot.PathRef{Kind: snapshot.Direct}}},
+		Opened:   []snapshot.OpenedPath{{Path: path, Span: snapshot.Span{Path: 3, Start: 2, Period: 1}}, {Path: snapshot.Path{PathKey: path.PathKey}}},
+		Evidence: []snapshot.FirstEvidence{{SKU: "e5", At: at, Basis: snapshot.BasisPlan}},
+	}
+}
+
+// TestSpool: what comes out is what went in, whether words fit in memory or not.
+func TestSpool(t *testing.T) {
+	sp, _ := openSpool(t)
+	for _, size := range []int{0, maxWords} {
+		if err := sp.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		sp.size = size
+		for n := range 3 {
+			if err := sp.Add(fullDelta(n), int64(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := sp.Add(&snapshot.Delta{ID: "bare"}, 9); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for u, err := range sp.all() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 3 {
+				want := spooled{row: 9, id: "bare", fingerprint: (&snapshot.User{}).Fingerprint()}
+				if diff := cmp.Diff(want, *u, cmp.AllowUnexported(spooled{}), cmpopts.EquateEmpty()); diff != "" {
+					t.Error(diff)
+				}
+				n++
+				continue
+			}
+			d := fullDelta(n)
+			want := spooled{
+				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
+				employeeID: "7", createdAt: *d.New.CreatedAt, upn: "a@b", name: "A\x00", mail: "m@b", department: "D",
+				more: `{"enabled":true,"job_title":"J"}`, closed: d.Closed, opened: d.Opened, plans: true,
+				dates: []time.Time{d.New.DeletedAt, {}}, evidence: d.Evidence,
+			}
+			if diff := cmp.Diff(want, *u, cmp.AllowUnexported(spooled{}), cmpopts.IgnoreFields(spooled{}, "shape")); diff != "" {
+				t.Errorf("words from %d: user %d: %s", size, n, diff)
+			}
+			layout, err := layoutText(u.shape, func(id snapshot.PlanID) (int64, error) { return int64(id[1] - '0'), nil })
+			if want := `[[1,"Enabled",0],[2,"Deleted",1],[3,"Enabled",0]]`; err != nil || layout != want {
+				t.Errorf("layout %s, %v", layout, err)
+			}
+			n++
+		}
+		if n != 4 {
+			t.Errorf("%d users", n)
+		}
+	}
+}
+
+// TestSpoolLeavesNothing: no name while it is open, and no file after.
+func TestSpoolLeavesNothing(t *testing.T) {
+	sp, dir := openSpool(t)
+	if err := sp.Add(fullDelta(1), 0); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := sp.file.Stat(); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := sp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestSpoolDamaged: a cut or changed record is an error, never a user.
+func TestSpoolDamaged(t *testing.T) {
+	sp, _ := openSpool(t)
+	if err := sp.Add(fullDelta(1), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := sp.out.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := sp.file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sp.file.Truncate(info.Size() - 1); err != nil {
+		t.Fatal(err)
+	}
+	for u, err := range sp.all() {
+		if err == nil {
+			t.Errorf("got %+v", u)
+		}
+	}
+}
