@@ -197,7 +197,10 @@ type SKURow struct {
 func (h *History) SKUs(ctx context.Context) ([]SKURow, error) {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out,
-			v.consumed, v.assigned, v.from_run, coalesce(v.to_run, 0),
+			v.consumed, CASE WHEN v.to_run > ?1 OR v.to_run IS NULL THEN v.assigned ELSE
+				-- the SKU is gone, and users may hold it still
+				(SELECT count(DISTINCT p.user_id) FROM path p WHERE p.sku_id = s.id AND p.held = 1 AND p.from_run <= ?1
+					AND (p.to_run IS NULL OR p.to_run > ?1)) END, v.from_run, coalesce(v.to_run, 0),
 			(SELECT min(from_run) FROM sku_version WHERE sku_id = s.id),
 			(SELECT count(*) FROM sku_plan p WHERE p.sku_id = s.id AND p.from_run <= ?1
 				AND (p.to_run IS NULL OR p.to_run > ?1))

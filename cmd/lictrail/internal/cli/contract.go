@@ -374,9 +374,7 @@ func (n names) skuRow(r *store.SKURow) skuRowJSON {
 	if r.First != nil {
 		j.FirstSeen = stamp(r.First.ObservedUntil)
 	}
-	if r.To != nil {
-		j.GoneAt = stamp(r.To.ObservedUntil)
-	}
+	j.GoneAt = goneAt(r)
 	return j
 }
 

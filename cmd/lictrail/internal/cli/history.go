@@ -291,17 +291,15 @@ func (p *past) byWords(d *store.Period, run snapshot.RunID, kind snapshot.Kind) 
 
 // basisWords tells what a first-assigned date rests on.
 func basisWords(d snapshot.Date) string {
-	switch d.Basis {
-	case snapshot.BasisImport:
-		return " (" + d.Evidence + ")"
-	case snapshot.BasisPlan:
+	switch {
+	case d.Basis == snapshot.BasisPlan:
 		return " (the date of a service plan that no other license brings)"
-	case snapshot.BasisState:
+	case d.Basis == snapshot.BasisState:
 		return " (Microsoft's date when tracking began)"
-	case snapshot.BasisAudit:
-		return " (" + d.Evidence + ")"
+	case d.Basis == snapshot.BasisSnapshot, d.Evidence == "":
+		return ""
 	}
-	return ""
+	return " (" + d.Evidence + ")"
 }
 
 // daysHeld counts the days for certain and those possible, up to the newest run.

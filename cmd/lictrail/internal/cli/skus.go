@@ -61,7 +61,7 @@ func (n names) skuListing() listing[*store.SKURow] {
 			{csv: "sku_id", cell: func(r row) any { return string(r.ID) }},
 			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }},
 			{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, csv: "product", text: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
-			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r) }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r) }, cell: func(r row) any { return r.Status }},
 			{Column: out.Column{Head: "BOUGHT"}, csv: "enabled", text: func(r row) any { return r.Units.Enabled }},
 			{csv: "warning", cell: func(r row) any { return r.Units.Warning }},
 			{csv: "suspended", cell: func(r row) any { return r.Units.Suspended }},
@@ -72,9 +72,17 @@ func (n names) skuListing() listing[*store.SKURow] {
 			{Column: out.Column{Head: "FREE"}, csv: "available", text: func(r row) any { return available(r) }},
 			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return dayOrNil(nextLifecycle(r)) },
 				cell: func(r row) any { return stamp(nextLifecycle(r)) }},
+			{csv: "gone_at", cell: func(r row) any { return goneAt(r) }},
 			{csv: "first_seen", cell: func(r row) any { return stamp(r.First.ObservedUntil) }},
 		},
 	}
+}
+
+func goneAt(r *store.SKURow) *string {
+	if r.To == nil {
+		return nil
+	}
+	return stamp(r.To.ObservedUntil)
 }
 
 func statusWord(r *store.SKURow) string {
