@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -79,14 +81,75 @@ func (c *fakeClock) total() (sum time.Duration) {
 // server is a Graph of a few scripted answers. Requests are numbered from 1.
 type server struct {
 	*httptest.Server
-	mu       sync.Mutex
-	requests []*http.Request
+	transport http.RoundTripper // nil: the client's own
+	mu        sync.Mutex
+	requests  []*http.Request
 }
 
-func newServer(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
+type answer func(n int, w http.ResponseWriter, r *http.Request)
+
+func newServer(t *testing.T, answer answer) *server {
 	t.Helper()
 	s := &server{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewServer(s.handler(answer))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// inBubble plays a server and its clients in time of their own: no load on the
+// machine makes a wait longer.
+func inBubble(t *testing.T, answer answer, test func(t *testing.T, s *server)) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		transport := &http.Transport{DialContext: n.dial}
+		s := &server{transport: transport}
+		s.Server = &httptest.Server{Listener: n, Config: &http.Server{Handler: s.handler(answer)}}
+		s.Start()
+		t.Cleanup(func() {
+			transport.CloseIdleConnections()
+			s.Close()
+		})
+		test(t, s)
+	})
+}
+
+// pipes is a network that stays in memory.
+type pipes struct {
+	accepted chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.accepted <- far:
+		return near, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accepted:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+
+func (s *server) handler(answer answer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r)
 		n := len(s.requests)
@@ -94,9 +157,7 @@ func newServer(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.R
 		w.Header().Set("request-id", fmt.Sprintf("req-%d", n))
 		w.Header().Set("Content-Type", "application/json")
 		answer(n, w, r)
-	}))
-	t.Cleanup(s.Close)
-	return s
+	})
 }
 
 func (s *server) count() int {
@@ -111,7 +172,7 @@ func (s *server) client(t *testing.T, edit func(*Options)) (*Client, *fakeClock)
 	clock := newClock()
 	o := Options{
 		Endpoint: s.URL, Credential: &fakeToken{tokens: []string{"secret-token"}},
-		Now: clock.now, Sleep: clock.sleep, Jitter: func() float64 { return 0.5 }, Unpaced: true,
+		Now: clock.now, Sleep: clock.sleep, Jitter: func() float64 { return 0.5 }, Unpaced: true, Transport: s.transport,
 	}
 	if edit != nil {
 		edit(&o)

@@ -163,8 +163,7 @@ func TestPatienceStartsAgain(t *testing.T) {
 // TestNoBytes: a server that says nothing is left, and asked again.
 func TestNoBytes(t *testing.T) {
 	for _, headers := range []bool{false, true} {
-		release := make(chan struct{})
-		s := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		silent := func(n int, w http.ResponseWriter, r *http.Request) {
 			if n > 1 {
 				fmt.Fprint(w, `{"value":[]}`)
 				return
@@ -173,80 +172,83 @@ func TestNoBytes(t *testing.T) {
 				fmt.Fprint(w, `{"val`)
 				w.(http.Flusher).Flush()
 			}
-			select {
-			case <-release:
-			case <-r.Context().Done():
+			<-r.Context().Done()
+		}
+		inBubble(t, silent, func(t *testing.T, s *server) {
+			c, _ := s.client(t, nil)
+			start := time.Now()
+			_, err := c.Users(context.Background(), &sinkOf{})
+			if took := time.Since(start); err != nil || s.count() != 2 || took != time.Minute {
+				t.Errorf("headers %v: %v after %d requests and %v", headers, err, s.count(), took)
 			}
 		})
-		c, _ := s.client(t, func(o *Options) { o.Quiet = 50 * time.Millisecond })
-		if _, err := c.Users(context.Background(), &sinkOf{}); err != nil || s.count() != 2 {
-			t.Errorf("headers %v: %v after %d requests", headers, err, s.count())
-		}
-		close(release)
 	}
 }
 
 // TestDrip: a byte now and then does not buy time without end.
 func TestDrip(t *testing.T) {
-	s := newServer(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+	drip := func(_ int, w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			fmt.Fprint(w, " ")
 			w.(http.Flusher).Flush()
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(50 * time.Second)
+		}
+	}
+	inBubble(t, drip, func(t *testing.T, s *server) {
+		c, _ := s.client(t, func(o *Options) { o.Patience, o.Now, o.Sleep = 5*time.Minute, time.Now, sleep })
+		start := time.Now()
+		_, err := c.Users(context.Background(), &sinkOf{})
+		asError(t, err, ErrUnavailable)
+		if took := time.Since(start); took != 5*time.Minute || !errors.Is(err, errImpatient) {
+			t.Errorf("took %v: %v", took, err)
 		}
 	})
-	c, _ := s.client(t, func(o *Options) {
-		o.Quiet, o.Patience, o.Now, o.Sleep = 200*time.Millisecond, 500*time.Millisecond, time.Now, sleep
-	})
-	start := time.Now()
-	_, err := c.Users(context.Background(), &sinkOf{})
-	asError(t, err, ErrUnavailable)
-	if took := time.Since(start); took > 2*time.Second || !errors.Is(err, errImpatient) {
-		t.Errorf("took %v: %v", took, err)
-	}
 }
 
 // TestSlowButSteady: a page that takes longer than the inactivity limit, but
 // never stops, is read.
 func TestSlowButSteady(t *testing.T) {
-	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		for range 10 {
+	steady := func(_ int, w http.ResponseWriter, _ *http.Request) {
+		for range 9 {
 			fmt.Fprint(w, " ")
 			w.(http.Flusher).Flush()
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(59 * time.Second)
 		}
 		fmt.Fprint(w, `{"value":[]}`)
-	})
-	c, _ := s.client(t, func(o *Options) { o.Quiet = 100 * time.Millisecond })
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil || s.count() != 1 {
-		t.Errorf("%v after %d requests", err, s.count())
 	}
+	inBubble(t, steady, func(t *testing.T, s *server) {
+		c, _ := s.client(t, nil)
+		if _, err := c.Users(context.Background(), &sinkOf{}); err != nil || s.count() != 1 {
+			t.Errorf("%v after %d requests", err, s.count())
+		}
+	})
 }
 
 // TestCancel: the end of the context ends everything, at once.
 func TestCancel(t *testing.T) {
 	t.Run("while waiting", func(t *testing.T) {
-		s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		testCancel(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "300")
 			w.WriteHeader(429)
 		})
-		testCancel(t, s)
 	})
 	t.Run("while reading", func(t *testing.T) {
-		testCancel(t, newServer(t, func(_ int, w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		testCancel(t, func(_ int, w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	})
 }
 
-func testCancel(t *testing.T, s *server) {
-	c, _ := s.client(t, func(o *Options) { o.Now, o.Sleep = time.Now, sleep })
-	ctx, cancel := context.WithCancelCause(context.Background())
-	why := errors.New("the user pressed control-C")
-	time.AfterFunc(100*time.Millisecond, func() { cancel(why) })
-	start := time.Now()
-	_, err := c.Users(ctx, &sinkOf{})
-	if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || time.Since(start) > 2*time.Second || s.count() != 1 {
-		t.Errorf("after %v and %d requests: %v", time.Since(start), s.count(), err)
-	}
+func testCancel(t *testing.T, answer answer) {
+	inBubble(t, answer, func(t *testing.T, s *server) {
+		c, _ := s.client(t, func(o *Options) { o.Now, o.Sleep = time.Now, sleep })
+		ctx, cancel := context.WithCancelCause(context.Background())
+		why := errors.New("the user pressed control-C")
+		time.AfterFunc(time.Second, func() { cancel(why) })
+		start := time.Now()
+		_, err := c.Users(ctx, &sinkOf{})
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || time.Since(start) != time.Second || s.count() != 1 {
+			t.Errorf("after %v and %d requests: %v", time.Since(start), s.count(), err)
+		}
+	})
 }
 
 // TestUnreachable: names that do not resolve and ports that nobody listens on

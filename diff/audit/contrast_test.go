@@ -74,7 +74,7 @@ func wantChanges(t *testing.T, events []snapshot.Event, want ...string) {
 
 // graphEvent decodes a Graph record with these licenses before and after;
 // nil for a record without.
-func graphEvent(t *testing.T, id, activity, at string, before, after []string) snapshot.Event {
+func graphEvent(t testing.TB, id, activity, at string, before, after []string) snapshot.Event {
 	t.Helper()
 	props := "[]"
 	if before != nil || after != nil {

@@ -145,14 +145,14 @@ func TestEveryFaultOnEveryPage(t *testing.T) {
 func strikes(t *testing.T, kind FaultKind, page Page) {
 	c := serve(t, small(t), WithDrip(20*time.Millisecond))
 	c.http.Timeout = 10 * time.Second
-	if kind == FaultHang || kind == FaultDrip {
-		c.http.Timeout = 150 * time.Millisecond
-	}
 	c.s.Inject(Fault{Endpoint: EndpointUsers, Page: page, Kind: kind})
 	number := 1
 	for path := probe; path != ""; number++ {
-		r := c.get(path)
 		struck := page == Page(number) || page == MiddlePage && number == 2 || page == LastPage && number == 6
+		if struck && (kind == FaultHang || kind == FaultDrip) {
+			c.http.Timeout = time.Second
+		}
+		r := c.get(path)
 		if !struck {
 			if r.status != 200 || len(r.rows(t)) == 0 {
 				t.Fatalf("page %d: status %d", number, r.status)
