@@ -353,6 +353,9 @@ func (a *attributor) groupState(ch *snapshot.Change) snapshot.Attribution {
 
 // date attributes a date of Microsoft's that moved without anything else.
 func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
+	if a.wasAway(ch) {
+		return a.dateOfReturn(ch)
+	}
 	if a.catalogMoved(ch.SKU) {
 		return a.microsoft(ch, snapshot.ByCatalog, a.dateReason(ch, snapshot.ByCatalog))
 	}
@@ -380,6 +383,28 @@ func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
 	if !a.covers(ch.Window) {
 		at.Confidence = snapshot.Low
 	}
+	return at
+}
+
+// dateOfReturn attributes the date of a user who was deleted and restored
+// between two snapshots: a restore gives the licenses again. What else was done
+// meanwhile may have moved the date as well.
+func (a *attributor) dateOfReturn(ch *snapshot.Change) snapshot.Attribution {
+	others := slices.Concat(a.touching(ch, time.Time{}), a.idle(ch), a.suspects(ch))
+	if t := a.recalculated(ch, trigger{}); t.op != nil {
+		others = append(others, t.op)
+	}
+	if len(others) > 0 || a.catalogMoved(ch.SKU) {
+		return a.ambiguous(ch, append(others, a.life[ch.User]...))
+	}
+	at := snapshot.Attribution{Cause: snapshot.CauseUserRestored, Initiator: snapshot.ByUnknown,
+		Confidence: snapshot.Low, Evidence: evidence(a.deletedBy(ch))}
+	back := a.restoredBy(ch)
+	if back != nil {
+		at.Initiator, at.Actor = a.party(back, ch.User, "").initiator, actorOf(back)
+		at.Confidence, at.Evidence = snapshot.Medium, evidence(back)
+	}
+	at.Reason = a.dateOfReturnReason(ch, back)
 	return at
 }
 

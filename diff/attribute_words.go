@@ -418,6 +418,14 @@ func (a *attributor) restoredReason(ch *snapshot.Change, back *op) string {
 	return sentence(fmt.Sprintf("%s restored %s, and %s came back with the account.", who(back.Actor), user, sku))
 }
 
+func (a *attributor) dateOfReturnReason(ch *snapshot.Change, back *op) string {
+	user, sku := a.user(ch.User), a.sku(ch.SKU)
+	if back == nil {
+		return fmt.Sprintf("%s was deleted and is back, which moved the date of %s; no event shows who restored the account.", user, sku)
+	}
+	return sentence(fmt.Sprintf("%s restored %s, which moved the date of %s.", who(back.Actor), user, sku))
+}
+
 func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string {
 	user, sku := a.user(ch.User), a.sku(ch.SKU)
 	if t == snapshot.ByCatalog {
