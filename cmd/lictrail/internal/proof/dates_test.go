@@ -323,24 +323,34 @@ func (c *checker) assignment(a *store.Assignment) {
 	c.first(a.First, k)
 	for _, p := range a.Paths {
 		k.path = cmp.Or(string(p.Group), directPath)
-		if truth, ok := c.unbroken(c.lives[k]); ok {
-			c.holdsTrue("beginnings of paths", p.Since, truth, k)
+		if i := c.unbroken(c.lives[k]); i >= 0 {
+			c.holdsTrue("beginnings of paths", p.Since, c.lives[k].began[c.lives[k].beforeRestores(i, p.Since)], k)
 		} else {
 			c.wrong("path %v is not held", k)
 		}
 	}
 }
 
-// unbroken is when a holding began that all runs up to the newest showed.
-func (c *checker) unbroken(l *life) (time.Time, bool) {
+// beforeRestores goes back to the stretch that a date is true of, over restores
+// of the user: with them a path and a period go on.
+func (l *life) beforeRestores(i int, d snapshot.Date) int {
+	for l.restored[i] && i > 0 && !within(d, l.began[i]) {
+		i--
+	}
+	return i
+}
+
+// unbroken returns the stretch since which all runs up to the newest showed a
+// holding, -1 when the newest did not.
+func (c *checker) unbroken(l *life) int {
 	i := len(c.runs) - 1
 	for i >= 0 && l.at(c.runs[i].at) >= 0 {
 		i--
 	}
 	if i == len(c.runs)-1 {
-		return time.Time{}, false
+		return -1
 	}
-	return l.began[l.at(c.runs[i+1].at)], true
+	return l.at(c.runs[i+1].at)
 }
 
 // first checks a first-assigned date: it must be true of the first time that
@@ -377,9 +387,7 @@ func (c *checker) period(p *store.Period) {
 	if from > 0 && l.at(c.runs[from-1].at) >= 0 {
 		c.wrong("period %d of %v: held before run %d as well", p.Number, k, from+1)
 	}
-	for l.restored[i] && i > 0 && !within(p.From, l.began[i]) {
-		i--
-	}
+	i = l.beforeRestores(i, p.From)
 	truth := l.began[i]
 	for _, blink := range l.blinks {
 		if l.at(blink) == i && within(p.From, blink) {
