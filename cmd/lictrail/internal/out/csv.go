@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -45,7 +46,11 @@ func (c *CSV) Row(cells ...any) error {
 		if i > 0 {
 			c.write(",")
 		}
-		c.write(quote(c.text(cell), len(cells) == 1))
+		text := c.text(cell)
+		if !plain(text) {
+			text = quote(text, len(cells) == 1)
+		}
+		c.write(text)
 	}
 	c.write("\r\n")
 	return c.err
@@ -71,6 +76,15 @@ func (c *CSV) text(cell any) string {
 	switch v := cell.(type) {
 	case nil:
 		return ""
+	case string:
+		return c.guarded(v)
+	case *string:
+		if v == nil {
+			return ""
+		}
+		return c.guarded(*v)
+	case int:
+		return strconv.Itoa(v)
 	case time.Time:
 		if v.IsZero() {
 			return ""
@@ -109,7 +123,23 @@ func isNil(v any) bool {
 	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
+// plain reports whether a cell is such that nobody could take it for anything
+// else: letters, digits and the marks of addresses, ids and times.
+func plain(s string) bool {
+	for i := range len(s) {
+		b := s[i]
+		letter := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
+		if !letter && (i == 0 || b != '-' && b != '.' && b != ':' && b != '_' && b != '@') {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func (c *CSV) guarded(s string) string {
+	if plain(s) {
+		return s
+	}
 	s = strings.ToValidUTF8(s, "\ufffd")
 	if c.safe {
 		s = Safe(s)
