@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lictrail/snapshot"
@@ -186,7 +187,7 @@ func (h *History) loadPlanEvidence(ctx context.Context, only string, args []any)
 	})
 }
 
-func runEvidence(run snapshot.RunID) string { return fmt.Sprintf("run %d", run) }
+func runEvidence(run snapshot.RunID) string { return "run " + strconv.FormatInt(int64(run), 10) }
 
 func (h *History) loadEventEvidence(ctx context.Context, only string, args []any) error {
 	var at sql.NullInt64

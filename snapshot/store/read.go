@@ -22,6 +22,7 @@ type History struct {
 	groups map[snapshot.GroupID]string
 	plans  map[snapshot.PlanID]string
 	skus   map[snapshot.SKUID]string
+	refs   refs
 	firsts map[firstKey]*firsts // of the listing under way
 }
 
@@ -70,35 +71,19 @@ func (h *History) load(ctx context.Context) error {
 // loadNames reads the newest name of every group, plan and SKU.
 func (h *History) loadNames(ctx context.Context) error {
 	var err error
-	if h.groups, err = names[snapshot.GroupID](ctx, h.tx, `
+	if h.groups, err = pairs[snapshot.GroupID, string](ctx, h.tx, `
 		SELECT g.object_id, v.name FROM group_version v JOIN licensed_group g ON g.id = v.group_id
 		WHERE v.name <> '' ORDER BY v.from_run`); err != nil {
 		return err
 	}
-	if h.plans, err = names[snapshot.PlanID](ctx, h.tx, "SELECT object_id, name FROM plan"); err != nil {
+	if h.plans, err = pairs[snapshot.PlanID, string](ctx, h.tx, "SELECT object_id, name FROM plan"); err != nil {
 		return err
 	}
-	h.skus, err = names[snapshot.SKUID](ctx, h.tx, "SELECT object_id, part_number FROM sku")
+	if h.skus, err = pairs[snapshot.SKUID, string](ctx, h.tx, "SELECT object_id, part_number FROM sku"); err != nil {
+		return err
+	}
+	h.refs, err = loadRefs(ctx, h.tx)
 	return err
-}
-
-// names reads pairs of key and name; a later pair replaces an earlier one.
-func names[K ~string](ctx context.Context, q querier, query string) (map[K]string, error) {
-	rows, err := q.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	found := make(map[K]string)
-	for rows.Next() {
-		var key K
-		var name string
-		if err := rows.Scan(&key, &name); err != nil {
-			return nil, err
-		}
-		found[key] = name
-	}
-	return found, rows.Err()
 }
 
 // AsOf moves the history to the newest complete run that had ended at a time.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -71,33 +72,71 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 			yield(nil, err)
 			return
 		}
-		query, args := f.query(int64(h.At.ID))
-		rows, err := h.tx.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
-			return
-		}
-		defer rows.Close()
-		var current *spells
-		for rows.Next() {
-			user, p, err := scanSpell(rows)
+		for rows, err := range ahead(h.pathRows(ctx, f)) {
 			if err != nil {
 				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
 				return
 			}
-			if current != nil && (current.user.Row != user.Row || current.sku != p.SKU) {
-				if !yield(current, nil) {
+			for _, s := range h.bySKU(rows) {
+				if !yield(s, nil) {
 					return
 				}
-				current = nil
 			}
-			if current == nil {
-				current = &spells{user: user, sku: p.SKU}
+		}
+	}
+}
+
+// personPaths are all rows of a user.
+type personPaths struct {
+	user Person
+	rows []pathRow
+}
+
+// bySKU splits a user's rows, in order of part numbers.
+func (h *History) bySKU(of *personPaths) []*spells {
+	slices.SortFunc(of.rows, func(a, b pathRow) int {
+		return cmp.Or(strings.Compare(h.skus[a.SKU], h.skus[b.SKU]), a.PathKey.Compare(b.PathKey), cmp.Compare(a.From, b.From))
+	})
+	var split []*spells
+	for i, r := range of.rows {
+		if i == 0 || r.SKU != of.rows[i-1].SKU {
+			split = append(split, &spells{user: of.user, sku: r.SKU})
+		}
+		last := split[len(split)-1]
+		last.paths = append(last.paths, r)
+	}
+	return split
+}
+
+// pathRows lists users, by UPN, with their rows.
+func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths, error] {
+	return func(yield func(*personPaths, error) bool) {
+		query, args := f.query(int64(h.At.ID))
+		rows, err := h.tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer rows.Close()
+		var u personScan
+		scanner := h.refs.scanner(&u.row, &u.key, &u.upn, &u.name, &u.mail, &u.department, &u.presence)
+		var current *personPaths
+		for rows.Next() {
+			p, err := scanner.scan(rows)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			current.paths = append(current.paths, p)
+			if current == nil || current.user.Row != u.row {
+				if current != nil && !yield(current, nil) {
+					return
+				}
+				current = &personPaths{user: u.person()}
+			}
+			current.rows = append(current.rows, p)
 		}
 		if err := rows.Err(); err != nil {
-			yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+			yield(nil, err)
 			return
 		}
 		if current != nil {
@@ -106,16 +145,39 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 	}
 }
 
+// personScan is where the columns of a user are read to.
+type personScan struct {
+	row                   int64
+	key                   any
+	upn, name, department string
+	mail, presence        sql.NullString
+}
+
+func (s *personScan) person() Person {
+	u := Person{Row: s.row}
+	u.ID, u.UPN, u.Name, u.Department = userID(s.key), s.upn, s.name, s.department
+	u.Mail, u.Presence = s.upn, snapshot.Present
+	if s.mail.Valid {
+		u.Mail = s.mail.String
+	}
+	if s.presence.Valid {
+		u.Presence = snapshot.Presence(s.presence.String)
+	}
+	return u
+}
+
+// query asks for rows in the order of an index, and so needs no room to sort.
 func (f Filter) query(run int64) (string, []any) {
-	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, coalesce(v.presence, 'present')` + pathTables + `
-		JOIN user u ON u.id = p.user_id
-		JOIN user_version v ON v.user_id = p.user_id AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)
+	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, v.presence
+		FROM user_version v
+		JOIN path p ON p.user_id = v.user_id
+		JOIN user u ON u.id = v.user_id
 		JOIN profile f ON f.id = v.profile_id
-		WHERE p.from_run <= ?1 AND p.held = 1`
+		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
 	if f.SKU != "" {
 		args = append(args, string(f.SKU))
-		query += fmt.Sprintf(" AND s.object_id = ?%d", len(args))
+		query += fmt.Sprintf(" AND p.sku_id = (SELECT id FROM sku WHERE object_id = ?%d)", len(args))
 	}
 	if f.Department != "" {
 		args = append(args, f.Department)
@@ -127,21 +189,9 @@ func (f Filter) query(run int64) (string, []any) {
 			args = append(args, u.Row)
 			marks[i] = fmt.Sprintf("?%d", len(args))
 		}
-		query += " AND p.user_id IN (" + strings.Join(marks, ", ") + ")"
+		query += " AND v.user_id IN (" + strings.Join(marks, ", ") + ")"
 	}
-	return query + " ORDER BY v.upn COLLATE NOCASE, u.id, s.part_number, s.id, p.group_id, p.from_run", args
-}
-
-func scanSpell(rows *sql.Rows) (Person, pathRow, error) {
-	var u Person
-	var key any
-	var mail sql.NullString
-	p, err := scanPath(rows, &u.Row, &key, &u.UPN, &u.Name, &mail, &u.Department, &u.Presence)
-	u.ID, u.Mail = userID(key), u.UPN
-	if mail.Valid {
-		u.Mail = mail.String
-	}
-	return u, p, err
+	return query + " ORDER BY v.upn COLLATE NOCASE, v.user_id", args
 }
 
 // assignment derives the assignment from its rows; nil when the SKU was not

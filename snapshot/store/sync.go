@@ -18,6 +18,7 @@ type Sync struct {
 	Run      snapshot.RunID
 	Previous *Run // the newest complete run; nil for the first
 	plans    map[int64]snapshot.PlanID
+	refs     refs // as they were before the run
 }
 
 // Begin records that a run has started and returns it. A history that is about
@@ -33,6 +34,9 @@ func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.
 	}
 	s := &Sync{db: db, plans: map[int64]snapshot.PlanID{}}
 	if s.Previous, err = newestComplete(ctx, tx); err != nil {
+		return nil, err
+	}
+	if s.refs, err = loadRefs(ctx, tx); err != nil {
 		return nil, err
 	}
 	result, err := tx.ExecContext(ctx,
@@ -224,14 +228,15 @@ func versionMore(a snapshot.Attributes) ([]byte, error) {
 // loadPaths reads the open rows and, of every SKU not held now, its newest
 // period.
 func (s *Sync) loadPaths(ctx context.Context, k *snapshot.Known, row, left int64) error {
-	rows, err := s.db.sql.QueryContext(ctx, "SELECT "+pathColumns+pathTables+`
-		WHERE p.user_id = ? ORDER BY p.sku_id, p.group_id, p.from_run`, row)
+	rows, err := s.db.sql.QueryContext(ctx, "SELECT "+pathColumns+`
+		FROM path p WHERE p.user_id = ? ORDER BY p.sku_id, p.group_id, p.from_run`, row)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	scanner := s.refs.scanner()
 	for rows.Next() {
-		p, err := scanPath(rows)
+		p, err := scanner.scan(rows)
 		if err != nil {
 			return err
 		}
@@ -276,38 +281,45 @@ type pathRow struct {
 	To   sql.NullInt64
 }
 
-const (
-	pathColumns = `s.object_id, p.group_id, coalesce(g.object_id, ''), p.from_run, p.to_run, p.held,
-		p.state, p.error, d.members, p.state_at, p.path_run, p.start_run, p.period`
-	pathTables = `
-		FROM path p JOIN sku s ON s.id = p.sku_id
-		LEFT JOIN licensed_group g ON g.id = p.group_id
-		LEFT JOIN plan_set d ON d.id = p.disabled_id`
-)
+const pathColumns = `p.sku_id, p.group_id, p.from_run, p.to_run, p.held, p.state, p.error, p.disabled_id,
+	p.state_at, p.path_run, p.start_run, p.period`
 
-// scanPath reads pathColumns, followed by more.
-func scanPath(row interface{ Scan(...any) error }, more ...any) (pathRow, error) {
+// pathScan reads rows of pathColumns, one after the other into the same place.
+type pathScan struct {
+	refs            refs
+	dest            []any
+	sku, group      int64
+	from            int64
+	to              sql.NullInt64
+	held            bool
+	state, failure  sql.NullString
+	disabled, at    sql.NullInt64
+	path, start, no sql.NullInt64
+}
+
+// scanner returns a pathScan of rows that have more columns after the path's.
+func (r refs) scanner(more ...any) *pathScan {
+	s := &pathScan{refs: r}
+	s.dest = append([]any{&s.sku, &s.group, &s.from, &s.to, &s.held, &s.state, &s.failure, &s.disabled,
+		&s.at, &s.path, &s.start, &s.no}, more...)
+	return s
+}
+
+func (s *pathScan) scan(row interface{ Scan(...any) error }) (pathRow, error) {
 	var p pathRow
-	var group int64
-	var state, failure, disabled sql.NullString
-	var stateAt, path, start, period sql.NullInt64
-	dest := append([]any{&p.SKU, &group, &p.Group, &p.From, &p.To, &p.Held,
-		&state, &failure, &disabled, &stateAt, &path, &start, &period}, more...)
-	if err := row.Scan(dest...); err != nil {
+	if err := row.Scan(s.dest...); err != nil {
 		return p, err
 	}
-	p.Kind = pathKind(group)
-	p.State, p.Error = "Active", failure.String
-	if state.Valid {
-		p.State = state.String
+	p.SKU, p.PathRef = s.refs.skus[s.sku], snapshot.PathRef{Kind: pathKind(s.group), Group: s.refs.groups[s.group]}
+	p.State, p.Error, p.Disabled = "Active", s.failure.String, s.refs.sets[s.disabled.Int64]
+	if s.state.Valid {
+		p.State = s.state.String
 	}
-	p.UpdatedAt = fromMillis(stateAt)
-	p.Span = snapshot.Span{Path: snapshot.RunID(path.Int64), Start: snapshot.RunID(start.Int64), Period: int(period.Int64)}
-	if disabled.Valid {
-		if err := json.Unmarshal([]byte(disabled.String), &p.Disabled); err != nil {
-			return p, fmt.Errorf("%w: set of plans: %w", ErrDamaged, err)
-		}
+	if p.SKU == "" || p.Kind == snapshot.ByGroup && p.Group == "" || s.disabled.Valid && p.Disabled == nil {
+		return p, fmt.Errorf("%w: a path of a SKU, group or set of plans that is not there", ErrDamaged)
 	}
+	p.From, p.To, p.Held, p.UpdatedAt = s.from, s.to, s.held, fromMillis(s.at)
+	p.Span = snapshot.Span{Path: snapshot.RunID(s.path.Int64), Start: snapshot.RunID(s.start.Int64), Period: int(s.no.Int64)}
 	return p, nil
 }
 

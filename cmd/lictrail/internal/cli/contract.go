@@ -75,8 +75,11 @@ func (n names) sku(id snapshot.SKUID) skuJSON {
 
 // partNumber is the tenant's own word for a SKU, else the catalog's.
 func (n names) partNumber(id snapshot.SKUID) string {
+	if part := n.h.PartNumbers()[id]; part != "" {
+		return part
+	}
 	s, _ := n.cat.SKU(id)
-	return cmp.Or(n.h.PartNumbers()[id], s.PartNumber)
+	return s.PartNumber
 }
 
 // shortSKU is the part number, or the id of a SKU that has none.

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"lictrail/snapshot"
+)
+
+// refs are what the numbers in table path stand for. There are few of them
+// beside the rows that carry them, so they are looked up here and not joined.
+type refs struct {
+	skus   map[int64]snapshot.SKUID
+	groups map[int64]snapshot.GroupID
+	sets   map[int64][]snapshot.PlanID
+}
+
+func loadRefs(ctx context.Context, q querier) (refs, error) {
+	var r refs
+	var err error
+	if r.skus, err = pairs[int64, snapshot.SKUID](ctx, q, "SELECT id, object_id FROM sku"); err != nil {
+		return r, fmt.Errorf("read the SKUs: %w", classify(err))
+	}
+	if r.groups, err = pairs[int64, snapshot.GroupID](ctx, q, "SELECT id, object_id FROM licensed_group"); err != nil {
+		return r, fmt.Errorf("read the groups: %w", classify(err))
+	}
+	texts, err := pairs[int64, string](ctx, q, "SELECT id, members FROM plan_set")
+	if err != nil {
+		return r, fmt.Errorf("read the sets of plans: %w", classify(err))
+	}
+	r.sets = make(map[int64][]snapshot.PlanID, len(texts))
+	for id, text := range texts {
+		var members []snapshot.PlanID
+		if err := json.Unmarshal([]byte(text), &members); err != nil {
+			return r, fmt.Errorf("%w: set of plans: %w", ErrDamaged, err)
+		}
+		r.sets[id] = members
+	}
+	return r, nil
+}
+
+// pairs reads pairs of key and value; a later pair replaces an earlier one.
+func pairs[K comparable, V any](ctx context.Context, q querier, query string) (map[K]V, error) {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make(map[K]V)
+	for rows.Next() {
+		var key K
+		var value V
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, err
+		}
+		found[key] = value
+	}
+	return found, rows.Err()
+}
