@@ -3,12 +3,16 @@ package out
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Schema is the version of the JSON that the commands print.
@@ -25,6 +29,7 @@ type Tenant struct {
 // every further call returns that error.
 type Document struct {
 	w     *bufio.Writer
+	item  bytes.Buffer // the item under way
 	items int
 	err   error
 }
@@ -39,27 +44,32 @@ func NewDocument(w io.Writer, tenant Tenant) *Document {
 	return d
 }
 
-// Item adds an item, marshaled by encoding/json.
+// Item adds an item, marshaled as encoding/json would.
 func (d *Document) Item(item any) error {
 	if d.err != nil {
 		return d.err
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("    ", "  ")
-	if err := enc.Encode(item); err != nil {
+	d.item.Reset()
+	if err := json.MarshalWrite(&d.item, item, itemOptions); err != nil {
 		d.err = fmt.Errorf("write item %d: %w", d.items+1, err)
 		return d.err
 	}
-	comma := ","
-	if d.items == 0 {
-		comma = ""
+	if d.items > 0 {
+		d.write(",")
 	}
 	d.items++
-	d.write(comma + "\n    " + string(escapeJSON(bytes.TrimSpace(b.Bytes()))))
+	d.write("\n    ")
+	if d.err == nil {
+		_, d.err = d.w.Write(escapeJSON(d.item.Bytes()))
+	}
 	return d.err
 }
+
+// As encoding/json writes, but for < and >; items are indented below "items".
+var (
+	lineOptions = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsontext.EscapeForHTML(false))
+	itemOptions = json.JoinOptions(lineOptions, jsontext.WithIndentPrefix("    "), jsontext.WithIndent("  "))
+)
 
 // Close ends the document. It does not close the writer below.
 func (d *Document) Close() error {
@@ -86,13 +96,8 @@ func (d *Document) write(text string) {
 
 // compact returns the value as JSON on one line.
 func compact(value any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return nil, err
-	}
-	return escapeJSON(bytes.TrimSpace(b.Bytes())), nil
+	text, err := json.Marshal(value, lineOptions)
+	return escapeJSON(text), err
 }
 
 func orNull(s string) *string {
@@ -106,6 +111,9 @@ func orNull(s string) *string {
 // only some of it. Outside of strings JSON has nothing but ASCII and line
 // feeds, so the value stays the same.
 func escapeJSON(text []byte) []byte {
+	if !slices.ContainsFunc(text, func(b byte) bool { return b >= utf8.RuneSelf || b == 0x7f }) {
+		return text
+	}
 	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
 	if !bytes.ContainsFunc(text, unsafeInJSON) {
 		return text
