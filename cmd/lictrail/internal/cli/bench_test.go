@@ -9,15 +9,13 @@ import (
 
 // TestBench runs a small benchmark and fails on a ratio that is far off, never
 // on a time. At this size the start of a process and the schema weigh more than
-// they do in docs/performance.md, and other tests run at the same time: hence
-// the slack.
+// they do in docs/performance.md: hence the slack. Ratios of wall-clock times do
+// not hold while other tests run; LICTRAIL_BENCH says that none do.
 func TestBench(t *testing.T) {
-	if os.Getenv("LICTRAIL_BENCH") == "" {
-		t.Skip("set LICTRAIL_BENCH on a machine that does nothing else: ratios of two processes do not hold under load")
-	}
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
+	alone := os.Getenv("LICTRAIL_BENCH") != ""
 	const slack = 0.5
 	r, err := bench.Run(t.Context(), bench.Options{
 		Users: 6000, Weeks: 1, Plans: 60, Share: 0.01, Sample: 500, Repeat: 1, Dir: t.TempDir(), Log: t.Logf,
@@ -27,7 +25,7 @@ func TestBench(t *testing.T) {
 	}
 	for _, c := range r.Ratios {
 		t.Logf("%s: %.2f", c.Name, c.Value)
-		if !c.Holds(slack) {
+		if (alone || !c.Wall) && !c.Holds(slack) {
 			t.Errorf("%s: %.2f, want %.2f give or take %.0f %%", c.Name, c.Value, c.Limit, 100*slack)
 		}
 	}
