@@ -34,7 +34,7 @@ const resolution = 20 * time.Second
 // when each period began and ended, and the days on which it was held. The state
 // as of every run must be that run's snapshot.
 //
-//	go test ./cmd/lictrail/internal/proof -run Dates -v -timeout 30m -assignments 100000
+//	go test ./cmd/lictrail/internal/proof -run Dates -v -timeout 150m -assignments 100000
 func TestDates(t *testing.T) {
 	c := &checker{counts: map[string]int{}}
 	for seed := *firstTenant; c.counts["assignments"] < *assignments; seed++ {
