@@ -11,7 +11,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"lictrail/diff/audit"
 	"lictrail/snapshot"
 )
 
@@ -281,21 +280,5 @@ func TestAttribute_Nothing(t *testing.T) {
 	list, _ = Attribute([]snapshot.Change{ch}, &Context{})
 	if list[0].Cause != snapshot.CauseUnknown || list[0].UnknownWhy != snapshot.NotCovered {
 		t.Errorf("without a context: %s", showAttribution(&list[0]))
-	}
-}
-
-func TestShared(t *testing.T) {
-	p := newPlay(t, "")
-	bundles := audit.Bundles(p.parseEvents(`
-1 03-04T10:00 license by admin on ann old=E3 new= app="Office 365 Admin Portal"
-2 03-04T11:00 license by admin on bob old=E3 new= app="office 365 admin portal"
-3 03-04T12:00 join by admin on bob group=sales app="Graph PowerShell"
-4 03-04T13:00 set by admin group=sales old= new=E3
-5 03-04T14:00 license by other on cat old=E3 new= app=Other`))
-	if clients, targets := Shared("admin", bundles); clients != 2 || targets != 2 {
-		t.Errorf("admin: %d clients, %d targets", clients, targets)
-	}
-	if clients, targets := Shared("", bundles); clients != 0 || targets != 0 {
-		t.Errorf("nobody: %d clients, %d targets", clients, targets)
 	}
 }

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"cmp"
 	"strings"
 
 	"lictrail/snapshot"
@@ -177,27 +176,4 @@ func hasAnyPrefix(s string, list []string) bool {
 		}
 	}
 	return false
-}
-
-// Shared counts the client applications through which an actor acted and the
-// users on whom. Many of both suggest that one account is shared by several
-// people: the log cannot tell which of them it was.
-func Shared(actorID string, bundles []snapshot.Bundle) (clients, targets int) {
-	if actorID == "" {
-		return 0, 0
-	}
-	apps, users := map[string]bool{}, map[snapshot.UserID]bool{}
-	for i := range bundles {
-		b := &bundles[i]
-		if b.Actor.ID != actorID {
-			continue
-		}
-		if app := cmp.Or(b.Actor.ClientAppID, b.Actor.ClientApp); app != "" {
-			apps[strings.ToLower(app)] = true
-		}
-		if b.Target != "" {
-			users[b.Target] = true
-		}
-	}
-	return len(apps), len(users)
 }

@@ -123,7 +123,7 @@ func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
 		if i == maxBurstUsers {
 			break
 		}
-		table.Row(first(s.UPN(c.User), string(c.User)), party(&c.Attribution), mailboxWord(s, c, mailbox))
+		table.Row(cmp.Or(s.UPN(c.User), string(c.User)), party(&c.Attribution), mailboxWord(s, c, mailbox))
 	}
 	if err := table.Print(e.Streams); err != nil {
 		return err

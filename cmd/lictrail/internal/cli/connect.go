@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 		cloud.AuthorityHost = c.authorityHost
 	}
 	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
-		TenantID: first(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: first(c.clientID, e.getenv("AZURE_CLIENT_ID")),
+		TenantID: cmp.Or(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: cmp.Or(c.clientID, e.getenv("AZURE_CLIENT_ID")),
 		AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv,
 	})
 	if err != nil {
@@ -67,15 +68,6 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 		return nil, usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
 	}
 	return client, nil
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // Reader lets the tracker read through a Graph client.

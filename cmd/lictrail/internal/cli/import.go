@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -232,7 +233,7 @@ func (j *importJudge) judge(ctx context.Context, db *store.DB, files []*importFi
 
 // row judges one line, which may list several SKUs.
 func (j *importJudge) row(ctx context.Context, f *importFile, row earlier.Row) error {
-	base := importRow{file: f.Name, line: row.Line, verdict: verdictRefused, named: first(row.UPN, string(row.ID))}
+	base := importRow{file: f.Name, line: row.Line, verdict: verdictRefused, named: cmp.Or(row.UPN, string(row.ID))}
 	person, err := j.person(ctx, row)
 	if err != nil {
 		return err
@@ -332,13 +333,13 @@ func (j *importJudge) person(ctx context.Context, row earlier.Row) (*importPerso
 		return p, nil
 	}
 	p := &importPerson{}
-	found, err := j.n.h.FindUsers(ctx, first(string(row.ID), row.UPN))
+	found, err := j.n.h.FindUsers(ctx, cmp.Or(string(row.ID), row.UPN))
 	if err != nil {
 		return nil, err
 	}
 	switch len(found) {
 	case 0:
-		p.refused = fmt.Sprintf("no user %q in the history", first(string(row.ID), row.UPN))
+		p.refused = fmt.Sprintf("no user %q in the history", cmp.Or(string(row.ID), row.UPN))
 	case 1:
 		p.Person = &found[0]
 		err = j.know(ctx, p, found)

@@ -108,3 +108,25 @@ func (l listing[T]) printText(e *env, rows iter.Seq2[T, error]) error {
 	}
 	return table.Print(e.Streams)
 }
+
+// given lists rows that are all there.
+func given[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// each lists pointers to rows that are all there.
+func each[T any](rows []T) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for i := range rows {
+			if !yield(&rows[i], nil) {
+				return
+			}
+		}
+	}
+}

@@ -64,28 +64,18 @@ func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID) e
 	}
 	n := names{&store.History{Tenant: tenant}, catalog.Builtin()}
 	if only == 0 {
-		return runListing().print(e, n, values(runs))
+		return runListing().print(e, n, given(runs))
 	}
 	for _, r := range runs {
 		if r.ID != only {
 			continue
 		}
 		if e.format != "text" {
-			return runListing().print(e, n, values([]*store.Run{r}))
+			return runListing().print(e, n, given([]*store.Run{r}))
 		}
 		return printRun(e, r)
 	}
 	return usage(fmt.Sprintf("there is no run %d", only), "lictrail runs lists them")
-}
-
-func values(runs []*store.Run) func(func(*store.Run, error) bool) {
-	return func(yield func(*store.Run, error) bool) {
-		for _, r := range runs {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
 }
 
 func runListing() listing[*store.Run] {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -141,7 +142,7 @@ func (n names) seatRows(ctx context.Context, f store.Filter, within snapshot.Day
 		rows = append(rows, r)
 	}
 	words := func(r *seatRow) []string {
-		return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(first(r.upn, r.label)), n.shortSKU(r.sku), r.label, string(r.sku)}
+		return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(cmp.Or(r.upn, r.label)), n.shortSKU(r.sku), r.label, string(r.sku)}
 	}
 	if by != "user" {
 		words = func(r *seatRow) []string {

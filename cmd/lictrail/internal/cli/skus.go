@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,16 +41,6 @@ func runSKUs(ctx context.Context, e *env, asOf string) error {
 }
 
 // each lists the elements of a slice as a command streams rows.
-func each[T any](rows []T) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		for i := range rows {
-			if !yield(&rows[i], nil) {
-				return
-			}
-		}
-	}
-}
-
 func (n names) skuListing() listing[*store.SKURow] {
 	type row = *store.SKURow
 	return listing[row]{

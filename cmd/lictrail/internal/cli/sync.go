@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -172,5 +171,5 @@ func kindsWord(changes []store.Attributed) string {
 			words = append(words, fmt.Sprintf("%d %s", counts[k], k))
 		}
 	}
-	return strings.Join(slices.Clip(words), ", ")
+	return strings.Join(words, ", ")
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -79,16 +78,6 @@ func (n names) newest(ctx context.Context, f store.ChangeFilter, all bool) ([]*s
 		found = append(found, c)
 	}
 	return found, nil
-}
-
-func given(rows []*store.ChangeRow) func(func(*store.ChangeRow, error) bool) {
-	return func(yield func(*store.ChangeRow, error) bool) {
-		for _, r := range rows {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
 }
 
 func (n names) tellWho(ctx context.Context, e *env, args []string, f store.ChangeFilter, found []*store.ChangeRow) error {
@@ -193,7 +182,7 @@ func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
 	for _, ref := range a.Evidence {
 		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, ref.At.Format("2006-01-02 15:04:05 UTC")))
 	}
-	for _, line := range slices.Clip(lines) {
+	for _, line := range lines {
 		if err := e.Printf("%s\n", line); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -203,24 +204,17 @@ func (a *attributor) context(w snapshot.Window, observedAt time.Time, used map[d
 	return &diff.Context{
 		Tenant: t.tenant.ID, Run: t.sync.Run, Window: w, Bundles: a.bundles, Coverage: a.coverage, ObservedAt: observedAt, Used: used,
 		PlanID:      func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) { return planID(skus[sku], word) },
-		PlanName:    func(id snapshot.PlanID) string { return firstOf(a.h.PlanName(id), catalog.Builtin().PlanName(id)) },
+		PlanName:    func(id snapshot.PlanID) string { return cmp.Or(a.h.PlanName(id), catalog.Builtin().PlanName(id)) },
 		UPN:         func(id snapshot.UserID) string { return a.upns[id] },
-		GroupName:   func(id snapshot.GroupID) string { return firstOf(groups[id].Name, a.h.GroupName(id)) },
+		GroupName:   func(id snapshot.GroupID) string { return cmp.Or(groups[id].Name, a.h.GroupName(id)) },
 		Group:       func(id snapshot.GroupID) (snapshot.Group, bool) { g, ok := groups[id]; return g, ok },
-		SKUName:     func(id snapshot.SKUID) string { return firstOf(skus[id].PartNumber, a.h.PartNumbers()[id]) },
+		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(skus[id].PartNumber, a.h.PartNumbers()[id]) },
 		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { s, ok := skus[id]; return s, ok },
 		Holders:     func(id snapshot.SKUID) int { return int(t.assigned[id]) },
 		DeletedAt:   func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt },
 		DeletedHeld: t.deletedHeld,
 		SelfService: selfService,
 	}
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // deletedHeld tells whether the deleted user still lists a SKU by a path. A path

@@ -3,7 +3,6 @@ package tracker
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"lictrail/diff/audit"
@@ -241,5 +240,5 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 			add(&t.events[i])
 		}
 	}
-	return audit.Bundles(slices.Clip(events)), nil
+	return audit.Bundles(events), nil
 }

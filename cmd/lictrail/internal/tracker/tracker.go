@@ -4,6 +4,7 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -313,7 +314,7 @@ func (t *run) changes() []snapshot.Change {
 		return nil
 	}
 	all := slices.Clone(t.tenantOut)
-	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return compareIDs(a.ID, b.ID) })
+	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return cmp.Compare(a.ID, b.ID) })
 	for _, d := range t.deltas {
 		all = append(all, d.Changes...)
 	}
@@ -324,16 +325,6 @@ func (t *run) changes() []snapshot.Change {
 		}
 	}
 	return all
-}
-
-func compareIDs(a, b snapshot.UserID) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // reconcile compares our count of holders with Microsoft's. The difference is
