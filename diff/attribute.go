@@ -57,7 +57,8 @@ const (
 	slack  = 5 * time.Minute  // between the clocks of snapshots and of events
 	lag    = 24 * time.Hour   // between a change to a group and its licenses
 	jitter = 5 * time.Second  // between the events of one cause
-	offing = 10 * time.Minute // between a deletion and the licenses taken for it
+	offing = 10 * time.Minute // between a deletion and the licenses taken for it, or a restore and those it gives
+	dating = time.Minute      // between an operation and the date that Microsoft gives to what it did
 )
 
 // Attribute says why each change of one run happened: the attribution at an
@@ -212,11 +213,17 @@ func (a *attributor) touching(ch *snapshot.Change, until time.Time) []*op {
 	var list []*op
 	for _, o := range a.license[ch.User] {
 		past := !until.IsZero() && o.At.After(until)
-		if o.evidence && !o.used && !past && o.moved(ch.SKU) != 0 && ch.Window.Contains(o.At, slack) {
+		if o.evidence && !o.used && !past && o.moved(ch.SKU) != 0 && inTime(ch, o) {
 			list = append(list, o)
 		}
 	}
 	return list
+}
+
+// inTime reports whether an operation lies where it can have done what a change
+// shows: in its window and, where Microsoft dates the change, at that date.
+func inTime(ch *snapshot.Change, o *op) bool {
+	return ch.Window.Contains(o.At, slack) && (ch.Dated.IsZero() || ch.Dated.Sub(o.At).Abs() <= dating)
 }
 
 // fits reports whether the operation can have done what the change shows to

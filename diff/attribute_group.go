@@ -442,7 +442,8 @@ func mended(d *snapshot.StateDelta) bool {
 func (a *attributor) recalculated(ch *snapshot.Change, t trigger) trigger {
 	from, to := triggerSpan(ch, nil)
 	for _, o := range between(a.groups[pathOf(ch).Group], from, to) {
-		if o.Activity == snapshot.TriggerGroupLicense && !a.isLate(o.At) {
+		before := !ch.Dated.IsZero() && ch.Dated.Before(o.At.Add(-dating))
+		if o.Activity == snapshot.TriggerGroupLicense && !a.isLate(o.At) && !before {
 			t = trigger{kind: snapshot.ByGroupLicense, op: o, weak: true}
 		}
 	}

@@ -198,6 +198,7 @@ func (p *play) context() *Context {
 //	path-moved ann E3 sales from=direct
 //	state-changed ann E3 sales state=Active>Error/CountViolation
 //	sku-status-changed tenant E3 state=Enabled>Suspended
+//	date-moved ann E3 direct dated=03-04T10:20
 func (p *play) parseChanges(text string) []snapshot.Change {
 	var list []snapshot.Change
 	for _, f := range lines(text) {
@@ -215,6 +216,9 @@ func (p *play) parseChanges(text string) []snapshot.Change {
 		}
 		if from, ok := opt["from"]; ok {
 			ch.From = pathRef(from)
+		}
+		if at, ok := opt["dated"]; ok {
+			ch.Dated = p.at(at)
 		}
 		p.deltas(&ch, opt)
 		list = append(list, ch)

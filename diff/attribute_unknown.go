@@ -97,7 +97,7 @@ func (a *attributor) suspects(ch *snapshot.Change) []*op {
 	var list []*op
 	kind := pathOf(ch).Kind
 	for _, o := range a.license[ch.User] {
-		if o.used || !ch.Window.Contains(o.At, slack) || kind == snapshot.Direct && o.engine {
+		if o.used || !inTime(ch, o) || kind == snapshot.Direct && o.engine {
 			continue
 		}
 		if o.Incomplete && o.evidence && o.mayHave(ch) || ch.Kind == snapshot.PlansChanged && a.planEffect(ch, o).strange {

@@ -353,7 +353,7 @@ func (a *attributor) groupState(ch *snapshot.Change) snapshot.Attribution {
 
 // date attributes a date of Microsoft's that moved without anything else.
 func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
-	if a.wasAway(ch) {
+	if a.wasAway(ch) && a.datedByReturn(ch) {
 		return a.dateOfReturn(ch)
 	}
 	if a.catalogMoved(ch.SKU) {
@@ -384,6 +384,19 @@ func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
 		at.Confidence = snapshot.Low
 	}
 	return at
+}
+
+// datedByReturn reports whether the date can be that of the user's return.
+func (a *attributor) datedByReturn(ch *snapshot.Change) bool {
+	if ch.Dated.IsZero() {
+		return true
+	}
+	if back := a.restoredBy(ch); back != nil {
+		after := ch.Dated.Sub(back.At)
+		return after >= -dating && after <= offing
+	}
+	gone := a.deletedBy(ch)
+	return gone != nil && ch.Dated.After(gone.At)
 }
 
 // dateOfReturn attributes the date of a user who was deleted and restored
@@ -443,7 +456,7 @@ func (a *attributor) provisioned(ch *snapshot.Change, f found) *op {
 func (a *attributor) idle(ch *snapshot.Change) []*op {
 	var list []*op
 	for _, o := range a.license[ch.User] {
-		if o.NoOp && !o.used && !o.engine && o.License != nil && listed(o.License.New, ch.SKU) && ch.Window.Contains(o.At, slack) {
+		if o.NoOp && !o.used && !o.engine && o.License != nil && listed(o.License.New, ch.SKU) && inTime(ch, o) {
 			list = append(list, o)
 		}
 	}

@@ -434,7 +434,11 @@ func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string 
 	if !a.covers(ch.Window) {
 		return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; the audit log was not read for all of this time.", sku, user)
 	}
-	return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; no event shows anybody else at work.", sku, user)
+	if ch.Dated.IsZero() {
+		return fmt.Sprintf("Microsoft's own date of %s for %s moved and nothing else did; no event shows anybody else at work.", sku, user)
+	}
+	return fmt.Sprintf("Microsoft's own date of %s for %s moved to %s and nothing else did; no event of that time shows anybody else at work.",
+		sku, user, stamp(ch.Dated))
 }
 
 func (a *attributor) recalculatedReason(ch *snapshot.Change, t trigger) string {

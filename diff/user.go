@@ -274,7 +274,7 @@ func (c *skuChange) heldRow(before, after snapshot.Path) {
 		told = true
 	}
 	if !told && !before.UpdatedAt.Equal(after.UpdatedAt) && !before.UpdatedAt.IsZero() && !after.UpdatedAt.IsZero() {
-		c.out = append(c.out, snapshot.Change{Kind: snapshot.DateMoved, SKU: c.sku, Path: ref(after)})
+		c.out = append(c.out, snapshot.Change{Kind: snapshot.DateMoved, SKU: c.sku, Path: ref(after), Dated: after.UpdatedAt})
 	}
 }
 

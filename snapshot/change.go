@@ -58,7 +58,10 @@ type Change struct {
 	Returned bool
 	// Affected counts the users whose rows this change to the tenant explains.
 	Affected int
-	Window   Window
+	// Dated is, for DateMoved, Microsoft's date after the change: what moved
+	// it happened then. Zero when not known.
+	Dated  time.Time
+	Window Window
 }
 
 // Window is the stretch of time that a change must lie in (I10).

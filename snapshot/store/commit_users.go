@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"lictrail/snapshot"
 )
@@ -244,7 +245,7 @@ func (w *writer) change(c *snapshot.Change) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Affected: c.Affected})
+	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Affected: c.Affected, Dated: c.Dated})
 	if err != nil {
 		return 0, err
 	}
@@ -266,6 +267,7 @@ type changeDetail struct {
 	Presence snapshot.Presence    `json:"presence,omitempty"`
 	Returned bool                 `json:"returned,omitempty"`
 	Affected int                  `json:"affected,omitempty"`
+	Dated    time.Time            `json:"dated,omitzero"`
 }
 
 func (w *writer) changeKeys(c *snapshot.Change) (user, sku any, err error) {

@@ -225,6 +225,7 @@ type changeJSON struct {
 	State      *stateJSON     `json:"state"`
 	Units      *unitsJSON     `json:"units"`
 	Affected   *int           `json:"affected_users"`
+	GraphDate  *string        `json:"graph_date"` // date-moved: Microsoft's date now
 	When       dateJSON       `json:"when"`
 	Cause      string         `json:"cause"`
 	Initiator  string         `json:"initiator"`
@@ -240,7 +241,7 @@ func (n names) change(c *store.ChangeRow) changeJSON {
 	a := &c.Attribution
 	j := changeJSON{
 		ID: c.ID, Run: int64(c.Run), Kind: string(c.Kind), Observed: c.Observed,
-		Path: n.pathRef(c.Path), FromPath: n.pathRef(c.From), When: newDate(c.When),
+		Path: n.pathRef(c.Path), FromPath: n.pathRef(c.From), GraphDate: stamp(c.Dated), When: newDate(c.When),
 		Cause: string(a.Cause), Initiator: string(a.Initiator), Actor: newActor(a.Actor), Via: n.via(a.Via),
 		Confidence: string(a.Confidence), UnknownWhy: orNull(a.UnknownWhy), Reason: a.Reason,
 		Evidence: evidence(a.Evidence),

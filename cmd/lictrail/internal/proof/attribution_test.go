@@ -48,7 +48,8 @@ func TestAttribution(t *testing.T) {
 		score.compare(t, tenant, h)
 		h.Close()
 	}
-	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
+	t.Logf("%d operations, %d changes, %d dates that moved and nothing else did, %d of them attributed\n%s",
+		score.operations, score.changes, score.dates, score.datesTold, score.table())
 	if score.wrong > 0 {
 		t.Errorf("%d wrong attributions, want 0", score.wrong)
 	}
@@ -106,6 +107,7 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, s *score) *store.Histor
 // score counts attributions by their true cause.
 type score struct {
 	operations, changes, right, wrong int
+	dates, datesTold                  int // that moved and nothing else did
 	byCause                           map[graphtest.Cause]*tally
 }
 
@@ -151,8 +153,12 @@ func (s *score) compare(t *testing.T, tenant *graphtest.Tenant, h *store.History
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.User == "" || c.Kind == snapshot.DateMoved {
-			continue // no license changed: the truth log has no act to compare with
+		if c.User == "" {
+			continue
+		}
+		if c.Kind == snapshot.DateMoved {
+			s.date(t, c, truth.movers(c))
+			continue
 		}
 		s.changes++
 		act := truth.find(c)
@@ -163,6 +169,26 @@ func (s *score) compare(t *testing.T, tenant *graphtest.Tenant, h *store.History
 		s.of(act.Cause).truth++
 		s.judge(t, c, act, disagreement(c, act))
 	}
+}
+
+// date judges a date that moved and nothing else: what is said must be true of
+// one of the acts that moved it.
+func (s *score) date(t *testing.T, c *store.ChangeRow, movers []graphtest.Act) {
+	t.Helper()
+	s.dates++
+	if c.Attribution.Cause == snapshot.CauseUnknown {
+		return
+	}
+	s.datesTold++
+	wrong, last := "no such thing happened", (*graphtest.Act)(nil)
+	for i := range movers {
+		last = &movers[i]
+		if wrong = disagreement(c, last); wrong == "" {
+			return
+		}
+	}
+	s.wrong++
+	s.report(t, c, last, wrong)
 }
 
 func (s *score) judge(t *testing.T, c *store.ChangeRow, act *graphtest.Act, wrong string) {
@@ -178,6 +204,11 @@ func (s *score) judge(t *testing.T, c *store.ChangeRow, act *graphtest.Act, wron
 		return
 	}
 	s.wrong++
+	s.report(t, c, act, wrong)
+}
+
+func (s *score) report(t *testing.T, c *store.ChangeRow, act *graphtest.Act, wrong string) {
+	t.Helper()
 	if *verbose || s.wrong <= 5 {
 		t.Logf("WRONG: %s\n  change %d run %d %s observed=%t %s %s path=%v presence=%q returned=%t window %v..%v\n  said %s/%s actor %+v via %+v at %v (%s)\n  %s\n  truth %+v",
 			wrong, c.ID, c.Run, c.Kind, c.Observed, c.User, c.SKU, c.Path, c.Presence, c.Returned, c.Window.NotBefore, c.Window.NotAfter,
@@ -230,7 +261,7 @@ type acts map[[2]string][]graphtest.Act
 func index(all []graphtest.Act) acts {
 	byKey := acts{}
 	for _, a := range all {
-		if a.SKU != "" && a.User != "" {
+		if a.SKU != "" || a.Kind == graphtest.DatesReset {
 			key := [2]string{a.User, a.SKU}
 			byKey[key] = append(byKey[key], a)
 		}
@@ -285,4 +316,20 @@ func fits(c *store.ChangeRow, act *graphtest.Act) bool {
 	// may be dated by another.
 	whole := (c.Kind == snapshot.Removed || c.Kind == snapshot.Assigned) && apart(act.At, c.Attribution.At) <= near
 	return whole || c.Path == nil || c.Path.Kind == snapshot.Unknown || act.Group == string(c.Path.Group)
+}
+
+// movers lists the acts in a change's window that moved Microsoft's date of the
+// user's SKU.
+func (a acts) movers(c *store.ChangeRow) []graphtest.Act {
+	var list []graphtest.Act
+	for _, key := range [][2]string{{string(c.User), string(c.SKU)}, {string(c.User), ""}, {"", string(c.SKU)}} {
+		for _, act := range a[key] {
+			moves := slices.Contains([]graphtest.ActKind{graphtest.LicenseAdded, graphtest.PlansChanged, graphtest.StateChanged,
+				graphtest.DatesReset, graphtest.SKUChanged}, act.Kind)
+			if moves && !act.At.Before(c.Window.NotBefore) && !act.At.After(c.Window.NotAfter) {
+				list = append(list, act)
+			}
+		}
+	}
+	return list
 }
