@@ -82,7 +82,7 @@ func (p Prices) Cost(sku snapshot.SKUID, from, to snapshot.Day) Cost {
 		} else {
 			days := int64(end-from) + 1
 			length := int64(ends-begins) + 1
-			c.add(Money{(price.Micros*days + length/2) / length, price.Currency})
+			c.Add(Money{(price.Micros*days + length/2) / length, price.Currency})
 		}
 		from = end + 1
 	}
@@ -95,7 +95,8 @@ func month(d snapshot.Day) (begins, ends snapshot.Day) {
 	return snapshot.DayOf(first), snapshot.DayOf(first.AddDate(0, 1, 0)) - 1
 }
 
-func (c *Cost) add(m Money) {
+// Add adds an amount to that of its currency.
+func (c *Cost) Add(m Money) {
 	i, found := slices.BinarySearchFunc(c.Amounts, m, func(a, b Money) int { return cmp.Compare(a.Currency, b.Currency) })
 	if !found {
 		c.Amounts = slices.Insert(c.Amounts, i, Money{Currency: m.Currency})

@@ -84,3 +84,9 @@ func (h *History) LicensedGroups(ctx context.Context) (map[snapshot.GroupID]snap
 	}
 	return groups, nil
 }
+
+// SKUPlansNow lists the service plans that each SKU contained at the run asked
+// about, or when it was last seen.
+func (h *History) SKUPlansNow(ctx context.Context) (map[snapshot.SKUID][]snapshot.PlanID, error) {
+	return h.skuPlans(ctx, "WHERE x.from_run <= ?1 AND (x.to_run IS NULL OR x.to_run > ?1)", int64(h.At.ID))
+}
