@@ -174,14 +174,15 @@ func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOpti
 	}
 	report.Seats = slices.DeleteFunc(report.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
 	var rows []*reclaim.Row
+	kept := make(map[*reclaim.Row]bool)
 	for _, r := range report.Rows {
 		if keep(r.User, r.SKU) && (len(o.only) == 0 || slices.Contains(o.only, string(r.Rule))) &&
 			(len(o.buckets) == 0 || slices.Contains(o.buckets, string(r.Bucket))) {
-			rows = append(rows, r)
+			rows, kept[r] = append(rows, r), true
 		}
 	}
 	for _, s := range report.Seats {
-		if s.Row != nil && !slices.Contains(rows, s.Row) {
+		if !kept[s.Row] {
 			s.Row = nil
 		}
 	}
