@@ -99,6 +99,9 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		if age := e.now().Sub(report.AsOf); age > 14*24*time.Hour {
 			e.Notef("the newest run is %d days old; days are counted up to it", int(age.Hours()/24))
 		}
+		if slices.ContainsFunc(report.Rows, func(r *reclaim.Row) bool { return r.Gap == reclaim.GapNotRead }) {
+			e.Notef("no run has read activity, without which unused seats are not known: lictrail sync --activity all")
+		}
 		if o.by != "" {
 			return n.printTotals(e, report, o.by)
 		}
