@@ -234,11 +234,13 @@ func printReclaimSums(e *env, report *reclaim.Report, gap bool) error {
 		}
 	}
 	monthly.Lower = unpriced > 0
-	line := fmt.Sprintf("%s; %s would become free", plural(candidates, "candidate"), plural(frees, "seat"))
-	if len(monthly.Amounts) > 0 {
-		line += fmt.Sprintf(", %s a month", costWords(monthly))
+	if candidates > 0 || len(others) == 0 {
+		line := fmt.Sprintf("%s; %s would become free", plural(candidates, "candidate"), plural(frees, "seat"))
+		if len(monthly.Amounts) > 0 {
+			line += fmt.Sprintf(", %s a month", costWords(monthly))
+		}
+		lines = append(lines, line+".")
 	}
-	lines = append(lines, line+".")
 	if unpriced > 0 {
 		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(unpriced, "seat")))
 	}
@@ -251,7 +253,7 @@ func printReclaimSums(e *env, report *reclaim.Report, gap bool) error {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		lines = append(lines, fmt.Sprintf("Not among them: %s, %s.", plural(others[k], "seat"), k))
+		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(others[k], "seat"), k))
 	}
 	if gap {
 		lines = slices.Insert(lines, 0, "")
