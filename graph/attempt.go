@@ -39,7 +39,15 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 	if err != nil {
 		return r.unsent(w.why(err))
 	}
-	defer resp.Body.Close()
+	defer func() { resp.Body.Close() }()
+	if r.files && resp.StatusCode == http.StatusFound {
+		file, failed := r.file(w, resp)
+		if failed != nil {
+			return failed
+		}
+		resp.Body.Close()
+		resp = file
+	}
 	b := &body{from: resp.Body, left: r.c.opts.MaxPage, watch: w}
 	if resp.StatusCode != http.StatusOK {
 		return r.refused(resp, b)

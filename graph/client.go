@@ -29,7 +29,7 @@ type Options struct {
 	MaxPage    int64         // bytes of one page, unpacked; 0 means 512 MiB
 	PageSize   int32         // users and deleted users a page, 1 to 999; 0 means 999
 	Version    string        // lictrail's, for the User-Agent header
-	Unpaced    bool          // do not hold audit queries down to 5 in 10 seconds; for tests
+	Unpaced    bool          // do not hold queries for audits and sign-ins down to 5 in 10 seconds; for tests
 	Progress   func(Progress)
 
 	Transport http.RoundTripper                          // nil means a copy of the default one
@@ -55,6 +55,8 @@ type Client struct {
 	http     *http.Client
 	adapter  *graphcore.GraphRequestAdapterBase
 	audits   *pacer
+	signIns  *pacer
+	files    *http.Client // fetches files from hosts that get no token
 	requests atomic.Int64
 }
 
@@ -76,6 +78,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{opts: o.withDefaults(), base: root.JoinPath(apiVersion)}
 	c.http = newHTTPClient(o)
+	c.files = &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}
 	auth, err := newAuthentication(o.Credential, root)
 	if err != nil {
 		return nil, fmt.Errorf("set up sign-in: %w", err)
@@ -88,6 +91,7 @@ func New(o Options) (*Client, error) {
 	c.adapter.SetBaseUrl(c.base.String())
 	if !o.Unpaced {
 		c.audits = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
+		c.signIns = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
 	}
 	return c, nil
 }
@@ -165,9 +169,11 @@ func newHTTPClient(o Options) *http.Client {
 	}
 	return &http.Client{
 		Transport:     kiotahttp.NewCustomTransportWithParentTransport(o.Transport, middlewares...),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: noRedirect,
 	}
 }
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // request describes a request. It is called anew for every attempt.
 type request func(context.Context) (*abstractions.RequestInformation, error)

@@ -17,6 +17,8 @@ const (
 	opGroup         = "group"
 	opDeletedUsers  = "deleted users"
 	opAudits        = "directory audits"
+	opSignIns       = "sign-ins"
+	opUsage         = "usage report"
 )
 
 // Permission is what one kind of read needs. See
@@ -41,6 +43,9 @@ var permissions = []Permission{
 	{opDeletedUsers, "User.Read.All", "User.Read.All", "Directory.Read.All", false},
 	{opAudits, "AuditLog.Read.All", "AuditLog.Read.All with the role Reports Reader, Security Reader or Global Reader",
 		"AuditLog.Read.All together with Directory.Read.All, which some tenants ask for", false},
+	{opSignIns, "AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant", "AuditLog.Read.All and User.Read.All",
+		"AuditLog.Read.All and Directory.Read.All", false},
+	{opUsage, "Reports.Read.All", "Reports.Read.All with the role Reports Reader", "", false},
 }
 
 // Permissions returns what each kind of read needs, in the order in which a
@@ -57,6 +62,9 @@ func permissionHint(op, code string) string {
 		return ""
 	}
 	p := permissions[i]
-	return fmt.Sprintf("grant the application permission %s with admin consent (delegated: %s; instead: %s)",
-		p.Application, p.Delegated, p.Alternative)
+	hint := fmt.Sprintf("grant the application permission %s with admin consent (delegated: %s", p.Application, p.Delegated)
+	if p.Alternative != "" {
+		hint += "; instead: " + p.Alternative
+	}
+	return hint + ")"
 }

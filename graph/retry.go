@@ -34,6 +34,7 @@ type reader struct {
 	pace   *pacer    // nil when nothing holds the read back
 	since  time.Time // since when patience has been running: the start, or the last page read
 	claims string    // what Graph wants of the next token
+	files  bool      // the answer is a redirect to a file
 
 	requests  int
 	sentAt    time.Time     // when Graph sent the page just read

@@ -72,7 +72,7 @@ func (t *Tenant) newUser(spec UserSpec) *User {
 	u := &User{
 		ID: spec.ID, UPN: spec.UPN, DisplayName: spec.Name, Enabled: true, Type: "Member",
 		Department: spec.Department, Synced: spec.Synced, Created: t.now, Company: t.Name,
-		UsageLocation: "US", Country: "United States", LastSignIn: t.now.Add(-time.Hour),
+		UsageLocation: "US", Country: "United States",
 	}
 	if u.ID == "" {
 		u.ID = t.guid()

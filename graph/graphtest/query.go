@@ -68,6 +68,7 @@ func init() {
 		{name: EndpointAudits, scopes: []string{"AuditLog.Read.All"}, maxTop: 1000,
 			options: []string{"$top", "$filter", "$orderby", "$skiptoken"}, filter: auditFilter, produce: listAudits},
 	}
+	endpoints = append(endpoints, reportEndpoints()...)
 }
 
 // route finds the endpoint of a path.
@@ -81,6 +82,12 @@ func route(c *call) (*endpoint, *apiError) {
 	name := Endpoint(rest)
 	if len(c.path) == 2 && (c.path[0] == "users" || c.path[0] == "groups") && c.path[1] != "$count" {
 		name = Endpoint(c.path[0] + "/{id}")
+	}
+	if c.path[0] == "reports" {
+		var err *apiError
+		if name, err = reportName(rest); err != nil {
+			return nil, err
+		}
 	}
 	for _, e := range endpoints {
 		if e.name == name {
@@ -128,6 +135,9 @@ func (c *call) parseSelect(e *endpoint) *apiError {
 		}
 		if scope := extraScope[name]; scope != "" && e.entity == "microsoft.graph.user" && !c.s.granted(scope) {
 			return denied()
+		}
+		if name == "signInActivity" && !c.s.t.Premium {
+			return fail(http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 		}
 		if !slices.Contains(c.fields, name) {
 			c.fields = append(c.fields, name)

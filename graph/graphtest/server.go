@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -18,7 +19,7 @@ const DefaultToken = "graphtest-token"
 // AllScopes are the permissions that a server grants unless told otherwise.
 var AllScopes = []string{
 	"User.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
-	"Group.Read.All", "AuditLog.Read.All",
+	"Group.Read.All", "AuditLog.Read.All", "Reports.Read.All",
 }
 
 // Request is one request the server received.
@@ -45,6 +46,10 @@ type Server struct {
 	http     *http.Server
 	closed   chan struct{}
 	closing  sync.Once
+	files    *fileHost
+	kept     map[string][]byte // files of reports, by key
+	leaked   bool
+	filesUp  *http.Server
 
 	draw render // used with the tenant locked
 }
@@ -112,37 +117,52 @@ func NewServer(t *Tenant, opts ...Option) *Server {
 	for _, o := range opts {
 		o(&c)
 	}
-	return &Server{
-		t: t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}),
+	s := &Server{
+		t: t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}), kept: map[string][]byte{},
 		rng:  rand.New(rand.NewPCG(c.seed, 2)),
 		draw: render{t: t, r: rand.New(rand.NewPCG(c.seed, 3)), tidy: c.tidy},
 	}
+	s.files = &fileHost{s: s}
+	return s
 }
 
 // Start serves on a free port of 127.0.0.1 and returns the base URL, which
-// ends in /v1.0.
+// ends in /v1.0. The files of reports are on another port.
 func (s *Server) Start() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("start graph simulator: %w", err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	go func(h *http.Server) { _ = h.Serve(l) }(s.http)
-	return "http://" + l.Addr().String() + "/v1.0", nil
+	var base string
+	var err error
+	if s.filesUp, s.files.base, err = listen(s.files); err != nil {
+		return "", err
+	}
+	if s.http, base, err = listen(s); err != nil {
+		_ = s.filesUp.Close()
+		return "", err
+	}
+	return base + "/v1.0", nil
+}
+
+func listen(handler http.Handler) (*http.Server, string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", fmt.Errorf("start graph simulator: %w", err)
+	}
+	h := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = h.Serve(l) }()
+	return h, "http://" + l.Addr().String(), nil
 }
 
 // Close stops serving and frees requests that hang.
 func (s *Server) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	s.mu.Lock()
-	h := s.http
+	h, files := s.http, s.filesUp
 	s.mu.Unlock()
 	if h == nil {
 		return nil
 	}
-	return h.Close()
+	return errors.Join(h.Close(), files.Close())
 }
 
 // Requests returns what was received so far.

@@ -40,13 +40,15 @@ type User struct {
 	Created                                  time.Time // zero for accounts too old to have one
 	CreationType, ExternalState, ImmutableID string
 	Synced                                   bool
-	LastSignIn                               time.Time
+	LastSignIn, LastSilent                   time.Time // attempts, interactive or not; zero: never
+	LastSuccess                              time.Time
 	Licenses                                 []License
 	Plans                                    []AssignedPlan
 	Deleted                                  time.Time // zero when present
 	// StatesLost makes Graph leave out licenseAssignmentStates rows, a known bug.
 	StatesLost bool
-	groups     []string // memberships of a deleted user
+	groups     []string             // memberships of a deleted user
+	used       map[string]time.Time // when each workload was last used; replaced, never changed
 }
 
 // Holds reports whether the user holds a SKU by any path.
@@ -92,6 +94,8 @@ type Tenant struct {
 	GroupDelay time.Duration
 	// Pace is the longest time between two operations of [Tenant.RandomOps].
 	Pace time.Duration
+	// Concealed tenants show pseudonyms in usage reports, as new ones do.
+	Concealed bool
 	// Lies is how the audit log misleads.
 	Lies Lies
 	// Style chooses the generation of license events.

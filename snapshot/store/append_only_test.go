@@ -16,6 +16,8 @@ var mutable = map[string]map[string]string{
 	"user":   {"fingerprint": "a shortcut for comparing with the newest state"},
 	"sku":    {"part_number": "the newest name is kept"},
 	"plan":   {"name": "the newest name is kept"},
+
+	"active_time": {"last_at": "a stretch of active time goes on; TestActiveTime_OnlyGrows"},
 }
 
 // notHistory lists tables that may be emptied and filled again, and why.

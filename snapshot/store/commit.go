@@ -39,6 +39,8 @@ type Result struct {
 	Events      []snapshot.RawEvent
 	Coverage    []snapshot.Coverage
 	Corrections []Correction
+
+	Activity *ActivityResult // nil: not asked for; what is known stays
 }
 
 // Attributed is a change with the word on its cause.
@@ -103,6 +105,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.corrections(r.Corrections) },
 		func() error { return w.events(r.Events) },
 		func() error { return w.coverage(r.Coverage) },
+		func() error { return w.activity(r.Activity) },
 		func() error { return w.finish(r) },
 	}
 	for _, step := range steps {

@@ -99,6 +99,7 @@ func richResult(t testing.TB, s *Sync) Result {
 	}
 	r.Coverage = []snapshot.Coverage{{Source: snapshot.SourceGraph, From: week(0), To: week(1), Complete: true, Events: 1}}
 	r.Warnings = []snapshot.Warning{{Code: "groups", Message: "One group could not be read."}}
+	r.Activity = signIns(week(int(s.Run)), map[snapshot.UserID]time.Time{d.ID: week(0)})
 	return r
 }
 

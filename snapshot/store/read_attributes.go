@@ -40,12 +40,15 @@ func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRo
 	return all, classify(rows.Err())
 }
 
-// SKUPlans lists the service plans that each SKU contains, or contained when it
-// was last seen.
+// SKUPlans lists the service plans that each SKU contains, or has ever contained.
 func (h *History) SKUPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.PlanID, error) {
+	return h.skuPlans(ctx, "")
+}
+
+func (h *History) skuPlans(ctx context.Context, where string, args ...any) (map[snapshot.SKUID][]snapshot.PlanID, error) {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT s.object_id, p.object_id FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
-		GROUP BY 1, 2 ORDER BY 1, 2`)
+		`+where+` GROUP BY 1, 2 ORDER BY 1, 2`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the plans of SKUs: %w", classify(err))
 	}

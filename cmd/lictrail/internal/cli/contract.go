@@ -2,10 +2,12 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
 	"time"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/catalog"
+	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
 
@@ -389,4 +391,105 @@ func available(r *store.SKURow) int64 {
 		return 0
 	}
 	return max(0, r.Units.Enabled+r.Units.Warning-r.Consumed)
+}
+
+type moneyJSON struct {
+	Amount   json.Number `json:"amount"`
+	Currency string      `json:"currency"`
+}
+
+func newMoney(m *reclaim.Money) *moneyJSON {
+	if m == nil {
+		return nil
+	}
+	return &moneyJSON{json.Number(m.Decimal()), m.Currency}
+}
+
+type lastActivityJSON struct {
+	At     *string `json:"at"`
+	Source string  `json:"source"`
+}
+
+type exclusionJSON struct {
+	Reason string  `json:"reason"`
+	Until  *string `json:"until"`
+}
+
+type reclaimJSON struct {
+	User           userJSON          `json:"user"`
+	SKU            skuJSON           `json:"sku"`
+	Paths          []pathJSON        `json:"paths"`
+	Bucket         string            `json:"bucket"`
+	Rule           *string           `json:"rule"`
+	UnknownWhy     *string           `json:"unknown_why"`
+	Mark           *string           `json:"mark"`
+	HeldDays       int               `json:"held_days"`
+	IdleDays       *int              `json:"idle_days"`
+	IdleSince      *string           `json:"idle_since"`
+	LastActivity   *lastActivityJSON `json:"last_activity"`
+	AssignedSince  dateJSON          `json:"assigned_since"`
+	Action         string            `json:"action"`
+	Steps          []string          `json:"steps"`
+	Follows        []string          `json:"follows"`
+	ContainedIn    *skuJSON          `json:"contained_in"`
+	FreesSeat      bool              `json:"frees_seat"`
+	MonthlyCost    *moneyJSON        `json:"monthly_cost"`
+	CostSinceIdle  []*moneyJSON      `json:"cost_since_idle"`
+	CostLowerBound bool              `json:"cost_lower_bound"`
+	Exclusion      *exclusionJSON    `json:"exclusion"`
+	Reason         string            `json:"reason"`
+}
+
+func (n names) reclaimRow(r *reclaim.Row) reclaimJSON {
+	j := reclaimJSON{
+		User: newUser(r.User), SKU: n.sku(r.SKU), Paths: make([]pathJSON, len(r.Paths)),
+		Bucket: string(r.Bucket), Rule: orNull(r.Rule), UnknownWhy: orNull(r.Gap), Mark: orNull(r.Mark),
+		HeldDays: r.HeldDays, IdleDays: r.IdleDays, IdleSince: stamp(r.IdleSince), AssignedSince: newDate(r.Since),
+		Action: string(r.Action), Steps: append([]string{}, r.Steps...), Follows: append([]string{}, r.Follows...),
+		FreesSeat: r.Frees, MonthlyCost: newMoney(r.Monthly), CostSinceIdle: []*moneyJSON{}, CostLowerBound: r.SinceIdle.Lower,
+		Reason: r.Reason,
+	}
+	for i, p := range r.Paths {
+		j.Paths[i] = n.path((*store.PathSince)(&p))
+	}
+	for i := range r.SinceIdle.Amounts {
+		j.CostSinceIdle = append(j.CostSinceIdle, newMoney(&r.SinceIdle.Amounts[i]))
+	}
+	if r.Last != nil {
+		j.LastActivity = &lastActivityJSON{stamp(r.Last.At), string(r.Last.Kind)}
+	}
+	if r.By != "" {
+		by := n.sku(r.By)
+		j.ContainedIn = &by
+	}
+	if x := r.Exclusion; x != nil {
+		j.Exclusion = &exclusionJSON{Reason: x.Reason}
+		if x.Until != nil {
+			day := x.Until.Time().Format(time.DateOnly)
+			j.Exclusion.Until = &day
+		}
+	}
+	return j
+}
+
+type reclaimTotalJSON struct {
+	By          string     `json:"by"`
+	Label       *string    `json:"label"`
+	Currency    *string    `json:"currency"`
+	Seats       int        `json:"seats"`
+	Monthly     *moneyJSON `json:"monthly"`
+	Reclaimable int        `json:"reclaimable"`
+	Saving      *moneyJSON `json:"saving"`
+	SinceIdle   *moneyJSON `json:"since_idle"`
+	LowerBound  bool       `json:"lower_bound"`
+}
+
+func newReclaimTotal(by string, t *reclaim.Total) reclaimTotalJSON {
+	j := reclaimTotalJSON{By: by, Label: orNull(t.Label), Currency: orNull(t.Currency), Seats: t.Seats, Reclaimable: t.Reclaimable, LowerBound: t.Lower}
+	if t.Currency != "" {
+		j.Monthly = newMoney(&reclaim.Money{Micros: t.Monthly, Currency: t.Currency})
+		j.Saving = newMoney(&reclaim.Money{Micros: t.Saving, Currency: t.Currency})
+		j.SinceIdle = newMoney(&reclaim.Money{Micros: t.SinceIdle, Currency: t.Currency})
+	}
+	return j
 }

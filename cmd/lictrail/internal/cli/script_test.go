@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real program against a simulated tenant, as the files
 // in testdata say. Beside testscript's own commands they may use
 //
-//	tenant new [free] [forbid SCOPE]...  start a tenant, and point $GRAPH and the token at it
+//	tenant new [seed N] [free] [forbid SCOPE]...  start a tenant, and point $GRAPH and the token at it
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
@@ -41,6 +41,12 @@ func TestMain(m *testing.M) {
 //	tenant delete|restore NAME
 //	tenant rename NAME NEW
 //	tenant week                          a week passes
+//	tenant days N                        so many days pass
+//	tenant signin|try NAME               signs in, or fails to
+//	tenant use NAME WORKLOAD             such as Teams, as usage reports call it
+//	tenant disable NAME
+//	tenant conceal                       usage reports show pseudonyms from now on
+//	tenant secrets                       fails if a token was sent to another host
 //	tenant fault ENDPOINT PAGE KIND [forever]
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
@@ -71,7 +77,7 @@ type play struct {
 
 var plays = map[string]*play{} // by working directory; scripts run one after another
 
-var skuIDs = map[string]string{"E3": e3, "E5": e5, "EMS": ems, "VISIO": visio}
+var skuIDs = map[string]string{"E3": e3, "E5": e5, "EMS": ems, "VISIO": visio, "COPILOT": graphtest.SKUCopilot, "FLOW": graphtest.SKUFlowFree}
 
 func tenantCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -94,6 +100,10 @@ func newPlay(ts *testscript.TestScript, args []string) *play {
 	scopes := graphtest.AllScopes
 	for i, a := range args {
 		switch a {
+		case "seed": // for scripts that compare ids to the letter
+			seed, err := strconv.ParseUint(args[i+1], 10, 64)
+			ts.Check(err)
+			p.Tenant = graphtest.New(seed)
 		case "free":
 			p.Premium = false
 		case "forbid":
@@ -180,6 +190,26 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.Rename(admin, p.people[arg(0)], arg(1))
 	case "week":
 		p.Advance(7 * 24 * time.Hour)
+		return nil
+	case "days":
+		n, err := strconv.Atoi(arg(0))
+		p.Advance(time.Duration(n) * 24 * time.Hour)
+		return err
+	case "signin", "try":
+		p.SignIn(p.people[arg(0)], verb == "signin")
+		return nil
+	case "use":
+		p.Use(p.people[arg(0)], strings.Join(args[1:], " "))
+		return nil
+	case "disable":
+		return p.SetEnabled(admin, p.people[arg(0)], false)
+	case "conceal":
+		p.Concealed = true
+		return nil
+	case "secrets":
+		if p.server.Leaked() {
+			return errors.New("a token was sent to another host")
+		}
 		return nil
 	case "fault":
 		return p.fault(args)

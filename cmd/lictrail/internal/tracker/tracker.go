@@ -69,6 +69,9 @@ type Options struct {
 	Now          func() time.Time
 	Phase        func(name string) // told when a phase of the run begins
 	Audit        AuditReader       // nil: the audit log is not read
+
+	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
+	ActivityReader ActivityReader
 }
 
 // Errors that keep a read from becoming history (I1).
@@ -243,13 +246,17 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	activity, err := t.fetchActivity(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return &store.Result{
 		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
 		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.Requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
 		Spool: t.spool, Before: before, Changes: changes,
-		Events: t.events, Coverage: t.coverage, Corrections: corrections,
+		Events: t.events, Coverage: t.coverage, Corrections: corrections, Activity: activity,
 	}, nil
 }
 

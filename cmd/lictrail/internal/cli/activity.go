@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
+	"lictrail/snapshot"
+)
+
+// SignIns reads users' newest sign-ins. What happened in the last day may not
+// show yet.
+func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
+	stats, err := r.Client.SignIns(ctx, &signInSink{page, restart})
+	return snapshot.ActivityRead{Since: graph.SignInsSince, Until: stats.ObservedAt.Add(-graph.SignInLag)}, activityError(err)
+}
+
+// signInSink hands sign-ins on.
+type signInSink struct {
+	page    func([]snapshot.ActivityRow) error
+	restart func()
+}
+
+func (s *signInSink) Page(rows []snapshot.ActivityRow) error { return s.page(rows) }
+
+func (s *signInSink) Restart() error {
+	s.restart()
+	return nil
+}
+
+// Usage reads the usage report that tells of a source.
+func (r Reader) Usage(ctx context.Context, source snapshot.ActivitySource) (tracker.Usage, error) {
+	i := slices.IndexFunc(graph.Reports, func(report graph.Report) bool { return slices.Contains(report.Sources, source) })
+	u, err := r.Client.Usage(ctx, graph.Reports[i])
+	return tracker.Usage{Sources: graph.Reports[i].Sources, Since: u.Since, Until: u.RefreshedAt, Concealed: u.Concealed, Rows: u.Rows}, activityError(err)
+}
+
+// activityError says why a source could not be read, with the hint that Graph's
+// errors carry: it names the permission.
+func activityError(err error) error {
+	var e *graph.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	gap := snapshot.ReadFailed
+	switch {
+	case strings.Contains(strings.ToLower(e.Code), "nonpremiumtenant"):
+		gap = snapshot.NoPremium
+	case e.Status == 403:
+		gap = snapshot.NotPermitted
+	}
+	return &tracker.ActivityError{Gap: gap, Hint: e.Hint, Err: err}
+}

@@ -1,0 +1,488 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/rules"
+	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
+	"lictrail/snapshot/store"
+)
+
+type reclaimOptions struct {
+	rules, user, sku, department, by string
+	buckets, only                    []string
+	init                             bool
+}
+
+// rulesName is the file of rules beside the database.
+const rulesName = "reclaim.toml"
+
+func newReclaim(e *env) *cobra.Command {
+	var o reclaimOptions
+	cmd := &cobra.Command{
+		Use:   "reclaim",
+		Short: "Seats that can be taken back, why, how, and what they cost",
+		Long: `Seats that can be taken back, with the reason, how to do it and what comes of it.
+Nothing is done: lictrail never writes to a tenant.
+
+Without a file of rules these hold: an account that is disabled; a SKU all of
+whose service plans another SKU of the user has; never used since it was
+assigned, for 90 days; held for more than 180 days and not used for 180; Project
+or Visio that was never activated; the same SKU by two paths. Age counts from
+the true assignment date, at its latest. What nothing tells of is in a bucket
+of its own, unknown, with the reason: it is never taken for unused. Activity is
+read by lictrail sync --activity. Free, trial and viral SKUs are left out.
+
+--init writes a file of rules with comments: thresholds, exclusions, prices. It
+is reclaim.toml beside the database, and read from there unless --rules names
+another one. With --by seats and what they cost are added up instead.`,
+		Example: `  lictrail reclaim
+  lictrail reclaim --init
+  lictrail reclaim --bucket unknown,excluded
+  lictrail reclaim --rule disabled --format csv --output disabled.csv
+  lictrail reclaim --by department`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runReclaim(cmd.Context(), e, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.rules, "rules", "", "`file` of rules (default: reclaim.toml beside the database, if it is there)")
+	f.BoolVar(&o.init, "init", false, "write a file of rules with comments, and do nothing else")
+	f.StringSliceVar(&o.buckets, "bucket", nil, "these `buckets`: candidate, unknown, excluded\n(text shows candidates, JSON and CSV all)")
+	f.StringSliceVar(&o.only, "rule", nil, "only what these `rules` found, such as disabled,idle")
+	f.StringVar(&o.user, "user", "", "only this `user`")
+	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
+	f.StringVar(&o.department, "department", "", "only users of this `department`")
+	f.StringVar(&o.by, "by", "", "add up by this `key`: "+strings.Join(reclaimKeyNames(), ", "))
+	return cmd
+}
+
+func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
+	if o.init {
+		return initRules(e, o.rules)
+	}
+	if _, err := oneOf("bucket", o.buckets, reclaim.Buckets); err != nil {
+		return err
+	}
+	if _, err := oneOf("rule", o.only, reclaim.Rules); err != nil {
+		return err
+	}
+	if o.by != "" {
+		if _, err := oneOf("by", []string{o.by}, reclaimKeyNames()); err != nil {
+			return err
+		}
+	}
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
+	return withHistory(ctx, e, func(n names) error {
+		report, err := n.reclaimReport(ctx, file)
+		if err != nil {
+			return err
+		}
+		if err := n.narrow(ctx, report, o); err != nil {
+			return err
+		}
+		if age := e.now().Sub(report.AsOf); age > 14*24*time.Hour {
+			e.Notef("the newest run is %d days old; days are counted up to it", int(age.Hours()/24))
+		}
+		if slices.ContainsFunc(report.Rows, func(r *reclaim.Row) bool { return r.Gap == reclaim.GapNotRead }) {
+			e.Notef("no run has read activity, without which unused seats are not known: lictrail sync --activity all")
+		}
+		if o.by != "" {
+			return n.printTotals(e, report, o.by)
+		}
+		return n.printReclaim(e, report, o)
+	})
+}
+
+// initRules writes the template, and never over a file.
+func initRules(e *env, path string) error {
+	if e.output != "" {
+		_, err := e.Out.Write(rules.Template)
+		return err
+	}
+	path = cmp.Or(path, defaultRules(e))
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usage(fmt.Sprintf("%q is there already", path), "edit it, or name another file with --rules")
+	}
+	if err != nil {
+		return fmt.Errorf("write the rules: %w", err)
+	}
+	_, err = f.Write(rules.Template)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write the rules: %w", errors.Join(err, os.Remove(path)))
+	}
+	e.Notef("wrote %s", path)
+	return nil
+}
+
+func defaultRules(e *env) string { return filepath.Join(filepath.Dir(e.db), rulesName) }
+
+// ruleFile is a file of rules and what to call it.
+type ruleFile struct {
+	*rules.File
+	name string
+}
+
+// loadRules reads the file that was named, or the one beside the database, or
+// else takes the defaults.
+func loadRules(e *env, path string) (ruleFile, error) {
+	name := cmp.Or(path, defaultRules(e))
+	data, err := os.ReadFile(name)
+	if path == "" && errors.Is(err, fs.ErrNotExist) {
+		return ruleFile{rules.Default(), ""}, nil
+	}
+	if err != nil {
+		return ruleFile{}, usage("the rules cannot be read: "+err.Error(), "lictrail reclaim --init writes a file of rules")
+	}
+	file, err := rules.Parse(name, data)
+	if wrong := (*rules.Error)(nil); errors.As(err, &wrong) {
+		return ruleFile{}, usage(wrong.Error(), cmp.Or(wrong.Hint, "lictrail reclaim --init --rules NEW writes one to compare with"))
+	}
+	if err == nil && path == "" {
+		e.Notef("rules of %s", name)
+	}
+	return ruleFile{file, name}, err
+}
+
+// narrow leaves in the report what the flags ask for. The rules have looked at
+// all of it: one seat of a user bears on another.
+func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOptions) error {
+	users, err := n.optionalUsers(ctx, o.user)
+	if err != nil {
+		return err
+	}
+	sku, err := n.findSKU(o.sku)
+	if err != nil {
+		return err
+	}
+	keep := func(u *snapshot.User, id snapshot.SKUID) bool {
+		named := slices.ContainsFunc(users, func(p store.Person) bool { return p.ID == u.ID })
+		return (named || len(users) == 0) && (sku == "" || sku == id) && (o.department == "" || strings.EqualFold(o.department, u.Department))
+	}
+	report.Seats = slices.DeleteFunc(report.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
+	var rows []*reclaim.Row
+	kept := make(map[*reclaim.Row]bool)
+	for _, r := range report.Rows {
+		if keep(r.User, r.SKU) && (len(o.only) == 0 || slices.Contains(o.only, string(r.Rule))) &&
+			(len(o.buckets) == 0 || slices.Contains(o.buckets, string(r.Bucket))) {
+			rows, kept[r] = append(rows, r), true
+		}
+	}
+	for _, s := range report.Seats {
+		if !kept[s.Row] {
+			s.Row = nil
+		}
+	}
+	report.Rows = rows
+	return nil
+}
+
+func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) error {
+	shown := report.Rows
+	if e.format == "text" && len(o.buckets) == 0 {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
+	}
+	if err := n.reclaimListing().print(e, n, rowsOf(shown)); err != nil || e.format != "text" {
+		return err
+	}
+	return printReclaimSums(e, report, len(shown) > 0)
+}
+
+// printReclaimSums says in some lines what all of it comes to.
+func printReclaimSums(e *env, report *reclaim.Report, gap bool) error {
+	var lines []string
+	var candidates, frees, unpriced int
+	var monthly, idle reclaim.Cost
+	others := map[string]int{}
+	for _, r := range report.Rows {
+		switch {
+		case r.Bucket == reclaim.Unknown:
+			others["unknown: "+string(r.Gap)]++
+		case r.Bucket == reclaim.Excluded:
+			others["excluded"]++
+		default:
+			candidates++
+			if !r.Frees {
+				continue
+			}
+			frees++
+			if r.Monthly == nil {
+				unpriced++
+			} else {
+				monthly.Add(*r.Monthly)
+			}
+			idle.Lower = idle.Lower || r.SinceIdle.Lower
+			for _, m := range r.SinceIdle.Amounts {
+				idle.Add(m)
+			}
+		}
+	}
+	monthly.Lower = unpriced > 0
+	if candidates > 0 || len(others) == 0 {
+		line := fmt.Sprintf("%s; %s would become free", plural(candidates, "candidate"), plural(frees, "seat"))
+		if len(monthly.Amounts) > 0 {
+			line += fmt.Sprintf(", %s a month", costWords(monthly))
+		}
+		lines = append(lines, line+".")
+	}
+	if unpriced > 0 {
+		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(unpriced, "seat")))
+	}
+	if len(idle.Amounts) > 0 {
+		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(idle)))
+	}
+	keys := make([]string, 0, len(others))
+	for k := range others {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(others[k], "seat"), k))
+	}
+	if gap {
+		lines = slices.Insert(lines, 0, "")
+	}
+	for _, l := range lines {
+		if err := e.Printf("%s\n", l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// costWords words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
+func costWords(c reclaim.Cost) string {
+	words := make([]string, len(c.Amounts))
+	for i, m := range c.Amounts {
+		words[i] = m.String()
+	}
+	text := strings.Join(words, " and ")
+	if c.Lower {
+		text += " or more"
+	}
+	return text
+}
+
+func (n names) reclaimListing() listing[*reclaim.Row] {
+	type row = *reclaim.Row
+	since := func(r row) any { return stamp(r.IdleSince) }
+	return listing[row]{
+		json: func(r row) any { return n.reclaimRow(r) },
+		none: "no seat to take back",
+		columns: []column[row]{
+			{csv: "user_id", cell: func(r row) any { return string(r.User.ID) }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, csv: "upn", text: func(r row) any { return r.User.UPN }},
+			{csv: "name", cell: func(r row) any { return r.User.Name }},
+			{csv: "department", cell: func(r row) any { return r.User.Department }},
+			{csv: "company", cell: func(r row) any { return r.User.Company }},
+			{csv: "country", cell: func(r row) any { return r.User.Country }},
+			{csv: "sku_id", cell: func(r row) any { return string(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }},
+			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.SKU, n.partNumber(r.SKU)) }},
+			{csv: "paths", cell: func(r row) any { return n.reclaimPaths(r) }},
+			{csv: "bucket", cell: func(r row) any { return string(r.Bucket) }},
+			{Column: out.Column{Head: "WHY", Min: 8, Rank: 5}, csv: "rule", text: func(r row) any { return reclaimWhy(r) }, cell: func(r row) any { return string(r.Rule) }},
+			{csv: "unknown_why", cell: func(r row) any { return string(r.Gap) }},
+			{csv: "mark", cell: func(r row) any { return string(r.Mark) }},
+			{csv: "held_days", cell: func(r row) any { return r.HeldDays }},
+			{Column: out.Column{Head: "IDLE", Right: true}, csv: "idle_days", text: func(r row) any { return intOrNil(r.IdleDays) }},
+			{csv: "idle_since", cell: since},
+			{csv: "last_activity", cell: func(r row) any { return lastAt(r) }},
+			{csv: "last_activity_source", cell: func(r row) any { return lastKind(r) }},
+			{csv: "assigned_since", cell: func(r row) any { return stamp(r.Since.At) }},
+			{csv: "assigned_since_not_before", cell: func(r row) any { return stamp(r.Since.NotBefore) }},
+			{csv: "assigned_since_precision", cell: func(r row) any { return string(r.Since.Precision) }},
+			{csv: "action", cell: func(r row) any { return string(r.Action) }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, csv: "", text: func(r row) any { return monthlyWord(r) }},
+			{csv: "frees_seat", cell: func(r row) any { return r.Frees }},
+			{csv: "monthly_amount", cell: func(r row) any { return decimalOrNil(r.Monthly) }},
+			{csv: "monthly_currency", cell: func(r row) any { return currencyOrNil(r.Monthly) }},
+			{csv: "cost_since_idle", cell: func(r row) any { return costCell(r.SinceIdle) }},
+			{csv: "cost_lower_bound", cell: func(r row) any { return r.SinceIdle.Lower }},
+			{csv: "excluded_until", cell: func(r row) any { return excludedUntil(r) }},
+			{csv: "steps", cell: func(r row) any { return strings.Join(r.Steps, "; ") }},
+			{csv: "follows", cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
+			{csv: "reason", cell: func(r row) any { return r.Reason }},
+			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, csv: "", text: func(r row) any { return reclaimHow(r) }},
+		},
+	}
+}
+
+// reclaimWhy is the rule and, where it has one, the mark or the gap.
+func reclaimWhy(r *reclaim.Row) string {
+	word := string(r.Rule)
+	switch {
+	case r.Bucket == reclaim.Unknown:
+		word = string(r.Gap)
+	case r.Bucket == reclaim.Excluded:
+		word += ", excluded"
+	}
+	if r.Mark != "" {
+		word += ", " + string(r.Mark)
+	}
+	return word
+}
+
+// reclaimHow is what to do and what comes of it.
+func reclaimHow(r *reclaim.Row) any {
+	words := append(slices.Clone(r.Steps), r.Follows...)
+	if r.Bucket != reclaim.Candidate {
+		return r.Reason
+	}
+	return strings.Join(words, "; ")
+}
+
+func (n names) reclaimPaths(r *reclaim.Row) string {
+	words := make([]string, len(r.Paths))
+	for i := range r.Paths {
+		words[i] = n.pathWord(&r.Paths[i].PathRef)
+	}
+	return strings.Join(words, " + ")
+}
+
+func intOrNil(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+func lastAt(r *reclaim.Row) *string {
+	if r.Last == nil {
+		return nil
+	}
+	return stamp(r.Last.At)
+}
+
+func lastKind(r *reclaim.Row) string {
+	if r.Last == nil {
+		return ""
+	}
+	return string(r.Last.Kind)
+}
+
+// monthlyWord is what the seat costs: nothing that would be saved, an amount, or
+// unknown.
+func monthlyWord(r *reclaim.Row) any {
+	switch {
+	case !r.Frees:
+		return nil
+	case r.Monthly == nil:
+		return "unknown"
+	}
+	return r.Monthly.String()
+}
+
+func decimalOrNil(m *reclaim.Money) any {
+	if m == nil {
+		return nil
+	}
+	return m.Decimal()
+}
+
+func currencyOrNil(m *reclaim.Money) any {
+	if m == nil {
+		return nil
+	}
+	return m.Currency
+}
+
+func costCell(c reclaim.Cost) any {
+	if len(c.Amounts) == 0 {
+		return nil
+	}
+	c.Lower = false // has a column of its own
+	return costWords(c)
+}
+
+func excludedUntil(r *reclaim.Row) any {
+	if r.Exclusion == nil || r.Exclusion.Until == nil {
+		return nil
+	}
+	return r.Exclusion.Until.Time().Format(time.DateOnly)
+}
+
+// reclaimKey is something that seats can be added up by.
+type reclaimKey struct {
+	name  string
+	label func(n names, s *reclaim.Seat) string
+}
+
+var reclaimKeys = []reclaimKey{
+	{"department", func(_ names, s *reclaim.Seat) string { return s.User.Department }},
+	{"company", func(_ names, s *reclaim.Seat) string { return s.User.Company }},
+	{"country", func(_ names, s *reclaim.Seat) string { return s.User.Country }},
+	{"office", func(_ names, s *reclaim.Seat) string { return s.User.Office }},
+	{"usage-location", func(_ names, s *reclaim.Seat) string { return s.User.UsageLocation }},
+	{"job-title", func(_ names, s *reclaim.Seat) string { return s.User.JobTitle }},
+	{"employee-type", func(_ names, s *reclaim.Seat) string { return s.User.EmployeeType }},
+	{"user-type", func(_ names, s *reclaim.Seat) string { return s.User.Type }},
+	{"sku", func(n names, s *reclaim.Seat) string { return n.shortSKU(s.SKU) }},
+}
+
+func reclaimKeyNames() []string {
+	words := make([]string, len(reclaimKeys))
+	for i, k := range reclaimKeys {
+		words[i] = k.name
+	}
+	return words
+}
+
+func (n names) printTotals(e *env, report *reclaim.Report, by string) error {
+	i := slices.IndexFunc(reclaimKeys, func(k reclaimKey) bool { return k.name == by })
+	totals := report.Totals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(n, s) })
+	return n.reclaimTotals(by).print(e, n, each(totals))
+}
+
+func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
+	type row = *reclaim.Total
+	amount := func(t row, micros int64) any {
+		if t.Currency == "" {
+			return nil
+		}
+		return reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal()
+	}
+	return listing[row]{
+		json: func(t row) any { return newReclaimTotal(by, t) },
+		none: "no seat is held",
+		columns: []column[row]{
+			{csv: "by", cell: func(row) any { return by }},
+			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, csv: "label", text: func(t row) any { return orNil(t.Label) }},
+			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(t row) any { return t.Seats }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, csv: "monthly", text: func(t row) any { return amount(t, t.Monthly) }},
+			{Column: out.Column{Head: "TO TAKE BACK"}, csv: "reclaimable", text: func(t row) any { return t.Reclaimable }},
+			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, csv: "saving", text: func(t row) any { return amount(t, t.Saving) }},
+			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, csv: "since_idle", text: func(t row) any { return amount(t, t.SinceIdle) }},
+			{Column: out.Column{Head: "CURRENCY"}, csv: "currency", text: func(t row) any { return currencyWord(t) }, cell: func(t row) any { return t.Currency }},
+			{csv: "lower_bound", cell: func(t row) any { return t.Lower }},
+		},
+	}
+}
+
+// currencyWord says where a price is missing, and that the label's amounts are
+// lower bounds then.
+func currencyWord(t *reclaim.Total) string {
+	switch {
+	case t.Currency == "":
+		return "price unknown"
+	case t.Lower:
+		return t.Currency + " or more"
+	}
+	return t.Currency
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/rules"
+	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
+	"lictrail/snapshot/store"
+)
+
+// reclaimReport judges every seat of the newest run. It is computed once and
+// printed in any form.
+func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Report, error) {
+	settings, err := n.settings(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	in, err := n.reclaimInput(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return reclaim.Judge(in, settings), nil
+}
+
+// reclaimInput collects what the rules look at.
+func (n names) reclaimInput(ctx context.Context) (reclaim.Input, error) {
+	in := reclaim.Input{AsOf: n.h.At.ObservedAt}
+	var err error
+	if in.SKUs, err = n.reclaimSKUs(ctx); err != nil {
+		return in, err
+	}
+	if in.Groups, err = n.h.LicensedGroups(ctx); err != nil {
+		return in, err
+	}
+	if in.Reads, err = n.h.ActivityReads(ctx); err != nil {
+		return in, err
+	}
+	in.Holders, err = n.holders(ctx)
+	return in, err
+}
+
+func (n names) reclaimSKUs(ctx context.Context) (map[snapshot.SKUID]reclaim.SKU, error) {
+	rows, err := n.h.SKUs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plans, err := n.h.SKUPlansNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	skus := make(map[snapshot.SKUID]reclaim.SKU, len(rows))
+	for i := range rows {
+		s := reclaim.SKU{Name: n.shortSKU(rows[i].ID), Free: n.costsNothing(&rows[i]), Plans: map[snapshot.PlanID]string{}}
+		for _, id := range plans[rows[i].ID] {
+			s.Plans[id] = n.planWord(id)
+		}
+		skus[rows[i].ID] = s
+	}
+	return skus, nil
+}
+
+// costsNothing: the SKU is free, viral or a trial, by Microsoft's name for it or
+// by its subscriptions.
+func (n names) costsNothing(r *store.SKURow) bool {
+	known, _ := n.cat.SKU(r.ID)
+	paid := slices.ContainsFunc(r.Bought, func(s snapshot.Subscription) bool { return !s.Trial })
+	return known.Offer.NoCost() || len(r.Bought) > 0 && !paid
+}
+
+// holders collects the users with what they hold and what is known of them.
+func (n names) holders(ctx context.Context) ([]reclaim.Holder, error) {
+	people, err := n.h.People(ctx)
+	if err != nil {
+		return nil, err
+	}
+	disabled, err := n.h.DisabledSince(ctx)
+	if err != nil {
+		return nil, err
+	}
+	activity, err := n.h.Activity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var holders []reclaim.Holder
+	for a, err := range n.h.Assignments(ctx, store.Filter{}) {
+		if err != nil {
+			return nil, err
+		}
+		last := len(holders) - 1
+		if last < 0 || holders[last].User.ID != a.User.ID {
+			h := reclaim.Holder{User: a.User, Activity: activity[a.User.ID], DisabledSince: disabled[a.User.ID]}
+			if u := people[a.User.ID]; u != nil {
+				h.User = *u
+			}
+			holders, last = append(holders, h), last+1
+		}
+		holders[last].Seats = append(holders[last].Seats, holdingOf(a))
+	}
+	return holders, nil
+}
+
+func holdingOf(a *store.Assignment) reclaim.Holding {
+	h := reclaim.Holding{SKU: a.SKU, Since: a.Since}
+	for _, p := range a.Paths {
+		h.Paths = append(h.Paths, reclaim.Path(p))
+	}
+	return h
+}
+
+// settings turns the words of a file of rules into ids. A word that nothing is
+// called by is an error: an exclusion with a slip of the pen protects nobody.
+func (n names) settings(ctx context.Context, file ruleFile) (reclaim.Settings, error) {
+	s := reclaim.Settings{Days: file.Days, Off: file.Off, Marks: file.Marks, PerSKU: map[snapshot.SKUID]reclaim.Days{}}
+	for _, rule := range file.SKUs {
+		id, err := n.ruleSKU(file.name, rule.Line, rule.SKU)
+		if err != nil {
+			return s, err
+		}
+		s.PerSKU[id] = rule.Days
+		if rule.Free {
+			s.Free = append(s.Free, id)
+		}
+	}
+	for _, price := range file.Prices {
+		id, err := n.ruleSKU(file.name, price.Line, price.SKU)
+		if err != nil {
+			return s, err
+		}
+		s.Prices = append(s.Prices, reclaim.Price{SKU: id, From: price.From, Month: price.Month})
+	}
+	for i := range file.Exclude {
+		x, err := n.exclusion(ctx, file.name, &file.Exclude[i])
+		if err != nil {
+			return s, err
+		}
+		s.Exclusions = append(s.Exclusions, x)
+	}
+	return s, nil
+}
+
+func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion) (reclaim.Exclusion, error) {
+	x := reclaim.Exclusion{Department: from.Department, Reason: from.Reason, Until: from.Until}
+	var err error
+	if from.SKU != "" {
+		if x.SKU, err = n.ruleSKU(file, from.Line, from.SKU); err != nil {
+			return x, err
+		}
+	}
+	if from.User != "" {
+		found, err := n.users(ctx, from.User)
+		if err != nil {
+			return x, inFile(file, from.Line, err)
+		}
+		for _, p := range found {
+			x.Users = append(x.Users, p.ID)
+		}
+	}
+	if from.Group != "" {
+		for id, name := range n.h.Groups() {
+			if strings.EqualFold(string(id), from.Group) || strings.EqualFold(name, from.Group) {
+				x.Groups = append(x.Groups, id)
+			}
+		}
+		if len(x.Groups) == 0 {
+			_, err := n.findGroup(from.Group)
+			return x, inFile(file, from.Line, err)
+		}
+	}
+	return x, nil
+}
+
+// ruleSKU finds a SKU that the tenant has had, or that the catalog knows: prices
+// may stand there before the first seat is bought.
+func (n names) ruleSKU(file string, line int, word string) (snapshot.SKUID, error) {
+	id, err := n.findSKU(word)
+	if err == nil {
+		return id, nil
+	}
+	if known := n.cat.FindSKUs(word); len(known) > 0 {
+		return known[0].ID, nil
+	}
+	return "", inFile(file, line, err)
+}
+
+// inFile says where in a file something is wrong.
+func inFile(file string, line int, err error) error {
+	var said *out.Error
+	if !errors.As(err, &said) || said.Code != exitUsage {
+		return err
+	}
+	return usage((&rules.Error{File: file, Line: line, Message: said.Message}).Error(), said.Hint)
+}

@@ -1,0 +1,154 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// ActivityReader tells when users were active.
+type ActivityReader interface {
+	// SignIns delivers every user's newest sign-in, page by page.
+	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error)
+	// Usage reads the report that tells of a source, and of those beside it.
+	Usage(ctx context.Context, source snapshot.ActivitySource) (Usage, error)
+}
+
+// Usage is a usage report. Concealed: it names pseudonyms.
+type Usage struct {
+	Sources      []snapshot.ActivitySource
+	Since, Until time.Time
+	Concealed    bool
+	Rows         []snapshot.ActivityRow
+}
+
+// ActivityError is why a source could not be read, with what to do about it.
+type ActivityError struct {
+	Gap  snapshot.ActivityGap
+	Hint string
+	Err  error
+}
+
+func (e *ActivityError) Error() string {
+	if e.Hint == "" {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + "; " + e.Hint
+}
+
+func (e *ActivityError) Unwrap() error { return e.Err }
+
+// fetchActivity reads the sources that were asked for. One that cannot be read
+// is a warning, and what was known of it stays.
+func (t *run) fetchActivity(ctx context.Context) (*store.ActivityResult, error) {
+	if len(t.o.Activity) == 0 {
+		return nil, nil
+	}
+	t.phase("activity")
+	a := &activity{result: &store.ActivityResult{}, run: t}
+	for _, source := range t.o.Activity {
+		if slices.ContainsFunc(a.result.Reads, func(r snapshot.ActivityRead) bool { return r.Source == source }) {
+			continue // came with another one
+		}
+		read := a.usage
+		if source == snapshot.SignIns {
+			read = a.signIns
+		}
+		if err := read(ctx, source); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			a.failed(source, err)
+		}
+	}
+	return a.result, nil
+}
+
+type activity struct {
+	result *store.ActivityResult
+	run    *run
+}
+
+// errNobody: Graph has at times answered without any activity to a question
+// that it did not like, where it should have refused it.
+var errNobody = errors.New("no user at all has signed in by what Graph shows, which cannot be")
+
+func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) error {
+	var rows []snapshot.ActivityRow
+	var anybody bool
+	read, err := a.run.o.ActivityReader.SignIns(ctx, func(page []snapshot.ActivityRow) error {
+		rows = append(rows, page...)
+		anybody = anybody || slices.ContainsFunc(page, func(r snapshot.ActivityRow) bool { return len(r.Uses) > 0 })
+		return nil
+	}, func() { rows, anybody = nil, false })
+	if err == nil && !anybody {
+		err = errNobody
+	}
+	if err != nil {
+		return err
+	}
+	read.Source, read.Users = source, len(rows)
+	a.result.Reads = append(a.result.Reads, read)
+	a.result.Rows = append(a.result.Rows, rows...)
+	return nil
+}
+
+func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) error {
+	u, err := a.run.o.ActivityReader.Usage(ctx, source)
+	if err != nil {
+		return err
+	}
+	for _, s := range u.Sources {
+		if !slices.Contains(a.run.o.Activity, s) {
+			continue
+		}
+		read := snapshot.ActivityRead{Source: s, Since: u.Since, Until: u.Until}
+		if u.Concealed {
+			read.Gap = snapshot.Concealed
+			a.run.warn("activity", "the usage report that tells of %s conceals names, so that it tells of nobody; an administrator can show them: Settings, Org settings, Reports", s)
+		}
+		for _, r := range u.Rows {
+			if r.Source == s && read.Gap == "" {
+				read.Users++
+				a.result.Rows = append(a.result.Rows, r)
+			}
+		}
+		a.result.Reads = append(a.result.Reads, read)
+	}
+	return nil
+}
+
+func (a *activity) failed(source snapshot.ActivitySource, err error) {
+	gap := snapshot.ReadFailed
+	if known := (*ActivityError)(nil); errors.As(err, &known) {
+		gap = known.Gap
+	}
+	a.run.warn("activity", "%s could not be read: %v", source, err)
+	a.result.Reads = append(a.result.Reads, snapshot.ActivityRead{Source: source, Gap: gap})
+}
+
+// ParseActivity reads a list of sources, or all.
+func ParseActivity(text string) ([]snapshot.ActivitySource, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var sources []snapshot.ActivitySource
+	for _, word := range strings.Split(text, ",") {
+		source := snapshot.ActivitySource(strings.TrimSpace(word))
+		switch {
+		case source == "all":
+			return slices.Clone(snapshot.ActivitySources), nil
+		case !slices.Contains(snapshot.ActivitySources, source):
+			return nil, fmt.Errorf("unknown source of activity %q", word)
+		case !slices.Contains(sources, source):
+			sources = append(sources, source)
+		}
+	}
+	return sources, nil
+}

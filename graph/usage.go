@@ -1,0 +1,269 @@
+package graph
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"lictrail/snapshot"
+)
+
+// Report is one of Microsoft 365's usage reports on users.
+type Report struct {
+	name    string // function of the API: learn.microsoft.com/graph/api/resources/report
+	query   string
+	Sources []snapshot.ActivitySource // what its rows tell
+	reach   time.Duration             // how far it looks back; 0: no limit is known
+	columns map[string]snapshot.ActivityKind
+	product func(row map[string]string) (snapshot.ActivitySource, snapshot.ActivityKind) // where rows are about products
+}
+
+const halfYear = 180 * 24 * time.Hour
+
+// Reports lists the reports that are read. Columns are found by their names:
+// Microsoft adds new ones.
+var Reports = []Report{
+	{name: "getOffice365ActiveUserDetail(period='D180')", Sources: []snapshot.ActivitySource{snapshot.ActiveUsers}, reach: halfYear,
+		columns: map[string]snapshot.ActivityKind{
+			"Exchange Last Activity Date": snapshot.UsedExchange, "OneDrive Last Activity Date": snapshot.UsedOneDrive,
+			"SharePoint Last Activity Date": snapshot.UsedSharePoint, "Skype For Business Last Activity Date": snapshot.UsedSkype,
+			"Yammer Last Activity Date": snapshot.UsedYammer, "Teams Last Activity Date": snapshot.UsedTeams,
+		}},
+	{name: "getM365AppUserDetail(period='D180')", Sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
+		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedApps}},
+	{name: "getOffice365ActivationsUserDetail", Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
+		columns: map[string]snapshot.ActivityKind{"Last Activated Date": ""}, product: activatedProduct},
+	{name: "getMicrosoft365CopilotUsageUserDetail(period='D180')", query: "?$format=text/csv",
+		Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, reach: halfYear,
+		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedCopilot}},
+}
+
+const (
+	columnUPN     = "User Principal Name"
+	columnRefresh = "Report Refresh Date"
+	columnDeleted = "Is Deleted"
+	columnProduct = "Product Type"
+)
+
+// activatedProduct sorts the rows of the report on activations, which has one
+// for each user and product.
+func activatedProduct(row map[string]string) (snapshot.ActivitySource, snapshot.ActivityKind) {
+	switch product := strings.ToUpper(row[columnProduct]); {
+	case strings.Contains(product, "PROJECT"):
+		return snapshot.ProjectActivations, snapshot.ActivatedProject
+	case strings.Contains(product, "VISIO"):
+		return snapshot.VisioActivations, snapshot.ActivatedVisio
+	}
+	return "", ""
+}
+
+// Usage is a usage report as read.
+type Usage struct {
+	RefreshedAt time.Time // the day up to which it tells
+	Since       time.Time // what happened earlier is not in it; zero: no limit is known
+	Concealed   bool      // it names pseudonyms: nothing can be told of users
+	Rows        []snapshot.ActivityRow
+}
+
+// Usage reads a usage report. Graph answers with a redirect to a file on
+// another host, which gets no token.
+func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
+	r := c.newReader(opUsage + " " + string(report.Sources[0]))
+	r.files = true
+	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		info := abstractions.NewRequestInformation()
+		info.Method = abstractions.GET
+		u, err := url.Parse(c.base.String() + "/reports/" + report.name + report.query)
+		if err != nil {
+			return nil, err
+		}
+		info.SetUri(*u)
+		info.AddRequestOptions([]abstractions.RequestOption{opaque})
+		info.Headers.TryAdd("Accept", "text/csv, application/octet-stream, application/json")
+		return info, nil
+	}
+	var usage Usage
+	err := r.fetch(ctx, build, func(body io.Reader) (err error) {
+		usage, err = report.parse(body)
+		return err
+	})
+	return usage, err
+}
+
+// file follows the redirect of a report. The address is good for some minutes
+// and is a secret in itself; a failure there begins again at Graph.
+func (r *reader) file(w *watch, redirect *http.Response) (*http.Response, *Error) {
+	address, err := url.Parse(redirect.Header.Get("Location"))
+	plain := err == nil && address.Scheme == "http" && r.c.base.Scheme == "http" && loopback(address.Hostname())
+	if err != nil || address.Host == "" || address.User != nil || address.Scheme != "https" && !plain {
+		e := r.fail(kinded(ErrUnavailable, "the report's address is not one of https"))
+		e.Status = redirect.StatusCode
+		return nil, e
+	}
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, r.fail(kinded(ErrUnavailable, "%w", tidy(err)))
+	}
+	resp, err := r.c.files.Do(req)
+	if err != nil {
+		return nil, r.unsent(w.why(err))
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	resp.Body.Close()
+	e := r.fail(kinded(ErrUnavailable, "the report's file could not be fetched from %q", address.Host))
+	e.Status, e.retry = resp.StatusCode, later
+	return nil, e
+}
+
+// pseudonym is what concealed reports have in the place of names.
+var pseudonym = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
+
+// parse reads a report. It is all good, or an error.
+func (report *Report) parse(body io.Reader) (Usage, error) {
+	var u Usage
+	rows, err := newTable(body)
+	if err != nil {
+		return u, err
+	}
+	needed := []string{columnUPN, columnRefresh}
+	for name := range report.columns {
+		needed = append(needed, name)
+	}
+	if report.product != nil {
+		needed = append(needed, columnProduct)
+	}
+	if err := rows.require(needed); err != nil {
+		return u, err
+	}
+	for {
+		row, err := rows.next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = report.take(&u, row)
+		}
+		if err != nil {
+			return Usage{}, err
+		}
+	}
+	if !u.RefreshedAt.IsZero() && report.reach > 0 {
+		u.Since = u.RefreshedAt.Add(-report.reach)
+	}
+	return u, nil
+}
+
+// take adds a row of the file.
+func (report *Report) take(u *Usage, row map[string]string) error {
+	refreshed, err := usageDay(columnRefresh, row)
+	if err != nil {
+		return err
+	}
+	if u.RefreshedAt.IsZero() || refreshed.Before(u.RefreshedAt) {
+		u.RefreshedAt = refreshed
+	}
+	upn := strings.TrimSpace(row[columnUPN])
+	switch {
+	case pseudonym.MatchString(upn):
+		u.Concealed = true
+		return nil
+	case upn == "" || strings.EqualFold(row[columnDeleted], "true"):
+		return nil
+	}
+	entry := snapshot.ActivityRow{UPN: strings.Clone(upn), Source: report.Sources[0]}
+	product := snapshot.ActivityKind("")
+	if report.product != nil {
+		if entry.Source, product = report.product(row); product == "" {
+			return nil
+		}
+	}
+	for column, kind := range report.columns {
+		at, err := usageDay(column, row)
+		if err != nil {
+			return err
+		}
+		if product != "" {
+			kind = product
+		}
+		if !at.IsZero() {
+			entry.Uses = append(entry.Uses, snapshot.Use{Kind: kind, At: at})
+		}
+	}
+	slices.SortFunc(entry.Uses, func(a, b snapshot.Use) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
+	u.Rows = append(u.Rows, entry)
+	return nil
+}
+
+// usageDay reads a day; zero where the cell is empty.
+func usageDay(column string, row map[string]string) (time.Time, error) {
+	text := strings.TrimSpace(row[column])
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return t, fmt.Errorf("column %q has %q, which is no date", column, clip(text))
+	}
+	return t, nil
+}
+
+// usageTable reads a CSV file by the names of its columns.
+type usageTable struct {
+	csv    *csv.Reader
+	header []string
+	row    map[string]string // used again for each row; what is kept of it must be cloned
+}
+
+func newTable(body io.Reader) (*usageTable, error) {
+	buffered := bufio.NewReader(body)
+	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
+		buffered.Discard(3) //nolint:errcheck // they were just seen
+	}
+	t := &usageTable{csv: csv.NewReader(buffered), row: map[string]string{}}
+	header, err := t.csv.Read()
+	if err != nil {
+		if err == io.EOF {
+			err = errors.New("the report is empty")
+		}
+		return nil, err
+	}
+	for _, name := range header {
+		t.header = append(t.header, strings.TrimSpace(name))
+	}
+	t.csv.ReuseRecord = true
+	return t, nil
+}
+
+func (t *usageTable) require(names []string) error {
+	slices.Sort(names)
+	for _, name := range names {
+		if !slices.Contains(t.header, name) {
+			return fmt.Errorf("the report has no column %q", name)
+		}
+	}
+	return nil
+}
+
+func (t *usageTable) next() (map[string]string, error) {
+	cells, err := t.csv.Read()
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range t.header {
+		t.row[name] = cells[i]
+	}
+	return t.row, nil
+}

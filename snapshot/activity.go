@@ -1,0 +1,102 @@
+package snapshot
+
+import (
+	"slices"
+	"time"
+)
+
+// ActivitySource is something that tells of users when they were last active.
+type ActivitySource string
+
+const (
+	SignIns            ActivitySource = "sign-ins"            // signInActivity of users
+	ActiveUsers        ActivitySource = "active-users"        // usage report getOffice365ActiveUserDetail
+	AppsUsage          ActivitySource = "apps"                // usage report getM365AppUserDetail
+	ProjectActivations ActivitySource = "project-activations" // getOffice365ActivationsUserDetail, Project's rows
+	VisioActivations   ActivitySource = "visio-activations"   // the same, Visio's rows
+	CopilotUsage       ActivitySource = "copilot"             // getMicrosoft365CopilotUsageUserDetail
+)
+
+// ActivitySources lists all of them.
+var ActivitySources = []ActivitySource{SignIns, ActiveUsers, AppsUsage, ProjectActivations, VisioActivations, CopilotUsage}
+
+// ActivityKind is what a user did.
+type ActivityKind string
+
+const (
+	SignedIn            ActivityKind = "sign-in"                         // lastSuccessfulSignInDateTime
+	TriedInteractive    ActivityKind = "interactive-sign-in-attempt"     // lastSignInDateTime: successful or not
+	TriedNonInteractive ActivityKind = "non-interactive-sign-in-attempt" // lastNonInteractiveSignInDateTime: successful or not
+	UsedExchange        ActivityKind = "exchange"
+	UsedOneDrive        ActivityKind = "onedrive"
+	UsedSharePoint      ActivityKind = "sharepoint"
+	UsedSkype           ActivityKind = "skype"
+	UsedYammer          ActivityKind = "yammer"
+	UsedTeams           ActivityKind = "teams"
+	UsedApps            ActivityKind = "apps" // Microsoft 365 Apps, on any device
+	ActivatedProject    ActivityKind = "project-activation"
+	ActivatedVisio      ActivityKind = "visio-activation"
+	UsedCopilot         ActivityKind = "copilot"
+)
+
+// ActivityKinds lists all of them. The database counts on their order.
+var ActivityKinds = []ActivityKind{
+	SignedIn, TriedInteractive, TriedNonInteractive,
+	UsedExchange, UsedOneDrive, UsedSharePoint, UsedSkype, UsedYammer, UsedTeams,
+	UsedApps, ActivatedProject, ActivatedVisio, UsedCopilot,
+}
+
+// ActivityGap is why a source tells nothing.
+type ActivityGap string
+
+const (
+	NotRead      ActivityGap = "not-read"   // no run asked for it
+	NotPermitted ActivityGap = "permission" // the sign-in may not read it
+	NoPremium    ActivityGap = "no-premium" // the tenant has no Entra ID P1 or P2
+	Concealed    ActivityGap = "concealed"  // the report names pseudonyms, not users
+	ReadFailed   ActivityGap = "failed"     // it was asked for and could not be read
+)
+
+// ActivityRead is how a run read a source.
+type ActivityRead struct {
+	Source ActivitySource
+	Gap    ActivityGap // "" when it was read
+	Since  time.Time   // what happened earlier is not in it
+	Until  time.Time   // what happened later is not in it
+	Users  int         // of whom it tells
+}
+
+// Use is something that a user did.
+type Use struct {
+	Kind ActivityKind
+	At   time.Time
+}
+
+// ActivityRow is what a source tells of one user, who is named by id or, where
+// the source has no ids, by the UPN of the day.
+type ActivityRow struct {
+	User   UserID
+	UPN    string
+	Source ActivitySource
+	Uses   []Use // the newest of each kind; none when nothing was done
+}
+
+// UserActivity is what is known of when a user was active.
+type UserActivity struct {
+	Told []ActivitySource // the sources whose newest read told of the user, be it that nothing was done
+	Last []Use            // the newest of each kind that any run has seen
+}
+
+// TellsOf reports whether a source tells of the user.
+func (a UserActivity) TellsOf(s ActivitySource) bool { return slices.Contains(a.Told, s) }
+
+// Newest returns the newest use, of the kinds given or, without any, of all;
+// false when there is none.
+func (a UserActivity) Newest(kinds ...ActivityKind) (newest Use, ok bool) {
+	for _, u := range a.Last {
+		if (len(kinds) == 0 || slices.Contains(kinds, u.Kind)) && u.At.After(newest.At) {
+			newest, ok = u, true
+		}
+	}
+	return newest, ok
+}

@@ -1,0 +1,175 @@
+package reclaim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lictrail/snapshot"
+)
+
+// contained applies to a SKU all of whose working plans another SKU of the
+// user has, or has in a larger edition. What is switched off counts: a plan
+// that only this seat has switched on is used by it.
+func (c *seatCase) contained(row *Row) bool {
+	if len(c.h.Seats) < 2 {
+		return false
+	}
+	mine := c.working(c.seat)
+	if len(mine.plans) == 0 {
+		return false
+	}
+	for i := range c.h.Seats {
+		other := &c.h.Seats[i]
+		if other.SKU == c.seat.SKU || c.SKUs[other.SKU].Free {
+			continue
+		}
+		theirs := c.working(other)
+		cover := c.covers(theirs, mine)
+		mutual := c.covers(mine, theirs).all // then only one of them goes
+		if !cover.all || mutual && other.SKU > c.seat.SKU {
+			continue
+		}
+		row.By = other.SKU
+		row.IdleSince = c.afterAssignment(other.Since.NotAfter)
+		row.Reason = fmt.Sprintf("%s, which the user also holds, has every service plan of it that is switched on", c.skuName(other.SKU))
+		if len(cover.larger) > 0 {
+			row.Reason += fmt.Sprintf(" (%s in a larger edition)", strings.Join(cover.larger, ", "))
+		}
+		row.Reason += "."
+		return true
+	}
+	return false
+}
+
+// planSet is service plans that are switched on, each set made once.
+type planSet struct {
+	plans   map[snapshot.PlanID]string
+	mailbox bool
+}
+
+// working returns the plans of a seat that are switched on by some path.
+func (j *judge) working(seat *Holding) *planSet {
+	var off []snapshot.PlanID // by all paths
+	for i, p := range seat.Paths {
+		if i == 0 {
+			off = p.Disabled
+			continue
+		}
+		off = slices.DeleteFunc(slices.Clone(off), func(id snapshot.PlanID) bool { return !slices.Contains(p.Disabled, id) })
+	}
+	return j.workingOf(seat.SKU, off)
+}
+
+func (j *judge) workingOf(sku snapshot.SKUID, off []snapshot.PlanID) *planSet {
+	key := string(sku)
+	for _, id := range off {
+		key += " " + string(id)
+	}
+	if set, ok := j.sets[key]; ok {
+		return set
+	}
+	set := &planSet{plans: map[snapshot.PlanID]string{}}
+	for id, name := range j.SKUs[sku].Plans {
+		if !noService(name) && !slices.Contains(off, id) {
+			set.plans[id] = name
+			set.mailbox = set.mailbox || isMailbox(name)
+		}
+	}
+	j.sets[key] = set
+	return set
+}
+
+// noService: the plan is a base that nearly every SKU has, or is for the
+// company, and does nothing for a user by itself.
+func noService(plan string) bool {
+	return strings.HasPrefix(plan, "EXCHANGE_S_FOUNDATION") || strings.HasPrefix(plan, "M365_LIGHTHOUSE_")
+}
+
+// cover is whether one set of plans has all of another, and which of them only
+// in a larger edition.
+type cover struct {
+	all    bool
+	larger []string
+}
+
+// covers compares two sets, once: many users hold the same two SKUs.
+func (j *judge) covers(set, by *planSet) cover {
+	key := [2]*planSet{set, by}
+	known, ok := j.covered[key]
+	if !ok {
+		known = compare(set.plans, by.plans)
+		j.covered[key] = known
+	}
+	return known
+}
+
+func compare(all, some map[snapshot.PlanID]string) cover {
+	c := cover{all: true}
+	have := editionsOf(all)
+	for id, name := range some {
+		if _, same := all[id]; same {
+			continue
+		}
+		if !have.larger(name) {
+			return cover{}
+		}
+		c.larger = append(c.larger, name)
+	}
+	slices.Sort(c.larger)
+	return c
+}
+
+// editions are plans by name and, where the name ends in a number, the largest
+// number by what stands before it.
+type editions struct {
+	names   map[string]bool
+	numbers map[string]byte
+}
+
+func editionsOf(plans map[snapshot.PlanID]string) editions {
+	e := editions{make(map[string]bool, len(plans)), make(map[string]byte, len(plans))}
+	for _, name := range plans {
+		e.names[name] = true
+		if family, number, ok := edition(name); ok {
+			e.numbers[family] = max(e.numbers[family], number)
+		}
+	}
+	return e
+}
+
+// larger reports whether a larger edition of a plan is there: by the number at
+// the end of its name (FORMS_PLAN_E5 over FORMS_PLAN_E3), or by name.
+func (e editions) larger(name string) bool {
+	family, number, ok := edition(name)
+	return ok && e.numbers[family] > number ||
+		slices.ContainsFunc(largerByName[name], func(other string) bool { return e.names[other] })
+}
+
+// edition splits FORMS_PLAN_E3 into FORMS_PLAN_E and 3.
+func edition(name string) (family string, number byte, ok bool) {
+	last := len(name) - 1
+	if last < 1 || name[last] < '0' || name[last] > '9' {
+		return "", 0, false
+	}
+	family = name[:last]
+	for _, end := range []string{"_", "_E", "_P", "_PLAN"} {
+		ok = ok || strings.HasSuffix(family, end)
+	}
+	return family, name[last], ok
+}
+
+// largerByName lists editions that Microsoft names in words: its service
+// descriptions of Office 365 and Microsoft 365 plans.
+var largerByName = map[string][]string{
+	"ADALLOM_S_DISCOVERY":       {"ADALLOM_S_STANDALONE"},
+	"EXCHANGE_S_DESKLESS":       {"EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE"},
+	"EXCHANGE_S_STANDARD":       {"EXCHANGE_S_ENTERPRISE"},
+	"KAIZALA_O365_P3":           {"KAIZALA_STANDALONE"},
+	"MCOIMP":                    {"MCOSTANDARD"},
+	"MDE_LITE":                  {"WINDEFATP"},
+	"OFFICEMOBILE_SUBSCRIPTION": {"OFFICESUBSCRIPTION", "OFFICE_BUSINESS"},
+	"RMS_S_BASIC":               {"RMS_S_ENTERPRISE"},
+	"SHAREPOINTDESKLESS":        {"SHAREPOINTSTANDARD", "SHAREPOINTENTERPRISE"},
+	"SHAREPOINTSTANDARD":        {"SHAREPOINTENTERPRISE"},
+}

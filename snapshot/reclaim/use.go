@@ -1,0 +1,208 @@
+package reclaim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Gap is why nothing tells whether a seat is used.
+type Gap string
+
+const (
+	GapNotRead    = Gap(snapshot.NotRead)
+	GapPermission = Gap(snapshot.NotPermitted)
+	GapNoPremium  = Gap(snapshot.NoPremium)
+	GapConcealed  = Gap(snapshot.Concealed)
+	GapFailed     = Gap(snapshot.ReadFailed)
+	NotListed     = Gap("not-listed")  // what was read does not name the user
+	NotCovered    = Gap("not-covered") // what was read does not tell of this product
+	OutOfDate     = Gap("out-of-date") // it was read too long ago
+)
+
+// staleAfter is the number of days after which what is known of activity says
+// little about today.
+const staleAfter = 31
+
+// use is what is known of whether a seat is used.
+type use struct {
+	source snapshot.ActivitySource // "" when nothing tells
+	gap    Gap                     // why not
+	last   *snapshot.Use
+	since  time.Time // the source does not see what is earlier
+	until  time.Time // nor what is later
+}
+
+func (u *use) known() bool { return u.source != "" }
+
+// idleSince is when the last use was, or from when on there was none.
+func (u *use) idleSince() time.Time {
+	if u.last != nil {
+		return u.last.At
+	}
+	return u.since
+}
+
+// useOf gathers the evidence on a seat. A source of the product's own is
+// preferred. Else the account speaks for its seats: who did not sign in at all
+// used none of them; who did may have used any.
+func (j *judge) useOf(h *Holder, seat *Holding) use {
+	sku := j.traits[seat.SKU]
+	var u use
+	switch {
+	case sku.copilot && j.tells(h, snapshot.CopilotUsage):
+		u.source = snapshot.CopilotUsage
+		u.last = newest(h, snapshot.UsedCopilot)
+	case j.tells(h, snapshot.SignIns):
+		u.source = snapshot.SignIns
+		u.last = newest(h)
+	case j.tells(h, snapshot.ActiveUsers) && sku.workload:
+		u.source = snapshot.ActiveUsers
+		u.last = newest(h)
+	case j.tells(h, snapshot.AppsUsage) && sku.apps:
+		u.source = snapshot.AppsUsage
+		u.last = newest(h)
+	default:
+		u.last, u.gap = newest(h), j.gapOf(h)
+		return u
+	}
+	read := j.Reads[u.source]
+	u.since, u.until = read.Since, read.Until
+	return u
+}
+
+func (j *judge) tells(h *Holder, s snapshot.ActivitySource) bool {
+	read, ok := j.Reads[s]
+	return ok && read.Gap == "" && h.Activity.TellsOf(s)
+}
+
+func newest(h *Holder, kinds ...snapshot.ActivityKind) *snapshot.Use {
+	if u, ok := h.Activity.Newest(kinds...); ok {
+		return &u
+	}
+	return nil
+}
+
+// gapOf says why nothing tells of the seat. What was read and does not tell of
+// it comes before what was not read.
+func (j *judge) gapOf(h *Holder) Gap {
+	gap := GapNotRead
+	for _, s := range []snapshot.ActivitySource{snapshot.SignIns, snapshot.ActiveUsers, snapshot.AppsUsage} {
+		read, asked := j.Reads[s]
+		switch {
+		case !asked:
+		case read.Gap != "" && gap == GapNotRead:
+			gap = Gap(read.Gap)
+		case read.Gap == "" && h.Activity.TellsOf(s):
+			return NotCovered
+		case read.Gap == "":
+			gap = NotListed
+		}
+	}
+	return gap
+}
+
+// gapWords words a gap, and what to do about it.
+func (j *judge) gapWords(g Gap) string {
+	switch g {
+	case GapNotRead:
+		return "no run has read activity; run lictrail sync --activity all"
+	case GapPermission:
+		return "activity could not be read for want of a permission; the run's warnings name it"
+	case GapNoPremium:
+		return "the tenant has no Microsoft Entra ID P1 or P2, without which Microsoft shows no sign-ins"
+	case GapConcealed:
+		return "the usage reports conceal names; an administrator can show them under Settings, Org settings, Reports"
+	case GapFailed:
+		return "activity could not be read; the run's warnings say why"
+	case NotListed:
+		return "what was read of activity does not name the user"
+	case NotCovered:
+		return "what was read of activity does not tell of this product"
+	case OutOfDate:
+		return "activity was last read long ago; run lictrail sync --activity all"
+	}
+	return string(g)
+}
+
+// tells words what the source does: "sign-ins show".
+func (u *use) tells() string {
+	return map[snapshot.ActivitySource]string{
+		snapshot.SignIns:      "sign-ins show",
+		snapshot.ActiveUsers:  "the reports on Exchange, OneDrive, SharePoint, Skype, Viva Engage and Teams show",
+		snapshot.AppsUsage:    "the report on Microsoft 365 Apps shows",
+		snapshot.CopilotUsage: "the report on Copilot shows",
+	}[u.source]
+}
+
+// lastWords words the newest use.
+func (u *use) lastWords() string {
+	if u.last == nil {
+		return " or more"
+	}
+	return fmt.Sprintf(" (last %s on %s)", strings.ReplaceAll(string(u.last.Kind), "-attempt", " attempt"), day(u.last.At))
+}
+
+// traits are what a SKU's plans say of it.
+type traits struct {
+	copilot, workload, apps, room bool
+	desktop                       []desktopApp
+}
+
+func traitsOf(sku SKU) traits {
+	has := func(sort func(string) bool) bool {
+		for _, name := range sku.Plans {
+			if sort(name) {
+				return true
+			}
+		}
+		return false
+	}
+	t := traits{copilot: has(isCopilot), workload: has(isWorkload), apps: has(isApps), room: isRoom(sku.Name) || has(isRoom)}
+	for _, app := range desktopApps {
+		if has(func(plan string) bool { return hasPrefix(plan, app.plan) }) {
+			t.desktop = append(t.desktop, app)
+		}
+	}
+	return t
+}
+
+func hasPrefix(name string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(strings.ToUpper(name), p) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCopilot(plan string) bool { return hasPrefix(plan, "M365_COPILOT") }
+func isApps(plan string) bool    { return hasPrefix(plan, "OFFICESUBSCRIPTION", "OFFICE_BUSINESS") }
+
+// isWorkload: the report on active users tells of the plan's service.
+func isWorkload(plan string) bool {
+	return isMailbox(plan) || hasPrefix(plan, "SHAREPOINTENTERPRISE", "SHAREPOINTSTANDARD", "SHAREPOINTDESKLESS",
+		"ONEDRIVE", "TEAMS1", "MCOSTANDARD", "MCOIMP", "YAMMER_ENTERPRISE")
+}
+
+// isMailbox: the plan gives a mailbox. EXCHANGE_S_FOUNDATION is in nearly every
+// SKU and gives none.
+func isMailbox(plan string) bool {
+	return hasPrefix(plan, "EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_DESKLESS", "EXCHANGE_S_ESSENTIALS",
+		"EXCHANGE_B_STANDARD", "EXCHANGE_L_STANDARD")
+}
+
+// desktopApps are the apps whose activations tell something.
+var desktopApps = []desktopApp{
+	{"Project", snapshot.ProjectActivations, snapshot.ActivatedProject, "PROJECT_CLIENT_SUBSCRIPTION"},
+	{"Visio", snapshot.VisioActivations, snapshot.ActivatedVisio, "VISIO_CLIENT_SUBSCRIPTION"},
+}
+
+type desktopApp struct {
+	name   string
+	source snapshot.ActivitySource
+	kind   snapshot.ActivityKind
+	plan   string
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// ActivityResult is what a run read of users' activity.
+type ActivityResult struct {
+	Reads []snapshot.ActivityRead
+	Rows  []snapshot.ActivityRow // of the sources that were read
+}
+
+// pause is how long nothing may be seen within one stretch of active time.
+const pause = 30 * 24 * time.Hour
+
+// sourceBit is the source's number in the database.
+func sourceBit(s snapshot.ActivitySource) int64 {
+	return 1 << slices.Index(snapshot.ActivitySources, s)
+}
+
+// kindNumber is the kind's number in the database.
+func kindNumber(k snapshot.ActivityKind) int64 {
+	return int64(slices.Index(snapshot.ActivityKinds, k)) + 1
+}
+
+// activity writes what was read of users' activity. What was known stays, also
+// of users whom a source no longer tells of.
+func (w *writer) activity(a *ActivityResult) error {
+	if a == nil {
+		return nil
+	}
+	var read int64
+	for _, r := range a.Reads {
+		if r.Gap == "" {
+			read |= sourceBit(r.Source)
+		}
+		_, err := w.exec("INSERT INTO activity_read (run_id, source_id, gap, since_at, until_at, users) VALUES (?, ?, ?, ?, ?, ?)",
+			w.run, sourceBit(r.Source), string(r.Gap), millis(r.Since), millis(r.Until), r.Users)
+		if err != nil {
+			return err
+		}
+	}
+	told := make(map[int64]int64)
+	for i := range a.Rows {
+		if err := w.activityRow(&a.Rows[i], told); err != nil {
+			return err
+		}
+	}
+	return w.told(read, told)
+}
+
+func (w *writer) activityRow(r *snapshot.ActivityRow, told map[int64]int64) error {
+	user, err := w.activeUser(r)
+	if err != nil || user == 0 {
+		return err
+	}
+	told[user] |= sourceBit(r.Source)
+	for _, u := range r.Uses {
+		if err := w.activeTime(user, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activeUser finds the row of a user, 0 for nobody: a report may name a user
+// who has left, or by a UPN that is no longer so.
+func (w *writer) activeUser(r *snapshot.ActivityRow) (user int64, err error) {
+	if r.User != "" {
+		err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(r.User))
+	} else {
+		err = w.queryRow(`SELECT CASE count(*) WHEN 1 THEN min(user_id) ELSE 0 END FROM user_version
+			WHERE upn = ? COLLATE NOCASE AND to_run IS NULL AND presence IS NULL`, []any{&user}, r.UPN)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return user, err
+}
+
+// activeTime moves the end of the newest stretch, or begins one.
+func (w *writer) activeTime(user int64, u snapshot.Use) error {
+	kind, at := kindNumber(u.Kind), u.At.UnixMilli()
+	result, err := w.exec(`UPDATE active_time SET last_at = ?3 WHERE user_id = ?1 AND kind_id = ?2
+		AND from_at = (SELECT max(from_at) FROM active_time WHERE user_id = ?1 AND kind_id = ?2)
+		AND last_at < ?3 AND last_at >= ?3 - ?4`, user, kind, at, pause.Milliseconds())
+	if err != nil {
+		return err
+	}
+	if moved, err := result.RowsAffected(); err != nil || moved > 0 {
+		return err
+	}
+	_, err = w.exec(`INSERT INTO active_time (user_id, kind_id, from_at, last_at, from_run) SELECT ?1, ?2, ?3, ?3, ?4
+		WHERE NOT EXISTS (SELECT 1 FROM active_time WHERE user_id = ?1 AND kind_id = ?2 AND last_at >= ?3)`, user, kind, at, w.run)
+	return err
+}
+
+// told keeps of whom the sources tell. Those that this run did not read stay.
+func (w *writer) told(read int64, now map[int64]int64) error {
+	rows, err := w.tx.QueryContext(w.ctx, "SELECT user_id, sources FROM activity_told WHERE to_run IS NULL")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	before := make(map[int64]int64)
+	for rows.Next() {
+		var user, sources int64
+		if err := rows.Scan(&user, &sources); err != nil {
+			return err
+		}
+		before[user] = sources
+		if _, ok := now[user]; !ok {
+			now[user] = 0
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for user, sources := range now {
+		if err := w.toldOf(user, before[user], before[user]&^read|sources); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) toldOf(user, before, now int64) error {
+	if before == now {
+		return nil
+	}
+	if before != 0 {
+		if err := w.endVersion("activity_told", "user_id", user); err != nil {
+			return err
+		}
+	}
+	if now == 0 {
+		return nil
+	}
+	return w.beginVersion("activity_told", "user_id", user, []string{"sources"}, []any{now})
+}
+
+// ActivityReads returns for each source its newest read up to the run asked
+// about that succeeded or, when none did, the newest that was tried.
+func (h *History) ActivityReads(ctx context.Context) (map[snapshot.ActivitySource]snapshot.ActivityRead, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT s.name, r.gap, r.since_at, r.until_at, r.users FROM activity_read r JOIN activity_source s ON s.id = r.source_id
+		WHERE r.run_id <= ? ORDER BY r.gap = '', r.run_id`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+	}
+	defer rows.Close()
+	reads := make(map[snapshot.ActivitySource]snapshot.ActivityRead)
+	for rows.Next() {
+		var r snapshot.ActivityRead
+		var since, until sql.NullInt64
+		if err := rows.Scan(&r.Source, &r.Gap, &since, &until, &r.Users); err != nil {
+			return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+		}
+		r.Since, r.Until = fromMillis(since), fromMillis(until)
+		reads[r.Source] = r
+	}
+	return reads, classify(rows.Err())
+}
+
+// Activity returns what is known of every user's activity. What runs after the
+// one asked about saw is among it.
+func (h *History) Activity(ctx context.Context) (map[snapshot.UserID]snapshot.UserActivity, error) {
+	all := make(map[snapshot.UserID]snapshot.UserActivity)
+	if err := h.activeTimes(ctx, all); err != nil {
+		return nil, fmt.Errorf("read the activity: %w", classify(err))
+	}
+	if err := h.activityTold(ctx, all); err != nil {
+		return nil, fmt.Errorf("read the activity: %w", classify(err))
+	}
+	return all, nil
+}
+
+func (h *History) activeTimes(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT u.object_id, k.name, max(a.last_at) FROM active_time a JOIN user u ON u.id = a.user_id
+		JOIN activity_kind k ON k.id = a.kind_id GROUP BY a.user_id, a.kind_id ORDER BY a.user_id, a.kind_id`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key any
+		var use snapshot.Use
+		var at sql.NullInt64
+		if err := rows.Scan(&key, &use.Kind, &at); err != nil {
+			return err
+		}
+		use.At = fromMillis(at)
+		a := all[userID(key)]
+		a.Last = append(a.Last, use)
+		all[userID(key)] = a
+	}
+	return rows.Err()
+}
+
+func (h *History) activityTold(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT u.object_id, t.sources FROM activity_told t JOIN user u ON u.id = t.user_id
+		WHERE t.from_run <= ?1 AND (t.to_run IS NULL OR t.to_run > ?1)`, int64(h.At.ID))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key any
+		var sources int64
+		if err := rows.Scan(&key, &sources); err != nil {
+			return err
+		}
+		a := all[userID(key)]
+		for _, s := range snapshot.ActivitySources {
+			if sources&sourceBit(s) != 0 {
+				a.Told = append(a.Told, s)
+			}
+		}
+		all[userID(key)] = a
+	}
+	return rows.Err()
+}
