@@ -57,7 +57,7 @@ const (
 	slack  = 5 * time.Minute  // between the clocks of snapshots and of events
 	lag    = 24 * time.Hour   // between a change to a group and its licenses
 	jitter = 5 * time.Second  // between the events of one cause
-	offing = 10 * time.Minute // between a deletion and the licenses taken for it, or a restore and those it gives
+	offing = 10 * time.Minute // between a deletion and the licenses taken for it, or a restore or a group's recalculation and those it gives
 	dating = time.Minute      // between an operation and the date that Microsoft gives to what it did
 )
 

@@ -442,8 +442,9 @@ func mended(d *snapshot.StateDelta) bool {
 func (a *attributor) recalculated(ch *snapshot.Change, t trigger) trigger {
 	from, to := triggerSpan(ch, nil)
 	for _, o := range between(a.groups[pathOf(ch).Group], from, to) {
-		before := !ch.Dated.IsZero() && ch.Dated.Before(o.At.Add(-dating))
-		if o.Activity == snapshot.TriggerGroupLicense && !a.isLate(o.At) && !before {
+		after := ch.Dated.Sub(o.At)
+		dated := ch.Dated.IsZero() || after >= -dating && after <= lag
+		if o.Activity == snapshot.TriggerGroupLicense && !a.isLate(o.At) && dated {
 			t = trigger{kind: snapshot.ByGroupLicense, op: o, weak: true}
 		}
 	}

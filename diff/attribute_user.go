@@ -365,7 +365,11 @@ func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
 		return a.byGroup(ch, f)
 	}
 	if isGroup {
-		if t := a.recalculated(ch, trigger{}); t.op != nil {
+		t := a.recalculated(ch, trigger{})
+		if t.op != nil && !ch.Dated.IsZero() && ch.Dated.Sub(t.op.At) > offing {
+			return a.ambiguous(ch, []*op{t.op}) // the group may have been worked through by then, or not
+		}
+		if t.op != nil {
 			at := a.groupAttribution(ch, nil, t)
 			at.Reason = a.recalculatedReason(ch, t)
 			return at

@@ -350,6 +350,8 @@ func (a *attributor) seenWords(ch *snapshot.Change, ops []*op) string {
 			did = "deleted the user"
 		case o.Activity == snapshot.RestoreUser:
 			did = "restored the user"
+		case o.Activity == snapshot.TriggerGroupLicense:
+			did = "had the group's licenses applied again"
 		}
 		list = append(list, fmt.Sprintf("%s %s at %s", who(o.Actor), did, stamp(o.At)))
 	}
