@@ -29,7 +29,7 @@ func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.
 		return &entry{kind: sealBegin, run: int64(s.Run)}, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("begin the run: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -46,7 +46,7 @@ func (s *Sync) begin(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant, st
 		"INSERT INTO run (status, started_at, previous_run, version) VALUES ('incomplete', ?, ?, ?)",
 		startedAt.UnixMilli(), s.previousID(), version)
 	if err != nil {
-		return err
+		return fmt.Errorf("begin the run: %w", err)
 	}
 	id, err := result.LastInsertId()
 	s.Run = snapshot.RunID(id)

@@ -218,7 +218,7 @@ func (c *chain) follow(ctx context.Context, q querier, head string) error {
 	last := c.last()
 	c.v.Head, c.v.Seals, c.v.Sealed = last.Head, int64(len(c.seals)), last.At
 	if head != "" && c.v.HeadSeal == 0 {
-		c.v.found(CheckChain, "the head %.16s... is not in the chain: the history was cut short, made anew, or is not the one that the head is of", head)
+		c.v.found(CheckChain, "the head %.12s... is not in the chain: the history was cut short, made anew, or is not the one that the head is of", head)
 	}
 	return c.heads(ctx, q)
 }

@@ -36,6 +36,8 @@ func usage(message, hint string) error {
 // errChanged is the result of sync --exit-code when there are changes.
 var errChanged = errors.New("changes found")
 
+const damagedHint = "keep the file as it is, and restore a backup (docs/integrity.md); lictrail verify tells what is damaged"
+
 // exits maps each kind of error to its code and what to do about it. The first
 // that matches counts.
 var exits = []struct {
@@ -61,7 +63,7 @@ var exits = []struct {
 	{migrations.ErrOlder, exitBusy, "run lictrail sync once to bring the database up to date"},
 	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
-	{store.ErrDamaged, exitDamaged, "keep the file as it is, and restore a copy from before"},
+	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 
 // explain gives an error its exit code and a hint, in one place.
