@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
+	"sync"
 )
 
 //go:embed *.sql
@@ -26,6 +28,9 @@ var (
 	ErrNewer = errors.New("the database was written by a newer build of lictrail")
 	// ErrOlder: the file needs a migration and was opened for reading only.
 	ErrOlder = errors.New("the database was written by an older build of lictrail")
+	// ErrPlanted: the file has a trigger, view or virtual table that no
+	// migration made. SQLite would run it; nothing is done with such a file.
+	ErrPlanted = errors.New("the database has something that lictrail did not make")
 	// ErrEmpty: the file has no schema yet.
 	ErrEmpty = errors.New("the database is empty")
 )
@@ -59,6 +64,43 @@ func Check(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
+
+// planted looks for what would run by itself: every trigger and view must stand
+// in a migration to the letter.
+func planted(ctx context.Context, q queryer) error {
+	rows, err := q.QueryContext(ctx, `
+		SELECT type, name, sql FROM sqlite_schema
+		WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'`)
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	defer rows.Close()
+	ours := allText()
+	for rows.Next() {
+		var kind, name string
+		var text sql.NullString
+		if err := rows.Scan(&kind, &name, &text); err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
+		if !text.Valid || !strings.Contains(ours, text.String+";") {
+			return fmt.Errorf("%w: %s %q", ErrPlanted, kind, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	return nil
+}
+
+// allText is all migrations in one.
+var allText = sync.OnceValue(func() string {
+	var all strings.Builder
+	for _, name := range names() {
+		text, _ := files.ReadFile(name) // it is embedded
+		all.Write(text)
+	}
+	return all.String()
+})
 
 // Apply brings the database to [Latest], each file in an immediate transaction
 // of its own, so that a crash leaves it at one version or the next. The
@@ -103,6 +145,7 @@ func step(ctx context.Context, db *sql.DB, to int, name string) error {
 
 type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // version reads the schema version and refuses files that are not for this
@@ -126,5 +169,5 @@ func version(ctx context.Context, q queryer) (int, error) {
 	case user > Latest():
 		return 0, fmt.Errorf("%w: its schema is version %d, this build knows %d", ErrNewer, user, Latest())
 	}
-	return user, nil
+	return user, planted(ctx, q)
 }

@@ -56,7 +56,7 @@ type Correction struct {
 // Commit makes the run history, in one transaction.
 func (s *Sync) Commit(ctx context.Context, r Result) error {
 	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
-		return &entry{kind: sealEnd, run: int64(s.Run)}, newWriter(ctx, tx, int64(s.Run)).write(s, &r)
+		return &entry{kind: sealEnd, run: int64(s.Run), head: &s.Head}, newWriter(ctx, tx, int64(s.Run)).write(s, &r)
 	})
 	if err != nil {
 		return fmt.Errorf("commit run %d: %w", s.Run, err)

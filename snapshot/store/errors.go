@@ -13,6 +13,8 @@ var (
 	ErrNoDatabase = errors.New("there is no database")
 	// ErrNotPlainFile: a link, folder or device stands where the file should be.
 	ErrNotPlainFile = errors.New("not an ordinary file")
+	// ErrNotPrivate: others than the owner may read or write the file.
+	ErrNotPrivate = errors.New("others may read the database, which holds names and what people use")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
 	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.

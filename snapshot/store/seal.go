@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"time"
 
 	"lictrail/snapshot"
@@ -31,6 +32,8 @@ type entry struct {
 	kind   string
 	run    int64 // of begin, end and tried
 	detail any   // JSON; nil for none
+	erased map[string]int64
+	head   *string // gets the new head; nil: nobody asks
 }
 
 // sealContent is what a seal says of the rows of its transaction.
@@ -72,10 +75,17 @@ func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) (*entry, error)) er
 	if err != nil || e == nil {
 		return classify(err)
 	}
-	if err := last.next(calm, tx, all, e); err != nil {
+	head, err := last.next(calm, tx, all, e)
+	if err != nil {
 		return fmt.Errorf("seal what was written: %w", classify(err))
 	}
-	return classify(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return classify(err)
+	}
+	if e.head != nil {
+		*e.head = head
+	}
+	return nil
 }
 
 // seal is one link of the chain.
@@ -140,30 +150,30 @@ func lastNumber(ctx context.Context, q querier, l *layout) (n int64, err error) 
 }
 
 // next writes the seal after this one.
-func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) error {
+func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (head string, err error) {
 	n := &seal{ID: s.ID + 1, At: time.Now(), Kind: e.kind, Run: e.run}
 	if err := n.digestAll(ctx, tx, all, s); err != nil {
-		return err
+		return "", err
 	}
+	n.content.Erased = e.erased
 	if e.detail != nil {
-		var err error
 		if n.content.Detail, err = json.Marshal(e.detail); err != nil {
-			return err
+			return "", err
 		}
 	}
 	text, err := json.Marshal(n.content)
 	if err != nil {
-		return err
+		return "", err
 	}
 	n.text, n.At = string(text), time.UnixMilli(n.At.UnixMilli())
 	n.Head = n.headAfter(s.Head)
 	_, err = tx.ExecContext(ctx, "INSERT INTO seal (id, at, kind, run_id, content, head) VALUES (?, ?, ?, ?, ?, ?)",
 		n.ID, n.At.UnixMilli(), n.Kind, unless(n.Run, 0), n.text, n.Head)
 	if err != nil || !n.ends() {
-		return err
+		return n.Head, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE run SET head = ? WHERE id = ?", n.Head, n.Run)
-	return err
+	return n.Head, err
 }
 
 // headAfter is the hash over the seal and the head before it, in a form that
@@ -326,10 +336,14 @@ func (l *layout) qualifiedKey() string {
 func (b *book) enter(values []any) error {
 	b.rows++
 	begin, end, ends := b.seals(values)
-	row, ok := b.digest(b.beginNames, b.beginValues, b.l.begin, values)
-	if ok && len(values) > len(b.l.columns) {
-		row = b.before(row, values[len(b.l.columns):])
+	erased := func(row [sha256.Size]byte, places []int) [sha256.Size]byte {
+		if len(values) == len(b.l.columns) || !slices.Equal(places, b.l.erasable()) {
+			return row
+		}
+		return b.before(row, values[len(b.l.columns):])
 	}
+	row, ok := b.digest(b.beginNames, b.beginValues, b.l.begin, values)
+	row = erased(row, b.l.begin)
 	if begin != 0 {
 		b.sum(begin).add('B', row)
 	} else {
@@ -339,6 +353,7 @@ func (b *book) enter(values []any) error {
 		return b.strange(ok)
 	}
 	row, ok = b.digest(b.endNames, b.endValues, b.l.end, values)
+	row = erased(row, b.l.end)
 	if end != 0 {
 		b.sum(end).add('E', row)
 	} else {

@@ -16,7 +16,8 @@ import (
 type Sync struct {
 	db       *DB
 	Run      snapshot.RunID
-	Previous *Run // the newest complete run; nil for the first
+	Previous *Run   // the newest complete run; nil for the first
+	Head     string // at the end of the chain, once the run is committed
 	plans    map[int64]snapshot.PlanID
 }
 

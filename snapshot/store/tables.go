@@ -173,6 +173,15 @@ func (l *layout) sort() {
 	}
 }
 
+// erasable are the columns in which forget and prune may erase: those that are
+// digested when a row begins, and of a run those that come with its end.
+func (l *layout) erasable() []int {
+	if l.sealed == byItself {
+		return l.end
+	}
+	return l.begin
+}
+
 // column is the place of a column, -1 when the table has none of that name.
 func (l *layout) column(name string) int { return slices.Index(l.columns, name) }
 

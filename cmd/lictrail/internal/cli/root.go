@@ -82,7 +82,7 @@ It reads tenants and never writes to one.`,
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
 		wrap(e, c)
@@ -170,7 +170,7 @@ func wrap(e *env, c *cobra.Command) {
 // mayWriteTo refuses to put a report in the place of a database: this one, what
 // SQLite keeps beside it, or any other.
 func (e *env) mayWriteTo(path string) error {
-	refused := usage(fmt.Sprintf("--output %q is a database", path), "name another file for the report")
+	refused := usage(fmt.Sprintf("%q is a database", path), "name another file")
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		a, errA := filepath.Abs(path)
 		b, errB := filepath.Abs(e.db + suffix)
