@@ -62,13 +62,13 @@ func Check(ctx context.Context, db *sql.DB) error {
 	case version < Latest():
 		return ErrOlder
 	}
-	return nil
+	return planted(ctx, db)
 }
 
 // planted looks for what would run by itself: every trigger and view must stand
 // in a migration to the letter.
-func planted(ctx context.Context, q queryer) error {
-	rows, err := q.QueryContext(ctx, `
+func planted(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, `
 		SELECT type, name, sql FROM sqlite_schema
 		WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'`)
 	if err != nil {
@@ -109,6 +109,9 @@ func Apply(ctx context.Context, db *sql.DB) error {
 	if _, err := version(ctx, db); err != nil {
 		return err
 	}
+	if err := planted(ctx, db); err != nil {
+		return err
+	}
 	for i, name := range names() {
 		if err := step(ctx, db, i+1, name); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", i+1, err)
@@ -145,7 +148,6 @@ func step(ctx context.Context, db *sql.DB, to int, name string) error {
 
 type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // version reads the schema version and refuses files that are not for this
@@ -169,5 +171,5 @@ func version(ctx context.Context, q queryer) (int, error) {
 	case user > Latest():
 		return 0, fmt.Errorf("%w: its schema is version %d, this build knows %d", ErrNewer, user, Latest())
 	}
-	return user, planted(ctx, q)
+	return user, nil
 }

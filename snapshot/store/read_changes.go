@@ -50,6 +50,7 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 				yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
 				return
 			}
+			h.pseudonyms.change(c)
 			if !yield(c, nil) {
 				return
 			}
