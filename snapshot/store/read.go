@@ -24,7 +24,8 @@ type History struct {
 	skus   map[snapshot.SKUID]string
 	firsts map[firstKey]*firsts // of the listing under way
 
-	pseudonyms *pseudonyms // nil: people go by their names
+	until      snapshot.RunID // only what was known before this run; 0: everything
+	pseudonyms *pseudonyms    // nil: people go by their names
 }
 
 // History opens the history for reading. It fails with [ErrNoRun] while no

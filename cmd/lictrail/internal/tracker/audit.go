@@ -230,7 +230,7 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 		}
 		events = append(events, e)
 	}
-	for raw, err := range t.sync.Events(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
+	for raw, err := range t.archive(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
 		if err != nil {
 			return nil, err
 		}
