@@ -154,14 +154,13 @@ type queryer interface {
 // build to touch.
 func version(ctx context.Context, q queryer) (int, error) {
 	var application, user, objects int
-	if err := q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
+	// One statement: between two, another process may migrate an empty file,
+	// which would then seem to be another program's.
+	err := q.QueryRowContext(ctx, `
+		SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+			(SELECT count(*) FROM sqlite_schema)`).Scan(&application, &user, &objects)
+	if err != nil {
 		return 0, fmt.Errorf("read the database header: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&user); err != nil {
-		return 0, fmt.Errorf("read the schema version: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
-		return 0, fmt.Errorf("read the schema: %w", err)
 	}
 	switch {
 	case application == 0 && user == 0 && objects == 0:

@@ -18,7 +18,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// ErrPresent: the newest run still shows the user in the tenant.
+// ErrPresent says that the newest run still shows the user in the tenant.
 var ErrPresent = errors.New("the tenant still has the user")
 
 // Erased is what a forget or a prune has erased: rows by table.

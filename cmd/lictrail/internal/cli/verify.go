@@ -111,7 +111,7 @@ func (r *verification) findings() []store.Finding {
 func (r *verification) looked(check string) string {
 	switch check {
 	case store.CheckStructure:
-		return "SQLite's own checks, foreign keys, tables, views and triggers"
+		return "SQLite's checks, foreign keys, tables, views, triggers"
 	case store.CheckChain:
 		return fmt.Sprintf("%s of %s that ended", plural(r.Seals, "seal"), plural(r.Runs, "run"))
 	case store.CheckDigests:
@@ -119,7 +119,7 @@ func (r *verification) looked(check string) string {
 	case store.CheckReplay:
 		return fmt.Sprintf("%s of users, %s found anew", plural(r.replay.States, "state"), plural(r.replay.Changes, "change"))
 	}
-	return fmt.Sprintf("%s, %d found again from the stored events, %d without: erased", plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
+	return fmt.Sprintf("%s, %d found again from stored events, %d erased", plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
 }
 
 func (r *verification) print(e *env) error {
