@@ -413,10 +413,12 @@ func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFil
 	}
 }
 
-// Foreign counts records that did not come with a run, and those that were
-// erased, from a time on: with them what a run knew cannot be told.
-func (h *History) Foreign(ctx context.Context, from time.Time) (n int64, err error) {
-	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM event WHERE at >= ? AND (run_id IS NULL OR raw = '')", from.UnixMilli()).Scan(&n)
+// Foreign counts, of the records from a time on that a run may have had at hand,
+// those that did not come with a run and those that were erased: with them what
+// the run knew cannot be told.
+func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM event WHERE at >= ? AND (run_id IS NULL OR raw = '' AND run_id <= ?)",
+		from.UnixMilli(), int64(run)).Scan(&n)
 	return n, classify(err)
 }
 

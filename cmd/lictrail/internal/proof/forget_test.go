@@ -26,7 +26,7 @@ import (
 // past, what is told of others, and the chain must stay as they were.
 func TestP5_Forget(t *testing.T) {
 	tenant := graphtest.New(5)
-	tenant.Populate(30, 4)
+	tenant.Populate(25, 4)
 	server := graphtest.NewServer(tenant)
 	base, err := server.Start()
 	if err != nil {
@@ -58,7 +58,7 @@ func TestP5_Forget(t *testing.T) {
 	}
 	know()
 	head := sync()
-	for week := range 3 {
+	for week := range 2 {
 		tenant.RandomOps(40)
 		for _, i := range []int{7 * week, 7*week + 3} {
 			if err := tenant.DeleteUser(tenant.Admins[0], tenant.UserIDs()[i], graphtest.Entra); err != nil {

@@ -164,7 +164,7 @@ func (v *verifier) attributor(ctx context.Context, r *store.Run) (*attributor, e
 	if err := a.load(ctx); err != nil {
 		return nil, err
 	}
-	foreign, err := v.h.Foreign(ctx, a.from.Add(-contextSpan))
+	foreign, err := v.h.Foreign(ctx, r.ID, a.from.Add(-contextSpan))
 	if err != nil || foreign > 0 {
 		return nil, err
 	}
