@@ -32,7 +32,7 @@ CREATE TABLE run (
   requests       INTEGER,
   warnings       TEXT NOT NULL DEFAULT '[]', -- JSON: [{"code","message"}]
   error          TEXT,             -- why it is not complete
-  head           TEXT,             -- hash at the end of the chain of runs
+  head           TEXT,             -- hash at the end of the chain of runs, when this one had ended
   version        TEXT NOT NULL     -- of the program
 ) STRICT;
 
@@ -216,6 +216,7 @@ CREATE INDEX change_run ON change (run_id);
 
 -- Why a change happened. A later revision corrects an earlier one and both stay.
 CREATE TABLE attribution (
+  id          INTEGER PRIMARY KEY,
   change_id   INTEGER NOT NULL REFERENCES change,
   revision    INTEGER NOT NULL,
   run_id      INTEGER NOT NULL REFERENCES run, -- the run that came to this result
@@ -226,8 +227,9 @@ CREATE TABLE attribution (
   at          INTEGER,            -- the exact time, where an event gives it
   reason      TEXT NOT NULL,
   detail      TEXT NOT NULL,      -- JSON: actor, via, evidence
-  PRIMARY KEY (change_id, revision)
-) STRICT, WITHOUT ROWID;
+  salt        BLOB DEFAULT (randomblob(16)), -- goes with what is erased: the digest that stays then proves nothing
+  UNIQUE (change_id, revision)
+) STRICT;
 
 CREATE INDEX attribution_actor ON attribution (detail ->> '$.actor.id') WHERE detail ->> '$.actor.id' IS NOT NULL;
 
@@ -241,7 +243,8 @@ CREATE TABLE event (
   activity    TEXT NOT NULL,
   correlation TEXT NOT NULL,
   target      TEXT NOT NULL,      -- object id of the user it is about; '' when none
-  raw         TEXT NOT NULL,
+  raw         TEXT NOT NULL,      -- '': erased, by prune or forget
+  salt        BLOB DEFAULT (randomblob(16)), -- as in attribution
   UNIQUE (source, event_id)
 ) STRICT;
 CREATE INDEX event_at ON event (at);
@@ -347,7 +350,9 @@ CREATE TRIGGER coverage_written_once BEFORE UPDATE ON coverage
 BEGIN SELECT RAISE(ABORT, 'coverage is append-only'); END;
 CREATE TRIGGER coverage_kept BEFORE DELETE ON coverage
 BEGIN SELECT RAISE(ABORT, 'coverage is append-only'); END;
-CREATE TRIGGER run_ended_once BEFORE UPDATE ON run WHEN OLD.ended_at IS NOT NULL
+CREATE TRIGGER run_ended_once BEFORE UPDATE OF id, status, started_at, ended_at, previous_run, observed_at, observed_until, users, licensed_users, assignments, changes, requests, warnings, error, version ON run WHEN OLD.ended_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'run is append-only'); END;
+CREATE TRIGGER run_sealed_once BEFORE UPDATE OF head ON run WHEN OLD.head IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'run is append-only'); END;
 CREATE TRIGGER run_kept BEFORE DELETE ON run
 BEGIN SELECT RAISE(ABORT, 'run is append-only'); END;

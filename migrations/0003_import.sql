@@ -5,6 +5,7 @@
 
 -- What archived events tell of a SKU that a user held before the first run.
 CREATE TABLE event_evidence (
+  id       INTEGER PRIMARY KEY,
   user_id  INTEGER NOT NULL REFERENCES user,
   sku_id   INTEGER NOT NULL REFERENCES sku,
   exact    INTEGER NOT NULL,      -- 1: assigned at this time, and held from then up to the first run; 0: held at this time
@@ -12,8 +13,8 @@ CREATE TABLE event_evidence (
   run_id   INTEGER NOT NULL REFERENCES run, -- the newest run when it was found
   source   TEXT NOT NULL,         -- the event: event.source and event.event_id
   event_id TEXT NOT NULL,
-  PRIMARY KEY (user_id, sku_id, exact, at)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (user_id, sku_id, exact, at)
+) STRICT;
 
 -- A file of earlier records from which at least one was taken.
 CREATE TABLE import_file (
@@ -27,6 +28,7 @@ CREATE TABLE import_file (
 -- One earlier record. Its dates are as precise as the file gave them: a day, or
 -- a time in UTC.
 CREATE TABLE import_record (
+  id          INTEGER PRIMARY KEY,
   file_id     INTEGER NOT NULL REFERENCES import_file,
   line        INTEGER NOT NULL,
   entry       INTEGER NOT NULL,   -- from 1, where a line lists several SKUs
@@ -38,9 +40,10 @@ CREATE TABLE import_record (
   path        TEXT NOT NULL,      -- as the file has it
   note        TEXT NOT NULL,      -- as the file has it
   imported_at INTEGER NOT NULL,
-  PRIMARY KEY (file_id, line, entry),
+  salt        BLOB DEFAULT (randomblob(16)), -- goes with what is erased: the digest that stays then proves nothing
+  UNIQUE (file_id, line, entry),
   CHECK (assigned IS NOT NULL OR seen IS NOT NULL)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX import_record_user ON import_record (user_id);
 
 CREATE TRIGGER event_evidence_written_once BEFORE UPDATE ON event_evidence

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
+	"sync"
 )
 
 //go:embed *.sql
@@ -26,6 +28,9 @@ var (
 	ErrNewer = errors.New("the database was written by a newer build of lictrail")
 	// ErrOlder: the file needs a migration and was opened for reading only.
 	ErrOlder = errors.New("the database was written by an older build of lictrail")
+	// ErrPlanted: the file has a trigger, view or virtual table that no
+	// migration made. SQLite would run it; nothing is done with such a file.
+	ErrPlanted = errors.New("the database has something that lictrail did not make")
 	// ErrEmpty: the file has no schema yet.
 	ErrEmpty = errors.New("the database is empty")
 )
@@ -57,14 +62,54 @@ func Check(ctx context.Context, db *sql.DB) error {
 	case version < Latest():
 		return ErrOlder
 	}
+	return planted(ctx, db)
+}
+
+// planted looks for what would run by itself: every trigger and view must stand
+// in a migration to the letter.
+func planted(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, `
+		SELECT type, name, sql FROM sqlite_schema
+		WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'`)
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	defer rows.Close()
+	ours := allText()
+	for rows.Next() {
+		var kind, name string
+		var text sql.NullString
+		if err := rows.Scan(&kind, &name, &text); err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
+		if !text.Valid || !strings.Contains(ours, text.String+";") {
+			return fmt.Errorf("%w: %s %q", ErrPlanted, kind, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
 	return nil
 }
+
+// allText is all migrations in one.
+var allText = sync.OnceValue(func() string {
+	var all strings.Builder
+	for _, name := range names() {
+		text, _ := files.ReadFile(name) // it is embedded
+		all.Write(text)
+	}
+	return all.String()
+})
 
 // Apply brings the database to [Latest], each file in an immediate transaction
 // of its own, so that a crash leaves it at one version or the next. The
 // connection must begin transactions as immediate (_txlock=immediate).
 func Apply(ctx context.Context, db *sql.DB) error {
 	if _, err := version(ctx, db); err != nil {
+		return err
+	}
+	if err := planted(ctx, db); err != nil {
 		return err
 	}
 	for i, name := range names() {
@@ -109,14 +154,13 @@ type queryer interface {
 // build to touch.
 func version(ctx context.Context, q queryer) (int, error) {
 	var application, user, objects int
-	if err := q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
+	// One statement: between two, another process may migrate an empty file,
+	// which would then seem to be another program's.
+	err := q.QueryRowContext(ctx, `
+		SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+			(SELECT count(*) FROM sqlite_schema)`).Scan(&application, &user, &objects)
+	if err != nil {
 		return 0, fmt.Errorf("read the database header: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&user); err != nil {
-		return 0, fmt.Errorf("read the schema version: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
-		return 0, fmt.Errorf("read the schema: %w", err)
 	}
 	switch {
 	case application == 0 && user == 0 && objects == 0:

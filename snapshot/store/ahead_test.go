@@ -25,7 +25,7 @@ func TestAhead(t *testing.T) {
 			}
 			var got []int
 			var failed error
-			for i, err := range ahead(rows) {
+			for i, err := range readAhead(rows) {
 				if failed = err; err != nil || len(got) == until && until < n {
 					break
 				}

@@ -57,17 +57,11 @@ type Correction struct {
 
 // Commit makes the run history, in one transaction.
 func (s *Sync) Commit(ctx context.Context, r Result) error {
-	tx, err := s.db.sql.BeginTx(ctx, nil)
+	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		return &entry{kind: sealEnd, run: int64(s.Run), head: &s.Head}, newWriter(ctx, tx, int64(s.Run)).write(s, &r)
+	})
 	if err != nil {
-		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	w := newWriter(ctx, tx, int64(s.Run))
-	if err := w.write(s, &r); err != nil {
-		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit run %d: %w", s.Run, classify(err))
+		return fmt.Errorf("commit run %d: %w", s.Run, err)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ var (
 	ErrNoDatabase = errors.New("there is no database")
 	// ErrNotPlainFile: a link, folder or device stands where the file should be.
 	ErrNotPlainFile = errors.New("not an ordinary file")
+	// ErrNotPrivate: others than the owner may read or write the file.
+	ErrNotPrivate = errors.New("others may read the database, which holds names and what people use")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
 	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.
@@ -35,7 +37,9 @@ func classify(err error) error {
 	switch failure.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", ErrBusy, err)
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	// SQLITE_ERROR is a statement that does not fit the schema or the data: the
+	// statements are constant, so it is the file that is not as it should be.
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err

@@ -21,28 +21,32 @@ const insertEventEvidence = `INSERT INTO event_evidence (user_id, sku_id, exact,
 // run, all or none, and returns how much of it is new. Users that history does
 // not know are left out.
 func (db *DB) RecordEvidence(ctx context.Context, found map[snapshot.UserID][]snapshot.FirstEvidence) (int, error) {
-	tx, err := db.sql.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("record evidence: %w", classify(err))
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	newest, err := newestComplete(ctx, tx)
-	if err != nil {
-		return 0, err
-	}
-	if newest == nil {
-		return 0, ErrNoRun
-	}
-	w := newWriter(ctx, tx, int64(newest.ID))
 	added := 0
-	for id, evidence := range found {
-		n, err := w.userEvidence(id, evidence)
+	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		newest, err := newestComplete(ctx, tx)
 		if err != nil {
-			return 0, fmt.Errorf("record evidence on user %s: %w", id, classify(err))
+			return nil, err
 		}
-		added += n
+		if newest == nil {
+			return nil, ErrNoRun
+		}
+		w := newWriter(ctx, tx, int64(newest.ID))
+		for _, id := range slices.Sorted(maps.Keys(found)) {
+			n, err := w.userEvidence(id, found[id])
+			if err != nil {
+				return nil, fmt.Errorf("user %s: %w", id, err)
+			}
+			added += n
+		}
+		if added == 0 {
+			return nil, nil
+		}
+		return &entry{kind: sealEvidence}, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("record evidence: %w", err)
 	}
-	return added, classify(tx.Commit())
+	return added, nil
 }
 
 // before writes what the audit log tells of the time before the first run.
@@ -84,7 +88,7 @@ func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvide
 
 // FirstEvents lists the events that show what users held before the first run.
 func (h *History) FirstEvents(ctx context.Context) ([]snapshot.EventRef, error) {
-	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence")
+	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence WHERE ?1 = 0 OR run_id < ?1", int64(h.until))
 	if err != nil {
 		return nil, fmt.Errorf("read the evidence: %w", classify(err))
 	}

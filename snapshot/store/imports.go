@@ -22,19 +22,17 @@ type ImportFile struct {
 // Import takes the records of a file, all or none, and returns how many were
 // new: those that an earlier import of the same file took are left as they are.
 func (db *DB) Import(ctx context.Context, f ImportFile, records []earlier.Record) (added int, err error) {
-	tx, err := db.sql.BeginTx(ctx, nil)
+	err = db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		var err error
+		if added, err = newWriter(ctx, tx, 0).importFile(&f, records); err != nil || added == 0 {
+			return nil, err
+		}
+		return &entry{kind: sealImport}, nil
+	})
 	if err != nil {
-		return 0, fmt.Errorf("import %q: %w", f.Name, classify(err))
+		return 0, fmt.Errorf("import %q: %w", f.Name, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	w := newWriter(ctx, tx, 0)
-	if added, err = w.importFile(&f, records); err != nil {
-		return 0, fmt.Errorf("import %q: %w", f.Name, classify(err))
-	}
-	if added == 0 {
-		return 0, nil
-	}
-	return added, classify(tx.Commit())
+	return added, nil
 }
 
 func (w *writer) importFile(f *ImportFile, records []earlier.Record) (added int, err error) {
@@ -95,6 +93,9 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 		r, err := scanImport(rows)
 		if err != nil {
 			return nil, fmt.Errorf("read the earlier records: %w", classify(err))
+		}
+		if p := h.pseudonyms; p != nil {
+			r.User, r.Path, r.Note = snapshot.UserID(p.of(string(r.User))), "", ""
 		}
 		found = append(found, r)
 	}

@@ -10,15 +10,25 @@ import (
 
 // SKUs returns the catalog as history has it now, for comparing.
 func (s *Sync) SKUs(ctx context.Context) ([]snapshot.SKU, error) {
-	plans, err := s.skuPlans(ctx)
+	skus, err := skusAt(ctx, s.db.sql, int64(s.Run))
 	if err != nil {
 		return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
 	}
-	rows, err := s.db.sql.QueryContext(ctx, `
-		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed
-		FROM sku_version v JOIN sku s ON s.id = v.sku_id WHERE v.to_run IS NULL ORDER BY s.object_id`)
+	return skus, nil
+}
+
+// skusAt reads the catalog as it was at a run.
+func skusAt(ctx context.Context, q querier, run int64) ([]snapshot.SKU, error) {
+	plans, err := skuPlansAt(ctx, q, run)
 	if err != nil {
-		return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
+		return nil, err
+	}
+	rows, err := q.QueryContext(ctx, `
+		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed
+		FROM sku_version v JOIN sku s ON s.id = v.sku_id
+		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY s.object_id`, run)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	var skus []snapshot.SKU
@@ -27,18 +37,18 @@ func (s *Sync) SKUs(ctx context.Context) ([]snapshot.SKU, error) {
 		err := rows.Scan(&k.ID, &k.PartNumber, &k.AppliesTo, &k.Status, &k.Units.Enabled, &k.Units.Warning,
 			&k.Units.Suspended, &k.Units.LockedOut, &k.Consumed)
 		if err != nil {
-			return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
+			return nil, err
 		}
 		k.Plans = plans[k.ID]
 		skus = append(skus, k)
 	}
-	return skus, classify(rows.Err())
+	return skus, rows.Err()
 }
 
-func (s *Sync) skuPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.ServicePlan, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `
+func skuPlansAt(ctx context.Context, q querier, run int64) (map[snapshot.SKUID][]snapshot.ServicePlan, error) {
+	rows, err := q.QueryContext(ctx, `
 		SELECT s.object_id, p.object_id, p.name FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
-		WHERE x.to_run IS NULL ORDER BY p.object_id`)
+		WHERE x.from_run <= ?1 AND (x.to_run IS NULL OR x.to_run > ?1) ORDER BY p.object_id`, run)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"lictrail/snapshot"
@@ -23,25 +24,30 @@ type PlanName struct {
 
 // ImportNames replaces the names of an earlier import, all or none.
 func (db *DB) ImportNames(ctx context.Context, skus []SKUName, plans []PlanName) error {
-	tx, err := db.sql.BeginTx(ctx, nil)
+	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		return &entry{kind: sealNames}, replaceNames(ctx, tx, skus, plans)
+	})
 	if err != nil {
-		return fmt.Errorf("import names: %w", classify(err))
+		return fmt.Errorf("import names: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	return nil
+}
+
+func replaceNames(ctx context.Context, tx *sql.Tx, skus []SKUName, plans []PlanName) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM sku_name; DELETE FROM plan_name"); err != nil {
-		return fmt.Errorf("import names: %w", classify(err))
+		return err
 	}
 	for _, s := range skus {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO sku_name VALUES (?, ?, ?)", string(s.ID), s.PartNumber, s.Name); err != nil {
-			return fmt.Errorf("import the name of SKU %s: %w", s.ID, classify(err))
+			return fmt.Errorf("SKU %s: %w", s.ID, err)
 		}
 	}
 	for _, p := range plans {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO plan_name VALUES (?, ?, ?)", string(p.ID), p.Name, p.FriendlyName); err != nil {
-			return fmt.Errorf("import the name of plan %s: %w", p.ID, classify(err))
+			return fmt.Errorf("plan %s: %w", p.ID, err)
 		}
 	}
-	return classify(tx.Commit())
+	return nil
 }
 
 // ImportedNames returns the names that were imported.

@@ -8,10 +8,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -131,17 +133,54 @@ func ensureFile(path string) (empty bool, err error) {
 	return true, f.Close()
 }
 
-// plainFile refuses what is not an ordinary file: through a symbolic link the
-// history could be written where somebody else can read it.
+// plainFile refuses what is not an ordinary file of the owner's alone: through
+// a symbolic link the history could be written where somebody else can read it.
 func plainFile(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := mustBePrivate(path, suffix); err != nil {
+			return nil, err
+		}
 	}
 	return info, nil
+}
+
+// mustBePrivate refuses a file that others may read or write, and what is no
+// ordinary file beside the database. On Windows a file's mode does not say who
+// may read it.
+func mustBePrivate(database, suffix string) error {
+	path := database + suffix
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("open the database: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && !somebodyElses(database):
+		return fmt.Errorf("open %q, which has mode %04o: %w", path, info.Mode().Perm(), ErrNotPrivate)
+	}
+	return nil
+}
+
+// mark is what stands in the header of a history: migrations.ApplicationID.
+const mark = "LicT"
+
+// somebodyElses reports whether a file is a database or a text of another
+// program's: what is wrong with it is then not who may read it.
+func somebodyElses(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	header := make([]byte, 72)
+	n, _ := io.ReadFull(f, header)
+	return n > 0 && string(header[68:]) != mark
 }
 
 // Close closes the history.

@@ -262,7 +262,13 @@ func TestOpen_WhatIsNotOurs(t *testing.T) {
 // rawSQL makes a database as another program would, without our pragmas.
 func rawSQL(t *testing.T, path, statements string) {
 	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeErr := f.Close()
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path))
+	err = errors.Join(err, closeErr)
 	if err != nil {
 		t.Fatal(err)
 	}

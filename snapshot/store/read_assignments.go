@@ -72,11 +72,12 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 			yield(nil, err)
 			return
 		}
-		for rows, err := range ahead(h.pathRows(ctx, f)) {
+		for rows, err := range readAhead(h.pathRows(ctx, f)) {
 			if err != nil {
 				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
 				return
 			}
+			h.pseudonyms.user(&rows.user.User)
 			for _, s := range h.bySKU(rows) {
 				if !yield(s, nil) {
 					return
@@ -111,7 +112,7 @@ func (h *History) bySKU(of *personPaths) []*spells {
 // pathRows lists users, by UPN, with their rows.
 func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths, error] {
 	return func(yield func(*personPaths, error) bool) {
-		query, args := f.query(int64(h.At.ID))
+		query, args := f.query(int64(h.At.ID), h.pseudonyms == nil)
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, err)
@@ -166,8 +167,9 @@ func (s *personScan) person() Person {
 	return u
 }
 
-// query asks for rows in the order of an index, and so needs no room to sort.
-func (f Filter) query(run int64) (string, []any) {
+// query asks for the rows in the order of an index, and so needs no room to
+// sort: of that on UPNs or, where that would tell of names, by number.
+func (f Filter) query(run int64, byUPN bool) (string, []any) {
 	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, v.presence
 		FROM user_version v
 		JOIN path p ON p.user_id = v.user_id
@@ -191,7 +193,10 @@ func (f Filter) query(run int64) (string, []any) {
 		}
 		query += " AND v.user_id IN (" + strings.Join(marks, ", ") + ")"
 	}
-	return query + " ORDER BY v.upn COLLATE NOCASE, v.user_id", args
+	if byUPN {
+		return query + " ORDER BY v.upn COLLATE NOCASE, v.user_id", args
+	}
+	return query + " ORDER BY v.user_id", args
 }
 
 // assignment derives the assignment from its rows; nil when the SKU was not

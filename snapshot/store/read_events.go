@@ -27,7 +27,7 @@ func (s *Sync) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.Ra
 }
 
 func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
-	c := &conditions{text: "SELECT source, event_id, at, activity, correlation, target, raw FROM event WHERE 1"}
+	c := &conditions{text: eventQuery}
 	ids := make([]any, len(f.Users))
 	for i, u := range f.Users {
 		ids[i] = string(u.ID)
@@ -39,6 +39,12 @@ func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot
 	if !f.To.IsZero() {
 		c.add("at <= ?", f.To.UnixMilli())
 	}
+	return eventsBy(ctx, q, c)
+}
+
+const eventQuery = "SELECT source, event_id, at, activity, correlation, target, raw FROM event WHERE 1"
+
+func eventsBy(ctx context.Context, q querier, c *conditions) iter.Seq2[*snapshot.RawEvent, error] {
 	return func(yield func(*snapshot.RawEvent, error) bool) {
 		rows, err := q.QueryContext(ctx, c.text+" ORDER BY at, source, event_id", c.args...)
 		if err != nil {

@@ -16,7 +16,8 @@ import (
 type Sync struct {
 	db       *DB
 	Run      snapshot.RunID
-	Previous *Run // the newest complete run; nil for the first
+	Previous *Run   // the newest complete run; nil for the first
+	Head     string // at the end of the chain, once the run is committed
 	plans    map[int64]snapshot.PlanID
 	refs     refs // as they were before the run
 }
@@ -24,33 +25,37 @@ type Sync struct {
 // Begin records that a run has started and returns it. A history that is about
 // another tenant is refused untouched.
 func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.Time, version string) (*Sync, error) {
-	tx, err := db.sql.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("begin the run: %w", classify(err))
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := claim(ctx, tx, tenant); err != nil {
-		return nil, err
-	}
 	s := &Sync{db: db, plans: map[int64]snapshot.PlanID{}}
-	if s.Previous, err = newestComplete(ctx, tx); err != nil {
+	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		err := s.begin(ctx, tx, tenant, startedAt, version)
+		return &entry{kind: sealBegin, run: int64(s.Run)}, err
+	})
+	if err != nil {
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Sync) begin(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant, startedAt time.Time, version string) error {
+	err := claim(ctx, tx, tenant)
+	if err != nil {
+		return err
+	}
+	if s.Previous, err = newestComplete(ctx, tx); err != nil {
+		return err
 	}
 	if s.refs, err = loadRefs(ctx, tx); err != nil {
-		return nil, err
+		return err
 	}
 	result, err := tx.ExecContext(ctx,
 		"INSERT INTO run (status, started_at, previous_run, version) VALUES ('incomplete', ?, ?, ?)",
 		startedAt.UnixMilli(), s.previousID(), version)
 	if err != nil {
-		return nil, fmt.Errorf("begin the run: %w", classify(err))
+		return fmt.Errorf("begin the run: %w", err)
 	}
 	id, err := result.LastInsertId()
-	if err != nil {
-		return nil, fmt.Errorf("begin the run: %w", err)
-	}
 	s.Run = snapshot.RunID(id)
-	return s, classify(tx.Commit())
+	return err
 }
 
 func (s *Sync) previousID() any {
@@ -77,11 +82,21 @@ func claim(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant) error {
 
 // Fail records why the run is not history. What was there before stays as it was.
 func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, requests int64, cause error) error {
-	_, err := s.db.sql.ExecContext(ctx,
-		"UPDATE run SET status = ?, ended_at = ?, requests = ?, error = ? WHERE id = ? AND ended_at IS NULL",
-		status, endedAt.UnixMilli(), requests, cause.Error(), int64(s.Run))
+	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		result, err := tx.ExecContext(ctx,
+			"UPDATE run SET status = ?, ended_at = ?, requests = ?, error = ? WHERE id = ? AND ended_at IS NULL",
+			status, endedAt.UnixMilli(), requests, cause.Error(), int64(s.Run))
+		if err != nil {
+			return nil, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n == 0 {
+			return nil, err
+		}
+		return &entry{kind: sealEnd, run: int64(s.Run)}, nil
+	})
 	if err != nil {
-		return fmt.Errorf("record the failed run: %w", classify(err))
+		return fmt.Errorf("record the failed run: %w", err)
 	}
 	return nil
 }
@@ -89,12 +104,21 @@ func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, reque
 // Tried records a run that failed before it could learn which tenant answers.
 // A history that is still empty stays empty.
 func (db *DB) Tried(ctx context.Context, startedAt, endedAt time.Time, version string, requests int64, cause error) error {
-	_, err := db.sql.ExecContext(ctx, `
-		INSERT INTO run (status, started_at, ended_at, requests, error, version)
-		SELECT 'failed', ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM tenant)`,
-		startedAt.UnixMilli(), endedAt.UnixMilli(), requests, cause.Error(), version)
+	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+		if _, ok, err := tenantOf(ctx, tx); err != nil || !ok {
+			return nil, err
+		}
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO run (status, started_at, ended_at, requests, error, version) VALUES ('failed', ?, ?, ?, ?, ?)`,
+			startedAt.UnixMilli(), endedAt.UnixMilli(), requests, cause.Error(), version)
+		if err != nil {
+			return nil, err
+		}
+		id, err := result.LastInsertId()
+		return &entry{kind: sealTried, run: id}, err
+	})
 	if err != nil {
-		return fmt.Errorf("record the failed run: %w", classify(err))
+		return fmt.Errorf("record the failed run: %w", err)
 	}
 	return nil
 }

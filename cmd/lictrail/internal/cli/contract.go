@@ -2,8 +2,9 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/catalog"
@@ -394,15 +395,15 @@ func available(r *store.SKURow) int64 {
 }
 
 type moneyJSON struct {
-	Amount   json.Number `json:"amount"`
-	Currency string      `json:"currency"`
+	Amount   jsontext.Value `json:"amount"` // a number with its decimals
+	Currency string         `json:"currency"`
 }
 
 func newMoney(m *reclaim.Money) *moneyJSON {
 	if m == nil {
 		return nil
 	}
-	return &moneyJSON{json.Number(m.Decimal()), m.Currency}
+	return &moneyJSON{jsontext.Value(m.Decimal()), m.Currency}
 }
 
 type lastActivityJSON struct {

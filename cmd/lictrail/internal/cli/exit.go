@@ -36,6 +36,8 @@ func usage(message, hint string) error {
 // errChanged is the result of sync --exit-code when there are changes.
 var errChanged = errors.New("changes found")
 
+const damagedHint = "keep the file as it is, and restore a backup (docs/integrity.md); lictrail verify tells what is damaged"
+
 // exits maps each kind of error to its code and what to do about it. The first
 // that matches counts.
 var exits = []struct {
@@ -54,14 +56,18 @@ var exits = []struct {
 	{store.ErrNoDatabase, exitUsage, "create it with lictrail sync, look at a made-up tenant with lictrail demo, or name another file with --db"},
 	{store.ErrNoRun, exitUsage, "run lictrail sync first"},
 	{store.ErrNotPlainFile, exitUsage, "name the file itself with --db, not a link or a folder"},
+	{store.ErrNotPrivate, exitUsage, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
+	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
 	{store.ErrBusy, exitBusy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, exitBusy, "run sync again; two runs on one database gain nothing"},
 	{migrations.ErrNewer, exitBusy, "use the newer lictrail that wrote it"},
 	{migrations.ErrOlder, exitBusy, "run lictrail sync once to bring the database up to date"},
 	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},
+	{migrations.ErrPlanted, exitDamaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
-	{store.ErrDamaged, exitDamaged, "keep the file as it is, and restore a copy from before"},
+	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 
 // explain gives an error its exit code and a hint, in one place.

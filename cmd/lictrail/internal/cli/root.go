@@ -32,6 +32,8 @@ type env struct {
 	format  string
 	output  string
 	verbose bool
+
+	pseudonymize bool
 }
 
 // Run executes the command line and returns the exit code.
@@ -82,7 +84,11 @@ It reads tenants and never writes to one.`,
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newReclaim(e), newSeatDays(e), newImport(e),
-		newRuns(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
+		report, _, _ := root.Find([]string{name}) // it was added above
+		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
+	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
 		wrap(e, c)
@@ -170,7 +176,7 @@ func wrap(e *env, c *cobra.Command) {
 // mayWriteTo refuses to put a report in the place of a database: this one, what
 // SQLite keeps beside it, or any other.
 func (e *env) mayWriteTo(path string) error {
-	refused := usage(fmt.Sprintf("--output %q is a database", path), "name another file for the report")
+	refused := usage(fmt.Sprintf("%q is a database", path), "name another file")
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		a, errA := filepath.Abs(path)
 		b, errB := filepath.Abs(e.db + suffix)

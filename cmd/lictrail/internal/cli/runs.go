@@ -102,6 +102,7 @@ func runListing() listing[*store.Run] {
 			{Column: out.Column{Head: "CHANGES"}, csv: "changes", text: number(func(r row) sql.NullInt64 { return r.Changes })},
 			{Column: out.Column{Head: "WARN"}, csv: "warnings", text: func(r row) any { return len(r.Warnings) }},
 			{csv: "requests", cell: number(func(r row) sql.NullInt64 { return r.Requests })},
+			{Column: out.Column{Head: "HEAD"}, csv: "head", text: func(r row) any { return dash(fmt.Sprintf("%.8s", r.Head)) }, cell: func(r row) any { return r.Head }},
 			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, csv: "error", text: func(r row) any { return dash(r.Error) }, cell: func(r row) any { return r.Error }},
 		},
 	}
@@ -138,6 +139,7 @@ func printRun(e *env, r *store.Run) error {
 	if a := r.Audit; a != nil {
 		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"), plural(a.Events, "event")))
 	}
+	pairs = append(pairs, "Head", dash(r.Head))
 	if err := out.Pairs(e.Streams, pairs...); err != nil {
 		return err
 	}

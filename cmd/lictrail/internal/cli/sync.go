@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -24,6 +26,7 @@ type syncOptions struct {
 	burst        string
 	activity     string
 	exitCode     bool
+	headFile     string
 }
 
 func newSync(e *env) *cobra.Command {
@@ -60,6 +63,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
+	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
@@ -76,6 +80,11 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	activity, err := tracker.ParseActivity(o.activity)
 	if err != nil {
 		return usage("--activity: "+err.Error(), "all, or some of: "+joinIDs(slices.Clone(snapshot.ActivitySources)))
+	}
+	if o.headFile != "" {
+		if err := e.mayWriteTo(o.headFile); err != nil {
+			return err
+		}
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
@@ -101,6 +110,9 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
+	if err := writeHead(o.headFile, summary.Head); err != nil {
+		return err
+	}
 	if err := printSummary(ctx, e, db, summary, limit); err != nil {
 		return err
 	}
@@ -108,6 +120,17 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return errChanged
 	}
 	return nil
+}
+
+// writeHead writes a head as verify --head takes it.
+func writeHead(path, head string) error {
+	if path == "" {
+		return nil
+	}
+	return out.WriteFile(path, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, head)
+		return err
+	})
 }
 
 var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -161,13 +184,18 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if err != nil {
 		return err
 	}
-	if s.First {
-		return e.Printf("The first run: what it found was there before. Changes show from the next run on.\n")
+	return e.Printf("%s\nHead %s\n", changesSentence(s), s.Head)
+}
+
+func changesSentence(s *tracker.Summary) string {
+	changes := s.Result.Changes
+	switch {
+	case s.First:
+		return "The first run: what it found was there before. Changes show from the next run on."
+	case len(changes) == 0:
+		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
 	}
-	if len(r.Changes) == 0 {
-		return e.Printf("No change since run %d.\n", int64(s.Previous.ID))
-	}
-	return e.Printf("%s since run %d: %s.\n", plural(len(r.Changes), "change"), int64(s.Previous.ID), kindsWord(r.Changes))
+	return fmt.Sprintf("%s since run %d: %s.", plural(len(changes), "change"), int64(s.Previous.ID), kindsWord(changes))
 }
 
 func tenantWord(t snapshot.Tenant) string {

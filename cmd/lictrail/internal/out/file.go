@@ -64,10 +64,10 @@ func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 // checkPlace refuses what a report must not replace.
 func checkPlace(path string) error {
 	refuse := func(what, hint string) error {
-		return &Error{Code: 2, Message: fmt.Sprintf("--output %q %s", path, what), Hint: hint}
+		return &Error{Code: 2, Message: fmt.Sprintf("%q %s", path, what), Hint: hint}
 	}
 	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) {
-		return refuse("names no file", "--output FILE")
+		return refuse("names no file", "give the name of a file")
 	}
 	info, err := os.Lstat(path)
 	switch {
@@ -76,11 +76,11 @@ func checkPlace(path string) error {
 	case err != nil:
 		return &Error{Code: 1, Message: fmt.Sprintf("write %q: %s", path, reason(err)), Err: err}
 	case info.Mode()&fs.ModeSymlink != 0:
-		return refuse("is a symbolic link", "name the file it points to, or leave --output away to write to stdout")
+		return refuse("is a symbolic link", "name the file it points to")
 	case info.IsDir():
 		return refuse("is a directory", "name a file in it")
 	case !info.Mode().IsRegular():
-		return refuse("is not a regular file", "leave --output away and redirect stdout")
+		return refuse("is not a regular file", "name a file")
 	case !ownFile(info):
 		return refuse("belongs to another user", "choose another name")
 	}

@@ -102,7 +102,25 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, s *score) *store.Histor
 	if err != nil {
 		t.Fatal(err)
 	}
+	verify(t, db, h)
 	return h
+}
+
+// verify checks that what random histories leave verifies in every respect.
+func verify(t *testing.T, db *store.DB, h *store.History) {
+	t.Helper()
+	v, err := db.Verify(t.Context(), migrations.Apply, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay, err := tracker.Verify(t.Context(), h, "proof")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("verify: of %d causes %d found again from the stored events", replay.Attributions, replay.Repeated)
+	for _, f := range slices.Concat(v.Findings, replay.Findings) {
+		t.Errorf("verify: %s: %s", f.Check, f.What)
+	}
 }
 
 // score counts attributions by their true cause.

@@ -123,6 +123,7 @@ func (c *checker) tenant(t *testing.T, seed uint64) {
 		t.Fatal(err)
 	}
 	defer h.Close()
+	verify(t, db, h)
 	c.compare(h)
 }
 

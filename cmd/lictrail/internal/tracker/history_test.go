@@ -72,6 +72,23 @@ func testHistory(t *testing.T, file string) {
 	}
 	got := map[string]string{"outcome": outcome.String(), "changes": changesText(t, db), "assignments": assignmentsText(t, db), "rows": rowsText(t, db)}
 	compareSections(t, file, archive, got)
+	verifyAll(t, db)
+}
+
+// verifyAll checks that history verifies, whatever a test has put it through.
+func verifyAll(t *testing.T, db *store.DB) {
+	t.Helper()
+	v, err := db.Verify(t.Context(), migrations.Apply, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay, err := Verify(t.Context(), openHistory(t, db), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range slices.Concat(v.Findings, replay.Findings) {
+		t.Errorf("verify: %s: %s", f.Check, f.What)
+	}
 }
 
 func compareSections(t *testing.T, file string, archive *txtar.Archive, got map[string]string) {

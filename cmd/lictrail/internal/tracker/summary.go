@@ -15,11 +15,12 @@ type Summary struct {
 	Tenant   snapshot.Tenant
 	Result   *store.Result
 	Previous *store.Run
+	Head     string                             // at the end of the chain of runs
 	changed  map[snapshot.UserID]*snapshot.User // users with changes, as they are now
 }
 
 func (t *run) summary(r *store.Result) *Summary {
-	s := &Summary{Run: t.sync.Run, First: t.sync.Previous == nil, Tenant: t.tenant, Result: r, Previous: t.sync.Previous,
+	s := &Summary{Run: t.sync.Run, First: t.sync.Previous == nil, Tenant: t.tenant, Result: r, Previous: t.sync.Previous, Head: t.sync.Head,
 		changed: map[snapshot.UserID]*snapshot.User{}}
 	for i := range t.deltas {
 		if len(t.deltas[i].Changes) > 0 {

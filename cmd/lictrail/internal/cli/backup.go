@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/migrations"
+	"lictrail/snapshot/store"
+)
+
+func newBackup(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the history to a new file, and verify the copy",
+		Long: `Copies the history as it is now to a new file, which only you may read, and
+verifies the copy in every respect before it gets its name. A run may go on
+meanwhile. It replaces no file.
+
+To restore, verify the backup with the head of its time and put it in the place
+of the database while no lictrail runs; FILE-wal and FILE-shm of the old one must
+go with it:
+
+  lictrail verify --db FILE --head HEAD
+  rm -f lictrail.db lictrail.db-wal lictrail.db-shm
+  cp FILE lictrail.db`,
+		Example: "  lictrail backup /backup/lictrail-2026-03-01.db",
+		Args:    argsBetween(1, 1, "the name of a new file"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runBackup(cmd.Context(), e, args[0]) },
+	}
+}
+
+func runBackup(ctx context.Context, e *env, path string) error {
+	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var checked *verification
+	err = db.Backup(ctx, path, func(copied string) error {
+		checked, err = verifyCopy(ctx, copied)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.Printf("%s: %s, verified.\nHead %s\n", path, plural(checked.Runs, "run"), checked.Head)
+}
+
+func verifyCopy(ctx context.Context, path string) (*verification, error) {
+	db, err := store.OpenReadOnly(ctx, path, migrations.Check)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	r, err := verify(ctx, db, "")
+	if err != nil {
+		return nil, err
+	}
+	if found := r.findings(); len(found) > 0 {
+		return nil, fmt.Errorf("%w: %s: %s", store.ErrDamaged, found[0].Check, found[0].What)
+	}
+	return r, nil
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+func newVerify(e *env) *cobra.Command {
+	var head string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that the history is what lictrail wrote",
+		Long: `Checks everything: the file and its schema, the chain of seals and every row that
+they cover, that the stored changes lead from each stored state to the next, and
+that each cause rests on events that are stored and say so, and follows from them
+again. What is broken is told, and the exit code is 6.
+
+A chain shows that what is there belongs together. That the newest runs were cut
+off, or everything was made anew, shows only against a head that was kept
+elsewhere: sync prints it, and writes it with --head-file.`,
+		Example: `  lictrail verify
+  lictrail verify --head 5b1f0c0d7e...
+  lictrail verify --format json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), e, head) },
+	}
+	cmd.Flags().StringVar(&head, "head", "", "the `head` of an earlier run, as it was kept elsewhere")
+	return cmd
+}
+
+var headPattern = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+
+func runVerify(ctx context.Context, e *env, head string) error {
+	head = strings.TrimSpace(head)
+	if head != "" && !headPattern.MatchString(head) {
+		return usage(fmt.Sprintf("--head %q is not a head", head), "the 64 digits that sync printed or wrote to --head-file")
+	}
+	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	r, err := verify(ctx, db, head)
+	if err != nil {
+		return err
+	}
+	r.asked = head
+	if err := r.print(e); err != nil {
+		return err
+	}
+	if n := len(r.findings()); n > 0 {
+		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", plural(n, "finding")),
+			Hint: damagedHint, Err: store.ErrDamaged}
+	}
+	return nil
+}
+
+// verification is the result of all checks.
+type verification struct {
+	*store.Verification
+	replay *tracker.Replay
+	tenant snapshot.Tenant
+	asked  string // the head that was asked for
+}
+
+// verify runs all checks. A history that is too broken to be replayed is told
+// as that.
+func verify(ctx context.Context, db *store.DB, head string) (*verification, error) {
+	v, err := db.Verify(ctx, migrations.Apply, head)
+	if err != nil {
+		return nil, err
+	}
+	r := &verification{Verification: v, replay: &tracker.Replay{}}
+	h, err := db.History(ctx)
+	if errors.Is(err, store.ErrNoRun) {
+		return r, nil
+	}
+	if err == nil {
+		defer h.Close()
+		r.tenant = h.Tenant
+		var replay *tracker.Replay
+		if replay, err = tracker.Verify(ctx, h, version()); err == nil {
+			r.replay = replay
+		}
+	}
+	if errors.Is(err, store.ErrDamaged) {
+		r.Findings = append(r.Findings, store.Finding{Check: store.CheckReplay, What: err.Error()})
+		err = nil
+	}
+	return r, err
+}
+
+func (r *verification) findings() []store.Finding {
+	return slices.Concat(r.Findings, r.replay.Findings)
+}
+
+// looked tells what a check has looked at.
+func (r *verification) looked(check string) string {
+	switch check {
+	case store.CheckStructure:
+		return "SQLite's checks, foreign keys, tables, views, triggers"
+	case store.CheckChain:
+		return fmt.Sprintf("%s of %s that ended", plural(r.Seals, "seal"), plural(r.Runs, "run"))
+	case store.CheckDigests:
+		return fmt.Sprintf("%s, every column", plural(r.Rows, "row"))
+	case store.CheckReplay:
+		return fmt.Sprintf("%s of users, %s found anew", plural(r.replay.States, "state"), plural(r.replay.Changes, "change"))
+	}
+	return fmt.Sprintf("%s, %d found again from stored events, %d erased", plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
+}
+
+func (r *verification) print(e *env) error {
+	if e.format != "text" {
+		return r.printItems(e)
+	}
+	bad := map[string]int{}
+	for _, f := range r.findings() {
+		bad[f.Check]++
+	}
+	rows := make([]any, 0, 2*len(store.Checks))
+	for _, check := range store.Checks {
+		word := "ok      " + r.looked(check)
+		if bad[check] > 0 {
+			word = fmt.Sprintf("BROKEN  %s", plural(bad[check], "finding"))
+		}
+		rows = append(rows, check, word)
+	}
+	if err := out.Pairs(e.Streams, rows...); err != nil {
+		return err
+	}
+	for _, f := range r.findings() {
+		if err := e.Printf("%s: %s\n", f.Check, f.What); err != nil {
+			return err
+		}
+	}
+	for _, x := range r.Erasures {
+		if err := e.Printf("Erased on purpose by %s, %s: %s\n", x.Kind, x.At.UTC().Format("2006-01-02 15:04"), rowsWord(x.Rows)); err != nil {
+			return err
+		}
+	}
+	if r.HeadSeal > 0 && r.asked != "" {
+		word := fmt.Sprintf("seal %d", r.HeadSeal)
+		if r.HeadRun > 0 {
+			word = fmt.Sprintf("run %d", r.HeadRun)
+		}
+		if err := e.Printf("The head given is that of %s: nothing up to then was cut off or made anew.\n", word); err != nil {
+			return err
+		}
+	}
+	if r.Head == "" {
+		return e.Printf("The history is empty.\n")
+	}
+	return e.Printf("Head %s\n", r.Head)
+}
+
+// rowsWord counts rows by table: "3 event, 1 user".
+func rowsWord(rows map[string]int64) string {
+	var words []string
+	for _, table := range slices.Sorted(maps.Keys(rows)) {
+		words = append(words, fmt.Sprintf("%d %s", rows[table], table))
+	}
+	return strings.Join(words, ", ")
+}
+
+type checkJSON struct {
+	Check    string   `json:"check"`
+	OK       bool     `json:"ok"`
+	Looked   string   `json:"looked_at"`
+	Findings []string `json:"findings"`
+	Head     *string  `json:"head"`
+}
+
+// printItems gives one item a check, in JSON and CSV.
+func (r *verification) printItems(e *env) error {
+	var items []checkJSON
+	for _, check := range store.Checks {
+		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: orNull(r.Head)}
+		for _, f := range r.findings() {
+			if f.Check == check {
+				item.OK, item.Findings = false, append(item.Findings, f.What)
+			}
+		}
+		items = append(items, item)
+	}
+	n := names{h: &store.History{Tenant: r.tenant}}
+	return listing[checkJSON]{
+		json: func(c checkJSON) any { return c },
+		columns: []column[checkJSON]{
+			{csv: "check", cell: func(c checkJSON) any { return c.Check }},
+			{csv: "ok", cell: func(c checkJSON) any { return c.OK }},
+			{csv: "looked_at", cell: func(c checkJSON) any { return c.Looked }},
+			{csv: "findings", cell: func(c checkJSON) any { return strings.Join(c.Findings, "; ") }},
+		},
+	}.print(e, n, rowsOf(items))
+}

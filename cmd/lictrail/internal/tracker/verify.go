@@ -1,0 +1,259 @@
+package tracker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lictrail/diff"
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Replay is what verifying by the rules has looked at.
+type Replay struct {
+	States       int64 // states of users that were compared with the one before
+	Changes      int64 // that were found anew
+	Attributions int64 // words on causes that were held against their events
+	Unproven     int64 // of them, those whose events were erased on purpose
+	Repeated     int64 // of them, those that were found again by attributing anew
+	Unrepeated   int64 // and those for which not everything is stored that was known, or another version judged
+	Findings     []store.Finding
+}
+
+// Verify checks that the stored changes are what leads from each stored state
+// to the next, and that each cause follows from the stored events. Reading is a
+// stream: one user is in memory at a time, and the changes. version is this
+// program's: another may have judged by other rules.
+func Verify(ctx context.Context, h *store.History, version string) (*Replay, error) {
+	v := &verifier{h: h, moved: map[snapshot.RunID]map[snapshot.SKUID]bool{}}
+	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions, func(ctx context.Context) error { return v.rederive(ctx, version) }} {
+		if err := check(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &v.Replay, nil
+}
+
+type verifier struct {
+	Replay
+	h     *store.History
+	moved map[snapshot.RunID]map[snapshot.SKUID]bool // SKUs whose catalog a run found changed
+}
+
+func (v *verifier) found(check, format string, args ...any) {
+	v.Findings = append(v.Findings, store.Finding{Check: check, What: fmt.Sprintf(format, args...)})
+}
+
+// runs lists the complete runs in order.
+func (v *verifier) runs() []*store.Run {
+	runs := make([]*store.Run, 0, len(v.h.Runs))
+	for _, r := range v.h.Runs {
+		runs = append(runs, r)
+	}
+	slices.SortFunc(runs, func(a, b *store.Run) int { return int(a.ID - b.ID) })
+	return runs
+}
+
+// tenant replays the changes of the catalog and of groups, run by run.
+func (v *verifier) tenant(ctx context.Context) error {
+	stored, err := v.changesBy(ctx, store.ChangeFilter{}, func(c *store.ChangeRow) bool { return c.User == "" && c.Observed })
+	if err != nil {
+		return err
+	}
+	for _, r := range v.runs() {
+		if r.Previous == 0 {
+			v.same(r.ID, "the tenant", nil, stored[r.ID])
+			continue
+		}
+		skus, groups, err := v.h.CatalogAt(ctx, r.Previous)
+		if err != nil {
+			return err
+		}
+		nowSKUs, nowGroups, err := v.h.CatalogAt(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		catalog := diff.SKUs(skus, nowSKUs, r.ID)
+		v.moved[r.ID] = diff.CatalogMoved(catalog)
+		v.same(r.ID, "the tenant", append(catalog, diff.Groups(groups, nowGroups, r.ID)...), stored[r.ID])
+	}
+	return nil
+}
+
+// changesBy collects stored changes by run.
+func (v *verifier) changesBy(ctx context.Context, f store.ChangeFilter, want func(*store.ChangeRow) bool) (map[snapshot.RunID][]snapshot.Change, error) {
+	all := map[snapshot.RunID][]snapshot.Change{}
+	for c, err := range v.h.Changes(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		if want(c) {
+			all[c.Run] = append(all[c.Run], c.Change)
+		}
+	}
+	return all, nil
+}
+
+// users replays each user's states.
+func (v *verifier) users(ctx context.Context) error {
+	changed, err := v.h.ChangedUsers(ctx)
+	if err != nil {
+		return err
+	}
+	for t, err := range v.h.Timelines(ctx) {
+		if err != nil {
+			return err
+		}
+		var stored map[snapshot.RunID][]snapshot.Change
+		if changed[t.Person.Row] {
+			stored, err = v.changesBy(ctx, store.ChangeFilter{Users: []store.Person{t.Person}}, func(c *store.ChangeRow) bool { return c.Observed })
+			if err != nil {
+				return err
+			}
+		}
+		v.user(t, stored)
+	}
+	return nil
+}
+
+func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.Change) {
+	runs := t.Runs()
+	for _, id := range runs {
+		r := v.h.Runs[id]
+		if r == nil {
+			v.found(store.CheckReplay, "user %s: a row names run %d, which is not a complete run", t.Person.ID, id)
+			return
+		}
+		v.step(t, r, stored[id])
+		delete(stored, id)
+	}
+	for id := range stored {
+		v.found(store.CheckReplay, "user %s: run %d has changes, and its state does not differ", t.Person.ID, id)
+	}
+	last := t.At(runs[len(runs)-1])
+	if !t.Forgotten && last.Fingerprint() != t.Fingerprint {
+		v.found(store.CheckReplay, "user %s: the fingerprint is not that of the newest state", t.Person.ID)
+	}
+}
+
+// step compares the state that a run left with the one before, by the rules by
+// which the run did.
+func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Change) {
+	v.States++
+	now := t.At(r.ID)
+	if now == nil {
+		v.found(store.CheckReplay, "user %s: run %d shows no state", t.Person.ID, r.ID)
+		return
+	}
+	var known *snapshot.Known
+	if r.Previous != 0 {
+		known = t.At(r.Previous)
+	}
+	d := diff.Comparer{Run: r.ID, CatalogMoved: v.moved[r.ID]}.User(known, now.User)
+	if r.Previous == 0 {
+		d.Changes = nil // I7
+	}
+	v.same(r.ID, "user "+string(t.Person.ID), d.Changes, stored)
+	slices.SortFunc(d.Opened, func(a, b snapshot.OpenedPath) int { return a.PathKey.Compare(b.PathKey) })
+	if !slices.EqualFunc(d.Opened, t.Opened(r.ID), func(a, b snapshot.OpenedPath) bool { return a.Span == b.Span && a.Equal(b.Path) }) ||
+		!slices.Equal(d.Closed, t.Closed(r.ID)) {
+		v.found(store.CheckReplay, "user %s: the licenses that run %d began and ended are not those that its state shows", t.Person.ID, r.ID)
+	}
+}
+
+// same compares changes found anew with those stored.
+func (v *verifier) same(run snapshot.RunID, whose string, anew, stored []snapshot.Change) {
+	v.Changes += int64(len(anew))
+	if !slices.Equal(texts(anew), texts(stored)) {
+		v.found(store.CheckReplay, "%s: run %d stored %d changes; its state differs from the one before by %d, or by others", whose, run, len(stored), len(anew))
+	}
+	for i := range stored {
+		if stored[i].Window != v.h.Window(run) {
+			v.found(store.CheckReplay, "change %d: it does not lie between run %d and the one before", stored[i].ID, run)
+		}
+	}
+}
+
+// texts puts changes into a form and an order in which they can be compared.
+func texts(changes []snapshot.Change) []string {
+	all := make([]string, len(changes))
+	for i, c := range changes {
+		c.ID, c.Affected, c.Window = 0, 0, snapshot.Window{}
+		text, err := json.Marshal(c)
+		if err != nil {
+			text = []byte(err.Error()) // it differs from every other
+		}
+		all[i] = string(text)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// attributions holds each word on a cause against the events that it names:
+// they must be stored, and say what the word says they do.
+func (v *verifier) attributions(ctx context.Context) error {
+	numbers := map[int64]int{}
+	for r, err := range v.h.Revisions(ctx, 0) {
+		if err != nil {
+			return err
+		}
+		v.Attributions++
+		if numbers[r.Change]++; numbers[r.Change] != r.Number {
+			v.found(store.CheckAttributions, "change %d: revision %d follows revision %d", r.Change, r.Number, numbers[r.Change]-1)
+			numbers[r.Change] = r.Number
+		}
+		if err := v.attribution(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) attribution(ctx context.Context, r *store.Revision) error {
+	wrong := func(what string) {
+		v.found(store.CheckAttributions, "change %d, revision %d: %s", r.Change, r.Number, what)
+	}
+	if (r.Cause == snapshot.CauseUnknown) != (r.UnknownWhy != "") {
+		wrong("a cause is unknown exactly when it says why")
+	}
+	var events []snapshot.Event
+	for _, ref := range r.Evidence {
+		raw, err := v.h.Event(ctx, ref)
+		switch {
+		case err != nil:
+			return err
+		case raw == nil:
+			wrong(fmt.Sprintf("event %q is not stored", ref.ID))
+			return nil
+		case len(raw.Raw) == 0 || r.Redacted: // erased on purpose
+			v.Unproven++
+			return nil
+		case !raw.At.Equal(ref.At.Truncate(1e6)) || audit.Normalize(raw.Activity) != audit.Normalize(ref.Activity):
+			wrong(fmt.Sprintf("event %q is not the one that it names", ref.ID))
+		}
+		e, err := audit.Decode(*raw)
+		if err != nil {
+			wrong(fmt.Sprintf("event %q cannot be read", ref.ID))
+			continue
+		}
+		events = append(events, e)
+	}
+	if r.Actor != nil && !named(events, r.Actor) {
+		wrong("no event names its actor")
+	}
+	// a deletion may have its time from the deleted user
+	if !r.At.IsZero() && r.Cause != snapshot.CauseUserDeleted && !slices.ContainsFunc(events, func(e snapshot.Event) bool { return e.At.Truncate(1e6).Equal(r.At) }) {
+		wrong("no event is of its time")
+	}
+	return nil
+}
+
+func named(events []snapshot.Event, a *snapshot.Actor) bool {
+	return slices.ContainsFunc(events, func(e snapshot.Event) bool {
+		return e.Actor.ID == a.ID && e.Actor.AppID == a.AppID && strings.EqualFold(e.Actor.UPN, a.UPN)
+	})
+}

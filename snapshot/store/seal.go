@@ -1,0 +1,447 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// The kinds of seals, by what the transaction did.
+const (
+	sealBegin    = "begin"    // a run begins
+	sealEnd      = "end"      // a run ends, well or not
+	sealTried    = "tried"    // a run that failed before it could begin
+	sealEvidence = "evidence" // evidence of the time before the first run
+	sealImport   = "import"   // earlier records
+	sealNames    = "names"    // Microsoft's list of names
+	sealForget   = "forget"
+	sealPrune    = "prune"
+)
+
+// entry says what a transaction did.
+type entry struct {
+	kind   string
+	run    int64 // of begin, end and tried
+	detail any   // JSON; nil for none
+	erased map[string]int64
+	head   *string // gets the new head; nil: nobody asks
+}
+
+// sealContent is what a seal says of the rows of its transaction.
+type sealContent struct {
+	Rows    map[string]digest `json:"rows,omitempty"`   // by table: what it wrote
+	Numbers map[string]int64  `json:"numbers"`          // by numbered table: the last number so far
+	Whole   map[string]string `json:"whole"`            // by table: all rows that may change
+	Erased  map[string]int64  `json:"erased,omitempty"` // forget, prune: rows by table
+	Detail  json.RawMessage   `json:"detail,omitempty"`
+}
+
+// digest is one over several rows, in the order of their keys.
+type digest struct {
+	Rows   int64  `json:"rows"`
+	SHA256 string `json:"sha256"`
+}
+
+// write runs a transaction that adds to the history and ends with a seal. What
+// fn returns says what it did; nil: nothing, and then nothing is committed.
+func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) (*entry, error)) error {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(err)
+	}
+	defer tx.Rollback()                //nolint:errcheck // after Commit it does nothing
+	calm := context.WithoutCancel(ctx) // as in newWriter; the commit asks again
+	last, err := lastSeal(calm, tx)
+	if err != nil {
+		return err
+	}
+	all, err := layouts(calm, tx)
+	if err != nil {
+		return err
+	}
+	if err := last.mustReach(calm, tx, all); err != nil {
+		return err
+	}
+	e, err := fn(tx)
+	if err != nil || e == nil {
+		return classify(err)
+	}
+	head, err := last.next(calm, tx, all, e)
+	if err != nil {
+		return fmt.Errorf("seal what was written: %w", classify(err))
+	}
+	if err := tx.Commit(); err != nil {
+		return classify(err)
+	}
+	if e.head != nil {
+		*e.head = head
+	}
+	return nil
+}
+
+// seal is one link of the chain.
+type seal struct {
+	ID      int64
+	At      time.Time
+	Kind    string
+	Run     int64 // 0: none
+	text    string
+	content sealContent
+	Head    string
+}
+
+const sealColumns = "id, at, kind, coalesce(run_id, 0), content, head"
+
+func scanSeal(row interface{ Scan(...any) error }) (*seal, error) {
+	var s seal
+	var at sql.NullInt64
+	if err := row.Scan(&s.ID, &at, &s.Kind, &s.Run, &s.text, &s.Head); err != nil {
+		return nil, err
+	}
+	s.At = fromMillis(at)
+	if err := json.Unmarshal([]byte(s.text), &s.content); err != nil {
+		return nil, fmt.Errorf("%w: seal %d: %w", ErrDamaged, s.ID, err)
+	}
+	return &s, nil
+}
+
+// lastSeal returns one without a number while there is none.
+func lastSeal(ctx context.Context, q querier) (*seal, error) {
+	s, err := scanSeal(q.QueryRowContext(ctx, "SELECT "+sealColumns+" FROM seal ORDER BY id DESC LIMIT 1"))
+	if errors.Is(err, sql.ErrNoRows) {
+		return &seal{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the newest seal: %w", classify(err))
+	}
+	return s, nil
+}
+
+// mustReach refuses to seal over rows that somebody else has added: the next
+// seal would vouch for them.
+func (s *seal) mustReach(ctx context.Context, q querier, all []*layout) error {
+	for _, l := range all {
+		if l.sealed != byNumber {
+			continue
+		}
+		n, err := lastNumber(ctx, q, l)
+		if err != nil {
+			return err
+		}
+		if n != s.content.Numbers[l.name] {
+			return fmt.Errorf("%w: table %s ends with row %d, the newest seal with row %d", ErrDamaged, l.name, n, s.content.Numbers[l.name])
+		}
+	}
+	return nil
+}
+
+func lastNumber(ctx context.Context, q querier, l *layout) (n int64, err error) {
+	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT coalesce(max(%s), 0) FROM %s", quoteAll(l.key, ""), quoteAll([]string{l.name}, ""))).Scan(&n)
+	return n, classify(err)
+}
+
+// next writes the seal after this one.
+func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (head string, err error) {
+	n := &seal{ID: s.ID + 1, At: time.Now(), Kind: e.kind, Run: e.run}
+	if err := n.digestAll(ctx, tx, all, s); err != nil {
+		return "", err
+	}
+	n.content.Erased = e.erased
+	if e.detail != nil {
+		if n.content.Detail, err = json.Marshal(e.detail); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(n.content)
+	if err != nil {
+		return "", err
+	}
+	n.text, n.At = string(text), time.UnixMilli(n.At.UnixMilli())
+	n.Head = n.headAfter(s.Head)
+	_, err = tx.ExecContext(ctx, "INSERT INTO seal (id, at, kind, run_id, content, head) VALUES (?, ?, ?, ?, ?, ?)",
+		n.ID, n.At.UnixMilli(), n.Kind, unless(n.Run, 0), n.text, n.Head)
+	if err != nil || !n.ends() {
+		return n.Head, err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE run SET head = ? WHERE id = ?", n.Head, n.Run)
+	return n.Head, err
+}
+
+// headAfter is the hash over the seal and the head before it, in a form that
+// sha256sum can compute too.
+func (s *seal) headAfter(before string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "lictrail seal 1\n%s\n%d\n%d\n%s\n%d\n%s\n", before, s.ID, s.At.UnixMilli(), s.Kind, s.Run, s.text))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *seal) begins() bool { return s.Kind == sealBegin || s.Kind == sealTried }
+func (s *seal) ends() bool   { return s.Kind == sealEnd || s.Kind == sealTried }
+
+// digestAll digests the rows that a new seal covers: those that its run wrote,
+// and those numbered after the seal before.
+func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *seal) error {
+	s.content = sealContent{Rows: map[string]digest{}, Numbers: map[string]int64{}, Whole: map[string]string{}}
+	for _, l := range all {
+		b := &book{l: l, begun: map[int64]int64{}, ended: map[int64]int64{}, sums: map[int64]*sum{}}
+		where, args := "", []any(nil)
+		switch {
+		case l.sealed == byNumber:
+			last := before.content.Numbers[l.name]
+			where, args = "WHERE "+quoteAll(l.key, "")+" > ?", []any{last}
+			b.number = func(int64) int64 { return s.ID }
+		case l.sealed == byRun && s.ends():
+			b.ended[s.Run] = s.ID
+			where, args = "WHERE "+l.fromRun()+" = ?1", []any{s.Run}
+			if l.end != nil {
+				where += " OR to_run = ?1"
+			}
+		case l.sealed == byItself && (s.begins() || s.ends()):
+			if s.begins() {
+				b.begun[s.Run] = s.ID
+			}
+			if s.ends() {
+				b.ended[s.Run] = s.ID
+			}
+			where, args = "WHERE id = ?", []any{s.Run}
+		}
+		if where != "" {
+			if err := b.read(ctx, q, where, args, false); err != nil {
+				return err
+			}
+		}
+		if d, ok := b.sums[s.ID]; ok {
+			s.content.Rows[l.name] = d.digest()
+		}
+		if err := s.digestRest(ctx, q, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// digestRest digests what of a table may change, and notes its last number.
+func (s *seal) digestRest(ctx context.Context, q querier, l *layout) (err error) {
+	if len(l.whole) > 0 && !l.derived() {
+		if s.content.Whole[l.name], err = wholeDigest(ctx, q, l); err != nil {
+			return err
+		}
+	}
+	if l.sealed == byNumber {
+		s.content.Numbers[l.name], err = lastNumber(ctx, q, l)
+	}
+	return err
+}
+
+// derived reports whether what may change in the table follows from the rest.
+func (l *layout) derived() bool { return l.name == "user" }
+
+// fromRun is the column with the run that wrote a row.
+func (l *layout) fromRun() string {
+	if l.column("from_run") >= 0 {
+		return "from_run"
+	}
+	return "run_id"
+}
+
+// wholeDigest digests what may change in all rows of a table.
+func wholeDigest(ctx context.Context, q querier, l *layout) (string, error) {
+	total := newSum()
+	names := l.names(l.whole)
+	err := eachRow(ctx, q, fmt.Sprintf(`SELECT %s FROM "%s" ORDER BY %s`, quoteAll(names, ", "), l.name, quoteAll(l.key, ", ")), nil, func(values []any) error {
+		row, ok := snapshot.RowDigest(l.name, names, values)
+		if !ok {
+			return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, l.name)
+		}
+		total.add('W', row)
+		return nil
+	})
+	return total.digest().SHA256, err
+}
+
+// sum is a digest being made.
+type sum struct {
+	rows int64
+	hash hash.Hash
+}
+
+func newSum() *sum { return &sum{hash: sha256.New()} }
+
+// add takes the digest of a row, with what it is: B when the row begins, E when
+// it ends.
+func (s *sum) add(what byte, row [sha256.Size]byte) {
+	s.rows++
+	s.hash.Write([]byte{what})
+	s.hash.Write(row[:])
+}
+
+func (s *sum) digest() digest {
+	return digest{Rows: s.rows, SHA256: hex.EncodeToString(s.hash.Sum(nil))}
+}
+
+// book reads the rows of a table and enters each with the seals it belongs to.
+type book struct {
+	l            *layout
+	begun, ended map[int64]int64      // by run: the seal
+	number       func(id int64) int64 // the seal of a numbered row; 0: none
+	sums         map[int64]*sum       // by seal
+	rows, erased int64                // read; and of them erased before
+	unsealed     int64                // rows, and ends of rows, of no seal that is known here
+	mismatch     func(key string)     // told of an erased row that is not as erasing left it
+
+	beginNames, endNames   []string
+	beginValues, endValues []any
+	id, from, to           int // places of columns
+}
+
+// read enters the rows that a condition chooses, in the order of their keys.
+// With erased, rows that were erased count as they were before.
+func (b *book) read(ctx context.Context, q querier, where string, args []any, erased bool) error {
+	l := b.l
+	b.beginNames, b.endNames = l.names(l.begin), l.names(l.end)
+	b.beginValues, b.endValues = make([]any, len(l.begin)), make([]any, len(l.end))
+	b.id, b.from, b.to = l.column(l.key[0]), l.column(l.fromRun()), l.column("to_run")
+	columns := quoteAll(l.columns, ", ")
+	if erased {
+		columns += fmt.Sprintf(`, %s,
+			(SELECT before FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id LIMIT 1),
+			(SELECT after FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id DESC LIMIT 1)`,
+			l.keyText(), l.name, l.qualifiedKey(), l.name, l.qualifiedKey())
+	}
+	query := fmt.Sprintf(`SELECT %s FROM "%s" %s ORDER BY %s`, columns, l.name, where, quoteAll(l.key, ", "))
+	return eachRow(ctx, q, query, args, b.enter)
+}
+
+// qualifiedKey is keyText for use where table erased is near.
+func (l *layout) qualifiedKey() string {
+	text := ""
+	for i, k := range l.key {
+		if i > 0 {
+			text += " || '/' || "
+		}
+		text += fmt.Sprintf(`"%s"."%s"`, l.name, k)
+	}
+	return text
+}
+
+// enter takes one row.
+func (b *book) enter(values []any) error {
+	b.rows++
+	begin, end, ends := b.seals(values)
+	erased := func(row [sha256.Size]byte, places []int) [sha256.Size]byte {
+		if len(values) == len(b.l.columns) || !slices.Equal(places, b.l.erasable()) {
+			return row
+		}
+		return b.before(row, values[len(b.l.columns):])
+	}
+	row, ok := b.digest(b.beginNames, b.beginValues, b.l.begin, values)
+	row = erased(row, b.l.begin)
+	if begin != 0 {
+		b.sum(begin).add('B', row)
+	} else {
+		b.unsealed++
+	}
+	if !ok || !ends {
+		return b.strange(ok)
+	}
+	row, ok = b.digest(b.endNames, b.endValues, b.l.end, values)
+	row = erased(row, b.l.end)
+	if end != 0 {
+		b.sum(end).add('E', row)
+	} else {
+		b.unsealed++
+	}
+	return b.strange(ok)
+}
+
+func (b *book) strange(ok bool) error {
+	if !ok {
+		return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, b.l.name)
+	}
+	return nil
+}
+
+func (b *book) digest(names []string, into []any, places []int, values []any) ([sha256.Size]byte, bool) {
+	for i, p := range places {
+		into[i] = values[p]
+	}
+	return snapshot.RowDigest(b.l.name, names, into)
+}
+
+// before is the digest of a row before it was erased, if it was. more is the
+// row's key and the digests before the first and after the last erasing.
+func (b *book) before(row [sha256.Size]byte, more []any) [sha256.Size]byte {
+	before, _ := more[1].([]byte)
+	after, _ := more[2].([]byte)
+	if before == nil {
+		return row
+	}
+	b.erased++
+	if len(before) != len(row) || string(after) != string(row[:]) {
+		key, _ := more[0].(string)
+		b.mismatch(key)
+		return row
+	}
+	return [sha256.Size]byte(before)
+}
+
+// seals tells to which seals a row belongs with its begin and its end.
+func (b *book) seals(values []any) (begin, end int64, ends bool) {
+	switch b.l.sealed {
+	case byNumber:
+		id, _ := values[b.id].(int64)
+		return b.number(id), 0, false
+	case byItself:
+		id, _ := values[b.id].(int64)
+		return b.begun[id], b.ended[id], values[b.l.column("ended_at")] != nil
+	}
+	from, _ := values[b.from].(int64)
+	begin = b.ended[from]
+	if b.to < 0 || values[b.to] == nil {
+		return begin, 0, false
+	}
+	to, _ := values[b.to].(int64)
+	return begin, b.ended[to], true
+}
+
+func (b *book) sum(seal int64) *sum {
+	if b.sums[seal] == nil {
+		b.sums[seal] = newSum()
+	}
+	return b.sums[seal]
+}
+
+// eachRow runs a query and hands on its rows. The values are the callee's only
+// until it returns.
+func eachRow(ctx context.Context, q querier, query string, args []any, do func(values []any) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return classify(err)
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return classify(err)
+	}
+	values, dest := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return classify(err)
+		}
+		if err := do(values); err != nil {
+			return err
+		}
+	}
+	return classify(rows.Err())
+}

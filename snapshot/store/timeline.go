@@ -1,0 +1,448 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// Timeline is everything that history has of one user, state after state.
+type Timeline struct {
+	Person      Person // without attributes
+	Fingerprint int64  // as stored
+	Forgotten   bool
+	versions    []dated[snapshot.User]
+	paths       []pathRow
+	plans       []dated[[]snapshot.Plan]
+}
+
+// dated is a state from one run up to, not including, another; 0: to now.
+type dated[T any] struct {
+	From, To snapshot.RunID
+	State    T
+}
+
+// Timelines lists the timelines of all users, in order of their rows. It reads
+// three tables side by side and keeps one user in memory.
+func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
+	return func(yield func(*Timeline, error) bool) {
+		var pathUser int64
+		scanner := h.refs.scanner(&pathUser)
+		paths, stopPaths := iter.Pull2(eachUserRow(ctx, h.tx, "SELECT "+pathColumns+", p.user_id FROM path p"+
+			" ORDER BY p.user_id, p.sku_id, p.group_id, p.from_run", func(rows *sql.Rows, user *int64) (pathRow, error) {
+			p, err := scanner.scan(rows)
+			*user = pathUser
+			return p, err
+		}))
+		defer stopPaths()
+		plans, stopPlans := iter.Pull2(eachUserRow(ctx, h.tx, `
+			SELECT x.user_id, x.from_run, coalesce(x.to_run, 0), l.members, x.date_0, x.date_1, x.date_2, x.dates
+			FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id ORDER BY x.user_id, x.from_run`, h.scanPlans(ctx)))
+		defer stopPlans()
+		nextPath, nextPlans := &ahead[pathRow]{pull: paths}, &ahead[dated[[]snapshot.Plan]]{pull: plans}
+		var t *Timeline
+		for v, err := range eachUserRow(ctx, h.tx, "SELECT "+versionColumns+`, v.from_run, coalesce(v.to_run, 0), v.user_id, u.object_id, u.fingerprint`+
+			versionTables+"JOIN user u ON u.id = v.user_id ORDER BY v.user_id, v.from_run", scanDatedVersion) {
+			if err == nil && t != nil && t.Person.Row != v.user {
+				if !yield(t, nil) {
+					return
+				}
+				t = nil
+			}
+			if err == nil && t == nil {
+				t = &Timeline{Fingerprint: v.row.fingerprint}
+				t.Person.Row, t.Person.ID = v.user, v.row.State.ID
+				t.Forgotten = strings.HasPrefix(string(t.Person.ID), forgottenName+"-")
+				if t.paths, err = nextPath.take(v.user); err == nil {
+					t.plans, err = nextPlans.take(v.user)
+				}
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("read the users' states: %w", classify(err)))
+				return
+			}
+			t.versions = append(t.versions, v.row.dated)
+		}
+		if t != nil {
+			yield(t, nil)
+		}
+	}
+}
+
+// userRow is a row of some table about a user.
+type userRow[T any] struct {
+	user int64
+	row  T
+}
+
+func eachUserRow[T any](ctx context.Context, q querier, query string, scan func(rows *sql.Rows, user *int64) (T, error)) iter.Seq2[userRow[T], error] {
+	return func(yield func(userRow[T], error) bool) {
+		rows, err := q.QueryContext(ctx, query)
+		if err != nil {
+			yield(userRow[T]{}, err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r userRow[T]
+			if r.row, err = scan(rows, &r.user); !yield(r, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(userRow[T]{}, err)
+		}
+	}
+}
+
+// ahead reads rows in the order of users, one row ahead.
+type ahead[T any] struct {
+	pull func() (userRow[T], error, bool)
+	next *userRow[T]
+}
+
+// take returns the rows of a user. Those of users before, who have no version
+// of their own, are an inconsistency.
+func (a *ahead[T]) take(user int64) ([]T, error) {
+	var rows []T
+	for {
+		if a.next == nil {
+			r, err, ok := a.pull()
+			if err != nil || !ok {
+				return rows, err
+			}
+			a.next = &r
+		}
+		switch {
+		case a.next.user > user:
+			return rows, nil
+		case a.next.user < user:
+			return nil, fmt.Errorf("%w: the user in row %d has rows, and was never seen", ErrDamaged, a.next.user)
+		}
+		rows = append(rows, a.next.row)
+		a.next = nil
+	}
+}
+
+type datedVersion struct {
+	dated[snapshot.User]
+	fingerprint int64
+}
+
+func scanDatedVersion(rows *sql.Rows, user *int64) (v datedVersion, err error) {
+	var key any
+	u, from, err := scanVersion(scanMore{rows, []any{&v.To, user, &key, &v.fingerprint}})
+	if err != nil {
+		return v, err
+	}
+	v.State, v.From = u, snapshot.RunID(from)
+	v.State.ID = userID(key)
+	return v, nil
+}
+
+// scanMore scans more columns than its user knows of.
+type scanMore struct {
+	rows *sql.Rows
+	more []any
+}
+
+func (s scanMore) Scan(dest ...any) error {
+	return s.rows.Scan(append(slices.Clone(dest), s.more...)...)
+}
+
+// scanPlans decodes plans with the ids that the history knows.
+func (h *History) scanPlans(ctx context.Context) func(rows *sql.Rows, user *int64) (dated[[]snapshot.Plan], error) {
+	ids := map[int64]snapshot.PlanID{}
+	return func(rows *sql.Rows, user *int64) (d dated[[]snapshot.Plan], err error) {
+		if len(ids) == 0 {
+			if ids, err = h.planIDs(ctx); err != nil {
+				return d, err
+			}
+		}
+		var layout string
+		var first [dateColumns]sql.NullInt64
+		var rest sql.NullString
+		if err := rows.Scan(user, &d.From, &d.To, &layout, &first[0], &first[1], &first[2], &rest); err != nil {
+			return d, err
+		}
+		d.State, err = decodePlans(layout, first, rest, func(row int64) (snapshot.PlanID, error) {
+			id, ok := ids[row]
+			if !ok {
+				return "", fmt.Errorf("%w: there is no service plan in row %d", ErrDamaged, row)
+			}
+			return id, nil
+		})
+		return d, err
+	}
+}
+
+func (h *History) planIDs(ctx context.Context) (map[int64]snapshot.PlanID, error) {
+	ids := map[int64]snapshot.PlanID{}
+	err := eachRow(ctx, h.tx, "SELECT id, object_id FROM plan", nil, func(values []any) error {
+		row, _ := values[0].(int64)
+		id, _ := values[1].(string)
+		ids[row] = snapshot.PlanID(id)
+		return nil
+	})
+	return ids, err
+}
+
+// Runs lists the runs that showed something of the user to differ, in order.
+func (t *Timeline) Runs() []snapshot.RunID {
+	seen := map[snapshot.RunID]bool{}
+	for _, v := range t.versions {
+		seen[v.From], seen[v.To] = true, true
+	}
+	for _, p := range t.plans {
+		seen[p.From], seen[p.To] = true, true
+	}
+	for _, p := range t.paths {
+		seen[snapshot.RunID(p.From)], seen[snapshot.RunID(p.To.Int64)] = true, true
+	}
+	delete(seen, 0)
+	runs := make([]snapshot.RunID, 0, len(seen))
+	for r := range seen {
+		runs = append(runs, r)
+	}
+	slices.Sort(runs)
+	return runs
+}
+
+func (d *dated[T]) at(run snapshot.RunID) bool { return d.From <= run && (d.To == 0 || run < d.To) }
+
+// At is what was known of the user after a run; nil before the first that
+// showed them.
+func (t *Timeline) At(run snapshot.RunID) *snapshot.Known {
+	k := &snapshot.Known{Spans: map[snapshot.PathKey]snapshot.Span{}, Ended: map[snapshot.SKUID]snapshot.Ended{}}
+	left, there := snapshot.RunID(0), false
+	for i := range t.versions {
+		v := &t.versions[i]
+		if v.From > run {
+			break
+		}
+		switch {
+		case v.State.Presence == snapshot.Present:
+			left = 0
+		case left == 0:
+			left = v.From
+		}
+		if v.at(run) {
+			k.User, there = v.State, true
+		}
+	}
+	if !there {
+		return nil
+	}
+	for i := range t.plans {
+		if t.plans[i].at(run) {
+			k.Plans = slices.Clone(t.plans[i].State)
+		}
+	}
+	for i := range t.paths {
+		p := t.paths[i]
+		switch from, to := snapshot.RunID(p.From), snapshot.RunID(p.To.Int64); {
+		case from > run:
+		case to == 0 || to > run:
+			k.Paths = append(k.Paths, p.Path)
+			if p.Held {
+				k.Spans[p.PathKey] = p.Span
+			}
+		case p.Held:
+			k.Ended[p.SKU] = endedWith(k.Ended[p.SKU], &p, int64(left))
+		}
+	}
+	for key := range k.Spans {
+		delete(k.Ended, key.SKU)
+	}
+	k.Normalize()
+	return k
+}
+
+// Opened lists the rows of paths that begin with a run, and Closed those that
+// end with it.
+func (t *Timeline) Opened(run snapshot.RunID) []snapshot.OpenedPath {
+	var opened []snapshot.OpenedPath
+	for _, p := range t.paths {
+		if snapshot.RunID(p.From) == run {
+			opened = append(opened, snapshot.OpenedPath{Path: p.Path, Span: p.Span})
+		}
+	}
+	slices.SortFunc(opened, func(a, b snapshot.OpenedPath) int { return a.PathKey.Compare(b.PathKey) })
+	return opened
+}
+
+// Closed lists the paths whose rows end with a run.
+func (t *Timeline) Closed(run snapshot.RunID) []snapshot.PathKey {
+	var closed []snapshot.PathKey
+	for _, p := range t.paths {
+		if p.To.Valid && snapshot.RunID(p.To.Int64) == run {
+			closed = append(closed, p.PathKey)
+		}
+	}
+	slices.SortFunc(closed, snapshot.PathKey.Compare)
+	return closed
+}
+
+// CatalogAt is the catalog and the licensing groups as a run left them.
+func (h *History) CatalogAt(ctx context.Context, run snapshot.RunID) ([]snapshot.SKU, []snapshot.Group, error) {
+	skus, err := skusAt(ctx, h.tx, int64(run))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the SKUs of run %d: %w", run, classify(err))
+	}
+	groups, err := groupsAt(ctx, h.tx, int64(run))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the groups of run %d: %w", run, classify(err))
+	}
+	return skus, groups, nil
+}
+
+// Revision is one word on the cause of a change.
+type Revision struct {
+	Change   int64
+	Number   int
+	Run      snapshot.RunID
+	Redacted bool // forget has erased somebody in it
+	snapshot.Attribution
+}
+
+// Revisions lists every word on the cause of every change, in the order in
+// which they were written; those of one run, unless it is 0.
+func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*Revision, error] {
+	return func(yield func(*Revision, error) bool) {
+		rows, err := h.tx.QueryContext(ctx, `
+			SELECT a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
+				a.salt IS NULL FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
+		if err != nil {
+			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r Revision
+			var at sql.NullInt64
+			var detail string
+			err := rows.Scan(&r.Change, &r.Number, &r.Run, &r.Cause, &r.Initiator, &r.Confidence, &r.UnknownWhy, &at, &r.Reason, &detail, &r.Redacted)
+			c := ChangeRow{Attribution: r.Attribution}
+			if err == nil {
+				err = c.unpack("{}", detail)
+			}
+			r.Attribution = c.Attribution
+			r.At = fromMillis(at)
+			if err != nil {
+				err = fmt.Errorf("read the causes: %w", classify(err))
+			}
+			if !yield(&r, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
+		}
+	}
+}
+
+// Event returns a stored record by its key; nil when there is none.
+func (h *History) Event(ctx context.Context, e snapshot.EventRef) (*snapshot.RawEvent, error) {
+	q := &conditions{text: eventQuery}
+	q.add("source = ?", string(e.Source))
+	q.add("event_id = ?", e.ID)
+	for raw, err := range eventsBy(ctx, h.tx, q) {
+		return raw, err
+	}
+	return nil, nil
+}
+
+// ChangedUsers is the set of users, by row, who have changes.
+func (h *History) ChangedUsers(ctx context.Context) (map[int64]bool, error) {
+	users := map[int64]bool{}
+	err := eachRow(ctx, h.tx, "SELECT DISTINCT user_id FROM change WHERE user_id IS NOT NULL", nil, func(values []any) error {
+		row, _ := values[0].(int64)
+		users[row] = true
+		return nil
+	})
+	return users, err
+}
+
+// Before is the history as it was when a run began, for attributing again what
+// the run attributed. Names are those of now.
+func (h *History) Before(run snapshot.RunID) *History {
+	past := *h
+	past.until, past.Runs, past.firsts = run, map[snapshot.RunID]*Run{}, nil
+	for id, r := range h.Runs {
+		if id < run {
+			past.Runs[id] = r
+			if past.At.ID >= run || past.At.ID < id {
+				past.At = r
+			}
+		}
+	}
+	return &past
+}
+
+// Knew is what of the audit log was known when a run attributed its changes:
+// the stretches read before it, and those that it read itself.
+func (h *History) Knew(ctx context.Context, run snapshot.RunID) (before, own []snapshot.Coverage, err error) {
+	err = eachRow(ctx, h.tx, "SELECT source, from_at, to_at, complete, events, why, run_id FROM coverage WHERE run_id <= ? ORDER BY source, from_at, id",
+		[]any{int64(run)}, func(values []any) error {
+			var c snapshot.Coverage
+			var from, to, complete, of int64
+			var source string
+			if err := (valuesRow(values)).Scan(&source, &from, &to, &complete, &c.Events, &c.Why, &of); err != nil {
+				return err
+			}
+			c.Source, c.From, c.To, c.Complete = snapshot.Source(source), time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), complete != 0
+			if of == int64(run) {
+				own = append(own, c)
+			} else {
+				before = append(before, c)
+			}
+			return nil
+		})
+	return before, own, err
+}
+
+// EventsUntil lists the stored records that a run had at hand.
+func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
+	return func(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
+		q := &conditions{text: eventQuery}
+		q.add("run_id <= ?", int64(run))
+		q.add("at >= ?", f.From.UnixMilli())
+		return eventsBy(ctx, h.tx, q)
+	}
+}
+
+// Foreign counts, of the records from a time on that a run may have had at hand,
+// those that did not come with a run and those that were erased: with them what
+// the run knew cannot be told.
+func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM event WHERE at >= ? AND (run_id IS NULL OR raw = '' AND run_id <= ?)",
+		from.UnixMilli(), int64(run)).Scan(&n)
+	return n, classify(err)
+}
+
+// HoldersAt counts who held each SKU after a run.
+func (h *History) HoldersAt(ctx context.Context, run snapshot.RunID) (map[snapshot.SKUID]int64, error) {
+	counts := map[snapshot.SKUID]int64{}
+	err := eachRow(ctx, h.tx, `
+		SELECT s.object_id, count(DISTINCT p.user_id) FROM path p JOIN sku s ON s.id = p.sku_id
+		WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) GROUP BY 1`, []any{int64(run)}, func(values []any) error {
+		sku, _ := values[0].(string)
+		n, _ := values[1].(int64)
+		counts[snapshot.SKUID(sku)] = n
+		return nil
+	})
+	return counts, err
+}
+
+// Knows reports whether a run, or one before it, showed the user.
+func (h *History) Knows(ctx context.Context, id snapshot.UserID, run snapshot.RunID) (known bool, err error) {
+	err = h.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM user u JOIN user_version v ON v.user_id = u.id
+		WHERE u.object_id = ? AND v.from_run <= ?)`, userKey(id), int64(run)).Scan(&known)
+	return known, classify(err)
+}

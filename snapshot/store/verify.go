@@ -1,0 +1,404 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The checks of verify, in their order.
+const (
+	CheckStructure    = "structure"    // SQLite's own checks, and the schema
+	CheckChain        = "chain"        // the seals follow one another, up to the head
+	CheckDigests      = "digests"      // the rows are those that were sealed
+	CheckReplay       = "replay"       // the changes lead from each stored state to the next
+	CheckAttributions = "attributions" // causes follow from the stored events
+)
+
+// Checks lists them.
+var Checks = []string{CheckStructure, CheckChain, CheckDigests, CheckReplay, CheckAttributions}
+
+// Finding is something that is not as lictrail wrote it.
+type Finding struct {
+	Check string
+	What  string
+}
+
+// Erasure is what a forget or a prune has erased.
+type Erasure struct {
+	At     time.Time
+	Kind   string           // forget or prune
+	Rows   map[string]int64 // by table
+	Detail string           // JSON
+}
+
+// Verification is what verifying has found.
+type Verification struct {
+	Head     string // "" while there is no seal
+	Seals    int64
+	Sealed   time.Time // when the newest seal was made
+	Runs     int64     // runs that ended
+	Rows     int64     // rows whose digests were made anew
+	Erasures []Erasure
+	HeadSeal int64 // the seal that the head asked for is of; 0: none
+	HeadRun  int64 // and its run
+	Findings []Finding
+}
+
+func (v *Verification) found(check, format string, args ...any) {
+	v.Findings = append(v.Findings, Finding{check, fmt.Sprintf(format, args...)})
+}
+
+// failed makes an error of the database's a finding; others are errors.
+func (v *Verification) failed(check string, err error) error {
+	if err == nil || errors.Is(err, ErrDamaged) {
+		if err != nil {
+			v.found(check, "%v", err)
+		}
+		return nil
+	}
+	return err
+}
+
+// Verify checks that the history is what lictrail wrote: the file, the chain of
+// seals and every row that they cover. apply makes the schema as it should be.
+// With a head that was kept elsewhere, a history that was cut short or made
+// anew is found too. It reads the database as a stream, and writes nothing.
+func (db *DB) Verify(ctx context.Context, apply Schema, head string) (*Verification, error) {
+	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	v := &Verification{}
+	for _, check := range []struct {
+		name string
+		do   func() error
+	}{
+		{CheckStructure, func() error { return v.structure(ctx, tx) }},
+		{CheckStructure, func() error { return v.schema(ctx, tx, apply) }},
+		{CheckChain, func() error { return v.sealed(ctx, tx, head) }},
+	} {
+		if err := v.failed(check.name, check.do()); err != nil {
+			return nil, fmt.Errorf("verify the %s: %w", check.name, err)
+		}
+	}
+	return v, nil
+}
+
+// maxFindings bounds how much of one kind is told.
+const maxFindings = 20
+
+// structure runs SQLite's own checks.
+func (v *Verification) structure(ctx context.Context, q querier) error {
+	err := eachRow(ctx, q, fmt.Sprintf("PRAGMA integrity_check(%d)", maxFindings), nil, func(values []any) error {
+		if word, _ := values[0].(string); word != "ok" {
+			v.found(CheckStructure, "SQLite's integrity check: %q", word)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	bad := 0
+	return eachRow(ctx, q, "PRAGMA foreign_key_check", nil, func(values []any) error {
+		if bad++; bad <= maxFindings {
+			v.found(CheckStructure, "a row of table %q refers to a row of table %q that is not there", values[0], values[2])
+		}
+		return nil
+	})
+}
+
+// schema compares the schema with what the migrations make: tables, indexes,
+// views and triggers. What SQLite adds for its planner is left alone.
+func (v *Verification) schema(ctx context.Context, q querier, apply Schema) error {
+	fresh, err := sql.Open("sqlite", "file::memory:?_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	fresh.SetMaxOpenConns(1) // each connection would have a database of its own
+	if err := apply(ctx, fresh); err != nil {
+		return err
+	}
+	want, err := objects(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	have, err := objects(ctx, q)
+	if err != nil {
+		return err
+	}
+	for name, text := range want {
+		switch there, ok := have[name]; {
+		case !ok:
+			v.found(CheckStructure, "%s is not there", name)
+		case there != text:
+			v.found(CheckStructure, "%s is not as lictrail made it", name)
+		}
+	}
+	for name := range have {
+		if _, ok := want[name]; !ok {
+			v.found(CheckStructure, "%s is not lictrail's", name)
+		}
+	}
+	slices.SortFunc(v.Findings, func(a, b Finding) int { return strings.Compare(a.What, b.What) })
+	return nil
+}
+
+// objects maps what is in a schema to its text.
+func objects(ctx context.Context, q querier) (map[string]string, error) {
+	all := map[string]string{}
+	err := eachRow(ctx, q, "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'", nil, func(values []any) error {
+		all[fmt.Sprintf("%s %q", values[0], values[1])] = fmt.Sprint(values[2:]...)
+		return nil
+	})
+	return all, err
+}
+
+// sealed follows the chain, and digests every row anew.
+func (v *Verification) sealed(ctx context.Context, q querier, head string) error {
+	c := &chain{v: v, begun: map[int64]int64{}, ended: map[int64]int64{}}
+	if err := c.follow(ctx, q, head); err != nil {
+		return err
+	}
+	all, err := layouts(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if err := v.failed(CheckDigests, c.table(ctx, q, l)); err != nil {
+			return err
+		}
+	}
+	return v.failed(CheckDigests, c.erasures(ctx, q))
+}
+
+// chain is the chain of seals with what they vouch for.
+type chain struct {
+	v            *Verification
+	seals        []*seal
+	begun, ended map[int64]int64 // by run: the seal, counted from 1
+}
+
+func (c *chain) last() *seal {
+	if len(c.seals) == 0 {
+		return &seal{}
+	}
+	return c.seals[len(c.seals)-1]
+}
+
+// follow recomputes every head from the one before.
+func (c *chain) follow(ctx context.Context, q querier, head string) error {
+	err := eachRow(ctx, q, "SELECT "+sealColumns+" FROM seal ORDER BY id", nil, func(values []any) error {
+		s, err := scanSeal(valuesRow(values))
+		if err != nil {
+			return err
+		}
+		before := c.last()
+		if s.ID != before.ID+1 {
+			c.v.found(CheckChain, "seal %d follows seal %d", s.ID, before.ID)
+		}
+		if s.Head != s.headAfter(before.Head) {
+			c.v.found(CheckChain, "the head of seal %d%s does not follow from what it seals", s.ID, s.word())
+		}
+		c.add(s)
+		if head != "" && strings.EqualFold(s.Head, head) {
+			c.v.HeadSeal, c.v.HeadRun = s.ID, s.Run
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	last := c.last()
+	c.v.Head, c.v.Seals, c.v.Sealed = last.Head, int64(len(c.seals)), last.At
+	if head != "" && c.v.HeadSeal == 0 {
+		c.v.found(CheckChain, "the head %.12s... is not in the chain: the history was cut short, made anew, or is not the one that the head is of", head)
+	}
+	return c.heads(ctx, q)
+}
+
+// word tells of which run a seal is.
+func (s *seal) word() string {
+	if s.Run == 0 {
+		return " (" + s.Kind + ")"
+	}
+	return fmt.Sprintf(" (%s of run %d)", s.Kind, s.Run)
+}
+
+func (c *chain) add(s *seal) {
+	c.seals = append(c.seals, s)
+	for _, of := range []struct {
+		applies bool
+		runs    map[int64]int64
+	}{{s.begins(), c.begun}, {s.ends(), c.ended}} {
+		if !of.applies {
+			continue
+		}
+		if of.runs[s.Run] != 0 {
+			c.v.found(CheckChain, "run %d has two seals for one thing", s.Run)
+		}
+		of.runs[s.Run] = int64(len(c.seals))
+	}
+	if s.Kind == sealForget || s.Kind == sealPrune {
+		c.v.Erasures = append(c.v.Erasures, Erasure{At: s.At, Kind: s.Kind, Rows: s.content.Erased, Detail: string(s.content.Detail)})
+	}
+}
+
+// heads compares the heads that runs show with those of their seals.
+func (c *chain) heads(ctx context.Context, q querier) error {
+	// A run that was cut off says nothing but that it began: what it would have
+	// said at its end no seal covers.
+	return eachRow(ctx, q, `SELECT id, coalesce(head, ''), ended_at IS NOT NULL,
+			status = 'incomplete' AND warnings = '[]' AND
+			coalesce(observed_at, observed_until, users, licensed_users, assignments, changes, requests, error) IS NULL
+		FROM run ORDER BY id`, nil, func(values []any) error {
+		id, _ := values[0].(int64)
+		head, _ := values[1].(string)
+		ended, _ := values[2].(int64)
+		blank, _ := values[3].(int64)
+		want := ""
+		if n := c.ended[id]; n != 0 {
+			want = c.seals[n-1].Head
+		}
+		switch {
+		case ended == 1 && want == "":
+			c.v.found(CheckChain, "run %d has ended and has no seal", id)
+		case head != want:
+			c.v.found(CheckChain, "run %d shows the head %.16q, its seal has %.16q", id, head, want)
+		case ended == 0 && blank == 0:
+			c.v.found(CheckChain, "run %d was cut off, and says more than that it began", id)
+		case ended == 1:
+			c.v.Runs++
+		}
+		return nil
+	})
+}
+
+// table digests the rows of a table anew and compares with what the seals say.
+func (c *chain) table(ctx context.Context, q querier, l *layout) error {
+	if len(l.whole) > 0 && !l.derived() && len(c.seals) > 0 {
+		whole, err := wholeDigest(ctx, q, l)
+		if err != nil {
+			return err
+		}
+		if whole != c.last().content.Whole[l.name] {
+			c.v.found(CheckDigests, "table %s is not as the newest seal has it", l.name)
+		}
+	}
+	if l.sealed == asWhole {
+		return nil
+	}
+	b := &book{l: l, begun: c.begun, ended: c.ended, sums: map[int64]*sum{}, number: c.numbers(l)}
+	erased, keys, err := c.erasedOf(ctx, q, l)
+	if err != nil {
+		return err
+	}
+	bad := 0
+	b.mismatch = func(key string) {
+		if bad++; bad <= maxFindings {
+			c.v.found(CheckDigests, "table %s: row %q is not as erasing left it", l.name, key)
+		}
+	}
+	if err := b.read(ctx, q, "", nil, erased > 0); err != nil {
+		return err
+	}
+	if erased > 0 && b.erased != keys {
+		c.v.found(CheckDigests, "table %s: %d rows were erased, %d of them are there", l.name, keys, b.erased)
+	}
+	c.v.Rows += b.rows
+	if b.unsealed > 0 {
+		c.v.found(CheckDigests, "table %s: %d rows, or ends of rows, belong to no seal", l.name, b.unsealed)
+	}
+	return c.compare(l, b)
+}
+
+// numbers returns which seal a numbered row belongs to. Rows come in order.
+func (c *chain) numbers(l *layout) func(int64) int64 {
+	at := 0
+	return func(id int64) int64 {
+		for at < len(c.seals) && c.seals[at].content.Numbers[l.name] < id {
+			at++
+		}
+		if at == len(c.seals) {
+			return 0
+		}
+		return int64(at + 1)
+	}
+}
+
+func (c *chain) compare(l *layout, b *book) error {
+	for i, s := range c.seals {
+		want, have := s.content.Rows[l.name], digest{}
+		if total := b.sums[int64(i+1)]; total != nil {
+			have = total.digest()
+		}
+		switch {
+		case want.Rows != have.Rows:
+			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.name, s.ID, s.word(), want.Rows, have.Rows)
+		case want != have:
+			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.name, have.Rows, s.ID, s.word())
+		}
+	}
+	return nil
+}
+
+// erasedOf counts what was erased of a table: times, and rows.
+func (c *chain) erasedOf(ctx context.Context, q querier, l *layout) (times, keys int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT row_key) FROM erased WHERE table_name = ?", l.name).Scan(&times, &keys)
+	return times, keys, classify(err)
+}
+
+// erasures checks that a row erased twice was left by the first as the second
+// found it, and that the seals tell how many rows were erased.
+func (c *chain) erasures(ctx context.Context, q querier) error {
+	var broken, rows, told int64
+	err := q.QueryRowContext(ctx, `
+		SELECT count(*) FROM erased a JOIN erased b ON b.table_name = a.table_name AND b.row_key = a.row_key AND b.id =
+			(SELECT min(id) FROM erased WHERE table_name = a.table_name AND row_key = a.row_key AND id > a.id)
+		WHERE a.after <> b.before`).Scan(&broken)
+	if err != nil {
+		return classify(err)
+	}
+	if broken > 0 {
+		c.v.found(CheckDigests, "table erased: %d rows were changed between one erasing and the next", broken)
+	}
+	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM erased").Scan(&rows); err != nil {
+		return classify(err)
+	}
+	for _, e := range c.v.Erasures {
+		for _, n := range e.Rows {
+			told += n
+		}
+	}
+	if rows != told {
+		c.v.found(CheckDigests, "table erased has %d rows, the seals tell of %d", rows, told)
+	}
+	return nil
+}
+
+// valuesRow lets values that were read already be scanned.
+type valuesRow []any
+
+func (r valuesRow) Scan(dest ...any) error {
+	for i, d := range dest {
+		ok := true
+		switch d := d.(type) {
+		case *int64:
+			*d, ok = r[i].(int64)
+		case *string:
+			*d, ok = r[i].(string)
+		case *sql.NullInt64:
+			d.Int64, d.Valid = r[i].(int64)
+		}
+		if !ok {
+			return fmt.Errorf("%w: a value of a strange type", ErrDamaged)
+		}
+	}
+	return nil
+}
