@@ -74,6 +74,7 @@ var layers = []layer{
 	{pkgs: "snapshot/store", needs: []string{"snapshot", "snapshot/..."}, others: true, never: []string{"net/http"}},
 	{pkgs: "snapshot/...", needs: []string{"snapshot", "snapshot/..."}, never: impure},
 	{pkgs: "diff/audit", needs: []string{"snapshot"}, never: impure},
+	{pkgs: "diff/audit/exports", needs: []string{"snapshot", "diff/audit"}, never: impure},
 	{pkgs: "diff", needs: []string{"snapshot", "diff/audit"}, never: impure},
 	{pkgs: "migrations", never: []string{"net/http", "os/exec"}},
 	{pkgs: "graph", needs: []string{"snapshot"}, others: true, never: []string{"database/sql"}},
