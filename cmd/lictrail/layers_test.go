@@ -80,6 +80,7 @@ var layers = []layer{
 	{pkgs: "graph", needs: []string{"snapshot"}, others: true, never: []string{"database/sql"}},
 	{pkgs: "graph/yardstick", others: true, never: []string{"database/sql"}},
 	{pkgs: "graph/graphtest", others: true, never: []string{"database/sql"}},
+	{pkgs: "graph/graphtest/exportfile", never: impure},
 }
 
 // fits reports whether a package of ours is one of those that a pattern means.

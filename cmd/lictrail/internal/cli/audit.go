@@ -39,7 +39,7 @@ P2; what was read in time is kept here for good.`,
 	}
 	events.Flags().StringVar(&user, "user", "", "only records about this `user`")
 	events.Flags().StringVar(&since, "since", "", "only records from this `time` on")
-	cmd.AddCommand(coverage, events)
+	cmd.AddCommand(newAuditImport(e), coverage, events)
 	return cmd
 }
 
