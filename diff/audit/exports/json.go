@@ -146,6 +146,19 @@ func (v *value) take(c byte) (done bool, err error) {
 	return done, nil
 }
 
+// plain returns how many bytes are within quotes and mean themselves.
+func (v *value) plain(chunk []byte) int {
+	if !v.quote || v.slash {
+		return 0
+	}
+	for i, c := range chunk {
+		if c == '"' || c == '\\' || c == '\n' {
+			return i
+		}
+	}
+	return len(chunk)
+}
+
 // mayOpen reports whether a bracket may follow. Where it may not, the record
 // before was cut off, and another one begins.
 func (v *value) mayOpen() bool {
@@ -162,7 +175,14 @@ func (s *scanner) read(v *value, pause func() bool) error {
 		if err != nil {
 			return err
 		}
-		for i, c := range chunk {
+		for i := 0; i < len(chunk); i++ {
+			if n := v.plain(chunk[i:]); n > 0 {
+				v.buf = append(v.buf, chunk[i:i+n]...)
+				if i += n; i == len(chunk) {
+					break
+				}
+			}
+			c := chunk[i]
 			done, err := v.take(c)
 			if err != nil {
 				s.Discard(i) //nolint:errcheck // it is buffered

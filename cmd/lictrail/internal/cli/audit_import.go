@@ -393,7 +393,12 @@ func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
 		}
 		fmt.Fprintf(&b, "  refused lines: %s\n", strings.Join(lines, ", "))
 	}
-	return e.Printf("%s", b.String())
+	for line := range strings.SplitSeq(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		if err := e.Printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printEffect(e *env, c *tracker.Concluded) error {
@@ -402,14 +407,19 @@ func printEffect(e *env, c *tracker.Concluded) error {
 	}
 	var words []string
 	for _, x := range []struct {
-		n    int
-		word string
+		n         int
+		one, many string
 	}{
-		{c.Corrections, "better known cause"}, {c.Unseen, "change that no run saw"},
-		{c.Before, "change from before tracking began"}, {c.Evidence, "license with earlier evidence"},
+		{c.Corrections, "cause better known", "causes better known"},
+		{c.Unseen, "change that no run saw", "changes that no run saw"},
+		{c.Before, "change from before tracking began", "changes from before tracking began"},
+		{c.Evidence, "license held since earlier than was known", "licenses held since earlier than was known"},
 	} {
-		if x.n > 0 {
-			words = append(words, plural(x.n, x.word))
+		switch {
+		case x.n == 1:
+			words = append(words, "1 "+x.one)
+		case x.n > 1:
+			words = append(words, fmt.Sprintf("%d %s", x.n, x.many))
 		}
 	}
 	return e.Printf("They tell of the past: %s.\n", strings.Join(words, ", "))

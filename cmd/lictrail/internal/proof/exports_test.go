@@ -2,7 +2,9 @@ package proof
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,16 +26,18 @@ import (
 // TestExports lets a tenant live for a week between two runs that read no audit
 // log, and two weeks before them, and delivers its log afterwards through each
 // form of export. All must give the same answers, the truth must contradict none,
-// and a second import must change nothing. "everything" is all forms one after
-// the other: a change that several logs tell counts once.
+// and a second import must change nothing. A change that several logs tell counts
+// once.
 func TestExports(t *testing.T) {
 	var want string
-	for _, format := range append([]string{"graph-json"}, append(exportfile.Names(), "everything")...) {
+	lived := liveWeeks(t)
+	formats := slices.DeleteFunc(exportfile.Names(), func(f string) bool { return f == "graph-json" })
+	for _, format := range slices.Concat([]string{"graph-json"}, formats, []string{"several logs"}) {
 		t.Run(format, func(t *testing.T) {
-			w := liveWeeks(t)
+			w := lived.copy(t)
 			formats := []string{format}
-			if format == "everything" {
-				formats = exportfile.Names()
+			if format == "several logs" {
+				formats = []string{"purview-csv", "graph-json", "entra-portal-csv", "azure-monitor-lines", "purview-graph-json"}
 			}
 			for i, f := range formats {
 				first := w.importAll(t, f)
@@ -63,33 +67,49 @@ func TestExports(t *testing.T) {
 // weeks is a tenant that was read before and after a week, without its log.
 type weeks struct {
 	tenant *graphtest.Tenant
+	path   string
 	db     *store.DB
+}
+
+// copy opens a copy of the history.
+func (w *weeks) copy(t *testing.T) *weeks {
+	t.Helper()
+	raw, err := os.ReadFile(w.path)
+	path := filepath.Join(t.TempDir(), "proof.db")
+	if err := errors.Join(err, os.WriteFile(path, raw, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenReadWrite(t.Context(), path, migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return &weeks{w.tenant, path, db}
 }
 
 func liveWeeks(t *testing.T) *weeks {
 	t.Helper()
-	tenant := graphtest.New(7)
+	tenant := graphtest.New(8)
 	tenant.Lies, tenant.Pace = graphtest.Lies{NoDetails: 0.05, Duplicate: 0.5, OddEncoding: 0.1, GroupFirst: 0.5}, time.Hour
-	tenant.Populate(40, 5)
+	tenant.Populate(12, 2)
 	server := graphtest.NewServer(tenant)
 	base, err := server.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { server.Close() })
+	defer server.Close()
 	reader, err := cli.SimulatedReader(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.OpenReadWrite(t.Context(), filepath.Join(t.TempDir(), "proof.db"), migrations.Apply)
+	w := &weeks{tenant: tenant, path: filepath.Join(t.TempDir(), "proof.db")}
+	db, err := store.OpenReadWrite(t.Context(), w.path, migrations.Apply)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
-	w := &weeks{tenant, db}
 	for i := range 4 {
 		end := tenant.Now().Add(7 * 24 * time.Hour)
-		tenant.RandomOps(60)
+		tenant.RandomOps(14)
 		if tenant.Now().Before(end) {
 			tenant.AdvanceTo(end)
 		}
@@ -99,6 +119,9 @@ func liveWeeks(t *testing.T) *weeks {
 		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.5, Version: "proof", Now: tenant.Now}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 	return w
 }
