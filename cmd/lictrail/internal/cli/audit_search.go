@@ -248,7 +248,7 @@ func printRaw(e *env, rows iter.Seq2[*foundEvent, error]) error {
 			line.Reset()
 			line.Write(f.Raw)
 		}
-		if err := e.Printf("%s\n", line.Bytes()); err != nil {
+		if err := e.Printf("%s\n", line.String()); err != nil {
 			return err
 		}
 		count++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"lictrail/diff"
 	"lictrail/diff/audit"
@@ -100,7 +101,32 @@ func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles [
 	if err != nil {
 		return nil, nil, err
 	}
-	return a.run(nil, snapshot.Window{NotAfter: first.ObservedUntil}, first.ObservedAt, a.used(0)), told, nil
+	found := a.run(nil, snapshot.Window{NotAfter: first.ObservedUntil}, first.ObservedAt, a.used(0))
+	return withoutCopies(found), told, nil
+}
+
+// copySpan is within what a SKU that goes, or comes, twice went or came once: no
+// snapshot tells here whether it was held in between.
+const copySpan = time.Minute
+
+// withoutCopies drops what was told just before. What is found is in order of
+// time for each SKU of a user.
+func withoutCopies(found []store.Attributed) []store.Attributed {
+	last := make(map[toldKey]time.Time)
+	return slices.DeleteFunc(found, func(f store.Attributed) bool {
+		key := toldKey{f.User, f.SKU, f.Kind}
+		before, told := last[key]
+		last[key] = f.Attribution.At
+		switch f.Kind {
+		case snapshot.Assigned:
+			delete(last, toldKey{f.User, f.SKU, snapshot.Removed})
+		case snapshot.Removed:
+			delete(last, toldKey{f.User, f.SKU, snapshot.Assigned})
+		default:
+			return false
+		}
+		return told && f.Attribution.At.Sub(before) <= copySpan
+	})
 }
 
 // told lists what earlier imports told of the users, and notes what the events
