@@ -89,7 +89,7 @@ func whyGap(stretches []Coverage, from, to time.Time) string {
 	}
 	slices.Sort(why)
 	if why = slices.Compact(why); len(why) == 0 {
-		return "no log was read"
+		return "not read from any source"
 	}
 	return strings.Join(why, "; ")
 }

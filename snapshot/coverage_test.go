@@ -145,7 +145,7 @@ func TestUnionCoverage(t *testing.T) {
 		{Source: SourceGraph, From: day(16), To: day(18), Why: "no permission"},
 	}
 	want := []Coverage{
-		{Source: AnySource, From: day(1), To: day(2), Why: "no log was read"},
+		{Source: AnySource, From: day(1), To: day(2), Why: "not read from any source"},
 		{Source: AnySource, From: day(2), To: day(7), Complete: true, Events: 3},
 		{Source: AnySource, From: day(7), To: day(10), Why: "imported from a.csv"},
 		{Source: AnySource, From: day(10), To: day(14), Complete: true, Events: 3},
