@@ -67,7 +67,7 @@ func ImportRecords(ctx context.Context, o Options, records int) (*Archive, error
 		}
 		seconds := time.Since(start).Seconds()
 		*run.into = Timing{seconds, float64(records) / seconds, took}
-		o.Log("imported in %.1f s", seconds)
+		o.Log("imported in %.1f s, %.1f s of CPU, peak %.0f MB %v", seconds, took.CPU, took.PeakMegabyte, run.more)
 		if run.into == &a.Import {
 			if err := a.counts(text); err != nil {
 				return nil, err
@@ -104,12 +104,16 @@ func (a *Archive) generate(ctx context.Context, db, path string) (megabytes floa
 	if err != nil {
 		return 0, err
 	}
+	began, err := firstRun(ctx, db)
+	if err != nil {
+		return 0, err
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return 0, err
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
-	g := &records{w: w, rng: rand.New(rand.NewPCG(1, 2)), tenant: tenant, users: users, end: time.Now().UTC().Add(-30 * 24 * time.Hour)}
+	g := &records{w: w, rng: rand.New(rand.NewPCG(1, 2)), tenant: tenant, users: users, end: began.Add(-24 * time.Hour)}
 	fmt.Fprint(w, "[")
 	for i := range a.Records {
 		if i > 0 {
@@ -164,6 +168,23 @@ func (g *records) record(i int, at time.Time) {
 		`{"Name":"AssignedPlan","OldValue":"","NewValue":"%s"}],"Actor":[{"ID":"ada@contoso.example","Type":5},{"ID":"User_ad000000-0000-4000-8000-0000000000ad","Type":2}],`+
 		`"InterSystemsId":"%08x-1111-4111-8111-%012x","Target":[{"ID":"User_%s","Type":2}]}`,
 		head, operation, property, before, after, strings.Repeat("p", 700), i, i, user)
+}
+
+// firstRun is when tracking began, by the simulated tenant's clock.
+func firstRun(ctx context.Context, db string) (time.Time, error) {
+	text, _, err := command(ctx, nil, "runs", "--format", "json", "--db", db)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var doc struct {
+		Items []struct {
+			ObservedAt time.Time `json:"observed_at"`
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil || len(doc.Items) != 1 {
+		return time.Time{}, fmt.Errorf("read the run: %v", err)
+	}
+	return doc.Items[0].ObservedAt, nil
 }
 
 // holders reads the tenant's id and its users out of the history.

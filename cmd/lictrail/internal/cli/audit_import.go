@@ -99,9 +99,9 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 		return importFailed(err)
 	}
 	effect := &tracker.Concluded{}
-	if from, to, any := span(taken); any && !o.dryRun {
+	if from, to, any := span(taken, whole); any && !o.dryRun {
 		progress.Phase("working out what they tell", "")
-		if effect, err = tracker.Conclude(ctx, db, earlierOf(from, whole.NotBefore), to); err != nil {
+		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil {
 			return err
 		}
 	}
@@ -189,8 +189,10 @@ func importFailed(err error) error {
 	return err
 }
 
-// span is the time of the records that belong in the archive.
-func span(all []*tracker.Imported) (from, to time.Time, any bool) {
+// span is the time of the records that belong in the archive, and that for which
+// there are no others.
+func span(all []*tracker.Imported, whole snapshot.Window) (from, to time.Time, any bool) {
+	from, to = whole.NotBefore, whole.NotAfter
 	for _, f := range all {
 		if f.From.IsZero() {
 			continue
@@ -201,16 +203,8 @@ func span(all []*tracker.Imported) (from, to time.Time, any bool) {
 		if f.To.After(to) {
 			to = f.To
 		}
-		any = true
 	}
-	return from, to, any
-}
-
-func earlierOf(a, b time.Time) time.Time {
-	if !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	return from, to, !to.IsZero()
 }
 
 // nothingOfUse fails where every record of every file was refused.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,9 +35,10 @@ type ImportOptions struct {
 type Imported struct {
 	store.AuditFile
 	Records                  int64
-	Taken, Already, Repeated int64 // of those that belong in the archive
-	Kinds                    map[RecordKind]int64
-	Ignored                  map[string]int64 // why → how many
+	Taken, Already, Repeated int64                    // of those that belong in the archive
+	Kinds                    map[RecordKind]int64     // of those, each once
+	Sources                  map[snapshot.Source]bool // of all records that were read
+	Ignored                  map[string]int64         // why → how many
 	Refused                  map[string]int64
 	Refusals                 []Refusal // the first of them
 	From, To                 time.Time // of those that belong in the archive
@@ -109,7 +111,7 @@ func (i *importer) prepare(ctx context.Context, db *store.DB) error {
 
 // file takes one file.
 func (i *importer) file(f *ExportFile) (*Imported, error) {
-	done := &Imported{AuditFile: f.AuditFile, Kinds: map[RecordKind]int64{}, Ignored: map[string]int64{}, Refused: map[string]int64{}}
+	done := &Imported{AuditFile: f.AuditFile, Kinds: map[RecordKind]int64{}, Sources: map[snapshot.Source]bool{}, Ignored: map[string]int64{}, Refused: map[string]int64{}}
 	i.archive.From(&f.AuditFile)
 	const often = 1000
 	for r, err := range f.Records {
@@ -139,6 +141,7 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 		done.refuse(r.Line, "of another tenant, "+string(r.Tenant))
 		return nil
 	}
+	done.Sources[r.Source] = true
 	if activity := audit.Normalize(r.Activity); !concerned[activity] {
 		count(done.Ignored, otherActivity)
 		return nil
@@ -177,6 +180,7 @@ func (d *Imported) take(e *snapshot.Event, took store.Took) {
 		d.Already++
 	default:
 		d.Repeated++
+		return
 	}
 	d.Kinds[RecordKind{e.Source, string(e.Activity)}]++
 	if d.From.IsZero() || e.At.Before(d.From) {
@@ -207,27 +211,22 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// cover records of which time the file has records. Whether it has all of them
-// only its user can know.
+// cover records of which time the file had records that were new. Whether it has
+// all of them only its user can know.
 func (i *importer) cover(done *Imported) error {
-	for _, source := range done.sources() {
-		c := snapshot.Coverage{Source: source, From: done.From, To: done.To, Events: done.Taken + done.Already,
+	whole := i.o.Whole
+	for _, source := range slices.Sorted(maps.Keys(done.Sources)) {
+		c := snapshot.Coverage{Source: source, From: done.From, To: done.To, Events: done.Taken,
 			Why: fmt.Sprintf("imported from %s; whether it has all records of the time is not known", done.Name)}
-		if !i.o.Whole.NotAfter.IsZero() {
-			c.From, c.To, c.Complete, c.Why = i.o.Whole.NotBefore, i.o.Whole.NotAfter, true, ""
+		switch {
+		case !whole.NotAfter.IsZero():
+			c.From, c.To, c.Complete, c.Why = whole.NotBefore, whole.NotAfter, true, ""
+		case done.Taken == 0:
+			continue
 		}
 		if err := i.archive.Cover(c); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (d *Imported) sources() []snapshot.Source {
-	var sources []snapshot.Source
-	for kind := range d.Kinds {
-		sources = append(sources, kind.Source)
-	}
-	slices.Sort(sources)
-	return slices.Compact(sources)
 }
