@@ -132,7 +132,7 @@ func (s *Sync) Coverage(ctx context.Context) ([]snapshot.Coverage, error) {
 }
 
 func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
-	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why FROM coverage ORDER BY source, from_at, id")
+	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why, file_id IS NOT NULL FROM coverage ORDER BY source, from_at, id")
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", classify(err))
 	}
@@ -141,7 +141,7 @@ func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
 	for rows.Next() {
 		var c snapshot.Coverage
 		var from, to sql.NullInt64
-		if err := rows.Scan(&c.Source, &from, &to, &c.Complete, &c.Events, &c.Why); err != nil {
+		if err := rows.Scan(&c.Source, &from, &to, &c.Complete, &c.Events, &c.Why, &c.Imported); err != nil {
 			return nil, fmt.Errorf("read the coverage: %w", classify(err))
 		}
 		c.From, c.To = fromMillis(from), fromMillis(to)

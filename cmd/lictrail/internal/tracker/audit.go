@@ -101,8 +101,10 @@ func (t *run) fetchAudit(ctx context.Context) error {
 
 // auditFrom is where to begin: at the end of what is covered, less the
 // overlap, but not before the log begins. How far it reaches back is proven by
-// the tenant's plans or assumed to be the shorter time.
+// the tenant's plans or assumed to be the shorter time. What somebody imported
+// does not keep the run from reading for itself.
 func (t *run) auditFrom(stretches []snapshot.Coverage) time.Time {
+	stretches = slices.DeleteFunc(slices.Clone(stretches), func(c snapshot.Coverage) bool { return c.Imported })
 	reach := reachFree
 	if t.premium {
 		reach = reachPremium

@@ -14,7 +14,7 @@ import (
 
 // maxBatch is how many events of the time before the first run are looked at
 // together. Those of one user are never parted.
-const maxBatch = 20_000
+const maxBatch = 5_000
 
 // rebuilder tells the history of the time before the first run: what each event
 // shows in full of a license given or taken. No snapshot saw any of it.
