@@ -29,7 +29,7 @@ import (
 // seen have some hundred kilobytes.
 const maxRecord = 16 << 20
 
-// ErrUnknown: the file is no export of audit records in any form that is known.
+// ErrUnknown says that a file is no export of audit records in any form that is known.
 var ErrUnknown = errors.New("not an export of audit records")
 
 // Record is one record of a file.

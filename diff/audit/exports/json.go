@@ -35,8 +35,6 @@ type scanner struct {
 	*text
 	line  int
 	yield func(*Record) bool
-	// columns names the values of the table's rows; nil outside of tables.
-	columns []string
 }
 
 func (s *scanner) give(r *Record) error {
