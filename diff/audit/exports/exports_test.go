@@ -2,6 +2,7 @@ package exports
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -305,3 +306,51 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseDate: what is read as a time is one, and does not depend on the order
+// of day and month where the text itself tells it.
+func FuzzParseDate(f *testing.F) {
+	for _, cell := range []string{"4/16/2026, 1:11:35\u202fPM", "03.04.2026 13:11", "2026/4/3 13:11:35", "3/4/2026 13:11:35", "16-4-2026 13:11:35 UTC", "x"} {
+		f.Add(cell)
+	}
+	f.Fuzz(func(t *testing.T, cell string) {
+		at, err := parseDate(cell, Untold)
+		if err != nil {
+			return
+		}
+		if _, err := time.Parse(time.RFC3339Nano, at); err != nil {
+			t.Errorf("%q is read as %q", cell, at)
+		}
+		for _, order := range []Order{DMY, MDY} {
+			if told := orderOf(cell); told != Untold && told != order {
+				continue
+			}
+			if again, err := parseDate(cell, order); err != nil || again != at {
+				t.Errorf("%q is %q, and with order %s %q, %v", cell, at, order, again, err)
+			}
+		}
+	})
+}
+
+// FuzzRows: rows end, and a row has no more cells than its text has separators.
+func FuzzRows(f *testing.F) {
+	f.Add("a,b\n\"c,\"\"d\",e\n\"open\nf,g\n", byte(','))
+	f.Add("a;b\r\n\r\n\"x\ny\";z", byte(';'))
+	f.Fuzz(func(t *testing.T, table string, sep byte) {
+		if sep == '"' || sep == '\n' || sep == '\r' || sep == ' ' {
+			return
+		}
+		r := &rows{in: newTestReader(table), sep: sep, width: 2, line: 1}
+		for n := 0; ; n++ {
+			cells, line, reason, err := r.row()
+			if err != nil {
+				return
+			}
+			if n > len(table) || line > strings.Count(table, "\n")+1 || (reason == "") != (cells != nil) || len(cells) > strings.Count(table, string(rune(sep)))+1 && sep < 0x80 {
+				t.Fatalf("row %d on line %d: %q %s", n, line, cells, reason)
+			}
+		}
+	})
+}
+
+func newTestReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
