@@ -25,6 +25,10 @@ type Context struct {
 	// explain nothing else, unless they are about a group as such.
 	Used map[EventRefKey]bool
 
+	// Powers has actors who, as other records show, act on others' licenses or
+	// groups; see [Powers].
+	Powers map[string]bool
+
 	PlanID    func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) // a plan as events call it
 	PlanName  func(snapshot.PlanID) string
 	GroupName func(snapshot.GroupID) string

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -140,6 +141,7 @@ func newAttributor(changes []snapshot.Change, c *Context) *attributor {
 	if a.observed.IsZero() {
 		a.observed = a.window.NotAfter
 	}
+	maps.Copy(a.powers, c.Powers)
 	for _, o := range sortedOps(c) {
 		a.index(o)
 	}
@@ -222,6 +224,13 @@ func (a *attributor) power(o *op) {
 	if id := o.Actor.ID; o.Actor.Kind == snapshot.ActorUser && id != "" && id != string(o.Target) {
 		a.powers[id] = true
 	}
+}
+
+// Powers returns the actors, by object id, who act on others' licenses or groups.
+// Who does is an administrator of sorts, and what they do to their own account
+// tells less.
+func Powers(bundles []snapshot.Bundle) map[string]bool {
+	return newAttributor(nil, &Context{Bundles: bundles}).powers
 }
 
 // indexChange files a change under what it is about.

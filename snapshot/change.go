@@ -341,4 +341,5 @@ type Coverage struct {
 	Complete bool   // false: asked for, and not or not wholly had
 	Events   int64  // records read
 	Why      string // why it is not complete
+	Imported bool   // told by somebody who imported a file, not by a run
 }

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,6 +42,56 @@ func Covered(stretches []Coverage, from, to time.Time) bool {
 		}
 	}
 	return covers(joinComplete(all, ""), from, to)
+}
+
+// AnySource stands for all sources taken together.
+const AnySource Source = "any"
+
+// UnionCoverage tells of a stretch of time what of it was read from any source,
+// and the gaps that are left, in order of time. A gap says why it is one, where a
+// source was asked.
+func UnionCoverage(stretches []Coverage, from, to time.Time) []Coverage {
+	var all []Coverage
+	for _, c := range stretches {
+		if c.Complete {
+			c.Source = AnySource
+			all = append(all, c)
+		}
+	}
+	var union []Coverage
+	at := from
+	gap := func(until time.Time) {
+		if until.After(to) {
+			until = to
+		}
+		if at.Before(until) {
+			union = append(union, Coverage{Source: AnySource, From: at, To: until, Why: whyGap(stretches, at, until)})
+		}
+	}
+	for _, c := range joinComplete(all, AnySource) {
+		gap(c.From)
+		union = append(union, c)
+		if c.To.After(at) {
+			at = c.To
+		}
+	}
+	gap(to)
+	return union
+}
+
+// whyGap joins what failed readings of a gap say.
+func whyGap(stretches []Coverage, from, to time.Time) string {
+	var why []string
+	for _, c := range stretches {
+		if !c.Complete && c.Why != "" && c.From.Before(to) && c.To.After(from) {
+			why = append(why, c.Why)
+		}
+	}
+	slices.Sort(why)
+	if why = slices.Compact(why); len(why) == 0 {
+		return "not read from any source"
+	}
+	return strings.Join(why, "; ")
 }
 
 func sources(stretches []Coverage) []Source {

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,4 +133,25 @@ func readThroughout(stretches []Coverage, from, to time.Time) bool {
 		}
 	}
 	return true
+}
+
+func TestUnionCoverage(t *testing.T) {
+	day := func(d int) time.Time { return time.Date(2026, 3, d, 0, 0, 0, 0, time.UTC) }
+	stretches := []Coverage{
+		{Source: SourceGraph, From: day(10), To: day(14), Complete: true, Events: 3},
+		{Source: SourceUnified, From: day(2), To: day(5), Complete: true, Events: 2},
+		{Source: SourceGraph, From: day(4), To: day(7), Complete: true, Events: 1},
+		{Source: SourceUnified, From: day(8), To: day(9), Why: "imported from a.csv"},
+		{Source: SourceGraph, From: day(16), To: day(18), Why: "no permission"},
+	}
+	want := []Coverage{
+		{Source: AnySource, From: day(1), To: day(2), Why: "not read from any source"},
+		{Source: AnySource, From: day(2), To: day(7), Complete: true, Events: 3},
+		{Source: AnySource, From: day(7), To: day(10), Why: "imported from a.csv"},
+		{Source: AnySource, From: day(10), To: day(14), Complete: true, Events: 3},
+		{Source: AnySource, From: day(14), To: day(20), Why: "no permission"},
+	}
+	if got := UnionCoverage(stretches, day(1), day(20)); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
 }

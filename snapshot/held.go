@@ -147,7 +147,7 @@ func (u *unseen) assign(op Unseen) {
 	u.resumed = -1
 	in := u.around(op.At)
 	if in < 0 || u.all[in].To != nil && in == u.opened {
-		end := between(op.At, op.Window.NotAfter)
+		end := between(op.At, u.nextAfter(op.At, op.Window.NotAfter))
 		u.opened = len(u.all)
 		u.all = append(u.all, Stretch{From: at, To: &end})
 		return
@@ -168,7 +168,7 @@ func (u *unseen) remove(op Unseen) {
 	u.opened = -1
 	in := u.around(op.At)
 	if in < 0 {
-		u.all = append(u.all, Stretch{From: between(op.Window.NotBefore, op.At), To: &at})
+		u.all = append(u.all, Stretch{From: u.beginning(op), To: &at})
 		return
 	}
 	whole, until := u.all[in], op.Window.NotAfter
@@ -178,6 +178,26 @@ func (u *unseen) remove(op Unseen) {
 	u.all[in].To = &at
 	u.resumed = len(u.all)
 	u.all = append(u.all, Stretch{From: between(op.At, until), To: whole.To})
+}
+
+// nextAfter returns when the next stretch begins at the latest, or until: the one
+// before it must have ended by then.
+func (u *unseen) nextAfter(at, until time.Time) time.Time {
+	for _, s := range u.all {
+		if s.From.At.After(at) && s.From.NotAfter.Before(until) {
+			until = s.From.NotAfter
+		}
+	}
+	return until
+}
+
+// beginning dates what a removal ended and nothing saw begin. Where no snapshot
+// bounds it, it is known only that it was there.
+func (u *unseen) beginning(op Unseen) Date {
+	if op.Window.NotBefore.IsZero() {
+		return HeldOn(op.At, BasisAudit)
+	}
+	return between(op.Window.NotBefore, op.At)
 }
 
 func between(from, to time.Time) Date {

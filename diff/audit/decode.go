@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,44 +27,25 @@ func Normalize(activity string) snapshot.Activity {
 }
 
 // Describe returns the record as it is to be archived, with its key fields
-// beside the JSON. It keeps raw, and fails if the JSON is not an audit record
-// or has no id or no time.
+// beside the JSON; see [Read].
 func Describe(source snapshot.Source, raw []byte) (snapshot.RawEvent, error) {
-	f, err := read(source, raw)
+	r, err := Read(source, raw)
 	if err != nil {
-		return snapshot.RawEvent{}, fmt.Errorf("describe audit event %q: %w", f.id, err)
+		return snapshot.RawEvent{}, err
 	}
-	if f.id == "" {
-		return snapshot.RawEvent{}, errors.New("describe audit event: no id")
-	}
-	at, _, err := f.when()
-	if err != nil {
-		return snapshot.RawEvent{}, fmt.Errorf("describe audit event %q: %w", f.id, err)
-	}
-	return snapshot.RawEvent{
-		Source:      cmp.Or(source, f.source),
-		ID:          f.id,
-		At:          at,
-		Activity:    f.activity,
-		Correlation: f.correlation,
-		Target:      string(f.subject().user()),
-		Raw:         raw,
-	}, nil
+	return r.RawEvent, nil
 }
 
 // Decode decodes one record. The shape is found in the record itself; the
 // source decides only when the record leaves it open. What a record lacks
-// stays empty, but a record without id, time or activity, and a license set
+// stays empty, but a record without time or activity, and a license set
 // that cannot be read, are errors: they would make false evidence.
 func Decode(raw snapshot.RawEvent) (snapshot.Event, error) {
 	f, err := read(raw.Source, raw.Raw)
 	if err != nil {
 		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", cmp.Or(raw.ID, f.id), err)
 	}
-	id := cmp.Or(raw.ID, f.id)
-	if id == "" {
-		return snapshot.Event{}, errors.New("decode audit event: no id")
-	}
+	id := cmp.Or(raw.ID, f.id, f.derivedID())
 	e, err := f.event()
 	if err != nil {
 		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", id, err)
@@ -125,20 +107,24 @@ func read(hint snapshot.Source, raw []byte) (fields, error) {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return fields{}, err
 	}
-	isGraph := p.ActivityDisplayName != "" || p.ActivityDateTime != "" || strings.HasPrefix(string(p.Properties), "{")
-	isUnified := p.CreationTime != "" || p.Operation != ""
 	switch {
 	case p.AuditData != nil:
 		return readWrapped(p.AuditData, raw)
-	case isGraph:
+	case p.isGraph():
 		return readGraph(raw)
-	case isUnified, hint == snapshot.SourceUnified, hint == snapshot.SourcePurview:
+	case p.isUnified(), hint == snapshot.SourceUnified, hint == snapshot.SourcePurview:
 		return readUnified(raw)
 	case hint == snapshot.SourceGraph, hint == snapshot.SourceAzureMonitor:
 		return readGraph(raw)
 	}
-	return fields{}, errors.New("not an audit record of a known shape")
+	return fields{}, errNotAudit
 }
+
+func (p *probe) isGraph() bool {
+	return p.ActivityDisplayName != "" || p.ActivityDateTime != "" || strings.HasPrefix(string(p.Properties), "{")
+}
+
+func (p *probe) isUnified() bool { return p.CreationTime != "" || p.Operation != "" }
 
 // readWrapped reads the unified record inside a Purview record or a row of an
 // export. The wrapper's id, if it has one, names the record.
@@ -148,20 +134,20 @@ func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
 		return fields{}, fmt.Errorf("AuditData: %w", err)
 	}
 	if strings.TrimSpace(string(data)) == "" {
-		return fields{}, errors.New("the record's AuditData is empty")
+		return fields{}, errEmptyData
 	}
 	f, err := readUnified([]byte(data))
 	if err != nil {
 		return f, fmt.Errorf("AuditData: %w", err)
 	}
-	var wrapper struct{ ID, AuditLogRecordType text }
+	var wrapper struct{ ID, RecordID, Identity, AuditLogRecordType text }
 	if err := json.Unmarshal(raw, &wrapper); err != nil {
 		return fields{}, err
 	}
 	if wrapper.AuditLogRecordType != "" {
 		f.source = snapshot.SourcePurview
 	}
-	f.id = cmp.Or(string(wrapper.ID), f.id)
+	f.id = string(cmp.Or(wrapper.ID, text(f.id), wrapper.RecordID, wrapper.Identity))
 	return f, nil
 }
 
@@ -172,17 +158,29 @@ func (f *fields) when() (at time.Time, resolution time.Duration, err error) {
 	if s == "" {
 		return time.Time{}, 0, errors.New("no time")
 	}
-	at, err = time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		at, err = time.Parse("2006-01-02T15:04:05", s)
-	}
-	if err != nil {
-		return time.Time{}, 0, fmt.Errorf("time %q is not RFC 3339", f.at)
+	if at, err = parseTime(s); err != nil {
+		return time.Time{}, 0, err
 	}
 	if f.secondsAreIt && at.Nanosecond() == 0 {
 		resolution = time.Second
 	}
 	return at.UTC(), resolution, nil
+}
+
+// netDate is how older tools of Microsoft write a time in JSON: milliseconds.
+var netDate = regexp.MustCompile(`^/Date\((-?\d{1,15})([+-]\d{4})?\)/$`)
+
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.DateTime} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at, nil
+		}
+	}
+	if m := netDate.FindStringSubmatch(s); m != nil {
+		ms, _ := strconv.ParseInt(m[1], 10, 64) // at most 15 digits
+		return time.UnixMilli(ms), nil
+	}
+	return time.Time{}, fmt.Errorf("time %q is not RFC 3339", s)
 }
 
 // subject returns the target that the record is about: a user wherever one is

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -129,11 +130,13 @@ func bodyProperties(body string) (props []property, details map[string]string, i
 // at is the record's time: that of its first event.
 func (r *record) at() time.Time { return r.events[0].At }
 
-// from reports whether the record, or a part of it, was read from the log.
-func (r *record) from(s snapshot.Source) bool {
-	return slices.ContainsFunc(r.events, func(e *snapshot.Event) bool { return e.Source == s })
-}
-
+// sharesSource reports whether the records, or parts of them, are from one log.
+// A record whose id was derived may be a copy of one that has its id: an export
+// without the column for it.
 func (r *record) sharesSource(o *record) bool {
-	return slices.ContainsFunc(r.events, func(e *snapshot.Event) bool { return o.from(e.Source) })
+	return slices.ContainsFunc(r.events, func(e *snapshot.Event) bool {
+		return slices.ContainsFunc(o.events, func(x *snapshot.Event) bool {
+			return e.Source == x.Source && strings.HasPrefix(e.ID, derivedPrefix) == strings.HasPrefix(x.ID, derivedPrefix)
+		})
+	})
 }

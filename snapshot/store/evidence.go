@@ -17,38 +17,6 @@ import (
 const insertEventEvidence = `INSERT INTO event_evidence (user_id, sku_id, exact, at, run_id, source, event_id)
 	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
-// RecordEvidence adds what archived events tell of the time before the first
-// run, all or none, and returns how much of it is new. Users that history does
-// not know are left out.
-func (db *DB) RecordEvidence(ctx context.Context, found map[snapshot.UserID][]snapshot.FirstEvidence) (int, error) {
-	added := 0
-	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
-		newest, err := newestComplete(ctx, tx)
-		if err != nil {
-			return nil, err
-		}
-		if newest == nil {
-			return nil, ErrNoRun
-		}
-		w := newWriter(ctx, tx, int64(newest.ID))
-		for _, id := range slices.Sorted(maps.Keys(found)) {
-			n, err := w.userEvidence(id, found[id])
-			if err != nil {
-				return nil, fmt.Errorf("user %s: %w", id, err)
-			}
-			added += n
-		}
-		if added == 0 {
-			return nil, nil
-		}
-		return &entry{kind: sealEvidence}, nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("record evidence: %w", err)
-	}
-	return added, nil
-}
-
 // before writes what the audit log tells of the time before the first run.
 func (w *writer) before(found map[snapshot.UserID][]snapshot.FirstEvidence) error {
 	for _, id := range slices.Sorted(maps.Keys(found)) {
@@ -221,24 +189,28 @@ func (h *History) loadEventEvidence(ctx context.Context, only string, args []any
 // the SKU having been held, be it that only the log saw it, or that a later word
 // names another event.
 func (h *History) loadExact(ctx context.Context, only string, args []any) error {
-	var at, group sql.NullInt64
+	var at, group, notBefore sql.NullInt64
 	var observed bool
 	var name string
 	var e exactDate
 	return h.evidenceRows(ctx, `
-		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, a.at,
+		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, c.not_before, a.at,
 			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
 		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
 		LEFT JOIN licensed_group g ON g.id = c.group_id
 		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved') AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only+`
-		ORDER BY a.revision, c.id`, args, []any{&e.run, &e.kind, &group, &e.path.Group, &observed, &at, &name}, func(f *firsts) {
+		ORDER BY a.revision, c.id`, args, []any{&e.run, &e.kind, &group, &e.path.Group, &observed, &notBefore, &at, &name}, func(f *firsts) {
 		e.path.Kind = pathKind(group.Int64)
 		e.date = snapshot.ExactDate(fromMillis(at)).On(name)
 		if observed {
 			f.exact = append(f.exact, e)
 		}
-		if e.kind == snapshot.Assigned {
+		switch {
+		case e.kind != snapshot.Assigned:
+		case notBefore.Valid:
 			f.held = append(f.held, e.date)
+		default: // before the first run: exact for the change, not for the first time ever
+			f.held = append(f.held, snapshot.HeldOn(e.date.At, snapshot.BasisAudit).On(name))
 		}
 	})
 }

@@ -10,42 +10,53 @@ import (
 
 // SKUs returns the catalog as history has it now, for comparing.
 func (s *Sync) SKUs(ctx context.Context) ([]snapshot.SKU, error) {
-	skus, err := skusAt(ctx, s.db.sql, int64(s.Run))
-	if err != nil {
-		return nil, fmt.Errorf("read the known SKUs: %w", classify(err))
-	}
-	return skus, nil
+	skus, _, err := skusAt(ctx, s.db.sql, int64(s.Run))
+	return skus, err
 }
 
-// skusAt reads the catalog as it was at a run.
-func skusAt(ctx context.Context, q querier, run int64) ([]snapshot.SKU, error) {
-	plans, err := skuPlansAt(ctx, q, run)
+// SKUsAt returns the catalog as a run had it, and how many users held each SKU.
+func (h *History) SKUsAt(ctx context.Context, run snapshot.RunID) ([]snapshot.SKU, map[snapshot.SKUID]int64, error) {
+	return skusAt(ctx, h.tx, int64(run))
+}
+
+// GroupsAt returns the groups that gave licenses as a run had them.
+func (h *History) GroupsAt(ctx context.Context, run snapshot.RunID) ([]snapshot.Group, error) {
+	groups, err := groupsAt(ctx, h.tx, int64(run))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the known groups: %w", classify(err))
+	}
+	return groups, nil
+}
+
+func skusAt(ctx context.Context, q querier, run int64) (skus []snapshot.SKU, assigned map[snapshot.SKUID]int64, err error) {
+	plans, err := skuPlans(ctx, q, run)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the known SKUs: %w", classify(err))
 	}
 	rows, err := q.QueryContext(ctx, `
-		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed
+		SELECT s.object_id, v.part_number, v.applies_to, v.status, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed, v.assigned
 		FROM sku_version v JOIN sku s ON s.id = v.sku_id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY s.object_id`, run)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("read the known SKUs: %w", classify(err))
 	}
 	defer rows.Close()
-	var skus []snapshot.SKU
+	assigned = make(map[snapshot.SKUID]int64)
 	for rows.Next() {
 		var k snapshot.SKU
+		var holders int64
 		err := rows.Scan(&k.ID, &k.PartNumber, &k.AppliesTo, &k.Status, &k.Units.Enabled, &k.Units.Warning,
-			&k.Units.Suspended, &k.Units.LockedOut, &k.Consumed)
+			&k.Units.Suspended, &k.Units.LockedOut, &k.Consumed, &holders)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("read the known SKUs: %w", classify(err))
 		}
-		k.Plans = plans[k.ID]
+		k.Plans, assigned[k.ID] = plans[k.ID], holders
 		skus = append(skus, k)
 	}
-	return skus, rows.Err()
+	return skus, assigned, classify(rows.Err())
 }
 
-func skuPlansAt(ctx context.Context, q querier, run int64) (map[snapshot.SKUID][]snapshot.ServicePlan, error) {
+func skuPlans(ctx context.Context, q querier, run int64) (map[snapshot.SKUID][]snapshot.ServicePlan, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT s.object_id, p.object_id, p.name FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
 		WHERE x.from_run <= ?1 AND (x.to_run IS NULL OR x.to_run > ?1) ORDER BY p.object_id`, run)

@@ -157,6 +157,50 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 	return found, nil
 }
 
+// EverLicensed has every group that ever gave a license.
+func (h *History) EverLicensed(ctx context.Context) (map[snapshot.GroupID]bool, error) {
+	found, err := pairs[snapshot.GroupID, string](ctx, h.tx, "SELECT object_id, '' FROM licensed_group")
+	if err != nil {
+		return nil, fmt.Errorf("read the groups: %w", classify(err))
+	}
+	groups := make(map[snapshot.GroupID]bool, len(found))
+	for id := range found {
+		groups[id] = true
+	}
+	return groups, nil
+}
+
+// ChangedUsers has every user whose licenses changed since tracking began.
+func (h *History) ChangedUsers(ctx context.Context) (map[snapshot.UserID]bool, error) {
+	rows, err := h.tx.QueryContext(ctx, "SELECT object_id FROM user WHERE id IN (SELECT user_id FROM change WHERE not_before IS NOT NULL)")
+	if err != nil {
+		return nil, fmt.Errorf("read the users with changes: %w", classify(err))
+	}
+	defer rows.Close()
+	users := make(map[snapshot.UserID]bool)
+	for rows.Next() {
+		var key any
+		if err := rows.Scan(&key); err != nil {
+			return nil, fmt.Errorf("read the users with changes: %w", classify(err))
+		}
+		users[userID(key)] = true
+	}
+	return users, classify(rows.Err())
+}
+
+// UserByID finds a user by the object id; ok is false when history does not know it.
+func (h *History) UserByID(ctx context.Context, id snapshot.UserID) (p Person, ok bool, err error) {
+	p.ID = id
+	err = h.tx.QueryRowContext(ctx, "SELECT id FROM user WHERE object_id = ?", userKey(id)).Scan(&p.Row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("find user %s: %w", id, classify(err))
+	}
+	return p, true, h.describe(ctx, &p)
+}
+
 // describe fills in the attributes as they were at the run asked about, or,
 // when the user came later, as they were first.
 func (h *History) describe(ctx context.Context, p *Person) error {

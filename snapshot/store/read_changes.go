@@ -23,6 +23,7 @@ type ChangeFilter struct {
 	Run          snapshot.RunID
 	IDs          []int64
 	Since, Until time.Time // by the change's date; both inclusive
+	Untracked    bool      // only those of the time before the first run
 	Newest       bool      // newest first, by date
 	Oldest       bool      // oldest first, by date; else in the order in which they were found
 }
@@ -109,6 +110,9 @@ func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
 	}
 	if !f.Until.IsZero() {
 		q.add("coalesce(a.at, c.not_after) <= ?", f.Until.UnixMilli())
+	}
+	if f.Untracked {
+		q.add("c.not_before IS NULL AND c.observed = 0")
 	}
 	switch {
 	case f.Newest:

@@ -14,6 +14,24 @@ import (
 type EventFilter struct {
 	Users    []Person // about any of these
 	From, To time.Time
+	// ByTarget lists those about a user, one user's after another's; NoTarget
+	// those that are about no user.
+	ByTarget, NoTarget bool
+	Ref                *snapshot.EventRef // this one
+	Until              snapshot.RunID     // those that runs up to this one fetched
+}
+
+// StoredEvent is an archived audit record and where it came from.
+type StoredEvent struct {
+	snapshot.RawEvent
+	Run  snapshot.RunID // that fetched it; 0 for one from a file
+	File *AuditFile     // nil for one that a run fetched
+	Line int            // of the file
+}
+
+// Stored lists stored audit records in order of time, with where they came from.
+func (h *History) Stored(ctx context.Context, f EventFilter) iter.Seq2[*StoredEvent, error] {
+	return storedOf(ctx, h.tx, f)
 }
 
 // Events lists stored audit records in order of time.
@@ -27,40 +45,67 @@ func (s *Sync) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.Ra
 }
 
 func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
-	c := &conditions{text: eventQuery}
+	return func(yield func(*snapshot.RawEvent, error) bool) {
+		for e, err := range storedOf(ctx, q, f) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&e.RawEvent, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *EventFilter) query() (string, []any) {
+	c := &conditions{text: `SELECT e.source, e.event_id, e.at, e.activity, e.correlation, e.target, e.raw, coalesce(e.run_id, 0),
+		f.name, coalesce(f.member, ''), coalesce(f.sha256, ''), coalesce(f.version, ''), f.imported_at, coalesce(e.line, 0)
+		FROM event e LEFT JOIN audit_file f ON f.id = e.file_id WHERE 1`}
 	ids := make([]any, len(f.Users))
 	for i, u := range f.Users {
 		ids[i] = string(u.ID)
 	}
-	c.in("target", ids)
+	c.in("e.target", ids)
 	if !f.From.IsZero() {
-		c.add("at >= ?", f.From.UnixMilli())
+		c.add("e.at >= ?", f.From.UnixMilli())
 	}
 	if !f.To.IsZero() {
-		c.add("at <= ?", f.To.UnixMilli())
+		c.add("e.at <= ?", f.To.UnixMilli())
 	}
-	return eventsBy(ctx, q, c)
+	if f.Ref != nil {
+		c.add("e.source = ?", string(f.Ref.Source))
+		c.add("e.event_id = ?", f.Ref.ID)
+	}
+	if f.Until != 0 {
+		c.add("e.run_id <= ?", int64(f.Until))
+	}
+	if f.NoTarget {
+		c.add("e.target = ''")
+	}
+	if f.ByTarget {
+		c.add("e.target <> ''")
+		return c.text + " ORDER BY e.target, e.at, e.source, e.event_id", c.args
+	}
+	return c.text + " ORDER BY e.at, e.source, e.event_id", c.args
 }
 
-const eventQuery = "SELECT source, event_id, at, activity, correlation, target, raw FROM event WHERE 1"
-
-func eventsBy(ctx context.Context, q querier, c *conditions) iter.Seq2[*snapshot.RawEvent, error] {
-	return func(yield func(*snapshot.RawEvent, error) bool) {
-		rows, err := q.QueryContext(ctx, c.text+" ORDER BY at, source, event_id", c.args...)
+func storedOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*StoredEvent, error] {
+	return func(yield func(*StoredEvent, error) bool) {
+		query, args := f.query()
+		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var e snapshot.RawEvent
-			var at sql.NullInt64
-			if err := rows.Scan(&e.Source, &e.ID, &at, &e.Activity, &e.Correlation, &e.Target, &e.Raw); err != nil {
+			e, err := scanEvent(rows)
+			if err != nil {
 				yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
 				return
 			}
-			e.At = fromMillis(at)
-			if !yield(&e, nil) {
+			if !yield(e, nil) {
 				return
 			}
 		}
@@ -68,6 +113,21 @@ func eventsBy(ctx context.Context, q querier, c *conditions) iter.Seq2[*snapshot
 			yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
 		}
 	}
+}
+
+func scanEvent(rows *sql.Rows) (*StoredEvent, error) {
+	var e StoredEvent
+	var at, imported sql.NullInt64
+	var file AuditFile
+	var name sql.NullString
+	err := rows.Scan(&e.Source, &e.ID, &at, &e.Activity, &e.Correlation, &e.Target, &e.Raw, &e.Run,
+		&name, &file.Member, &file.SHA256, &file.Version, &imported, &e.Line)
+	e.At = fromMillis(at)
+	if name.Valid {
+		file.Name, file.ImportedAt = name.String, fromMillis(imported)
+		e.File = &file
+	}
+	return &e, err
 }
 
 // Coverage lists the stretches of time for which a log was asked for.
@@ -81,7 +141,7 @@ func (s *Sync) Coverage(ctx context.Context) ([]snapshot.Coverage, error) {
 }
 
 func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
-	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why FROM coverage ORDER BY source, from_at, id")
+	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why, file_id IS NOT NULL FROM coverage ORDER BY source, from_at, id")
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", classify(err))
 	}
@@ -90,7 +150,7 @@ func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
 	for rows.Next() {
 		var c snapshot.Coverage
 		var from, to sql.NullInt64
-		if err := rows.Scan(&c.Source, &from, &to, &c.Complete, &c.Events, &c.Why); err != nil {
+		if err := rows.Scan(&c.Source, &from, &to, &c.Complete, &c.Events, &c.Why, &c.Imported); err != nil {
 			return nil, fmt.Errorf("read the coverage: %w", classify(err))
 		}
 		c.From, c.To = fromMillis(from), fromMillis(to)

@@ -180,7 +180,11 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, er
 		return nil, fmt.Errorf("read a user: %w", classify(err))
 	}
 	holding.Person.ID = userID(id)
-	holding.First = snapshot.FirstDate(holding.Stretches[0].From, first.held...)
+	beginning := holding.Stretches[0].From
+	if first.unseen[0].Window.NotBefore.IsZero() {
+		beginning = snapshot.HeldOn(beginning.At, snapshot.BasisAudit) // no snapshot shows that it was not there before
+	}
+	holding.First = snapshot.FirstDate(beginning, first.held...)
 	return holding, h.describe(ctx, &holding.Person)
 }
 

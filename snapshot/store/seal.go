@@ -21,8 +21,9 @@ const (
 	sealEnd      = "end"      // a run ends, well or not
 	sealTried    = "tried"    // a run that failed before it could begin
 	sealEvidence = "evidence" // evidence of the time before the first run
-	sealImport   = "import"   // earlier records
-	sealNames    = "names"    // Microsoft's list of names
+	sealArchive  = "archive"
+	sealImport   = "import" // earlier records
+	sealNames    = "names"  // Microsoft's list of names
 	sealForget   = "forget"
 	sealPrune    = "prune"
 )
@@ -54,32 +55,52 @@ type digest struct {
 // write runs a transaction that adds to the history and ends with a seal. What
 // fn returns says what it did; nil: nothing, and then nothing is committed.
 func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) (*entry, error)) error {
-	tx, err := db.sql.BeginTx(ctx, nil)
-	if err != nil {
-		return classify(err)
-	}
-	defer tx.Rollback()                //nolint:errcheck // after Commit it does nothing
-	calm := context.WithoutCancel(ctx) // as in newWriter; the commit asks again
-	last, err := lastSeal(calm, tx)
+	t, err := db.begin(ctx)
 	if err != nil {
 		return err
 	}
-	all, err := layouts(calm, tx)
-	if err != nil {
-		return err
-	}
-	if err := last.mustReach(calm, tx, all); err != nil {
-		return err
-	}
-	e, err := fn(tx)
+	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
+	e, err := fn(t.Tx)
 	if err != nil || e == nil {
 		return classify(err)
 	}
-	head, err := last.next(calm, tx, all, e)
+	return t.commit(e)
+}
+
+// sealed is a transaction that adds to the history.
+type sealed struct {
+	*sql.Tx
+	calm context.Context // as in newWriter; the commit asks again
+	last *seal
+	all  []*layout
+}
+
+// begin begins a transaction that adds to the history, unless somebody else has.
+func (db *DB) begin(ctx context.Context) (*sealed, error) {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, classify(err)
+	}
+	t := &sealed{Tx: tx, calm: context.WithoutCancel(ctx)}
+	if t.last, err = lastSeal(t.calm, tx); err == nil {
+		t.all, err = layouts(t.calm, tx)
+	}
+	if err == nil {
+		err = t.last.mustReach(t.calm, tx, t.all)
+	}
+	if err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return t, nil
+}
+
+// commit seals what the transaction wrote, and keeps it.
+func (t *sealed) commit(e *entry) error {
+	head, err := t.last.next(t.calm, t.Tx, t.all, e)
 	if err != nil {
 		return fmt.Errorf("seal what was written: %w", classify(err))
 	}
-	if err := tx.Commit(); err != nil {
+	if err := t.Commit(); err != nil {
 		return classify(err)
 	}
 	if e.head != nil {

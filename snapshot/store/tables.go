@@ -80,6 +80,7 @@ var tables = []table{
 	{name: "import_file", sealed: byNumber, mentions: []string{"name"}},
 	{name: "import_record", sealed: byNumber, about: "user_id", personal: map[string]any{"note": "", "path": "", "salt": nil},
 		mentions: []string{"note", "path"}},
+	{name: "audit_file", sealed: byNumber, mentions: []string{"name", "member"}},
 	{name: "activity_source", sealed: asWhole},
 	{name: "activity_kind", sealed: asWhole},
 	{name: "activity_read", sealed: byRun},

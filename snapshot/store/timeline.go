@@ -291,7 +291,7 @@ func (t *Timeline) Closed(run snapshot.RunID) []snapshot.PathKey {
 
 // CatalogAt is the catalog and the licensing groups as a run left them.
 func (h *History) CatalogAt(ctx context.Context, run snapshot.RunID) ([]snapshot.SKU, []snapshot.Group, error) {
-	skus, err := skusAt(ctx, h.tx, int64(run))
+	skus, _, err := skusAt(ctx, h.tx, int64(run))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the SKUs of run %d: %w", run, classify(err))
 	}
@@ -304,6 +304,7 @@ func (h *History) CatalogAt(ctx context.Context, run snapshot.RunID) ([]snapshot
 
 // Revision is one word on the cause of a change.
 type Revision struct {
+	ID       int64
 	Change   int64
 	Number   int
 	Run      snapshot.RunID
@@ -316,7 +317,7 @@ type Revision struct {
 func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*Revision, error] {
 	return func(yield func(*Revision, error) bool) {
 		rows, err := h.tx.QueryContext(ctx, `
-			SELECT a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
+			SELECT a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
 				a.salt IS NULL FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
 		if err != nil {
 			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
@@ -327,7 +328,7 @@ func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*
 			var r Revision
 			var at sql.NullInt64
 			var detail string
-			err := rows.Scan(&r.Change, &r.Number, &r.Run, &r.Cause, &r.Initiator, &r.Confidence, &r.UnknownWhy, &at, &r.Reason, &detail, &r.Redacted)
+			err := rows.Scan(&r.ID, &r.Change, &r.Number, &r.Run, &r.Cause, &r.Initiator, &r.Confidence, &r.UnknownWhy, &at, &r.Reason, &detail, &r.Redacted)
 			c := ChangeRow{Attribution: r.Attribution}
 			if err == nil {
 				err = c.unpack("{}", detail)
@@ -347,19 +348,27 @@ func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*
 	}
 }
 
+// LastWord is the newest revision that a run itself wrote: what is later in its
+// name was concluded from records of a file.
+func (h *History) LastWord(ctx context.Context, run snapshot.RunID) (id int64, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT coalesce(max(content ->> '$.numbers.attribution'), 0) FROM seal WHERE kind = ? AND run_id = ?",
+		sealEnd, int64(run)).Scan(&id)
+	return id, classify(err)
+}
+
 // Event returns a stored record by its key; nil when there is none.
 func (h *History) Event(ctx context.Context, e snapshot.EventRef) (*snapshot.RawEvent, error) {
-	q := &conditions{text: eventQuery}
-	q.add("source = ?", string(e.Source))
-	q.add("event_id = ?", e.ID)
-	for raw, err := range eventsBy(ctx, h.tx, q) {
-		return raw, err
+	for e, err := range storedOf(ctx, h.tx, EventFilter{Ref: &e}) {
+		if err != nil {
+			return nil, err
+		}
+		return &e.RawEvent, nil
 	}
 	return nil, nil
 }
 
-// ChangedUsers is the set of users, by row, who have changes.
-func (h *History) ChangedUsers(ctx context.Context) (map[int64]bool, error) {
+// ChangedRows is the set of users, by row, who have changes.
+func (h *History) ChangedRows(ctx context.Context) (map[int64]bool, error) {
 	users := map[int64]bool{}
 	err := eachRow(ctx, h.tx, "SELECT DISTINCT user_id FROM change WHERE user_id IS NOT NULL", nil, func(values []any) error {
 		row, _ := values[0].(int64)
@@ -410,10 +419,8 @@ func (h *History) Knew(ctx context.Context, run snapshot.RunID) (before, own []s
 // EventsUntil lists the stored records that a run had at hand.
 func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
 	return func(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
-		q := &conditions{text: eventQuery}
-		q.add("run_id <= ?", int64(run))
-		q.add("at >= ?", f.From.UnixMilli())
-		return eventsBy(ctx, h.tx, q)
+		f.Until = run
+		return eventsOf(ctx, h.tx, f)
 	}
 }
 

@@ -41,8 +41,16 @@ func sealedHistory(t testing.TB) *DB {
 		[]earlier.Record{{Line: 2, Entry: 1, User: "user-1", SKU: "e3", Assigned: moment, Note: "by hand"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.RecordEvidence(t.Context(), map[snapshot.UserID][]snapshot.FirstEvidence{
-		"user-2": {{SKU: "e3", At: week(-7), Basis: snapshot.BasisAudit, Event: snapshot.EventRef{Source: snapshot.SourceGraph, ID: "late"}}}}); err != nil {
+	archived(t, db)
+	c, err := db.Conclude(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Evidence("user-2", []snapshot.FirstEvidence{{SKU: "e3", At: week(-7), Basis: snapshot.BasisAudit,
+		Event: snapshot.EventRef{Source: snapshot.SourceGraph, ID: "late"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.ImportNames(t.Context(), []SKUName{{ID: "e3", PartNumber: "ENTERPRISEPACK", Name: "Office 365 E3"}},
@@ -50,6 +58,23 @@ func sealedHistory(t testing.TB) *DB {
 		t.Fatal(err)
 	}
 	return db
+}
+
+// archived takes a record in from a file.
+func archived(t testing.TB, db *DB) {
+	t.Helper()
+	a, err := db.Archive(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	a.From(&AuditFile{Name: "export.csv", SHA256: "cd", ImportedAt: week(4), Version: "test"})
+	if _, err := a.Add(&snapshot.RawEvent{Source: snapshot.SourceUnified, ID: "late", At: week(-7), Activity: "Change user license.", Raw: []byte("{}")}, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Commit(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func verify(t testing.TB, db *DB, head string) *Verification {
@@ -74,7 +99,7 @@ func TestVerify_Whole(t *testing.T) {
 	db := sealedHistory(t)
 	v := verify(t, db, "")
 	whole(t, v)
-	if v.Seals != 11 || v.Runs != 4 || v.Rows < 45 {
+	if v.Seals != 12 || v.Runs != 4 || v.Rows < 45 {
 		t.Errorf("%d seals, %d runs, %d rows", v.Seals, v.Runs, v.Rows)
 	}
 	for _, r := range runsByID(t, db) {

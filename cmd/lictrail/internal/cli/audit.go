@@ -21,9 +21,11 @@ func newAudit(e *env) *cobra.Command {
 	coverage := &cobra.Command{
 		Use:   "coverage",
 		Short: "For which stretches of time the audit log was read",
-		Long: `For which stretches of time the audit log was read without a gap, and why not
-where it was not. Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or
-P2; what was read in time is kept here for good.`,
+		Long: `For which stretches of time each log was read without a gap, and why not where it
+was not; then what all sources cover together ("any"), with the gaps that are
+left. Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or P2; what was
+read in time is kept here for good. An export that was imported covers no time of
+its own, unless it was imported with --whole.`,
 		Example: "  lictrail audit coverage",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runAuditCoverage(cmd.Context(), e) },
@@ -39,7 +41,7 @@ P2; what was read in time is kept here for good.`,
 	}
 	events.Flags().StringVar(&user, "user", "", "only records about this `user`")
 	events.Flags().StringVar(&since, "since", "", "only records from this `time` on")
-	cmd.AddCommand(coverage, events)
+	cmd.AddCommand(newAuditImport(e), newAuditSearch(e), coverage, events)
 	return cmd
 }
 
@@ -60,6 +62,9 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 			return err
 		}
 		rows := snapshot.JoinCoverage(stretches)
+		if len(rows) > 0 {
+			rows = append(rows, snapshot.UnionCoverage(stretches, coverageBegin(stretches), coverageEnd(n, stretches))...)
+		}
 		type row = *snapshot.Coverage
 		return listing[row]{
 			json: func(c row) any {
@@ -78,9 +83,33 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 	})
 }
 
+func coverageBegin(stretches []snapshot.Coverage) time.Time {
+	begin := stretches[0].From
+	for _, c := range stretches {
+		if c.From.Before(begin) {
+			begin = c.From
+		}
+	}
+	return begin
+}
+
+// coverageEnd is where the newest run ended, or the last stretch.
+func coverageEnd(n names, stretches []snapshot.Coverage) time.Time {
+	end := n.h.At.ObservedUntil
+	for _, c := range stretches {
+		if c.To.After(end) {
+			end = c.To
+		}
+	}
+	return end
+}
+
 func coveredWord(c *snapshot.Coverage) any {
-	if c.Complete {
+	switch {
+	case c.Complete:
 		return "yes"
+	case c.Source == snapshot.AnySource:
+		return out.Cell{Value: "gap", Style: out.Yellow}
 	}
 	return out.Cell{Value: "no", Style: out.Yellow}
 }

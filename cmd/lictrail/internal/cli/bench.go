@@ -14,6 +14,7 @@ import (
 
 func newBench(e *env) *cobra.Command {
 	o := bench.Options{Plans: 60}
+	var records int
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure sync against a simulated tenant of any size",
@@ -23,14 +24,21 @@ typed models, and plain structs that are thrown away), memory, the bytes of the
 database, and how long answers take. Figures are those of whole processes.
 Absolute ones are this machine's, the ratios hardly so.`,
 		Example: `  lictrail bench
-  lictrail bench --users 100000 --weeks 52 --format json`,
+  lictrail bench --users 100000 --weeks 52 --format json
+  lictrail bench --audit-records 1000000`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runBench(cmd.Context(), e, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if records > 0 {
+				return runBenchArchive(cmd.Context(), e, o, records)
+			}
+			return runBench(cmd.Context(), e, o)
+		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Users, "users", 20_000, "`number` of users")
 	f.IntVar(&o.Weeks, "weeks", 3, "`number` of weekly runs in which licenses changed, after the first")
 	f.Float64Var(&o.Share, "changed", 0.01, "the `share` of users whose licenses change in a week")
+	f.IntVar(&records, "audit-records", 0, "measure an import of this `number` of audit records instead")
 	f.IntVar(&o.Sample, "sample", 5_000, "`number` of users to measure the SDK's typed models with")
 	return cmd
 }
@@ -60,6 +68,36 @@ func runBench(ctx context.Context, e *env, o bench.Options) error {
 		return e.Printf("%s\n", text)
 	}
 	return printBench(e, r)
+}
+
+// runBenchArchive measures an import of audit records.
+func runBenchArchive(ctx context.Context, e *env, o bench.Options, records int) error {
+	dir, err := os.MkdirTemp("", "lictrail-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the database: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o.Dir, o.Log = dir, e.Notef
+	a, err := bench.ImportRecords(ctx, o, records)
+	if err != nil {
+		return err
+	}
+	if e.format == "json" {
+		return json.NewEncoder(e.Out).Encode(a)
+	}
+	m := a.Machine
+	if err := e.Printf("%d audit records in a file of %.0f MB, about %d users. %s, %d cores, %s/%s, %s.\n%d taken, %d repeated; the database has %.0f MB.\n\n",
+		a.Records, a.Megabytes, a.Users, m.CPU, m.Cores, m.OS, m.Arch, m.Go, a.Taken, a.Repeated, a.Database); err != nil {
+		return err
+	}
+	table := out.NewTable(out.Column{Head: "IMPORT"}, out.Column{Head: "RECORDS/S"}, out.Column{Head: "SECONDS"}, out.Column{Head: "CPU SECONDS"}, out.Column{Head: "PEAK MB"})
+	for _, x := range []struct {
+		name string
+		bench.Timing
+	}{{"dry run", a.DryRun}, {"with what it tells of the past", a.Import}, {"the same file again", a.Again}} {
+		table.Row(x.name, round(x.PerSecond, 0), round(x.Seconds, 1), round(x.CPU, 1), round(x.PeakMegabyte, 0))
+	}
+	return table.Print(e.Streams)
 }
 
 func printBench(e *env, r *bench.Result) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lictrail/graph/graphtest"
+	"lictrail/graph/graphtest/exportfile"
 )
 
 var updateScripts = flag.Bool("update", false, "rewrite the expected output in testdata")
@@ -48,6 +49,7 @@ func TestMain(m *testing.M) {
 //	tenant disable NAME
 //	tenant conceal                       usage reports show pseudonyms from now on
 //	tenant secrets                       fails if a token was sent to another host
+//	tenant export FORMAT FILE            the audit log as an export (package exportfile)
 //	tenant fault ENDPOINT PAGE KIND [forever]
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
@@ -214,6 +216,8 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 			return errors.New("a token was sent to another host")
 		}
 		return nil
+	case "export":
+		return p.export(arg(0), ts.MkAbs(arg(1)))
 	case "fault":
 		return p.fault(args)
 	case "heal":
@@ -221,6 +225,18 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return nil
 	}
 	return fmt.Errorf("unknown tenant command %q", verb)
+}
+
+func (p *play) export(format, path string) error {
+	var events [][]byte
+	for _, e := range p.Events() {
+		events = append(events, e.JSON())
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(exportfile.Write(f, format, p.ID, events), f.Close())
 }
 
 func (p *play) fault(args []string) error {

@@ -72,12 +72,20 @@ var (
 )
 
 // Close ends the document. It does not close the writer below.
-func (d *Document) Close() error {
-	end := "]\n}\n"
+func (d *Document) Close() error { return d.CloseWith("", nil) }
+
+// CloseWith is Close with one more member after the items; none for "".
+func (d *Document) CloseWith(name string, value any) error {
+	end := "]"
 	if d.items > 0 {
 		end = "\n  " + end
 	}
-	d.write(end)
+	if name != "" {
+		text, err := compact(value)
+		d.err = errors.Join(d.err, err)
+		end += fmt.Sprintf(",\n  %q: %s", name, text)
+	}
+	d.write(end + "\n}\n")
 	if d.err == nil {
 		d.err = d.w.Flush()
 	}

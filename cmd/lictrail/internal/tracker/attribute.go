@@ -16,7 +16,7 @@ import (
 
 // attribute says of each change why it happened, adds what only the audit log
 // saw, and corrects earlier words where records that came late say more.
-func (t *run) attribute(ctx context.Context, changes []snapshot.Change) ([]store.Attributed, []store.Correction, error) {
+func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []store.Attributed, corrections []store.Correction, _ error) {
 	if t.sync.Previous == nil {
 		return nil, nil, nil // I7
 	}
@@ -29,48 +29,98 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) ([]store
 	if err != nil {
 		return nil, nil, err
 	}
-	a := &attributor{t: t, h: h, coverage: append(stretches, t.coverage...), knows: t.knows}
-	if err := a.load(ctx); err != nil {
+	a, again, err := newAttributor(ctx, t, h, t.scene(), stretches)
+	if err != nil {
 		return nil, nil, err
 	}
 	out := a.run(changes, t.window(), t.passed.ObservedAt, a.used(0))
-	late, corrections := a.correct()
-	return append(out, late...), corrections, nil
+	for _, r := range again {
+		late, corrected := a.correct(r)
+		out, corrections = append(out, late...), append(corrections, corrected...)
+	}
+	return out, corrections, nil
 }
 
-// attributor attributes the changes of this run and looks again at those of
+// newAttributor gathers what a run knows, and says at which earlier runs it
+// looks again. stretches are those read before it.
+func newAttributor(ctx context.Context, t *run, h *store.History, s *scene, stretches []snapshot.Coverage) (*attributor, []*store.Run, error) {
+	a := &attributor{h: h, scene: s, coverage: slices.Concat(stretches, t.coverage), upns: map[snapshot.UserID]string{},
+		evidence: map[diff.EventRefKey]snapshot.RunID{}}
+	for _, d := range t.deltas {
+		a.upns[d.ID] = d.New.UPN
+	}
+	again := a.again(t.coverage)
+	from := t.window().NotBefore
+	for _, r := range again {
+		from = earliest(from, h.Window(r.ID).NotBefore)
+	}
+	if err := a.load(ctx, again, from, time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	a.bundles, err = t.bundles(ctx, from)
+	return a, again, err
+}
+
+// scene is the tenant that changes are looked at in, as a run had it.
+type scene struct {
+	tenant      snapshot.TenantID
+	run         snapshot.RunID // for changes that only the log saw
+	groups      map[snapshot.GroupID]snapshot.Group
+	skus        map[snapshot.SKUID]snapshot.SKU
+	assigned    map[snapshot.SKUID]int64
+	deletedAt   func(snapshot.UserID) time.Time
+	deletedHeld func(snapshot.UserID, snapshot.PathKey) (held, known bool)
+	knows       func(snapshot.UserID) bool // whether history has the user, or gets it
+}
+
+func (t *run) scene() *scene {
+	return &scene{tenant: t.tenant.ID, run: t.sync.Run, groups: byGroup(t.groupsRead), skus: bySKU(t.skus), assigned: t.assigned,
+		deletedAt: func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt }, deletedHeld: t.deletedHeld, knows: t.knows}
+}
+
+func byGroup(list []snapshot.Group) map[snapshot.GroupID]snapshot.Group {
+	groups := make(map[snapshot.GroupID]snapshot.Group, len(list))
+	for _, g := range list {
+		groups[g.ID] = g
+	}
+	return groups
+}
+
+func bySKU(list []snapshot.SKU) map[snapshot.SKUID]snapshot.SKU {
+	skus := make(map[snapshot.SKUID]snapshot.SKU, len(list))
+	for _, s := range list {
+		skus[s.ID] = s
+	}
+	return skus
+}
+
+// attributor attributes the changes of a run and looks again at those of
 // earlier runs on which records may have come since.
 type attributor struct {
-	t        *run
-	knows    func(snapshot.UserID) bool // whether history has, or with this run gets, the user
+	*scene
 	h        *store.History
 	from     time.Time // records from a day before it on are looked at
 	coverage []snapshot.Coverage
 	bundles  []snapshot.Bundle
+	powers   map[string]bool                       // actors who act on others, as far as other records show
 	earlier  map[snapshot.RunID][]*store.ChangeRow // with runs that are looked at again
 	evidence map[diff.EventRefKey]snapshot.RunID   // what explains a change already
 	upns     map[snapshot.UserID]string            // of users with changes, for reasons only
 }
 
-// load reads the records and the earlier changes that they may bear on.
-func (a *attributor) load(ctx context.Context) error {
-	from := a.t.window().NotBefore
-	a.earlier = map[snapshot.RunID][]*store.ChangeRow{}
-	for _, r := range a.again() {
+// load reads the changes of a stretch of time that records may bear on; a zero
+// time does not bound it.
+func (a *attributor) load(ctx context.Context, again []*store.Run, from, to time.Time) error {
+	a.earlier = make(map[snapshot.RunID][]*store.ChangeRow, len(again))
+	for _, r := range again {
 		a.earlier[r.ID] = nil
-		if w := a.h.Window(r.ID); w.NotBefore.Before(from) {
-			from = w.NotBefore
-		}
 	}
 	a.from = from
 	if err := a.loadFirst(ctx); err != nil {
 		return err
 	}
-	a.upns = map[snapshot.UserID]string{}
-	for _, d := range a.t.deltas {
-		a.upns[d.ID] = d.New.UPN
-	}
-	for c, err := range a.h.Changes(ctx, store.ChangeFilter{Since: from}) {
+	for c, err := range a.h.Changes(ctx, store.ChangeFilter{Since: from, Until: to}) {
 		if err != nil {
 			return err
 		}
@@ -84,18 +134,16 @@ func (a *attributor) load(ctx context.Context) error {
 			a.earlier[c.Run] = append(a.earlier[c.Run], c)
 		}
 	}
-	var err error
-	a.bundles, err = a.t.bundles(ctx, from)
-	return err
+	return nil
 }
 
 func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Source: e.Source, ID: e.ID} }
 
-// again lists the earlier runs whose time this run's reading of the log
-// touched once more.
-func (a *attributor) again() []*store.Run {
+// again lists the earlier runs whose time a reading of the log touched once
+// more.
+func (a *attributor) again(read []snapshot.Coverage) []*store.Run {
 	var runs []*store.Run
-	for _, c := range a.t.coverage {
+	for _, c := range read {
 		for _, r := range a.h.Runs {
 			if r.Previous != 0 && !r.ObservedUntil.Before(c.From) && !slices.Contains(runs, r) {
 				runs = append(runs, r)
@@ -109,7 +157,6 @@ func (a *attributor) again() []*store.Run {
 // loadFirst takes the events that show what the first run found as evidence of
 // that run: just before its window, they would seem to be part of the next.
 func (a *attributor) loadFirst(ctx context.Context) error {
-	a.evidence = map[diff.EventRefKey]snapshot.RunID{}
 	refs, err := a.h.FirstEvents(ctx)
 	for _, e := range refs {
 		a.evidence[keyOf(e)] = a.h.First.ID
@@ -136,7 +183,7 @@ func (a *attributor) run(changes []snapshot.Change, w snapshot.Window, observedA
 		out = append(out, store.Attributed{Change: c, Attribution: attributions[i]})
 	}
 	for _, u := range unseen {
-		if a.knows(u.Change.User) {
+		if a.knows(u.User) {
 			out = append(out, store.Attributed{Change: u.Change, Attribution: u.Attribution})
 		}
 	}
@@ -150,30 +197,27 @@ func (t *run) knows(id snapshot.UserID) bool {
 	return known.row != 0 || known.pass == t.pass
 }
 
-// correct looks again at earlier runs. A word is corrected only by records it
+// correct looks again at an earlier run. A word is corrected only by records it
 // did not rest on; the earlier word stays as a revision.
-func (a *attributor) correct() (late []store.Attributed, corrections []store.Correction) {
-	for _, r := range a.again() {
-		var changes []snapshot.Change
-		var rows []*store.ChangeRow
-		for _, c := range a.earlier[r.ID] {
-			if c.Observed {
-				changes, rows = append(changes, c.Change), append(rows, c)
-			}
+func (a *attributor) correct(r *store.Run) (late []store.Attributed, corrections []store.Correction) {
+	var changes []snapshot.Change
+	var rows []*store.ChangeRow
+	for _, c := range a.earlier[r.ID] {
+		if c.Observed {
+			changes, rows = append(changes, c.Change), append(rows, c)
 		}
-		out := a.run(changes, a.h.Window(r.ID), r.ObservedAt, a.used(r.ID))
-		for i, c := range rows {
-			if better(&c.Attribution, &out[i].Attribution) {
-				corrections = append(corrections, store.Correction{Change: c.ID, Attribution: out[i].Attribution})
-			}
-		}
-		late = append(late, a.unseenYet(r.ID, out[len(rows):])...)
 	}
-	return late, corrections
+	out := a.run(changes, a.h.Window(r.ID), r.ObservedAt, a.used(r.ID))
+	for i, c := range rows {
+		if better(&c.Attribution, &out[i].Attribution) {
+			corrections = append(corrections, store.Correction{Change: c.ID, Attribution: out[i].Attribution})
+		}
+	}
+	return a.unseenYet(out[len(rows):]), corrections
 }
 
 // unseenYet drops what an earlier run has told already.
-func (a *attributor) unseenYet(run snapshot.RunID, found []store.Attributed) []store.Attributed {
+func (a *attributor) unseenYet(found []store.Attributed) []store.Attributed {
 	return slices.DeleteFunc(slices.Clone(found), func(f store.Attributed) bool {
 		return slices.ContainsFunc(f.Attribution.Evidence, func(e snapshot.EventRef) bool {
 			_, told := a.evidence[keyOf(e)]
@@ -183,8 +227,12 @@ func (a *attributor) unseenYet(run snapshot.RunID, found []store.Attributed) []s
 }
 
 // better reports whether the new word rests on records that the old one lacked,
-// or no longer lacks the log where the old one did.
+// or no longer lacks the log where the old one did. A known cause becomes
+// unknown only where records contradict it.
 func better(old, now *snapshot.Attribution) bool {
+	if old.Cause != snapshot.CauseUnknown && now.Cause == snapshot.CauseUnknown && now.UnknownWhy != snapshot.Ambiguous {
+		return false
+	}
 	if old.UnknownWhy == snapshot.NotCovered && now.UnknownWhy != snapshot.NotCovered {
 		return true
 	}
@@ -195,27 +243,18 @@ func better(old, now *snapshot.Attribution) bool {
 
 // context gathers what attribution may look at.
 func (a *attributor) context(w snapshot.Window, observedAt time.Time, used map[diff.EventRefKey]bool) *diff.Context {
-	t := a.t
-	groups := make(map[snapshot.GroupID]snapshot.Group, len(t.groupsRead))
-	for _, g := range t.groupsRead {
-		groups[g.ID] = g
-	}
-	skus := make(map[snapshot.SKUID]snapshot.SKU, len(t.skus))
-	for _, s := range t.skus {
-		skus[s.ID] = s
-	}
 	return &diff.Context{
-		Tenant: t.tenant.ID, Run: t.sync.Run, Window: w, Bundles: a.bundles, Coverage: a.coverage, ObservedAt: observedAt, Used: used,
-		PlanID:      func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) { return planID(skus[sku], word) },
+		Tenant: a.tenant, Run: a.scene.run, Window: w, Bundles: a.bundles, Coverage: a.coverage, ObservedAt: observedAt, Used: used, Powers: a.powers,
+		PlanID:      func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) { return planID(a.skus[sku], word) },
 		PlanName:    func(id snapshot.PlanID) string { return cmp.Or(a.h.PlanName(id), catalog.Builtin().PlanName(id)) },
 		UPN:         func(id snapshot.UserID) string { return a.upns[id] },
-		GroupName:   func(id snapshot.GroupID) string { return cmp.Or(groups[id].Name, a.h.GroupName(id)) },
-		Group:       func(id snapshot.GroupID) (snapshot.Group, bool) { g, ok := groups[id]; return g, ok },
-		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(skus[id].PartNumber, a.h.PartNumbers()[id]) },
-		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { s, ok := skus[id]; return s, ok },
-		Holders:     func(id snapshot.SKUID) int { return int(t.assigned[id]) },
-		DeletedAt:   func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt },
-		DeletedHeld: t.deletedHeld,
+		GroupName:   func(id snapshot.GroupID) string { return cmp.Or(a.groups[id].Name, a.h.GroupName(id)) },
+		Group:       func(id snapshot.GroupID) (snapshot.Group, bool) { g, ok := a.groups[id]; return g, ok },
+		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(a.skus[id].PartNumber, a.h.PartNumbers()[id]) },
+		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { s, ok := a.skus[id]; return s, ok },
+		Holders:     func(id snapshot.SKUID) int { return int(a.assigned[id]) },
+		DeletedAt:   a.deletedAt,
+		DeletedHeld: a.deletedHeld,
 		SelfService: selfService,
 	}
 }

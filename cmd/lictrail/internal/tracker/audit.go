@@ -3,6 +3,7 @@ package tracker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lictrail/diff/audit"
@@ -100,8 +101,10 @@ func (t *run) fetchAudit(ctx context.Context) error {
 
 // auditFrom is where to begin: at the end of what is covered, less the
 // overlap, but not before the log begins. How far it reaches back is proven by
-// the tenant's plans or assumed to be the shorter time.
+// the tenant's plans or assumed to be the shorter time. What somebody imported
+// does not keep the run from reading for itself.
 func (t *run) auditFrom(stretches []snapshot.Coverage) time.Time {
+	stretches = slices.DeleteFunc(slices.Clone(stretches), func(c snapshot.Coverage) bool { return c.Imported })
 	reach := reachFree
 	if t.premium {
 		reach = reachPremium
@@ -151,19 +154,52 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 	return nil
 }
 
-// relevant keeps the archive to what licensing is about: of memberships and
-// group edits only those of groups that give licenses, of edits to users only
-// those that touch licenses or a user whose licenses changed.
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
-	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, "add group":
-		e, err := audit.Decode(*raw)
-		return err != nil || t.groups[e.Group]
-	case snapshot.UpdateUser:
-		e, err := audit.Decode(*raw)
-		return err != nil || e.License != nil || e.Part != nil || t.changed[e.Target]
+	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, addGroup, snapshot.UpdateUser:
+	default:
+		return true
 	}
-	return true
+	e, err := audit.Decode(*raw)
+	return err != nil || whyIgnored(&e, t.groups, t.changed) == ""
+}
+
+const addGroup snapshot.Activity = "add group"
+
+// Why a record is not archived.
+const (
+	otherActivity = "not about licenses, users or groups"
+	otherGroup    = "about a group that gives no license"
+	otherUpdate   = "an edit of a user that touches no license"
+)
+
+// whyIgnored keeps the archive to what licensing is about: of memberships and
+// group edits only those of groups that give licenses, of edits to users only
+// those that touch licenses or a user whose licenses changed. It is "" for a
+// record that belongs there.
+func whyIgnored(e *snapshot.Event, groups map[snapshot.GroupID]bool, changed map[snapshot.UserID]bool) string {
+	switch {
+	case !concerned[e.Activity]:
+		return otherActivity
+	case e.Activity == snapshot.UpdateUser:
+		if e.License == nil && e.Part == nil && !e.LicenseTouched && !changed[e.Target] {
+			return otherUpdate
+		}
+	case slices.Contains(ofGroups, e.Activity) && !groups[e.Group]:
+		return otherGroup
+	}
+	return ""
+}
+
+// ofGroups are the activities that matter only for groups that give licenses.
+var ofGroups = []snapshot.Activity{snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, addGroup, snapshot.DeleteGroup}
+
+// concerned has the activities that are archived.
+var concerned = map[snapshot.Activity]bool{
+	snapshot.ChangeUserLicense: true, snapshot.UpdateUser: true, snapshot.AddUser: true,
+	snapshot.DeleteUser: true, snapshot.HardDeleteUser: true, snapshot.RestoreUser: true,
+	snapshot.SetGroupLicense: true, snapshot.StartGroupLicense: true, snapshot.FinishGroupLicense: true, snapshot.TriggerGroupLicense: true,
+	snapshot.AddMember: true, snapshot.RemoveMember: true, snapshot.UpdateGroup: true, addGroup: true, snapshot.DeleteGroup: true,
 }
 
 // fetchUpdates reads "Update user" where it may matter: for users whose
@@ -211,7 +247,7 @@ func (t *run) detailElsewhere(raw snapshot.RawEvent) bool {
 	return err == nil && e.Success && e.License == nil && e.Part == nil
 }
 
-// bundles decodes the archive around a stretch of time, with what was just
+// bundles decodes the archive from some time before on, with what was just
 // fetched, and puts the records of each operation together.
 func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, error) {
 	events := make([]snapshot.Event, 0, len(t.events))

@@ -38,6 +38,8 @@ var update = flag.Bool("update", false, "rewrite the expected sections of testda
 //	lost USER                                exists, and is in no list
 //	unread groups|deleted|subscriptions      the call fails
 //	flags accept-shrink                      as given to the run
+//
+// and its sections "import" records that are imported; see importText.
 func TestHistory(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -56,6 +58,10 @@ func testHistory(t *testing.T, file string) {
 	db := openTestDB(t)
 	var outcome bytes.Buffer
 	for _, f := range archive.Files {
+		if strings.HasPrefix(f.Name, "import ") {
+			outcome.WriteString(importText(t, db, f.Name, string(f.Data)))
+			continue
+		}
 		if !strings.HasPrefix(f.Name, "run ") {
 			continue
 		}
@@ -70,7 +76,7 @@ func testHistory(t *testing.T, file string) {
 			}
 		}
 	}
-	got := map[string]string{"outcome": outcome.String(), "changes": changesText(t, db), "assignments": assignmentsText(t, db), "rows": rowsText(t, db)}
+	got := map[string]string{"outcome": outcome.String(), "changes": changesText(t, db), "assignments": assignmentsText(t, db), "rows": rowsText(t, db), "causes": causesText(t, db)}
 	compareSections(t, file, archive, got)
 	verifyAll(t, db)
 }

@@ -45,9 +45,17 @@ type word struct {
 func (v *verifier) words(ctx context.Context, run snapshot.RunID) ([]word, error) {
 	filters := []store.ChangeFilter{{Run: run}}
 	var words []word
+	last, err := v.h.LastWord(ctx, run)
+	if err != nil {
+		return nil, err
+	}
 	for r, err := range v.h.Revisions(ctx, run) {
 		if err != nil {
 			return nil, err
+		}
+		if r.ID > last {
+			v.Unrepeated++
+			continue
 		}
 		words = append(words, word{Revision: r})
 		if r.Number > 1 {
@@ -80,7 +88,7 @@ func (v *verifier) repeatable(r *store.Run, version string) bool {
 }
 
 func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) error {
-	a, err := v.attributor(ctx, r)
+	a, again, err := v.attributor(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -94,10 +102,14 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 			changes = append(changes, w.change.Change)
 		}
 	}
-	out := a.run(changes, a.t.window(), r.ObservedAt, a.used(0))
-	late, corrections := a.correct()
+	out := a.run(changes, v.h.Window(r.ID), r.ObservedAt, a.used(0))
+	var corrections []store.Correction
+	for _, e := range again {
+		late, corrected := a.correct(e)
+		out, corrections = append(out, late...), append(corrections, corrected...)
+	}
 	anew := map[string]int{}
-	for _, o := range append(out, late...) {
+	for _, o := range out {
 		if !away(&o.Change) {
 			anew[wordText(0, &o.Change, &o.Attribution)]++
 		}
@@ -146,35 +158,37 @@ func wordText(number int64, c *snapshot.Change, a *snapshot.Attribution) string 
 	return string(text)
 }
 
-// attributor knows what the run's own knew; nil when that is not stored.
-func (v *verifier) attributor(ctx context.Context, r *store.Run) (*attributor, error) {
-	t := &run{tenant: v.h.Tenant, sync: &store.Sync{Run: r.ID, Previous: v.h.Runs[r.Previous]}, archive: v.h.EventsUntil(r.ID),
-		passed: UsersRead{ObservedAt: r.ObservedAt, ObservedUntil: r.ObservedUntil}}
+// attributor knows what the run's own knew, and which earlier runs that looked
+// at again; nil when that is not stored.
+func (v *verifier) attributor(ctx context.Context, r *store.Run) (*attributor, []*store.Run, error) {
 	before, own, err := v.h.Knew(ctx, r.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	t.coverage = own
+	t := &run{tenant: v.h.Tenant, sync: &store.Sync{Run: r.ID, Previous: v.h.Runs[r.Previous]}, archive: v.h.EventsUntil(r.ID),
+		passed: UsersRead{ObservedAt: r.ObservedAt, ObservedUntil: r.ObservedUntil}, coverage: own}
+	if t.assigned, err = v.h.HoldersAt(ctx, r.ID); err != nil {
+		return nil, nil, err
+	}
+	if t.groupsRead, err = v.groupsRead(ctx, t, r); err != nil {
+		return nil, nil, err
+	}
 	var failed error
-	a := &attributor{t: t, h: v.h.Before(r.ID), coverage: slices.Concat(before, own), knows: func(id snapshot.UserID) bool {
+	s := t.scene()
+	s.knows = func(id snapshot.UserID) bool {
 		known, err := v.h.Knows(ctx, id, r.ID)
 		failed = err
 		return known
-	}}
-	if err := a.load(ctx); err != nil {
-		return nil, err
+	}
+	a, again, err := newAttributor(ctx, t, v.h.Before(r.ID), s, before)
+	if err != nil {
+		return nil, nil, err
 	}
 	foreign, err := v.h.Foreign(ctx, r.ID, a.from.Add(-contextSpan))
 	if err != nil || foreign > 0 {
-		return nil, err
+		return nil, nil, err
 	}
-	if t.assigned, err = v.h.HoldersAt(ctx, r.ID); err != nil {
-		return nil, err
-	}
-	if t.groupsRead, err = v.groupsRead(ctx, t, r); err != nil {
-		return nil, err
-	}
-	return a, failed
+	return a, again, failed
 }
 
 // groupsRead are the groups that the run read: those that were not gone before.

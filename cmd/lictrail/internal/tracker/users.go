@@ -180,6 +180,13 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // shrunk refuses a read with far fewer users than the run before.
 func (t *run) shrunk() error {
 	p := t.sync.Previous

@@ -100,7 +100,7 @@ func (v *verifier) changesBy(ctx context.Context, f store.ChangeFilter, want fun
 
 // users replays each user's states.
 func (v *verifier) users(ctx context.Context) error {
-	changed, err := v.h.ChangedUsers(ctx)
+	changed, err := v.h.ChangedRows(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,420 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/diff/audit/exports"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+type auditImportOptions struct {
+	dryRun    bool
+	dateOrder string
+	whole     string
+}
+
+func newAuditImport(e *env) *cobra.Command {
+	var o auditImportOptions
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "Take audit records from exports into the archive",
+		Long: `Takes audit records about licenses, users and groups out of files, whatever
+their names, and works out what they tell of the past: who did it, since when,
+and what happened before tracking began. It knows
+  Purview audit search    export as CSV
+  Search-UnifiedAuditLog  CSV and JSON
+  Management Activity API blobs
+  Entra admin center      audit logs as CSV and JSON
+  Microsoft Graph         auditLogs/directoryAudits, security/auditLog
+  Azure Monitor           storage blobs, messages of an event hub
+  Log Analytics, Sentinel results of a query as JSON and CSV
+plain or in gzip or zip, in UTF-8 or UTF-16. JSON is better than CSV wherever
+there is a choice: the Entra admin center cuts long cells of CSV off.
+
+The files are taken in together or not at all. A record that is there already is
+left as it is, so that the same file twice changes nothing. What is refused is
+told with its line.
+
+An export says what happened, not what it leaves out. With --whole the time it
+covers counts as read without a gap, on your word.`,
+		Example: `  lictrail audit import AuditLogs.json --dry-run
+  lictrail audit import export-*.csv.gz --whole 2026-01-01..2026-06-30
+  lictrail audit import AuditLogs.csv --date-order dmy --format json`,
+		Args: argsBetween(1, -1, "a file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runAuditImport(cmd.Context(), e, o, args) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be taken and what not, and change nothing")
+	f.StringVar(&o.dateOrder, "date-order", "", "the `order` of dates such as 03/04/2026: dmy or mdy")
+	f.StringVar(&o.whole, "whole", "", "the files have all records of this `time`, FROM..TO")
+	return cmd
+}
+
+func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []string) error {
+	order, whole, err := o.check(e.now())
+	if err != nil {
+		return err
+	}
+	progress := e.NewProgress()
+	defer progress.Done()
+	var files []tracker.ExportFile
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return usage(err.Error(), "check the file's name")
+		}
+		defer f.Close()
+		progress.Phase("checking "+filepath.Base(path), "")
+		found, err := exportFiles(ctx, e, f, order)
+		if err != nil {
+			return err
+		}
+		files = append(files, found...)
+	}
+	db, err := openImport(ctx, e.db, o.dryRun)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	progress.Phase("reading records", "records")
+	taken, err := tracker.Import(ctx, db, files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, Now: e.now(), Progress: progress.Add})
+	if err != nil {
+		return importFailed(err)
+	}
+	effect := &tracker.Concluded{}
+	if from, to, any := span(taken, whole); any && !o.dryRun {
+		progress.Phase("working out what they tell", "")
+		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil {
+			return err
+		}
+	}
+	progress.Done()
+	if err := printImported(ctx, e, db, o.dryRun, taken, effect); err != nil {
+		return err
+	}
+	return nothingOfUse(taken)
+}
+
+func (o auditImportOptions) check(now time.Time) (order exports.Order, whole snapshot.Window, err error) {
+	order = exports.Order(strings.ToLower(o.dateOrder))
+	if !slices.Contains([]exports.Order{exports.Untold, exports.DMY, exports.MDY}, order) {
+		return order, whole, usage(fmt.Sprintf("unknown --date-order %q", o.dateOrder), "--date-order dmy or mdy")
+	}
+	if o.whole == "" {
+		return order, whole, nil
+	}
+	from, to, ok := strings.Cut(o.whole, "..")
+	if !ok {
+		return order, whole, usage(fmt.Sprintf("--whole %q is not FROM..TO", o.whole), "--whole 2026-01-01..2026-06-30")
+	}
+	if whole.NotBefore, err = parseTime("whole", from, now, false); err != nil {
+		return order, whole, err
+	}
+	if whole.NotAfter, err = parseTime("whole", to, now, true); err != nil {
+		return order, whole, err
+	}
+	if whole.NotBefore.IsZero() || !whole.NotBefore.Before(whole.NotAfter) || whole.NotAfter.After(now) {
+		return order, whole, usage(fmt.Sprintf("--whole %q must begin before it ends, and end before now", o.whole), "--whole 2026-01-01..2026-06-30")
+	}
+	return order, whole, nil
+}
+
+// exportFiles lists what there is to read in a file, and makes sure of each that
+// its form is known: nothing is taken while one is not.
+func exportFiles(ctx context.Context, e *env, f *os.File, order exports.Order) ([]tracker.ExportFile, error) {
+	hash := sha256.New()
+	size, err := io.Copy(hash, readerFunc(func(p []byte) (int, error) { return readUnless(ctx, f, p) }))
+	if err != nil && ctx.Err() != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, usage(fmt.Sprintf("read %q: %v", f.Name(), err), "name a file of audit records")
+	}
+	found, err := exports.Files(f, size)
+	var files []tracker.ExportFile
+	for _, x := range found {
+		if err = x.Check(); err != nil {
+			err = fmt.Errorf("%s%w", prefixed(x.Name), err)
+			break
+		}
+		files = append(files, tracker.ExportFile{Records: x.Records(order), AuditFile: store.AuditFile{
+			Name: filepath.Base(f.Name()), Member: x.Name, SHA256: hex.EncodeToString(hash.Sum(nil)), ImportedAt: e.now(), Version: version()}})
+	}
+	if err != nil {
+		return nil, usage(fmt.Sprintf("%q: %v", f.Name(), err), "lictrail audit import --help tells what is known; nothing was imported")
+	}
+	return files, nil
+}
+
+func prefixed(member string) string {
+	if member == "" {
+		return ""
+	}
+	return member + ": "
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func readUnless(ctx context.Context, r io.Reader, p []byte) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Read(p)
+}
+
+// importFailed says of a file that cannot be read on that none was taken.
+func importFailed(err error) error {
+	if errors.Is(err, exports.ErrUnknown) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return usage(err.Error(), "the file is damaged or no export; nothing was imported")
+	}
+	return err
+}
+
+// span is the time of the records that belong in the archive, and that for which
+// there are no others.
+func span(all []*tracker.Imported, whole snapshot.Window) (from, to time.Time, any bool) {
+	from, to = whole.NotBefore, whole.NotAfter
+	for _, f := range all {
+		if f.From.IsZero() {
+			continue
+		}
+		if from.IsZero() || f.From.Before(from) {
+			from = f.From
+		}
+		if f.To.After(to) {
+			to = f.To
+		}
+	}
+	return from, to, !to.IsZero()
+}
+
+// nothingOfUse fails where every record of every file was refused.
+func nothingOfUse(all []*tracker.Imported) error {
+	var useful, refused int64
+	for _, f := range all {
+		for _, n := range f.Refused {
+			refused += n
+		}
+		useful += f.Records
+	}
+	if useful -= refused; useful > 0 || refused == 0 {
+		return nil
+	}
+	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(reasons(all[0].Refused), "; ")), "export the records again as JSON if you can")
+}
+
+// reasons lists reasons by how often each was given.
+func reasons(counts map[string]int64) []string {
+	var list []string
+	for _, c := range counted(counts) {
+		list = append(list, fmt.Sprintf("%d %s", c.Count, c.Reason))
+	}
+	return list
+}
+
+type countJSON struct {
+	Count  int64  `json:"count"`
+	Reason string `json:"reason"`
+}
+
+func counted(counts map[string]int64) []countJSON {
+	list := []countJSON{}
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, countJSON{counts[reason], reason})
+	}
+	slices.SortStableFunc(list, func(a, b countJSON) int { return cmp.Compare(b.Count, a.Count) })
+	return list
+}
+
+type auditImportJSON struct {
+	File     string        `json:"file"`
+	Member   *string       `json:"member"`
+	SHA256   string        `json:"sha256"`
+	Records  int64         `json:"records"`
+	Taken    int64         `json:"taken"`
+	Already  int64         `json:"already"`
+	Repeated int64         `json:"repeated"`
+	From     *string       `json:"from"`
+	To       *string       `json:"to"`
+	Kinds    []kindJSON    `json:"kinds"`
+	Ignored  []countJSON   `json:"ignored"`
+	Refused  []countJSON   `json:"refused"`
+	Refusals []refusalJSON `json:"refusals"`
+}
+
+type kindJSON struct {
+	Source   string `json:"source"`
+	Activity string `json:"activity"`
+	Count    int64  `json:"count"`
+}
+
+type refusalJSON struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+type effectJSON struct {
+	FirstAssigned int `json:"first_assigned"`
+	Before        int `json:"changes_before_tracking"`
+	Unseen        int `json:"changes_unseen"`
+	Corrections   int `json:"corrections"`
+}
+
+func importedJSON(f *tracker.Imported) auditImportJSON {
+	j := auditImportJSON{File: f.Name, Member: orNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
+		Repeated: f.Repeated, From: stamp(f.From), To: stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
+		Refusals: []refusalJSON{}}
+	for _, k := range kindsOf(f) {
+		j.Kinds = append(j.Kinds, kindJSON{string(k.Source), k.Activity, f.Kinds[k]})
+	}
+	for _, r := range f.Refusals {
+		j.Refusals = append(j.Refusals, refusalJSON{r.Line, r.Reason})
+	}
+	return j
+}
+
+// kindsOf lists the kinds of records, the most frequent first.
+func kindsOf(f *tracker.Imported) []tracker.RecordKind {
+	return slices.SortedFunc(maps.Keys(f.Kinds), func(a, b tracker.RecordKind) int {
+		return cmp.Or(cmp.Compare(f.Kinds[b], f.Kinds[a]), cmp.Compare(a.Activity, b.Activity), cmp.Compare(a.Source, b.Source))
+	})
+}
+
+func printImported(ctx context.Context, e *env, db *store.DB, dryRun bool, all []*tracker.Imported, effect *tracker.Concluded) error {
+	switch e.format {
+	case "json":
+		tenant, _, err := db.Tenant(ctx)
+		if err != nil {
+			return err
+		}
+		doc := out.NewDocument(e.Out, out.Tenant{ID: string(tenant.ID), Name: tenant.Name})
+		for _, f := range all {
+			if err := doc.Item(importedJSON(f)); err != nil {
+				return err
+			}
+		}
+		return doc.CloseWith("effect", effectJSON{effect.Evidence, effect.Before, effect.Unseen, effect.Corrections})
+	case "csv":
+		return importedListing().printCSV(e, rowsOf(all))
+	}
+	for _, f := range all {
+		if err := printImportedFile(e, dryRun, f); err != nil {
+			return err
+		}
+	}
+	if dryRun {
+		return e.Printf("A dry run: nothing was changed.\n")
+	}
+	return printEffect(e, effect)
+}
+
+func importedListing() listing[*tracker.Imported] {
+	type row = *tracker.Imported
+	number := func(name string, get func(row) int64) column[row] {
+		return column[row]{csv: name, cell: func(r row) any { return get(r) }}
+	}
+	total := func(counts map[string]int64) (n int64) {
+		for _, c := range counts {
+			n += c
+		}
+		return n
+	}
+	return listing[row]{columns: []column[row]{
+		{csv: "file", cell: func(r row) any { return r.Name }},
+		{csv: "member", cell: func(r row) any { return r.Member }},
+		{csv: "sha256", cell: func(r row) any { return r.SHA256 }},
+		number("records", func(r row) int64 { return r.Records }),
+		number("taken", func(r row) int64 { return r.Taken }),
+		number("already", func(r row) int64 { return r.Already }),
+		number("repeated", func(r row) int64 { return r.Repeated }),
+		number("ignored", func(r row) int64 { return total(r.Ignored) }),
+		number("refused", func(r row) int64 { return total(r.Refused) }),
+		{csv: "from", cell: func(r row) any { return stamp(r.From) }},
+		{csv: "to", cell: func(r row) any { return stamp(r.To) }},
+	}}
+}
+
+// shownRefusals is how many refused records the text lists; JSON has more.
+const shownRefusals = 20
+
+func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
+	verb := "taken"
+	if dryRun {
+		verb = "would be taken"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", f.Title(), plural(f.Records, "record"))
+	fmt.Fprintf(&b, "  %d %s, %d there already, %d repeated in the files\n", f.Taken, verb, f.Already, f.Repeated)
+	if !f.From.IsZero() {
+		fmt.Fprintf(&b, "  from %s to %s UTC\n", f.From.Format("2006-01-02 15:04"), f.To.Format("2006-01-02 15:04"))
+	}
+	for _, k := range kindsOf(f) {
+		fmt.Fprintf(&b, "  %8d  %s (%s)\n", f.Kinds[k], k.Activity, k.Source)
+	}
+	for _, c := range counted(f.Ignored) {
+		fmt.Fprintf(&b, "  %8d  ignored: %s\n", c.Count, c.Reason)
+	}
+	for _, c := range counted(f.Refused) {
+		fmt.Fprintf(&b, "  %8d  refused: %s\n", c.Count, c.Reason)
+	}
+	if len(f.Refusals) > 0 {
+		lines := make([]string, 0, shownRefusals+1)
+		for i, r := range f.Refusals {
+			if i == shownRefusals {
+				lines = append(lines, "… (--format json lists more)")
+				break
+			}
+			lines = append(lines, fmt.Sprint(r.Line))
+		}
+		fmt.Fprintf(&b, "  refused lines: %s\n", strings.Join(lines, ", "))
+	}
+	for line := range strings.SplitSeq(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		if err := e.Printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printEffect(e *env, c *tracker.Concluded) error {
+	if *c == (tracker.Concluded{}) {
+		return e.Printf("They tell nothing of the past that was not known.\n")
+	}
+	var words []string
+	for _, x := range []struct {
+		n         int
+		one, many string
+	}{
+		{c.Corrections, "cause better known", "causes better known"},
+		{c.Unseen, "change that no run saw", "changes that no run saw"},
+		{c.Before, "change from before tracking began", "changes from before tracking began"},
+		{c.Evidence, "license held since earlier than was known", "licenses held since earlier than was known"},
+	} {
+		switch {
+		case x.n == 1:
+			words = append(words, "1 "+x.one)
+		case x.n > 1:
+			words = append(words, fmt.Sprintf("%d %s", x.n, x.many))
+		}
+	}
+	return e.Printf("They tell of the past: %s.\n", strings.Join(words, ", "))
+}

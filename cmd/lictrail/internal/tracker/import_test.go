@@ -1,0 +1,143 @@
+package tracker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lictrail/diff/audit/exports"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// importText takes the records of a section "import", one a line:
+//
+//	TIME USER by ACTOR: SKU,SKU -> SKU   a license change, by object ids
+//	whole DATE..DATE                     what the import covers on its user's word
+//
+// It delivers them as the unified log's when the section's name says so, else as
+// Graph's, and returns what they told.
+func importText(t *testing.T, db *store.DB, name, text string) string {
+	t.Helper()
+	var file strings.Builder
+	o := ImportOptions{Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), DryRun: strings.Contains(name, "dry")}
+	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if from, to, ok := strings.Cut(strings.TrimPrefix(line, "whole "), ".."); ok {
+			o.Whole = snapshot.Window{NotBefore: day(t, from), NotAfter: day(t, to)}
+			continue
+		}
+		file.WriteString(recordText(t, i, line, strings.Contains(name, "unified")) + "\n")
+	}
+	data := file.String()
+	files, err := exports.Files(strings.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := Import(t.Context(), db, []ExportFile{{AuditFile: store.AuditFile{Name: name, SHA256: name}, Records: files[0].Records(exports.Untold)}}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := done[0]
+	summary := fmt.Sprintf("%s: %d taken, %d already, %d repeated, ignored %v, refused %v", name, d.Taken, d.Already, d.Repeated, d.Ignored, d.Refused)
+	if o.DryRun || d.From.IsZero() {
+		return summary + "\n"
+	}
+	told, err := Conclude(t.Context(), db, d.From, d.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s; told %d before, %d unseen, %d corrections, %d first dates\n", summary, told.Before, told.Unseen, told.Corrections, told.Evidence)
+}
+
+func recordText(t *testing.T, i int, line string, unified bool) string {
+	t.Helper()
+	head, sets, ok := strings.Cut(line, ": ")
+	words := strings.Fields(head)
+	before, after, arrow := strings.Cut(sets, "->")
+	if !ok || !arrow || len(words) != 4 {
+		t.Fatalf("record %q", line)
+	}
+	at, user, actor := words[0], words[1], words[3]
+	if unified {
+		return jsonText(t, map[string]any{"CreationTime": strings.TrimSuffix(at, "Z"), "Id": fmt.Sprintf("u%d", i), "Operation": "Change user license.",
+			"ResultStatus": "Success", "UserId": actor + "@contoso.example",
+			"Actor":              []any{map[string]any{"ID": "Admin Center", "Type": 1}, map[string]any{"ID": "00000006-0000-0ff1-ce00-000000000000", "Type": 2}, map[string]any{"ID": "User_" + actor, "Type": 2}},
+			"Target":             []any{map[string]any{"ID": "User_" + user, "Type": 2}},
+			"ModifiedProperties": []any{map[string]any{"Name": "AssignedLicense", "OldValue": licenseText(t, before), "NewValue": licenseText(t, after)}}})
+	}
+	return jsonText(t, map[string]any{"activityDateTime": at, "id": fmt.Sprintf("g%d-%s", i, at), "activityDisplayName": "Change user license", "result": "success",
+		"initiatedBy": map[string]any{"user": map[string]any{"id": actor, "userPrincipalName": actor + "@contoso.example"}},
+		"targetResources": []any{map[string]any{"type": "User", "id": user, "modifiedProperties": []any{
+			map[string]any{"displayName": "AssignedLicense", "oldValue": licenseText(t, before), "newValue": licenseText(t, after)}}}}})
+}
+
+func licenseText(t *testing.T, set string) string {
+	t.Helper()
+	list := []string{}
+	for _, sku := range strings.FieldsFunc(set, func(r rune) bool { return r == ',' || r == ' ' }) {
+		list = append(list, fmt.Sprintf("[SkuName=%s, SkuId=%s, DisabledPlans=[]]", sku, sku))
+	}
+	return jsonText(t, list)
+}
+
+func jsonText(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// causesText lists why changes happened, with every revision's number.
+func causesText(t *testing.T, db *store.DB) string {
+	t.Helper()
+	h := openHistory(t, db)
+	var lines []string
+	for c, err := range h.Changes(t.Context(), store.ChangeFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &c.Attribution
+		line := fmt.Sprintf("%s %s %s observed=%t %s(%s) %s/%s %s, revision %d", c.User, c.SKU, c.Kind, c.Observed, c.When.Precision,
+			c.When.At.Format(time.RFC3339), a.Cause, a.Initiator, a.UnknownWhy, c.Revision)
+		if a.Actor != nil {
+			line += " by " + a.Actor.UPN
+			if a.Actor.ClientApp != "" {
+				line += " with " + a.Actor.ClientApp
+			}
+		}
+		lines = append(lines, line)
+	}
+	for x, err := range h.Holdings(t.Context(), store.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("%s held %s, first %s %s:", x.Person.ID, x.SKU, x.First.Precision, x.First.At.Format(time.RFC3339))
+		for _, s := range x.Stretches {
+			line += fmt.Sprintf(" [%s %s", s.From.Precision, s.From.At.Format(time.RFC3339))
+			if s.To != nil {
+				line += fmt.Sprintf(" to %s %s", s.To.Precision, s.To.At.Format(time.RFC3339))
+			}
+			line += "]"
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// TestAuditFrom: what somebody says an export covers does not keep a run from
+// reading the log for itself.
+func TestAuditFrom(t *testing.T) {
+	now := day(t, "2026-03-20")
+	r := &run{premium: true, passed: UsersRead{ObservedUntil: now}}
+	read := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: day(t, "2026-03-10"), Complete: true}
+	said := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: now, Complete: true, Imported: true}
+	if got, want := r.auditFrom([]snapshot.Coverage{read, said}), day(t, "2026-03-08"); !got.Equal(want) {
+		t.Errorf("reads from %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,229 @@
+package tracker
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"lictrail/diff"
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// maxBatch is how many events of the time before the first run are looked at
+// together. Those of one user are never parted.
+const maxBatch = 5_000
+
+// rebuilder tells the history of the time before the first run: what each event
+// shows in full of a license given or taken. No snapshot saw any of it.
+type rebuilder struct {
+	*concluder
+	groups []snapshot.Event // about groups as such
+	// perhaps has what users seem to have done for themselves. Whether they are
+	// administrators, too, may show in records about others.
+	perhaps map[snapshot.UserID][]store.Attributed
+}
+
+func (c *concluder) before(ctx context.Context) error {
+	until := c.h.First.ObservedUntil
+	groups, err := c.events(ctx, store.EventFilter{NoTarget: true, To: until})
+	if err != nil {
+		return err
+	}
+	b := &rebuilder{concluder: c, groups: groups, perhaps: map[snapshot.UserID][]store.Attributed{}}
+	var batch []snapshot.Event
+	var last snapshot.UserID
+	for raw, err := range c.h.Events(ctx, store.EventFilter{ByTarget: true, To: until}) {
+		if err != nil {
+			return err
+		}
+		e, err := audit.Decode(*raw)
+		if err != nil {
+			continue
+		}
+		if e.Target != last && len(batch) >= maxBatch {
+			if err := b.rebuild(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0:0]
+		}
+		batch, last = append(batch, e), e.Target
+	}
+	if err := b.rebuild(ctx, batch); err != nil {
+		return err
+	}
+	return b.settle(ctx)
+}
+
+// rebuild tells what a batch of events shows, and keeps back what users seem to
+// have done for themselves.
+func (b *rebuilder) rebuild(ctx context.Context, events []snapshot.Event) error {
+	bundles := b.bundles(events)
+	for id, evidence := range diff.Before(bundles, b.h.First.ObservedUntil, coveredUntil(b.coverage, b.h.First.ObservedAt)) {
+		added, err := b.out.Evidence(id, evidence)
+		if err != nil {
+			return err
+		}
+		b.Evidence += added
+	}
+	found, told, err := b.find(ctx, events, bundles)
+	if err != nil {
+		return err
+	}
+	sure := slices.DeleteFunc(found, func(f store.Attributed) bool {
+		isPerhaps := f.Attribution.Cause == snapshot.CauseSelfService && f.Attribution.Actor != nil
+		if isPerhaps {
+			b.perhaps[f.User] = append(b.perhaps[f.User], f)
+		}
+		return isPerhaps
+	})
+	return b.tell(sure, told)
+}
+
+func (b *rebuilder) bundles(events []snapshot.Event) []snapshot.Bundle {
+	return audit.Bundles(append(slices.Clone(events), b.groups...))
+}
+
+// find attributes what operations did before the first run, and returns it with
+// what was told already. What may be after the reading of a user belongs to the
+// next run.
+func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles []snapshot.Bundle) ([]store.Attributed, toldBefore, error) {
+	first := b.h.First
+	a, err := b.attributor(ctx, first, slices.DeleteFunc(bundles, func(x snapshot.Bundle) bool {
+		return !x.At.Before(first.ObservedAt.Add(-clockSlack))
+	}))
+	if err != nil {
+		return nil, nil, err
+	}
+	told, err := b.told(ctx, a, events)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := a.run(nil, snapshot.Window{NotAfter: first.ObservedUntil}, first.ObservedAt, a.used(0))
+	return withoutCopies(found), told, nil
+}
+
+// copySpan is within what a SKU that goes, or comes, twice went or came once: no
+// snapshot tells here whether it was held in between.
+const copySpan = time.Minute
+
+// withoutCopies drops what was told just before. What is found is in order of
+// time for each SKU of a user.
+func withoutCopies(found []store.Attributed) []store.Attributed {
+	last := make(map[toldKey]time.Time)
+	return slices.DeleteFunc(found, func(f store.Attributed) bool {
+		key := toldKey{f.User, f.SKU, f.Kind}
+		before, told := last[key]
+		last[key] = f.Attribution.At
+		switch f.Kind {
+		case snapshot.Assigned:
+			delete(last, toldKey{f.User, f.SKU, snapshot.Removed})
+		case snapshot.Removed:
+			delete(last, toldKey{f.User, f.SKU, snapshot.Assigned})
+		default:
+			return false
+		}
+		return told && f.Attribution.At.Sub(before) <= copySpan
+	})
+}
+
+// told lists what earlier imports told of the users, and notes what the events
+// are evidence of already.
+func (b *rebuilder) told(ctx context.Context, a *attributor, events []snapshot.Event) (toldBefore, error) {
+	var users []store.Person
+	for i, e := range events {
+		if i > 0 && events[i-1].Target == e.Target {
+			continue
+		}
+		if p, ok, err := b.h.UserByID(ctx, e.Target); err != nil {
+			return nil, err
+		} else if ok {
+			users = append(users, p)
+			a.upns[p.ID] = p.UPN
+		}
+	}
+	told := toldBefore{}
+	for some := range slices.Chunk(users, 500) {
+		for ch, err := range b.h.Changes(ctx, store.ChangeFilter{Users: some}) {
+			if err != nil {
+				return nil, err
+			}
+			if !ch.Observed && ch.Window.NotBefore.IsZero() {
+				key := toldKey{ch.User, ch.SKU, ch.Kind}
+				told[key] = append(told[key], ch)
+				continue
+			}
+			for _, e := range ch.Attribution.Evidence {
+				a.evidence[keyOf(e)] = ch.Run
+			}
+		}
+	}
+	return told, nil
+}
+
+// toldBefore are changes of the time before the first run that were told.
+type toldBefore map[toldKey][]*store.ChangeRow
+
+type toldKey struct {
+	user snapshot.UserID
+	sku  snapshot.SKUID
+	kind snapshot.Kind
+}
+
+// tell writes what is new of what was found, and corrects what was told with
+// fewer records.
+func (b *rebuilder) tell(found []store.Attributed, told toldBefore) error {
+	var fresh []store.Attributed
+	var corrections []store.Correction
+	for _, f := range found {
+		rows := told[toldKey{f.User, f.SKU, f.Kind}]
+		i := slices.IndexFunc(rows, func(r *store.ChangeRow) bool { return shareEvidence(&r.Attribution, &f.Attribution) })
+		switch {
+		case i < 0:
+			fresh = append(fresh, f)
+		case better(&rows[i].Attribution, &f.Attribution):
+			corrections = append(corrections, store.Correction{Change: rows[i].ID, Attribution: f.Attribution})
+		}
+	}
+	b.Before, b.Corrections = b.Before+len(fresh), b.Corrections+len(corrections)
+	if err := b.out.Changes(fresh); err != nil {
+		return err
+	}
+	return b.out.Corrections(corrections)
+}
+
+func shareEvidence(x, y *snapshot.Attribution) bool {
+	return slices.ContainsFunc(x.Evidence, func(e snapshot.EventRef) bool {
+		return slices.ContainsFunc(y.Evidence, func(o snapshot.EventRef) bool { return keyOf(e) == keyOf(o) })
+	})
+}
+
+// settle tells what was kept back, now that all records have shown who acts on
+// others.
+func (b *rebuilder) settle(ctx context.Context) error {
+	for _, id := range slices.Sorted(maps.Keys(b.perhaps)) {
+		p, ok, err := b.h.UserByID(ctx, id)
+		if err != nil || !ok {
+			return err
+		}
+		events, err := b.events(ctx, store.EventFilter{Users: []store.Person{p}, To: b.h.First.ObservedUntil})
+		if err != nil {
+			return err
+		}
+		found, told, err := b.find(ctx, events, b.bundles(events))
+		if err != nil {
+			return err
+		}
+		kept := slices.DeleteFunc(found, func(f store.Attributed) bool {
+			return !slices.ContainsFunc(b.perhaps[id], func(p store.Attributed) bool {
+				return p.SKU == f.SKU && p.Kind == f.Kind && shareEvidence(&p.Attribution, &f.Attribution)
+			})
+		})
+		if err := b.tell(kept, told); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,364 @@
+package exports
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// table is a table of audit records, with a header that tells its kind.
+type table struct {
+	rows   *rows
+	names  []string // of the columns, as letters and digits in lower case
+	header []string // as written
+	record func(t *table, cells []string) (raw []byte, reason string)
+	dates  []int // columns with the records' times, as people write them
+	order  Order
+}
+
+// maxPreamble is how many lines may stand before the header: "sep=;" for Excel,
+// "#TYPE …" of PowerShell, or a title.
+const maxPreamble = 10
+
+// readHeader reads up to the header, which tells the separator and the kind.
+func readHeader(in *text) (*table, error) {
+	r := &rows{in: in.Reader, line: 1}
+	var first string
+	for range maxPreamble {
+		line, err := r.take()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if err != nil {
+			break
+		}
+		for _, sep := range []byte(",;\t|") {
+			t := &table{rows: r, header: split(trimEnd(line), sep)}
+			if t.recognize() {
+				if t.isLocal() {
+					return nil, fmt.Errorf("%w that can be trusted: its times are local, and it does not say where; export it with times in UTC", ErrUnknown)
+				}
+				r.sep, r.width = sep, len(t.header)
+				return t, nil
+			}
+		}
+		if first == "" {
+			first = strings.TrimSpace(string(line))
+		}
+	}
+	if first == "" {
+		return nil, fmt.Errorf("%w: it is empty", ErrUnknown)
+	}
+	if !utf8.ValidString(first) || strings.ContainsRune(first, 0) {
+		return nil, fmt.Errorf("%w: it is no text", ErrUnknown)
+	}
+	return nil, fmt.Errorf("%w: it is neither JSON nor a table with columns of audit records; it begins with %q", ErrUnknown, shorten(first))
+}
+
+func trimEnd(line []byte) []byte { return []byte(strings.TrimRight(string(line), "\r\n")) }
+
+func shorten(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// recognize tells by the names of the columns what the rows are.
+func (t *table) recognize() bool {
+	t.names = make([]string, len(t.header))
+	for i, h := range t.header {
+		t.names[i] = heading(h)
+	}
+	has := func(name string) bool { return slices.Contains(t.names, name) }
+	switch {
+	case has("auditdata"):
+		t.record = (*table).unified
+	case has("targetresources") && (has("initiatedby") || has("operationname") || has("activitydisplayname")):
+		t.record = (*table).columns
+		for i, name := range t.names {
+			if name == "timegenerated" || name == "activitydatetime" || name == "time" {
+				t.dates = append(t.dates, i)
+			}
+		}
+	case has("target1objectid") || has("target1type") || has("target1userprincipalname"):
+		t.record = (*table).portal
+		t.dates = []int{t.portalDate()}
+	default:
+		return false
+	}
+	return true
+}
+
+// isLocal reports whether the times are in the zone of whoever exported them.
+func (t *table) isLocal() bool {
+	return slices.ContainsFunc(t.dates, func(i int) bool { return strings.Contains(strings.ToLower(t.header[i]), "[local") })
+}
+
+// heading is the name of a column as letters and digits in lower case, less the
+// zone that Log Analytics adds to times.
+func heading(name string) string {
+	name, _, _ = strings.Cut(strings.ToLower(name), "[")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, name)
+}
+
+// read reads the rows under the header.
+func (t *table) read(yield func(*Record) bool) error {
+	for {
+		cells, line, reason, err := t.rows.row()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if reason == "" && len(cells) > len(t.names) {
+			reason = fmt.Sprintf("%d cells under %d columns", len(cells), len(t.names))
+		}
+		var raw []byte
+		if reason == "" {
+			raw, reason = t.record(t, cells)
+		}
+		record := &Record{Line: line, Refused: reason}
+		if reason == "" {
+			record = found(raw, line)
+		}
+		if !yield(record) {
+			return nil
+		}
+	}
+}
+
+// cell returns the cell under a column, "" when there is none.
+func (t *table) cell(cells []string, names ...string) string {
+	for _, name := range names {
+		if i := slices.Index(t.names, name); i >= 0 && i < len(cells) && strings.TrimSpace(cells[i]) != "" {
+			return strings.TrimSpace(cells[i])
+		}
+	}
+	return ""
+}
+
+// unified reads a row of an export of the unified log: its column AuditData has
+// all of the record, and the others repeat some of it, the time as people of
+// that place write it. Only the id may be missing inside.
+func (t *table) unified(cells []string) (raw []byte, reason string) {
+	data := t.cell(cells, "auditdata")
+	switch {
+	case data == "":
+		return nil, "AuditData is empty"
+	case strings.HasPrefix(data, `"`):
+		var inner string // JSON within JSON
+		if json.Unmarshal([]byte(data), &inner) == nil {
+			data = strings.TrimSpace(inner)
+		}
+	}
+	if !strings.HasPrefix(data, "{") {
+		return nil, "AuditData is not JSON"
+	}
+	var o object
+	if id := t.cell(cells, "recordid", "identity", "id"); id != "" {
+		o.member("Id", id)
+	}
+	if operation := t.cell(cells, "operation", "operations"); operation != "" {
+		o.member("Operations", operation)
+	}
+	o.member("AuditData", data)
+	return o.close(), ""
+}
+
+// structured are the columns that hold JSON.
+var structured = []string{"initiatedby", "targetresources"}
+
+// columns reads a row of a query's result: columns named after the members of
+// the record, with JSON in some of them.
+func (t *table) columns(cells []string) (raw []byte, reason string) {
+	for _, name := range structured {
+		if c := t.cell(cells, name); c != "" && c[0] != '{' && c[0] != '[' {
+			return nil, fmt.Sprintf("%s has %q instead of JSON; export it as JSON", name, shorten(c))
+		}
+	}
+	var o object
+	for i, c := range cells {
+		if c = strings.TrimSpace(c); c == "" {
+			continue
+		}
+		if slices.Contains(t.dates, i) {
+			if c, reason = t.date(c); reason != "" {
+				return nil, reason
+			}
+		}
+		o.member(t.memberName(i), c)
+	}
+	return o.close(), ""
+}
+
+// memberName is the header less what is not part of a name.
+func (t *table) memberName(i int) string {
+	if slices.Contains(t.dates, i) {
+		return t.names[i]
+	}
+	return strings.TrimSpace(t.header[i])
+}
+
+// portalDate is the column of the time in an export from the Entra admin center:
+// its name is translated, "(UTC)" is not.
+func (t *table) portalDate() int {
+	for _, fits := range []func(string) bool{
+		func(h string) bool { return strings.Contains(h, "(UTC)") },
+		func(h string) bool {
+			return slices.Contains([]string{"date", "activitydatetime", "datetime"}, heading(h))
+		},
+	} {
+		if i := slices.IndexFunc(t.header, fits); i >= 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+// portal reads a row of an export from the Entra admin center, which spreads a
+// record over numbered columns, and cuts cells off at 10,000 characters. A list
+// that is cut off shows as such when it is decoded.
+func (t *table) portal(cells []string) (raw []byte, reason string) {
+	if i := t.dates[0]; i >= len(cells) || strings.TrimSpace(cells[i]) == "" {
+		return nil, "it has no time"
+	}
+	at, reason := t.date(cells[t.dates[0]])
+	if reason != "" {
+		return nil, reason
+	}
+	var o object
+	if id := t.cell(cells, "id", "auditid"); id != "" {
+		o.member("id", id)
+	}
+	o.member("activityDateTime", at)
+	for _, m := range [][2]string{{"activityDisplayName", "activity"}, {"correlationId", "correlationid"}, {"category", "category"},
+		{"loggedByService", "service"}, {"result", "result"}, {"resultReason", "resultreason"}, {"userAgent", "useragent"}} {
+		if c := t.cell(cells, m[1]); c != "" {
+			o.member(m[0], c)
+		}
+	}
+	if t.cell(cells, "activity") == "" {
+		return nil, "it has no activity"
+	}
+	o.member("initiatedBy", t.initiatedBy(cells))
+	o.member("targetResources", t.targets(cells))
+	o.member("additionalDetails", t.details(cells))
+	return o.close(), ""
+}
+
+// initiatedBy reads who did it. The type is "User", "Application", or missing.
+func (t *table) initiatedBy(cells []string) map[string]any {
+	by := map[string]any{}
+	principal := t.cell(cells, "actorserviceprincipalid")
+	name := t.cell(cells, "actordisplayname")
+	id, upn := t.cell(cells, "actorobjectid"), t.cell(cells, "actoruserprincipalname")
+	isApp := strings.HasPrefix(strings.ToLower(t.cell(cells, "actortype")), "app") || strings.EqualFold(t.cell(cells, "actortype"), "ServicePrincipal")
+	if upn != "" || id != "" && !isApp && principal == "" {
+		by["user"] = map[string]string{"id": id, "userPrincipalName": upn, "displayName": name,
+			"ipAddress": t.cell(cells, "ipaddress"), "homeTenantId": t.cell(cells, "actorhometenantid")}
+		return by
+	}
+	appName := t.cell(cells, "actorserviceprincipalname", "actordisplayname")
+	if principal == "" {
+		principal = id
+	}
+	if principal != "" || appName != "" {
+		by["app"] = map[string]string{"servicePrincipalId": principal, "displayName": appName}
+	}
+	return by
+}
+
+// targets reads the targets and what was changed of each.
+func (t *table) targets(cells []string) []map[string]any {
+	list := []map[string]any{}
+	for i := 1; slices.Contains(t.names, fmt.Sprintf("target%dtype", i)) || slices.Contains(t.names, fmt.Sprintf("target%dobjectid", i)); i++ {
+		of := func(name string) string { return t.cell(cells, "target"+strconv.Itoa(i)+name) }
+		target := map[string]any{"type": of("type"), "id": of("objectid"), "displayName": of("displayname"), "userPrincipalName": of("userprincipalname")}
+		properties := []map[string]string{}
+		for k := 1; slices.Contains(t.names, fmt.Sprintf("target%dmodifiedproperty%dname", i, k)); k++ {
+			property := "modifiedproperty" + strconv.Itoa(k)
+			if name := of(property + "name"); name != "" {
+				properties = append(properties, map[string]string{"displayName": name,
+					"oldValue": of(property + "oldvalue"), "newValue": of(property + "newvalue")})
+			}
+		}
+		if target["type"] == "" && target["id"] == "" && target["userPrincipalName"] == "" && len(properties) == 0 {
+			continue
+		}
+		target["modifiedProperties"] = properties
+		list = append(list, target)
+	}
+	return list
+}
+
+func (t *table) details(cells []string) []map[string]string {
+	list := []map[string]string{}
+	for i := 1; ; i++ {
+		stem := "additionaldetail" + strconv.Itoa(i)
+		if !slices.Contains(t.names, stem+"key") {
+			return list
+		}
+		if key := t.cell(cells, stem+"key"); key != "" {
+			list = append(list, map[string]string{"key": key, "value": t.cell(cells, stem+"value")})
+		}
+	}
+}
+
+// date reads a time as people write it, in UTC.
+func (t *table) date(cell string) (iso, reason string) {
+	at, err := parseDate(cell, t.order)
+	if err != nil {
+		return "", err.Error()
+	}
+	return at, ""
+}
+
+// findOrder finds out in which order the table has day and month.
+func (t *table) findOrder() (Order, error) {
+	order := Untold
+	for len(t.dates) > 0 {
+		cells, _, reason, err := t.rows.row()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return Untold, err
+		}
+		if reason != "" {
+			continue
+		}
+		for _, i := range t.dates {
+			if i >= len(cells) {
+				continue
+			}
+			told := orderOf(cells[i])
+			if told != Untold && order != Untold && told != order {
+				return Untold, nil // such dates are refused one by one
+			}
+			if told != Untold {
+				order = told
+			}
+			if order == Untold && isISO.MatchString(strings.TrimSpace(cells[i])) {
+				return Untold, nil // one program wrote them all
+			}
+		}
+	}
+	return order, nil
+}
+
+var isISO = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[T ]`)

@@ -1,0 +1,177 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"lictrail/snapshot"
+)
+
+// Record is an audit record as it is to be archived, read once.
+type Record struct {
+	snapshot.RawEvent
+	fields fields
+}
+
+// Read reads a record of any shape: the shape is found in the record itself,
+// and source, which may be "", decides only where the record leaves it open.
+// The record keeps raw. It is an error if the JSON is not an audit record or
+// has no time. A record without an id gets one that is derived from what it
+// says: read again, it is the same.
+func Read(source snapshot.Source, raw []byte) (*Record, error) {
+	f, err := read(source, raw)
+	if err != nil {
+		return nil, fmt.Errorf("describe audit event %q: %w", f.id, err)
+	}
+	at, _, err := f.when()
+	if err != nil {
+		return nil, fmt.Errorf("describe audit event %q: %w", f.id, err)
+	}
+	return &Record{
+		RawEvent: snapshot.RawEvent{
+			Source:      cmp.Or(source, f.source),
+			ID:          cmp.Or(f.id, f.derivedID()),
+			At:          at,
+			Activity:    f.activity,
+			Correlation: f.correlation,
+			Target:      string(f.subject().user()),
+			Raw:         raw,
+		},
+		fields: f,
+	}, nil
+}
+
+// Event decodes the record; see [Decode].
+func (r *Record) Event() (snapshot.Event, error) {
+	e, err := r.fields.event()
+	if err != nil {
+		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", r.ID, err)
+	}
+	e.ID, e.Source = r.ID, r.Source
+	return e, nil
+}
+
+// derivedPrefix marks the ids that Microsoft did not give.
+const derivedPrefix = "derived-"
+
+// derivedID names a record that has no id, by all that it says.
+func (f *fields) derivedID() string {
+	said := struct {
+		At, Activity, Correlation string
+		Actor                     snapshot.Actor
+		Targets, Properties       []string
+		Details                   map[string]string
+	}{f.at, string(Normalize(f.activity)), f.correlation, f.actor, nil, nil, f.details}
+	for _, t := range f.targets {
+		said.Targets = append(said.Targets, t.kind, t.id, t.upn)
+	}
+	for _, p := range f.properties {
+		said.Properties = append(said.Properties, p.name, p.old.text, p.new.text)
+	}
+	text, _ := json.Marshal(said) // strings only
+	sum := sha256.Sum256(text)
+	return derivedPrefix + hex.EncodeToString(sum[:16])
+}
+
+// Glance is what can be told of a record without decoding it.
+type Glance struct {
+	Source   snapshot.Source
+	Activity string            // as written
+	Tenant   snapshot.TenantID // whose log it is from; "" when the record does not say
+	// Inner is the record itself where it came in the row of an export, and the
+	// other columns only repeat what it says; nil otherwise.
+	Inner []byte
+}
+
+// glimpse has the members that a glance needs, of all shapes.
+type glimpse struct {
+	probe
+	ID                 text
+	Operations         text // rows of Search-UnifiedAuditLog
+	OperationName      text
+	OrganizationID     text
+	TenantID           text // of Azure Monitor's envelope; in Log Analytics the workspace
+	AADTenantID        text
+	ResourceID         text
+	TimeGenerated      text
+	AuditLogRecordType text
+	TargetResources    text
+}
+
+// Look tells the source, the activity and the tenant of a record. It is an
+// error if the JSON is not an audit record of a known shape.
+func Look(raw []byte) (Glance, error) {
+	var g glimpse
+	if err := json.Unmarshal(raw, &g); err != nil {
+		return Glance{}, err
+	}
+	switch {
+	case g.AuditData != nil:
+		return g.wrapped()
+	case g.isGraph(), g.TargetResources != "":
+		return g.graph(), nil
+	case g.isUnified():
+		return Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID)}, nil
+	}
+	return Glance{}, errNotAudit
+}
+
+var errNotAudit = errors.New("not an audit record of a known shape")
+
+// wrapped looks at the record inside a row of an export. A record of Purview's
+// audit search in Graph has an id of its own, and is kept whole.
+func (g *glimpse) wrapped() (Glance, error) {
+	var data text
+	if err := json.Unmarshal(g.AuditData, &data); err != nil {
+		return Glance{}, fmt.Errorf("AuditData: %w", err)
+	}
+	if strings.TrimSpace(string(data)) == "" {
+		return Glance{}, errEmptyData
+	}
+	var inner glimpse
+	if err := json.Unmarshal([]byte(data), &inner); err != nil {
+		return Glance{}, fmt.Errorf("AuditData: %w", err)
+	}
+	found := Glance{Source: snapshot.SourceUnified, Activity: string(cmp.Or(inner.Operation, g.Operation, g.Operations)),
+		Tenant: tenantID(cmp.Or(inner.OrganizationID, g.OrganizationID))}
+	if g.AuditLogRecordType != "" {
+		found.Source = snapshot.SourcePurview
+		return found, nil
+	}
+	if inner.ID != "" {
+		found.Inner = []byte(data)
+	}
+	return found, nil
+}
+
+var errEmptyData = errors.New("the record's AuditData is empty")
+
+var tenantInPath = regexp.MustCompile(`(?i)/tenants/([^/]+)/`)
+
+// graph looks at a record in Graph's shape, with or without an envelope. Only
+// the envelope tells the tenant.
+func (g *glimpse) graph() Glance {
+	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(g.ActivityDisplayName, g.OperationName))}
+	envelope := strings.HasPrefix(string(g.Properties), "{")
+	if !envelope && g.TimeGenerated == "" {
+		return found
+	}
+	found.Source = snapshot.SourceAzureMonitor
+	switch m := tenantInPath.FindStringSubmatch(string(g.ResourceID)); {
+	case m != nil:
+		found.Tenant = tenantID(text(m[1]))
+	case g.AADTenantID != "":
+		found.Tenant = tenantID(g.AADTenantID)
+	case envelope:
+		found.Tenant = tenantID(g.TenantID)
+	}
+	return found
+}
+
+func tenantID(t text) snapshot.TenantID { return snapshot.NormalID(snapshot.TenantID(t)) }

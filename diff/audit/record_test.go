@@ -1,0 +1,105 @@
+package audit
+
+import (
+	"testing"
+
+	"lictrail/snapshot"
+)
+
+func TestLook(t *testing.T) {
+	const tenant = "7a1c4e5f-0000-4000-8000-000000000001"
+	for _, test := range []struct {
+		name, raw string
+		want      Glance
+		err       string
+	}{
+		{"Graph", `{"activityDisplayName": "Change user license", "activityDateTime": "2026-03-04T10:20:30Z", "tenantId": "x"}`,
+			Glance{Source: snapshot.SourceGraph, Activity: "Change user license"}, ""},
+		{"Azure Monitor", `{"operationName": "Add user", "resourceId": "/tenants/7A1C4E5F-0000-4000-8000-000000000001/providers/Microsoft.aadiam",
+			"tenantId": "other", "properties": {"tenantId": "third", "activityDisplayName": "Add user"}}`,
+			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Add user", Tenant: tenant}, ""},
+		{"Azure Monitor without a path", `{"operationName": "Add user", "tenantId": "` + tenant + `", "properties": {"id": "x"}}`,
+			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Add user", Tenant: tenant}, ""},
+		{"Log Analytics, where TenantId is the workspace", `{"TenantId": "workspace", "AADTenantId": "` + tenant + `",
+			"TimeGenerated": "2026-03-04T10:20:30Z", "OperationName": "Delete user", "TargetResources": "[]"}`,
+			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Delete user", Tenant: tenant}, ""},
+		{"unified", `{"CreationTime": "2026-03-04T10:20:30", "Operation": "Update user.", "OrganizationId": "` + tenant + `"}`,
+			Glance{Source: snapshot.SourceUnified, Activity: "Update user.", Tenant: tenant}, ""},
+		{"a row of Search-UnifiedAuditLog", `{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"OrganizationId\":\"` + tenant + `\"}"}`,
+			Glance{Source: snapshot.SourceUnified, Activity: "Add user.", Tenant: tenant, Inner: []byte(`{"Id":"i","OrganizationId":"` + tenant + `"}`)}, ""},
+		{"Purview through Graph", `{"id": "p", "auditLogRecordType": "AzureActiveDirectory", "operation": "Add user.", "organizationId": "` + tenant + `",
+			"auditData": {"Operation": "Add user."}}`,
+			Glance{Source: snapshot.SourcePurview, Activity: "Add user.", Tenant: tenant}, ""},
+		{"an empty row", `{"AuditData": " "}`, Glance{}, "the record's AuditData is empty"},
+		{"something else", `{"a": 1}`, Glance{}, "not an audit record of a known shape"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Look([]byte(test.raw))
+			if test.err != "" {
+				if err == nil || err.Error() != test.err {
+					t.Errorf("error %v, want %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Source != test.want.Source || got.Activity != test.want.Activity || got.Tenant != test.want.Tenant || string(got.Inner) != string(test.want.Inner) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestDerivedID: without an id of its own, a record has the same one each time,
+// another record another one, and a copy with an id is the same operation.
+func TestDerivedID(t *testing.T) {
+	const body = `"activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Add member to group", "result": "success",
+		"initiatedBy": {"user": {"id": "0a000000-0000-4000-8000-00000000000a"}},
+		"targetResources": [{"type": "User", "id": "0b000000-0000-4000-8000-00000000000b", "modifiedProperties": [
+			{"displayName": "Group.ObjectID", "newValue": "\"0c000000-0000-4000-8000-00000000000c\""}]}]`
+	read := func(raw string) *Record {
+		t.Helper()
+		r, err := Read(snapshot.SourceGraph, []byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	a, again := read(`{`+body+`}`), read("{\n  "+body+"\n}")
+	if a.ID != again.ID || a.ID == "" {
+		t.Errorf("ids %q and %q of one record", a.ID, again.ID)
+	}
+	other := read(`{"correlationId": "0d000000-0000-4000-8000-00000000000d", ` + body + `}`)
+	if other.ID == a.ID {
+		t.Errorf("two records have the id %q", a.ID)
+	}
+	named := read(`{"id": "Directory_x_y_1", ` + body + `}`)
+	var events []snapshot.Event
+	for _, r := range []*Record{a, named} {
+		e, err := r.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	if got := Bundles(events); len(got) != 1 {
+		t.Errorf("%d bundles of a record and its copy without an id, want 1", len(got))
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-03-04T10:20:30.1234567Z": "2026-03-04T10:20:30.1234567Z",
+		"2026-03-04T10:20:30":          "2026-03-04T10:20:30Z",
+		"2026-03-04 10:20:30":          "2026-03-04T10:20:30Z",
+		"2026-03-04 10:20:30Z":         "2026-03-04T10:20:30Z",
+		"/Date(1772619630000)/":        "2026-03-04T10:20:30Z",
+		"3/4/2026 10:20:30 AM":         "",
+	} {
+		at, err := parseTime(text)
+		if got := at.UTC().Format("2006-01-02T15:04:05.9999999Z07:00"); err == nil && got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
