@@ -17,6 +17,8 @@ const (
 	opGroup         = "group"
 	opDeletedUsers  = "deleted users"
 	opAudits        = "directory audits"
+	opSearch        = "Purview audit search"
+	opFeed          = "Management Activity API"
 )
 
 // Permission is what one kind of read needs. See
@@ -41,6 +43,9 @@ var permissions = []Permission{
 	{opDeletedUsers, "User.Read.All", "User.Read.All", "Directory.Read.All", false},
 	{opAudits, "AuditLog.Read.All", "AuditLog.Read.All with the role Reports Reader, Security Reader or Global Reader",
 		"AuditLog.Read.All together with Directory.Read.All, which some tenants ask for", false},
+	{opSearch, "AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Entra.Read.All with the role View-Only Audit Logs", "AuditLogsQuery.Read.All", false},
+	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs with the role View-Only Audit Logs",
+		"nothing else", false},
 }
 
 // Permissions returns what each kind of read needs, in the order in which a

@@ -94,6 +94,8 @@ type Tenant struct {
 	Pace time.Duration
 	// Lies is how the audit log misleads.
 	Lies Lies
+	// UnrelatedLogs: the unified audit log has correlation ids of its own.
+	UnrelatedLogs bool
 	// Style chooses the generation of license events.
 	Style Style
 
