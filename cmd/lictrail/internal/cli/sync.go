@@ -23,6 +23,7 @@ type syncOptions struct {
 	maxShrink    string
 	burst        string
 	exitCode     bool
+	sources      []string
 }
 
 func newSync(e *env) *cobra.Command {
@@ -35,11 +36,16 @@ tenant through Microsoft Graph, compares with the run before and keeps what
 changed. A read that is not complete never becomes history. Nothing is ever
 written to the tenant.
 
+Audit evidence comes from the directory audit log through Graph. Purview audit
+search and the Office 365 Management Activity API, which reach further back and
+know more, are read when --audit-source names them: docs/audit-sources.md.
+
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
-  lictrail sync --db /var/lib/lictrail/contoso.db --exit-code`,
+  lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
+  lictrail sync --audit-source graph,purview --patience 2h`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
 	}
@@ -48,6 +54,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users than before")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
+	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
@@ -63,8 +70,16 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	client, err := o.client(e, showProgress(progress))
+	show := showProgress(progress)
+	client, err := o.client(e, show)
 	if err != nil {
+		return err
+	}
+	to := tracker.Options{
+		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+	}
+	if err := o.readAudit(e, o.sources, client, show, &to); err != nil {
 		return err
 	}
 	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)
@@ -72,11 +87,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	defer db.Close()
-	summary, err := tracker.Run(ctx, Reader{client}, db, tracker.Options{
-		Audit:  Reader{client},
-		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
-	})
+	summary, err := tracker.Run(ctx, Reader{client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err

@@ -28,7 +28,11 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) ([]store
 	if err != nil {
 		return nil, nil, err
 	}
-	a := &attributor{t: t, h: h, coverage: append(stretches, t.coverage...)}
+	since, err := t.sync.CoverageSince(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := &attributor{t: t, h: h, coverage: append(stretches, t.coverage...), read: append(since, t.coverage...)}
 	if err := a.load(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -43,6 +47,7 @@ type attributor struct {
 	t        *run
 	h        *store.History
 	coverage []snapshot.Coverage
+	read     []snapshot.Coverage // since the run before
 	bundles  []snapshot.Bundle
 	earlier  map[snapshot.RunID][]*store.ChangeRow // with runs that are looked at again
 	evidence map[diff.EventRefKey]snapshot.RunID   // what explains a change already
@@ -87,11 +92,11 @@ func (a *attributor) load(ctx context.Context) error {
 
 func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Source: e.Source, ID: e.ID} }
 
-// again lists the earlier runs whose time this run's reading of the log
-// touched once more.
+// again lists the earlier runs whose time the reading of a log touched once
+// more since the run before.
 func (a *attributor) again() []*store.Run {
 	var runs []*store.Run
-	for _, c := range a.t.coverage {
+	for _, c := range a.read {
 		for _, r := range a.h.Runs {
 			if r.Previous != 0 && !r.ObservedUntil.Before(c.From) && !slices.Contains(runs, r) {
 				runs = append(runs, r)

@@ -3,6 +3,7 @@ package tracker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lictrail/diff"
@@ -37,6 +38,32 @@ func (t *run) lookBack(ctx context.Context) (map[snapshot.UserID][]snapshot.Firs
 
 func coveredUntil(stretches []snapshot.Coverage, until time.Time) func(time.Time) bool {
 	return func(from time.Time) bool { return snapshot.Covered(stretches, from, until) }
+}
+
+// lookBackAgain does so once more after a run that read of a log what is older
+// than the first run.
+func (t *run) lookBackAgain(ctx context.Context) error {
+	if t.sync.Previous == nil {
+		return nil
+	}
+	first, err := t.firstRun(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(t.archived, func(c snapshot.Coverage) bool { return c.From.Before(first.ObservedUntil) }) {
+		return nil
+	}
+	_, err = LookBack(ctx, t.db)
+	return err
+}
+
+func (t *run) firstRun(ctx context.Context) (*store.Run, error) {
+	h, err := t.db.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	return h.First, nil
 }
 
 // LookBack records what the archived events tell of the time before the first
