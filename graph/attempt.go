@@ -69,7 +69,7 @@ func (r *reader) sign(ctx context.Context, build request) (*http.Request, error)
 func (r *reader) observe(resp *http.Response) {
 	now := r.c.opts.Now().UTC()
 	r.sentAt, r.skew, r.requestID = now, 0, requestID(resp, "")
-	r.next = resp.Header.Get("NextPageUri")
+	r.next = resp.Header.Values("NextPageUri")
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.sentAt, r.skew = date.UTC(), date.Sub(now)
 	}

@@ -144,13 +144,15 @@ func TestForbidden(t *testing.T) {
 		"Group.Read.All":             func() error { _, err := c.Group(ctx, groupID); return err },
 		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
 		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
+		"AuditLogsQuery-Entra":       func() error { _, err := c.SearchState(ctx, "x"); return err },
+		"AuditLogsQuery-Entra ":      func() error { _, err := c.SearchRecords(ctx, "x", &Collector[UnifiedRecord]{}); return err },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
 	} {
 		if e := asError(t, read(), ErrAuth); !strings.Contains(e.Hint, strings.TrimSpace(hint)) || e.Status != 403 {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 9 {
+	if len(Permissions()) != 11 {
 		t.Errorf("got %v", Permissions())
 	}
 }

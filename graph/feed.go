@@ -138,8 +138,8 @@ func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to 
 	return all.Rows, err
 }
 
-// Records reads a blob. Of records whose operation is not wanted it keeps the
-// name only.
+// Records reads a blob, of which there is none without a record. Of records
+// whose operation is not wanted it keeps the name only.
 func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool, sink Sink[UnifiedRecord]) (Stats, error) {
 	r := f.c.newReader(opFeed + " records")
 	u, err := f.c.guard("the link to a blob", c.URI)
@@ -155,7 +155,11 @@ func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content,
 		key: func(r UnifiedRecord) string { return r.ID },
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }, wanted),
 	}
-	return p.run(ctx)
+	stats, err := p.run(ctx)
+	if err == nil && stats.Rows == 0 {
+		err = r.fail(kinded(ErrIncomplete, "the blob is empty"))
+	}
+	return stats, err
 }
 
 // feedRules are the error codes of the Management Activity API that do not

@@ -113,8 +113,10 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 		if err := p.fetch(ctx, build, pg.read); err != nil {
 			return err
 		}
-		if p.bare {
-			pg.next = p.reader.next
+		if p.bare && len(p.reader.next) > 0 {
+			if pg.next = p.reader.next[0]; pg.next == "" {
+				return p.broken(errors.New("the link to the next page is empty"))
+			}
 		}
 		next, err := p.take(&pg)
 		if err != nil {

@@ -44,7 +44,7 @@ var permissions = []Permission{
 	{opAudits, "AuditLog.Read.All", "AuditLog.Read.All with the role Reports Reader, Security Reader or Global Reader",
 		"AuditLog.Read.All together with Directory.Read.All, which some tenants ask for", false},
 	{opSearch, "AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Entra.Read.All with the role View-Only Audit Logs", "AuditLogsQuery.Read.All", false},
-	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs with the role View-Only Audit Logs",
+	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs",
 		"nothing else", false},
 }
 

@@ -122,7 +122,7 @@ func (c *Client) AwaitSearch(ctx context.Context, id string) (Search, error) {
 		}
 		c.opts.Progress(Progress{Op: opSearch, Attempts: attempts, Until: c.opts.Now().Add(wait), Reason: "the search is running"})
 		if c.opts.Unpaced {
-			wait = time.Millisecond
+			wait = 10 * time.Millisecond
 		}
 		if err := c.opts.Sleep(ctx, wait); err != nil {
 			return s, context.Cause(ctx)

@@ -97,6 +97,9 @@ func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Sourc
 func (a *attributor) again() []*store.Run {
 	var runs []*store.Run
 	for _, c := range a.read {
+		if !c.Complete && c.Events == 0 {
+			continue // nothing was had
+		}
 		for _, r := range a.h.Runs {
 			if r.Previous != 0 && !r.ObservedUntil.Before(c.From) && !slices.Contains(runs, r) {
 				runs = append(runs, r)

@@ -196,24 +196,18 @@ func (s *searches) records(ctx context.Context, id string) (b *batch, found int,
 	for reading := 1; reading <= readings; reading++ {
 		before := len(all)
 		now := map[string]bool{}
-		var fresh [][]byte
 		err := s.o.Search.SearchRecords(ctx, id, func(ids []string, records [][]byte) error {
 			for i, id := range ids {
-				if !all[id] && !now[id] {
-					fresh = append(fresh, records[i])
+				if !all[id] { // what a reading showed is true, whether or not it comes to its end
+					all[id] = true
+					b.add(records[i])
 				}
 				now[id] = true
 			}
 			return nil
-		}, func() { fresh, now = nil, map[string]bool{} })
+		}, func() { clear(now) })
 		if err != nil {
 			return nil, 0, err
-		}
-		for _, raw := range fresh {
-			b.add(raw)
-		}
-		for id := range now {
-			all[id] = true
 		}
 		if reading > 1 && len(all) == before && len(now) == before {
 			return b, len(all), nil
