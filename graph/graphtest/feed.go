@@ -176,7 +176,7 @@ func (s *Server) blobs(now, since time.Time) []blob {
 	var all []blob
 	for hour := now.Add(-feedKept).Truncate(time.Hour); hour.Before(now); hour = hour.Add(time.Hour) {
 		events, created := byHour[hour], hour.Add(time.Hour)
-		if created.After(now) || created.Before(since) || len(events) == 0 && hour.Hour()%6 != 0 {
+		if created.After(now) || created.Before(since) || len(events) == 0 && hour.Hour()%12 != 0 {
 			continue
 		}
 		halves := [2]blob{}
