@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"lictrail/graph/graphtest"
 	"lictrail/snapshot"
 )
@@ -233,4 +235,31 @@ func TestFeedAudience(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}
+}
+
+// FuzzFeedPage: whatever comes as a page of the feed or of a search is refused,
+// or gives records that have an id and are JSON.
+func FuzzFeedPage(f *testing.F) {
+	for _, seed := range []string{
+		`[{"Id":"a","Operation":"Add user.","CreationTime":"2026-01-01T00:00:00"}]`, `[]`, `{"value":[{"id":"a","operation":"x"}]}`,
+		`[{"Id":"a"},null]`, `[{"Id":1}]`, `[{"Id":"a","Id":"b"}]`, `{"error":{"code":"AF50000","message":"x"}}`, `[{"Id":"a"}]]`,
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, bare bool) {
+		name := func(w *wireRecord) (id, operation string) { return w.ID, w.Operation }
+		if bare {
+			name = func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }
+		}
+		pg := page[UnifiedRecord]{opts: jsonOptions, bare: bare, row: unifiedRow(name, anything), key: func(r UnifiedRecord) string { return r.ID }}
+		if pg.read(strings.NewReader(text)) != nil {
+			return
+		}
+		for _, r := range pg.rows {
+			if r.ID == "" || !jsontext.Value(r.Raw).IsValid(jsonOptions) {
+				t.Errorf("%q gives %q: %q", text, r.ID, r.Raw)
+			}
+		}
+	})
 }

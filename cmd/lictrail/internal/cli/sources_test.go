@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -210,4 +211,23 @@ func missing(have, want []*snapshot.RawEvent, coverage []snapshot.Coverage) (los
 		}
 	}
 	return lost
+}
+
+// A national cloud has no audit search; an endpoint of one's own is asked.
+func TestLacksSearch(t *testing.T) {
+	for _, name := range []string{"global", "usgov", "dod", "china"} {
+		cloud, err := (&connection{cloud: name}).where()
+		must(t, err)
+		err = (&connection{cloud: name}).lacksSearch(cloud)
+		if (err == nil) != (name == "global") || err != nil && !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := (&connection{cloud: name, endpoint: "http://127.0.0.1:1"}).lacksSearch(cloud); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		r := SearchReader{why: err}
+		if _, started := r.StartSearch(t.Context(), time.Time{}, time.Time{}, nil); err != nil && !errors.Is(started, err) {
+			t.Errorf("%s: %v", name, started)
+		}
+	}
 }

@@ -145,7 +145,7 @@ func TestSourcesAgree(t *testing.T) {
 		t.Run(fmt.Sprintf("unrelated correlation ids %t", unrelated), func(t *testing.T) {
 			tenant := graphtest.New(7)
 			tenant.UnrelatedLogs, tenant.Pace = unrelated, time.Hour
-			tenant.Populate(15, 4)
+			tenant.Populate(10, 3)
 			w := watch(t, tenant)
 			w.days(t, 1, 30, 5*24*time.Hour)
 			want := answers(t, w.history(t, "graph"))
