@@ -166,7 +166,7 @@ func TestSourcesAgree(t *testing.T) {
 // and no union of them makes an attribution wrong.
 func TestSourcesNeverWrong(t *testing.T) {
 	scores := map[string]*score{}
-	for seed := uint64(1); seed <= 2; seed++ {
+	for seed := uint64(1); seed <= uint64(max(1, *operations/300)); seed++ {
 		tenant := graphtest.New(seed)
 		tenant.Lies, tenant.Pace, tenant.UnrelatedLogs = lies, 4*time.Hour, seed%2 == 0
 		tenant.Populate(25, 5)

@@ -229,7 +229,7 @@ func (f *feedRead) claims(s store.Stretch) []snapshot.Coverage {
 			return []snapshot.Coverage{{From: s.From, To: s.To, Why: "content that came later, which may have records of this time, could not be read"}}
 		}
 	}
-	claims := claim(s, f.since, "the feed was off then")
+	claims := claim(s, f.since, "nothing shows that the feed was on then")
 	for i := range claims {
 		claims[i].To = earliest(claims[i].To, f.passed.ObservedUntil)
 	}
