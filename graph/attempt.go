@@ -19,7 +19,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// bodyReader takes what it wants from the body of a 200. It must read to the
+// bodyReader takes what it wants from the body of a 200 or 201. It must read to the
 // end, or the checksum of a packed body is not looked at.
 type bodyReader func(io.Reader) error
 
@@ -49,7 +49,7 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 		resp = file
 	}
 	b := &body{from: resp.Body, left: r.c.opts.MaxPage, watch: w}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return r.refused(resp, b)
 	}
 	if err := read(b); err != nil {
@@ -77,6 +77,7 @@ func (r *reader) sign(ctx context.Context, build request) (*http.Request, error)
 func (r *reader) observe(resp *http.Response) {
 	now := r.c.opts.Now().UTC()
 	r.sentAt, r.skew, r.requestID = now, 0, requestID(resp, "")
+	r.next = resp.Header.Values("NextPageUri")
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.sentAt, r.skew = date.UTC(), date.Sub(now)
 	}
@@ -223,6 +224,9 @@ func (r *reader) refused(resp *http.Response, b *body) *Error {
 	}
 	e.RequestID = requestID(resp, e.RequestID)
 	e.restart = e.restart || resp.StatusCode == http.StatusGone && r.page > 1
+	if e.ruled() {
+		return e
+	}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		e.claims = challenge(resp.Header)

@@ -146,6 +146,8 @@ func TestForbidden(t *testing.T) {
 		"Group.Read.All":             func() error { _, err := c.Group(ctx, groupID); return err },
 		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
 		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
+		"AuditLogsQuery-Entra":       func() error { _, err := c.SearchState(ctx, "x"); return err },
+		"AuditLogsQuery-Entra ":      func() error { _, err := c.SearchRecords(ctx, "x", &Collector[UnifiedRecord]{}); return err },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
 		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[snapshot.ActivityRow]{}); return err },
 		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },

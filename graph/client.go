@@ -29,7 +29,7 @@ type Options struct {
 	MaxPage    int64         // bytes of one page, unpacked; 0 means 512 MiB
 	PageSize   int32         // users and deleted users a page, 1 to 999; 0 means 999
 	Version    string        // lictrail's, for the User-Agent header
-	Unpaced    bool          // do not hold queries for audits and sign-ins down to 5 in 10 seconds; for tests
+	Unpaced    bool          // neither hold queries for audits and sign-ins down to 5 in 10 seconds nor wait between looks at a search; for tests
 	Progress   func(Progress)
 
 	Transport http.RoundTripper                          // nil means a copy of the default one
@@ -69,14 +69,24 @@ const (
 
 // New returns a client. It contacts no host.
 func New(o Options) (*Client, error) {
-	root, err := parseEndpoint(o.Endpoint)
+	root, err := parseEndpoint("graph endpoint", o.Endpoint, defaultEndpoint, apiVersion)
 	if err != nil {
 		return nil, err
 	}
+	c, err := newClient(o, root, apiVersion)
+	if err == nil && !o.Unpaced {
+		c.audits = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
+		c.signIns = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
+	}
+	return c, err
+}
+
+// newClient returns a client of one host, whose tokens go to no other.
+func newClient(o Options, root *url.URL, path string) (*Client, error) {
 	if o.Credential == nil {
 		return nil, fmt.Errorf("%w: no credential", ErrAuth)
 	}
-	c := &Client{opts: o.withDefaults(), base: root.JoinPath(apiVersion)}
+	c := &Client{opts: o.withDefaults(), base: root.JoinPath(path)}
 	c.http = newHTTPClient(o)
 	c.files = &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}
 	auth, err := newAuthentication(o.Credential, root)
@@ -89,10 +99,6 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("set up requests: %w", err)
 	}
 	c.adapter.SetBaseUrl(c.base.String())
-	if !o.Unpaced {
-		c.audits = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
-		c.signIns = newPacer(auditRequests, auditPeriod, c.opts.Now, c.opts.Sleep)
-	}
 	return c, nil
 }
 
@@ -125,23 +131,20 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// parseEndpoint accepts the root of a Graph, with or without the version.
-func parseEndpoint(s string) (*url.URL, error) {
-	if s == "" {
-		s = defaultEndpoint
-	}
-	u, err := url.Parse(s)
+// parseEndpoint accepts the root of a service, with or without the version.
+func parseEndpoint(what, s, def, version string) (*url.URL, error) {
+	u, err := url.Parse(cmp.Or(s, def))
 	if err != nil {
-		return nil, fmt.Errorf("graph endpoint: %w", tidy(err))
+		return nil, fmt.Errorf("%s: %w", what, tidy(err))
 	}
-	path := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), apiVersion)
+	path := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), version)
 	switch {
 	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || path != "":
-		return nil, fmt.Errorf("graph endpoint %q: want https://HOST", u.Redacted())
+		return nil, fmt.Errorf("%s %q: want https://HOST", what, u.Redacted())
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 	}
-	return nil, fmt.Errorf("graph endpoint %q: want https, or http to a loopback address", u.Redacted())
+	return nil, fmt.Errorf("%s %q: want https, or http to a loopback address", what, u.Redacted())
 }
 
 // loopback reports whether host never leaves this machine. Other addresses of
@@ -185,7 +188,25 @@ func (c *Client) path() map[string]string { return map[string]string{"baseurl": 
 func (c *Client) template(tmpl string, query map[string]any) request {
 	return func(context.Context) (*abstractions.RequestInformation, error) {
 		info := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abstractions.GET, tmpl, c.path())
-		info.QueryParametersAny = query
+		if query != nil { // kiota takes no nil for none
+			info.QueryParametersAny = query
+		}
+		return info, nil
+	}
+}
+
+// post makes a request one that hands in a body. The only requests of this kind
+// ask for something to be read.
+func post(build request, body []byte) request {
+	return func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		info, err := build(ctx)
+		if err != nil {
+			return nil, err
+		}
+		info.Method = abstractions.POST
+		if body != nil {
+			info.SetStreamContentAndContentType(body, "application/json")
+		}
 		return info, nil
 	}
 }

@@ -11,15 +11,21 @@ import (
 type Cloud struct {
 	Endpoint      string // root of Graph, without a version
 	AuthorityHost string // where tokens come from
+	// ActivityEndpoint is the root of the Management Activity API; "" where
+	// there is none (Office 365 Management Activity API reference).
+	ActivityEndpoint string
+	// AuditSearch: Graph has security/auditLog/queries here, which the national
+	// clouds lack (auditLogQuery, list of cloud deployments).
+	AuditSearch bool
 }
 
 // clouds is learn.microsoft.com/graph/deployments. Tokens of one cloud are not
 // good in another.
 var clouds = map[string]Cloud{
-	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/"},
-	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/"},
-	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/"},
-	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/"},
+	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true},
+	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false},
+	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false},
+	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false},
 }
 
 // CloudByName returns the cloud called global, usgov, dod or china; "" means

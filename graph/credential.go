@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// TokenVariable is the environment variable that --auth token reads.
-const TokenVariable = "LICTRAIL_ACCESS_TOKEN"
+// Environment variables that --auth token reads: a token is good for one
+// service only, and must not be shown to another.
+const (
+	TokenVariable         = "LICTRAIL_ACCESS_TOKEN"   // for Graph
+	ActivityTokenVariable = "LICTRAIL_ACTIVITY_TOKEN" // for the Management Activity API
+)
 
 // Credential gives access tokens. It caches and refreshes them by itself.
 type Credential = azcore.TokenCredential
@@ -30,6 +35,7 @@ type CredentialOptions struct {
 	ClientID      string
 	AuthorityHost string              // "" means the global cloud's
 	Getenv        func(string) string // where secrets come from, never flags; nil means os.Getenv
+	TokenVariable string              // where a ready token is; "" means TokenVariable
 }
 
 // credentialKinds has a row for each way to sign in.
@@ -63,9 +69,10 @@ func NewCredential(kind string, o CredentialOptions) (Credential, error) {
 type readyToken struct{ get func() string }
 
 func newTokenCredential(o CredentialOptions) (Credential, error) {
-	c := readyToken{func() string { return strings.TrimSpace(o.Getenv(TokenVariable)) }}
+	name := cmp.Or(o.TokenVariable, TokenVariable)
+	c := readyToken{func() string { return strings.TrimSpace(o.Getenv(name)) }}
 	if c.get() == "" {
-		return nil, fmt.Errorf("environment variable %s is not set", TokenVariable)
+		return nil, fmt.Errorf("environment variable %s is not set", name)
 	}
 	return c, nil
 }

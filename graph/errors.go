@@ -65,6 +65,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Advice returns e.Hint: what a warning may add to the error.
+func (e *Error) Advice() string { return e.Hint }
+
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -73,6 +73,7 @@ type pager[T any] struct {
 	row   rowReader[T]
 	key   func(T) string
 	sink  Sink[T]
+	bare  bool // a page is an array and nothing else; a header links to the next
 	stats Stats
 
 	relay *relay[T]
@@ -108,9 +109,14 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
 	build := p.first
 	for p.page = 1; ; p.page++ {
-		pg := page[T]{opts: p.opts, row: p.row, key: p.key}
+		pg := page[T]{opts: p.opts, row: p.row, key: p.key, bare: p.bare}
 		if err := p.fetch(ctx, build, pg.read); err != nil {
 			return err
+		}
+		if p.bare && len(p.reader.next) > 0 {
+			if pg.next = p.reader.next[0]; pg.next == "" {
+				return p.broken(errors.New("the link to the next page is empty"))
+			}
 		}
 		next, err := p.take(&pg)
 		if err != nil {
@@ -221,16 +227,27 @@ func (p *pager[T]) link(next string) (*url.URL, error) {
 	if next == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(next)
-	switch {
-	case err != nil || !u.IsAbs() || u.Host == "":
-		return nil, errors.New("the link to the next page is not a URL")
-	case origin(u) != origin(p.c.base) || u.User != nil:
-		return nil, fmt.Errorf("the link to the next page leads to another host, %q", clip(u.Scheme+"://"+u.Host))
-	case p.links[next]:
+	u, err := p.c.guard("the link to the next page", next)
+	if err != nil {
+		return nil, err
+	}
+	if p.links[next] {
 		return nil, errors.New("the link to the next page was followed before")
 	}
 	p.links[next] = true
+	return u, nil
+}
+
+// guard reads a link that the service gave. It must lead to the host that the
+// token is for.
+func (c *Client) guard(what, link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	switch {
+	case err != nil || !u.IsAbs() || u.Host == "":
+		return nil, fmt.Errorf("%s is not a URL", what)
+	case origin(u) != origin(c.base) || u.User != nil:
+		return nil, fmt.Errorf("%s leads to another host, %q", what, clip(u.Scheme+"://"+u.Host))
+	}
 	return u, nil
 }
 
@@ -248,6 +265,7 @@ type page[T any] struct {
 	opts json.Options
 	row  rowReader[T]
 	key  func(T) string
+	bare bool
 
 	rows []T
 	next string // "" on the last page
@@ -257,6 +275,12 @@ type page[T any] struct {
 func (pg *page[T]) read(r io.Reader) error {
 	pg.rows, pg.next = nil, ""
 	dec := jsontext.NewDecoder(r, pg.opts)
+	if pg.bare {
+		if err := pg.array(dec, "the body"); err != nil {
+			return err
+		}
+		return atEnd(dec)
+	}
 	found, err := pg.members(dec)
 	if err != nil {
 		return err
@@ -285,7 +309,7 @@ func (pg *page[T]) members(dec *jsontext.Decoder) (found bool, err error) {
 			if found {
 				return found, errors.New("value comes twice")
 			}
-			found, err = true, pg.array(dec)
+			found, err = true, pg.array(dec, "value")
 		case "@odata.nextLink":
 			pg.next, err = readLink(dec)
 		case "error":
@@ -301,9 +325,9 @@ func (pg *page[T]) members(dec *jsontext.Decoder) (found bool, err error) {
 	return found, err
 }
 
-// array reads value.
-func (pg *page[T]) array(dec *jsontext.Decoder) error {
-	if err := open(dec, jsontext.KindBeginArray, "value"); err != nil {
+// array reads the rows.
+func (pg *page[T]) array(dec *jsontext.Decoder, what string) error {
+	if err := open(dec, jsontext.KindBeginArray, what); err != nil {
 		return err
 	}
 	for dec.PeekKind() == jsontext.KindBeginObject {

@@ -19,6 +19,8 @@ const (
 	opAudits        = "directory audits"
 	opSignIns       = "sign-ins"
 	opUsage         = "usage report"
+	opSearch        = "Purview audit search"
+	opFeed          = "Management Activity API"
 )
 
 // Permission is what one kind of read needs. See
@@ -46,6 +48,9 @@ var permissions = []Permission{
 	{opSignIns, "AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant", "AuditLog.Read.All and User.Read.All",
 		"AuditLog.Read.All and Directory.Read.All", false},
 	{opUsage, "Reports.Read.All", "Reports.Read.All with the role Reports Reader", "", false},
+	{opSearch, "AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Entra.Read.All with the role View-Only Audit Logs", "AuditLogsQuery.Read.All", false},
+	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs",
+		"nothing else", false},
 }
 
 // Permissions returns what each kind of read needs, in the order in which a

@@ -40,6 +40,7 @@ type reader struct {
 	sentAt    time.Time     // when Graph sent the page just read
 	skew      time.Duration // Graph's clock less ours; 0 when Graph does not say
 	requestID string        // of the page just read
+	next      []string      // its header NextPageUri, which only the Activity API sends
 }
 
 func (c *Client) newReader(op string) *reader {

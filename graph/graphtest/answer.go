@@ -17,6 +17,7 @@ type answer struct {
 	body        []byte // of anything but a collection
 
 	isCollection bool
+	bare         bool // only an array; the link to the next is a header
 	context      string
 	rows         [][]byte
 	keys         []string
@@ -102,6 +103,9 @@ func (a *answer) encode() []byte {
 	if !a.isCollection {
 		return a.body
 	}
+	if a.bare {
+		return append(append([]byte{'['}, bytes.Join(a.rows, []byte{','})...), ']')
+	}
 	size := 256
 	for _, r := range a.rows {
 		size += len(r) + 1
@@ -137,6 +141,9 @@ func (c *call) failed(err *apiError) *answer {
 }
 
 func (c *call) errorBody(err *apiError) []byte {
+	if c.Activity {
+		return []byte(text(object{{"error", object{{"code", err.code}, {"message", err.message}}}}))
+	}
 	return []byte(text(object{{"error", object{
 		{"code", err.code}, {"message", err.message},
 		{"innerError", object{
@@ -163,6 +170,9 @@ func (s *Server) write(w http.ResponseWriter, c *call, a *answer) {
 	h.Set("OData-Version", "4.0")
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
+	}
+	if a.bare && a.next != nil && a.isCollection {
+		h.Set("NextPageUri", *a.next)
 	}
 	for k, v := range a.header {
 		h.Set(k, v)

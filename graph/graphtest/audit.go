@@ -55,6 +55,7 @@ type Event struct {
 	Activity, Category, Operation, Correlation string
 	Result, Reason                             string
 	user, app                                  object
+	by                                         Actor // whom the event names
 	targets                                    []target
 	details                                    [][2]string
 	zulu                                       bool
@@ -102,11 +103,13 @@ func (t *Tenant) event(activity, category, operation string, by Actor, act int) 
 }
 
 func (t *Tenant) initiate(e *Event, by Actor) {
+	e.by = by
 	switch {
 	case by.asUser():
 		e.user = object{{"id", null(by.ID)}, {"displayName", null(by.Client)}, {"userPrincipalName", by.UPN}, {"ipAddress", "203.0.113.7"}}
 		if t.chance(t.Lies.ActorDeleted) {
 			e.user = object{{"id", by.ID}, {"displayName", nil}, {"userPrincipalName", ""}, {"ipAddress", nil}}
+			e.by.UPN, e.by.Client = "", ""
 		}
 		if by.HomeTenant != "" {
 			e.user = append(e.user, member{"homeTenantId", by.HomeTenant}, member{"homeTenantName", "Partner"})
@@ -191,7 +194,7 @@ func (t *Tenant) licenseEvents(u *User, before []License, acts []int) {
 	change.targets = []target{userTarget(u)}
 	change.At = t.stamp()
 	if why.Actor.ID == GroupLicensing.ID && t.chance(t.Lies.BlankActor) {
-		change.app = nil
+		change.app, change.by = nil, NoActor
 		props = append(props, prop{"Action Client Name", nil, "PropagationService"})
 	}
 	t.publish(change, props)

@@ -70,7 +70,23 @@ const (
 	FaultRedirectOtherHost FaultKind = "redirect other host"  // 302 to elsewhere
 )
 
-// AllFaults lists every kind.
+// Kinds of fault that only the Management Activity API has.
+const (
+	FaultAF429          FaultKind = "AF429"           // throttled, with a 403 and no Retry-After
+	FaultAF50000        FaultKind = "AF50000"         // internal error
+	FaultContentMissing FaultKind = "content missing" // AF20050
+	FaultContentExpired FaultKind = "content expired" // AF20051
+	FaultNoSubscription FaultKind = "no subscription" // AF20022
+	FaultBadWindow      FaultKind = "bad window"      // AF20055
+	FaultAuditOff       FaultKind = "audit off"       // the unified audit log of the tenant is off
+)
+
+// FeedFaults lists them.
+var FeedFaults = []FaultKind{
+	FaultAF429, FaultAF50000, FaultContentMissing, FaultContentExpired, FaultNoSubscription, FaultBadWindow, FaultAuditOff,
+}
+
+// AllFaults lists every kind that any place of Graph may show.
 var AllFaults = []FaultKind{
 	FaultEmptyObject, FaultErrorIn200, FaultValueNull, FaultValueString, FaultArrayBody, FaultEmptyBody, Fault204,
 	FaultHTML, FaultTruncatedJSON, FaultReset, FaultGzipCorrupt, FaultNullElement, FaultMissingID, FaultEmptyID,
@@ -315,6 +331,26 @@ func (k FaultKind) refusal(s *Server) *apiError {
 	case Fault410:
 		return fail(http.StatusGone, "syncStateNotFound", "Resync required.")
 	}
+	return k.feedRefusal()
+}
+
+func (k FaultKind) feedRefusal() *apiError {
+	switch k {
+	case FaultAF429:
+		return fail(http.StatusForbidden, "AF429", "Too many requests. Method=GetBlob, PublisherId=x")
+	case FaultAF50000:
+		return fail(http.StatusInternalServerError, "AF50000", "An internal error occurred. Retry the request.")
+	case FaultContentMissing:
+		return fail(http.StatusBadRequest, "AF20050", "The specified content (x) does not exist.")
+	case FaultContentExpired:
+		return fail(http.StatusBadRequest, "AF20051", "Content requested with the key x has already expired. Content older than 7 days cannot be retrieved.")
+	case FaultNoSubscription:
+		return noSubscription()
+	case FaultBadWindow:
+		return badWindow()
+	case FaultAuditOff:
+		return fail(http.StatusBadRequest, "StartSubscription [CorrId=x]", "Tenant x does not exist.")
+	}
 	return nil
 }
 
@@ -371,9 +407,9 @@ func (k FaultKind) applyRows(a *answer) {
 func (k FaultKind) rowEdit() func(map[string]any) {
 	switch k {
 	case FaultMissingID:
-		return func(row map[string]any) { delete(row, "id") }
+		return func(row map[string]any) { delete(row, idName(row)) }
 	case FaultEmptyID:
-		return func(row map[string]any) { row["id"] = "" }
+		return func(row map[string]any) { row[idName(row)] = "" }
 	case FaultBadSKUID:
 		return func(row map[string]any) { replaceAll(row, "not-a-guid", "skuId") }
 	case FaultUnknownState:
@@ -386,6 +422,16 @@ func (k FaultKind) rowEdit() func(map[string]any) {
 		return rename(HostileName)
 	}
 	return nil
+}
+
+// idName is the member that identifies a row: the feed has names of its own.
+func idName(row map[string]any) string {
+	for _, name := range []string{"Id", "contentId"} {
+		if _, ok := row[name]; ok {
+			return name
+		}
+	}
+	return "id"
 }
 
 func rename(name string) func(map[string]any) {

@@ -25,6 +25,13 @@ const (
 	EndpointDeleted       Endpoint = "directory/deletedItems/microsoft.graph.user"
 	EndpointOrganization  Endpoint = "organization"
 	EndpointAudits        Endpoint = "auditLogs/directoryAudits"
+	EndpointSearches      Endpoint = "security/auditLog/queries"
+	EndpointSearch        Endpoint = "security/auditLog/queries/{id}"
+	EndpointSearchRecords Endpoint = "security/auditLog/queries/{id}/records"
+	EndpointFeedList      Endpoint = "feed/subscriptions/list"
+	EndpointFeedStart     Endpoint = "feed/subscriptions/start"
+	EndpointFeedContent   Endpoint = "feed/subscriptions/content"
+	EndpointFeedBlob      Endpoint = "feed/audit/{id}"
 )
 
 // endpoint is what one place of the API allows and returns.
@@ -67,6 +74,9 @@ func init() {
 			options: []string{"$select"}, entity: "microsoft.graph.organization", known: organizationFields, fields: organizationFields, produce: listOrganization},
 		{name: EndpointAudits, scopes: []string{"AuditLog.Read.All"}, maxTop: 1000,
 			options: []string{"$top", "$filter", "$orderby", "$skiptoken"}, filter: auditFilter, produce: listAudits},
+		{name: EndpointSearches, scopes: searchScopes, produce: startSearch},
+		{name: EndpointSearch, scopes: searchScopes, produce: oneSearch},
+		{name: EndpointSearchRecords, scopes: searchScopes, maxTop: 1000, options: []string{"$top", "$skiptoken"}, produce: listSearchRecords},
 	}
 	endpoints = append(endpoints, reportEndpoints()...)
 }
@@ -88,6 +98,10 @@ func route(c *call) (*endpoint, *apiError) {
 		if name, err = reportName(rest); err != nil {
 			return nil, err
 		}
+	}
+	if below, ok := strings.CutPrefix(rest, string(EndpointSearches)+"/"); ok {
+		_, below, _ = strings.Cut(below, "/")
+		name = Endpoint(strings.TrimSuffix(string(EndpointSearch)+"/"+below, "/"))
 	}
 	for _, e := range endpoints {
 		if e.name == name {
@@ -218,12 +232,12 @@ type cursor struct {
 // parseToken finds the cursor of a skip token. It is bound to its query.
 func (c *call) parseToken(*endpoint) *apiError {
 	c.cursor = cursor{path: c.Path, query: c.boundQuery(), page: 1}
-	if !c.Query.Has("$skiptoken") {
+	if !c.Query.Has(c.tokenName()) {
 		c.setPage(1)
 		return nil
 	}
 	c.s.mu.Lock()
-	found, ok := c.s.cursors[c.Query.Get("$skiptoken")]
+	found, ok := c.s.cursors[c.Query.Get(c.tokenName())]
 	c.s.mu.Unlock()
 	if !ok || found.path != c.Path || found.query != c.cursor.query {
 		return expiredToken()
@@ -239,6 +253,14 @@ func (c *call) setPage(n int) {
 	c.Page = n
 }
 
+// tokenName is the query parameter that says where a page begins.
+func (c *call) tokenName() string {
+	if c.Activity {
+		return "nextPage"
+	}
+	return "$skiptoken"
+}
+
 func expiredToken() *apiError {
 	return fail(http.StatusBadRequest, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request.")
 }
@@ -247,7 +269,7 @@ func expiredToken() *apiError {
 func (c *call) boundQuery() string {
 	q := url.Values{}
 	for k, v := range c.Query {
-		if k != "$skiptoken" {
+		if k != c.tokenName() {
 			q[k] = v
 		}
 	}
@@ -263,11 +285,11 @@ func (c *call) nextLink(to cursor) string {
 	var parts []string
 	for part := range strings.SplitSeq(c.http.URL.RawQuery, "&") {
 		name, _, _ := strings.Cut(part, "=")
-		if n, _ := url.QueryUnescape(name); part != "" && n != "$skiptoken" {
+		if n, _ := url.QueryUnescape(name); part != "" && n != c.tokenName() {
 			parts = append(parts, part)
 		}
 	}
-	parts = append(parts, "$skiptoken="+token)
+	parts = append(parts, c.tokenName()+"="+token)
 	return c.origin() + c.http.URL.EscapedPath() + "?" + strings.Join(parts, "&")
 }
 

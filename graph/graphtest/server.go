@@ -19,7 +19,7 @@ const DefaultToken = "graphtest-token"
 // AllScopes are the permissions that a server grants unless told otherwise.
 var AllScopes = []string{
 	"User.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
-	"Group.Read.All", "AuditLog.Read.All", "Reports.Read.All",
+	"Group.Read.All", "AuditLog.Read.All", "Reports.Read.All", "AuditLogsQuery-Entra.Read.All", "ActivityFeed.Read",
 }
 
 // Request is one request the server received.
@@ -30,6 +30,7 @@ type Request struct {
 	Endpoint     Endpoint // "" when no endpoint was reached
 	Page         int      // from 1, for collections
 	Status       int      // of the answer
+	Activity     bool     // of the Management Activity API, not of Graph
 }
 
 // Server serves a tenant as Microsoft Graph v1.0.
@@ -43,13 +44,15 @@ type Server struct {
 	cursors  map[string]cursor
 	faults   []*armed
 	spent    []time.Time // recent requests for audit events
-	http     *http.Server
+	searches []*search
+	unified  map[*Event][]byte
+	feed     feed
+	http     []*http.Server
 	closed   chan struct{}
 	closing  sync.Once
 	files    *fileHost
 	kept     map[string][]byte // files of reports, by key
 	leaked   bool
-	filesUp  *http.Server
 
 	draw render // used with the tenant locked
 }
@@ -67,6 +70,8 @@ type config struct {
 	clock       func() time.Time
 	hook        func(*Tenant, Request)
 	drip        time.Duration
+	search      searchConfig
+	feed        feedConfig
 }
 
 // Option changes how a server behaves.
@@ -118,7 +123,9 @@ func NewServer(t *Tenant, opts ...Option) *Server {
 		o(&c)
 	}
 	s := &Server{
-		t: t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}), kept: map[string][]byte{},
+		unified: map[*Event][]byte{},
+		feed:    feed{enabled: c.feed.running, since: Epoch.AddDate(-1, 0, 0)},
+		t:       t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}), kept: map[string][]byte{},
 		rng:  rand.New(rand.NewPCG(c.seed, 2)),
 		draw: render{t: t, r: rand.New(rand.NewPCG(c.seed, 3)), tidy: c.tidy},
 	}
@@ -129,40 +136,39 @@ func NewServer(t *Tenant, opts ...Option) *Server {
 // Start serves on a free port of 127.0.0.1 and returns the base URL, which
 // ends in /v1.0. The files of reports are on another port.
 func (s *Server) Start() (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var base string
-	var err error
-	if s.filesUp, s.files.base, err = listen(s.files); err != nil {
+	files, err := s.listen(s.files)
+	if err != nil {
 		return "", err
 	}
-	if s.http, base, err = listen(s); err != nil {
-		_ = s.filesUp.Close()
-		return "", err
-	}
-	return base + "/v1.0", nil
+	s.files.base = files
+	root, err := s.listen(s)
+	return root + "/v1.0", err
 }
 
-func listen(handler http.Handler) (*http.Server, string, error) {
+func (s *Server) listen(h http.Handler) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, "", fmt.Errorf("start graph simulator: %w", err)
+		return "", fmt.Errorf("start graph simulator: %w", err)
 	}
-	h := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = h.Serve(l) }()
-	return h, "http://" + l.Addr().String(), nil
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.http = append(s.http, server)
+	go func() { _ = server.Serve(l) }()
+	return "http://" + l.Addr().String(), nil
 }
 
 // Close stops serving and frees requests that hang.
 func (s *Server) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	s.mu.Lock()
-	h, files := s.http, s.filesUp
+	servers := s.http
 	s.mu.Unlock()
-	if h == nil {
-		return nil
+	var err error
+	for _, h := range servers {
+		err = errors.Join(err, h.Close())
 	}
-	return errors.Join(h.Close(), files.Close())
+	return err
 }
 
 // Requests returns what was received so far.
@@ -212,11 +218,13 @@ func fail(status int, code, format string, args ...any) *apiError {
 }
 
 // ServeHTTP answers as Graph would.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, false) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, activity bool) {
 	if s.cfg.step > 0 {
 		s.t.Advance(s.cfg.step)
 	}
-	c := s.open(r)
+	c := s.open(r, activity)
 	a := s.answer(c)
 	s.mu.Lock()
 	c.Status = a.status
@@ -224,11 +232,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, c, a)
 }
 
-func (s *Server) open(r *http.Request) *call {
+func (s *Server) open(r *http.Request, activity bool) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	query, _ := url.ParseQuery(r.URL.RawQuery)
-	req := &Request{Method: r.Method, Path: r.URL.Path, Query: query, Header: r.Header.Clone()}
+	req := &Request{Method: r.Method, Path: r.URL.Path, Query: query, Header: r.Header.Clone(), Activity: activity}
 	s.requests = append(s.requests, req)
 	return &call{Request: req, s: s, http: r, id: guid(s.rng.Uint64(), s.rng.Uint64())}
 }
@@ -263,7 +271,10 @@ func (s *Server) answer(c *call) *answer {
 // admit checks method, token, route, permission, query and budget, in the
 // order the real service does.
 func (s *Server) admit(c *call) (*endpoint, *apiError) {
-	if c.Method != http.MethodGet {
+	if c.Activity {
+		return s.admitActivity(c)
+	}
+	if posts := c.Path == "/v1.0/"+string(EndpointSearches); c.Method != http.MethodGet && !(posts && c.Method == http.MethodPost) {
 		err := fail(http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 		err.header = map[string]string{"Allow": "GET"}
 		return nil, err
@@ -309,8 +320,17 @@ func unauthorized(message string) *apiError {
 	return err
 }
 
+// Grant changes the permissions granted.
+func (s *Server) Grant(scopes ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.scopes = scopes
+}
+
 // granted reports whether any of the scopes is granted.
 func (s *Server) granted(scopes ...string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.ContainsFunc(scopes, func(x string) bool { return slices.Contains(s.cfg.scopes, x) })
 }
 

@@ -98,6 +98,8 @@ type Tenant struct {
 	Concealed bool
 	// Lies is how the audit log misleads.
 	Lies Lies
+	// UnrelatedLogs: the unified audit log has correlation ids of its own.
+	UnrelatedLogs bool
 	// Style chooses the generation of license events.
 	Style Style
 

@@ -141,7 +141,11 @@ func (s *Sync) Coverage(ctx context.Context) ([]snapshot.Coverage, error) {
 }
 
 func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
-	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why, file_id IS NOT NULL FROM coverage ORDER BY source, from_at, id")
+	return coverageWhere(ctx, q, "1")
+}
+
+func coverageWhere(ctx context.Context, q querier, where string, args ...any) ([]snapshot.Coverage, error) {
+	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why, file_id IS NOT NULL FROM coverage WHERE "+where+" ORDER BY source, from_at, id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", classify(err))
 	}

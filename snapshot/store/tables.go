@@ -81,6 +81,8 @@ var tables = []table{
 	{name: "import_record", sealed: byNumber, about: "user_id", personal: map[string]any{"note": "", "path": "", "salt": nil},
 		mentions: []string{"note", "path"}},
 	{name: "audit_file", sealed: byNumber, mentions: []string{"name", "member"}},
+	{name: "audit_plan", sealed: notEvidence, why: "no evidence: what is still to be read of a log"},
+	{name: "audit_feed", sealed: asWhole},
 	{name: "activity_source", sealed: asWhole},
 	{name: "activity_kind", sealed: asWhole},
 	{name: "activity_read", sealed: byRun},

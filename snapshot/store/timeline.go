@@ -394,9 +394,9 @@ func (h *History) Before(run snapshot.RunID) *History {
 	return &past
 }
 
-// Knew is what of the audit log was known when a run attributed its changes:
-// the stretches read before it, and those that it read itself.
-func (h *History) Knew(ctx context.Context, run snapshot.RunID) (before, own []snapshot.Coverage, err error) {
+// Knew is what of the logs was known when a run attributed its changes: the
+// stretches read up to the complete run before, and those read since.
+func (h *History) Knew(ctx context.Context, run, previous snapshot.RunID) (before, own []snapshot.Coverage, err error) {
 	err = eachRow(ctx, h.tx, "SELECT source, from_at, to_at, complete, events, why, run_id FROM coverage WHERE run_id <= ? ORDER BY source, from_at, id",
 		[]any{int64(run)}, func(values []any) error {
 			var c snapshot.Coverage
@@ -406,7 +406,7 @@ func (h *History) Knew(ctx context.Context, run snapshot.RunID) (before, own []s
 				return err
 			}
 			c.Source, c.From, c.To, c.Complete = snapshot.Source(source), time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), complete != 0
-			if of == int64(run) {
+			if of > int64(previous) {
 				own = append(own, c)
 			} else {
 				before = append(before, c)

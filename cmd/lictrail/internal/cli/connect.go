@@ -21,6 +21,7 @@ import (
 type connection struct {
 	tenant, clientID, auth, cloud string
 	endpoint, authorityHost       string
+	activityEndpoint              string
 	patience                      time.Duration
 }
 
@@ -31,15 +32,42 @@ func (c *connection) addFlags(f *pflag.FlagSet) {
 		";\ntoken takes a ready bearer token from $"+graph.TokenVariable)
 	f.StringVar(&c.cloud, "cloud", "global", "which of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
+	f.StringVar(&c.activityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's\nown; GCC tenants have https://manage-gcc.office.com")
 	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own")
 	f.DurationVar(&c.patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and\noutages, before giving up")
 }
 
-// client makes the Graph client. It contacts no host.
-func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Client, error) {
+// where returns the cloud's addresses, with those that the flags name instead.
+func (c *connection) where() (graph.Cloud, error) {
 	cloud, err := graph.CloudByName(c.cloud)
 	if err != nil {
-		return nil, usage(err.Error(), "--cloud global")
+		return cloud, usage(err.Error(), "--cloud global")
+	}
+	if c.endpoint != "" {
+		cloud.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.endpoint, "/"), "/v1.0")
+	}
+	cloud.AuthorityHost = cmp.Or(c.authorityHost, cloud.AuthorityHost)
+	cloud.ActivityEndpoint = cmp.Or(c.activityEndpoint, cloud.ActivityEndpoint)
+	return cloud, nil
+}
+
+// options are those of a client of one service. It contacts no host.
+func (c *connection) options(e *env, cloud graph.Cloud, endpoint, tokenVariable string, progress func(graph.Progress)) (graph.Options, error) {
+	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
+		TenantID: cmp.Or(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: cmp.Or(c.clientID, e.getenv("AZURE_CLIENT_ID")),
+		AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv, TokenVariable: tokenVariable,
+	})
+	return graph.Options{
+		Endpoint: endpoint, Credential: credential, Patience: c.patience, Version: version(), Progress: progress,
+		Unpaced: strings.HasPrefix(endpoint, "http://"), // this machine: a simulated tenant
+	}, err
+}
+
+// client makes the Graph client. It contacts no host.
+func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Client, error) {
+	cloud, err := c.where()
+	if err != nil {
+		return nil, err
 	}
 	if !slices.Contains(graph.CredentialKinds(), c.auth) {
 		return nil, usage(fmt.Sprintf("unknown kind of sign-in %q", c.auth), "--auth "+strings.Join(graph.CredentialKinds(), ", --auth "))
@@ -47,23 +75,11 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 	if c.patience <= 0 {
 		return nil, usage("--patience must be more than nothing", "--patience 10m")
 	}
-	if c.endpoint != "" {
-		cloud.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.endpoint, "/"), "/v1.0")
-	}
-	if c.authorityHost != "" {
-		cloud.AuthorityHost = c.authorityHost
-	}
-	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
-		TenantID: cmp.Or(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: cmp.Or(c.clientID, e.getenv("AZURE_CLIENT_ID")),
-		AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv,
-	})
+	o, err := c.options(e, cloud, cloud.Endpoint, "", progress)
 	if err != nil {
 		return nil, err
 	}
-	client, err := graph.New(graph.Options{
-		Endpoint: cloud.Endpoint, Credential: credential, Patience: c.patience, Version: version(), Progress: progress,
-		Unpaced: strings.HasPrefix(cloud.Endpoint, "http://"), // this machine: a simulated tenant
-	})
+	client, err := graph.New(o)
 	if err != nil {
 		return nil, usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,20 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real program against a simulated tenant, as the files
 // in testdata say. Beside testscript's own commands they may use
 //
-//	tenant new [seed N] [free] [forbid SCOPE]...  start a tenant, and point $GRAPH and the token at it
+//	tenant new [seed N] [free] [forbid SCOPE]...  start a tenant, and point $GRAPH, $ACTIVITY and the tokens at it
+//	           [feed]                    its Management Activity API has been on for long
+//	           [limit N]                 an audit search returns N records
+//	           [unstable N]              the first N readings of a search leave records out
+//	           [fates FATE,FATE...]      how its first searches end
+//	           [unrelated]               the unified log has correlation ids of its own
+//	tenant endsearches                   searches that ran for ever end
+//	tenant stopfeed                      somebody turns the feed off
+//	tenant day                           a day passes
+//	tenant searches N                    so many searches were started
+//	tenant fates FATE,FATE...            how searches end, from the first on
+//	tenant tokens                        no service was ever shown the other's token
+//	tenant permit                        every permission is granted
+//	tenant hold ENDPOINT N               it answers N times, then hangs, which file held tells
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
@@ -64,6 +78,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LICTRAIL_DB", filepath.Join(e.WorkDir, "t.db"))
 			e.Setenv("LICTRAIL_ACCESS_TOKEN", graphtest.DefaultToken)
+			e.Setenv("LICTRAIL_ACTIVITY_TOKEN", graphtest.ActivityToken)
 			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
@@ -78,6 +93,9 @@ type play struct {
 	server *graphtest.Server
 	people map[string]string
 	groups map[string]string
+	held   string       // file that tells that an endpoint hangs
+	pass   atomic.Int64 // requests to let pass before it does; see hold
+	at     graphtest.Endpoint
 }
 
 var plays = map[string]*play{} // by working directory; scripts run one after another
@@ -103,25 +121,66 @@ func tenantCommand(ts *testscript.TestScript, neg bool, args []string) {
 func newPlay(ts *testscript.TestScript, args []string) *play {
 	p := &play{Tenant: graphtest.New(uint64(len(plays) + 1)), people: map[string]string{}, groups: map[string]string{}}
 	scopes := graphtest.AllScopes
+	options := []graphtest.Option{graphtest.WithVaryingPages(), graphtest.WithEmptyPages(), graphtest.WithHook(p.hook)}
+	p.held = filepath.Join(ts.Getenv("WORK"), "held")
+	number := func(i int) int {
+		n, err := strconv.Atoi(args[i])
+		ts.Check(err)
+		return n
+	}
 	for i, a := range args {
 		switch a {
 		case "seed": // for scripts that compare ids to the letter
 			seed, err := strconv.ParseUint(args[i+1], 10, 64)
 			ts.Check(err)
 			p.Tenant = graphtest.New(seed)
+		case "feed":
+			options = append(options, graphtest.WithRunningFeed())
+		case "limit":
+			options = append(options, graphtest.WithSearchLimit(number(i+1)))
+		case "unstable":
+			options = append(options, graphtest.WithUnstableSearches(number(i+1)))
+		case "fates":
+			options = append(options, graphtest.WithSearchFates(strings.Split(args[i+1], ",")...))
+		case "unrelated":
+			p.UnrelatedLogs = true
 		case "free":
 			p.Premium = false
 		case "forbid":
 			scopes = without(scopes, args[i+1])
 		}
 	}
-	p.server = graphtest.NewServer(p.Tenant, graphtest.WithScopes(scopes...), graphtest.WithVaryingPages(), graphtest.WithEmptyPages())
+	p.server = graphtest.NewServer(p.Tenant, append(options, graphtest.WithScopes(scopes...))...)
 	base, err := p.server.Start()
 	ts.Check(err)
+	activity, err := p.server.StartActivity()
+	ts.Check(err)
+	ts.Setenv("ACTIVITY", activity)
 	ts.Defer(func() { p.server.Close() })
 	ts.Setenv("GRAPH", base)
 	ts.Setenv("TENANT", p.ID)
 	return p
+}
+
+// hook tells by a file that the endpoint hangs which hold names.
+func (p *play) hook(_ *graphtest.Tenant, r graphtest.Request) {
+	if r.Endpoint == p.at && p.at != "" && p.pass.Add(-1) < 0 {
+		_ = os.WriteFile(p.held, nil, 0o600) // the script waits in vain otherwise
+	}
+}
+
+// tokens checks that each service was shown its own token only.
+func (p *play) tokens() error {
+	for _, r := range p.server.Requests() {
+		want := graphtest.DefaultToken
+		if r.Activity {
+			want = graphtest.ActivityToken
+		}
+		if got := r.Header.Get("Authorization"); got != "Bearer "+want {
+			return fmt.Errorf("%s %s was shown %q", r.Method, r.Path, got)
+		}
+	}
+	return nil
 }
 
 func without(list []string, drop string) []string {
@@ -218,6 +277,34 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return nil
 	case "export":
 		return p.export(arg(0), ts.MkAbs(arg(1)))
+	case "day":
+		p.Advance(24 * time.Hour)
+		return nil
+	case "tokens":
+		return p.tokens()
+	case "permit":
+		p.server.Grant(graphtest.AllScopes...)
+		return nil
+	case "fates":
+		p.server.Fates(strings.Split(arg(0), ",")...)
+		return nil
+	case "hold":
+		n, err := strconv.Atoi(arg(1))
+		p.at = graphtest.Endpoint(arg(0))
+		p.pass.Store(int64(n))
+		p.server.Inject(graphtest.Fault{Endpoint: p.at, Skip: n, Times: graphtest.Forever, Kind: graphtest.FaultHang})
+		return errors.Join(err, os.RemoveAll(p.held))
+	case "endsearches":
+		p.server.EndSearches()
+		return nil
+	case "stopfeed":
+		p.server.StopFeed()
+		return nil
+	case "searches":
+		if want := arg(0); want != strconv.Itoa(p.server.Searches()) {
+			return fmt.Errorf("%d searches were started, want %s", p.server.Searches(), want)
+		}
+		return nil
 	case "fault":
 		return p.fault(args)
 	case "heal":

@@ -27,6 +27,7 @@ type syncOptions struct {
 	activity     string
 	exitCode     bool
 	headFile     string
+	sources      []string
 }
 
 func newSync(e *env) *cobra.Command {
@@ -48,12 +49,17 @@ With --activity it also reads when users were last active, for lictrail reclaim:
 What may not be read is a warning that names the permission. On a large tenant
 sign-ins take a while: Graph allows 5 pages of 500 users in 10 seconds.
 
+Audit evidence comes from the directory audit log through Graph. Purview audit
+search and the Office 365 Management Activity API, which reach further back and
+know more, are read when --audit-source names them: docs/audit-sources.md.
+
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
   lictrail sync --activity all
-  lictrail sync --db /var/lib/lictrail/contoso.db --exit-code`,
+  lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
+  lictrail sync --audit-source graph,purview --patience 2h`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
 	}
@@ -64,6 +70,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
+	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
@@ -88,8 +95,17 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	client, err := o.client(e, showProgress(progress))
+	show := showProgress(progress)
+	client, err := o.client(e, show)
 	if err != nil {
+		return err
+	}
+	to := tracker.Options{
+		Activity: activity, ActivityReader: Reader{client},
+		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+	}
+	if err := o.readAudit(e, o.sources, client, show, &to); err != nil {
 		return err
 	}
 	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)
@@ -97,12 +113,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	defer db.Close()
-	summary, err := tracker.Run(ctx, Reader{client}, db, tracker.Options{
-		Audit:    Reader{client},
-		Activity: activity, ActivityReader: Reader{client},
-		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
-	})
+	summary, err := tracker.Run(ctx, Reader{client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err

@@ -29,7 +29,11 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 	if err != nil {
 		return nil, nil, err
 	}
-	a, again, err := newAttributor(ctx, t, h, t.scene(), stretches)
+	since, err := t.sync.CoverageSince(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, again, err := newAttributor(ctx, t, h, t.scene(), stretches, slices.Concat(since, t.coverage))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,14 +46,15 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 }
 
 // newAttributor gathers what a run knows, and says at which earlier runs it
-// looks again. stretches are those read before it.
-func newAttributor(ctx context.Context, t *run, h *store.History, s *scene, stretches []snapshot.Coverage) (*attributor, []*store.Run, error) {
+// looks again. stretches are those read of the logs before, read those read since
+// the run before.
+func newAttributor(ctx context.Context, t *run, h *store.History, s *scene, stretches, read []snapshot.Coverage) (*attributor, []*store.Run, error) {
 	a := &attributor{h: h, scene: s, coverage: slices.Concat(stretches, t.coverage), upns: map[snapshot.UserID]string{},
 		evidence: map[diff.EventRefKey]snapshot.RunID{}}
 	for _, d := range t.deltas {
 		a.upns[d.ID] = d.New.UPN
 	}
-	again := a.again(t.coverage)
+	again := a.again(read)
 	from := t.window().NotBefore
 	for _, r := range again {
 		from = earliest(from, h.Window(r.ID).NotBefore)
@@ -139,11 +144,14 @@ func (a *attributor) load(ctx context.Context, again []*store.Run, from, to time
 
 func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Source: e.Source, ID: e.ID} }
 
-// again lists the earlier runs whose time a reading of the log touched once
-// more.
+// again lists the earlier runs whose time the reading of a log touched once
+// more since the run before.
 func (a *attributor) again(read []snapshot.Coverage) []*store.Run {
 	var runs []*store.Run
 	for _, c := range read {
+		if !c.Complete && c.Events == 0 {
+			continue // nothing was had
+		}
 		for _, r := range a.h.Runs {
 			if r.Previous != 0 && !r.ObservedUntil.Before(c.From) && !slices.Contains(runs, r) {
 				runs = append(runs, r)

@@ -65,13 +65,31 @@ const (
 	maxNarrow = 100
 )
 
-// fetchAudit reads what the log has since it was last read. A log that cannot
-// be read does not stop the run: coverage says why.
+// fetchAudit reads the logs that were chosen. One that cannot be read does not
+// stop the run: coverage says why.
 func (t *run) fetchAudit(ctx context.Context) error {
-	if t.o.Audit == nil {
-		return nil
+	for _, log := range []struct {
+		phase string
+		ask   bool
+		fetch func(context.Context) error
+	}{
+		{"audit log", t.o.Audit != nil, t.fetchGraph},
+		{"Purview audit search", t.o.Search != nil, t.fetchSearches},
+		{"Management Activity API", t.o.Feed != nil, t.fetchFeed},
+	} {
+		if !log.ask {
+			continue
+		}
+		t.phase(log.phase)
+		if err := log.fetch(ctx); err != nil {
+			return err
+		}
 	}
-	t.phase("audit log")
+	return nil
+}
+
+// fetchGraph reads what Entra's log has since it was last read.
+func (t *run) fetchGraph(ctx context.Context) error {
 	stretches, err := t.sync.Coverage(ctx)
 	if err != nil {
 		return err

@@ -161,12 +161,12 @@ func wordText(number int64, c *snapshot.Change, a *snapshot.Attribution) string 
 // attributor knows what the run's own knew, and which earlier runs that looked
 // at again; nil when that is not stored.
 func (v *verifier) attributor(ctx context.Context, r *store.Run) (*attributor, []*store.Run, error) {
-	before, own, err := v.h.Knew(ctx, r.ID)
+	before, own, err := v.h.Knew(ctx, r.ID, r.Previous)
 	if err != nil {
 		return nil, nil, err
 	}
 	t := &run{tenant: v.h.Tenant, sync: &store.Sync{Run: r.ID, Previous: v.h.Runs[r.Previous]}, archive: v.h.EventsUntil(r.ID),
-		passed: UsersRead{ObservedAt: r.ObservedAt, ObservedUntil: r.ObservedUntil}, coverage: own}
+		passed: UsersRead{ObservedAt: r.ObservedAt, ObservedUntil: r.ObservedUntil}}
 	if t.assigned, err = v.h.HoldersAt(ctx, r.ID); err != nil {
 		return nil, nil, err
 	}
@@ -180,7 +180,7 @@ func (v *verifier) attributor(ctx context.Context, r *store.Run) (*attributor, [
 		failed = err
 		return known
 	}
-	a, again, err := newAttributor(ctx, t, v.h.Before(r.ID), s, before)
+	a, again, err := newAttributor(ctx, t, v.h.Before(r.ID), s, slices.Concat(before, own), own)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,7 +69,9 @@ type Options struct {
 	Version      string
 	Now          func() time.Time
 	Phase        func(name string) // told when a phase of the run begins
-	Audit        AuditReader       // nil: the audit log is not read
+	Audit        AuditReader       // Entra's log through Graph; nil: it is not read
+	Search       SearchReader      // the unified log by searches; nil: it is not
+	Feed         FeedReader        // the unified log by its feed; nil: it is not
 
 	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
 	ActivityReader ActivityReader
@@ -95,6 +97,9 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	result, err := t.readAndCommit(ctx)
 	if err != nil {
 		return nil, t.fail(ctx, err)
+	}
+	if err := t.lookBackAgain(ctx); err != nil { // what was read is in the archive: the next run looks again
+		result.Warnings = append(result.Warnings, snapshot.Warning{Code: "look-back", Message: err.Error()})
 	}
 	return t.summary(result), nil
 }
@@ -127,6 +132,7 @@ type run struct {
 	users     roster
 	pass      uint8 // counts the passes over the users: a restart begins a new one
 	passed    UsersRead
+	passedAt  time.Time // by our clock
 	spool     *store.Spool
 	deltas    []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
 	groups    map[snapshot.GroupID]bool
@@ -141,7 +147,8 @@ type run struct {
 	events     []snapshot.RawEvent // fetched by this run
 	fetched    map[string]bool     // their ids
 	changed    map[snapshot.UserID]bool
-	coverage   []snapshot.Coverage
+	coverage   []snapshot.Coverage                                                           // to be committed with the run
+	archived   []snapshot.Coverage                                                           // committed already, by this run
 	archive    func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error] // what is stored of the log
 	unreadable int
 	lookups    int
@@ -191,7 +198,7 @@ func (t *run) fail(ctx context.Context, cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(cause, t.sync.Fail(ctx, status, t.o.Now(), t.Requests(), cause))
+	return errors.Join(cause, t.sync.Fail(ctx, status, t.o.Now(), t.requests(), cause))
 }
 
 // tried records a run that failed before it began. Another tenant's history is
@@ -204,7 +211,16 @@ func (t *run) tried(ctx context.Context, cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(cause, t.db.Tried(ctx, t.started, t.o.Now(), t.o.Version, t.Requests(), cause))
+	return errors.Join(cause, t.db.Tried(ctx, t.started, t.o.Now(), t.o.Version, t.requests(), cause))
+}
+
+// requests counts those to all services.
+func (t *run) requests() int64 {
+	n := t.Requests()
+	if t.o.Feed != nil {
+		n += t.o.Feed.Requests()
+	}
+	return n
 }
 
 func (t *run) phase(name string) {
@@ -213,8 +229,25 @@ func (t *run) phase(name string) {
 	}
 }
 
+// warn notes what went wrong, and what the cause advises.
 func (t *run) warn(code, format string, args ...any) {
-	t.warnings = append(t.warnings, snapshot.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+	message := fmt.Sprintf(format, args...)
+	for _, a := range args {
+		if err, ok := a.(error); ok && adviceOf(err) != "" {
+			message += "; " + adviceOf(err)
+		}
+	}
+	t.warnings = append(t.warnings, snapshot.Warning{Code: code, Message: message})
+}
+
+// adviceOf is what an error says can be done about it, such as which
+// permission to grant.
+func adviceOf(err error) string {
+	var a interface{ Advice() string }
+	if errors.As(err, &a) {
+		return a.Advice()
+	}
+	return ""
 }
 
 // read reads everything and tells what differs. Nothing is written.
@@ -257,7 +290,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	}
 	return &store.Result{
 		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
-		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.Requests(), Warnings: t.warnings,
+		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
 		Spool: t.spool, Before: before, Changes: changes,

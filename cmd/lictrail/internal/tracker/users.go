@@ -33,7 +33,7 @@ func (t *run) readUsers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the users: %w", err)
 	}
-	t.passed = read
+	t.passed, t.passedAt = read, t.o.Now()
 	t.warnings = append(t.warnings, read.Warnings...)
 	if read.Duplicates > 0 {
 		t.warn("repeated-users", "%d users were listed twice: the tenant changed while it was read", read.Duplicates)

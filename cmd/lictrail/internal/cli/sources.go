@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
+	"lictrail/snapshot"
+)
+
+// Where sync can read audit evidence.
+const (
+	auditGraph    = "graph"
+	auditPurview  = "purview"
+	auditActivity = "activity-api"
+	auditNone     = "none"
+)
+
+// parseSources reads --audit-source.
+func parseSources(list []string) ([]string, error) {
+	known := []string{auditGraph, auditPurview, auditActivity, auditNone}
+	for _, s := range list {
+		if !slices.Contains(known, s) {
+			return nil, usage(fmt.Sprintf("unknown audit source %q", s), "--audit-source "+strings.Join(known, ", "))
+		}
+	}
+	if len(list) == 0 || len(list) > 1 && slices.Contains(list, auditNone) {
+		return nil, usage("--audit-source none goes with no other source", "--audit-source graph,purview")
+	}
+	return list, nil
+}
+
+// readAudit has the run read the sources that were chosen. One that cannot be
+// set up fails when it is read, which is a warning on the run.
+func (c *connection) readAudit(e *env, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
+	chosen, err := parseSources(chosen)
+	if err != nil {
+		return err
+	}
+	cloud, err := c.where()
+	if err != nil {
+		return err
+	}
+	for _, source := range chosen {
+		switch source {
+		case auditGraph:
+			o.Audit = Reader{client}
+		case auditPurview:
+			o.Search = SearchReader{client, c.lacksSearch(cloud)}
+		case auditActivity:
+			feed, err := c.feed(e, cloud, progress)
+			if errors.Is(err, errUsage) {
+				return err
+			}
+			o.Feed = FeedReader{feed, err}
+		}
+	}
+	return nil
+}
+
+// lacksSearch says why there is no audit search; nil where there is one. An
+// endpoint of one's own is asked.
+func (c *connection) lacksSearch(cloud graph.Cloud) error {
+	if cloud.AuditSearch || c.endpoint != "" {
+		return nil
+	}
+	return fmt.Errorf("the cloud %s has no audit search through Graph; activity-api reads the same log", c.cloud)
+}
+
+// feed makes the client of the Management Activity API. It contacts no host.
+func (c *connection) feed(e *env, cloud graph.Cloud, progress func(graph.Progress)) (*graph.Feed, error) {
+	if cloud.ActivityEndpoint == "" {
+		return nil, fmt.Errorf("the cloud %s has no Management Activity API", c.cloud)
+	}
+	o, err := c.options(e, cloud, cloud.ActivityEndpoint, graph.ActivityTokenVariable, progress)
+	if err != nil {
+		return nil, err
+	}
+	feed, err := graph.NewFeed(o)
+	if err != nil {
+		return nil, usage(err.Error(), "--activity-endpoint https://manage.office.com")
+	}
+	return feed, nil
+}
+
+// reach marks the errors after which a source need not be asked for more.
+func reach(err error) error {
+	if errors.Is(err, graph.ErrAuth) || errors.Is(err, graph.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", tracker.ErrOutOfReach, err)
+	}
+	return err
+}
+
+// SearchReader lets the tracker search the unified audit log through Graph.
+type SearchReader struct {
+	client *graph.Client
+	why    error // why there is no search; nil where there is
+}
+
+// unifiedType is the record type of Microsoft Entra ID.
+const unifiedType = "azureActiveDirectory"
+
+func (r SearchReader) StartSearch(ctx context.Context, from, to time.Time, operations []string) (string, error) {
+	if r.why != nil {
+		return "", r.why
+	}
+	s, err := r.client.StartSearch(ctx, graph.SearchQuery{
+		Name: "lictrail " + from.UTC().Format(time.DateOnly) + " to " + to.UTC().Format(time.DateOnly),
+		From: from, To: to, RecordType: unifiedType, Operations: operations,
+	})
+	return s.ID, err
+}
+
+func (r SearchReader) Search(ctx context.Context, id string, wait bool) (tracker.SearchState, error) {
+	look := r.client.SearchState
+	if wait {
+		look = r.client.AwaitSearch
+	}
+	if r.why != nil {
+		return tracker.SearchState{}, fmt.Errorf("%w: %w", tracker.ErrOutOfReach, r.why)
+	}
+	s, err := look(ctx, id)
+	return tracker.SearchState{Ended: s.Ended(), Found: s.Status == graph.SearchSucceeded, Exceeded: s.Exceeded}, reach(err)
+}
+
+func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func()) error {
+	_, err := r.client.SearchRecords(ctx, id, &unifiedSink{page, restart})
+	return reach(err)
+}
+
+// unifiedSink hands records on, those that were not asked for left out.
+type unifiedSink struct {
+	page    func([]string, [][]byte) error
+	restart func()
+}
+
+func (s *unifiedSink) Page(rows []graph.UnifiedRecord) error {
+	var ids []string
+	var records [][]byte
+	for _, r := range rows {
+		if r.Raw != nil {
+			ids, records = append(ids, r.ID), append(records, r.Raw)
+		}
+	}
+	return s.page(ids, records)
+}
+
+func (s *unifiedSink) Restart() error {
+	s.restart()
+	return nil
+}
+
+// FeedReader lets the tracker read the Management Activity API.
+type FeedReader struct {
+	feed *graph.Feed
+	why  error // why there is none; nil where there is
+}
+
+func (r FeedReader) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error) {
+	if r.why != nil {
+		return false, r.why
+	}
+	return r.feed.Enabled(ctx, tenant)
+}
+
+func (r FeedReader) Start(ctx context.Context, tenant snapshot.TenantID) error {
+	return r.feed.Start(ctx, tenant)
+}
+
+func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]tracker.FeedBlob, error) {
+	list, err := r.feed.Contents(ctx, tenant, from, to)
+	blobs := make([]tracker.FeedBlob, len(list))
+	for i, c := range list {
+		blobs[i] = tracker.FeedBlob(c)
+	}
+	return blobs, reach(err)
+}
+
+func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b tracker.FeedBlob, wanted func(string) bool,
+	page func([][]byte) error, restart func()) error {
+	sink := &unifiedSink{func(_ []string, records [][]byte) error { return page(records) }, restart}
+	_, err := r.feed.Records(ctx, tenant, graph.Content(b), wanted, sink)
+	return reach(err)
+}
+
+// Requests counts the requests sent so far.
+func (r FeedReader) Requests() int64 {
+	if r.feed == nil {
+		return 0
+	}
+	return int64(r.feed.Requests())
+}

@@ -1,0 +1,198 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"lictrail/snapshot"
+)
+
+const (
+	defaultActivityEndpoint = "https://manage.office.com"
+	feedVersion             = "/api/v1.0"
+	// contentType has the records of Microsoft Entra ID, and nothing else.
+	contentType = "Audit.AzureActiveDirectory"
+)
+
+// Feed reads the unified audit log through the Office 365 Management Activity
+// API. See learn.microsoft.com/office/office-365-management-api. It is a service
+// of its own, on a host of its own: neither it nor Graph gets the other's token.
+// It is safe for concurrent use.
+type Feed struct {
+	c *Client
+}
+
+// NewFeed returns a client of the Management Activity API. The endpoint is its
+// root; "" means https://manage.office.com. It contacts no host.
+func NewFeed(o Options) (*Feed, error) {
+	root, err := parseEndpoint("activity endpoint", o.Endpoint, defaultActivityEndpoint, feedVersion)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newClient(o, root, feedVersion)
+	if err != nil {
+		return nil, err
+	}
+	return &Feed{c}, nil
+}
+
+// Requests returns how many requests the feed's client has sent, repeats included.
+func (f *Feed) Requests() int { return f.c.Requests() }
+
+// request asks for a place below the tenant's feed. The publisher, by whom
+// requests are throttled, is the tenant itself: nobody else runs lictrail.
+func (f *Feed) request(tenant snapshot.TenantID, place string, query map[string]any) request {
+	if query == nil {
+		query = map[string]any{}
+	}
+	query["PublisherIdentifier"] = string(tenant)
+	return func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		tmpl := "{+baseurl}/{tenant}/activity/feed/subscriptions/" + place + "{?contentType,startTime,endTime,PublisherIdentifier}"
+		info, err := f.c.template(tmpl, query)(ctx)
+		if err == nil {
+			info.PathParameters["tenant"] = string(tenant)
+		}
+		return info, err
+	}
+}
+
+type wireSubscriptionState struct {
+	ContentType string `json:"contentType"`
+	Status      word   `json:"status"`
+}
+
+// Enabled reports whether the tenant's feed of Entra ID records is on.
+func (f *Feed) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error) {
+	var all Collector[wireSubscriptionState]
+	p := &pager[wireSubscriptionState]{
+		reader: f.c.newReader(opFeed + " subscriptions"), first: f.request(tenant, "list", nil), bare: true, sink: &all,
+		key: func(s wireSubscriptionState) string { return s.ContentType }, opts: jsonOptions,
+		row: each(clearRow, func(w *wireSubscriptionState) (wireSubscriptionState, error) { return *w, nil }),
+	}
+	_, err := p.run(ctx)
+	return slices.ContainsFunc(all.Rows, func(s wireSubscriptionState) bool {
+		return strings.EqualFold(s.ContentType, contentType) && strings.EqualFold(string(s.Status), "enabled")
+	}), err
+}
+
+// codeAlreadyOn says that a subscription that was to be started runs.
+const codeAlreadyOn = "AF20024"
+
+// Start turns the feed on: it can take up to 12 hours until the first content
+// is there. It changes nothing in the tenant but that records are made ready
+// for reading.
+func (f *Feed) Start(ctx context.Context, tenant snapshot.TenantID) error {
+	build := post(f.request(tenant, "start", map[string]any{"contentType": contentType}), nil)
+	err := getObject(ctx, f.c.newReader(opFeed+" subscription"), build, func(w *wireSubscriptionState) error {
+		if !strings.EqualFold(string(w.Status), "enabled") {
+			return fmt.Errorf("the subscription is %q after it was started", clip(string(w.Status)))
+		}
+		return nil
+	})
+	if e := (*Error)(nil); errors.As(err, &e) && e.Code == codeAlreadyOn {
+		return nil
+	}
+	return err
+}
+
+// Content is a blob of records, in no order to rely on.
+type Content struct {
+	ID      string
+	URI     string
+	Created time.Time // when it became available, which may be long after its records
+}
+
+type wireContent struct {
+	ContentID      string  `json:"contentId"`
+	ContentURI     string  `json:"contentUri"`
+	ContentCreated instant `json:"contentCreated"`
+}
+
+func (w *wireContent) content() (Content, error) {
+	p := rowProblem{kind: "content", name: w.ContentID}
+	c := Content{ID: w.ContentID, URI: w.ContentURI, Created: p.at("contentCreated", w.ContentCreated)}
+	if c.Created.IsZero() {
+		p.wrong("contentCreated", "", "time")
+	}
+	return c, p.err
+}
+
+// Contents lists the blobs that became available from one time up to another,
+// at most 24 hours apart and at most 7 days ago.
+func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]Content, error) {
+	const layout = "2006-01-02T15:04:05" // without a zone, in UTC
+	var all Collector[Content]
+	p := &pager[Content]{
+		reader: f.c.newReader(opFeed + " content"), bare: true, sink: &all, opts: new(interner).options(),
+		first: f.request(tenant, "content", map[string]any{"contentType": contentType,
+			"startTime": from.UTC().Format(layout), "endTime": to.UTC().Format(layout)}),
+		key: func(c Content) string { return c.ID }, row: each(clearRow, (*wireContent).content),
+	}
+	_, err := p.run(ctx)
+	return all.Rows, err
+}
+
+// Records reads a blob, of which there is none without a record. Of records
+// whose operation is not wanted it keeps the name only.
+func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool, sink Sink[UnifiedRecord]) (Stats, error) {
+	r := f.c.newReader(opFeed + " records")
+	u, err := f.c.guard("the link to a blob", c.URI)
+	if err != nil {
+		return Stats{}, r.fail(kinded(ErrIncomplete, "%w", err))
+	}
+	if query := u.Query(); !query.Has("PublisherIdentifier") {
+		query.Set("PublisherIdentifier", string(tenant))
+		u.RawQuery = query.Encode()
+	}
+	p := &pager[UnifiedRecord]{
+		reader: r, first: follow(u), bare: true, sink: sink, opts: jsonOptions,
+		key: func(r UnifiedRecord) string { return r.ID },
+		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }, wanted),
+	}
+	stats, err := p.run(ctx)
+	if err == nil && stats.Rows == 0 {
+		err = r.fail(kinded(ErrIncomplete, "the blob is empty"))
+	}
+	return stats, err
+}
+
+// feedRules are the error codes of the Management Activity API that do not
+// follow from the HTTP status beside them.
+var feedRules = map[string]struct {
+	retry retry
+	kind  error
+}{
+	"AF10001": {never, ErrAuth},        // the permission is missing
+	"AF20010": {never, ErrAuth},        // the token is another tenant's
+	"AF20011": {never, ErrAuth},        // the tenant is not known
+	"AF20012": {never, ErrAuth},        // the same
+	"AF429":   {later, ErrThrottled},   // too many requests
+	"AF50000": {later, ErrUnavailable}, // internal error
+}
+
+// ruled applies the rule of the error's code, if there is one, and says what
+// can be done.
+func (e *Error) ruled() bool {
+	rule, ok := feedRules[e.Code]
+	switch {
+	case ok:
+		e.retry, e.Err = rule.retry, rule.kind
+	case strings.HasPrefix(e.Op, opFeed) && strings.Contains(e.Message, "does not exist"):
+		e.retry, e.Err = never, ErrAuth // what a tenant with the log turned off is answered
+	default:
+		return false
+	}
+	switch {
+	case e.Code == "AF10001":
+		e.Hint = permissionHint(opFeed, e.Code)
+	case errors.Is(e.Err, ErrAuth):
+		e.Hint = "check --tenant, and in Microsoft Purview that auditing of the tenant is on"
+	}
+	return true
+}

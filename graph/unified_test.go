@@ -1,0 +1,265 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"lictrail/graph/graphtest"
+	"lictrail/snapshot"
+)
+
+// anything wants every record.
+func anything(string) bool { return true }
+
+// simulateFeed serves the tenant's feed and returns clients of both services.
+func simulateFeed(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) (*graphtest.Server, *Client, *Feed) {
+	t.Helper()
+	s, c := simulate(t, tenant, func(o *Options) { o.Unpaced = false }, opts...)
+	root, err := s.StartActivity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := newClock()
+	f, err := NewFeed(Options{Endpoint: root, Credential: &fakeToken{tokens: []string{graphtest.ActivityToken}}, Now: clock.now, Sleep: clock.sleep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, c, f
+}
+
+// A search is started, looked at until it has ended, and read page by page; it
+// finds the operations that it was asked for, in the time it was asked for.
+func TestSearch(t *testing.T) {
+	ctx := context.Background()
+	tenant := graphtest.New(4)
+	tenant.Populate(12, 2)
+	tenant.Advance(time.Hour)
+	s, c, _ := simulateFeed(t, tenant, graphtest.WithVaryingPages(), graphtest.WithEmptyPages())
+	q := SearchQuery{Name: "test", From: graphtest.Epoch, To: tenant.Now(), RecordType: "azureActiveDirectory", Operations: []string{"Add user."}}
+	started, err := c.StartSearch(ctx, q)
+	if err != nil || started.ID == "" || started.Ended() {
+		t.Fatalf("got %+v, %v", started, err)
+	}
+	found, err := c.AwaitSearch(ctx, started.ID)
+	if err != nil || found.ID != started.ID || found.Status != SearchSucceeded || found.Exceeded {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	var all Collector[UnifiedRecord]
+	if _, err := c.SearchRecords(ctx, found.ID, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all.Rows {
+		if r.Operation != "Add user." || !strings.Contains(string(r.Raw), `"auditData"`) || !strings.Contains(string(r.Raw), r.ID) {
+			t.Errorf("got %s: %s", r.Operation, r.Raw)
+		}
+	}
+	if want := len(tenant.UserIDs()); len(all.Rows) != want {
+		t.Errorf("%d records of %d users", len(all.Rows), want)
+	}
+	posts := 0
+	for _, r := range s.Requests() {
+		if r.Method != http.MethodGet {
+			posts++
+		}
+	}
+	if posts != 1 {
+		t.Errorf("%d requests that hand something in, want 1", posts)
+	}
+}
+
+// A search that does not end is left alone when patience has ended, and is no
+// failure. One that failed says so.
+func TestSearchStates(t *testing.T) {
+	ctx := context.Background()
+	_, c, _ := simulateFeed(t, graphtest.New(4), graphtest.WithSearchFates("running", "failed", "cancelled"))
+	q := SearchQuery{From: graphtest.Epoch, To: graphtest.Epoch.Add(time.Hour), RecordType: "azureActiveDirectory"}
+	for _, want := range []SearchStatus{"running", SearchFailed, SearchCancelled, SearchSucceeded} {
+		started, err := c.StartSearch(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.AwaitSearch(ctx, started.ID); err != nil || got.Status != want || got.Ended() != (want != "running") {
+			t.Errorf("got %+v, %v, want %s", got, err, want)
+		}
+	}
+	q.RecordType = "exchangeAdmin"
+	if _, err := c.StartSearch(ctx, q); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.SearchState(ctx, "not/a search?"); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The feed is turned on once; its content is listed page by page and read blob
+// by blob, each record of the log at least once.
+func TestFeed(t *testing.T) {
+	ctx := context.Background()
+	tenant := graphtest.New(5)
+	_, _, f := simulateFeed(t, tenant, graphtest.WithVaryingPages())
+	id := snapshot.TenantID(tenant.ID)
+	if on, err := f.Enabled(ctx, id); on || err != nil {
+		t.Errorf("got %v, %v", on, err)
+	}
+	for range 2 { // the second finds it on already
+		if err := f.Start(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if on, err := f.Enabled(ctx, id); !on || err != nil {
+		t.Errorf("got %v, %v", on, err)
+	}
+	tenant.Populate(20, 3)
+	tenant.Advance(20 * time.Hour)
+	end := tenant.Now()
+	list, err := f.Contents(ctx, id, end.Add(-24*time.Hour), end)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("got %v, %v", list, err)
+	}
+	seen := map[string]bool{}
+	for _, c := range list {
+		var all Collector[UnifiedRecord]
+		if _, err := f.Records(ctx, id, c, func(o string) bool { return o == "Add user." }, &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all.Rows {
+			if (r.Raw != nil) != (r.Operation == "Add user.") {
+				t.Errorf("%s: kept %v", r.Operation, r.Raw != nil)
+			}
+			seen[r.ID] = true
+		}
+	}
+	if len(seen) < len(tenant.UserIDs()) {
+		t.Errorf("%d records of %d users", len(seen), len(tenant.UserIDs()))
+	}
+	if _, err := f.Contents(ctx, id, end.Add(-25*time.Hour), end); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("got %v", err)
+	}
+	if f.Requests() < 5 {
+		t.Errorf("%d requests", f.Requests())
+	}
+}
+
+// The codes of the Management Activity API count, whatever status is beside
+// them.
+func TestFeedCodes(t *testing.T) {
+	ctx := context.Background()
+	tenant := graphtest.New(5)
+	s, _, f := simulateFeed(t, tenant, graphtest.WithRunningFeed())
+	id := snapshot.TenantID(tenant.ID)
+	list := func() error {
+		_, err := f.Contents(ctx, id, tenant.Now().Add(-time.Hour), tenant.Now())
+		return err
+	}
+	for kind, want := range map[graphtest.FaultKind]error{
+		graphtest.FaultAF429: ErrThrottled, graphtest.FaultAF50000: ErrUnavailable, graphtest.FaultContentExpired: ErrIncomplete,
+		graphtest.FaultNoSubscription: ErrIncomplete, graphtest.FaultBadWindow: ErrIncomplete, graphtest.FaultAuditOff: ErrAuth,
+	} {
+		s.Inject(graphtest.Fault{Endpoint: graphtest.EndpointFeedContent, Kind: kind, Times: graphtest.Forever})
+		asError(t, list(), want)
+		s.ClearFaults()
+	}
+	s.Inject(graphtest.Fault{Endpoint: graphtest.EndpointFeedContent, Kind: graphtest.FaultAF429})
+	if err := list(); err != nil {
+		t.Errorf("throttled once: %v", err)
+	}
+	s.Grant()
+	if e := asError(t, list(), ErrAuth); !strings.Contains(e.Hint, "ActivityFeed.Read") {
+		t.Errorf("hint %q", e.Hint)
+	}
+}
+
+// The token of one service goes to no other host: not by a blob's link, not by
+// the link to the next page, and not to Graph.
+func TestFeedGuard(t *testing.T) {
+	ctx := context.Background()
+	elsewhere := newServer(t, func(_ int, w http.ResponseWriter, r *http.Request) { io.WriteString(w, "[]") })
+	next := ""
+	here := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		w.Header()["Nextpageuri"] = []string{next}
+		fmt.Fprintf(w, `[{"contentId":"%d","contentUri":"x","contentCreated":"2026-01-01T00:00:00Z"}]`, n)
+	})
+	f, err := NewFeed(Options{Endpoint: here.URL, Credential: &fakeToken{tokens: []string{"secret-token"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, next = range []string{elsewhere.URL + "/x", "", "::", "http://user@" + strings.TrimPrefix(here.URL, "http://") + "/x"} {
+		_, err := f.Contents(ctx, tenant, time.Now(), time.Now())
+		asError(t, err, ErrIncomplete)
+	}
+	for _, link := range []string{elsewhere.URL + "/blob", "https://manage.office.com/blob", "/blob", ""} {
+		_, err := f.Records(ctx, tenant, Content{ID: "x", URI: link}, anything, &Collector[UnifiedRecord]{})
+		asError(t, err, ErrIncomplete)
+	}
+	if n := elsewhere.count(); n != 0 {
+		t.Errorf("%d requests went astray", n)
+	}
+	for _, endpoint := range []string{"http://manage.office.com", "https://manage.office.com/x", "manage.office.com"} {
+		if _, err := NewFeed(Options{Endpoint: endpoint, Credential: &fakeToken{}}); err == nil {
+			t.Errorf("%q was taken", endpoint)
+		}
+	}
+	if _, err := NewFeed(Options{Endpoint: here.URL + "/api/v1.0/", Credential: &fakeToken{}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Each service asks for tokens of its own.
+func TestFeedAudience(t *testing.T) {
+	s := newServer(t, func(_ int, w http.ResponseWriter, r *http.Request) { io.WriteString(w, "[]") })
+	cred := &fakeToken{tokens: []string{"secret-token"}}
+	f, err := NewFeed(Options{Endpoint: s.URL, Credential: cred})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Enabled(context.Background(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	if want := s.URL + "/.default"; len(cred.asked) != 1 || cred.asked[0].Scopes[0] != want {
+		t.Errorf("asked for %v, want %s", cred.asked, want)
+	}
+	for name, want := range map[string]Cloud{
+		"global": {ActivityEndpoint: "https://manage.office.com", AuditSearch: true},
+		"usgov":  {ActivityEndpoint: "https://manage.office365.us"},
+		"dod":    {ActivityEndpoint: "https://manage.protection.apps.mil"}, "china": {},
+	} {
+		if got, err := CloudByName(name); err != nil || got.ActivityEndpoint != want.ActivityEndpoint || got.AuditSearch != want.AuditSearch {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+// FuzzFeedPage: whatever comes as a page of the feed or of a search is refused,
+// or gives records that have an id and are JSON.
+func FuzzFeedPage(f *testing.F) {
+	for _, seed := range []string{
+		`[{"Id":"a","Operation":"Add user.","CreationTime":"2026-01-01T00:00:00"}]`, `[]`, `{"value":[{"id":"a","operation":"x"}]}`,
+		`[{"Id":"a"},null]`, `[{"Id":1}]`, `[{"Id":"a","Id":"b"}]`, `{"error":{"code":"AF50000","message":"x"}}`, `[{"Id":"a"}]]`,
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, bare bool) {
+		name := func(w *wireRecord) (id, operation string) { return w.ID, w.Operation }
+		if bare {
+			name = func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }
+		}
+		pg := page[UnifiedRecord]{opts: jsonOptions, bare: bare, row: unifiedRow(name, anything), key: func(r UnifiedRecord) string { return r.ID }}
+		if pg.read(strings.NewReader(text)) != nil {
+			return
+		}
+		for _, r := range pg.rows {
+			if r.ID == "" || !jsontext.Value(r.Raw).IsValid(jsonOptions) {
+				t.Errorf("%q gives %q: %q", text, r.ID, r.Raw)
+			}
+		}
+	})
+}
