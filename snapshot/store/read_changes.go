@@ -20,9 +20,10 @@ type ChangeFilter struct {
 	Causes       []snapshot.Cause
 	Initiators   []snapshot.Initiator
 	Run          snapshot.RunID
-	Since, Until time.Time // by the change's date; both inclusive
-	Newest       bool      // newest first, by date
-	Oldest       bool      // oldest first, by date; else in the order in which they were found
+	After, UpTo  snapshot.RunID // shown by runs after the one, up to and with the other
+	Since, Until time.Time      // by the change's date; both inclusive
+	Newest       bool           // newest first, by date
+	Oldest       bool           // oldest first, by date; else in the order in which they were found
 }
 
 // ChangeRow is a change as history keeps it.
@@ -92,6 +93,12 @@ func (f *ChangeFilter) query() (string, []any) {
 	q.in("a.initiator", texts(f.Initiators))
 	if f.Run != 0 {
 		q.add("c.run_id = ?", int64(f.Run))
+	}
+	if f.After != 0 {
+		q.add("c.run_id > ?", int64(f.After))
+	}
+	if f.UpTo != 0 {
+		q.add("c.run_id <= ?", int64(f.UpTo))
 	}
 	if !f.Since.IsZero() {
 		q.add("coalesce(a.at, c.not_after) >= ?", f.Since.UnixMilli())
