@@ -188,6 +188,7 @@ func TestUsage_Redirects(t *testing.T) {
 		{"nowhere", "", 1, false},
 		{"another scheme", "ftp://127.0.0.1/file", 1, false},
 		{"credentials", "http://a:b@127.0.0.1/file", 1, false},
+		{"nobody listens", "http://127.0.0.1:1/file?sig=topsecret", -1, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var files int
@@ -222,7 +223,10 @@ func TestUsage_Redirects(t *testing.T) {
 			if err != nil && !errors.Is(err, ErrUnavailable) {
 				t.Errorf("the kind of %v", err)
 			}
-			if len(s.requests) != test.requests {
+			if err != nil && strings.Contains(err.Error(), "topsecret") {
+				t.Errorf("the address shows in %v", err)
+			}
+			if test.requests > 0 && len(s.requests) != test.requests {
 				t.Errorf("%d requests, want %d", len(s.requests), test.requests)
 			}
 		})

@@ -145,12 +145,14 @@ func TestForbidden(t *testing.T) {
 		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
 		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
+		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[SignIn]{}); return err },
+		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
 	} {
 		if e := asError(t, read(), ErrAuth); !strings.Contains(e.Hint, strings.TrimSpace(hint)) || e.Status != 403 {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 9 {
+	if len(Permissions()) != 11 {
 		t.Errorf("got %v", Permissions())
 	}
 }

@@ -2,10 +2,7 @@ package reclaim
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"lictrail/snapshot"
@@ -15,8 +12,11 @@ import (
 // user has, or has in a larger edition. What is switched off counts: a plan
 // that only this seat has switched on is used by it.
 func (c *seatCase) contained(row *Row) bool {
+	if len(c.h.Seats) < 2 {
+		return false
+	}
 	mine := c.working(c.seat)
-	if len(mine) == 0 {
+	if len(mine.plans) == 0 {
 		return false
 	}
 	for i := range c.h.Seats {
@@ -24,15 +24,15 @@ func (c *seatCase) contained(row *Row) bool {
 		if other.SKU == c.seat.SKU || c.SKUs[other.SKU].Free {
 			continue
 		}
-		larger, ok := covers(c.working(other), mine)
-		if !ok || c.twins(other.SKU) && other.SKU > c.seat.SKU {
+		cover := c.covers(c.working(other), mine)
+		if !cover.all || c.twins(other.SKU) && other.SKU > c.seat.SKU {
 			continue
 		}
 		row.By = other.SKU
 		row.IdleSince = c.afterAssignment(other.Since.NotAfter)
 		row.Reason = fmt.Sprintf("%s, which the user also holds, has every service plan of it that is switched on", c.skuName(other.SKU))
-		if len(larger) > 0 {
-			row.Reason += fmt.Sprintf(" (%s in a larger edition)", strings.Join(larger, ", "))
+		if len(cover.larger) > 0 {
+			row.Reason += fmt.Sprintf(" (%s in a larger edition)", strings.Join(cover.larger, ", "))
 		}
 		row.Reason += "."
 		return true
@@ -43,17 +43,45 @@ func (c *seatCase) contained(row *Row) bool {
 // twins reports whether the two SKUs contain each other: then only one of them
 // goes.
 func (c *seatCase) twins(other snapshot.SKUID) bool {
-	_, ok := covers(c.SKUs[c.seat.SKU].Plans, c.SKUs[other].Plans)
-	return ok
+	return c.covers(c.workingOf(c.seat.SKU, nil), c.workingOf(other, nil)).all
 }
 
-// working returns the plans that are switched on by some path.
-func (j *judge) working(seat *Holding) map[snapshot.PlanID]string {
-	plans := maps.Clone(j.SKUs[seat.SKU].Plans)
-	maps.DeleteFunc(plans, func(id snapshot.PlanID, name string) bool {
-		return noService(name) || !slices.ContainsFunc(seat.Paths, func(p Path) bool { return !slices.Contains(p.Disabled, id) })
-	})
-	return plans
+// planSet is service plans that are switched on, each set made once.
+type planSet struct {
+	plans   map[snapshot.PlanID]string
+	mailbox bool
+}
+
+// working returns the plans of a seat that are switched on by some path.
+func (j *judge) working(seat *Holding) *planSet {
+	var off []snapshot.PlanID // by all paths
+	for i, p := range seat.Paths {
+		if i == 0 {
+			off = p.Disabled
+			continue
+		}
+		off = slices.DeleteFunc(slices.Clone(off), func(id snapshot.PlanID) bool { return !slices.Contains(p.Disabled, id) })
+	}
+	return j.workingOf(seat.SKU, off)
+}
+
+func (j *judge) workingOf(sku snapshot.SKUID, off []snapshot.PlanID) *planSet {
+	key := string(sku)
+	for _, id := range off {
+		key += " " + string(id)
+	}
+	if set, ok := j.sets[key]; ok {
+		return set
+	}
+	set := &planSet{plans: map[snapshot.PlanID]string{}}
+	for id, name := range j.SKUs[sku].Plans {
+		if !noService(name) && !slices.Contains(off, id) {
+			set.plans[id] = name
+			set.mailbox = set.mailbox || isMailbox(name)
+		}
+	}
+	j.sets[key] = set
+	return set
 }
 
 // noService: the plan is a base that nearly every SKU has, or is for the
@@ -62,37 +90,77 @@ func noService(plan string) bool {
 	return strings.HasPrefix(plan, "EXCHANGE_S_FOUNDATION") || strings.HasPrefix(plan, "M365_LIGHTHOUSE_")
 }
 
-// covers reports whether every plan of the one is in the other, and which only
+// cover is whether one set of plans has all of another, and which of them only
 // in a larger edition.
-func covers(all, some map[snapshot.PlanID]string) (larger []string, ok bool) {
+type cover struct {
+	all    bool
+	larger []string
+}
+
+// covers compares two sets, once: many users hold the same two SKUs.
+func (j *judge) covers(set, by *planSet) cover {
+	key := [2]*planSet{set, by}
+	known, ok := j.covered[key]
+	if !ok {
+		known = compare(set.plans, by.plans)
+		j.covered[key] = known
+	}
+	return known
+}
+
+func compare(all, some map[snapshot.PlanID]string) cover {
+	c := cover{all: true}
+	have := editionsOf(all)
 	for id, name := range some {
 		if _, same := all[id]; same {
 			continue
 		}
-		if !slices.ContainsFunc(slices.Collect(maps.Values(all)), func(other string) bool { return largerEdition(other, name) }) {
-			return nil, false
+		if !have.larger(name) {
+			return cover{}
 		}
-		larger = append(larger, name)
+		c.larger = append(c.larger, name)
 	}
-	slices.Sort(larger)
-	return larger, true
+	slices.Sort(c.larger)
+	return c
 }
 
-var editionPattern = regexp.MustCompile(`^(.*_(?:E|P|PLAN)?)(\d)$`)
+// editions are plans by name and, where the name ends in a number, the largest
+// number by what stands before it.
+type editions struct {
+	names   map[string]bool
+	numbers map[string]byte
+}
 
-// largerEdition reports whether a plan is a larger edition of another: by the
-// number at the end of its name (FORMS_PLAN_E5 over FORMS_PLAN_E3), or by name.
-func largerEdition(name, than string) bool {
-	if slices.Contains(largerByName[than], name) {
-		return true
+func editionsOf(plans map[snapshot.PlanID]string) editions {
+	e := editions{make(map[string]bool, len(plans)), make(map[string]byte, len(plans))}
+	for _, name := range plans {
+		e.names[name] = true
+		if family, number, ok := edition(name); ok {
+			e.numbers[family] = max(e.numbers[family], number)
+		}
 	}
-	a, b := editionPattern.FindStringSubmatch(name), editionPattern.FindStringSubmatch(than)
-	if a == nil || b == nil || a[1] != b[1] {
-		return false
+	return e
+}
+
+// larger reports whether a larger edition of a plan is there: by the number at
+// the end of its name (FORMS_PLAN_E5 over FORMS_PLAN_E3), or by name.
+func (e editions) larger(name string) bool {
+	family, number, ok := edition(name)
+	return ok && e.numbers[family] > number ||
+		slices.ContainsFunc(largerByName[name], func(other string) bool { return e.names[other] })
+}
+
+// edition splits FORMS_PLAN_E3 into FORMS_PLAN_E and 3.
+func edition(name string) (family string, number byte, ok bool) {
+	last := len(name) - 1
+	if last < 1 || name[last] < '0' || name[last] > '9' {
+		return "", 0, false
 	}
-	x, _ := strconv.Atoi(a[2]) // one digit
-	y, _ := strconv.Atoi(b[2])
-	return x > y
+	family = name[:last]
+	for _, end := range []string{"_", "_E", "_P", "_PLAN"} {
+		ok = ok || strings.HasSuffix(family, end)
+	}
+	return family, name[last], ok
 }
 
 // largerByName lists editions that Microsoft names in words: its service

@@ -323,3 +323,67 @@ func totalsText(r *Report) string {
 	}
 	return b.String()
 }
+
+// TestDocs keeps the table of docs/reclaim.md true: it is what becomes of the
+// seats of testdata/seed.txt. -update rewrites it.
+func TestDocs(t *testing.T) {
+	const path = "../../docs/reclaim.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), "<!-- seed -->\n")
+	_, after, ok2 := strings.Cut(rest, "<!-- /seed -->")
+	if !ok || !ok2 {
+		t.Fatalf("%s has no section seed", path)
+	}
+	want := before + "<!-- seed -->\n" + seedTable(t) + "<!-- /seed -->" + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(text), want); diff != "" {
+		t.Errorf("%s is out of date; run go test ./snapshot/reclaim -update (-have +want):\n%s", path, diff)
+	}
+}
+
+func seedTable(t *testing.T) string {
+	t.Helper()
+	archive, err := txtar.ParseFile("testdata/seed.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGiven()
+	for _, line := range strings.Split(string(archive.Files[0].Data), "\n") {
+		if err := g.line(strings.Fields(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| assigned | last used | held | unused | |\n|---|---|---|---|---|\n")
+	for _, s := range Judge(g.in, g.s).Seats {
+		h := g.in.Holders[indexOf(g.in.Holders, s.User.ID)]
+		c := &seatCase{judge: &judge{Input: g.in, s: g.s, today: snapshot.DayOf(g.in.AsOf)}, h: &h, seat: &h.Seats[0], days: g.s.Days}
+		c.use = c.useOf(c.h, c.seat)
+		last, verdict := "never", "stays"
+		if c.use.last != nil {
+			last = day(c.use.last.At)
+		}
+		if s.Row != nil {
+			verdict = "**goes back**: `" + string(s.Row.Rule) + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", day(c.seat.Since.At), last, count(c.held(), "day"), count(*c.idleDays(), "day"), verdict)
+	}
+	return b.String()
+}
+
+func indexOf(holders []Holder, id snapshot.UserID) int {
+	for i := range holders {
+		if holders[i].User.ID == id {
+			return i
+		}
+	}
+	return -1
+}

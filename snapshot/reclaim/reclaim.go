@@ -173,7 +173,11 @@ type Row struct {
 
 // Judge applies the rules to every seat.
 func Judge(in Input, s Settings) *Report {
-	j := judge{Input: in, s: s, today: snapshot.DayOf(in.AsOf), report: &Report{AsOf: in.AsOf}}
+	j := judge{Input: in, s: s, today: snapshot.DayOf(in.AsOf), report: &Report{AsOf: in.AsOf},
+		traits: map[snapshot.SKUID]traits{}, sets: map[string]*planSet{}, covered: map[[2]*planSet]cover{}}
+	for id, sku := range in.SKUs {
+		j.traits[id] = traitsOf(sku)
+	}
 	for i := range in.Holders {
 		j.holder(&in.Holders[i])
 	}
@@ -190,6 +194,10 @@ type judge struct {
 	s      Settings
 	today  snapshot.Day
 	report *Report
+
+	traits  map[snapshot.SKUID]traits
+	sets    map[string]*planSet
+	covered map[[2]*planSet]cover
 }
 
 // holder judges the seats of one user. How one is taken back, and what comes of

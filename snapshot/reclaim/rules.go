@@ -28,7 +28,7 @@ func (c *seatCase) decide(row *Row) bool {
 		if slices.Contains(c.s.Off, rule) {
 			continue
 		}
-		if apply := c.rule(rule); apply(row) {
+		if c.applies(rule, row) {
 			row.Rule = rule
 			return true
 		}
@@ -36,11 +36,22 @@ func (c *seatCase) decide(row *Row) bool {
 	return c.unknown(row)
 }
 
-func (c *seatCase) rule(r Rule) func(*Row) bool {
-	return map[Rule]func(*Row) bool{
-		Disabled: c.disabled, Contained: c.contained, NeverUsed: c.neverUsed,
-		Idle: c.idle, NeverActivated: c.neverActivated, TwoPaths: c.twoPaths,
-	}[r]
+func (c *seatCase) applies(r Rule, row *Row) bool {
+	switch r {
+	case Disabled:
+		return c.disabled(row)
+	case Contained:
+		return c.contained(row)
+	case NeverUsed:
+		return c.neverUsed(row)
+	case Idle:
+		return c.idle(row)
+	case NeverActivated:
+		return c.neverActivated(row)
+	case TwoPaths:
+		return c.twoPaths(row)
+	}
+	return false
 }
 
 // held counts the days for which the seat has been held for certain: from the
@@ -133,8 +144,8 @@ func (c *seatCase) uptoWords() string {
 // neverActivated applies to Project and Visio. That the desktop app was never
 // activated does not show that nobody uses the web app.
 func (c *seatCase) neverActivated(row *Row) bool {
-	for _, app := range desktopApps {
-		if !app.in(c.SKUs[c.seat.SKU]) || !c.h.Activity.TellsOf(app.source) || c.Reads[app.source].Gap != "" {
+	for _, app := range c.traits[c.seat.SKU].desktop {
+		if !c.h.Activity.TellsOf(app.source) || c.Reads[app.source].Gap != "" {
 			continue
 		}
 		if _, activated := c.h.Activity.Newest(app.kind); activated {

@@ -49,19 +49,19 @@ func (u *use) idleSince() time.Time {
 // preferred. Else the account speaks for its seats: who did not sign in at all
 // used none of them; who did may have used any.
 func (j *judge) useOf(h *Holder, seat *Holding) use {
-	sku := j.SKUs[seat.SKU]
+	sku := j.traits[seat.SKU]
 	var u use
 	switch {
-	case has(sku, isCopilot) && j.tells(h, snapshot.CopilotUsage):
+	case sku.copilot && j.tells(h, snapshot.CopilotUsage):
 		u.source = snapshot.CopilotUsage
 		u.last = newest(h, snapshot.UsedCopilot)
 	case j.tells(h, snapshot.SignIns):
 		u.source = snapshot.SignIns
 		u.last = newest(h)
-	case j.tells(h, snapshot.ActiveUsers) && has(sku, isWorkload):
+	case j.tells(h, snapshot.ActiveUsers) && sku.workload:
 		u.source = snapshot.ActiveUsers
 		u.last = newest(h)
-	case j.tells(h, snapshot.AppsUsage) && has(sku, isApps):
+	case j.tells(h, snapshot.AppsUsage) && sku.apps:
 		u.source = snapshot.AppsUsage
 		u.last = newest(h)
 	default:
@@ -145,14 +145,28 @@ func (u *use) lastWords() string {
 	return fmt.Sprintf(" (last %s on %s)", strings.ReplaceAll(string(u.last.Kind), "-attempt", " attempt"), day(u.last.At))
 }
 
-// has reports whether a SKU has a plan of some sort.
-func has(sku SKU, sort func(string) bool) bool {
-	for _, name := range sku.Plans {
-		if sort(name) {
-			return true
+// traits are what a SKU's plans say of it.
+type traits struct {
+	copilot, workload, apps, room bool
+	desktop                       []desktopApp
+}
+
+func traitsOf(sku SKU) traits {
+	has := func(sort func(string) bool) bool {
+		for _, name := range sku.Plans {
+			if sort(name) {
+				return true
+			}
+		}
+		return false
+	}
+	t := traits{copilot: has(isCopilot), workload: has(isWorkload), apps: has(isApps), room: isRoom(sku.Name) || has(isRoom)}
+	for _, app := range desktopApps {
+		if has(func(plan string) bool { return hasPrefix(plan, app.plan) }) {
+			t.desktop = append(t.desktop, app)
 		}
 	}
-	return false
+	return t
 }
 
 func hasPrefix(name string, prefixes ...string) bool {
@@ -191,8 +205,4 @@ type desktopApp struct {
 	source snapshot.ActivitySource
 	kind   snapshot.ActivityKind
 	plan   string
-}
-
-func (a desktopApp) in(sku SKU) bool {
-	return has(sku, func(plan string) bool { return hasPrefix(plan, a.plan) })
 }

@@ -85,7 +85,7 @@ func (c *seatCase) onePathLess(row *Row) {
 	}
 	rest := *c.seat
 	rest.Paths = slices.Delete(slices.Clone(rest.Paths), direct, direct+1)
-	if len(c.working(&rest)) < len(c.working(c.seat)) {
+	if len(c.working(&rest).plans) < len(c.working(c.seat).plans) {
 		row.Steps = []string{"compare the service plans first: the direct assignment has some that the group switches off"}
 		return
 	}
@@ -97,12 +97,12 @@ func (c *seatCase) onePathLess(row *Row) {
 // follows says what the user loses. Exchange Online keeps the mailbox of an
 // unlicensed user for 30 days (learn.microsoft.com/exchange, remove a license).
 func (c *seatCase) follows(row *Row) {
-	if !slices.ContainsFunc(mapValues(c.working(c.seat)), isMailbox) {
+	if !c.working(c.seat).mailbox {
 		return
 	}
 	for i := range c.h.Seats {
 		other := &c.h.Seats[i]
-		if other.SKU != c.seat.SKU && !c.going[other.SKU] && slices.ContainsFunc(mapValues(c.working(other)), isMailbox) {
+		if other.SKU != c.seat.SKU && !c.going[other.SKU] && c.working(other).mailbox {
 			row.Follows = append(row.Follows, c.skuName(other.SKU)+" keeps the mailbox")
 			return
 		}
@@ -111,14 +111,6 @@ func (c *seatCase) follows(row *Row) {
 	if row.Rule == Disabled {
 		row.Follows = append(row.Follows, "a shared mailbox of up to 50 GB needs no license")
 	}
-}
-
-func mapValues(m map[snapshot.PlanID]string) []string {
-	var values []string
-	for _, v := range m {
-		values = append(values, v)
-	}
-	return values
 }
 
 func (j *judge) pathWord(p snapshot.PathRef) string {
@@ -154,7 +146,7 @@ func (j *judge) markOf(h *Holder) MarkKind {
 		}
 	}
 	for _, s := range h.Seats {
-		if sku := j.SKUs[s.SKU]; isRoom(sku.Name) || has(sku, isRoom) {
+		if j.traits[s.SKU].room {
 			return Room
 		}
 	}

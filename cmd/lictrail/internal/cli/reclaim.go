@@ -99,6 +99,9 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		if age := e.now().Sub(report.AsOf); age > 14*24*time.Hour {
 			e.Notef("the newest run is %d days old; days are counted up to it", int(age.Hours()/24))
 		}
+		if slices.ContainsFunc(report.Rows, func(r *reclaim.Row) bool { return r.Gap == reclaim.GapNotRead }) {
+			e.Notef("no run has read activity, without which unused seats are not known: lictrail sync --activity all")
+		}
 		if o.by != "" {
 			return n.printTotals(e, report, o.by)
 		}
@@ -174,14 +177,15 @@ func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOpti
 	}
 	report.Seats = slices.DeleteFunc(report.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
 	var rows []*reclaim.Row
+	kept := make(map[*reclaim.Row]bool)
 	for _, r := range report.Rows {
 		if keep(r.User, r.SKU) && (len(o.only) == 0 || slices.Contains(o.only, string(r.Rule))) &&
 			(len(o.buckets) == 0 || slices.Contains(o.buckets, string(r.Bucket))) {
-			rows = append(rows, r)
+			rows, kept[r] = append(rows, r), true
 		}
 	}
 	for _, s := range report.Seats {
-		if s.Row != nil && !slices.Contains(rows, s.Row) {
+		if !kept[s.Row] {
 			s.Row = nil
 		}
 	}

@@ -13,11 +13,17 @@ import (
 	"lictrail/snapshot/reclaim"
 )
 
-// What holds without a file is what the issue of every organization begins with.
+// Without a file every rule holds, with the thresholds of the field, and nothing
+// is excluded or priced.
 func TestDefault(t *testing.T) {
 	f := Default()
-	if f.Days != reclaim.DefaultDays || len(f.Off)+len(f.SKUs)+len(f.Exclude)+len(f.Prices)+len(f.Marks) != 0 {
+	if f.Days != reclaim.DefaultDays || len(f.Off)+len(f.SKUs)+len(f.Exclude)+len(f.Prices) != 0 || len(f.Marks) == 0 {
 		t.Errorf("%+v", f)
+	}
+	for _, rule := range reclaim.Rules {
+		if !strings.Contains(string(Template), "\n"+string(rule)+" = true") {
+			t.Errorf("the template does not have rule %s", rule)
+		}
 	}
 }
 

@@ -1,0 +1,135 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+var activityDay = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+// fakeActivity tells what a test wants.
+type fakeActivity struct {
+	pages     [][]store.ActivityRow // of sign-ins
+	restartAt int                   // before this page the reading begins anew
+	err       error
+	usage     Usage
+	usageErr  error
+	asked     []snapshot.ActivitySource
+}
+
+func (f *fakeActivity) SignIns(_ context.Context, page func([]store.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
+	for i, rows := range f.pages {
+		if f.restartAt > 0 && i == f.restartAt {
+			restart()
+		}
+		if err := page(rows); err != nil {
+			return snapshot.ActivityRead{}, err
+		}
+	}
+	return snapshot.ActivityRead{Until: activityDay}, f.err
+}
+
+func (f *fakeActivity) Usage(_ context.Context, source snapshot.ActivitySource) (Usage, error) {
+	f.asked = append(f.asked, source)
+	return f.usage, f.usageErr
+}
+
+func fetched(t *testing.T, f *fakeActivity, sources ...snapshot.ActivitySource) string {
+	t.Helper()
+	r := &run{o: Options{Activity: sources, ActivityReader: f}}
+	a, err := r.fetchActivity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, read := range a.Reads {
+		fmt.Fprintf(&b, "%s %q %d users\n", read.Source, read.Gap, read.Users)
+	}
+	for _, row := range a.Rows {
+		fmt.Fprintf(&b, "%s%s %s %d\n", row.User, row.UPN, row.Source, len(row.Uses))
+	}
+	for _, w := range r.warnings {
+		fmt.Fprintf(&b, "%s: %s\n", w.Code, w.Message)
+	}
+	return b.String()
+}
+
+func TestFetchActivity(t *testing.T) {
+	used := []snapshot.Use{{Kind: snapshot.SignedIn, At: activityDay}}
+	ann := store.ActivityRow{User: "ann", Source: snapshot.SignIns, Uses: used}
+	bob := store.ActivityRow{User: "bob", Source: snapshot.SignIns}
+	project := store.ActivityRow{UPN: "ann", Source: snapshot.ProjectActivations}
+	visio := store.ActivityRow{UPN: "ann", Source: snapshot.VisioActivations}
+	activations := Usage{Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations}, Rows: []store.ActivityRow{project, visio}}
+	concealed := activations
+	concealed.Concealed = true
+	denied := &ActivityError{Gap: snapshot.NotPermitted, Hint: "grant it", Err: errors.New("denied")}
+	for _, test := range []struct {
+		name    string
+		f       fakeActivity
+		sources []snapshot.ActivitySource
+		want    string
+	}{
+		{"read", fakeActivity{pages: [][]store.ActivityRow{{ann}, {bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"\" 2 users\nann sign-ins 1\nbob sign-ins 0\n"},
+		{"begun anew", fakeActivity{pages: [][]store.ActivityRow{{ann}, {ann}, {bob}}, restartAt: 1}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"\" 2 users\nann sign-ins 1\nbob sign-ins 0\n"},
+		{"nobody at all", fakeActivity{pages: [][]store.ActivityRow{{bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: no user at all has signed in by what Graph shows, which cannot be\n"},
+		{"cut off", fakeActivity{pages: [][]store.ActivityRow{{ann}}, err: errors.New("cut off")}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: cut off\n"},
+		{"not permitted", fakeActivity{err: denied}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"permission\" 0 users\nactivity: sign-ins could not be read: denied; grant it\n"},
+		{"one report for two sources", fakeActivity{usage: activations}, []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
+			"project-activations \"\" 1 users\nvisio-activations \"\" 1 users\nann project-activations 0\nann visio-activations 0\n"},
+		{"only one of them asked for", fakeActivity{usage: activations}, []snapshot.ActivitySource{snapshot.VisioActivations},
+			"visio-activations \"\" 1 users\nann visio-activations 0\n"},
+		{"concealed", fakeActivity{usage: concealed}, []snapshot.ActivitySource{snapshot.VisioActivations},
+			"visio-activations \"concealed\" 0 users\nactivity: the usage report that tells of visio-activations conceals names, so that it tells of nobody; an administrator can show them: Settings, Org settings, Reports\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, fetched(t, &test.f, test.sources...)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if len(test.f.asked) > 1 {
+				t.Errorf("asked for %v", test.f.asked)
+			}
+		})
+	}
+}
+
+// A run that is interrupted says so, and takes nothing for a missing permission.
+func TestFetchActivity_Interrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &run{o: Options{Activity: []snapshot.ActivitySource{snapshot.SignIns}, ActivityReader: &fakeActivity{err: context.Canceled}}}
+	if _, err := r.fetchActivity(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestParseActivity(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", "[]"}, {"copilot, sign-ins,copilot", "[copilot sign-ins]"},
+		{"sign-ins,all", "[sign-ins active-users apps project-activations visio-activations copilot]"},
+		{"signins", `unknown source of activity "signins"`}, {",", `unknown source of activity ""`},
+	} {
+		sources, err := ParseActivity(test.text)
+		got := fmt.Sprint(sources)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%q: %s, want %s", test.text, got, test.want)
+		}
+	}
+}
