@@ -61,6 +61,9 @@ func (h *History) CompleteRuns() []*Run {
 	return runs
 }
 
+// Attempts lists every run, complete or not, oldest first.
+func (h *History) Attempts(ctx context.Context) ([]*Run, error) { return runsOf(ctx, h.tx) }
+
 // ChangeCount is how many changes of a kind and a cause a run showed.
 type ChangeCount struct {
 	Run   snapshot.RunID

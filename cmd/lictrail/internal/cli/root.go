@@ -81,7 +81,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newSeatDays(e), newImport(e),
+		newReclaim(e), newReport(e), newSeatDays(e), newImport(e),
 		newRuns(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
@@ -90,8 +90,11 @@ It reads tenants and never writes to one.`,
 	return root
 }
 
-// extraFormat is the annotation of a command that knows one more format.
-const extraFormat = "format"
+// Annotations of commands that know other formats than the usual ones.
+const (
+	extraFormat = "format"     // one more
+	noFormats   = "no-formats" // not these
+)
 
 // prepare settles the global flags. A flag beats its variable.
 func (e *env) prepare(cmd *cobra.Command) error {
@@ -108,6 +111,9 @@ func (e *env) prepare(cmd *cobra.Command) error {
 	known := []string{"text", "json", "csv"}
 	if extra := cmd.Annotations[extraFormat]; extra != "" {
 		known = append(known, extra)
+	}
+	if no := cmd.Annotations[noFormats]; no != "" {
+		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
 	}
 	if !slices.Contains(known, e.format) {
 		wrong := e.format

@@ -30,7 +30,7 @@ day on which a subscription changes its status unless it is renewed.`,
 
 func runSKUs(ctx context.Context, e *env, asOf string) error {
 	return withHistory(ctx, e, func(n names) error {
-		if err := n.asOf(e, asOf); err != nil {
+		if err := n.asOf(e, "as-of", asOf); err != nil {
 			return err
 		}
 		rows, err := n.h.SKUs(ctx)

@@ -237,7 +237,7 @@ func BarChart(id, title, head, figure string, bars []Bar) Chart {
 	shown := bars[:min(len(bars), maxBars)]
 	for i, b := range shown {
 		y := float64(i) * 44
-		c.text("strong", "start", 0, y+15, shorten(b.Name, 40))
+		c.text("strong", "start", 0, y+15, shorten(b.Name, 28))
 		c.text("", "end", 480, y+15, b.Figure)
 		c.rect("c0", 0, y+22, max(2, 480*float64(b.Length)/float64(longest)), 12, b.Name+": "+b.Figure)
 	}

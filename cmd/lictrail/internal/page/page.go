@@ -59,6 +59,7 @@ type Table struct {
 type Column struct {
 	Head   string
 	Number bool // aligned to the right
+	Tight  bool // short words that no line should break, such as dates
 	Long   bool // sentences: not in the text, which must stay narrow
 }
 
