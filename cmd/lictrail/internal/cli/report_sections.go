@@ -317,10 +317,13 @@ func (w *week) seats(context.Context) error {
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
-		there, maxRows, "lictrail skus", func(r skuWithTrend) []any {
+		shown, maxRows, "lictrail skus", func(r skuWithTrend) []any {
 			return []any{w.shortSKU(r.ID), statusWord(r.SKURow), r.Units.Enabled, r.Consumed, available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 				r.trendWord(), r.runsOutWord(w.h.At.ObservedUntil)}
 		})}
+	if unused := len(there) - len(shown); unused > 0 {
+		s.Text = append(s.Text, fmt.Sprintf("%s that nobody ever held: lictrail skus lists them as well.", plural(unused, "SKU")))
+	}
 	for i := range w.skus {
 		if text := w.overWords(&w.skus[i]); text != "" {
 			s.Text = append(s.Text, text)

@@ -17,7 +17,10 @@ func (p *Page) Text(s *out.Streams) error {
 			return err
 		}
 	}
-	return s.Printf("\n%s\n", strings.Join(p.Foot, " "))
+	if err := s.Printf("\n"); err != nil {
+		return err
+	}
+	return s.Paragraph(strings.Join(p.Foot, " "))
 }
 
 func (sec *Section) print(s *out.Streams) error {
