@@ -401,7 +401,7 @@ func decimalOrNil(m *reclaim.Money) any {
 	if m == nil {
 		return nil
 	}
-	return m.Decimal()
+	return out.Decimal(m.Decimal())
 }
 
 func currencyOrNil(m *reclaim.Money) any {
@@ -464,7 +464,7 @@ func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
 		if t.Currency == "" {
 			return nil
 		}
-		return reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal()
+		return out.Decimal(reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal())
 	}
 	return listing[row]{
 		json: func(t row) any { return newReclaimTotal(by, t) },

@@ -31,6 +31,7 @@ type env struct {
 	db      string
 	format  string
 	output  string
+	command string // what was asked for, such as "audit events"
 	verbose bool
 }
 
@@ -72,7 +73,7 @@ It reads tenants and never writes to one.`,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.db, "db", "", "database `file` (default $LICTRAIL_DB, or lictrail.db in your data directory)")
-	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv")
+	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv; for tables xlsx as well")
 	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
@@ -89,6 +90,10 @@ It reads tenants and never writes to one.`,
 	}
 	return root
 }
+
+// tabular are the commands whose answer is one table, which a workbook can hold.
+var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "groups", "history", "reclaim", "runs", "runs show",
+	"seat-days", "skus", "who"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (
@@ -108,7 +113,11 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		}
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
+	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	known := []string{"text", "json", "csv"}
+	if slices.Contains(tabular, e.command) {
+		known = append(known, formatWorkbook)
+	}
 	if extra := cmd.Annotations[extraFormat]; extra != "" {
 		known = append(known, extra)
 	}
@@ -119,6 +128,10 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		wrong := e.format
 		e.format = "text"
 		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
+	}
+	if e.format == formatWorkbook && e.output == "" {
+		e.format = "text"
+		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 
 	"lictrail/graph/graphtest"
 )
@@ -21,6 +22,7 @@ var updateScripts = flag.Bool("update", false, "rewrite the expected output in t
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lictrail": func() { os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
+		"sheet":    func() { os.Exit(printSheet(os.Args[1])) },
 	})
 }
 
@@ -50,6 +52,7 @@ func TestMain(m *testing.M) {
 //	tenant fault ENDPOINT PAGE KIND [forever]
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
+//	exec sheet FILE                      shows a workbook as text
 //	exits CODE COMMAND...                the command ends with that exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -66,6 +69,44 @@ func TestScripts(t *testing.T) {
 			"envsubst": envsubstCommand, "exits": exitsCommand},
 	})
 }
+
+// printSheet shows a workbook as text: its sheets, what stays in sight, its
+// tables, and every cell with its type.
+func printSheet(path string) int {
+	f, err := excelize.OpenFile(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer f.Close()
+	for _, sheet := range f.GetSheetList() {
+		panes, _ := f.GetPanes(sheet)
+		tables, _ := f.GetTables(sheet)
+		fmt.Printf("sheet %q, %d row in sight\n", sheet, panes.YSplit)
+		for _, t := range tables {
+			fmt.Printf("table %s with filters: %v\n", t.Range, t.ShowHeaderRow == nil || *t.ShowHeaderRow)
+		}
+		rows, err := f.GetRows(sheet)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		for y, row := range rows {
+			for x, value := range row {
+				at, _ := excelize.CoordinatesToCellName(x+1, y+1)
+				kind, _ := f.GetCellType(sheet, at)
+				formula, _ := f.GetCellFormula(sheet, at)
+				if value != "" {
+					fmt.Printf("%s %s %s%s\n", at, cellTypes[kind], value, formula)
+				}
+			}
+		}
+	}
+	return 0
+}
+
+var cellTypes = map[excelize.CellType]string{excelize.CellTypeUnset: "number", excelize.CellTypeNumber: "number", excelize.CellTypeBool: "bool",
+	excelize.CellTypeInlineString: "text", excelize.CellTypeSharedString: "text", excelize.CellTypeFormula: "FORMULA", excelize.CellTypeDate: "date", excelize.CellTypeError: "ERROR"}
 
 // play is the tenant of one script.
 type play struct {
