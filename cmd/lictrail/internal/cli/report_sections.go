@@ -233,7 +233,7 @@ func (w *week) lapsing(context.Context) error {
 		Text: []string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Whom it hits"}, {Head: "What happens", Long: true}}},
-			list, maxRows, "lictrail skus --lapses", func(l lapse) []any {
+			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
 				return []any{w.shortSKU(l.SKU), dayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
 			})}})
 	return nil

@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 //	tenant swap NAME SKU SKU             removes the one and assigns the other
 //	tenant reset NAME                    Microsoft moves the user's dates
 //	tenant newplan SKU                   Microsoft adds a plan to the SKU
+//	tenant seats SKU N                   so many seats are bought in all
+//	tenant exhaust NAME GROUP SKU        joins the group, which has no seat left
+//	tenant lapse SKU                     the subscription goes one step on its way out
 //	tenant delete|restore NAME
 //	tenant rename NAME NEW
 //	tenant week                          a week passes
@@ -221,6 +224,14 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	case "reset":
 		p.MicrosoftResetsDates(p.people[arg(0)])
 		return nil
+	case "seats":
+		n, err := strconv.Atoi(arg(1))
+		return errors.Join(err, p.SetSeats(skuIDs[arg(0)], n))
+	case "exhaust":
+		return p.GroupSeatsExhausted(admin, p.groups[arg(1)], p.people[arg(0)], skuIDs[arg(2)])
+	case "lapse":
+		_, err := p.LapseSubscription(skuIDs[arg(0)])
+		return err
 	case "newplan":
 		return p.MicrosoftAddsPlan(skuIDs[arg(0)], graphtest.Plan{ID: "b74d57b2-58e9-484a-9731-aeccbba954f0", Name: "NEW_PLAN"})
 	case "delete":

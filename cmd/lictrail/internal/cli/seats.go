@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -82,6 +84,16 @@ func signed(v float64) string {
 	return fmt.Sprintf("%+.1f", v)
 }
 
+// runsOutDay is the day, or null where there is none.
+func (s *skuWithTrend) runsOutDay(at time.Time) *string {
+	day, ok := s.runsOut(at)
+	if !ok {
+		return nil
+	}
+	text := day.Time().Format(time.DateOnly)
+	return &text
+}
+
 // runsOutWord is the day, or why there is none.
 func (s *skuWithTrend) runsOutWord(at time.Time) any {
 	switch day, ok := s.runsOut(at); {
@@ -101,9 +113,10 @@ func (s *skuWithTrend) runsOutWord(at time.Time) any {
 type lapse struct {
 	snapshot.Subscription
 	sku     *store.SKURow
-	becomes string // what Microsoft makes of it then
-	left    int64  // seats of the SKU's other subscriptions that go on
-	short   int64  // users who hold the SKU and have no seat left then
+	becomes string          // what Microsoft makes of it then
+	left    int64           // seats of the SKU's other subscriptions that go on
+	short   int64           // users who hold the SKU and have no seat left then
+	users   []snapshot.User // these, where it is all of them
 }
 
 // lifecycle is what becomes of a subscription that nobody renews, by Microsoft's
@@ -158,8 +171,92 @@ func (l *lapse) hitWords() string {
 		return "nobody holds it"
 	case l.short == 0:
 		return fmt.Sprintf("nobody: %s, %s go on elsewhere", plural(l.sku.Assigned, "user"), plural(l.left, "seat"))
+	case l.left == 0 && l.short == 1:
+		return "its only user"
 	case l.left == 0:
 		return fmt.Sprintf("all %s", plural(l.sku.Assigned, "user"))
 	}
 	return fmt.Sprintf("%d of %s; which is not known", l.short, plural(l.sku.Assigned, "user"))
+}
+
+// runLapses lists what lapses up to a day, or within an age from the run.
+func (n names) runLapses(ctx context.Context, e *env, list []skuWithTrend, text string) error {
+	at := n.h.At.ObservedUntil
+	until, err := parseTime("lapses", text, at, true)
+	if err != nil {
+		return err
+	}
+	if agePattern.MatchString(text) {
+		until = at.Add(at.Sub(until)) // an age counts ahead here
+	}
+	rows := lapses(list, until)
+	for i := range rows {
+		if err := n.name(ctx, &rows[i]); err != nil {
+			return err
+		}
+	}
+	return n.lapseListing().print(e, n, each(rows))
+}
+
+// name lists the users whom the lapse hits, where that can be known.
+func (n names) name(ctx context.Context, l *lapse) error {
+	if l.left > 0 || l.short == 0 {
+		return nil
+	}
+	for a, err := range n.h.Assignments(ctx, store.Filter{SKU: l.SKU}) {
+		if err != nil {
+			return err
+		}
+		l.users = append(l.users, a.User)
+	}
+	return nil
+}
+
+type lapseJSON struct {
+	SKU          skuJSON          `json:"sku"`
+	Subscription subscriptionJSON `json:"subscription"`
+	Becomes      string           `json:"becomes"`
+	Assigned     int64            `json:"assigned"`
+	SeatsLeft    int64            `json:"seats_left"`
+	WithoutSeat  int64            `json:"without_seat"`
+	Users        []userJSON       `json:"users"`
+	UsersKnown   bool             `json:"users_known"`
+}
+
+func (n names) lapseListing() listing[*lapse] {
+	type row = *lapse
+	return listing[row]{
+		json: func(l row) any {
+			j := lapseJSON{SKU: n.sku(l.SKU), Subscription: newSubscription(l.Subscription), Becomes: l.becomes, Assigned: l.sku.Assigned,
+				SeatsLeft: l.left, WithoutSeat: l.short, Users: []userJSON{}, UsersKnown: l.short == 0 || l.left == 0}
+			for i := range l.users {
+				j.Users = append(j.Users, newUser(&l.users[i]))
+			}
+			return j
+		},
+		none: "no subscription lapses by then, as far as Microsoft gives dates",
+		columns: []column[row]{
+			{csv: "sku_id", cell: func(l row) any { return string(l.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(l row) any { return n.shortSKU(l.SKU) }},
+			{csv: "subscription_id", cell: func(l row) any { return l.ID }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, csv: "status", text: func(l row) any { return l.Status }},
+			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(l row) any { return l.Total }},
+			{csv: "trial", cell: func(l row) any { return l.Trial }},
+			{Column: out.Column{Head: "ON"}, csv: "next_lifecycle_at", text: func(l row) any { return dayOrNil(l.NextLifecycleAt) }, cell: func(l row) any { return stamp(l.NextLifecycleAt) }},
+			{csv: "assigned", cell: func(l row) any { return l.sku.Assigned }},
+			{csv: "seats_left", cell: func(l row) any { return l.left }},
+			{Column: out.Column{Head: "HITS", Min: 12, Rank: 2}, csv: "", text: func(l row) any { return l.hitWords() }},
+			{csv: "without_seat", cell: func(l row) any { return l.short }},
+			{csv: "users", cell: func(l row) any { return upnsOf(l.users) }},
+			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, csv: "becomes", text: func(l row) any { return l.becomes }},
+		},
+	}
+}
+
+func upnsOf(users []snapshot.User) string {
+	words := make([]string, len(users))
+	for i := range users {
+		words[i] = first(users[i].UPN, string(users[i].ID))
+	}
+	return strings.Join(words, "; ")
 }
