@@ -10,14 +10,6 @@ import (
 	"lictrail/snapshot"
 )
 
-// SignIn is what signInActivity tells of a user.
-type SignIn struct {
-	User snapshot.UserID
-	// Uses is the newest successful sign-in or, where Graph has none, the
-	// newest attempt of either kind; empty when there was none.
-	Uses []snapshot.Use
-}
-
 const (
 	// signInPage is the most that Graph takes with signInActivity:
 	// learn.microsoft.com/graph/api/resources/signinactivity.
@@ -32,13 +24,14 @@ var SignInsSince = time.Date(2020, time.May, 1, 0, 0, 0, 0, time.UTC)
 
 // SignIns reads when each user last signed in, in a pass of its own: Graph
 // gives smaller pages for it, from a budget of its own, and only to tenants
-// with Entra ID P1 or P2. No other option is asked for: with some of them the
+// with Entra ID P1 or P2. A row has the newest successful sign-in or, where
+// Graph has none, the newest attempt of either kind. No other option is asked for: with some of them the
 // answers were empty (msgraph-sdk-powershell issue 1898).
-func (c *Client) SignIns(ctx context.Context, sink Sink[SignIn]) (Stats, error) {
+func (c *Client) SignIns(ctx context.Context, sink Sink[snapshot.ActivityRow]) (Stats, error) {
 	r := c.newReader(opSignIns)
 	r.pace = c.signIns
 	top := min(c.opts.PageSize, signInPage)
-	p := &pager[SignIn]{
+	p := &pager[snapshot.ActivityRow]{
 		reader: r,
 		first: func(ctx context.Context) (*abstractions.RequestInformation, error) {
 			return sdk.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
@@ -46,7 +39,7 @@ func (c *Client) SignIns(ctx context.Context, sink Sink[SignIn]) (Stats, error) 
 					QueryParameters: &sdk.UsersRequestBuilderGetQueryParameters{Select: []string{"id", "signInActivity"}, Top: &top},
 				})
 		},
-		key:  func(s SignIn) string { return string(s.User) },
+		key:  func(s snapshot.ActivityRow) string { return string(s.User) },
 		row:  each(clearRow[wireSignIn], (*wireSignIn).signIn),
 		opts: new(interner).options(),
 		sink: sink,
@@ -66,8 +59,8 @@ type wireSignIn struct {
 // signIn prefers what succeeded: a wrong password keeps no seat in use. Graph
 // has that since December 2023 only, so that an attempt is what is known of
 // those who were last here before. Both of the attempts are not needed.
-func (w *wireSignIn) signIn() (SignIn, error) {
-	s := SignIn{User: snapshot.NormalID(snapshot.UserID(w.ID))}
+func (w *wireSignIn) signIn() (snapshot.ActivityRow, error) {
+	s := snapshot.ActivityRow{User: snapshot.NormalID(snapshot.UserID(w.ID)), Source: snapshot.SignIns}
 	p := rowProblem{kind: "user", name: string(s.User)}
 	a := &w.SignInActivity
 	newest := snapshot.Use{Kind: snapshot.SignedIn, At: p.at("lastSuccessfulSignInDateTime", a.LastSuccessful)}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"lictrail/snapshot"
 )
 
 func newTLSServer(t *testing.T) *httptest.Server {
@@ -145,7 +147,7 @@ func TestForbidden(t *testing.T) {
 		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
 		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
-		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[SignIn]{}); return err },
+		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[snapshot.ActivityRow]{}); return err },
 		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
 	} {
 		if e := asError(t, read(), ErrAuth); !strings.Contains(e.Hint, strings.TrimSpace(hint)) || e.Status != 403 {

@@ -73,14 +73,7 @@ type Usage struct {
 	RefreshedAt time.Time // the day up to which it tells
 	Since       time.Time // what happened earlier is not in it; zero: no limit is known
 	Concealed   bool      // it names pseudonyms: nothing can be told of users
-	Rows        []UsageRow
-}
-
-// UsageRow is what a report tells of a user.
-type UsageRow struct {
-	UPN    string
-	Source snapshot.ActivitySource
-	Uses   []snapshot.Use // none when nothing was done
+	Rows        []snapshot.ActivityRow
 }
 
 // Usage reads a usage report. Graph answers with a redirect to a file on
@@ -190,7 +183,7 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 	case upn == "" || strings.EqualFold(row[columnDeleted], "true"):
 		return nil
 	}
-	entry := UsageRow{UPN: upn, Source: report.Sources[0]}
+	entry := snapshot.ActivityRow{UPN: strings.Clone(upn), Source: report.Sources[0]}
 	product := snapshot.ActivityKind("")
 	if report.product != nil {
 		if entry.Source, product = report.product(row); product == "" {
@@ -231,7 +224,7 @@ func usageDay(column string, row map[string]string) (time.Time, error) {
 type usageTable struct {
 	csv    *csv.Reader
 	header []string
-	row    map[string]string // used again for each row
+	row    map[string]string // used again for each row; what is kept of it must be cloned
 }
 
 func newTable(body io.Reader) (*usageTable, error) {
@@ -270,7 +263,7 @@ func (t *usageTable) next() (map[string]string, error) {
 		return nil, err
 	}
 	for i, name := range t.header {
-		t.row[name] = strings.Clone(cells[i])
+		t.row[name] = cells[i]
 	}
 	return t.row, nil
 }

@@ -72,6 +72,15 @@ type Use struct {
 	At   time.Time
 }
 
+// ActivityRow is what a source tells of one user, who is named by id or, where
+// the source has no ids, by the UPN of the day.
+type ActivityRow struct {
+	User   UserID
+	UPN    string
+	Source ActivitySource
+	Uses   []Use // the newest of each kind; none when nothing was done
+}
+
 // UserActivity is what is known of when a user was active.
 type UserActivity struct {
 	Told []ActivitySource // the sources whose newest read told of the user, be it that nothing was done

@@ -118,8 +118,36 @@ func (b *big) value(dst []byte, i int, id, field string) []byte {
 		return b.states(dst, i)
 	case "assignedPlans":
 		return b.assignedPlans(dst, i)
+	case "signInActivity":
+		dst = append(dst, `{"lastSignInDateTime":"0001-01-01T00:00:00Z","lastSuccessfulSignInDateTime":"`...)
+		return append(b.lastActive(i).AppendFormat(dst, bigTime), `"}`...)
 	}
 	return append(dst, "null"...)
+}
+
+// lastActive is when user i was last active: one in four stays away for up to
+// 400 days, and the others were here in the last three.
+func (b *big) lastActive(i int) time.Time {
+	if i%4 == 0 {
+		return Epoch.AddDate(0, 0, -i%400).Truncate(time.Second)
+	}
+	return weekTime(len(b.shares)).Add(-time.Duration(mix(uint64(i))%(72*3600)) * time.Second)
+}
+
+// listed are the users as usage reports need them.
+func (b *big) listed() []*User {
+	users := make([]*User, b.users)
+	for i := range users {
+		at := b.lastActive(i)
+		u := &User{UPN: fmt.Sprintf("user%d@contoso.example", i), Licenses: []License{{SKU: SKUE5}},
+			used: map[string]time.Time{Exchange: at, Teams: at, OneDrive: at, Apps: at}}
+		if ok, _ := b.secondOf(i); ok {
+			u.Licenses = append(u.Licenses, License{SKU: SKUCopilot})
+			u.used[Copilot] = at
+		}
+		users[i] = u
+	}
+	return users
 }
 
 func quote(dst []byte, s string) []byte { return append(append(append(dst, '"'), s...), '"') }

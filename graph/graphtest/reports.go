@@ -140,6 +140,9 @@ func (t *Tenant) called(u *User) (upn, name string) {
 
 // listed are the users whom reports name: those with a license.
 func (t *Tenant) listed() []*User {
+	if t.big != nil {
+		return t.big.listed()
+	}
 	var users []*User
 	for _, id := range t.order {
 		if u := t.users[id]; len(u.Licenses) > 0 {

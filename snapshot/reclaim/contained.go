@@ -24,8 +24,10 @@ func (c *seatCase) contained(row *Row) bool {
 		if other.SKU == c.seat.SKU || c.SKUs[other.SKU].Free {
 			continue
 		}
-		cover := c.covers(c.working(other), mine)
-		if !cover.all || c.twins(other.SKU) && other.SKU > c.seat.SKU {
+		theirs := c.working(other)
+		cover := c.covers(theirs, mine)
+		mutual := c.covers(mine, theirs).all // then only one of them goes
+		if !cover.all || mutual && other.SKU > c.seat.SKU {
 			continue
 		}
 		row.By = other.SKU
@@ -38,12 +40,6 @@ func (c *seatCase) contained(row *Row) bool {
 		return true
 	}
 	return false
-}
-
-// twins reports whether the two SKUs contain each other: then only one of them
-// goes.
-func (c *seatCase) twins(other snapshot.SKUID) bool {
-	return c.covers(c.workingOf(c.seat.SKU, nil), c.workingOf(other, nil)).all
 }
 
 // planSet is service plans that are switched on, each set made once.

@@ -204,7 +204,7 @@ type judge struct {
 // it, depends on which of the others stay.
 func (j *judge) holder(h *Holder) {
 	var cases []*seatCase
-	going := map[snapshot.SKUID]bool{}
+	going := map[snapshot.SKUID]Rule{}
 	for i := range h.Seats {
 		seat := &h.Seats[i]
 		if j.SKUs[seat.SKU].Free || slices.Contains(j.s.Free, seat.SKU) {
@@ -218,7 +218,9 @@ func (j *judge) holder(h *Holder) {
 			continue
 		}
 		j.exclude(h, entry.Row)
-		going[seat.SKU] = entry.Row.Bucket == Candidate && entry.Row.Frees
+		if entry.Row.Bucket == Candidate && entry.Row.Frees {
+			going[seat.SKU] = entry.Row.Rule
+		}
 		c.cost(entry)
 		cases = append(cases, c)
 		j.report.Rows = append(j.report.Rows, entry.Row)

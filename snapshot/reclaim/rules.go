@@ -16,8 +16,8 @@ type seatCase struct {
 	seat *Holding
 	days Days
 	use  use
-	// going are those of the user's SKUs that would be taken back.
-	going map[snapshot.SKUID]bool
+	// going are those of the user's SKUs that would be taken back, and why.
+	going map[snapshot.SKUID]Rule
 }
 
 // decide finds the first rule that applies and fills in the row; false when

@@ -34,6 +34,10 @@ func (c *seatCase) way(row *Row) {
 		action = Review
 		row.Steps = append(row.Steps, fmt.Sprintf("look first: this is marked as a %s", row.Mark))
 	}
+	if row.Rule == Contained && c.going[row.By] == NeverActivated {
+		action = Review
+		row.Steps = append(row.Steps, fmt.Sprintf("look first: %s is proposed as well, and one of the two may have to stay", c.skuName(row.By)))
+	}
 	row.Action = cmp.Or(row.Action, action)
 	c.follows(row)
 }
@@ -67,7 +71,7 @@ func (c *seatCase) alsoGiven(g snapshot.Group) []string {
 	var also []string
 	for _, s := range c.h.Seats {
 		byIt := slices.ContainsFunc(s.Paths, func(p Path) bool { return p.Kind == snapshot.ByGroup && p.Group == g.ID })
-		if s.SKU != c.seat.SKU && byIt && !c.going[s.SKU] {
+		if s.SKU != c.seat.SKU && byIt && c.going[s.SKU] == "" {
 			also = append(also, c.skuName(s.SKU))
 		}
 	}
@@ -102,7 +106,7 @@ func (c *seatCase) follows(row *Row) {
 	}
 	for i := range c.h.Seats {
 		other := &c.h.Seats[i]
-		if other.SKU != c.seat.SKU && !c.going[other.SKU] && c.working(other).mailbox {
+		if other.SKU != c.seat.SKU && c.going[other.SKU] == "" && c.working(other).mailbox {
 			row.Follows = append(row.Follows, c.skuName(other.SKU)+" keeps the mailbox")
 			return
 		}

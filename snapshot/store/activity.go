@@ -14,16 +14,7 @@ import (
 // ActivityResult is what a run read of users' activity.
 type ActivityResult struct {
 	Reads []snapshot.ActivityRead
-	Rows  []ActivityRow // of the sources that were read
-}
-
-// ActivityRow is what a source tells of one user, who is named by id or, where
-// the source has no ids, by the UPN of today.
-type ActivityRow struct {
-	User   snapshot.UserID
-	UPN    string
-	Source snapshot.ActivitySource
-	Uses   []snapshot.Use // the newest of each kind; none when nothing was done
+	Rows  []snapshot.ActivityRow // of the sources that were read
 }
 
 // pause is how long nothing may be seen within one stretch of active time.
@@ -65,7 +56,7 @@ func (w *writer) activity(a *ActivityResult) error {
 	return w.told(read, told)
 }
 
-func (w *writer) activityRow(r *ActivityRow, told map[int64]int64) error {
+func (w *writer) activityRow(r *snapshot.ActivityRow, told map[int64]int64) error {
 	user, err := w.activeUser(r)
 	if err != nil || user == 0 {
 		return err
@@ -81,7 +72,7 @@ func (w *writer) activityRow(r *ActivityRow, told map[int64]int64) error {
 
 // activeUser finds the row of a user, 0 for nobody: a report may name a user
 // who has left, or by a UPN that is no longer so.
-func (w *writer) activeUser(r *ActivityRow) (user int64, err error) {
+func (w *writer) activeUser(r *snapshot.ActivityRow) (user int64, err error) {
 	if r.User != "" {
 		err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(r.User))
 	} else {

@@ -24,7 +24,7 @@ func activeRun(t *testing.T, db *DB, a *ActivityResult) {
 func signIns(until time.Time, last map[snapshot.UserID]time.Time) *ActivityResult {
 	a := &ActivityResult{Reads: []snapshot.ActivityRead{{Source: snapshot.SignIns, Since: week(-300), Until: until, Users: len(last)}}}
 	for id, at := range last {
-		row := ActivityRow{User: id, Source: snapshot.SignIns}
+		row := snapshot.ActivityRow{User: id, Source: snapshot.SignIns}
 		if !at.IsZero() {
 			row.Uses = []snapshot.Use{{Kind: snapshot.SignedIn, At: at}}
 		}
@@ -124,7 +124,7 @@ func TestActivity_ByUPN(t *testing.T) {
 	db := twoUsers(t)
 	activeRun(t, db, &ActivityResult{
 		Reads: []snapshot.ActivityRead{{Source: snapshot.ActiveUsers, Since: week(-26), Until: week(1), Users: 2}},
-		Rows: []ActivityRow{
+		Rows: []snapshot.ActivityRow{
 			{UPN: "ANN@contoso.com", Source: snapshot.ActiveUsers, Uses: []snapshot.Use{{Kind: snapshot.UsedTeams, At: week(0)}}},
 			{UPN: "stranger@contoso.com", Source: snapshot.ActiveUsers, Uses: []snapshot.Use{{Kind: snapshot.UsedTeams, At: week(0)}}},
 		}})

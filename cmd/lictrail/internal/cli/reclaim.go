@@ -257,11 +257,14 @@ func (s *reclaimSum) add(r *reclaim.Row) {
 
 // lines says it in some lines.
 func (s *reclaimSum) lines() []string {
-	line := fmt.Sprintf("%s; %s would become free", plural(s.candidates, "candidate"), plural(s.frees, "seat"))
-	if len(s.monthly.Amounts) > 0 {
-		line += fmt.Sprintf(", %s a month", costWords(s.monthly))
+	var lines []string
+	if s.candidates > 0 || len(s.others) == 0 {
+		line := fmt.Sprintf("%s; %s would become free", plural(s.candidates, "candidate"), plural(s.frees, "seat"))
+		if len(s.monthly.Amounts) > 0 {
+			line += fmt.Sprintf(", %s a month", costWords(s.monthly))
+		}
+		lines = append(lines, line+".")
 	}
-	lines := []string{line + "."}
 	if s.unpriced > 0 {
 		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(s.unpriced, "seat")))
 	}
@@ -269,7 +272,7 @@ func (s *reclaimSum) lines() []string {
 		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.idle)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.others)) {
-		lines = append(lines, fmt.Sprintf("Not among them: %s, %s.", plural(s.others[k], "seat"), k))
+		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(s.others[k], "seat"), k))
 	}
 	return lines
 }

@@ -15,7 +15,7 @@ import (
 // ActivityReader tells when users were active.
 type ActivityReader interface {
 	// SignIns delivers every user's newest sign-in, page by page.
-	SignIns(ctx context.Context, page func([]store.ActivityRow) error, restart func()) (snapshot.ActivityRead, error)
+	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error)
 	// Usage reads the report that tells of a source, and of those beside it.
 	Usage(ctx context.Context, source snapshot.ActivitySource) (Usage, error)
 }
@@ -25,7 +25,7 @@ type Usage struct {
 	Sources      []snapshot.ActivitySource
 	Since, Until time.Time
 	Concealed    bool
-	Rows         []store.ActivityRow
+	Rows         []snapshot.ActivityRow
 }
 
 // ActivityError is why a source could not be read, with what to do about it.
@@ -80,11 +80,11 @@ type activity struct {
 var errNobody = errors.New("no user at all has signed in by what Graph shows, which cannot be")
 
 func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) error {
-	var rows []store.ActivityRow
+	var rows []snapshot.ActivityRow
 	var anybody bool
-	read, err := a.run.o.ActivityReader.SignIns(ctx, func(page []store.ActivityRow) error {
+	read, err := a.run.o.ActivityReader.SignIns(ctx, func(page []snapshot.ActivityRow) error {
 		rows = append(rows, page...)
-		anybody = anybody || slices.ContainsFunc(page, func(r store.ActivityRow) bool { return len(r.Uses) > 0 })
+		anybody = anybody || slices.ContainsFunc(page, func(r snapshot.ActivityRow) bool { return len(r.Uses) > 0 })
 		return nil
 	}, func() { rows, anybody = nil, false })
 	if err == nil && !anybody {

@@ -11,22 +11,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/snapshot"
-	"lictrail/snapshot/store"
 )
 
 var activityDay = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
 // fakeActivity tells what a test wants.
 type fakeActivity struct {
-	pages     [][]store.ActivityRow // of sign-ins
-	restartAt int                   // before this page the reading begins anew
+	pages     [][]snapshot.ActivityRow // of sign-ins
+	restartAt int                      // before this page the reading begins anew
 	err       error
 	usage     Usage
 	usageErr  error
 	asked     []snapshot.ActivitySource
 }
 
-func (f *fakeActivity) SignIns(_ context.Context, page func([]store.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
+func (f *fakeActivity) SignIns(_ context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
 	for i, rows := range f.pages {
 		if f.restartAt > 0 && i == f.restartAt {
 			restart()
@@ -65,11 +64,11 @@ func fetched(t *testing.T, f *fakeActivity, sources ...snapshot.ActivitySource) 
 
 func TestFetchActivity(t *testing.T) {
 	used := []snapshot.Use{{Kind: snapshot.SignedIn, At: activityDay}}
-	ann := store.ActivityRow{User: "ann", Source: snapshot.SignIns, Uses: used}
-	bob := store.ActivityRow{User: "bob", Source: snapshot.SignIns}
-	project := store.ActivityRow{UPN: "ann", Source: snapshot.ProjectActivations}
-	visio := store.ActivityRow{UPN: "ann", Source: snapshot.VisioActivations}
-	activations := Usage{Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations}, Rows: []store.ActivityRow{project, visio}}
+	ann := snapshot.ActivityRow{User: "ann", Source: snapshot.SignIns, Uses: used}
+	bob := snapshot.ActivityRow{User: "bob", Source: snapshot.SignIns}
+	project := snapshot.ActivityRow{UPN: "ann", Source: snapshot.ProjectActivations}
+	visio := snapshot.ActivityRow{UPN: "ann", Source: snapshot.VisioActivations}
+	activations := Usage{Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations}, Rows: []snapshot.ActivityRow{project, visio}}
 	concealed := activations
 	concealed.Concealed = true
 	denied := &ActivityError{Gap: snapshot.NotPermitted, Hint: "grant it", Err: errors.New("denied")}
@@ -79,13 +78,13 @@ func TestFetchActivity(t *testing.T) {
 		sources []snapshot.ActivitySource
 		want    string
 	}{
-		{"read", fakeActivity{pages: [][]store.ActivityRow{{ann}, {bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
+		{"read", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}, {bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"\" 2 users\nann sign-ins 1\nbob sign-ins 0\n"},
-		{"begun anew", fakeActivity{pages: [][]store.ActivityRow{{ann}, {ann}, {bob}}, restartAt: 1}, []snapshot.ActivitySource{snapshot.SignIns},
+		{"begun anew", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}, {ann}, {bob}}, restartAt: 1}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"\" 2 users\nann sign-ins 1\nbob sign-ins 0\n"},
-		{"nobody at all", fakeActivity{pages: [][]store.ActivityRow{{bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
+		{"nobody at all", fakeActivity{pages: [][]snapshot.ActivityRow{{bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: no user at all has signed in by what Graph shows, which cannot be\n"},
-		{"cut off", fakeActivity{pages: [][]store.ActivityRow{{ann}}, err: errors.New("cut off")}, []snapshot.ActivitySource{snapshot.SignIns},
+		{"cut off", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}}, err: errors.New("cut off")}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: cut off\n"},
 		{"not permitted", fakeActivity{err: denied}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"permission\" 0 users\nactivity: sign-ins could not be read: denied; grant it\n"},
