@@ -127,7 +127,7 @@ func (n names) baseOf(e *env, since string) (*store.Run, error) {
 
 // sections are the parts of the page, in order.
 var sections = []func(*week, context.Context) error{
-	(*week).changed, (*week).unexplained, (*week).failing, (*week).lapsing, (*week).reclaimable, (*week).seats, (*week).trust,
+	(*week).changed, (*week).unexplained, (*week).watching, (*week).failing, (*week).lapsing, (*week).reclaimable, (*week).seats, (*week).trust,
 }
 
 func (w *week) page(ctx context.Context) (*page.Page, error) {

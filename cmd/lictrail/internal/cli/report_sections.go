@@ -183,6 +183,40 @@ func (w *week) unexplained(context.Context) error {
 	return nil
 }
 
+// watching tells of plans on the watch-list; there is no section without a list.
+func (w *week) watching(ctx context.Context) error {
+	const id, heading = "watch", "Plans that matter and are off"
+	plans, err := w.watched(ctx, nil, w.rules)
+	if err != nil || len(plans) == 0 {
+		return err
+	}
+	all, err := w.switchedOff(ctx, plans)
+	if err != nil {
+		return err
+	}
+	fresh := 0
+	all = slices.DeleteFunc(all, func(r switchedOff) bool {
+		isNew := w.base != nil && r.newSince(w.base.ID)
+		if isNew {
+			fresh++
+		}
+		return !r.now && !isNew // what is on again is no news
+	})
+	w.tile(fmt.Sprint(fresh), "watched plans switched off", id, fresh > 0)
+	if len(all) == 0 {
+		w.noted(id, heading, "No plan of the watch-list is off for anybody.")
+		return nil
+	}
+	w.section(page.Section{ID: id, Heading: heading,
+		Text: []string{fmt.Sprintf("%d of %s are new in this report.", fresh, plural(len(all), "case"))},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
+			all, maxRows, "lictrail watch", func(r switchedOff) []any {
+				return []any{first(r.user.UPN, string(r.user.ID)), shortDate(r.when), w.planWord(r.plan), w.shortSKU(r.sku), first(actorWord(r.actor()), r.cause()), r.reason()}
+			})}})
+	return nil
+}
+
 func (w *week) failing(ctx context.Context) error {
 	const id, heading = "groups", "Where groups fail to give licenses"
 	groups, err := w.h.GroupRows(ctx)

@@ -82,7 +82,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newReport(e), newSeatDays(e), newImport(e),
+		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
 		newRuns(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
@@ -93,7 +93,7 @@ It reads tenants and never writes to one.`,
 
 // tabular are the commands whose answer is one table, which a workbook can hold.
 var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "groups", "history", "reclaim", "runs", "runs show",
-	"seat-days", "skus", "who"}
+	"seat-days", "skus", "watch", "who"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (

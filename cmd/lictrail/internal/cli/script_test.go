@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,10 +34,11 @@ func TestMain(m *testing.M) {
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
-//	tenant group NAME SKU                a group that gives a SKU
+//	tenant group NAME SKU [PLAN]...      a group that gives a SKU without the plans
 //	tenant join|leave NAME GROUP
 //	tenant department NAME DEPARTMENT
 //	tenant plans NAME SKU                switches the SKU's first plan off
+//	tenant off NAME SKU [PLAN]...        these plans of the SKU are off, and no other
 //	tenant swap NAME SKU SKU             removes the one and assigns the other
 //	tenant reset NAME                    Microsoft moves the user's dates
 //	tenant newplan SKU                   Microsoft adds a plan to the SKU
@@ -206,7 +208,7 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 	case "group":
 		p.groups[arg(0)] = p.CreateGroup(admin, arg(0), "")
-		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)])
+		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)], p.planIDs(ts, skuIDs[arg(1)], args[2:])...)
 	case "join":
 		return p.AddMember(admin, p.groups[arg(1)], p.people[arg(0)])
 	case "leave":
@@ -215,6 +217,8 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.ChangeDepartment(admin, p.people[arg(0)], arg(1))
 	case "plans":
 		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.SKU(skuIDs[arg(1)]).Plans[0].ID)
+	case "off":
+		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.planIDs(ts, skuIDs[arg(1)], args[2:])...)
 	case "swap":
 		err := p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 		p.Advance(time.Minute)
@@ -270,6 +274,20 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return nil
 	}
 	return fmt.Errorf("unknown tenant command %q", verb)
+}
+
+// planIDs finds plans of a SKU by their names.
+func (p *play) planIDs(ts *testscript.TestScript, sku string, names []string) []string {
+	var ids []string
+	for _, plan := range p.SKU(sku).Plans {
+		if slices.Contains(names, plan.Name) {
+			ids = append(ids, plan.ID)
+		}
+	}
+	if len(ids) != len(names) {
+		ts.Fatalf("SKU %s has not all of the plans %q", sku, names)
+	}
+	return ids
 }
 
 func (p *play) fault(args []string) error {
