@@ -158,10 +158,11 @@ func lapses(rows []skuWithTrend, until time.Time) []lapse {
 }
 
 // staysLonger reports whether a subscription still gives seats when another's
-// status changes.
+// status changes. One that expires before gives them for some days more; it is
+// not counted on, so that nobody is told too late.
 func staysLonger(s, than snapshot.Subscription) bool {
 	usable := s.Status == "Enabled" || s.Status == "Warning"
-	return usable && (s.Status == "Enabled" && than.Status != "Enabled" || s.NextLifecycleAt.IsZero() || s.NextLifecycleAt.After(than.NextLifecycleAt))
+	return usable && (s.NextLifecycleAt.IsZero() || s.NextLifecycleAt.After(than.NextLifecycleAt))
 }
 
 // hitWords says whom the lapse hits, as far as that can be known.
