@@ -208,7 +208,7 @@ func (w *week) watching(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("%d of %s are new in this report.", fresh, plural(len(all), "case"))},
+		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, plural(len(all), "case"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r switchedOff) []any {
@@ -234,7 +234,7 @@ func (w *week) failing(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("%s of %s began in the time of this report.", plural(fresh, "failure"), plural(users, "failure"))},
+		Text: []string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, plural(users, "failure"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
 			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
 			list, maxRows, "lictrail groups", func(f failure) []any {
