@@ -22,10 +22,11 @@ type ChangeFilter struct {
 	Initiators   []snapshot.Initiator
 	Run          snapshot.RunID
 	IDs          []int64
-	Since, Until time.Time // by the change's date; both inclusive
-	Untracked    bool      // only those of the time before the first run
-	Newest       bool      // newest first, by date
-	Oldest       bool      // oldest first, by date; else in the order in which they were found
+	After, UpTo  snapshot.RunID // shown by runs after the one, up to and with the other
+	Since, Until time.Time      // by the change's date; both inclusive
+	Untracked    bool           // only those of the time before the first run
+	Newest       bool           // newest first, by date
+	Oldest       bool           // oldest first, by date; else in the order in which they were found
 }
 
 // ChangeRow is a change as history keeps it.
@@ -104,6 +105,12 @@ func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
 	q.in("c.id", ids)
 	if f.Run != 0 {
 		q.add("c.run_id = ?", int64(f.Run))
+	}
+	if f.After != 0 {
+		q.add("c.run_id > ?", int64(f.After))
+	}
+	if f.UpTo != 0 {
+		q.add("c.run_id <= ?", int64(f.UpTo))
 	}
 	if !f.Since.IsZero() {
 		q.add("coalesce(a.at, c.not_after) >= ?", f.Since.UnixMilli())

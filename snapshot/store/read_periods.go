@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -223,7 +224,17 @@ type GroupRow struct {
 type GroupError struct {
 	Error    string
 	Users    int64
-	SinceRun snapshot.RunID // the run that first showed the oldest of them
+	SinceRun snapshot.RunID   // the run that first showed the oldest of them
+	Begun    []snapshot.RunID // for each user the run that first showed it, without a break since; sorted
+}
+
+// Since counts the users for whom it has failed only after a run. Without a run,
+// 0, nothing is new: what the first one found was there before.
+func (e GroupError) Since(run snapshot.RunID) int {
+	if run == 0 {
+		return 0
+	}
+	return len(e.Begun) - sort.Search(len(e.Begun), func(i int) bool { return e.Begun[i] > run })
 }
 
 // GroupRows lists what groups gave at the run asked about, by the groups' own
@@ -269,32 +280,76 @@ func (h *History) groupLicenses(ctx context.Context, rows map[groupKey]*GroupRow
 
 func (h *History) groupMembers(ctx context.Context, rows map[groupKey]*GroupRow) error {
 	found, err := h.tx.QueryContext(ctx, `
-		SELECT g.object_id, s.object_id, p.held, coalesce(p.error, ''), count(*), min(p.from_run)
+		SELECT g.object_id, s.object_id, sum(p.held)
 		FROM path p JOIN licensed_group g ON g.id = p.group_id JOIN sku s ON s.id = p.sku_id
 		WHERE p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1)
-		GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`, int64(h.At.ID))
+		GROUP BY 1, 2`, int64(h.At.ID))
 	if err != nil {
 		return err
 	}
 	defer found.Close()
 	for found.Next() {
 		var key groupKey
-		var held bool
-		var f GroupError
-		if err := found.Scan(&key.group, &key.sku, &held, &f.Error, &f.Users, &f.SinceRun); err != nil {
+		var members int64
+		if err := found.Scan(&key.group, &key.sku, &members); err != nil {
 			return err
 		}
-		row := rows[key]
-		if row == nil {
-			row = &GroupRow{Group: key.group, SKU: key.sku}
-			rows[key] = row
+		if rows[key] == nil {
+			rows[key] = &GroupRow{Group: key.group, SKU: key.sku}
 		}
-		if held {
-			row.Members += f.Users
+		rows[key].Members = members
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	return h.groupErrors(ctx, rows)
+}
+
+// groupErrors adds the errors of groups. A row that Microsoft touched begins
+// anew; its error began with the first of the rows that had it without a break.
+func (h *History) groupErrors(ctx context.Context, rows map[groupKey]*GroupRow) error {
+	found, err := h.tx.QueryContext(ctx, `
+		SELECT p.user_id, g.object_id, s.object_id, p.error, p.from_run, coalesce(p.to_run, 0)
+		FROM path p JOIN licensed_group g ON g.id = p.group_id JOIN sku s ON s.id = p.sku_id
+		WHERE p.from_run <= ?1 AND p.error IS NOT NULL
+		ORDER BY p.user_id, p.group_id, p.sku_id, p.from_run`, int64(h.At.ID))
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	type failing struct {
+		groupKey
+		user int64
+		err  string
+	}
+	var before failing
+	var began, ended snapshot.RunID
+	for found.Next() {
+		var f failing
+		var from, to snapshot.RunID
+		if err := found.Scan(&f.user, &f.group, &f.sku, &f.err, &from, &to); err != nil {
+			return err
 		}
-		if f.Error != "" {
-			row.Errors = append(row.Errors, f)
+		if f != before || from != ended {
+			began = from
+		}
+		before, ended = f, to
+		if to == 0 || to > h.At.ID {
+			rows[f.groupKey].fails(f.err, began)
 		}
 	}
 	return found.Err()
+}
+
+// fails counts one more user for whom the group's license fails.
+func (r *GroupRow) fails(word string, began snapshot.RunID) {
+	i, known := slices.BinarySearchFunc(r.Errors, word, func(e GroupError, w string) int { return cmp.Compare(e.Error, w) })
+	if !known {
+		r.Errors = slices.Insert(r.Errors, i, GroupError{Error: word, SinceRun: began})
+	}
+	e := &r.Errors[i]
+	e.Users++
+	e.SinceRun = min(e.SinceRun, began)
+	at, _ := slices.BinarySearch(e.Begun, began)
+	e.Begun = slices.Insert(e.Begun, at, began)
 }

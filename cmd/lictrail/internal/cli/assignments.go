@@ -63,7 +63,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		return usage("--format assign-license needs to say who is meant", "leave --pseudonymize away")
 	}
 	return withHistory(ctx, e, func(n names) error {
-		if err := n.asOf(e, o.asOf); err != nil {
+		if err := n.asOf(e, "as-of", o.asOf); err != nil {
 			return err
 		}
 		f := store.Filter{Department: o.department}
@@ -88,15 +88,15 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 }
 
 // asOf moves the history to the newest run at a time.
-func (n names) asOf(e *env, text string) error {
-	at, err := parseTime("as-of", text, e.now(), true)
+func (n names) asOf(e *env, flag, text string) error {
+	at, err := parseTime(flag, text, e.now(), true)
 	if err != nil || at.IsZero() {
 		return err
 	}
 	if !n.h.AsOf(at) {
 		first := n.h.First.ObservedUntil
 		return usage("tracking began on "+first.Format("2 January 2006 15:04 UTC")+"; what was held before is not known",
-			"--as-of "+first.Format("2006-01-02")+" or later")
+			"--"+flag+" "+first.Format("2006-01-02")+" or later")
 	}
 	return nil
 }

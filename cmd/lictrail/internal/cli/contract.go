@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -357,6 +358,10 @@ type subscriptionJSON struct {
 	NextLifecycleAt *string `json:"next_lifecycle_at"`
 }
 
+func newSubscription(s snapshot.Subscription) subscriptionJSON {
+	return subscriptionJSON{s.ID, s.Status, s.Total, s.Trial, stamp(s.NextLifecycleAt)}
+}
+
 type skuRowJSON struct {
 	SKU           skuJSON            `json:"sku"`
 	Status        string             `json:"status"`
@@ -368,20 +373,43 @@ type skuRowJSON struct {
 	Subscriptions []subscriptionJSON `json:"subscriptions"`
 	FirstSeen     *string            `json:"first_seen"`
 	GoneAt        *string            `json:"gone_at"`
+	OverAssigned  int64              `json:"over_assigned"`
+	Trend         *trendJSON         `json:"trend"`
 }
 
-func (n names) skuRow(r *store.SKURow) skuRowJSON {
+type trendJSON struct {
+	Runs    int     `json:"runs"`
+	PerWeek float64 `json:"per_week"`
+	RunsOut *string `json:"runs_out"`
+}
+
+// perWeek is the trend to two decimals, or null.
+func perWeek(t *snapshot.Trend) *float64 {
+	if t == nil {
+		return nil
+	}
+	rate := math.Round(t.PerWeek*100) / 100
+	if rate == 0 {
+		rate = 0 // not minus 0
+	}
+	return &rate
+}
+
+func (n names) skuRow(r *skuWithTrend) skuRowJSON {
 	j := skuRowJSON{
 		SKU: n.sku(r.ID), Status: r.Status, Prepaid: r.Units, Consumed: r.Consumed, Assigned: r.Assigned,
-		Available: available(r), ServicePlans: r.Plans, Subscriptions: []subscriptionJSON{},
+		Available: available(r.SKURow), ServicePlans: r.Plans, Subscriptions: []subscriptionJSON{},
 	}
 	for _, s := range r.Bought {
-		j.Subscriptions = append(j.Subscriptions, subscriptionJSON{s.ID, s.Status, s.Total, s.Trial, stamp(s.NextLifecycleAt)})
+		j.Subscriptions = append(j.Subscriptions, newSubscription(s))
 	}
 	if r.First != nil {
 		j.FirstSeen = stamp(r.First.ObservedUntil)
 	}
-	j.GoneAt = goneAt(r)
+	j.GoneAt, j.OverAssigned = goneAt(r.SKURow), r.over()
+	if r.trend != nil {
+		j.Trend = &trendJSON{Runs: r.trend.Runs, PerWeek: *perWeek(r.trend), RunsOut: r.runsOutDay(n.h.At.ObservedUntil)}
+	}
 	return j
 }
 

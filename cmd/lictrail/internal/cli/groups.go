@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +16,10 @@ func newGroups(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "groups",
 		Short: "Licenses given by groups, and their errors",
-		Long: `Which group gives which SKU to how many members, and for how many it fails and
-why. MEMBERS counts users who hold the SKU by way of the group.`,
+		Long: `Which group gives which SKU to how many members, and for how many it fails: since
+when, and what to do about it, what is new in the newest run first. MEMBERS counts
+users who hold the SKU by way of the group. SINCE is when the oldest of the
+failures was first seen, without a break since.`,
 		Example: `  lictrail groups
   lictrail groups --format json`,
 		Args: noArgs,
@@ -29,14 +33,89 @@ func runGroups(ctx context.Context, e *env) error {
 		if err != nil {
 			return err
 		}
-		return n.groupListing().print(e, n, each(rows))
+		if err := n.groupListing().print(e, n, each(rows)); err != nil || e.format != "text" {
+			return err
+		}
+		return n.printFailures(e, failuresOf(rows, n.h.At.Previous))
 	})
+}
+
+// failure is a way in which a group's license fails for users.
+type failure struct {
+	row *store.GroupRow
+	store.GroupError
+	fresh int // users for whom it is new
+}
+
+// failuresOf lists the failures, those that are new since a run first.
+func failuresOf(groups []store.GroupRow, since snapshot.RunID) []failure {
+	var list []failure
+	for i := range groups {
+		for _, e := range groups[i].Errors {
+			list = append(list, failure{&groups[i], e, e.Since(since)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b failure) int {
+		return cmp.Or(cmp.Compare(b.fresh, a.fresh), cmp.Compare(b.SinceRun, a.SinceRun), cmp.Compare(b.Users, a.Users))
+	})
+	return list
+}
+
+func (f *failure) path() *snapshot.PathRef {
+	return &snapshot.PathRef{Kind: snapshot.ByGroup, Group: f.row.Group}
+}
+
+// remedies say what to do about an error, by Microsoft's page on resolving
+// problems with the assignment of licenses to groups.
+var remedies = map[string]string{
+	"CountViolation":                     "no seat is free: buy seats or take some back (lictrail reclaim), then reprocess the group; it is not tried again by itself",
+	"MutuallyExclusiveViolation":         "the user has another SKU with a plan that excludes one of these: switch one of the two plans off, or take that SKU away",
+	"DependencyViolation":                "a plan needs another one that is off, or that is about to go: switch that one on, or keep it until this one is gone",
+	"ProhibitedInUsageLocationViolation": "a service may not be offered where the user is: set the right usage location, or switch the plan off",
+	"UniquenessViolation":                "a value that must be unique is in use twice, such as a proxy address: find it in Exchange and change one of the two",
+	"Other":                              "most often another license of the same group failed: mend that one first, then reprocess the group",
+}
+
+func (f *failure) advice() string { return remedyOf(f.Error) }
+
+func remedyOf(word string) string {
+	return cmp.Or(remedies[word], "a word that lictrail does not know: look at the group's licenses in the Entra admin center")
+}
+
+func (n names) printFailures(e *env, list []failure) error {
+	if len(list) == 0 {
+		return nil
+	}
+	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Min: 8, Rank: 3},
+		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: "SINCE"})
+	for _, f := range list {
+		table.Row(f.Error, n.pathWord(f.path()), n.shortSKU(f.row.SKU), f.Users, f.fresh, shortDate(n.h.RunDate(f.SinceRun)))
+	}
+	if err := e.Printf("\n"); err != nil {
+		return err
+	}
+	if err := table.Print(e.Streams); err != nil {
+		return err
+	}
+	var told []string
+	for _, f := range list {
+		if slices.Contains(told, f.Error) {
+			continue
+		}
+		told = append(told, f.Error)
+		if err := printRemedy(e, &f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type groupErrorJSON struct {
 	Error string   `json:"error"`
 	Users int64    `json:"users"`
+	New   int      `json:"new"`
 	Since dateJSON `json:"since"`
+	ToDo  string   `json:"to_do"`
 }
 
 type groupRowJSON struct {
@@ -49,13 +128,21 @@ type groupRowJSON struct {
 	ProcessingState    *string          `json:"processing_state"`
 }
 
+// printRemedy says what to do about an error.
+func printRemedy(e *env, f *failure) error {
+	if err := e.Printf("\n"); err != nil {
+		return err
+	}
+	return e.Paragraph(f.Error + ": " + f.advice() + ".")
+}
+
 func (n names) groupRow(r *store.GroupRow) groupRowJSON {
 	j := groupRowJSON{
 		Group: n.group(r.Group), SKU: n.sku(r.SKU), MembersWithLicense: r.Members, DisabledPlans: n.plans(r.Disabled),
 		Errors: []groupErrorJSON{}, Dynamic: r.Dynamic, ProcessingState: orNull(r.ProcessingState),
 	}
 	for _, f := range r.Errors {
-		j.Errors = append(j.Errors, groupErrorJSON{f.Error, f.Users, newDate(n.h.RunDate(f.SinceRun))})
+		j.Errors = append(j.Errors, groupErrorJSON{f.Error, f.Users, f.Since(n.h.At.Previous), newDate(n.h.RunDate(f.SinceRun)), remedyOf(f.Error)})
 	}
 	return j
 }

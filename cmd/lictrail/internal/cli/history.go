@@ -34,7 +34,7 @@ func runHistory(ctx context.Context, e *env, ref string) error {
 		if err != nil {
 			return err
 		}
-		if e.format == "csv" {
+		if e.format == "csv" || e.format == formatWorkbook {
 			changes := n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})
 			return n.changeListing(true).print(e, n, changes)
 		}

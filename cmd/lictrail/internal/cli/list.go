@@ -28,6 +28,8 @@ func (l listing[T]) print(e *env, n names, rows iter.Seq2[T, error]) error {
 		return l.printJSON(e, n, rows)
 	case "csv":
 		return l.printCSV(e, rows)
+	case formatWorkbook:
+		return l.printWorkbook(e, rows)
 	}
 	return l.printText(e, rows)
 }
@@ -50,16 +52,40 @@ func (n names) tenant() out.Tenant {
 }
 
 func (l listing[T]) printCSV(e *env, rows iter.Seq2[T, error]) error {
-	var header []string
-	var cells []func(T) any
-	for _, c := range l.columns {
-		if c.csv == "" {
-			continue
-		}
-		header = append(header, c.csv)
-		cells = append(cells, c.csvCell)
-	}
+	header, cells := l.cells()
 	csv := out.NewCSV(e.Out, true, e.OutTTY, header...)
+	if err := fill(csv.Row, cells, rows); err != nil {
+		return err
+	}
+	return csv.Close()
+}
+
+// formatWorkbook is the format of spreadsheet programs. It has the columns of
+// CSV, and their types.
+const formatWorkbook = "xlsx"
+
+func (l listing[T]) printWorkbook(e *env, rows iter.Seq2[T, error]) error {
+	header, cells := l.cells()
+	book := out.NewWorkbook(e.command, header...)
+	defer book.Close()
+	if err := fill(book.Row, cells, rows); err != nil {
+		return err
+	}
+	return book.Finish(e.Out)
+}
+
+// cells are the columns of CSV.
+func (l listing[T]) cells() (header []string, cells []func(T) any) {
+	for _, c := range l.columns {
+		if c.csv != "" {
+			header, cells = append(header, c.csv), append(cells, c.csvCell)
+		}
+	}
+	return header, cells
+}
+
+// fill hands the cells of every row on.
+func fill[T any](add func(...any) error, cells []func(T) any, rows iter.Seq2[T, error]) error {
 	values := make([]any, len(cells))
 	for row, err := range rows {
 		if err != nil {
@@ -68,11 +94,11 @@ func (l listing[T]) printCSV(e *env, rows iter.Seq2[T, error]) error {
 		for i, cell := range cells {
 			values[i] = cell(row)
 		}
-		if err := csv.Row(values...); err != nil {
+		if err := add(values...); err != nil {
 			return err
 		}
 	}
-	return csv.Close()
+	return nil
 }
 
 func (c column[T]) csvCell(row T) any {

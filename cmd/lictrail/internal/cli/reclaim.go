@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,61 +202,9 @@ func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) er
 	if err := n.reclaimListing().print(e, n, rowsOf(shown)); err != nil || e.format != "text" {
 		return err
 	}
-	return printReclaimSums(e, report, len(shown) > 0)
-}
-
-// printReclaimSums says in some lines what all of it comes to.
-func printReclaimSums(e *env, report *reclaim.Report, gap bool) error {
-	var lines []string
-	var candidates, frees, unpriced int
-	var monthly, idle reclaim.Cost
-	others := map[string]int{}
-	for _, r := range report.Rows {
-		switch {
-		case r.Bucket == reclaim.Unknown:
-			others["unknown: "+string(r.Gap)]++
-		case r.Bucket == reclaim.Excluded:
-			others["excluded"]++
-		default:
-			candidates++
-			if !r.Frees {
-				continue
-			}
-			frees++
-			if r.Monthly == nil {
-				unpriced++
-			} else {
-				monthly.Add(*r.Monthly)
-			}
-			idle.Lower = idle.Lower || r.SinceIdle.Lower
-			for _, m := range r.SinceIdle.Amounts {
-				idle.Add(m)
-			}
-		}
-	}
-	monthly.Lower = unpriced > 0
-	if candidates > 0 || len(others) == 0 {
-		line := fmt.Sprintf("%s; %s would become free", plural(candidates, "candidate"), plural(frees, "seat"))
-		if len(monthly.Amounts) > 0 {
-			line += fmt.Sprintf(", %s a month", costWords(monthly))
-		}
-		lines = append(lines, line+".")
-	}
-	if unpriced > 0 {
-		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(unpriced, "seat")))
-	}
-	if len(idle.Amounts) > 0 {
-		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(idle)))
-	}
-	keys := make([]string, 0, len(others))
-	for k := range others {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(others[k], "seat"), k))
-	}
-	if gap {
+	sum := sumOf(report)
+	lines := sum.lines()
+	if len(shown) > 0 {
 		lines = slices.Insert(lines, 0, "")
 	}
 	for _, l := range lines {
@@ -264,6 +213,68 @@ func printReclaimSums(e *env, report *reclaim.Report, gap bool) error {
 		}
 	}
 	return nil
+}
+
+// reclaimSum is what all of a report comes to.
+type reclaimSum struct {
+	candidates, frees, unpriced int
+	monthly, idle               reclaim.Cost
+	others                      map[string]int // why seats are not among the candidates
+}
+
+func sumOf(report *reclaim.Report) reclaimSum {
+	s := reclaimSum{others: map[string]int{}}
+	for _, r := range report.Rows {
+		switch r.Bucket {
+		case reclaim.Unknown:
+			s.others["unknown: "+string(r.Gap)]++
+		case reclaim.Excluded:
+			s.others["excluded"]++
+		case reclaim.Candidate:
+			s.add(r)
+		}
+	}
+	s.monthly.Lower = s.unpriced > 0
+	return s
+}
+
+func (s *reclaimSum) add(r *reclaim.Row) {
+	s.candidates++
+	if !r.Frees {
+		return
+	}
+	s.frees++
+	if r.Monthly == nil {
+		s.unpriced++
+	} else {
+		s.monthly.Add(*r.Monthly)
+	}
+	s.idle.Lower = s.idle.Lower || r.SinceIdle.Lower
+	for _, m := range r.SinceIdle.Amounts {
+		s.idle.Add(m)
+	}
+}
+
+// lines says it in some lines.
+func (s *reclaimSum) lines() []string {
+	var lines []string
+	if s.candidates > 0 || len(s.others) == 0 {
+		line := fmt.Sprintf("%s; %s would become free", plural(s.candidates, "candidate"), plural(s.frees, "seat"))
+		if len(s.monthly.Amounts) > 0 {
+			line += fmt.Sprintf(", %s a month", costWords(s.monthly))
+		}
+		lines = append(lines, line+".")
+	}
+	if s.unpriced > 0 {
+		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(s.unpriced, "seat")))
+	}
+	if len(s.idle.Amounts) > 0 {
+		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.idle)))
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.others)) {
+		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(s.others[k], "seat"), k))
+	}
+	return lines
 }
 
 // costWords words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
@@ -393,7 +404,7 @@ func decimalOrNil(m *reclaim.Money) any {
 	if m == nil {
 		return nil
 	}
-	return m.Decimal()
+	return out.Decimal(m.Decimal())
 }
 
 func currencyOrNil(m *reclaim.Money) any {
@@ -456,7 +467,7 @@ func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
 		if t.Currency == "" {
 			return nil
 		}
-		return reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal()
+		return out.Decimal(reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal())
 	}
 	return listing[row]{
 		json: func(t row) any { return newReclaimTotal(by, t) },

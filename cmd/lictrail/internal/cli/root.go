@@ -31,6 +31,7 @@ type env struct {
 	db      string
 	format  string
 	output  string
+	command string // what was asked for, such as "audit events"
 	verbose bool
 
 	pseudonymize bool
@@ -74,7 +75,7 @@ It reads tenants and never writes to one.`,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.db, "db", "", "database `file` (default $LICTRAIL_DB, or lictrail.db in your data directory)")
-	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv")
+	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv; for tables xlsx as well")
 	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
@@ -83,7 +84,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newSeatDays(e), newImport(e),
+		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
 		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
@@ -96,8 +97,15 @@ It reads tenants and never writes to one.`,
 	return root
 }
 
-// extraFormat is the annotation of a command that knows one more format.
-const extraFormat = "format"
+// tabular are the commands whose answer is one table, which a workbook can hold.
+var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "groups", "history", "reclaim", "runs", "runs show",
+	"seat-days", "skus", "watch", "who"}
+
+// Annotations of commands that know other formats than the usual ones.
+const (
+	extraFormat = "format"     // one more
+	noFormats   = "no-formats" // not these
+)
 
 // prepare settles the global flags. A flag beats its variable.
 func (e *env) prepare(cmd *cobra.Command) error {
@@ -111,14 +119,25 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		}
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
+	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	known := []string{"text", "json", "csv"}
+	if slices.Contains(tabular, e.command) {
+		known = append(known, formatWorkbook)
+	}
 	if extra := cmd.Annotations[extraFormat]; extra != "" {
 		known = append(known, extra)
+	}
+	if no := cmd.Annotations[noFormats]; no != "" {
+		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
 	}
 	if !slices.Contains(known, e.format) {
 		wrong := e.format
 		e.format = "text"
 		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
+	}
+	if e.format == formatWorkbook && e.output == "" {
+		e.format = "text"
+		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
 	return nil
 }

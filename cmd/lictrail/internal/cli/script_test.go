@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
@@ -24,6 +26,7 @@ var updateScripts = flag.Bool("update", false, "rewrite the expected output in t
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lictrail": func() { os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
+		"sheet":    func() { os.Exit(printSheet(os.Args[1])) },
 	})
 }
 
@@ -47,13 +50,17 @@ func TestMain(m *testing.M) {
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
-//	tenant group NAME SKU                a group that gives a SKU
+//	tenant group NAME SKU [PLAN]...      a group that gives a SKU without the plans
 //	tenant join|leave NAME GROUP
 //	tenant department NAME DEPARTMENT
 //	tenant plans NAME SKU                switches the SKU's first plan off
+//	tenant off NAME SKU [PLAN]...        these plans of the SKU are off, and no other
 //	tenant swap NAME SKU SKU             removes the one and assigns the other
 //	tenant reset NAME                    Microsoft moves the user's dates
 //	tenant newplan SKU                   Microsoft adds a plan to the SKU
+//	tenant seats SKU N                   so many seats are bought in all
+//	tenant exhaust NAME GROUP SKU        joins the group, which has no seat left
+//	tenant lapse SKU                     the subscription goes one step on its way out
 //	tenant delete|restore NAME
 //	tenant rename NAME NEW
 //	tenant week                          a week passes
@@ -67,6 +74,7 @@ func TestMain(m *testing.M) {
 //	tenant fault ENDPOINT PAGE KIND [forever]
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
+//	exec sheet FILE                      shows a workbook as text
 //	exits CODE COMMAND...                the command ends with that exit code
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
 //	plant FILE SQL                       runs SQL on a database, as another program would
@@ -86,6 +94,44 @@ func TestScripts(t *testing.T) {
 			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand},
 	})
 }
+
+// printSheet shows a workbook as text: its sheets, what stays in sight, its
+// tables, and every cell with its type.
+func printSheet(path string) int {
+	f, err := excelize.OpenFile(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer f.Close()
+	for _, sheet := range f.GetSheetList() {
+		panes, _ := f.GetPanes(sheet)
+		tables, _ := f.GetTables(sheet)
+		fmt.Printf("sheet %q, %d row in sight\n", sheet, panes.YSplit)
+		for _, t := range tables {
+			fmt.Printf("table %s with filters: %v\n", t.Range, t.ShowHeaderRow == nil || *t.ShowHeaderRow)
+		}
+		rows, err := f.GetRows(sheet)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		for y, row := range rows {
+			for x, value := range row {
+				at, _ := excelize.CoordinatesToCellName(x+1, y+1)
+				kind, _ := f.GetCellType(sheet, at)
+				formula, _ := f.GetCellFormula(sheet, at)
+				if value != "" {
+					fmt.Printf("%s %s %s%s\n", at, cellTypes[kind], value, formula)
+				}
+			}
+		}
+	}
+	return 0
+}
+
+var cellTypes = map[excelize.CellType]string{excelize.CellTypeUnset: "number", excelize.CellTypeNumber: "number", excelize.CellTypeBool: "bool",
+	excelize.CellTypeInlineString: "text", excelize.CellTypeSharedString: "text", excelize.CellTypeFormula: "FORMULA", excelize.CellTypeDate: "date", excelize.CellTypeError: "ERROR"}
 
 // play is the tenant of one script.
 type play struct {
@@ -226,7 +272,7 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 	case "group":
 		p.groups[arg(0)] = p.CreateGroup(admin, arg(0), "")
-		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)])
+		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)], p.planIDs(ts, skuIDs[arg(1)], args[2:])...)
 	case "join":
 		return p.AddMember(admin, p.groups[arg(1)], p.people[arg(0)])
 	case "leave":
@@ -235,6 +281,8 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.ChangeDepartment(admin, p.people[arg(0)], arg(1))
 	case "plans":
 		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.SKU(skuIDs[arg(1)]).Plans[0].ID)
+	case "off":
+		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.planIDs(ts, skuIDs[arg(1)], args[2:])...)
 	case "swap":
 		err := p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 		p.Advance(time.Minute)
@@ -244,6 +292,14 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	case "reset":
 		p.MicrosoftResetsDates(p.people[arg(0)])
 		return nil
+	case "seats":
+		n, err := strconv.Atoi(arg(1))
+		return errors.Join(err, p.SetSeats(skuIDs[arg(0)], n))
+	case "exhaust":
+		return p.GroupSeatsExhausted(admin, p.groups[arg(1)], p.people[arg(0)], skuIDs[arg(2)])
+	case "lapse":
+		_, err := p.LapseSubscription(skuIDs[arg(0)])
+		return err
 	case "newplan":
 		return p.MicrosoftAddsPlan(skuIDs[arg(0)], graphtest.Plan{ID: "b74d57b2-58e9-484a-9731-aeccbba954f0", Name: "NEW_PLAN"})
 	case "delete":
@@ -324,6 +380,20 @@ func (p *play) export(format, path string) error {
 		return err
 	}
 	return errors.Join(exportfile.Write(f, format, p.ID, events), f.Close())
+}
+
+// planIDs finds plans of a SKU by their names.
+func (p *play) planIDs(ts *testscript.TestScript, sku string, names []string) []string {
+	var ids []string
+	for _, plan := range p.SKU(sku).Plans {
+		if slices.Contains(names, plan.Name) {
+			ids = append(ids, plan.ID)
+		}
+	}
+	if len(ids) != len(names) {
+		ts.Fatalf("SKU %s has not all of the plans %q", sku, names)
+	}
+	return ids
 }
 
 func (p *play) fault(args []string) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,61 +11,107 @@ import (
 	"lictrail/snapshot/store"
 )
 
+type skusOptions struct {
+	asOf, lapses string
+}
+
 func newSKUs(e *env) *cobra.Command {
-	var asOf string
+	var o skusOptions
 	cmd := &cobra.Command{
 		Use:   "skus",
 		Short: "What is bought, used, free, about to lapse",
 		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in use;
-DIFF is that count less the users whom lictrail found holding the SKU. NEXT is the
-day on which a subscription changes its status unless it is renewed.`,
+DIFF is that count less the users whom lictrail found holding the SKU. GRACE are
+seats that expired and still work, SUSPENDED those that no longer do. NEXT is the
+day on which a subscription changes its status unless it is renewed.
+
+TREND is how use has gone by the week: a line of least squares through the runs
+of the last 13 weeks; unknown under 4 runs, or three weeks of them. RUNS OUT is
+the day on which no seat is free if it goes on like that, up to two years ahead.
+
+With --lapses it lists subscriptions instead: when they end, what happens then,
+and how many users are left without a seat. Which users those are can be known
+only if all are; Microsoft gives no order. Nor does it tell whether a
+subscription renews by itself.`,
 		Example: `  lictrail skus
-  lictrail skus --as-of 2026-01-01 --format csv`,
+  lictrail skus --as-of 2026-01-01 --format csv
+  lictrail skus --lapses 90d`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSKUs(cmd.Context(), e, asOf) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSKUs(cmd.Context(), e, o) },
 	}
-	cmd.Flags().StringVar(&asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f := cmd.Flags()
+	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.StringVar(&o.lapses, "lapses", "", "what lapses within this `age` from the run, such as 60d, or up to this day")
 	return cmd
 }
 
-func runSKUs(ctx context.Context, e *env, asOf string) error {
+func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 	return withHistory(ctx, e, func(n names) error {
-		if err := n.asOf(e, asOf); err != nil {
+		if err := n.asOf(e, "as-of", o.asOf); err != nil {
 			return err
 		}
-		rows, err := n.h.SKUs(ctx)
+		list, err := n.skusWithTrend(ctx)
 		if err != nil {
 			return err
 		}
-		return n.skuListing().print(e, n, each(rows))
+		if o.lapses != "" {
+			return n.runLapses(ctx, e, list, o.lapses)
+		}
+		if err := n.skuListing(list).print(e, n, each(list)); err != nil || e.format != "text" {
+			return err
+		}
+		for i := range list {
+			text := n.overWords(&list[i])
+			if text == "" {
+				continue
+			}
+			if err := e.Printf("\n"); err != nil {
+				return err
+			}
+			if err := e.Paragraph(text); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// each lists the elements of a slice as a command streams rows.
-func (n names) skuListing() listing[*store.SKURow] {
-	type row = *store.SKURow
-	return listing[row]{
+// skuListing shows the SKUs. Text leaves out what is 0 for all of them.
+func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
+	type row = *skuWithTrend
+	at := n.h.At.ObservedUntil
+	l := listing[row]{
 		json: func(r row) any { return n.skuRow(r) },
 		none: "the tenant has no SKU",
 		columns: []column[row]{
 			{csv: "sku_id", cell: func(r row) any { return string(r.ID) }},
 			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }},
-			{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, csv: "product", text: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
-			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r) }, cell: func(r row) any { return r.Status }},
+			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r.SKURow) }, cell: func(r row) any { return r.Status }},
 			{Column: out.Column{Head: "BOUGHT"}, csv: "enabled", text: func(r row) any { return r.Units.Enabled }},
-			{csv: "warning", cell: func(r row) any { return r.Units.Warning }},
-			{csv: "suspended", cell: func(r row) any { return r.Units.Suspended }},
+			{Column: out.Column{Head: "GRACE"}, csv: "warning", text: func(r row) any { return r.Units.Warning }},
+			{Column: out.Column{Head: "SUSPENDED"}, csv: "suspended", text: func(r row) any { return r.Units.Suspended }},
 			{csv: "locked_out", cell: func(r row) any { return r.Units.LockedOut }},
 			{Column: out.Column{Head: "USED"}, csv: "consumed", text: func(r row) any { return r.Consumed }},
 			{csv: "assigned", cell: func(r row) any { return r.Assigned }},
 			{Column: out.Column{Head: "DIFF"}, csv: "difference", text: func(r row) any { return r.Consumed - r.Assigned }},
-			{Column: out.Column{Head: "FREE"}, csv: "available", text: func(r row) any { return available(r) }},
-			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return dayOrNil(nextLifecycle(r)) },
-				cell: func(r row) any { return stamp(nextLifecycle(r)) }},
-			{csv: "gone_at", cell: func(r row) any { return goneAt(r) }},
+			{Column: out.Column{Head: "FREE"}, csv: "available", text: func(r row) any { return available(r.SKURow) }},
+			{Column: out.Column{Head: "OVER"}, csv: "over_assigned", text: func(r row) any { return r.over() }},
+			{Column: out.Column{Head: "TREND", Right: true}, csv: "trend_per_week", text: func(r row) any { return r.trendWord() }, cell: func(r row) any { return perWeek(r.trend) }},
+			{Column: out.Column{Head: "RUNS OUT", Right: true}, csv: "runs_out", text: func(r row) any { return r.runsOutWord(at) }, cell: func(r row) any { return r.runsOutDay(at) }},
+			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return dayOrNil(nextLifecycle(r.SKURow)) },
+				cell: func(r row) any { return stamp(nextLifecycle(r.SKURow)) }},
+			{csv: "gone_at", cell: func(r row) any { return goneAt(r.SKURow) }},
 			{csv: "first_seen", cell: func(r row) any { return stamp(r.First.ObservedUntil) }},
 		},
 	}
+	for i := range l.columns {
+		c := &l.columns[i]
+		if slices.Contains([]string{"GRACE", "SUSPENDED", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r skuWithTrend) bool { return c.text(&r) != int64(0) }) {
+			c.text, c.cell = nil, c.text
+		}
+	}
+	return l
 }
 
 func goneAt(r *store.SKURow) *string {

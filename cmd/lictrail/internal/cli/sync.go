@@ -28,6 +28,7 @@ type syncOptions struct {
 	exitCode     bool
 	headFile     string
 	sources      []string
+	after        afterwards
 }
 
 func newSync(e *env) *cobra.Command {
@@ -53,11 +54,17 @@ Audit evidence comes from the directory audit log through Graph. Purview audit
 search and the Office 365 Management Activity API, which reach further back and
 know more, are read when --audit-source names them: docs/audit-sources.md.
 
+With --report it also writes lictrail report's page on the week to a file. With
+--digest it writes what this run showed as text, for a mail, and only if something
+changed: the digest of an earlier run is taken away first, so that the file is
+there exactly when there is something to mail.
+
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
   lictrail sync --activity all
+  lictrail sync --report week.html --digest digest.txt
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
   lictrail sync --audit-source graph,purview --patience 2h`,
 		Args: noArgs,
@@ -69,6 +76,9 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
+	f.StringVar(&o.after.report, "report", "", "write the page on the week to this `file`")
+	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
+	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two\n(default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
 	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
@@ -92,6 +102,10 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		if err := e.mayWriteTo(o.headFile); err != nil {
 			return err
 		}
+	}
+	file, err := o.after.prepare(e)
+	if err != nil {
+		return err
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
@@ -125,6 +139,9 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	if err := printSummary(ctx, e, db, summary, limit); err != nil {
+		return err
+	}
+	if err := o.after.write(ctx, e, db, summary, file); err != nil {
 		return err
 	}
 	if o.exitCode && len(summary.Result.Changes) > 0 {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -83,6 +84,12 @@ func atoi(s string) int {
 // are made safe; the format is the program's own.
 func (s *Streams) Printf(format string, args ...any) error {
 	_, err := fmt.Fprintf(s.Out, format, safeArgs(args)...)
+	return err
+}
+
+// Paragraph prints a text to stdout, broken into lines that fit everywhere.
+func (s *Streams) Paragraph(text string) error {
+	_, err := io.WriteString(s.Out, strings.Join(wrap(Safe(text), defaultWidth), "\n")+"\n")
 	return err
 }
 

@@ -35,6 +35,13 @@ type File struct {
 	Marks   []reclaim.Mark
 	Exclude []Exclusion
 	Prices  []Price
+	Watch   []Watched
+}
+
+// Watched is a service plan that matters, wherever it is switched off.
+type Watched struct {
+	Line int
+	Plan string
 }
 
 // SKU is what differs for one SKU.
@@ -97,6 +104,9 @@ type wireFile struct {
 	SKUs    []wireSKU           `toml:"sku"`
 	Exclude []wireExclusion     `toml:"exclude"`
 	Prices  []wirePrice         `toml:"price"`
+	Watch   struct {
+		Plans []string `toml:"plans"`
+	} `toml:"watch"`
 }
 
 type wireSKU struct {
@@ -137,7 +147,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, explain(name, err)
 	}
 	p := &parser{name: name, data: data, wire: &w, file: &File{Days: reclaim.DefaultDays}}
-	for _, step := range []func() error{p.days, p.rules, p.marks, p.skus, p.exclusions, p.prices} {
+	for _, step := range []func() error{p.days, p.rules, p.marks, p.skus, p.exclusions, p.prices, p.watch} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -174,7 +184,7 @@ var wrongKind = regexp.MustCompile(`^cannot decode TOML (\w+) into .* of type (\
 
 // keyWords are all keys that a file may have.
 var keyWords = []string{"days", "never-used", "held", "idle", "rules", "marks", "sku", "free", "exclude", "user", "group",
-	"department", "reason", "until", "price", "amount", "currency", "per", "from"}
+	"department", "reason", "until", "price", "amount", "currency", "per", "from", "watch", "plans"}
 
 // nearest returns the word that is nearest to another; "" when none is near.
 func nearest(word string, words []string) string {
@@ -319,6 +329,16 @@ func (p *parser) exclusions() error {
 			x.Until = &day
 		}
 		p.file.Exclude = append(p.file.Exclude, x)
+	}
+	return nil
+}
+
+func (p *parser) watch() error {
+	for _, plan := range p.wire.Watch.Plans {
+		if strings.TrimSpace(plan) == "" {
+			return p.wrong("watch", 0, `plans = ["M365_ADVANCED_AUDITING"]`, "a plan to watch has no name")
+		}
+		p.file.Watch = append(p.file.Watch, Watched{Line: p.line("watch", 0), Plan: plan})
 	}
 	return nil
 }

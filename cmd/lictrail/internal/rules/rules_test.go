@@ -17,7 +17,7 @@ import (
 // is excluded or priced.
 func TestDefault(t *testing.T) {
 	f := Default()
-	if f.Days != reclaim.DefaultDays || len(f.Off)+len(f.SKUs)+len(f.Exclude)+len(f.Prices) != 0 || len(f.Marks) == 0 {
+	if f.Days != reclaim.DefaultDays || len(f.Off)+len(f.SKUs)+len(f.Exclude)+len(f.Prices)+len(f.Watch) != 0 || len(f.Marks) == 0 {
 		t.Errorf("%+v", f)
 	}
 	for _, rule := range reclaim.Rules {
@@ -32,7 +32,7 @@ func TestTemplate_Examples(t *testing.T) {
 	var lines []string
 	for _, line := range strings.Split(string(Template), "\n") {
 		example := strings.TrimPrefix(line, "# ")
-		if strings.HasPrefix(line, "# [[") || strings.HasPrefix(line, "# ") && strings.Contains(example, " = ") && !strings.Contains(example, ";") && !strings.Contains(example, ". ") {
+		if strings.HasPrefix(line, "# [") || strings.HasPrefix(line, "# ") && strings.Contains(example, " = ") && !strings.Contains(example, ";") && !strings.Contains(example, ". ") {
 			line = example
 		}
 		lines = append(lines, line)
@@ -41,8 +41,8 @@ func TestTemplate_Examples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 1 {
-		t.Errorf("%d SKUs, %d exclusions, %d prices", len(f.SKUs), len(f.Exclude), len(f.Prices))
+	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 1 || len(f.Watch) != 2 {
+		t.Errorf("%d SKUs, %d exclusions, %d prices, %d plans", len(f.SKUs), len(f.Exclude), len(f.Prices), len(f.Watch))
 	}
 }
 

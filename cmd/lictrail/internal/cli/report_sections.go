@@ -1,0 +1,413 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
+	"lictrail/snapshot/store"
+)
+
+const (
+	maxRows     = 200 // of a table on the page; commands list all
+	weeksShown  = 26
+	seatCharts  = 12
+	lapseWithin = 60 * 24 * time.Hour
+)
+
+// isDateMove: Microsoft's date moved and nobody's license did.
+func isDateMove(k snapshot.Kind) bool { return k == snapshot.DateMoved }
+
+// rank orders changes for people: what somebody lost comes first, what happened
+// to the tenant last.
+func rank(c *store.ChangeRow) int {
+	if c.Kind == snapshot.Removed {
+		return -1
+	}
+	return slices.Index(snapshot.Kinds, c.Kind)
+}
+
+// who names the user of a change, or what else it is about.
+func who(c *store.ChangeRow) string {
+	if c.Person == nil {
+		return "the tenant"
+	}
+	return cmp.Or(c.Person.UPN, string(c.User))
+}
+
+func (w *week) changed(ctx context.Context) error {
+	s := page.Section{ID: "changes", Heading: "What changed"}
+	if w.base != nil {
+		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
+		s.Text = sentences(w.changedWords(), w.movedWords())
+		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
+			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
+				return []any{who(c), shortDate(c.When), w.changeWords(c), causeWord(&c.Attribution), c.Attribution.Reason}
+			})}
+	} else {
+		s.Text = []string{"Nothing can be said of changes before there is a second run."}
+	}
+	chart, err := w.causesChart(ctx)
+	if err != nil {
+		return err
+	}
+	if chart != nil {
+		s.Charts = []page.Chart{*chart}
+	}
+	if len(w.changes) == 0 {
+		s.Tables = nil
+	}
+	w.section(s)
+	return nil
+}
+
+func (w *week) changedWords() string {
+	if len(w.changes) == 0 {
+		return "Nothing changed."
+	}
+	var list []store.Attributed
+	for _, c := range w.changes {
+		list = append(list, store.Attributed{Change: c.Change})
+	}
+	return plural(len(list), "change") + ": " + kindsWord(list) + "."
+}
+
+func (w *week) movedWords() string {
+	if w.moved == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Besides, Microsoft moved the date of %s without anything else; that is not a change of a license.", plural(w.moved, "assignment"))
+}
+
+// changesCommand is how to list the changes of the report.
+func (w *week) changesCommand(more string) string {
+	return "lictrail changes --since " + w.base.ObservedUntil.Format(time.DateOnly) + more
+}
+
+// causesChart counts changes by week and cause; nil while there is no week to
+// count.
+func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
+	counts, err := w.h.ChangeCounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runs := w.h.CompleteRuns()[1:] // the first mints no changes
+	if len(runs) == 0 {
+		return nil, nil
+	}
+	var causes []snapshot.Cause // that there are, in the order in which contract and colors have them
+	for _, c := range snapshot.Causes {
+		if slices.ContainsFunc(counts, func(n store.ChangeCount) bool { return n.Cause == c && !isDateMove(n.Kind) }) {
+			causes = append(causes, c)
+		}
+	}
+	keys := make([]page.Key, len(causes))
+	for i, c := range causes {
+		keys[i] = page.Key{Class: fmt.Sprintf("c%d", slices.Index(snapshot.Causes, c)), Label: string(c)}
+	}
+	weeks := weeksOf(runs, len(causes))
+	for _, n := range counts {
+		i := slices.Index(causes, n.Cause)
+		if k := weekOf(weeks, w.h.Runs[n.Run].ObservedUntil); k >= 0 && i >= 0 && !isDateMove(n.Kind) {
+			weeks[k].Counts[i] += n.Count
+		}
+	}
+	chart := page.WeekChart("chart-causes", "Changes by week and cause", keys, weeks)
+	return &chart, nil
+}
+
+// weeksOf lists the last weeks up to the newest run, known where a run ended in
+// them.
+func weeksOf(runs []*store.Run, causes int) []page.Week {
+	last := monday(runs[len(runs)-1].ObservedUntil)
+	from := monday(runs[0].ObservedUntil)
+	if oldest := last.AddDate(0, 0, -7*(weeksShown-1)); from.Before(oldest) {
+		from = oldest
+	}
+	var weeks []page.Week
+	for m := from; !m.After(last); m = m.AddDate(0, 0, 7) {
+		weeks = append(weeks, page.Week{Monday: m, Counts: make([]int64, causes)})
+	}
+	for _, r := range runs {
+		if k := weekOf(weeks, r.ObservedUntil); k >= 0 {
+			weeks[k].Known = true
+		}
+	}
+	return weeks
+}
+
+func weekOf(weeks []page.Week, t time.Time) int {
+	return slices.IndexFunc(weeks, func(w page.Week) bool { return w.Monday.Equal(monday(t)) })
+}
+
+// monday is the beginning of the week, in UTC.
+func monday(t time.Time) time.Time {
+	d := snapshot.DayOf(t).Time()
+	return d.AddDate(0, 0, -(int(d.Weekday())+6)%7)
+}
+
+func (w *week) unexplained(context.Context) error {
+	const id, heading = "unexplained", "What is unexplained"
+	if w.base == nil {
+		return nil
+	}
+	var open []*store.ChangeRow
+	for _, c := range w.changes {
+		if c.Attribution.Cause == snapshot.CauseUnknown {
+			open = append(open, c)
+		}
+	}
+	w.tile(fmt.Sprint(len(open)), "unexplained", id, len(open) > 0)
+	switch {
+	case len(w.changes) == 0:
+		w.noted(id, heading, "Nothing changed, so there is nothing to explain.")
+		return nil
+	case len(open) == 0:
+		w.noted(id, heading, "Every change is explained by the audit log or by what caused it.")
+		return nil
+	}
+	w.section(page.Section{ID: id, Heading: heading,
+		Text: []string{fmt.Sprintf("Nothing tells who made %d of %s. Records that come late, or from another source (lictrail audit import), can still explain them.",
+			len(open), plural(len(w.changes), "change"))},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
+			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
+				return []any{who(c), shortDate(c.When), w.changeWords(c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
+			})}})
+	return nil
+}
+
+// watching tells of plans on the watch-list; there is no section without a list.
+func (w *week) watching(ctx context.Context) error {
+	const id, heading = "watch", "Plans that matter and are off"
+	plans, err := w.watched(ctx, nil, w.rules)
+	if err != nil || len(plans) == 0 {
+		return err
+	}
+	all, err := w.switchedOff(ctx, plans)
+	if err != nil {
+		return err
+	}
+	fresh := 0
+	all = slices.DeleteFunc(all, func(r switchedOff) bool {
+		isNew := w.base != nil && r.newSince(w.base.ID)
+		if isNew {
+			fresh++
+		}
+		return !r.now && !isNew // what is on again is no news
+	})
+	w.tile(fmt.Sprint(fresh), "watched plans switched off", id, fresh > 0)
+	if len(all) == 0 {
+		w.noted(id, heading, "No plan of the watch-list is off for anybody.")
+		return nil
+	}
+	w.section(page.Section{ID: id, Heading: heading,
+		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, plural(len(all), "case"))},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
+			all, maxRows, "lictrail watch", func(r switchedOff) []any {
+				return []any{cmp.Or(r.user.UPN, string(r.user.ID)), shortDate(r.when), w.planWord(r.plan), w.shortSKU(r.sku), cmp.Or(actorWord(r.actor()), r.cause()), r.reason()}
+			})}})
+	return nil
+}
+
+func (w *week) failing(ctx context.Context) error {
+	const id, heading = "groups", "Where groups fail to give licenses"
+	groups, err := w.h.GroupRows(ctx)
+	if err != nil {
+		return err
+	}
+	list := failuresOf(groups, w.since())
+	var users, fresh int64
+	for _, f := range list {
+		users, fresh = users+f.Users, fresh+int64(f.fresh)
+	}
+	w.tile(fmt.Sprint(users), "failing by groups", id, fresh > 0)
+	if len(list) == 0 {
+		w.noted(id, heading, "No group fails to give its licenses.")
+		return nil
+	}
+	w.section(page.Section{ID: id, Heading: heading,
+		Text: []string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, plural(users, "failure"))},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
+			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
+			list, maxRows, "lictrail groups", func(f failure) []any {
+				return []any{w.pathWord(f.path()), w.shortSKU(f.row.SKU), f.Error, f.Users, f.fresh, shortDate(w.h.RunDate(f.SinceRun)), f.advice()}
+			})}})
+	return nil
+}
+
+// since is the run that the report begins with; 0 for none.
+func (w *week) since() snapshot.RunID {
+	if w.base == nil {
+		return 0
+	}
+	return w.base.ID
+}
+
+func (w *week) lapsing(context.Context) error {
+	const id, heading = "lapses", "What lapses"
+	list := lapses(w.skus, w.h.At.ObservedUntil.Add(lapseWithin))
+	var hit int64
+	for _, l := range list {
+		hit += l.short
+	}
+	w.tile(fmt.Sprint(len(list)), "subscriptions lapsing", id, hit > 0)
+	if len(list) == 0 {
+		w.noted(id, heading, "No subscription lapses within 60 days, as far as Microsoft gives dates.")
+		return nil
+	}
+	w.section(page.Section{ID: id, Heading: heading,
+		Text: []string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
+			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Whom it hits"}, {Head: "What happens", Long: true}}},
+			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
+				return []any{w.shortSKU(l.SKU), dayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
+			})}})
+	return nil
+}
+
+func (w *week) reclaimable(ctx context.Context) error {
+	const id, heading = "reclaim", "What can be taken back"
+	if w.past {
+		w.noted(id, heading, "What can be taken back is judged by the newest run only, and this report ends before it.")
+		return nil
+	}
+	report, err := w.reclaimReport(ctx, w.rules)
+	if err != nil {
+		return err
+	}
+	sum := sumOf(report)
+	label := "seats to take back"
+	if len(sum.monthly.Amounts) > 0 {
+		label += ", " + costWords(sum.monthly) + " a month"
+	}
+	w.tile(fmt.Sprint(sum.frees), label, id, false)
+	s := page.Section{ID: id, Heading: heading, Text: sum.lines(), Charts: w.idleCharts(report)}
+	candidates := slices.DeleteFunc(slices.Clone(report.Rows), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
+	if len(candidates) > 0 {
+		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
+			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
+			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
+				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), w.shortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), monthlyWord(r), reclaimHow(r)}
+			})}
+	}
+	w.section(s)
+	return nil
+}
+
+// idleCharts show by department what idle seats cost a month, a chart for each
+// currency, and how many have no price.
+func (w *week) idleCharts(report *reclaim.Report) []page.Chart {
+	bars := map[string][]page.Bar{}
+	for _, t := range report.Totals(func(s *reclaim.Seat) string { return s.User.Department }) {
+		b := page.Bar{Name: cmp.Or(t.Label, "no department")}
+		if t.Reclaimable == 0 {
+			continue
+		}
+		if b.Length, b.Figure = int64(t.Reclaimable), plural(t.Reclaimable, "seat"); t.Currency != "" {
+			saving := reclaim.Money{Micros: t.Saving, Currency: t.Currency}
+			b.Length, b.Figure = t.Saving, saving.String()
+		}
+		bars[t.Currency] = append(bars[t.Currency], b)
+	}
+	var charts []page.Chart
+	currencies := slices.Sorted(maps.Keys(bars))
+	slices.Reverse(currencies) // what has no price comes last
+	for _, currency := range currencies {
+		title, figure := "Idle cost a month by department, in "+currency, "A month"
+		if currency == "" {
+			title, figure = "Idle seats without a known price, by department", "Seats"
+		}
+		charts = append(charts, page.BarChart(fmt.Sprintf("chart-idle-%d", len(charts)), title, "Department", figure, bars[currency]))
+	}
+	return charts
+}
+
+func (w *week) seats(context.Context) error {
+	s := page.Section{ID: "seats", Heading: "Seats", Small: true,
+		Text: []string{"Use by the week is a line of least squares through the runs of the last 13 weeks. It is unknown where there are fewer than 4 runs, or less than three weeks of them."}}
+	there := slices.DeleteFunc(slices.Clone(w.skus), func(r skuWithTrend) bool { return r.To != nil && r.To.ID <= w.since() })
+	shown := slices.DeleteFunc(slices.Clone(there), func(r skuWithTrend) bool {
+		return !slices.ContainsFunc(r.points, func(p store.SeatPoint) bool { return p.Consumed > 0 })
+	})
+	slices.SortStableFunc(shown, func(a, b skuWithTrend) int { return int(b.Consumed - a.Consumed) })
+	for i, r := range shown {
+		if i == seatCharts {
+			break
+		}
+		seats := make([]page.Seats, len(r.points))
+		for k, p := range r.points {
+			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
+		}
+		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.cat.SKUName(r.ID, r.PartNumber), seats))
+	}
+	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
+		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
+		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
+		shown, maxRows, "lictrail skus", func(r skuWithTrend) []any {
+			return []any{w.shortSKU(r.ID), statusWord(r.SKURow), r.Units.Enabled, r.Consumed, available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+				r.trendWord(), r.runsOutWord(w.h.At.ObservedUntil)}
+		})}
+	if unused := len(there) - len(shown); unused > 0 {
+		s.Text = append(s.Text, fmt.Sprintf("%s that nobody ever held: lictrail skus lists them as well.", plural(unused, "SKU")))
+	}
+	for i := range w.skus {
+		if text := w.overWords(&w.skus[i]); text != "" {
+			s.Text = append(s.Text, text)
+		}
+	}
+	w.section(s)
+	return nil
+}
+
+// overWords says who would lose out where more seats are in use than there are.
+func (n names) overWords(r *skuWithTrend) string {
+	if r.over() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
+		n.shortSKU(r.ID), plural(r.over(), "seat"))
+}
+
+// trust tells how far the report can be trusted: runs that failed, what they
+// warned of, and stretches of time without the audit log.
+func (w *week) trust(ctx context.Context) error {
+	s := page.Section{ID: "trust", Heading: "How far this can be trusted"}
+	attempts, err := w.h.Attempts(ctx)
+	if err != nil {
+		return err
+	}
+	var list [][]any
+	uncovered := 0
+	for _, r := range attempts {
+		if w.base != nil && r.ID <= w.base.ID || r.ID > w.h.At.ID {
+			continue
+		}
+		if r.Status != store.Complete {
+			list = append(list, []any{fmt.Sprintf("run %d", r.ID), r.Status, r.Error})
+		} else if w.base != nil && (r.Audit == nil || !r.Audit.Complete) {
+			uncovered++
+		}
+		for _, warning := range r.Warnings {
+			list = append(list, []any{fmt.Sprintf("run %d", r.ID), warning.Code, warning.Message})
+		}
+	}
+	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log say so; where none is known, the page says unknown rather than guess."}
+	if uncovered > 0 {
+		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", plural(uncovered, "run")))
+	}
+	if len(list) > 0 {
+		s.Tables = []page.Table{tableOf(page.Table{Caption: "What the runs warned of", Columns: []page.Column{{Head: "Run", Tight: true}, {Head: "What"}, {Head: "Message", Long: true}}},
+			list, maxRows, "lictrail runs", func(r []any) []any { return r })}
+	}
+	w.section(s)
+	return nil
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// TestLapses: what ends up to a day, and how many users are left without a seat.
+func TestLapses(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
+	sub := func(id, status string, seats int64, next time.Time) snapshot.Subscription {
+		return snapshot.Subscription{ID: id, Status: status, Total: seats, NextLifecycleAt: next}
+	}
+	for _, c := range []struct {
+		name     string
+		assigned int64
+		bought   []snapshot.Subscription
+		want     string // until 10 March
+	}{
+		{"on the day", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(10))}, "a: all 5 users"},
+		{"the day after", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(11))}, ""},
+		{"no date", 5, []snapshot.Subscription{sub("a", "Enabled", 10, time.Time{})}, ""},
+		{"on its way out, without a date", 5, []snapshot.Subscription{sub("a", "Warning", 10, time.Time{})}, "a: all 5 users"},
+		{"deleted already", 5, []snapshot.Subscription{sub("a", "Deleted", 10, day(1))}, ""},
+		{"nobody has it", 0, []snapshot.Subscription{sub("a", "Enabled", 10, day(2))}, "a: nobody holds it"},
+		{"one user", 1, []snapshot.Subscription{sub("a", "Enabled", 10, day(2))}, "a: its only user"},
+		{"another goes on with enough", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(2)), sub("b", "Enabled", 5, day(20))}, "a: nobody: 5 users, 5 seats go on elsewhere"},
+		{"another goes on with too few", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(2)), sub("b", "Enabled", 3, time.Time{})}, "a: 2 of 5 users; which is not known"},
+		{"both end on one day", 5, []snapshot.Subscription{sub("a", "Enabled", 3, day(2)), sub("b", "Enabled", 3, day(2))}, "a: all 5 users; b: all 5 users"},
+		{"one after the other", 5, []snapshot.Subscription{sub("a", "Enabled", 3, day(2)), sub("b", "Enabled", 3, day(3))}, "a: 2 of 5 users; which is not known; b: all 5 users"},
+		{"a suspended one gives no seat", 5, []snapshot.Subscription{sub("a", "Enabled", 5, day(2)), sub("b", "Suspended", 5, day(30))}, "a: all 5 users; b: all 5 users"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			row := skuWithTrend{SKURow: &store.SKURow{Assigned: c.assigned, Bought: c.bought}}
+			var words []string
+			for _, l := range lapses([]skuWithTrend{row}, day(10)) {
+				words = append(words, l.ID+": "+l.hitWords())
+			}
+			if got := strings.Join(words, "; "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestWeeksOf: a week without a run is not known, and half a year is shown.
+func TestWeeksOf(t *testing.T) {
+	sunday := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
+	run := func(at time.Time) *store.Run { return &store.Run{ObservedUntil: at} }
+	var words []string
+	for _, w := range weeksOf([]*store.Run{run(sunday), run(sunday.Add(time.Hour)), run(sunday.AddDate(0, 0, 20))}, 1) {
+		words = append(words, fmt.Sprint(w.Monday.Format("2 Jan"), " ", w.Known))
+	}
+	if got, want := strings.Join(words, ", "), "23 Feb true, 2 Mar true, 9 Mar false, 16 Mar true"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if n := len(weeksOf([]*store.Run{run(sunday.AddDate(-3, 0, 0)), run(sunday)}, 1)); n != weeksShown {
+		t.Errorf("%d weeks", n)
+	}
+}
+
+// TestTabular: a command of the list is there, and keeps its name.
+func TestTabular(t *testing.T) {
+	root := newRoot(&env{Streams: &out.Streams{}})
+	for _, name := range tabular {
+		if cmd, rest, err := root.Find(strings.Fields(name)); err != nil || len(rest) > 0 || cmd.CommandPath() != "lictrail "+name {
+			t.Errorf("no command %q", name)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/snapshot/store"
+)
+
+// afterwards is what a run writes when it has become history.
+type afterwards struct {
+	report, digest, rules string
+}
+
+// digestMark begins a digest, so that one can be told from a file of the user's.
+const digestMark = "lictrail digest: "
+
+// prepare finds out what would go wrong before the tenant is read, and takes the
+// digest of an earlier run away: it must not be mailed twice.
+func (o afterwards) prepare(e *env) (ruleFile, error) {
+	if o.report == "" && o.digest == "" {
+		if o.rules != "" {
+			return ruleFile{}, usage("--rules has no use here without --report or --digest", "lictrail sync --report week.html --rules "+o.rules)
+		}
+		return ruleFile{}, nil
+	}
+	if o.report == o.digest || o.report != "" && o.report == e.output || o.digest != "" && o.digest == e.output {
+		return ruleFile{}, usage("--report, --digest and --output name the same file", "give each a name of its own")
+	}
+	for _, path := range []string{o.report, o.digest} {
+		if path == "" {
+			continue
+		}
+		if err := e.mayWriteTo(path); err != nil {
+			return ruleFile{}, err
+		}
+		place, err := out.CreateFile(path)
+		if err != nil {
+			return ruleFile{}, err
+		}
+		place.Discard()
+	}
+	if err := removeDigest(o.digest); err != nil {
+		return ruleFile{}, err
+	}
+	return loadRules(e, o.rules)
+}
+
+// removeDigest takes an earlier digest away, and refuses what is none.
+func removeDigest(path string) error {
+	f, err := os.Open(path)
+	if path == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the earlier digest: %w", err)
+	}
+	line, err := bufio.NewReader(io.LimitReader(f, int64(len(digestMark)))).ReadString(0)
+	if err != io.EOF {
+		return errors.Join(fmt.Errorf("read the earlier digest: %w", err), f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("read the earlier digest: %w", err)
+	}
+	if line != digestMark {
+		return usage(fmt.Sprintf("--digest %q is a file that is no digest", path), "name another file: sync takes an old digest away")
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove the earlier digest: %w", err)
+	}
+	return nil
+}
+
+// write writes the page on the week and, if the run changed something, the
+// digest of what it showed.
+func (o afterwards) write(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
+	if o.report == "" && o.digest == "" {
+		return nil
+	}
+	err := o.writeFiles(ctx, e, db, s, file)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var said *out.Error
+	if !errors.As(explain(err), &said) {
+		return err
+	}
+	return &out.Error{Code: exitFailed, Message: fmt.Sprintf("run %d is recorded, its report is not written: %s", s.Run, said.Message),
+		Hint: cmp.Or(said.Hint, "lictrail report --output FILE writes it again"), Err: err}
+}
+
+func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
+	h, err := db.History(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	cat, err := loadCatalog(ctx, h)
+	if err != nil {
+		return err
+	}
+	n := names{h, cat}
+	if o.report != "" {
+		base, err := n.baseOf(e, "")
+		if err != nil {
+			return err
+		}
+		if err := n.writePage(ctx, e, o.report, base, file, (*page.Page).HTML); err != nil {
+			return err
+		}
+	}
+	if o.digest == "" || !slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !isDateMove(c.Kind) }) {
+		return nil
+	}
+	return n.writePage(ctx, e, o.digest, h.Runs[h.At.Previous], file, func(p *page.Page, w io.Writer) error {
+		p.Title = digestMark + p.Title
+		return p.Text(&out.Streams{Out: w})
+	})
+}
+
+// writePage writes what changed since a run to a file.
+func (n names) writePage(ctx context.Context, e *env, path string, base *store.Run, file ruleFile, as func(*page.Page, io.Writer) error) error {
+	w := &week{names: n, base: base, rules: file, now: e.now()}
+	p, err := w.page(ctx)
+	if err != nil {
+		return err
+	}
+	return out.WriteFile(path, func(to io.Writer) error { return as(p, to) })
+}

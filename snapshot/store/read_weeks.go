@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"lictrail/snapshot"
+)
+
+// SeatPoint is what a run showed of a SKU's seats.
+type SeatPoint struct {
+	Run      *Run
+	Units    snapshot.Units
+	Consumed int64
+	Assigned int64
+}
+
+// SeatPoints lists for each SKU its seats at every complete run up to the one
+// asked about that showed it, oldest first.
+func (h *History) SeatPoints(ctx context.Context) (map[snapshot.SKUID][]SeatPoint, error) {
+	runs := h.CompleteRuns()
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT s.object_id, v.from_run, v.to_run, v.enabled, v.warning, v.suspended, v.locked_out, v.consumed, v.assigned
+		FROM sku_version v JOIN sku s ON s.id = v.sku_id
+		WHERE v.from_run <= ? ORDER BY s.object_id, v.from_run`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("read the seats: %w", classify(err))
+	}
+	defer rows.Close()
+	points := make(map[snapshot.SKUID][]SeatPoint)
+	for rows.Next() {
+		var id snapshot.SKUID
+		var from snapshot.RunID
+		var to sql.NullInt64
+		var p SeatPoint
+		if err := rows.Scan(&id, &from, &to, &p.Units.Enabled, &p.Units.Warning, &p.Units.Suspended, &p.Units.LockedOut,
+			&p.Consumed, &p.Assigned); err != nil {
+			return nil, fmt.Errorf("read the seats: %w", classify(err))
+		}
+		for _, r := range runs {
+			if r.ID >= from && (!to.Valid || int64(r.ID) < to.Int64) {
+				p.Run = r
+				points[id] = append(points[id], p)
+			}
+		}
+	}
+	return points, classify(rows.Err())
+}
+
+// CompleteRuns lists the complete runs up to the one asked about, oldest first.
+func (h *History) CompleteRuns() []*Run {
+	var runs []*Run
+	for _, r := range h.Runs {
+		if r.ID <= h.At.ID {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortFunc(runs, func(a, b *Run) int { return int(a.ID - b.ID) })
+	return runs
+}
+
+// Attempts lists every run, complete or not, oldest first.
+func (h *History) Attempts(ctx context.Context) ([]*Run, error) { return runsOf(ctx, h.tx) }
+
+// ChangeCount is how many changes of a kind and a cause a run showed.
+type ChangeCount struct {
+	Run   snapshot.RunID
+	Kind  snapshot.Kind
+	Cause snapshot.Cause
+	Count int64
+}
+
+// ChangeCounts counts the changes of every run up to the one asked about.
+func (h *History) ChangeCounts(ctx context.Context) ([]ChangeCount, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT c.run_id, c.kind, a.cause, count(*)
+		FROM change c JOIN attribution a ON a.change_id = c.id
+			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
+		WHERE c.run_id <= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("count the changes: %w", classify(err))
+	}
+	defer rows.Close()
+	var counts []ChangeCount
+	for rows.Next() {
+		var c ChangeCount
+		if err := rows.Scan(&c.Run, &c.Kind, &c.Cause, &c.Count); err != nil {
+			return nil, fmt.Errorf("count the changes: %w", classify(err))
+		}
+		counts = append(counts, c)
+	}
+	return counts, classify(rows.Err())
+}
