@@ -62,13 +62,13 @@ func Check(ctx context.Context, db *sql.DB) error {
 	case version < Latest():
 		return ErrOlder
 	}
-	return nil
+	return planted(ctx, db)
 }
 
 // planted looks for what would run by itself: every trigger and view must stand
 // in a migration to the letter.
-func planted(ctx context.Context, q queryer) error {
-	rows, err := q.QueryContext(ctx, `
+func planted(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, `
 		SELECT type, name, sql FROM sqlite_schema
 		WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'`)
 	if err != nil {
@@ -109,6 +109,9 @@ func Apply(ctx context.Context, db *sql.DB) error {
 	if _, err := version(ctx, db); err != nil {
 		return err
 	}
+	if err := planted(ctx, db); err != nil {
+		return err
+	}
 	for i, name := range names() {
 		if err := step(ctx, db, i+1, name); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", i+1, err)
@@ -145,21 +148,19 @@ func step(ctx context.Context, db *sql.DB, to int, name string) error {
 
 type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // version reads the schema version and refuses files that are not for this
 // build to touch.
 func version(ctx context.Context, q queryer) (int, error) {
 	var application, user, objects int
-	if err := q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
+	// One statement: between two, another process may migrate an empty file,
+	// which would then seem to be another program's.
+	err := q.QueryRowContext(ctx, `
+		SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+			(SELECT count(*) FROM sqlite_schema)`).Scan(&application, &user, &objects)
+	if err != nil {
 		return 0, fmt.Errorf("read the database header: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&user); err != nil {
-		return 0, fmt.Errorf("read the schema version: %w", err)
-	}
-	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
-		return 0, fmt.Errorf("read the schema: %w", err)
 	}
 	switch {
 	case application == 0 && user == 0 && objects == 0:
@@ -169,5 +170,5 @@ func version(ctx context.Context, q queryer) (int, error) {
 	case user > Latest():
 		return 0, fmt.Errorf("%w: its schema is version %d, this build knows %d", ErrNewer, user, Latest())
 	}
-	return user, planted(ctx, q)
+	return user, nil
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// ErrExists: there is a file already, and a backup replaces none.
+// ErrExists says that there is a file already, and a backup replaces none.
 var ErrExists = errors.New("there is a file of that name already")
 
 // Backup writes a copy of the history as it is now to a new file, which only

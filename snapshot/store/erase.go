@@ -18,7 +18,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// ErrPresent: the newest run still shows the user in the tenant.
+// ErrPresent says that the newest run still shows the user in the tenant.
 var ErrPresent = errors.New("the tenant still has the user")
 
 // Erased is what a forget or a prune has erased: rows by table.
@@ -242,8 +242,15 @@ func (e *eraser) keys(l *layout, where string, args []any) ([][]any, error) {
 func (e *eraser) about(l *layout, row int64, name string) error {
 	set := maps.Clone(l.personal)
 	for c, v := range set {
-		if v == forgottenName {
+		switch v {
+		case forgottenName:
 			set[c] = name
+		case noPlans:
+			empty, err := newWriter(e.ctx, e.tx, 0).layout("")
+			if err != nil {
+				return err
+			}
+			set[c] = empty
 		}
 	}
 	keys, err := e.keys(l, quoteAll([]string{l.about}, "")+" = ?", []any{row})

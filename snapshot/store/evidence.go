@@ -87,7 +87,7 @@ func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvide
 
 // FirstEvents lists the events that show what users held before the first run.
 func (h *History) FirstEvents(ctx context.Context) ([]snapshot.EventRef, error) {
-	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence")
+	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence WHERE ?1 = 0 OR run_id < ?1", int64(h.until))
 	if err != nil {
 		return nil, fmt.Errorf("read the evidence: %w", classify(err))
 	}

@@ -94,6 +94,9 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 		if err != nil {
 			return nil, fmt.Errorf("read the earlier records: %w", classify(err))
 		}
+		if p := h.pseudonyms; p != nil {
+			r.User, r.Path, r.Note = snapshot.UserID(p.of(string(r.User))), "", ""
+		}
 		found = append(found, r)
 	}
 	return found, classify(rows.Err())

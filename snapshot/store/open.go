@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -140,7 +141,7 @@ func plainFile(path string) (fs.FileInfo, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := mustBePrivate(path + suffix); err != nil {
+		if err := mustBePrivate(path, suffix); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +151,8 @@ func plainFile(path string) (fs.FileInfo, error) {
 // mustBePrivate refuses a file that others may read or write, and what is no
 // ordinary file beside the database. On Windows a file's mode does not say who
 // may read it.
-func mustBePrivate(path string) error {
+func mustBePrivate(database, suffix string) error {
+	path := database + suffix
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -159,10 +161,26 @@ func mustBePrivate(path string) error {
 		return fmt.Errorf("open the database: %w", err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && !somebodyElses(database):
 		return fmt.Errorf("open %q, which has mode %04o: %w", path, info.Mode().Perm(), ErrNotPrivate)
 	}
 	return nil
+}
+
+// mark is what stands in the header of a history: migrations.ApplicationID.
+const mark = "LicT"
+
+// somebodyElses reports whether a file is a database or a text of another
+// program's: what is wrong with it is then not who may read it.
+func somebodyElses(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	header := make([]byte, 72)
+	n, _ := io.ReadFull(f, header)
+	return n > 0 && string(header[68:]) != mark
 }
 
 // Close closes the history.

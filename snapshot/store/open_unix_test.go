@@ -3,6 +3,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -88,5 +90,44 @@ func TestOpen_NoPermission(t *testing.T) {
 	}
 	if _, err := OpenReadWrite(t.Context(), filepath.Join(dir, "history.db"), migrations.Apply); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("for writing: %v", err)
+	}
+}
+
+// P1: a history that others may read is refused and left as it is; one that is
+// not ours is told as that.
+func TestP1_LooseFile(t *testing.T) {
+	t.Parallel()
+	if want := string(binary.BigEndian.AppendUint32(nil, migrations.ApplicationID)); mark != want {
+		t.Fatalf("the mark is %q, migrations has %q", mark, want)
+	}
+	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o660, 0o777} {
+		for _, suffix := range []string{"", "-wal"} {
+			path := newHistory(t)
+			if suffix != "" {
+				if err := os.WriteFile(path+suffix, bytes.Repeat([]byte("x"), 200), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(path+suffix, mode); err != nil {
+				t.Fatal(err)
+			}
+			before := stateOf(t, path)
+			if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, ErrNotPrivate) {
+				t.Errorf("%04o%s for reading: %v", mode, suffix, err)
+			}
+			if _, err := OpenReadWrite(t.Context(), path, migrations.Apply); !errors.Is(err, ErrNotPrivate) {
+				t.Errorf("%04o%s for writing: %v", mode, suffix, err)
+			}
+			if after := stateOf(t, path); after != before {
+				t.Errorf("%04o%s: the file changed", mode, suffix)
+			}
+		}
+	}
+	other := filepath.Join(t.TempDir(), "notes.db")
+	if err := os.WriteFile(other, bytes.Repeat([]byte("Dear diary, "), 100), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenReadOnly(t.Context(), other, migrations.Check); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a text that others may read: %v", err)
 	}
 }

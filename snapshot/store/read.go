@@ -23,6 +23,9 @@ type History struct {
 	plans  map[snapshot.PlanID]string
 	skus   map[snapshot.SKUID]string
 	firsts map[firstKey]*firsts // of the listing under way
+
+	until      snapshot.RunID // only what was known before this run; 0: everything
+	pseudonyms *pseudonyms    // nil: people go by their names
 }
 
 // History opens the history for reading. It fails with [ErrNoRun] while no
@@ -178,6 +181,7 @@ func (h *History) describe(ctx context.Context, p *Person) error {
 		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
 	}
 	u.ID = p.ID
+	h.pseudonyms.user(&u)
 	p.User = u
 	return nil
 }

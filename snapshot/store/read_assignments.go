@@ -71,7 +71,7 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 			yield(nil, err)
 			return
 		}
-		query, args := f.query(int64(h.At.ID))
+		query, args := f.query(int64(h.At.ID), h.pseudonyms == nil)
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
@@ -85,6 +85,7 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
 				return
 			}
+			h.pseudonyms.user(&user.User)
 			if current != nil && (current.user.Row != user.Row || current.sku != p.SKU) {
 				if !yield(current, nil) {
 					return
@@ -106,7 +107,8 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 	}
 }
 
-func (f Filter) query(run int64) (string, []any) {
+// query asks for the rows by UPN or, where that would tell of names, by number.
+func (f Filter) query(run int64, byUPN bool) (string, []any) {
 	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, coalesce(v.presence, 'present')` + pathTables + `
 		JOIN user u ON u.id = p.user_id
 		JOIN user_version v ON v.user_id = p.user_id AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)
@@ -129,7 +131,11 @@ func (f Filter) query(run int64) (string, []any) {
 		}
 		query += " AND p.user_id IN (" + strings.Join(marks, ", ") + ")"
 	}
-	return query + " ORDER BY v.upn COLLATE NOCASE, u.id, s.part_number, s.id, p.group_id, p.from_run", args
+	order := " ORDER BY u.id, s.part_number, s.id, p.group_id, p.from_run"
+	if byUPN {
+		order = " ORDER BY v.upn COLLATE NOCASE, u.id, s.part_number, s.id, p.group_id, p.from_run"
+	}
+	return query + order, args
 }
 
 func scanSpell(rows *sql.Rows) (Person, pathRow, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type ChangeFilter struct {
 	Causes       []snapshot.Cause
 	Initiators   []snapshot.Initiator
 	Run          snapshot.RunID
+	IDs          []int64
 	Since, Until time.Time // by the change's date; both inclusive
 	Newest       bool      // newest first, by date
 	Oldest       bool      // oldest first, by date; else in the order in which they were found
@@ -37,7 +39,7 @@ type ChangeRow struct {
 // Changes lists changes in the order in which they were found.
 func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*ChangeRow, error] {
 	return func(yield func(*ChangeRow, error) bool) {
-		query, args := f.query()
+		query, args := f.query(h.until)
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
@@ -50,6 +52,7 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 				yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
 				return
 			}
+			h.pseudonyms.change(c)
 			if !yield(c, nil) {
 				return
 			}
@@ -74,11 +77,14 @@ const changeQuery = `
 		(SELECT max(from_run) FROM user_version WHERE user_id = c.user_id AND from_run <= c.run_id)
 	LEFT JOIN profile d ON d.id = v.profile_id
 	JOIN attribution a ON a.change_id = c.id
-		AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
-	WHERE 1`
+		AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id AND run_id < ?)
+	WHERE c.run_id < ?`
 
-func (f *ChangeFilter) query() (string, []any) {
-	q := &conditions{text: changeQuery}
+func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
+	if until == 0 {
+		until = math.MaxInt64
+	}
+	q := &conditions{text: changeQuery, args: []any{int64(until), int64(until)}}
 	rows := make([]any, len(f.Users))
 	for i, u := range f.Users {
 		rows[i] = u.Row
@@ -90,6 +96,11 @@ func (f *ChangeFilter) query() (string, []any) {
 	q.in("c.kind", texts(f.Kinds))
 	q.in("a.cause", texts(f.Causes))
 	q.in("a.initiator", texts(f.Initiators))
+	ids := make([]any, len(f.IDs))
+	for i, id := range f.IDs {
+		ids[i] = id
+	}
+	q.in("c.id", ids)
 	if f.Run != 0 {
 		q.add("c.run_id = ?", int64(f.Run))
 	}

@@ -66,7 +66,7 @@ var tables = []table{
 	{name: "path", sealed: byRun},
 	{name: "plan_layout", sealed: byNumber},
 	{name: "user_plans", sealed: byRun, about: "user_id",
-		personal: map[string]any{"date_0": nil, "date_1": nil, "date_2": nil, "dates": nil}},
+		personal: map[string]any{"layout_id": noPlans, "date_0": nil, "date_1": nil, "date_2": nil, "dates": nil}},
 	{name: "first_evidence", sealed: byRun},
 	{name: "change", sealed: byNumber},
 	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}},
@@ -133,10 +133,24 @@ func layouts(ctx context.Context, q querier) ([]*layout, error) {
 			continue
 		}
 		l.table, l.key = t, slices.DeleteFunc(l.key, func(c string) bool { return c == "" })
+		if !l.fits() {
+			return nil, fmt.Errorf("%w: table %s does not have its columns", ErrDamaged, t.name)
+		}
 		l.sort()
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+// fits reports whether the table has the columns by which its rows are sealed.
+func (l *layout) fits() bool {
+	switch l.sealed {
+	case byItself:
+		return l.column("ended_at") >= 0 && !slices.ContainsFunc(runBegins, func(c string) bool { return l.column(c) < 0 })
+	case byRun:
+		return l.column(l.fromRun()) >= 0
+	}
+	return true
 }
 
 // sort tells which columns belong to which digest.
@@ -210,3 +224,6 @@ func quoteAll(names []string, separator string) string {
 // forgottenName stands for what forget puts in the place of a name: it becomes
 // "forgotten-17" for the user in row 17.
 const forgottenName = "forgotten"
+
+// noPlans stands for the layout of somebody without service plans.
+const noPlans = "no plans"

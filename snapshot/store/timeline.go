@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"lictrail/snapshot"
 )
@@ -307,12 +308,12 @@ type Revision struct {
 }
 
 // Revisions lists every word on the cause of every change, in the order in
-// which they were written.
-func (h *History) Revisions(ctx context.Context) iter.Seq2[*Revision, error] {
+// which they were written; those of one run, unless it is 0.
+func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*Revision, error] {
 	return func(yield func(*Revision, error) bool) {
 		rows, err := h.tx.QueryContext(ctx, `
 			SELECT a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
-				a.salt IS NULL FROM attribution a ORDER BY a.id`)
+				a.salt IS NULL FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
 		if err != nil {
 			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
 			return
@@ -362,4 +363,82 @@ func (h *History) ChangedUsers(ctx context.Context) (map[int64]bool, error) {
 		return nil
 	})
 	return users, err
+}
+
+// Before is the history as it was when a run began, for attributing again what
+// the run attributed. Names are those of now.
+func (h *History) Before(run snapshot.RunID) *History {
+	past := *h
+	past.until, past.Runs, past.firsts = run, map[snapshot.RunID]*Run{}, nil
+	for id, r := range h.Runs {
+		if id < run {
+			past.Runs[id] = r
+			if past.At.ID >= run || past.At.ID < id {
+				past.At = r
+			}
+		}
+	}
+	return &past
+}
+
+// Knew is what of the audit log was known when a run attributed its changes:
+// the stretches read before it, and those that it read itself.
+func (h *History) Knew(ctx context.Context, run snapshot.RunID) (before, own []snapshot.Coverage, err error) {
+	err = eachRow(ctx, h.tx, "SELECT source, from_at, to_at, complete, events, why, run_id FROM coverage WHERE run_id <= ? ORDER BY source, from_at, id",
+		[]any{int64(run)}, func(values []any) error {
+			var c snapshot.Coverage
+			var from, to, complete, of int64
+			var source string
+			if err := (valuesRow(values)).Scan(&source, &from, &to, &complete, &c.Events, &c.Why, &of); err != nil {
+				return err
+			}
+			c.Source, c.From, c.To, c.Complete = snapshot.Source(source), time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), complete != 0
+			if of == int64(run) {
+				own = append(own, c)
+			} else {
+				before = append(before, c)
+			}
+			return nil
+		})
+	return before, own, err
+}
+
+// EventsUntil lists the stored records that a run had at hand.
+func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
+	return func(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
+		q := &conditions{text: eventQuery}
+		q.add("run_id <= ?", int64(run))
+		q.add("at >= ?", f.From.UnixMilli())
+		return eventsBy(ctx, h.tx, q)
+	}
+}
+
+// Foreign counts, of the records from a time on that a run may have had at hand,
+// those that did not come with a run and those that were erased: with them what
+// the run knew cannot be told.
+func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM event WHERE at >= ? AND (run_id IS NULL OR raw = '' AND run_id <= ?)",
+		from.UnixMilli(), int64(run)).Scan(&n)
+	return n, classify(err)
+}
+
+// HoldersAt counts who held each SKU after a run.
+func (h *History) HoldersAt(ctx context.Context, run snapshot.RunID) (map[snapshot.SKUID]int64, error) {
+	counts := map[snapshot.SKUID]int64{}
+	err := eachRow(ctx, h.tx, `
+		SELECT s.object_id, count(DISTINCT p.user_id) FROM path p JOIN sku s ON s.id = p.sku_id
+		WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) GROUP BY 1`, []any{int64(run)}, func(values []any) error {
+		sku, _ := values[0].(string)
+		n, _ := values[1].(int64)
+		counts[snapshot.SKUID(sku)] = n
+		return nil
+	})
+	return counts, err
+}
+
+// Knows reports whether a run, or one before it, showed the user.
+func (h *History) Knows(ctx context.Context, id snapshot.UserID, run snapshot.RunID) (known bool, err error) {
+	err = h.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM user u JOIN user_version v ON v.user_id = u.id
+		WHERE u.object_id = ? AND v.from_run <= ?)`, userKey(id), int64(run)).Scan(&known)
+	return known, classify(err)
 }

@@ -59,6 +59,9 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 			return usage("--by counts; --format assign-license lists users", "one of the two")
 		}
 	}
+	if e.pseudonymize && e.format == formatAssignLicense {
+		return usage("--format assign-license needs to say who is meant", "leave --pseudonymize away")
+	}
 	return withHistory(ctx, e, func(n names) error {
 		if err := n.asOf(e, o.asOf); err != nil {
 			return err

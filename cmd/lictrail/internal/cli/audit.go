@@ -95,10 +95,15 @@ type eventJSON struct {
 	Raw         rawJSON `json:"raw"`
 }
 
-// rawJSON is a record as Microsoft wrote it.
+// rawJSON is a record as Microsoft wrote it; null when it was erased.
 type rawJSON []byte
 
-func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
+func (r rawJSON) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
 
 func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 	return withHistory(ctx, e, func(n names) error {

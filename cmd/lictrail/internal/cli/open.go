@@ -31,6 +31,11 @@ func withHistory(ctx context.Context, e *env, do func(n names) error) error {
 	if err != nil {
 		return err
 	}
+	if e.pseudonymize {
+		if err := h.Pseudonymize(ctx); err != nil {
+			return err
+		}
+	}
 	return do(names{h, cat})
 }
 

@@ -32,6 +32,8 @@ type env struct {
 	format  string
 	output  string
 	verbose bool
+
+	pseudonymize bool
 }
 
 // Run executes the command line and returns the exit code.
@@ -93,6 +95,10 @@ It reads tenants and never writes to one.`,
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newSeatDays(e), newImport(e),
 		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
+		report, _, _ := root.Find([]string{name}) // it was added above
+		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
+	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
 		wrap(e, c)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
 //	exits CODE COMMAND...                the command ends with that exit code
+//	flip FILE OLD NEW                    replaces bytes in the file by as many others
+//	plant FILE SQL                       runs SQL on a database, as another program would
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -57,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand},
+			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand},
 	})
 }
 
@@ -220,6 +223,29 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// flipCommand changes bytes of a file in place.
+func flipCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || len(args[1]) != len(args[2]) {
+		ts.Fatalf("usage: flip FILE OLD NEW, of one length")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not have %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+// plantCommand runs SQL on a database without asking lictrail.
+func plantCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: plant FILE SQL")
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(ts.MkAbs(args[0])))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // envsubstCommand replaces variables in a file by their values.

@@ -25,8 +25,8 @@ func newVerify(e *env) *cobra.Command {
 		Short: "Check that the history is what lictrail wrote",
 		Long: `Checks everything: the file and its schema, the chain of seals and every row that
 they cover, that the stored changes lead from each stored state to the next, and
-that each cause rests on events that are stored and say so. What is broken is
-told, and the exit code is 6.
+that each cause rests on events that are stored and say so, and follows from them
+again. What is broken is told, and the exit code is 6.
 
 A chain shows that what is there belongs together. That the newest runs were cut
 off, or everything was made anew, shows only against a head that was kept
@@ -92,7 +92,7 @@ func verify(ctx context.Context, db *store.DB, head string) (*verification, erro
 		defer h.Close()
 		r.tenant = h.Tenant
 		var replay *tracker.Replay
-		if replay, err = tracker.Verify(ctx, h); err == nil {
+		if replay, err = tracker.Verify(ctx, h, version()); err == nil {
 			r.replay = replay
 		}
 	}
@@ -111,7 +111,7 @@ func (r *verification) findings() []store.Finding {
 func (r *verification) looked(check string) string {
 	switch check {
 	case store.CheckStructure:
-		return "SQLite's own checks, foreign keys, tables, views and triggers"
+		return "SQLite's checks, foreign keys, tables, views, triggers"
 	case store.CheckChain:
 		return fmt.Sprintf("%s of %s that ended", plural(r.Seals, "seal"), plural(r.Runs, "run"))
 	case store.CheckDigests:
@@ -119,7 +119,7 @@ func (r *verification) looked(check string) string {
 	case store.CheckReplay:
 		return fmt.Sprintf("%s of users, %s found anew", plural(r.replay.States, "state"), plural(r.replay.Changes, "change"))
 	}
-	return fmt.Sprintf("%s held against the stored events, %d without them: erased", plural(r.replay.Attributions, "cause"), r.replay.Unproven)
+	return fmt.Sprintf("%s, %d found again from stored events, %d erased", plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
 }
 
 func (r *verification) print(e *env) error {

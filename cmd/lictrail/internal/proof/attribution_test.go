@@ -111,10 +111,11 @@ func verify(t *testing.T, db *store.DB, h *store.History) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := tracker.Verify(t.Context(), h)
+	replay, err := tracker.Verify(t.Context(), h, "proof")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("verify: of %d causes %d found again from the stored events", replay.Attributions, replay.Repeated)
 	for _, f := range slices.Concat(v.Findings, replay.Findings) {
 		t.Errorf("verify: %s: %s", f.Check, f.What)
 	}

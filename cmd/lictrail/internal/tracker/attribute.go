@@ -28,7 +28,7 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) ([]store
 	if err != nil {
 		return nil, nil, err
 	}
-	a := &attributor{t: t, h: h, coverage: append(stretches, t.coverage...)}
+	a := &attributor{t: t, h: h, coverage: append(stretches, t.coverage...), knows: t.knows}
 	if err := a.load(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -41,7 +41,9 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) ([]store
 // earlier runs on which records may have come since.
 type attributor struct {
 	t        *run
+	knows    func(snapshot.UserID) bool // whether history has, or with this run gets, the user
 	h        *store.History
+	from     time.Time // records from a day before it on are looked at
 	coverage []snapshot.Coverage
 	bundles  []snapshot.Bundle
 	earlier  map[snapshot.RunID][]*store.ChangeRow // with runs that are looked at again
@@ -59,6 +61,7 @@ func (a *attributor) load(ctx context.Context) error {
 			from = w.NotBefore
 		}
 	}
+	a.from = from
 	if err := a.loadFirst(ctx); err != nil {
 		return err
 	}
@@ -141,9 +144,9 @@ func (a *attributor) run(changes []snapshot.Change, w snapshot.Window, observedA
 
 // knows reports whether history has, or with this run gets, the user: records
 // also speak of users who came and went between two runs.
-func (a *attributor) knows(id snapshot.UserID) bool {
-	known := a.t.users.get(id)
-	return known.row != 0 || known.pass == a.t.pass
+func (t *run) knows(id snapshot.UserID) bool {
+	known := t.users.get(id)
+	return known.row != 0 || known.pass == t.pass
 }
 
 // correct looks again at earlier runs. A word is corrected only by records it

@@ -219,7 +219,7 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 	have := make(map[string]bool, len(t.events))
 	add := func(raw *snapshot.RawEvent) {
 		key := string(raw.Source) + "\x00" + raw.ID
-		if have[key] {
+		if have[key] || len(raw.Raw) == 0 { // erased on purpose
 			return
 		}
 		have[key] = true
@@ -230,7 +230,7 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 		}
 		events = append(events, e)
 	}
-	for raw, err := range t.sync.Events(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
+	for raw, err := range t.archive(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
 		if err != nil {
 			return nil, err
 		}

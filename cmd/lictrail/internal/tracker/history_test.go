@@ -82,7 +82,7 @@ func verifyAll(t *testing.T, db *store.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := Verify(t.Context(), openHistory(t, db))
+	replay, err := Verify(t.Context(), openHistory(t, db), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

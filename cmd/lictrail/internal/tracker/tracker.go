@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -137,6 +138,7 @@ type run struct {
 	fetched    map[string]bool     // their ids
 	changed    map[snapshot.UserID]bool
 	coverage   []snapshot.Coverage
+	archive    func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error] // what is stored of the log
 	unreadable int
 	lookups    int
 	deleted    map[snapshot.UserID]snapshot.DeletedUser
@@ -169,8 +171,11 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 		return fmt.Errorf("%w: asked for %s, %s answered", ErrWrongTenant, t.o.Tenant, org.ID)
 	}
 	t.tenant, t.premium = org.Tenant, org.Premium
-	t.sync, err = db.Begin(ctx, t.tenant, t.started, t.o.Version)
-	return err
+	if t.sync, err = db.Begin(ctx, t.tenant, t.started, t.o.Version); err != nil {
+		return err
+	}
+	t.archive = t.sync.Events
+	return nil
 }
 
 // fail records the failure. The record is written even when the run was

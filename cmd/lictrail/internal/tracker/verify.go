@@ -19,15 +19,18 @@ type Replay struct {
 	Changes      int64 // that were found anew
 	Attributions int64 // words on causes that were held against their events
 	Unproven     int64 // of them, those whose events were erased on purpose
+	Repeated     int64 // of them, those that were found again by attributing anew
+	Unrepeated   int64 // and those for which not everything is stored that was known, or another version judged
 	Findings     []store.Finding
 }
 
 // Verify checks that the stored changes are what leads from each stored state
 // to the next, and that each cause follows from the stored events. Reading is a
-// stream: one user is in memory at a time.
-func Verify(ctx context.Context, h *store.History) (*Replay, error) {
+// stream: one user is in memory at a time, and the changes. version is this
+// program's: another may have judged by other rules.
+func Verify(ctx context.Context, h *store.History, version string) (*Replay, error) {
 	v := &verifier{h: h, moved: map[snapshot.RunID]map[snapshot.SKUID]bool{}}
-	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions} {
+	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions, func(ctx context.Context) error { return v.rederive(ctx, version) }} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}
@@ -194,7 +197,7 @@ func texts(changes []snapshot.Change) []string {
 // they must be stored, and say what the word says they do.
 func (v *verifier) attributions(ctx context.Context) error {
 	numbers := map[int64]int{}
-	for r, err := range v.h.Revisions(ctx) {
+	for r, err := range v.h.Revisions(ctx, 0) {
 		if err != nil {
 			return err
 		}

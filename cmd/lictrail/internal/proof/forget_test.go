@@ -1,0 +1,200 @@
+package proof
+
+import (
+	"bytes"
+	"encoding/hex"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lictrail/cmd/lictrail/internal/cli"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph/graphtest"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// TestP5_Forget erases everybody who has left a simulated tenant, one by one,
+// and searches the bytes of the files for what they were called. Counts of the
+// past, what is told of others, and the chain must stay as they were.
+func TestP5_Forget(t *testing.T) {
+	tenant := graphtest.New(5)
+	tenant.Populate(25, 4)
+	server := graphtest.NewServer(tenant)
+	base, err := server.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	reader, err := cli.SimulatedReader(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := t.TempDir() + "/forget.db"
+	db, err := store.OpenReadWrite(t.Context(), path, migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	sync := func() string {
+		s, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.9, Audit: reader, Version: "proof", Now: tenant.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Head
+	}
+	people := map[string]*graphtest.User{}
+	know := func() {
+		for _, id := range tenant.UserIDs() {
+			people[id] = tenant.User(id)
+		}
+	}
+	know()
+	head := sync()
+	for week := range 2 {
+		tenant.RandomOps(40)
+		for _, i := range []int{7 * week, 7*week + 3} {
+			if err := tenant.DeleteUser(tenant.Admins[0], tenant.UserIDs()[i], graphtest.Entra); err != nil {
+				t.Log(err) // not there any more
+			}
+		}
+		know()
+		tenant.Advance(7 * 24 * time.Hour)
+		sync()
+	}
+	forgotten, before := 0, countsOf(t, db)
+	for _, id := range slices.Sorted(maps.Keys(people)) {
+		if slices.Contains(tenant.UserIDs(), id) && tenant.User(id).Deleted.IsZero() {
+			continue
+		}
+		forgotten++
+		row := rowOf(t, db, id)
+		if _, err := db.Forget(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+		gone := people[id]
+		people[id] = nil
+		mustBeGone(t, path, gone, people)
+	}
+	if d := cmp.Diff(before, countsOf(t, db)); d != "" {
+		t.Errorf("counts (-before +after):\n%s", d)
+	}
+	if forgotten < 3 {
+		t.Fatalf("only %d people had left", forgotten)
+	}
+	t.Logf("P5: %d people forgotten of %d", forgotten, len(people))
+	check := func() {
+		t.Helper()
+		h, err := db.History(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Close()
+		verify(t, db, h)
+	}
+	check()
+	if v, err := db.Verify(t.Context(), migrations.Apply, head); err != nil || v.HeadRun != 1 {
+		t.Errorf("the head of the first run: run %d, %v", v.HeadRun, err)
+	}
+	tenant.Advance(7 * 24 * time.Hour)
+	sync()
+	check()
+}
+
+func rowOf(t *testing.T, db *store.DB, id string) int64 {
+	t.Helper()
+	h, err := db.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	found, err := h.FindUsers(t.Context(), id)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("user %s: %d found, %v", id, len(found), err)
+	}
+	return found[0].Row
+}
+
+// countsOf counts holders by SKU and run, changes by kind and cause, and what
+// departments held.
+func countsOf(t *testing.T, db *store.DB) map[string]int {
+	t.Helper()
+	h, err := db.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	counts := map[string]int{}
+	for c, err := range h.Changes(t.Context(), store.ChangeFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts["change "+string(c.Kind)+" "+string(c.Attribution.Cause)]++
+	}
+	for _, r := range h.Runs {
+		if !h.AsOf(r.ObservedUntil) {
+			continue
+		}
+		for a, err := range h.Assignments(t.Context(), store.Filter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts[strings.Join([]string{r.ObservedAt.Format(time.DateOnly), string(a.SKU), a.User.Department}, " ")]++
+		}
+	}
+	return counts
+}
+
+// mustBeGone searches the file and its log, byte by byte and whatever the case,
+// but for what others are called, too.
+func mustBeGone(t *testing.T, path string, u *graphtest.User, others map[string]*graphtest.User) {
+	t.Helper()
+	id, ok := snapshot.UserID(u.ID).GUID()
+	if !ok {
+		t.Fatalf("%s is not a GUID", u.ID)
+	}
+	canaries := map[string][]byte{"object id": []byte(u.ID), "object id in bytes": id[:], "object id without dashes": []byte(hex.EncodeToString(id[:])),
+		"UPN": []byte(strings.ToLower(u.UPN)), "mail": []byte(strings.ToLower(u.Mail)), "name": []byte(strings.ToLower(u.DisplayName)), "employee id": []byte(u.EmployeeID)}
+	for _, o := range others {
+		if o != nil && o.DisplayName == u.DisplayName {
+			delete(canaries, "name")
+		}
+		if o != nil && o.EmployeeID == u.EmployeeID {
+			delete(canaries, "employee id")
+		}
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		copied := exposed(t, path+suffix)
+		for what, canary := range canaries {
+			if len(canary) > 3 && (bytes.Contains(copied, canary) || bytes.Contains(bytes.ToLower(copied), canary)) {
+				t.Errorf("the %s of %s is still in the file%s", what, u.UPN, suffix)
+			}
+		}
+	}
+}
+
+// exposed reads a file that this process has open by way of another process:
+// closing it here would drop SQLite's locks.
+func exposed(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := catFile(t, path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func catFile(t *testing.T, path string) ([]byte, error) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(t.Context(), "cat", path).Output()
+}
