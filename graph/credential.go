@@ -64,8 +64,11 @@ type readyToken struct{ get func() string }
 
 func newTokenCredential(o CredentialOptions) (Credential, error) {
 	c := readyToken{func() string { return strings.TrimSpace(o.Getenv(TokenVariable)) }}
-	if c.get() == "" {
+	switch token := c.get(); {
+	case token == "":
 		return nil, fmt.Errorf("environment variable %s is not set", TokenVariable)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, fmt.Errorf("environment variable %s holds something that is no token: it has spaces, line breaks or other characters in it", TokenVariable)
 	}
 	return c, nil
 }
