@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ const asProgram = "LICTRAIL_FAULTS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		runtime.LockOSThread() // strace counts calls by thread, and a commit must be on one
 		os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 	}
 	code := m.Run()
@@ -64,7 +66,13 @@ func publish(t *testing.T, id, what, target, format string, args ...any) {
 	}
 	figuresMu.Lock()
 	defer figuresMu.Unlock()
-	figures[id] = figure{ID: id, Test: t.Name(), What: what, Figure: text, Target: target}
+	f := figure{ID: id, Test: t.Name(), What: what, Figure: text, Target: target}
+	figures[id] = f
+	if *update && heavy { // at once: a long run may be cut off
+		if err := save(f); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // report prints the figures as a table and, when all tests were asked for,
@@ -80,11 +88,6 @@ func report() error {
 		}
 	}
 	fmt.Print(table(rows))
-	if *update {
-		if err := save(rows); err != nil {
-			return err
-		}
-	}
 	if pattern := flag.Lookup("test.run").Value.String(); pattern == "" && len(missing) > 0 {
 		return fmt.Errorf("these must run, and have no figure: %s", strings.Join(missing, ", "))
 	}
@@ -107,16 +110,13 @@ const (
 	begin, end  = "<!-- figures -->\n", "<!-- /figures -->\n"
 )
 
-// save keeps the figures of tests that did not run this time.
-func save(rows []figure) error {
+// save puts a figure beside those of the other tests.
+func save(f figure) error {
 	all, err := saved()
 	if err != nil {
 		return err
 	}
-	for _, f := range rows {
-		all = slices.DeleteFunc(all, func(x figure) bool { return x.ID == f.ID })
-		all = append(all, f)
-	}
+	all = append(slices.DeleteFunc(all, func(x figure) bool { return x.ID == f.ID }), f)
 	slices.SortFunc(all, func(a, b figure) int { return slices.Index(mustRun, a.ID) - slices.Index(mustRun, b.ID) })
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -158,11 +158,16 @@ func withTable(page []byte, all []figure) ([]byte, error) {
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("%s lacks the markers of the table", pageFile)
 	}
-	return []byte(head + begin + table(all) + end + tail), nil
+	text := table(all)
+	for _, id := range mustRun {
+		if !slices.ContainsFunc(all, func(f figure) bool { return f.ID == id }) {
+			text += fmt.Sprintf("| %s | | no figure yet | |\n", id)
+		}
+	}
+	return []byte(head + begin + text + end + tail), nil
 }
 
-// TestTable holds the published table against the figures of the last long run,
-// and that no test of the list is missing from it.
+// TestTable holds the published table against the figures of the long runs.
 func TestTable(t *testing.T) {
 	all, err := saved()
 	if err != nil {
@@ -178,11 +183,6 @@ func TestTable(t *testing.T) {
 	}
 	if string(want) != string(page) {
 		t.Errorf("the table in %s is not that of %s: write both with -tags faults -update", pageFile, figuresFile)
-	}
-	for _, id := range mustRun {
-		if !slices.ContainsFunc(all, func(f figure) bool { return f.ID == id }) {
-			t.Errorf("%s has no published figure", id)
-		}
 	}
 }
 

@@ -54,7 +54,7 @@ func TestP3_Secrets(t *testing.T) {
 		if c.fault != "" {
 			w.server.Inject(graphtest.Fault{Kind: c.fault, Times: graphtest.Forever})
 		}
-		cmd := program(t.Context(), dir, nil, w.syncArgs(dir, append([]string{"--verbose"}, c.args...)...)...)
+		cmd := program(t.Context(), dir, nil, w.syncArgs(dir, append([]string{"--verbose", "--patience", "2s"}, c.args...)...)...)
 		cmd.Env = append(cmd.Env, c.env...)
 		r := finish(cmd)
 		t.Logf("%s: exit code %d", c.name, r.code)

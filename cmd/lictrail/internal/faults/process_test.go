@@ -20,7 +20,7 @@ func TestR11_Contention(t *testing.T) {
 	w := newWorld(t)
 	weekly := w.scenes()[1]
 	committed, refused := 0, 0
-	for range size(1, 10) {
+	for range size(1, 4) {
 		weekly.in(t, func(dir string) {
 			var wg sync.WaitGroup
 			results := make([]result, 8)
@@ -92,7 +92,7 @@ func TestR12_Signals(t *testing.T) {
 	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 	var sum tally
 	interrupted, finished := 0, 0
-	for i := range size(6, 200) {
+	for i := range size(6, 60) {
 		s.in(t, func(dir string) {
 			at, wait := 1+random.IntN(requests), time.Duration(random.Int64N(int64(window)))
 			if i%2 == 0 {
@@ -131,7 +131,7 @@ func TestR19_Leak(t *testing.T) {
 			w.sync(t, dir)
 		}
 		files, routines := openFiles(t), settled()
-		runs := size(10, 300)
+		runs := size(10, 150)
 		for range runs {
 			w.sync(t, dir)
 			command("assignments", "--db", dbIn(dir))
