@@ -105,6 +105,7 @@ func (w *world) everywhere(t *testing.T, s scene, names []string, most int, faul
 
 // TestR2_IOErrors lets system calls fail, once and from then on.
 func TestR2_IOErrors(t *testing.T) {
+	onlyHeavy(t)
 	needStrace(t)
 	w := newWorld(t)
 	var sum tally
@@ -203,6 +204,7 @@ func (w *world) interrupt(t *testing.T, dir string, n int, do func(*os.Process))
 // TestR4_FaultDuringRecovery leaves crashed histories of several kinds behind,
 // and kills the next run at each system call while it recovers.
 func TestR4_FaultDuringRecovery(t *testing.T) {
+	onlyHeavy(t)
 	needStrace(t)
 	w := newWorld(t)
 	weekly := w.scenes()[1]

@@ -107,6 +107,7 @@ func onDisk(t *testing.T, size int64, do func(dir string, grow func())) {
 
 // TestR6_WriteError limits the size of files: a write then fails in its middle.
 func TestR6_WriteError(t *testing.T) {
+	onlyHeavy(t)
 	_, err := exec.LookPath("prlimit")
 	need(t, err == nil, "prlimit is not installed (Debian: util-linux)")
 	w := newWorld(t)

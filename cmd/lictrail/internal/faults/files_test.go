@@ -17,6 +17,7 @@ import (
 // TestR13_ReportFiles kills commands that write a file: it must be the old one
 // or a complete new one.
 func TestR13_ReportFiles(t *testing.T) {
+	onlyHeavy(t)
 	needStrace(t)
 	w := newWorld(t)
 	names := []string{"openat", "write", "fsync", "fchmod", "close", "rename", "renameat", "linkat", "unlinkat", "pwrite64", "open"}
@@ -109,6 +110,7 @@ func atVersion(t *testing.T, dir string, version int) {
 // TestR14_Migrations kills the program and lets its disk fail while it brings
 // databases of every version up to date.
 func TestR14_Migrations(t *testing.T) {
+	onlyHeavy(t)
 	needStrace(t)
 	w := newWorld(t)
 	var sum tally
@@ -182,6 +184,7 @@ func fingerprint(t *testing.T, dir string) string {
 // TestR15_StockSQLiteAgrees asks an independent SQLite, of a distribution, what
 // it thinks of files that runs and crashes have left.
 func TestR15_StockSQLiteAgrees(t *testing.T) {
+	onlyHeavy(t)
 	_, err := exec.LookPath("sqlite3")
 	need(t, err == nil, "sqlite3 is not installed (Debian: apt-get install sqlite3)")
 	needStrace(t)

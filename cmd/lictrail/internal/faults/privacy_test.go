@@ -199,6 +199,7 @@ func TestP7_Terminal(t *testing.T) {
 
 // TestP9_Connections watches every connection that the program makes.
 func TestP9_Connections(t *testing.T) {
+	onlyHeavy(t)
 	needStrace(t)
 	w := newWorld(t)
 	_, port, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(w.base, "http://"), "/v1.0"), ":")
