@@ -234,6 +234,10 @@ func TestTokenCredential(t *testing.T) {
 	if _, err := NewCredential("token", CredentialOptions{Getenv: getenv}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), TokenVariable) {
 		t.Errorf("got %v", err)
 	}
+	env[TokenVariable] = "secret\r\nX-Header: secret" // no header can carry it
+	if _, err := NewCredential("token", CredentialOptions{Getenv: getenv}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
 	env[TokenVariable] = " from-the-environment\n"
 	cred, err := NewCredential("token", CredentialOptions{Getenv: getenv})
 	if err != nil {

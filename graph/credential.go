@@ -71,8 +71,11 @@ type readyToken struct{ get func() string }
 func newTokenCredential(o CredentialOptions) (Credential, error) {
 	name := cmp.Or(o.TokenVariable, TokenVariable)
 	c := readyToken{func() string { return strings.TrimSpace(o.Getenv(name)) }}
-	if c.get() == "" {
+	switch token := c.get(); {
+	case token == "":
 		return nil, fmt.Errorf("environment variable %s is not set", name)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, fmt.Errorf("environment variable %s holds something that is no token: it has spaces, line breaks or other characters in it", name)
 	}
 	return c, nil
 }

@@ -152,6 +152,13 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
+// Struck is how many answers the plan has spoiled so far.
+func (s *Server) Struck() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.struck
+}
+
 // due takes the fault that strikes an answer, if any.
 func (s *Server) due(c *call, a *answer) *Fault {
 	s.mu.Lock()
@@ -167,6 +174,7 @@ func (s *Server) due(c *call, a *answer) *Fault {
 		if f.left > 0 {
 			f.left--
 		}
+		s.struck++
 		return &f.Fault
 	}
 	return nil

@@ -43,6 +43,7 @@ type Server struct {
 	requests []*Request
 	cursors  map[string]cursor
 	faults   []*armed
+	struck   int         // answers that faults have spoiled
 	spent    []time.Time // recent requests for audit events
 	searches []*search
 	unified  map[*Event][]byte

@@ -17,6 +17,9 @@ var (
 	ErrNotPrivate = errors.New("others may read the database, which holds names and what people use")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
+	// ErrUnrecovered: a run was cut off while it wrote, and what it wrote must be
+	// taken back first, which only a run may do.
+	ErrUnrecovered = errors.New("a run was cut off while it wrote the database")
 	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.
 	ErrDamaged = errors.New("the database is damaged")
 	// ErrOtherTenant: the history is about another tenant (I9).
@@ -41,6 +44,11 @@ func classify(err error) error {
 	// statements are constant, so it is the file that is not as it should be.
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case sqlite3.SQLITE_READONLY:
+		switch failure.Code() {
+		case sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY:
+			return fmt.Errorf("%w: %w", ErrUnrecovered, err)
+		}
 	}
 	return err
 }

@@ -62,6 +62,7 @@ var exits = []struct {
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
 	{store.ErrBusy, exitBusy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, exitBusy, "run sync again; two runs on one database gain nothing"},
+	{store.ErrUnrecovered, exitBusy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},
 	{migrations.ErrNewer, exitBusy, "use the newer lictrail that wrote it"},
 	{migrations.ErrOlder, exitBusy, "run lictrail sync once to bring the database up to date"},
 	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},

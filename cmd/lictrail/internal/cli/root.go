@@ -39,7 +39,7 @@ type env struct {
 
 // Run executes the command line and returns the exit code.
 func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now}
 	root := newRoot(e)
@@ -55,6 +55,16 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	return e.Fail(explain(err), e.format == "json")
+}
+
+// stopSignals are those that end a run: also that of a terminal that closes,
+// unless the program was started to outlive it, as by nohup.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 func newRoot(e *env) *cobra.Command {

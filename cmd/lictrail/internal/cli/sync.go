@@ -132,6 +132,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	if err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // history has the run: an interrupt comes too late to say otherwise
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}

@@ -1,0 +1,215 @@
+package faults
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"lictrail/cmd/lictrail/internal/cli"
+)
+
+var update = flag.Bool("update", false, "write the figures to testdata and docs")
+
+// asProgram makes this binary the program, so that what is killed and starved
+// is all of lictrail in a process of its own.
+const asProgram = "LICTRAIL_FAULTS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		runtime.LockOSThread() // strace counts calls by thread, and a commit must be on one
+		os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	}
+	code := m.Run()
+	if heavy {
+		if err := report(); err != nil {
+			fmt.Fprintln(os.Stderr, "faults:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// mustRun are the tests that the long form may not leave out.
+var mustRun = []string{
+	"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R11", "R12", "R13", "R14", "R15", "R16", "R19",
+	"G1", "G2", "G3", "G4", "P3", "P4", "P6", "P7", "P8", "P9", "P12", "C2", "C3", "C5", "C7",
+}
+
+// figure is what a test of the long form has to say.
+type figure struct {
+	ID     string `json:"id"`
+	Test   string `json:"test"`
+	What   string `json:"what"`
+	Figure string `json:"figure"`
+	Target string `json:"target"`
+}
+
+var (
+	figuresMu sync.Mutex
+	figures   = map[string]figure{}
+)
+
+// publish says what a test found. A test that failed has no figure.
+func publish(t *testing.T, id, what, target, format string, args ...any) {
+	t.Helper()
+	text := fmt.Sprintf(format, args...)
+	t.Logf("%s: %s", id, text)
+	if t.Failed() {
+		return
+	}
+	figuresMu.Lock()
+	defer figuresMu.Unlock()
+	f := figure{ID: id, Test: t.Name(), What: what, Figure: text, Target: target}
+	figures[id] = f
+	if *update && heavy { // at once: a long run may be cut off
+		if err := save(f); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// report prints the figures as a table and, when all tests were asked for,
+// fails if one of them has none.
+func report() error {
+	var rows []figure
+	var missing []string
+	for _, id := range mustRun {
+		if f, ok := figures[id]; ok {
+			rows = append(rows, f)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	fmt.Print(table(rows))
+	if pattern := flag.Lookup("test.run").Value.String(); pattern == "" && len(missing) > 0 {
+		return fmt.Errorf("these must run, and have no figure: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// table writes figures as Markdown.
+func table(rows []figure) string {
+	var b strings.Builder
+	b.WriteString("| | what is done | figure | target |\n|---|---|---|---|\n")
+	for _, f := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", f.ID, f.What, f.Figure, f.Target)
+	}
+	return b.String()
+}
+
+const (
+	figuresFile = "testdata/figures.json"
+	pageFile    = "../../../../docs/reliability.md"
+	begin, end  = "<!-- figures -->\n", "<!-- /figures -->\n"
+)
+
+// save puts a figure beside those of the other tests.
+func save(f figure) error {
+	all, err := saved()
+	if err != nil {
+		return err
+	}
+	all = append(slices.DeleteFunc(all, func(x figure) bool { return x.ID == f.ID }), f)
+	slices.SortFunc(all, func(a, b figure) int { return slices.Index(mustRun, a.ID) - slices.Index(mustRun, b.ID) })
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(figuresFile), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(figuresFile, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	page, err := os.ReadFile(pageFile)
+	if err != nil {
+		return err
+	}
+	text, err = withTable(page, all)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(pageFile, text, 0o644)
+}
+
+func saved() ([]figure, error) {
+	text, err := os.ReadFile(figuresFile)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []figure
+	return all, json.Unmarshal(text, &all)
+}
+
+// withTable puts the table between the page's markers.
+func withTable(page []byte, all []figure) ([]byte, error) {
+	head, rest, ok := strings.Cut(string(page), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return nil, fmt.Errorf("%s lacks the markers of the table", pageFile)
+	}
+	text := table(all)
+	for _, id := range mustRun {
+		if !slices.ContainsFunc(all, func(f figure) bool { return f.ID == id }) {
+			text += fmt.Sprintf("| %s | | no figure yet | |\n", id)
+		}
+	}
+	return []byte(head + begin + text + end + tail), nil
+}
+
+// TestTable holds the published table against the figures of the long runs.
+func TestTable(t *testing.T) {
+	all, err := saved()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(pageFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := withTable(page, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != string(page) {
+		t.Errorf("the table in %s is not that of %s: write both with -tags faults -update", pageFile, figuresFile)
+	}
+}
+
+// size is how much of a test is done, in the short form and in the long one.
+func size(short, long int) int {
+	if heavy {
+		return long
+	}
+	return short
+}
+
+// need is a condition without which a test cannot run. The long form fails.
+func need(t *testing.T, ok bool, hint string) {
+	t.Helper()
+	switch {
+	case ok:
+	case heavy:
+		t.Fatalf("cannot run: %s", hint)
+	default:
+		t.Skip(hint)
+	}
+}
+
+// onlyHeavy leaves a test to the long form.
+func onlyHeavy(t *testing.T) {
+	t.Helper()
+	if !heavy {
+		t.Skip("runs with -tags faults")
+	}
+}

@@ -1,0 +1,99 @@
+package faults
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func needStrace(t *testing.T) {
+	t.Helper()
+	_, err := exec.LookPath("strace")
+	need(t, err == nil, "strace is not installed (Debian: apt-get install strace), or this is not Linux")
+}
+
+// fileCalls are the system calls by which files can be harmed. The driver
+// opens with open, not openat.
+var fileCalls = []string{
+	"open", "openat", "lstat", "stat", "fstat", "newfstatat", "pread64", "pwrite64", "write", "fsync", "fdatasync",
+	"ftruncate", "fchmod", "unlink", "unlinkat", "fcntl", "rename", "renameat", "renameat2", "linkat", "close",
+}
+
+// traced names system calls for strace; the question mark is for machines that
+// lack one.
+func traced(names ...string) string { return "trace=?" + strings.Join(names, ",?") }
+
+// calls counts the system calls of a command line, of those given, by thread:
+// strace counts by thread, too.
+func calls(t *testing.T, dir string, names []string, args ...string) map[string]int {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "strace")
+	r := execute(t, dir, []string{"strace", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", traced(names...)}, args...)
+	if r.code != 0 {
+		t.Fatalf("strace %q: %v", args, r)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byThread := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^(\d+) +(\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+		byThread[m[1]+" "+m[2]]++
+	}
+	most := map[string]int{}
+	for key, n := range byThread {
+		_, name, _ := strings.Cut(key, " ")
+		most[name] = max(most[name], n)
+	}
+	return most
+}
+
+// point is one occurrence of a system call.
+type point struct {
+	call string
+	n    int
+}
+
+// points lists the occurrences to strike, at most so many: evenly spread over
+// those of each call.
+func points(t *testing.T, counts map[string]int, most int) []point {
+	t.Helper()
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	var all []point
+	for _, call := range slices.Sorted(maps.Keys(counts)) {
+		n := counts[call]
+		take := n
+		if total > most {
+			take = max(1, min(n, most*n/total))
+		}
+		for i := range take {
+			all = append(all, point{call, 1 + i*n/take})
+		}
+	}
+	return all
+}
+
+// strike runs a command line with a fault injected into one system call, and
+// reports whether the fault struck: threads share the calls differently each
+// time, so that an occurrence may not come.
+func strike(t *testing.T, dir string, p point, fault, when string, args ...string) (result, bool) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "strace")
+	// Not with --seccomp-bpf: it makes strace 6.1 forget the count of occurrences.
+	r := execute(t, dir, []string{"strace", "-f", "-qq", "-o", log, "-e", traced(p.call),
+		"-e", fmt.Sprintf("inject=%s:%s:when=%d%s", p.call, fault, p.n, when)}, args...)
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, r.killed || strings.Contains(string(text), "(INJECTED)")
+}

@@ -1,0 +1,98 @@
+package faults
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lictrail/migrations"
+	"lictrail/snapshot/store"
+)
+
+const root = "../../../.."
+
+// goCommand runs the go command, which may download nothing.
+func goCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestC2_SQLiteVersion asks SQLite itself. That its libc is the one it was
+// translated for is held by the store's own test.
+func TestC2_SQLiteVersion(t *testing.T) {
+	db, err := store.OpenReadWrite(t.Context(), dbIn(t.TempDir()), migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	version, err := db.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, "C2", "SQLite's version as it runs (older ones than 3.51.3 can corrupt the WAL)", "≥ 3.51.3", "%s", version)
+}
+
+// TestC3_ReproducibleBuild builds in two folders.
+func TestC3_ReproducibleBuild(t *testing.T) {
+	onlyHeavy(t)
+	var sums [][32]byte
+	for range 2 {
+		dir := filepath.Join(t.TempDir(), "src")
+		if err := os.CopyFS(dir, os.DirFS(root)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "lictrail")
+		goCommand(t, dir, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, "./cmd/lictrail")
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, sha256.Sum256(data))
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("two builds differ: %x and %x", sums[0], sums[1])
+	}
+	publish(t, "C3", "the same source built in two folders, with -trimpath and without cgo", "equal SHA-256", "equal")
+}
+
+// TestC5_Dependencies counts what the program is made of.
+func TestC5_Dependencies(t *testing.T) {
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal([]byte(goCommand(t, root, "mod", "edit", "-json")), &mod); err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			direct++
+		}
+	}
+	modules := map[string]bool{}
+	for _, m := range strings.Fields(goCommand(t, root, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./cmd/lictrail")) {
+		modules[m] = true
+	}
+	publish(t, "C5", "modules that go.mod names, with those of tests; modules in the program", "published", "%d direct; %d in the program, itself counted", direct, len(modules))
+}
+
+// TestC7_ModVerify holds the modules in the cache against go.sum.
+func TestC7_ModVerify(t *testing.T) {
+	onlyHeavy(t)
+	out := strings.TrimSpace(goCommand(t, root, "mod", "verify"))
+	publish(t, "C7", "go mod verify, with -mod=readonly", "all modules verified", "%s", out)
+}
