@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"lictrail/diff/audit"
 	"lictrail/snapshot"
 )
 
@@ -407,7 +408,7 @@ func (a *attributor) datedByReturn(ch *snapshot.Change) bool {
 // between two snapshots: a restore gives the licenses again. What else was done
 // meanwhile may have moved the date as well.
 func (a *attributor) dateOfReturn(ch *snapshot.Change) snapshot.Attribution {
-	others := slices.Concat(a.touching(ch, time.Time{}), a.idle(ch), a.suspects(ch))
+	others := slices.Concat(a.touching(ch, time.Time{}), a.idle(ch), a.switching(ch), a.suspects(ch))
 	if t := a.recalculated(ch, trigger{}); t.op != nil {
 		others = append(others, t.op)
 	}
@@ -439,7 +440,7 @@ func (a *attributor) catalogMoved(sku snapshot.SKUID) bool {
 func (a *attributor) provisioned(ch *snapshot.Change, f found) *op {
 	last := f.op
 	if last == nil {
-		for _, o := range a.idle(ch) {
+		for _, o := range append(a.idle(ch), a.switching(ch)...) {
 			if !a.isLate(o.At) {
 				last = o
 			}
@@ -453,6 +454,19 @@ func (a *attributor) provisioned(ch *snapshot.Change, f found) *op {
 		return last
 	}
 	return nil
+}
+
+// switching lists the operations at the date of a change that switched plans of
+// the SKU, and of which nothing is left to see.
+func (a *attributor) switching(ch *snapshot.Change) []*op {
+	var list []*op
+	for _, o := range a.license[ch.User] {
+		of := func(p audit.PlanChange) bool { return p.SKU == ch.SKU }
+		if !ch.Dated.IsZero() && o.evidence && !o.used && !o.engine && inTime(ch, o) && slices.ContainsFunc(o.plans, of) {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // idle lists the operations in the change's window that left the user's

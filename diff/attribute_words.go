@@ -179,6 +179,8 @@ func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
 	switch {
 	case ch.Kind == snapshot.DateMoved && o.NoOp:
 		did = fmt.Sprintf("saved the licenses of %s again, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
+	case ch.Kind == snapshot.DateMoved && o.moved(ch.SKU) == 0:
+		did = fmt.Sprintf("switched service plans of %s for %s, which moved its date", a.sku(ch.SKU), a.user(ch.User))
 	case ch.Kind == snapshot.DateMoved:
 		did = fmt.Sprintf("gave %s to %s again, which moved its date", a.sku(ch.SKU), a.user(ch.User))
 	case o.Activity == snapshot.AddUser && ch.Kind == snapshot.Assigned:
