@@ -191,7 +191,10 @@ func TestDrip(t *testing.T) {
 		for r.Context().Err() == nil {
 			fmt.Fprint(w, " ")
 			w.(http.Flusher).Flush()
-			time.Sleep(50 * time.Second)
+			select {
+			case <-time.After(50 * time.Second):
+			case <-r.Context().Done():
+			}
 		}
 	}
 	inBubble(t, drip, func(t *testing.T, s *server) {

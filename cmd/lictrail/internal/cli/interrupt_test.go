@@ -44,7 +44,7 @@ func TestSync_InterruptedAfterCommit(t *testing.T) {
 	e := &env{Streams: out.NewStreams(strings.NewReader(""), &stdout, stderr, getenv), getenv: getenv, now: time.Now,
 		db: filepath.Join(t.TempDir(), "t.db"), format: "text"}
 	o := syncOptions{connection: connection{auth: "token", cloud: "global", endpoint: base, patience: time.Minute},
-		maxShrink: "20%", burst: "5,5%", headFile: filepath.Join(t.TempDir(), "head")}
+		maxShrink: "20%", burst: "5,5%", sources: []string{auditGraph}, headFile: filepath.Join(t.TempDir(), "head")}
 	if err := runSync(ctx, e, o); err != nil {
 		t.Errorf("history has the run, and it failed: %v", err)
 	}

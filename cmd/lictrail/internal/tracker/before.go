@@ -2,10 +2,12 @@ package tracker
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
 	"lictrail/diff"
+	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -38,29 +40,61 @@ func coveredUntil(stretches []snapshot.Coverage, until time.Time) func(time.Time
 	return func(from time.Time) bool { return snapshot.Covered(stretches, from, until) }
 }
 
-// lookBackAgain concludes once more what the logs tell of the time before the
-// first run, after a run that read of one what is older.
+// lookBackAgain does so once more after a run that read of a log what is older
+// than the first run.
 func (t *run) lookBackAgain(ctx context.Context) error {
+	older := func(first *store.Run) bool {
+		return slices.ContainsFunc(t.archived, func(c snapshot.Coverage) bool { return c.From.Before(first.ObservedUntil) })
+	}
 	if t.sync.Previous == nil {
 		return nil
 	}
-	first, err := t.firstRun(ctx)
+	found, err := lookBack(ctx, t.db, older)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	out, err := t.db.Conclude(ctx)
 	if err != nil {
 		return err
 	}
-	older := slices.IndexFunc(t.archived, func(c snapshot.Coverage) bool { return c.From.Before(first.ObservedUntil) })
-	if older < 0 {
+	defer out.Close() //nolint:errcheck // after Commit it does nothing
+	added := 0
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		n, err := out.Evidence(id, found[id])
+		if err != nil {
+			return err
+		}
+		added += n
+	}
+	if added == 0 {
 		return nil
 	}
-	_, err = Conclude(ctx, t.db, t.archived[older].From, first.ObservedUntil)
-	return err
+	return out.Commit()
 }
 
-func (t *run) firstRun(ctx context.Context) (*store.Run, error) {
-	h, err := t.db.History(ctx)
+// lookBack is what the archive tells of the time before the first run, unless
+// that run has nothing to be looked back from.
+func lookBack(ctx context.Context, db *store.DB, wanted func(first *store.Run) bool) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
+	h, err := db.History(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer h.Close()
-	return h.First, nil
+	if !wanted(h.First) {
+		return nil, nil
+	}
+	var events []snapshot.Event
+	for raw, err := range h.Events(ctx, store.EventFilter{To: h.First.ObservedUntil}) {
+		if err != nil {
+			return nil, err
+		}
+		if e, err := audit.Decode(*raw); err == nil { // what cannot be read was told of when it was archived
+			events = append(events, e)
+		}
+	}
+	stretches, err := h.Coverage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return diff.Before(audit.Bundles(events), h.First.ObservedUntil, coveredUntil(stretches, h.First.ObservedAt)), nil
 }
