@@ -32,9 +32,9 @@ type unifiedLog struct {
 	last    time.Time // of what was ever read or planned; zero when nothing was
 }
 
-// open prepares the reading of a source, and returns what is left of earlier
+// openUnified prepares the reading of a source, and returns what is left of earlier
 // runs and where the time begins for which nothing was asked yet: zero when the
-// source was never read.
+// source was never read. What a file is said to cover is not taken as read.
 func (t *run) openUnified(ctx context.Context, source snapshot.Source, name string) (l *unifiedLog, left []store.Stretch, from time.Time, err error) {
 	l = &unifiedLog{run: t, source: source, name: name, code: "audit-" + string(source),
 		end: t.passed.ObservedUntil.Truncate(time.Second).Add(time.Second)}
@@ -46,7 +46,7 @@ func (t *run) openUnified(ctx context.Context, source snapshot.Source, name stri
 		return nil, nil, from, err
 	}
 	for _, c := range stretches {
-		if c.Complete && c.Source == source {
+		if c.Complete && !c.Imported && c.Source == source {
 			l.last = latest(l.last, c.To)
 			if l.first.IsZero() || c.From.Before(l.first) {
 				l.first = c.From
