@@ -16,7 +16,7 @@ func TestBench(t *testing.T) {
 		t.Skip("takes some seconds")
 	}
 	alone := os.Getenv("LICTRAIL_BENCH") != ""
-	const slack = 0.5
+	const slack = 0.7
 	r, err := bench.Run(t.Context(), bench.Options{
 		Users: 6000, Weeks: 1, Plans: 60, Share: 0.01, Sample: 500, Repeat: 1, Dir: t.TempDir(), Log: t.Logf,
 	})
