@@ -83,14 +83,9 @@ func lookBack(ctx context.Context, db *store.DB, wanted func(first *store.Run) b
 	if !wanted(h.First) {
 		return nil, nil
 	}
-	var events []snapshot.Event
-	for raw, err := range h.Events(ctx, store.EventFilter{To: h.First.ObservedUntil}) {
-		if err != nil {
-			return nil, err
-		}
-		if e, err := audit.Decode(*raw); err == nil { // what cannot be read was told of when it was archived
-			events = append(events, e)
-		}
+	events, err := storedEvents(ctx, h, store.EventFilter{To: h.First.ObservedUntil})
+	if err != nil {
+		return nil, err
 	}
 	stretches, err := h.Coverage(ctx)
 	if err != nil {

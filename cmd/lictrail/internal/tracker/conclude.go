@@ -66,11 +66,11 @@ type concluder struct {
 	claimed  map[diff.EventRefKey]snapshot.RunID // evidence of what was concluded
 }
 
-// events decodes stored records. What cannot be read was told of when it was
+// storedEvents decodes stored records. What cannot be read was told of when it was
 // archived.
-func (c *concluder) events(ctx context.Context, f store.EventFilter) ([]snapshot.Event, error) {
+func storedEvents(ctx context.Context, h *store.History, f store.EventFilter) ([]snapshot.Event, error) {
 	var events []snapshot.Event
-	for raw, err := range c.h.Events(ctx, f) {
+	for raw, err := range h.Events(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (p *people) deletedAt(id snapshot.UserID, w snapshot.Window) time.Time {
 // again looks again at the changes of a run.
 func (c *concluder) again(ctx context.Context, r *store.Run) error {
 	w := c.h.Window(r.ID)
-	events, err := c.events(ctx, store.EventFilter{From: w.NotBefore.Add(-contextSpan), To: w.NotAfter.Add(contextSpan)})
+	events, err := storedEvents(ctx, c.h, store.EventFilter{From: w.NotBefore.Add(-contextSpan), To: w.NotAfter.Add(contextSpan)})
 	if err != nil || len(events) == 0 {
 		return err
 	}

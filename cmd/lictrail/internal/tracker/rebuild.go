@@ -28,7 +28,7 @@ type rebuilder struct {
 
 func (c *concluder) before(ctx context.Context) error {
 	until := c.h.First.ObservedUntil
-	groups, err := c.events(ctx, store.EventFilter{NoTarget: true, To: until})
+	groups, err := storedEvents(ctx, c.h, store.EventFilter{NoTarget: true, To: until})
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (b *rebuilder) settle(ctx context.Context) error {
 		if err != nil || !ok {
 			return err
 		}
-		events, err := b.events(ctx, store.EventFilter{Users: []store.Person{p}, To: b.h.First.ObservedUntil})
+		events, err := storedEvents(ctx, b.h, store.EventFilter{Users: []store.Person{p}, To: b.h.First.ObservedUntil})
 		if err != nil {
 			return err
 		}
