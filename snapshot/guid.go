@@ -18,6 +18,12 @@ func (id UserID) GUID() (g [16]byte, ok bool) {
 	return g, err == nil
 }
 
+// IsGUID reports whether s is a GUID, in either case and without braces.
+func IsGUID(s string) bool {
+	_, ok := UserID(s).GUID()
+	return ok
+}
+
 // GUIDText is the inverse of [UserID.GUID].
 func GUIDText(g [16]byte) UserID {
 	h := hex.EncodeToString(g[:])

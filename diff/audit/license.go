@@ -14,7 +14,6 @@ import (
 
 var (
 	guidPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
-	wholeGUID   = regexp.MustCompile(`^(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
 )
 
 // ParseAssignedLicense reads one element of the property AssignedLicense,
@@ -108,7 +107,7 @@ func setMember(l *snapshot.EventLicense, m string) error {
 		if l.SKU != "" {
 			return errors.New("two members SkuId")
 		}
-		if !wholeGUID.MatchString(val) {
+		if !snapshot.IsGUID(val) {
 			return fmt.Errorf("SkuId %q is not a GUID", val)
 		}
 		l.SKU = snapshot.NormalID(snapshot.SKUID(val))

@@ -122,9 +122,9 @@ func (p *party) other(id string, afterName bool) {
 	switch {
 	case prefixed && isClass(class):
 		p.objects = append(p.objects, target{kind: class, id: objectID(object)})
-	case wholeGUID.MatchString(id) && afterName:
+	case snapshot.IsGUID(id) && afterName:
 		p.appID = objectID(id)
-	case wholeGUID.MatchString(id):
+	case snapshot.IsGUID(id):
 		p.guid = cmp.Or(p.guid, id)
 	case isClass(id):
 		p.class = id

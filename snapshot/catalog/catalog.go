@@ -324,21 +324,4 @@ func fold(word string) string {
 func lowerID[ID ~string](id ID) ID { return ID(strings.ToLower(string(id))) }
 
 // isGUID reports whether s is a GUID in lower case, without braces.
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch i {
-		case 8, 13, 18, 23:
-			if s[i] != '-' {
-				return false
-			}
-		default:
-			if !strings.ContainsRune("0123456789abcdef", rune(s[i])) {
-				return false
-			}
-		}
-	}
-	return true
-}
+func isGUID(s string) bool { return snapshot.IsGUID(s) && s == strings.ToLower(s) }

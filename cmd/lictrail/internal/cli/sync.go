@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,12 +161,10 @@ func writeHead(path, head string) error {
 	})
 }
 
-var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // tenantGuard is the tenant that must answer. A domain name serves for signing
 // in only: which tenant it belongs to is for the sign-in service to say.
 func tenantGuard(tenant string) snapshot.TenantID {
-	if !guidPattern.MatchString(tenant) {
+	if !snapshot.IsGUID(tenant) {
 		return ""
 	}
 	return snapshot.NormalID(snapshot.TenantID(tenant))

@@ -3,7 +3,6 @@ package tracker
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -283,12 +282,10 @@ func selfService(id snapshot.SKUID) bool {
 	return ok && s.Offer.NoCost()
 }
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-
 // planID finds the service plan that a record means: records name plans, the
 // snapshot has GUIDs. The SKU's own plans come first.
 func planID(sku snapshot.SKU, word string) (snapshot.PlanID, bool) {
-	if guid.MatchString(word) {
+	if snapshot.IsGUID(word) {
 		return snapshot.NormalID(snapshot.PlanID(word)), true
 	}
 	for _, p := range sku.Plans {
