@@ -154,6 +154,36 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// Since when a user is licensed for a workload is read where the user is, and
+// where the report has the columns.
+func TestUsage_Licenses(t *testing.T) {
+	const head = "Report Refresh Date,User Principal Name,Display Name,Exchange Last Activity Date,OneDrive Last Activity Date," +
+		"SharePoint Last Activity Date,Skype For Business Last Activity Date,Yammer Last Activity Date,Teams Last Activity Date"
+	for _, test := range []struct{ name, file, want string }{
+		{"without the columns", head + "\n2026-01-05,ann@x,Ann,,,,,,\n", ""},
+		{"licensed", head + ",Has Teams License,Teams License Assign Date\n2026-01-05,ann@x, Ann ,,,,,,,True,2019-08-12\n", "Ann Teams 2019-08-12T23:59:59Z"},
+		{"not licensed any more", head + ",Has Teams License,Teams License Assign Date\n2026-01-05,ann@x,Ann,,,,,,,False,2019-08-12\n", ""},
+		{"no date", head + ",Has Teams License,Teams License Assign Date\n2026-01-05,ann@x,Ann,,,,,,,True,soon\n",
+			`error: column "Teams License Assign Date" has "soon", which is no date`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u, err := Reports[0].parse(strings.NewReader(test.file))
+			var got string
+			for _, r := range u.Rows {
+				for _, l := range r.Licensed {
+					got += fmt.Sprintf("%s %s %s", r.Name, l.Workload, l.LicensedBy().Format(time.RFC3339))
+				}
+			}
+			if err != nil {
+				got = "error: " + err.Error()
+			}
+			if got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestUsage_Concealed(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	tenant.Concealed = true

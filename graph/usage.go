@@ -26,7 +26,9 @@ type Report struct {
 	Sources []snapshot.ActivitySource // what its rows tell
 	reach   time.Duration             // how far it looks back; 0: no limit is known
 	columns map[string]snapshot.ActivityKind
-	product func(row map[string]string) (snapshot.ActivitySource, snapshot.ActivityKind) // where rows are about products
+	// licensed are the workloads for which there may be columns on licenses.
+	licensed []snapshot.Workload
+	product  func(row map[string]string) (snapshot.ActivitySource, snapshot.ActivityKind) // where rows are about products
 }
 
 const halfYear = 180 * 24 * time.Hour
@@ -39,7 +41,8 @@ var Reports = []Report{
 			"Exchange Last Activity Date": snapshot.UsedExchange, "OneDrive Last Activity Date": snapshot.UsedOneDrive,
 			"SharePoint Last Activity Date": snapshot.UsedSharePoint, "Skype For Business Last Activity Date": snapshot.UsedSkype,
 			"Yammer Last Activity Date": snapshot.UsedYammer, "Teams Last Activity Date": snapshot.UsedTeams,
-		}},
+		},
+		licensed: []snapshot.Workload{snapshot.Exchange, snapshot.OneDrive, snapshot.SharePoint, snapshot.Skype, snapshot.Yammer, snapshot.Teams}},
 	{name: "getM365AppUserDetail(period='D180')", Sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedApps}},
 	{name: "getOffice365ActivationsUserDetail", Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
@@ -51,6 +54,7 @@ var Reports = []Report{
 
 const (
 	columnUPN     = "User Principal Name"
+	columnName    = "Display Name"
 	columnRefresh = "Report Refresh Date"
 	columnDeleted = "Is Deleted"
 	columnProduct = "Product Type"
@@ -202,9 +206,34 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 			entry.Uses = append(entry.Uses, snapshot.Use{Kind: kind, At: at})
 		}
 	}
+	if entry.Licensed, err = report.licenses(row); err != nil {
+		return err
+	}
+	if len(entry.Licensed) > 0 {
+		entry.Name = strings.Clone(strings.TrimSpace(row[columnName]))
+	}
 	slices.SortFunc(entry.Uses, func(a, b snapshot.Use) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
 	u.Rows = append(u.Rows, entry)
 	return nil
+}
+
+// licenses reads since when a user is licensed for workloads. The columns need
+// not be there.
+func (report *Report) licenses(row map[string]string) ([]snapshot.WorkloadLicense, error) {
+	var licenses []snapshot.WorkloadLicense
+	for _, w := range report.licensed {
+		if !strings.EqualFold(strings.TrimSpace(row["Has "+string(w)+" License"]), "true") {
+			continue
+		}
+		day, err := usageDay(string(w)+" License Assign Date", row)
+		if err != nil {
+			return nil, err
+		}
+		if !day.IsZero() {
+			licenses = append(licenses, snapshot.WorkloadLicense{Workload: w, Day: day})
+		}
+	}
+	return licenses, nil
 }
 
 // usageDay reads a day; zero where the cell is empty.

@@ -77,8 +77,12 @@ type Use struct {
 type ActivityRow struct {
 	User   UserID
 	UPN    string
+	Name   string // with a UPN: the display name of the day
 	Source ActivitySource
 	Uses   []Use // the newest of each kind; none when nothing was done
+	// Licensed is since when the user is licensed for workloads, as far as the
+	// source tells.
+	Licensed []WorkloadLicense
 }
 
 // UserActivity is what is known of when a user was active.

@@ -177,6 +177,7 @@ const (
 	BasisImport   Basis = "import"
 	BasisState    Basis = "state"
 	BasisPlan     Basis = "plan"
+	BasisReport   Basis = "report" // a usage report's date for a workload
 )
 
 // Date is a "when" that was derived, with its bounds (I10).

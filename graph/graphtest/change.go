@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -107,6 +108,21 @@ func (t *Tenant) refreshPlans(u *User) {
 		p.Assigned = t.now
 		u.Plans = append(u.Plans, p)
 	}
+	t.refreshWorkloads(u)
+}
+
+// refreshWorkloads keeps since when u is licensed for each workload without a
+// break, whichever SKU brings it.
+func (t *Tenant) refreshWorkloads(u *User) {
+	licensed := map[string]time.Time{}
+	for _, p := range u.Plans {
+		for _, w := range workloadsOf[p.ID] {
+			if p.Status != "Deleted" {
+				licensed[w] = cmp.Or(u.licensed[w], t.now)
+			}
+		}
+	}
+	u.licensed = licensed
 }
 
 // forgetOld keeps one Deleted row, the newest, of each plan that just ended.

@@ -128,6 +128,29 @@ func (t *Tenant) shown(u *User, workload string) string {
 	return at.UTC().Format(time.DateOnly)
 }
 
+// workloadsOf tells which workloads a service plan licenses.
+var workloadsOf = map[string][]string{
+	plansByName["EXCHANGE_S_ENTERPRISE"].ID: {Exchange},
+	plansByName["SHAREPOINTENTERPRISE"].ID:  {SharePoint, OneDrive},
+	plansByName["ONEDRIVE_BASIC"].ID:        {OneDrive},
+	plansByName["MCOSTANDARD"].ID:           {Skype},
+	plansByName["YAMMER_ENTERPRISE"].ID:     {Yammer},
+	plansByName["TEAMS1"].ID:                {Teams},
+}
+
+// licensedFor are the cells on a workload's license: whether there is one, and
+// since which day. Nothing is known of a tenant too big to remember.
+func (t *Tenant) licensedFor(u *User, workload string) (has, since string) {
+	at, ok := u.licensed[workload]
+	switch {
+	case t.big != nil:
+		return "True", ""
+	case !ok || at.After(t.refreshed().AddDate(0, 0, 1)):
+		return "False", ""
+	}
+	return "True", at.UTC().Format(time.DateOnly)
+}
+
 // called are the names that a report has for a user.
 func (t *Tenant) called(u *User) (upn, name string) {
 	if !t.Concealed {
@@ -162,7 +185,8 @@ func activeUsers(t *Tenant) [][]string {
 		upn, name := t.called(u)
 		row := []string{t.refreshed().Format(time.DateOnly), upn, name, "False", ""}
 		for _, w := range workloads {
-			row = append(row, "True", t.shown(u, w), "")
+			has, since := t.licensedFor(u, w)
+			row = append(row, has, t.shown(u, w), since)
 		}
 		rows = append(rows, append(row, "MICROSOFT 365 E3+OTHER, WITH A COMMA"))
 	}

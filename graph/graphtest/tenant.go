@@ -49,6 +49,7 @@ type User struct {
 	StatesLost bool
 	groups     []string             // memberships of a deleted user
 	used       map[string]time.Time // when each workload was last used; replaced, never changed
+	licensed   map[string]time.Time // since when each workload is licensed; replaced, never changed
 }
 
 // Holds reports whether the user holds a SKU by any path.
@@ -253,6 +254,14 @@ func (t *Tenant) User(id string) *User {
 		}
 	}
 	return nil
+}
+
+// Offer leaves the tenant only these of the well-known SKUs. It is for tenants
+// without users yet.
+func (t *Tenant) Offer(skus ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.skus = slices.DeleteFunc(t.skus, func(s *SKU) bool { return !slices.Contains(skus, s.ID) })
 }
 
 // SKU returns a copy of a SKU of the tenant, or nil when it has gone.

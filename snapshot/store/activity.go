@@ -47,21 +47,32 @@ func (w *writer) activity(a *ActivityResult) error {
 			return err
 		}
 	}
+	owners, err := w.workloadOwners()
+	if err != nil {
+		return err
+	}
 	told := make(map[int64]int64)
 	for i := range a.Rows {
-		if err := w.activityRow(&a.Rows[i], told); err != nil {
+		if err := w.activityRow(&a.Rows[i], owners, told); err != nil {
 			return err
 		}
 	}
 	return w.told(read, told)
 }
 
-func (w *writer) activityRow(r *snapshot.ActivityRow, told map[int64]int64) error {
+func (w *writer) activityRow(r *snapshot.ActivityRow, owners map[snapshot.Workload]snapshot.SKUID, told map[int64]int64) error {
 	user, err := w.activeUser(r)
 	if err != nil || user == 0 {
 		return err
 	}
 	told[user] |= sourceBit(r.Source)
+	for _, l := range r.Licensed {
+		if sku, ok := owners[l.Workload]; ok {
+			if err := w.reportEvidence(user, sku, r.Name, l.LicensedBy()); err != nil {
+				return err
+			}
+		}
+	}
 	for _, u := range r.Uses {
 		if err := w.activeTime(user, u); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
@@ -52,6 +53,45 @@ func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvide
 		added += int(n)
 	}
 	return added, nil
+}
+
+// workloadOwners finds the workloads that speak for one SKU, by all that SKUs
+// were ever seen to contain.
+func (w *writer) workloadOwners() (map[snapshot.Workload]snapshot.SKUID, error) {
+	rows, err := w.tx.QueryContext(w.ctx, "SELECT s.object_id, p.name FROM sku_plan c JOIN sku s ON s.id = c.sku_id JOIN plan p ON p.id = c.plan_id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	plans := make(map[snapshot.SKUID][]string)
+	for rows.Next() {
+		var sku snapshot.SKUID
+		var plan string
+		if err := rows.Scan(&sku, &plan); err != nil {
+			return nil, err
+		}
+		plans[sku] = append(plans[sku], plan)
+	}
+	return snapshot.WorkloadOwners(plans), rows.Err()
+}
+
+// reportEvidence writes that a user held a SKU at a time before the first run,
+// by a usage report, if nothing on the time before says that it was earlier. It
+// must be a SKU that the first run found. The report names users by words, which
+// may have been another's when it was made: the display name must be the user's
+// too, and the account no younger than the date.
+func (w *writer) reportEvidence(user int64, sku snapshot.SKUID, name string, at time.Time) error {
+	_, err := w.exec(`
+		WITH first (run, seen_at) AS (SELECT id, observed_at FROM run WHERE status = 'complete' OR id = ?1 ORDER BY id LIMIT 1)
+		INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at)
+		SELECT ?2, s.id, ?1, ?5, ?4 FROM sku s, first
+		WHERE s.object_id = ?3 AND ?4 < coalesce(first.seen_at, ?4 + 1)
+			AND EXISTS (SELECT 1 FROM user_version v WHERE v.user_id = ?2 AND v.to_run IS NULL AND v.name = ?6 COLLATE NOCASE
+				AND coalesce(v.created_at, 0) <= ?4)
+			AND ?4 < (SELECT min(coalesce(p.state_at, ?4 + 1)) FROM path p WHERE p.user_id = ?2 AND p.sku_id = s.id AND p.held AND p.from_run = first.run)
+			AND NOT EXISTS (SELECT 1 FROM first_evidence e WHERE e.user_id = ?2 AND e.sku_id = s.id AND e.at <= ?4)`,
+		w.run, user, string(sku), at.UnixMilli(), string(snapshot.BasisReport), name)
+	return err
 }
 
 // FirstEvents lists the events that show what users held before the first run.

@@ -294,6 +294,8 @@ func basisWords(d snapshot.Date) string {
 	switch {
 	case d.Basis == snapshot.BasisPlan:
 		return " (the date of a service plan that no other license brings)"
+	case d.Basis == snapshot.BasisReport:
+		return " (a usage report's date for a service that no other license brings)"
 	case d.Basis == snapshot.BasisState:
 		return " (Microsoft's date when tracking began)"
 	case d.Basis == snapshot.BasisSnapshot, d.Evidence == "":

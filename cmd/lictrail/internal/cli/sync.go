@@ -42,7 +42,8 @@ written to the tenant.
 
 With --activity it also reads when users were last active, for lictrail reclaim:
   sign-ins             newest sign-in of each user; needs Entra ID P1 or P2
-  active-users         usage report on Exchange, OneDrive, SharePoint, Teams, ...
+  active-users         usage report on Exchange, OneDrive, SharePoint, Teams, ...;
+                       may also date licenses of before the first run
   apps                 usage report on Microsoft 365 Apps
   project-activations, visio-activations
   copilot              usage report on Microsoft 365 Copilot

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	assignments = flag.Int("assignments", 300, "of how many assignments to check the dates")
+	assignments = flag.Int("assignments", 500, "of how many assignments to check the dates")
 	firstTenant = flag.Uint64("first-tenant", 1, "the seed of the first tenant whose dates are checked")
 )
 
@@ -48,7 +48,7 @@ func TestDates(t *testing.T) {
 		fmt.Fprintf(&b, "\n%8d %s", c.counts[k], k)
 	}
 	t.Logf("%d violations of%s", c.violations, b.String())
-	if c.counts["exact dates"] == 0 || c.counts["window dates"] == 0 || c.counts["no-later-than dates"] == 0 {
+	if c.counts["exact dates"] == 0 || c.counts["window dates"] == 0 || c.counts["no-later-than dates"] == 0 || c.counts["first-assigned by report"] == 0 {
 		t.Error("a kind of date never came up: the test proves too little")
 	}
 }
@@ -73,15 +73,24 @@ type observed struct {
 
 // tenant plays one tenant and checks all that history says of it. Every third
 // one is tracked from its very beginning on, the others had a past; of every
-// eighth the log is read, which takes most of the time.
+// eighth the log is read, which takes most of the time. Every fourth sells one
+// SKU with Teams and Yammer only, so that the usage report's dates are evidence.
 func (c *checker) tenant(t *testing.T, seed uint64) {
 	const users = 75
 	c.t, c.runs, c.audited = t, nil, seed%8 == 1
 	tenant := graphtest.New(seed)
 	tenant.Pace = 20 * time.Minute
+	reports := seed%4 == 2
+	if reports {
+		tenant.Offer(graphtest.SKUE3, graphtest.SKUEMS, graphtest.SKUPowerBI, graphtest.SKUVisio, graphtest.SKUFlowFree)
+	}
 	tenant.Populate(users, 10)
 	if seed%3 != 0 {
 		tenant.RandomOps(users)
+	}
+	if reports { // Microsoft's other dates are lost for half of the users
+		tenant.Advance(4 * 24 * time.Hour)
+		tenant.MicrosoftResetsDates(tenant.UserIDs()[:users/2]...)
 	}
 	server := graphtest.NewServer(tenant, graphtest.WithVaryingPages())
 	base, err := server.Start()
@@ -103,6 +112,9 @@ func (c *checker) tenant(t *testing.T, seed uint64) {
 		o := tracker.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
 		if c.audited && run != 4 { // without the log there are windows
 			o.Audit = reader
+		}
+		if reports {
+			o.Activity, o.ActivityReader = []snapshot.ActivitySource{snapshot.ActiveUsers}, reader
 		}
 		if _, err := tracker.Run(t.Context(), reader, db, o); err != nil {
 			t.Fatal(err)
@@ -251,6 +263,7 @@ func (c *checker) wrong(format string, args ...any) {
 func (c *checker) holdsTrue(what string, d snapshot.Date, truth time.Time, k holding) {
 	c.counts[what]++
 	c.counts[string(d.Precision)+" dates"]++
+	c.counts["dates by "+string(d.Basis)]++
 	if !within(d, truth) {
 		c.wrong("%s of %v: %s %s..%s (%s), the truth is %s", what, k, d.Precision, stampOf(d.NotBefore), stampOf(d.NotAfter), d.Basis, stampOf(truth))
 	}

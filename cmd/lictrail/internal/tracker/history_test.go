@@ -31,10 +31,11 @@ var update = flag.Bool("update", false, "rewrite the expected sections of testda
 //	sku ID [status=] [units=] [used=] [plans=A,B]
 //	group ID "NAME" SKU[-PLAN,PLAN] ...      what the group gives
 //	deleted USER DATE                        a row of deletedItems
-//	user ID [upn=] [dept=] ...               a row of /users, with below it
+//	user ID [upn=] [dept=] [created=] ...    a row of /users, with below it
 //	    has SKU [off=PLAN,PLAN]                a row of assignedLicenses
 //	    row SKU direct|GROUP STATE [ERROR] DATE [off=PLAN,PLAN]
 //	    plan PLAN STATUS DATE                  a row of assignedPlans
+//	licensed UPN NAME WORKLOAD DATE          what the usage report says; "concealed" in the place of all: pseudonyms
 //	lost USER                                exists, and is in no list
 //	unread groups|deleted|subscriptions      the call fails
 //	flags accept-shrink                      as given to the run
@@ -257,10 +258,16 @@ type scripted struct {
 	accept        bool
 	tenant        snapshot.TenantID
 	lost          []snapshot.UserID // exist, and are in no list
+	usage         Usage             // read when it tells anything
 }
 
 func (s *scripted) options() Options {
-	return Options{MaxShrink: 0.2, AcceptShrink: s.accept, Version: "test", Now: func() time.Time { return s.at }}
+	o := Options{MaxShrink: 0.2, AcceptShrink: s.accept, Version: "test", Now: func() time.Time { return s.at }}
+	if s.usage.Concealed || len(s.usage.Rows) > 0 {
+		s.usage.Sources, s.usage.Until = []snapshot.ActivitySource{snapshot.ActiveUsers}, s.at
+		o.Activity, o.ActivityReader = s.usage.Sources, &fakeActivity{usage: s.usage}
+	}
+	return o
 }
 
 func (s *scripted) failing(what string) error {
@@ -359,7 +366,12 @@ func parseRun(t *testing.T, text string) *scripted {
 		case "user":
 			finish()
 			s.users = append(s.users, User{User: snapshot.User{ID: snapshot.UserID(f[1]), Attributes: snapshot.Attributes{
-				UPN: cmpOr(opt["upn"], f[1]+"@contoso.com"), Name: cmpOr(opt["name"], f[1]), Department: opt["dept"], Mail: cmpOr(opt["upn"], f[1]+"@contoso.com")}}})
+				UPN: cmpOr(opt["upn"], f[1]+"@contoso.com"), Name: cmpOr(opt["name"], f[1]), Department: opt["dept"], Mail: cmpOr(opt["upn"], f[1]+"@contoso.com"), CreatedAt: created(t, opt["created"])}}})
+		case "licensed":
+			s.usage.Rows = append(s.usage.Rows, snapshot.ActivityRow{UPN: f[1], Name: f[2], Source: snapshot.ActiveUsers,
+				Licensed: []snapshot.WorkloadLicense{{Workload: snapshot.Workload(f[3]), Day: day(t, f[4])}}})
+		case "concealed":
+			s.usage.Concealed = true
 		case "silent":
 			s.users[len(s.users)-1].LicensesAbsent = true
 		case "has":
@@ -375,6 +387,14 @@ func parseRun(t *testing.T, text string) *scripted {
 	}
 	finish()
 	return s
+}
+
+func created(t *testing.T, text string) *time.Time {
+	if text == "" {
+		return nil
+	}
+	at := day(t, text)
+	return &at
 }
 
 // fields splits a line at spaces, with "..." as one field.
