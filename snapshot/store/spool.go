@@ -28,6 +28,7 @@ type Spool struct {
 	index  map[string]uint64 // 0 is for texts that are written out
 	words  []string
 	size   int // of the words
+	prints snapshot.Fingerprints
 }
 
 // maxWords bounds the bytes of texts in memory. What comes later is written out.
@@ -75,7 +76,7 @@ func (sp *Spool) Add(d *snapshot.Delta, row int64) error {
 	sp.record = sp.record[:0]
 	sp.number(row)
 	sp.text(string(d.ID))
-	sp.number(d.New.Fingerprint())
+	sp.number(sp.prints.Of(&d.New))
 	sp.bool(d.Attributes)
 	if d.Attributes {
 		if err := sp.attributes(&d.New); err != nil {

@@ -130,6 +130,7 @@ type run struct {
 	comparer diff.Comparer
 
 	users     roster
+	prints    snapshot.Fingerprints
 	pass      uint8 // counts the passes over the users: a restart begins a new one
 	passed    UsersRead
 	passedAt  time.Time // by our clock

@@ -90,7 +90,7 @@ func (t *run) user(ctx context.Context, u *User) error {
 	if known.row == 0 {
 		return t.add(t.comparer.User(nil, u.User), 0)
 	}
-	if known.fingerprint == u.Fingerprint() {
+	if known.fingerprint == t.prints.Of(&u.User) {
 		return nil
 	}
 	history, err := t.sync.Known(ctx, u.ID, known.row)
