@@ -35,7 +35,18 @@ func (a *attributor) byGroup(ch *snapshot.Change, f found) snapshot.Attribution 
 	if license == nil && t.op == nil && gained(ch) && a.wasAway(ch) {
 		return a.unknown(ch) // the restore may have brought it, from before the snapshots could see it
 	}
+	if license == nil && t.op == nil && !gained(ch) && !a.covers(ch.Window) {
+		return a.groupLoss(ch)
+	}
 	return a.groupAttribution(ch, license, a.inferred(ch, license, t))
+}
+
+// groupLoss is the answer for a group's path that ended where the log was not
+// read. That it was the group is not certain: an account that was deleted and
+// restored between two snapshots loses its groups' licenses too, and snapshots
+// do not show that it was.
+func (a *attributor) groupLoss(ch *snapshot.Change) snapshot.Attribution {
+	return unknownFor(snapshot.NotCovered, a.groupLossReason(ch))
 }
 
 // groupAttribution puts together what is known of a change by a group.
@@ -308,9 +319,10 @@ func (a *attributor) setting(ch *snapshot.Change, from, to time.Time) []*op {
 // inferred adds to a trigger that no event shows what the snapshots say: if the
 // group no longer gives the license, that took it; if the group's license is as
 // it was and the group is dynamic, its rule did it. That a group came to give a
-// license does not tell who was a member then.
+// license does not tell who was a member then. Where the log was not read, the
+// group may have changed to and fro meanwhile, or be new.
 func (a *attributor) inferred(ch *snapshot.Change, license *op, t trigger) trigger {
-	if t.op != nil {
+	if t.op != nil || !a.covers(ch.Window) {
 		return t
 	}
 	id := pathOf(ch).Group

@@ -276,6 +276,12 @@ func (a *attributor) unmovedSentence(ch *snapshot.Change, t trigger) string {
 	return sentence(fact + "; no event shows for certain who changed the group.")
 }
 
+// groupLossReason tells of a group's license that ended unseen.
+func (a *attributor) groupLossReason(ch *snapshot.Change) string {
+	return sentence(fmt.Sprintf("%s no longer has %s from %s. It is not known whether the group changed, its members did, or the account was deleted and restored, for %s.",
+		a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group), a.gapWords(ch.Window)))
+}
+
 // errorWords say what Microsoft's licensing errors mean.
 var errorWords = map[string]string{
 	"CountViolation":                     "no seats are left",
