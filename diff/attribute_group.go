@@ -19,7 +19,11 @@ func (a *attributor) byGroup(ch *snapshot.Change, f found) snapshot.Attribution 
 		license = f.op
 		license.claim(ch.SKU)
 	}
+	unwatched := license == nil && a.unwatched(ch)
 	if ch.State != nil && ch.State.To == stateError {
+		if unwatched {
+			return a.unseenByGroup(ch)
+		}
 		return a.groupError(ch, license)
 	}
 	t := a.trigger(ch, license)
@@ -35,18 +39,23 @@ func (a *attributor) byGroup(ch *snapshot.Change, f found) snapshot.Attribution 
 	if license == nil && t.op == nil && gained(ch) && a.wasAway(ch) {
 		return a.unknown(ch) // the restore may have brought it, from before the snapshots could see it
 	}
-	if license == nil && t.op == nil && !gained(ch) && !a.covers(ch.Window) {
-		return a.groupLoss(ch)
+	if unwatched && t.op == nil {
+		return a.unseenByGroup(ch)
 	}
 	return a.groupAttribution(ch, license, a.inferred(ch, license, t))
 }
 
-// groupLoss is the answer for a group's path that ended where the log was not
-// read. That it was the group is not certain: an account that was deleted and
-// restored between two snapshots loses its groups' licenses too, and snapshots
-// do not show that it was.
-func (a *attributor) groupLoss(ch *snapshot.Change) snapshot.Attribution {
-	return unknownFor(snapshot.NotCovered, a.groupLossReason(ch))
+// unwatched reports whether a group's path ended, or its row says something
+// else, where the log was not read. That it was the group is not certain then:
+// an account that was deleted and restored between two snapshots lost its
+// groups' licenses for a while too, and snapshots do not show that it was.
+func (a *attributor) unwatched(ch *snapshot.Change) bool {
+	return (!gained(ch) || ch.Kind == snapshot.StateChanged) && !a.covers(ch.Window)
+}
+
+// unseenByGroup is the answer where no event tells of such a change.
+func (a *attributor) unseenByGroup(ch *snapshot.Change) snapshot.Attribution {
+	return unknownFor(snapshot.NotCovered, a.unseenByGroupReason(ch))
 }
 
 // groupAttribution puts together what is known of a change by a group.

@@ -346,6 +346,9 @@ func (a *attributor) groupState(ch *snapshot.Change) snapshot.Attribution {
 	if t.op == nil && mended(ch.State) {
 		t = a.recalculated(ch, t)
 	}
+	if t.op == nil && a.unwatched(ch) {
+		return a.unseenByGroup(ch)
+	}
 	at := a.groupAttribution(ch, nil, t)
 	at.Confidence = atMost(at.Confidence, snapshot.Medium)
 	at.Reason = a.errorReason(ch)

@@ -276,10 +276,15 @@ func (a *attributor) unmovedSentence(ch *snapshot.Change, t trigger) string {
 	return sentence(fact + "; no event shows for certain who changed the group.")
 }
 
-// groupLossReason tells of a group's license that ended unseen.
-func (a *attributor) groupLossReason(ch *snapshot.Change) string {
-	return sentence(fmt.Sprintf("%s no longer has %s from %s. It is not known whether the group changed, its members did, or the account was deleted and restored, for %s.",
-		a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group), a.gapWords(ch.Window)))
+// unseenByGroupReason tells what snapshots show of a group's license, and what
+// may have led to it.
+func (a *attributor) unseenByGroupReason(ch *snapshot.Change) string {
+	fact := fmt.Sprintf("%s no longer has %s from %s.", a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group))
+	if ch.State != nil {
+		fact = a.errorReason(ch)
+	}
+	return sentence(fmt.Sprintf("%s It is not known whether the group changed, its members did, or the account was deleted and restored, for %s.",
+		fact, a.gapWords(ch.Window)))
 }
 
 // errorWords say what Microsoft's licensing errors mean.
