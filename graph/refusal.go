@@ -65,13 +65,10 @@ var refusals = []refusal{
 	{words: []string{"AzureCLICredential: executable not found"}, what: "the Azure CLI (az) is not installed", hint: "install it, or sign in another way: --auth (docs/sign-in.md)"},
 	{words: []string{"no managed identity here", "identity isn't assigned", "system assigned identity", "Identity not found"}, what: "this machine has no such managed identity",
 		hint: "assign one to it; name a user-assigned one with --client-id, and give none for the machine's own"},
-	{words: []string{"xdg-open", "no browser"}, what: "there is no browser to open", hint: "use --auth device-code, which needs none on this machine"},
+	{words: []string{"xdg-open", "InteractiveBrowserCredential: exit status"}, what: "no browser could be opened", hint: "use --auth device-code, which needs none on this machine"},
 	{words: []string{"identity of this job"}, hint: "run it in a job of GitHub Actions that has the permission \"id-token: write\""},
 	{words: []string{"invalid tenantID"}, what: "the tenant is neither an id nor a domain name", hint: hintTenant},
 }
-
-// untried is for a chain that found nothing to sign in with.
-var untried = refusal{what: "nothing to sign in with was found", hint: hintDefault}
 
 func (f *refusal) fits(code, text string) bool {
 	worded := slices.ContainsFunc(f.words, func(w string) bool { return strings.Contains(text, w) })
@@ -202,10 +199,11 @@ func (r *reader) unsigned(err error) *Error {
 	}
 	what := tidied{tidy(errors.New(w.shown())).Error(), err}
 	i := slices.IndexFunc(refusals, func(f refusal) bool { return f.fits(w.code, w.text) })
-	chain := strings.Contains(w.text, "Attempted credentials")
+	_, tried, chain := strings.Cut(what.text, "Attempted credentials:")
 	switch {
 	case chain && w.code == "":
-		e.Hint, e.Err = untried.hint, kinded(ErrAuth, "sign in: %s: %w", untried.what, what)
+		what.text = strings.TrimSpace(tried)
+		e.Hint, e.Err = hintDefault, kinded(ErrAuth, "sign in: nothing was found to sign in with; %w", what)
 	case i >= 0:
 		e.Hint = refusals[i].hint
 		if refusals[i].what != "" {

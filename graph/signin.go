@@ -198,7 +198,9 @@ func (c *probed) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	return c.Credential.GetToken(ctx, o)
 }
 
-// probeMetadata sends a request that lacks the header which a real one has.
+// probeMetadata sends a request that lacks the header which a real one has, and
+// which the service must therefore call a bad one. See
+// learn.microsoft.com/azure/virtual-machines/instance-metadata-service.
 func probeMetadata(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -209,10 +211,14 @@ func probeMetadata(ctx context.Context, patience time.Duration) error {
 	transport := &http.Transport{} // a proxy would answer for it
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
-	if err == nil {
-		resp.Body.Close()
+	if err != nil {
+		return err
 	}
-	return err
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		return fmt.Errorf("what answers there is something else (HTTP %d)", resp.StatusCode)
+	}
+	return nil
 }
 
 func newWorkloadIdentity(o CredentialOptions) (Credential, error) {

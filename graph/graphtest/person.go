@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -106,6 +107,12 @@ func (f *flow) proveBrowser(form url.Values) *refused {
 	return nil
 }
 
+// formPost is the page by which a browser takes an answer back. See
+// openid.net/specs/oauth-v2-form-post-response-mode-1_0.html.
+var formPost = template.Must(template.New("").Parse(`<html><body onload="document.forms[0].submit()">
+<form method="post" action="{{.Back}}"><input type="hidden" name="code" value="{{.Code}}"/><input type="hidden" name="state" value="{{.State}}"/></form>
+</body></html>`))
+
 // authorize sends a browser back with a code: the person has agreed.
 func (a *Authority) authorize(w http.ResponseWriter, r *http.Request) *refused {
 	query := r.URL.Query()
@@ -126,6 +133,11 @@ func (a *Authority) authorize(w http.ResponseWriter, r *http.Request) *refused {
 	}
 	code := rand.Text()
 	a.codes[code] = &flow{client: query.Get("client_id"), redirect: query.Get("redirect_uri"), challenge: query.Get("code_challenge")}
+	if query.Get("response_mode") == "form_post" {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = formPost.Execute(w, struct{ Back, Code, State string }{back.String(), code, query.Get("state")})
+		return nil
+	}
 	answer := back.Query()
 	answer.Set("code", code)
 	answer.Set("state", query.Get("state"))

@@ -371,3 +371,6 @@ func (s *Server) spend(e *endpoint) *apiError {
 func throttled() *apiError {
 	return fail(http.StatusTooManyRequests, "TooManyRequests", "This request is throttled. Please try again after the value specified in the Retry-After header.")
 }
+
+// Root is the address of Graph, once started, that tokens are for.
+func (s *Server) Root() string { return s.root }
