@@ -226,7 +226,7 @@ func need(kind string, all ...given) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return hinted(fmt.Errorf("%s lacks %s", kind, strings.Join(missing, "; ")), "set "+strings.Join(missing, "; set ")+" (docs/sign-in.md)")
+	return hinted(fmt.Errorf("--auth %s lacks %s", kind, strings.Join(missing, "; ")), "set "+strings.Join(missing, "; set ")+" (docs/sign-in.md)")
 }
 
 // readyToken is a bearer token that the caller made elsewhere.

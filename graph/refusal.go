@@ -175,6 +175,9 @@ func (w words) shown() string {
 	} else if strings.HasPrefix(strings.TrimSpace(text), "<") {
 		text = "an answer that makes no sense" // of a proxy
 	}
+	if _, tried, ok := strings.Cut(text, chainWords); ok { // a line for each
+		text = chainWords + " " + strings.ReplaceAll(strings.TrimSpace(tried), "\n", ";")
+	}
 	text = rawAnswer.ReplaceAllString(text, "an answer that makes no sense")
 	text = longToken.ReplaceAllString(text, "…")
 	return userName.ReplaceAllString(text, "(a user)")
@@ -199,7 +202,7 @@ func (r *reader) unsigned(err error) *Error {
 	}
 	what := tidied{tidy(errors.New(w.shown())).Error(), err}
 	i := slices.IndexFunc(refusals, func(f refusal) bool { return f.fits(w.code, w.text) })
-	_, tried, chain := strings.Cut(what.text, "Attempted credentials:")
+	_, tried, chain := strings.Cut(what.text, chainWords)
 	switch {
 	case chain && w.code == "":
 		what.text = strings.TrimSpace(tried)
@@ -222,13 +225,20 @@ func (r *reader) unreached(err error, w words) (*Error, bool) {
 	if !signInOutage(err, w) {
 		return nil, false
 	}
-	e := r.fail(kinded(ErrUnavailable, "sign in: %w", tidied{tidy(errors.New(w.shown())).Error(), err}))
+	text := w.shown()
+	if o := (overheard{}); errors.As(err, &o) && o.heard.err != nil {
+		text = tidy(o.heard.err).Error()
+	}
+	e := r.fail(kinded(ErrUnavailable, "sign in: %w", tidied{tidy(errors.New(text)).Error(), err}))
 	e.retry = later
 	if strings.Contains(w.text, "x509:") {
 		e.retry, e.Hint = never, "the authority's certificate is not trusted: name the file of a private CA in SSL_CERT_FILE, and check the clock"
 	}
 	return e, true
 }
+
+// chainWords stand before what a chain of credentials tried.
+const chainWords = "Attempted credentials:"
 
 // outageWords are how network trouble reads once azidentity has made it text.
 var outageWords = []string{"dial tcp", "no such host", "connection re", "i/o timeout", "TLS handshake timeout", "unexpected EOF",
@@ -243,7 +253,7 @@ func signInOutage(err error, w words) bool {
 		return w.status >= 500 || w.status == http.StatusTooManyRequests
 	}
 	// The managed identity endpoint, which most machines do not have, times out.
-	absent := strings.Contains(w.text, "Attempted credentials") || strings.Contains(w.text, "no managed identity here")
+	absent := strings.Contains(w.text, chainWords) || strings.Contains(w.text, "no managed identity here")
 	return w.code == "" && !absent &&
 		slices.ContainsFunc(outageWords, func(word string) bool { return strings.Contains(w.text, word) })
 }

@@ -61,7 +61,7 @@ func newSecretCredential(o CredentialOptions) (Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = need("sign-in by client secret", o.tenant(), o.client(), given{secret, secretVariable + " or " + secretVariable + fileSuffix})
+	err = need("secret", o.tenant(), o.client(), given{secret, secretVariable + " or " + secretVariable + fileSuffix})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (o CredentialOptions) certificate() string {
 
 func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	path := o.certificate()
-	err := need("sign-in by certificate", o.tenant(), o.client(), given{path, "--certificate or " + certificateVariable})
+	err := need("certificate", o.tenant(), o.client(), given{path, "--certificate or " + certificateVariable})
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func probeMetadata(ctx context.Context, patience time.Duration) error {
 
 func newWorkloadIdentity(o CredentialOptions) (Credential, error) {
 	file := o.variable(federatedFileVariable)
-	if err := need("sign-in by workload identity", o.tenant(), o.client(), file); err != nil {
+	if err := need("workload-identity", o.tenant(), o.client(), file); err != nil {
 		return nil, err
 	}
 	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
@@ -234,11 +234,11 @@ func newWorkloadIdentity(o CredentialOptions) (Credential, error) {
 
 func newGitHubActions(o CredentialOptions) (Credential, error) {
 	address, token := o.variable(gitHubURLVariable), o.variable(gitHubTokenVariable)
-	if err := need("sign-in by GitHub Actions", o.tenant(), o.client()); err != nil {
+	if err := need("github-actions", o.tenant(), o.client()); err != nil {
 		return nil, err
 	}
 	if address.value == "" || token.value == "" {
-		return nil, hinted(fmt.Errorf("sign-in by GitHub Actions lacks %s and %s", gitHubURLVariable, gitHubTokenVariable),
+		return nil, hinted(fmt.Errorf("--auth github-actions lacks %s and %s", gitHubURLVariable, gitHubTokenVariable),
 			"give the job the permission \"id-token: write\"; these variables exist in GitHub Actions only")
 	}
 	u, err := url.Parse(address.value)

@@ -34,7 +34,7 @@ type connection struct {
 func (c *connection) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused.\nA domain name serves for signing in only")
 	f.StringVar(&c.clientID, "client-id", "", "application `id` to sign in as")
-	f.StringVar(&c.auth, "auth", "default", "how to sign in, one `kind` of: "+authKinds(5)+"\n(docs/sign-in.md)")
+	f.StringVar(&c.auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of:\n"+authKinds(3)+"\n")
 	f.StringVar(&c.certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key\n(default $AZURE_CLIENT_CERTIFICATE_PATH)")
 	f.StringVar(&c.cloud, "cloud", globalCloud, "which of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
