@@ -66,7 +66,7 @@ func (r *reader) sign(ctx context.Context, build request) (*http.Request, error)
 	if err := r.pace.wait(ctx); err != nil {
 		return nil, err
 	}
-	req, err := r.c.native(context.WithValue(ctx, claimsKey{}, r.claims), build)
+	req, err := r.c.native(context.WithValue(ctx, renewalKey{}, r.renewal), build)
 	if err == nil {
 		r.since = r.since.Add(r.c.opts.Now().Sub(start))
 	}
@@ -162,18 +162,6 @@ func (r *reader) interrupted(ctx context.Context) *Error {
 
 func (r *reader) fail(err error) *Error {
 	return &Error{Op: r.op, Page: r.page, Err: err}
-}
-
-// unsigned reports that no token could be had.
-func (r *reader) unsigned(err error) *Error {
-	if signInOutage(err) {
-		e := r.fail(kinded(ErrUnavailable, "sign in: %w", tidy(err)))
-		e.retry = later
-		return e
-	}
-	e := r.fail(kinded(ErrAuth, "sign in: %w", tidy(err)))
-	e.Hint = "check --auth, --tenant and --cloud"
-	return e
 }
 
 // unsent reports that no response came.

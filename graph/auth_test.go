@@ -254,7 +254,7 @@ func TestTokenCredential(t *testing.T) {
 }
 
 func TestCredentialKinds(t *testing.T) {
-	if _, err := NewCredential("magic", CredentialOptions{}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "default, token") {
+	if _, err := NewCredential("magic", CredentialOptions{}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "browser, certificate, default, device-code") {
 		t.Errorf("got %v", err)
 	}
 	for _, host := range []string{"", "https://login.microsoftonline.us/", "https://127.0.0.1:1"} {

@@ -259,7 +259,7 @@ func (c *Client) SignIn(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return c.newReader("sign-in").unsigned(err)
+	return c.newReader(opSigningIn).unsigned(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

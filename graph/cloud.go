@@ -17,16 +17,24 @@ type Cloud struct {
 	// AuditSearch: Graph has security/auditLog/queries here, which the national
 	// clouds lack (auditLogQuery, list of cloud deployments).
 	AuditSearch bool
+	// UsageReports: Graph has the reports of Microsoft 365 usage here, which the
+	// national clouds lack (reportRoot, list of cloud deployments).
+	UsageReports bool
+	// federation is the audience that a federated token of another issuer must
+	// have (federatedIdentityCredential, audiences).
+	federation string
 }
 
 // clouds is learn.microsoft.com/graph/deployments. Tokens of one cloud are not
 // good in another.
 var clouds = map[string]Cloud{
-	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true},
-	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false},
-	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false},
-	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false},
+	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true, true, defaultFederation},
+	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false, false, "api://AzureADTokenExchangeUSGov"},
+	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false, false, "api://AzureADTokenExchangeUSGov"},
+	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false, false, "api://AzureADTokenExchangeChina"},
 }
+
+const defaultFederation = "api://AzureADTokenExchange"
 
 // CloudByName returns the cloud called global, usgov, dod or china; "" means
 // global.
@@ -42,12 +50,20 @@ func CloudByName(name string) (Cloud, error) {
 	return c, nil
 }
 
-// knownAuthority reports whether host belongs to one of Microsoft's clouds.
-func knownAuthority(host string) bool {
-	for _, c := range clouds {
-		if strings.TrimSuffix(host, "/") == strings.TrimSuffix(c.AuthorityHost, "/") {
-			return true
+// ofAuthority returns the cloud, or one of them, whose tokens a host issues.
+func ofAuthority(host string) (Cloud, bool) {
+	for _, name := range slices.Sorted(maps.Keys(clouds)) {
+		if c := clouds[name]; strings.EqualFold(strings.TrimSuffix(host, "/"), strings.TrimSuffix(c.AuthorityHost, "/")) {
+			return c, true
 		}
 	}
-	return false
+	return Cloud{}, false
+}
+
+// federationAudience is what a federated token must be made for.
+func federationAudience(authorityHost string) string {
+	if c, ok := ofAuthority(authorityHost); ok {
+		return c.federation
+	}
+	return defaultFederation
 }

@@ -31,7 +31,7 @@ const maxForeign = 300
 // Error is a read that failed. Code, Message and RequestID are Graph's own
 // words, at most 300 bytes of each.
 type Error struct {
-	Op        string // what was read: users, SKUs, ...
+	Op        string // what was read: users, SKUs, ...; "" for a sign-in before any read
 	Page      int    // from 1; 0 for a read that has no pages
 	Status    int    // HTTP status; 0 when no response came
 	Code      string // Graph's error code
@@ -49,9 +49,12 @@ type Error struct {
 // Error says what was read, what went wrong and Graph's own words, quoted.
 func (e *Error) Error() string {
 	var b strings.Builder
-	if e.Page > 0 {
+	switch {
+	case e.Op == opSigningIn:
+		fmt.Fprintf(&b, "%v", e.Err)
+	case e.Page > 0:
 		fmt.Fprintf(&b, "read page %d of %s: %v", e.Page, e.Op, e.Err)
-	} else {
+	default:
 		fmt.Fprintf(&b, "read %s: %v", e.Op, e.Err)
 	}
 	if e.Status != 0 {

@@ -21,6 +21,7 @@ const (
 	opUsage         = "usage report"
 	opSearch        = "Purview audit search"
 	opFeed          = "Management Activity API"
+	opSigningIn     = "" // errors of it say so by themselves
 )
 
 // Permission is what one kind of read needs. See

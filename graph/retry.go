@@ -27,14 +27,14 @@ const (
 
 // reader carries one read through its pages and attempts.
 type reader struct {
-	c      *Client
-	op     string
-	page   int       // 0 for a read that has no pages
-	rows   int       // read so far, for progress
-	pace   *pacer    // nil when nothing holds the read back
-	since  time.Time // since when patience has been running: the start, or the last page read
-	claims string    // what Graph wants of the next token
-	files  bool      // the answer is a redirect to a file
+	c       *Client
+	op      string
+	page    int       // 0 for a read that has no pages
+	rows    int       // read so far, for progress
+	pace    *pacer    // nil when nothing holds the read back
+	since   time.Time // since when patience has been running: the start, or the last page read
+	renewal renewal   // what Graph wants of the next token
+	files   bool      // the answer is a redirect to a file
 
 	requests  int
 	sentAt    time.Time     // when Graph sent the page just read
@@ -60,7 +60,7 @@ func (r *reader) fetch(ctx context.Context, build request, read bodyReader) erro
 	for {
 		failed := r.attempt(ctx, build, read)
 		if failed == nil {
-			r.since, r.claims = r.c.opts.Now(), ""
+			r.since, r.renewal = r.c.opts.Now(), renewal{}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -95,7 +95,7 @@ func (t *tries) allow(failed *Error) bool {
 // come after the end of patience.
 func (r *reader) await(ctx context.Context, failed *Error, t tries) error {
 	if failed.retry == renew {
-		r.claims = failed.claims
+		r.renewal = renewal{wanted: true, claims: failed.claims}
 		return nil
 	}
 	wait := failed.wait

@@ -42,7 +42,10 @@ func (s *Server) StopFeed() {
 // StartActivity serves the Management Activity API, on a port of its own, and
 // returns its root.
 func (s *Server) StartActivity() (string, error) {
-	return s.listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, true) }))
+	root, err := s.listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, true) }))
+	s.feedRoot = root
+	s.cfg.authority.Know(root)
+	return root, err
 }
 
 // feedEndpoints: what may be asked of the feed.
@@ -59,7 +62,7 @@ func init() {
 
 // admitActivity checks token, permission, tenant, route and parameters.
 func (s *Server) admitActivity(c *call) (*endpoint, *apiError) {
-	if c.Header.Get("Authorization") != "Bearer "+ActivityToken {
+	if !s.feedToken(c.Header.Get("Authorization")) {
 		return nil, fail(http.StatusUnauthorized, "", "Authorization has been denied for this request.")
 	}
 	if !s.granted("ActivityFeed.Read") {
@@ -80,6 +83,14 @@ func (s *Server) admitActivity(c *call) (*endpoint, *apiError) {
 	}
 	c.top = feedPageSize
 	return e, c.parseToken(e)
+}
+
+func (s *Server) feedToken(header string) bool {
+	token, bearer := strings.CutPrefix(header, "Bearer ")
+	if s.cfg.authority != nil {
+		return bearer && s.cfg.authority.refuse(token, s.feedRoot) == ""
+	}
+	return bearer && token == ActivityToken
 }
 
 func (s *Server) routeActivity(c *call) (*endpoint, *apiError) {

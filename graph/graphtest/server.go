@@ -52,6 +52,8 @@ type Server struct {
 	closed   chan struct{}
 	closing  sync.Once
 	files    *fileHost
+	root     string            // of Graph
+	feedRoot string            // of the Management Activity API
 	kept     map[string][]byte // files of reports, by key
 	leaked   bool
 
@@ -61,6 +63,7 @@ type Server struct {
 type config struct {
 	seed        uint64
 	token       string
+	authority   *Authority // nil: only token counts
 	scopes      []string
 	step        time.Duration
 	vary, empty bool
@@ -80,6 +83,10 @@ type Option func(*config)
 
 // WithToken sets the bearer token to accept.
 func WithToken(token string) Option { return func(c *config) { c.token = token } }
+
+// WithAuthority has the server take the tokens that an authority issued for it,
+// and no others.
+func WithAuthority(a *Authority) Option { return func(c *config) { c.authority = a } }
 
 // WithScopes sets the permissions granted.
 func WithScopes(scopes ...string) Option { return func(c *config) { c.scopes = scopes } }
@@ -142,8 +149,9 @@ func (s *Server) Start() (string, error) {
 		return "", err
 	}
 	s.files.base = files
-	root, err := s.listen(s)
-	return root + "/v1.0", err
+	s.root, err = s.listen(s)
+	s.cfg.authority.Know(s.root)
+	return s.root + "/v1.0", err
 }
 
 func (s *Server) listen(h http.Handler) (string, error) {
@@ -306,6 +314,12 @@ func denied() *apiError {
 func (s *Server) authenticate(c *call) *apiError {
 	token, ok := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
 	message := "Access token validation failure. Invalid audience."
+	if s.cfg.authority != nil && ok {
+		if message = s.cfg.authority.refuse(token, s.root); message == "" {
+			return nil
+		}
+		return unauthorized(message)
+	}
 	switch {
 	case ok && token == s.cfg.token:
 		return nil
@@ -357,3 +371,6 @@ func (s *Server) spend(e *endpoint) *apiError {
 func throttled() *apiError {
 	return fail(http.StatusTooManyRequests, "TooManyRequests", "This request is throttled. Please try again after the value specified in the Retry-After header.")
 }
+
+// Root is the address of Graph, once started, that tokens are for.
+func (s *Server) Root() string { return s.root }

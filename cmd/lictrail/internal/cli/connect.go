@@ -16,35 +16,49 @@ import (
 	"lictrail/snapshot"
 )
 
+// globalCloud is the cloud of a tenant that says nothing else.
+const globalCloud = "global"
+
 // connection says which tenant to read and how to sign in. Secrets come from
 // the environment, never from flags: flags show in process lists.
 type connection struct {
 	tenant, clientID, auth, cloud string
+	certificate                   string
 	endpoint, authorityHost       string
 	activityEndpoint              string
 	patience                      time.Duration
+
+	credential graph.Credential // made once: a person signs in once for all services
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused.\nA domain name serves for signing in only")
 	f.StringVar(&c.clientID, "client-id", "", "application `id` to sign in as")
-	f.StringVar(&c.auth, "auth", "default", "how to sign in, one `kind` of: "+strings.Join(graph.CredentialKinds(), ", ")+
-		";\ntoken takes a ready bearer token from $"+graph.TokenVariable)
-	f.StringVar(&c.cloud, "cloud", "global", "which of Microsoft's `clouds`: global, usgov, dod or china")
+	f.StringVar(&c.auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of:\n"+authKinds(3)+"\n")
+	f.StringVar(&c.certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key\n(default $AZURE_CLIENT_CERTIFICATE_PATH)")
+	f.StringVar(&c.cloud, "cloud", globalCloud, "which of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
 	f.StringVar(&c.activityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's\nown; GCC tenants have https://manage-gcc.office.com")
-	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own")
+	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own\n(default $AZURE_AUTHORITY_HOST, unless --cloud names a cloud)")
 	f.DurationVar(&c.patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and\noutages, before giving up")
 }
 
 // where returns the cloud's addresses, with those that the flags name instead.
-func (c *connection) where() (graph.Cloud, error) {
+func (c *connection) where(e *env) (graph.Cloud, error) {
 	cloud, err := graph.CloudByName(c.cloud)
 	if err != nil {
 		return cloud, usage(err.Error(), "--cloud global")
 	}
 	if c.endpoint != "" {
 		cloud.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.endpoint, "/"), "/v1.0")
+	}
+	if c.authorityHost == "" && c.cloud == globalCloud {
+		c.authorityHost = e.getenv(graph.AuthorityVariable)
+	}
+	if c.authorityHost != "" {
+		if err := graph.CheckAuthority(c.authorityHost); err != nil {
+			return cloud, usage(err.Error(), "--authority-host https://login.example.com")
+		}
 	}
 	cloud.AuthorityHost = cmp.Or(c.authorityHost, cloud.AuthorityHost)
 	cloud.ActivityEndpoint = cmp.Or(c.activityEndpoint, cloud.ActivityEndpoint)
@@ -53,24 +67,54 @@ func (c *connection) where() (graph.Cloud, error) {
 
 // options are those of a client of one service. It contacts no host.
 func (c *connection) options(e *env, cloud graph.Cloud, endpoint, tokenVariable string, progress func(graph.Progress)) (graph.Options, error) {
-	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
-		TenantID: cmp.Or(c.tenant, e.getenv("AZURE_TENANT_ID")), ClientID: cmp.Or(c.clientID, e.getenv("AZURE_CLIENT_ID")),
-		AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv, TokenVariable: tokenVariable,
-	})
+	credential, err := c.signIn(e, cloud, tokenVariable)
 	return graph.Options{
 		Endpoint: endpoint, Credential: credential, Patience: c.patience, Version: version(), Progress: progress,
 		Unpaced: strings.HasPrefix(endpoint, "http://"), // this machine: a simulated tenant
 	}, err
 }
 
+// signIn makes the credential, of which only a ready token serves one service.
+func (c *connection) signIn(e *env, cloud graph.Cloud, tokenVariable string) (graph.Credential, error) {
+	if c.credential != nil && c.auth != "token" {
+		return c.credential, nil
+	}
+	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
+		TenantID: cmp.Or(c.tenant, e.getenv(graph.TenantVariable)), ClientID: cmp.Or(c.clientID, e.getenv(graph.ClientVariable)),
+		Certificate: c.certificate, AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv, TokenVariable: tokenVariable, Prompt: e.Ask,
+	})
+	c.credential = credential
+	return credential, err
+}
+
+// checkAuth refuses kinds of sign-in that there are not.
+func (c *connection) checkAuth() error {
+	switch {
+	case !slices.Contains(graph.CredentialKinds(), c.auth):
+		return usage(fmt.Sprintf("unknown kind of sign-in %q", c.auth), "--auth with one of: "+strings.Join(graph.CredentialKinds(), ", "))
+	case c.certificate != "" && c.auth != "certificate" && c.auth != "default":
+		return usage("--certificate does not go with --auth "+c.auth, "--auth certificate")
+	}
+	return nil
+}
+
+// authKinds lists the kinds of sign-in, so many in a line.
+func authKinds(perLine int) string {
+	var lines []string
+	for line := range slices.Chunk(graph.CredentialKinds(), perLine) {
+		lines = append(lines, strings.Join(line, ", "))
+	}
+	return strings.Join(lines, ",\n")
+}
+
 // client makes the Graph client. It contacts no host.
 func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Client, error) {
-	cloud, err := c.where()
+	cloud, err := c.where(e)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(graph.CredentialKinds(), c.auth) {
-		return nil, usage(fmt.Sprintf("unknown kind of sign-in %q", c.auth), "--auth "+strings.Join(graph.CredentialKinds(), ", --auth "))
+	if err := c.checkAuth(); err != nil {
+		return nil, err
 	}
 	if c.patience <= 0 {
 		return nil, usage("--patience must be more than nothing", "--patience 10m")

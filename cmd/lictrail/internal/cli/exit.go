@@ -50,7 +50,7 @@ var exits = []struct {
 	{tracker.ErrImplausible, exitIncomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
 	{tracker.ErrWrongTenant, exitUsage, "check --tenant and the credentials: they belong to different tenants"},
 	{graph.ErrIncomplete, exitIncomplete, "nothing was recorded; run sync again later"},
-	{graph.ErrAuth, exitAuth, "check how you sign in: --auth, --tenant and the variables it reads (lictrail sync --help)"},
+	{graph.ErrAuth, exitAuth, "check how you sign in: --auth, --tenant and the variables it reads (docs/sign-in.md)"},
 	{graph.ErrUnavailable, exitUnavailable, "nothing was recorded; run sync again later, or give it more --patience"},
 	{context.DeadlineExceeded, exitUnavailable, "nothing was recorded; run sync again later"},
 	{store.ErrNoDatabase, exitUsage, "create it with lictrail sync, look at a made-up tenant with lictrail demo, or name another file with --db"},

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lictrail": func() { os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
 		"sheet":    func() { os.Exit(printSheet(os.Args[1])) },
+		"xdg-open": func() { os.Exit(openBrowser(os.Args[1])) },
 	})
 }
 
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 //	           [unstable N]              the first N readings of a search leave records out
 //	           [fates FATE,FATE...]      how its first searches end
 //	           [unrelated]               the unified log has correlation ids of its own
+//	           [authority]               its tokens come from an authority: see signin_script_test.go
 //	tenant endsearches                   searches that ran for ever end
 //	tenant stopfeed                      somebody turns the feed off
 //	tenant day                           a day passes
@@ -91,7 +93,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand},
+			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand},
 	})
 }
 
@@ -137,6 +139,7 @@ var cellTypes = map[excelize.CellType]string{excelize.CellTypeUnset: "number", e
 type play struct {
 	*graphtest.Tenant
 	server *graphtest.Server
+	*authorityPlay
 	people map[string]string
 	groups map[string]string
 	held   string       // file that tells that an endpoint hangs
@@ -190,6 +193,8 @@ func newPlay(ts *testscript.TestScript, args []string) *play {
 			options = append(options, graphtest.WithSearchFates(strings.Split(args[i+1], ",")...))
 		case "unrelated":
 			p.UnrelatedLogs = true
+		case "authority":
+			options = append(options, graphtest.WithAuthority(p.newAuthority(ts)))
 		case "free":
 			p.Premium = false
 		case "forbid":

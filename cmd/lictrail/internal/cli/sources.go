@@ -35,17 +35,19 @@ func parseSources(list []string) ([]string, error) {
 	return list, nil
 }
 
-// readAudit has the run read the sources that were chosen. One that cannot be
-// set up fails when it is read, which is a warning on the run.
-func (c *connection) readAudit(e *env, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
+// readMore has the run read when users were active, and audit evidence from the
+// sources that were chosen. One that cannot be set up fails when it is read,
+// which is a warning on the run.
+func (c *connection) readMore(e *env, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
 	chosen, err := parseSources(chosen)
 	if err != nil {
 		return err
 	}
-	cloud, err := c.where()
+	cloud, err := c.where(e)
 	if err != nil {
 		return err
 	}
+	o.ActivityReader = c.activityReader(cloud, client)
 	for _, source := range chosen {
 		switch source {
 		case auditGraph:
@@ -70,6 +72,25 @@ func (c *connection) lacksSearch(cloud graph.Cloud) error {
 		return nil
 	}
 	return fmt.Errorf("the cloud %s has no audit search through Graph; activity-api reads the same log", c.cloud)
+}
+
+// activityReader reads when users were active, as far as the cloud can tell. An
+// endpoint of one's own is asked.
+func (c *connection) activityReader(cloud graph.Cloud, client *graph.Client) tracker.ActivityReader {
+	if cloud.UsageReports || c.endpoint != "" {
+		return Reader{client}
+	}
+	return withoutReports{Reader{client}, fmt.Errorf("the cloud %s has no usage reports", c.cloud)}
+}
+
+// withoutReports reads sign-ins only.
+type withoutReports struct {
+	Reader
+	why error
+}
+
+func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (tracker.Usage, error) {
+	return tracker.Usage{}, r.why
 }
 
 // feed makes the client of the Management Activity API. It contacts no host.

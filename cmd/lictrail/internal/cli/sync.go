@@ -115,11 +115,11 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	to := tracker.Options{
-		Activity: activity, ActivityReader: Reader{client},
-		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Activity: activity,
+		Tenant:   tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
 		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
-	if err := o.readAudit(e, o.sources, client, show, &to); err != nil {
+	if err := o.readMore(e, o.sources, client, show, &to); err != nil {
 		return err
 	}
 	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)

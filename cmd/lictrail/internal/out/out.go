@@ -106,6 +106,11 @@ func (s *Streams) Warnf(format string, args ...any) {
 	s.errLine(prefix + fmt.Sprintf(format, safeArgs(args)...))
 }
 
+// Ask prints on stderr what a person must read to go on, even on a quiet run.
+func (s *Streams) Ask(text string) {
+	s.errLine(strings.Join(wrap(Program+": "+Safe(text), defaultWidth), "\n"))
+}
+
 // errLine prints a line above the progress line, if there is one. Nothing can be
 // done about a stderr that does not take it.
 func (s *Streams) errLine(line string) {
