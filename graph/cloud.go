@@ -17,15 +17,18 @@ type Cloud struct {
 	// AuditSearch: Graph has security/auditLog/queries here, which the national
 	// clouds lack (auditLogQuery, list of cloud deployments).
 	AuditSearch bool
+	// UsageReports: Graph has usage reports on users here, which the national
+	// clouds lack too (schemas of Graph v1.0 by cloud).
+	UsageReports bool
 }
 
 // clouds is learn.microsoft.com/graph/deployments. Tokens of one cloud are not
 // good in another.
 var clouds = map[string]Cloud{
-	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true},
-	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false},
-	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false},
-	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false},
+	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true, true},
+	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false, false},
+	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false, false},
+	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false, false},
 }
 
 // CloudByName returns the cloud called global, usgov, dod or china; "" means
