@@ -16,11 +16,13 @@ import (
 	"lictrail/snapshot"
 )
 
+// ProbePatience is how long to wait for any one thing that is only tried.
+const ProbePatience = 15 * time.Second
+
 const (
-	probePatience = 15 * time.Second
-	probeQuiet    = 10 * time.Second
-	probePages    = 3 // empty pages with a link are legal: how many to look through
-	auditSample   = 24 * time.Hour
+	probeQuiet  = 10 * time.Second
+	probePages  = 3 // empty pages with a link are legal: how many to look through
+	auditSample = 24 * time.Hour
 )
 
 // Prober tries the reads of a run, each as small as it gets: the same request,
@@ -31,24 +33,19 @@ type Prober struct {
 	user snapshot.UserID // one that was seen
 }
 
-// NewProber returns a prober. Patience is at most 15 seconds for each read. It
+// NewProber returns a prober. Patience is at most [ProbePatience] for each read. It
 // contacts no host.
 func NewProber(o Options) (*Prober, error) {
-	o.PageSize, o.Unpaced = 1, true // one request of each kind
-	sampleOptions(&o)
+	o.PageSize, o.Unpaced, o.Quiet = 1, true, probeQuiet // one request of each kind
+	if o.Patience == 0 || o.Patience > ProbePatience {
+		o.Patience = ProbePatience
+	}
 	c, err := New(o)
 	if err != nil {
 		return nil, err
 	}
 	c.sample = true
 	return &Prober{c: c}, nil
-}
-
-func sampleOptions(o *Options) {
-	o.Quiet = probeQuiet
-	if o.Patience == 0 || o.Patience > probePatience {
-		o.Patience = probePatience
-	}
 }
 
 // sampled reports whether a read has seen enough.
@@ -138,11 +135,12 @@ type Finding struct {
 	Empty     bool            // the read is permitted, and there was nothing of that kind
 }
 
-// ErrUntried: there was nothing to ask for.
+// ErrUntried says that there was nothing to ask for.
 var ErrUntried = errors.New("there is nothing to ask for")
 
 // Probe tries the read of that name; see [Permissions]. Errors are those of the
-// read itself, hints included, or [ErrUntried].
+// read itself, hints included, or [ErrUntried]. The Management Activity API is
+// not Graph: [Feed.Enabled] is small enough.
 func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 	switch op {
 	case opUsers:
@@ -222,20 +220,4 @@ func (p *Prober) searches(ctx context.Context) error {
 	_, err := collect(ctx, p.c, opSearch, p.c.template("{+baseurl}/security/auditLog/queries", nil),
 		func(s Search) string { return s.ID }, func(w *wireSearch) (Search, error) { return w.search(), nil })
 	return err
-}
-
-// FeedProber tries the Management Activity API.
-type FeedProber struct{ f *Feed }
-
-// NewFeedProber returns a prober of the Management Activity API, as [NewFeed]
-// and [NewProber] do.
-func NewFeedProber(o Options) (*FeedProber, error) {
-	sampleOptions(&o)
-	f, err := NewFeed(o)
-	return &FeedProber{f}, err
-}
-
-// Probe reports whether the tenant's feed is on. It starts nothing.
-func (p *FeedProber) Probe(ctx context.Context, tenant snapshot.TenantID) (on bool, err error) {
-	return p.f.Enabled(ctx, tenant)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // probe serves a tenant to a prober.
-func probe(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) (*graphtest.Server, *Prober, *FeedProber) {
+func probe(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) (*graphtest.Server, *Prober, *Feed) {
 	t.Helper()
 	s := graphtest.NewServer(tenant, append([]graphtest.Option{graphtest.WithVaryingPages(), graphtest.WithEmptyPages()}, opts...)...)
 	base, err := s.Start()
@@ -35,7 +35,7 @@ func probe(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) (*g
 		t.Fatal(err)
 	}
 	o.Endpoint, o.Credential = activity, &fakeToken{tokens: []string{graphtest.ActivityToken}}
-	f, err := NewFeedProber(o)
+	f, err := NewFeed(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,17 +43,17 @@ func probe(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) (*g
 }
 
 // probeAll tries every read, and returns those that failed.
-func probeAll(t *testing.T, tenant *graphtest.Tenant, p *Prober, f *FeedProber) map[string]*Error {
+func probeAll(t *testing.T, tenant *graphtest.Tenant, p *Prober, f *Feed) map[string]*Error {
 	t.Helper()
 	failed := map[string]*Error{}
 	for _, row := range Permissions() {
 		_, err := p.Probe(t.Context(), row.Op)
 		if row.Op == opFeed {
-			_, err = f.Probe(t.Context(), "")
+			_, err = f.Enabled(t.Context(), "")
 			if err == nil {
 				t.Error("a feed without a tenant was tried")
 			}
-			_, err = f.Probe(t.Context(), snapshot.TenantID(tenant.ID))
+			_, err = f.Enabled(t.Context(), snapshot.TenantID(tenant.ID))
 		}
 		if e := (*Error)(nil); errors.As(err, &e) {
 			failed[row.Op] = e
@@ -98,7 +98,7 @@ func TestProbe(t *testing.T) {
 	if s.Searches() != 0 {
 		t.Error("a search was started")
 	}
-	if on, err := f.Probe(t.Context(), snapshot.TenantID(tenant.ID)); on || err != nil {
+	if on, err := f.Enabled(t.Context(), snapshot.TenantID(tenant.ID)); on || err != nil {
 		t.Errorf("the feed was started: %v, %v", on, err)
 	}
 }
