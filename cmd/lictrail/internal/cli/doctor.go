@@ -107,6 +107,7 @@ type check struct {
 	paste        []string          // commands and addresses that belong to the fix
 	permission   *graph.Permission // that the row is about
 	err          error             // of a failed check: what sync would meet
+	early        bool              // sync meets it before it opens the database
 }
 
 // doctor collects the checks.
@@ -174,9 +175,13 @@ func (d *doctor) verdict() error {
 	if len(failed) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(failed, func(a, b check) int {
-		return slices.Index(syncOrder, a.name) - slices.Index(syncOrder, b.name)
-	})
+	rank := func(c check) int {
+		if c.early {
+			return -1
+		}
+		return slices.Index(syncOrder, c.name)
+	}
+	slices.SortStableFunc(failed, func(a, b check) int { return rank(a) - rank(b) })
 	first := explained(failed[0].err)
 	return &out.Error{Code: first.Code, Message: fmt.Sprintf("sync would not work: %s: %s", failed[0].name, failed[0].found), Hint: first.Hint, Err: first}
 }

@@ -89,11 +89,13 @@ func (v *visit) connect() (err error) {
 
 func (v *visit) signIn(ctx context.Context) {
 	err := v.away
+	early := err != nil
 	if err == nil {
 		v.who, v.known, err = v.prober.SignIn(ctx)
 	}
 	if err != nil {
 		v.fail(checkSignIn, err)
+		v.checks[len(v.checks)-1].early = early
 		v.away = errors.New("not signed in")
 		return
 	}
