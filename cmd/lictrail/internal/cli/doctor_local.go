@@ -166,6 +166,9 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 		return
 	default:
 		d.fail(checkDatabase, err)
+		if errors.Is(err, store.ErrNotPrivate) {
+			d.checks[len(d.checks)-1].paste = []string{chmodWords(d.e.db)}
+		}
 		return
 	}
 	defer db.Close()
@@ -177,6 +180,18 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 	d.add(locked)
 	d.integrity(ctx, db)
 	d.history(ctx, db)
+}
+
+// chmodWords is the command that makes a database, and what SQLite keeps beside
+// it, the owner's alone.
+func chmodWords(path string) string {
+	words := "chmod 600"
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if _, err := os.Lstat(path + suffix); err == nil {
+			words += " " + quotePOSIX(path+suffix)
+		}
+	}
+	return words
 }
 
 // lockOf looks whether somebody writes to the database, for as long as a run
