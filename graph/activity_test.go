@@ -277,7 +277,7 @@ func TestUsage_Parse(t *testing.T) {
 		{"no rows", "Report Refresh Date,User Principal Name,Last Activity Date\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			u, err := Reports[1].parse(strings.NewReader(test.file))
+			u, err := Reports[1].parse(strings.NewReader(test.file), false)
 			var got string
 			for _, r := range u.Rows {
 				got = strings.TrimSuffix(r.UPN, "@x")
@@ -303,7 +303,7 @@ func FuzzUsage(f *testing.F) {
 	f.Add("Report Refresh Date,User Principal Name,Last Activity Date\n2026-01-05,0123456789ABCDEF0123456789ABCDEF,\"\n")
 	f.Fuzz(func(t *testing.T, file string) {
 		for _, report := range Reports {
-			u, err := report.parse(strings.NewReader(file))
+			u, err := report.parse(strings.NewReader(file), false)
 			if err != nil && len(u.Rows) > 0 {
 				t.Fatal("rows beside an error")
 			}

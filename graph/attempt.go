@@ -40,6 +40,7 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 		return r.unsent(w.why(err))
 	}
 	defer func() { resp.Body.Close() }()
+	r.c.hear(resp)
 	if r.files && resp.StatusCode == http.StatusFound {
 		file, failed := r.file(w, resp)
 		if failed != nil {

@@ -58,6 +58,8 @@ type Client struct {
 	signIns  *pacer
 	files    *http.Client // fetches files from hosts that get no token
 	requests atomic.Int64
+	sample   bool                          // of a [Prober]: reads end early
+	clock    atomic.Pointer[time.Duration] // Graph's less ours, in the newest answer that had a date
 }
 
 const (

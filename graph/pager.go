@@ -122,7 +122,7 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if next == nil {
+		if next == nil || p.c.sampled(p.page, p.rows) {
 			return nil
 		}
 		build = follow(next)

@@ -227,11 +227,11 @@ func TestFeedAudience(t *testing.T) {
 		t.Errorf("asked for %v, want %s", cred.asked, want)
 	}
 	for name, want := range map[string]Cloud{
-		"global": {ActivityEndpoint: "https://manage.office.com", AuditSearch: true},
+		"global": {ActivityEndpoint: "https://manage.office.com", AuditSearch: true, UsageReports: true},
 		"usgov":  {ActivityEndpoint: "https://manage.office365.us"},
 		"dod":    {ActivityEndpoint: "https://manage.protection.apps.mil"}, "china": {},
 	} {
-		if got, err := CloudByName(name); err != nil || got.ActivityEndpoint != want.ActivityEndpoint || got.AuditSearch != want.AuditSearch {
+		if got, err := CloudByName(name); err != nil || got.ActivityEndpoint != want.ActivityEndpoint || got.AuditSearch != want.AuditSearch || got.UsageReports != want.UsageReports {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}

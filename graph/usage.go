@@ -99,7 +99,7 @@ func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
 	}
 	var usage Usage
 	err := r.fetch(ctx, build, func(body io.Reader) (err error) {
-		usage, err = report.parse(body)
+		usage, err = report.parse(body, c.sample)
 		return err
 	})
 	return usage, err
@@ -135,8 +135,9 @@ func (r *reader) file(w *watch, redirect *http.Response) (*http.Response, *Error
 // pseudonym is what concealed reports have in the place of names.
 var pseudonym = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
 
-// parse reads a report. It is all good, or an error.
-func (report *Report) parse(body io.Reader) (Usage, error) {
+// parse reads a report. It is all good, or an error. Of a sample it reads no
+// more than one row.
+func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 	var u Usage
 	rows, err := newTable(body)
 	if err != nil {
@@ -162,6 +163,9 @@ func (report *Report) parse(body io.Reader) (Usage, error) {
 		}
 		if err != nil {
 			return Usage{}, err
+		}
+		if sample {
+			break
 		}
 	}
 	if !u.RefreshedAt.IsZero() && report.reach > 0 {

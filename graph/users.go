@@ -250,6 +250,14 @@ func (c *Client) UserExists(ctx context.Context, id snapshot.UserID) (bool, erro
 // UserCount asks how many users there are, an answer that may lag behind. ok is
 // false when Graph will not say: B2C tenants do not support the question.
 func (c *Client) UserCount(ctx context.Context) (n int, ok bool, err error) {
+	n, err = c.countUsers(ctx)
+	if e := (*Error)(nil); errors.As(err, &e) && slices.Contains([]int{400, 403, 404, 501}, e.Status) {
+		return 0, false, nil
+	}
+	return n, err == nil, err
+}
+
+func (c *Client) countUsers(ctx context.Context) (n int, err error) {
 	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		headers := abstractions.NewRequestHeaders()
 		headers.Add("ConsistencyLevel", "eventual")
@@ -260,10 +268,7 @@ func (c *Client) UserCount(ctx context.Context) (n int, ok bool, err error) {
 		n, err = readCount(body)
 		return err
 	})
-	if e := (*Error)(nil); errors.As(err, &e) && slices.Contains([]int{400, 403, 404, 501}, e.Status) {
-		return 0, false, nil
-	}
-	return n, err == nil, err
+	return n, err
 }
 
 var errNoCount = errors.New("the body is not a number")

@@ -16,7 +16,7 @@ func newAudit(e *env) *cobra.Command {
 		Use:   "audit",
 		Short: "Which audit evidence is covered and stored",
 		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  needsCommand,
 	}
 	coverage := &cobra.Command{
 		Use:   "coverage",

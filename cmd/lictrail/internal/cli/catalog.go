@@ -17,7 +17,7 @@ func newCatalog(e *env) *cobra.Command {
 		Use:   "catalog",
 		Short: "Names of products and service plans",
 		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  needsCommand,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "import FILE",

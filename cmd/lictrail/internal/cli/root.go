@@ -35,6 +35,7 @@ type env struct {
 	verbose bool
 
 	pseudonymize bool
+	unknown      error // help was asked for on a command that there is not
 }
 
 // Run executes the command line and returns the exit code.
@@ -47,7 +48,7 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	root.SetIn(in)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := cmp.Or(root.ExecuteContext(ctx), e.unknown)
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
@@ -95,12 +96,13 @@ It reads tenants and never writes to one.`,
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
+	e.explainUnknown(root)
 	for _, c := range root.Commands() {
 		wrap(e, c)
 	}
@@ -232,6 +234,43 @@ func sameFile(a, b string) bool {
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// explainUnknown has help on a command that there is not be wrong use, as that
+// command itself is: cobra would show the help of what stands before it.
+func (e *env) explainUnknown(root *cobra.Command) {
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd.HasSubCommands() {
+			if e.unknown = noArgs(cmd, cmd.Flags().Args()); e.unknown != nil {
+				return
+			}
+		}
+		show(cmd, args)
+	})
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"}) // it is there now
+	help.Run, help.RunE = nil, func(_ *cobra.Command, args []string) error {
+		cmd, rest, err := root.Find(args)
+		if err == nil && cmd.HasSubCommands() {
+			err = noArgs(cmd, rest)
+		}
+		if err != nil {
+			return err
+		}
+		cmd.InitDefaultHelpFlag()
+		return cmd.Help()
+	}
+}
+
+// needsCommand is what a command does that has others below it and is nothing by
+// itself: a schedule that calls it must not take it for done.
+func needsCommand(cmd *cobra.Command, _ []string) error {
+	var below []string
+	for _, c := range cmd.Commands() {
+		below = append(below, c.Name())
+	}
+	return usage(fmt.Sprintf("%s needs a command: %s", cmd.CommandPath(), strings.Join(below, ", ")), cmd.CommandPath()+" --help")
 }
 
 // noArgs refuses arguments in the words of the other messages.

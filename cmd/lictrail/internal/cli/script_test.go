@@ -71,6 +71,8 @@ func TestMain(m *testing.M) {
 //	tenant use NAME WORKLOAD             such as Teams, as usage reports call it
 //	tenant disable NAME
 //	tenant conceal                       usage reports show pseudonyms from now on
+//	tenant now                           the tenant's clock is set to this machine's
+//	tenant gets                          nothing but GET was sent since the last time
 //	tenant secrets                       fails if a token was sent to another host
 //	tenant export FORMAT FILE            the audit log as an export (package exportfile)
 //	tenant fault ENDPOINT PAGE KIND [forever]
@@ -79,6 +81,7 @@ func TestMain(m *testing.M) {
 //	exec sheet FILE                      shows a workbook as text
 //	exits CODE COMMAND...                the command ends with that exit code
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
+//	lock FILE                            another program writes to a database until the script ends
 //	plant FILE SQL                       runs SQL on a database, as another program would
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -93,7 +96,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand},
+			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
 	})
 }
 
@@ -234,6 +237,17 @@ func (p *play) tokens() error {
 	return nil
 }
 
+// gets checks that nothing was written, and begins anew.
+func (p *play) gets() error {
+	defer p.server.ForgetRequests()
+	for _, r := range p.server.Requests() {
+		if r.Method != "GET" {
+			return fmt.Errorf("%s %s was sent", r.Method, r.Path)
+		}
+	}
+	return nil
+}
+
 func without(list []string, drop string) []string {
 	var rest []string
 	for _, s := range list {
@@ -331,6 +345,11 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	case "conceal":
 		p.Concealed = true
 		return nil
+	case "now":
+		p.Advance(time.Since(p.Now()))
+		return nil
+	case "gets":
+		return p.gets()
 	case "secrets":
 		if p.server.Leaked() {
 			return errors.New("a token was sent to another host")
@@ -454,6 +473,18 @@ func plantCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = db.Exec(args[1])
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+// lockCommand begins to write to a database, and never ends.
+func lockCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock FILE")
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(ts.MkAbs(args[0]))+"?_txlock=immediate")
+	ts.Check(err)
+	tx, err := db.Begin()
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(errors.Join(tx.Rollback(), db.Close())) })
 }
 
 // envsubstCommand replaces variables in a file by their values.

@@ -71,7 +71,19 @@ func (c *connection) lacksSearch(cloud graph.Cloud) error {
 	if cloud.AuditSearch || c.endpoint != "" {
 		return nil
 	}
-	return fmt.Errorf("the cloud %s has no audit search through Graph; activity-api reads the same log", c.cloud)
+	also := ""
+	if c.lacksFeed(cloud) == nil {
+		also = "; activity-api reads the same log"
+	}
+	return fmt.Errorf("the cloud %s has no audit search through Graph%s", c.cloud, also)
+}
+
+// lacksFeed says why there is no Management Activity API; nil where there is one.
+func (c *connection) lacksFeed(cloud graph.Cloud) error {
+	if cloud.ActivityEndpoint == "" {
+		return fmt.Errorf("the cloud %s has no Management Activity API", c.cloud)
+	}
+	return nil
 }
 
 // activityReader reads when users were active, as far as the cloud can tell. An
@@ -95,8 +107,8 @@ func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (tracker
 
 // feed makes the client of the Management Activity API. It contacts no host.
 func (c *connection) feed(e *env, cloud graph.Cloud, progress func(graph.Progress)) (*graph.Feed, error) {
-	if cloud.ActivityEndpoint == "" {
-		return nil, fmt.Errorf("the cloud %s has no Management Activity API", c.cloud)
+	if err := c.lacksFeed(cloud); err != nil {
+		return nil, err
 	}
 	o, err := c.options(e, cloud, cloud.ActivityEndpoint, graph.ActivityTokenVariable, progress)
 	if err != nil {

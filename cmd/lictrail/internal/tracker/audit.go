@@ -65,6 +65,22 @@ const (
 	maxNarrow = 100
 )
 
+// Kept is how long Microsoft surely keeps what a source can read, with Entra ID P1
+// or P2 in the tenant or without; 0 for what is not read but imported.
+func Kept(source snapshot.Source, premium bool) time.Duration {
+	switch {
+	case source == snapshot.SourceGraph && premium:
+		return reachPremium
+	case source == snapshot.SourceGraph:
+		return reachFree
+	case source == snapshot.SourcePurview:
+		return searchSure
+	case source == snapshot.SourceUnified:
+		return feedKept
+	}
+	return 0
+}
+
 // fetchAudit reads the logs that were chosen. One that cannot be read does not
 // stop the run: coverage says why.
 func (t *run) fetchAudit(ctx context.Context) error {

@@ -31,8 +31,10 @@ type FeedReader interface {
 }
 
 const (
-	// feedReach is how long content is kept, less what a run may take.
-	feedReach = 7*24*time.Hour - 10*time.Minute
+	// feedKept is how long content is kept, feedReach that less what a run may
+	// take.
+	feedKept  = 7 * 24 * time.Hour
+	feedReach = feedKept - 10*time.Minute
 	// feedSpan is the longest time that content can be listed for.
 	feedSpan = 24 * time.Hour
 	// feedLag is how long after a record's time its content may come.

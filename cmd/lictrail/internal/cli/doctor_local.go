@@ -1,0 +1,412 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/disk"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// The checks that several places name. The last four are reads, as package graph
+// calls them.
+const (
+	checkFolder    = "folder"
+	checkDatabase  = "database"
+	checkLock      = "lock"
+	checkIntegrity = "integrity"
+	checkRuns      = "runs"
+	checkSignIn    = "sign-in"
+	checkTenant    = "tenant"
+
+	checkUsers        = "users"
+	checkSKUs         = "SKUs"
+	checkOrganization = "organization"
+	checkUsage        = "usage report"
+)
+
+const (
+	// lockPatience is how long a run would wait for another that writes.
+	lockPatience = 5 * time.Second
+	lockPause    = 250 * time.Millisecond
+	// spareRoom must be free beside room for a copy of the database: a run keeps
+	// what it reads in a file beside it until it is history.
+	spareRoom = 100 << 20
+	// overdue is the age from which a weekly run was missed.
+	overdue = 8 * 24 * time.Hour
+)
+
+// local checks what is on this machine.
+func (d *doctor) local(ctx context.Context) {
+	d.ok("lictrail", "%s, schema %d", version(), migrations.Latest())
+	if v, err := store.SQLiteVersion(ctx); err != nil {
+		d.fail("SQLite", err)
+	} else {
+		d.ok("SQLite", "%s", v)
+	}
+	info, err := os.Lstat(d.e.db)
+	d.folder()
+	d.volume(info)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.ok(checkDatabase, "none yet; the first run makes %s", d.e.db)
+	case err != nil:
+		d.fail(checkDatabase, err)
+	default:
+		d.file(ctx, info)
+	}
+}
+
+// folder checks where the database is, or will be.
+func (d *doctor) folder() {
+	folder, err := filepath.Abs(filepath.Dir(d.e.db))
+	if err != nil {
+		d.fail(checkFolder, err)
+		return
+	}
+	place, err := disk.Existing(folder)
+	if err != nil {
+		d.fail(checkFolder, err)
+		return
+	}
+	info, err := os.Stat(place)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "make the folder in", Path: place, Err: errors.New("not a folder")}
+	}
+	if err == nil {
+		err = disk.MayWrite(place)
+	}
+	known := !errors.Is(err, disk.ErrUnknown)
+	if err != nil && known {
+		d.add(check{name: checkFolder, status: checkFailed, found: err.Error(), err: err,
+			fix: "let the user who runs sync write to this folder, or name a file elsewhere with --db"})
+		return
+	}
+	mode := info.Mode()
+	switch shared := mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && runtime.GOOS != "windows"; {
+	case place != folder:
+		d.ok(checkFolder, "not there yet; the first run makes %s", folder)
+	case shared:
+		d.add(check{name: checkFolder, status: checkWarning, found: fmt.Sprintf("mode %04o: others may put another file in the database's place", mode.Perm()),
+			fix: "make the folder its owner's alone", paste: []string{"chmod 700 " + quotePOSIX(folder)}})
+	case !known:
+		d.ok(checkFolder, "%s", folder)
+	default:
+		d.ok(checkFolder, "%s, mode %04o, may be written", folder, mode.Perm())
+	}
+}
+
+// volume checks what the folder is on.
+func (d *doctor) volume(database fs.FileInfo) {
+	const name = "disk"
+	place, err := disk.Existing(filepath.Dir(d.e.db))
+	if err != nil {
+		d.skip(name, "the folder could not be looked at")
+		return
+	}
+	v, err := disk.Of(place)
+	need := uint64(spareRoom)
+	if database != nil {
+		need += uint64(database.Size())
+	}
+	kind := v.Kind
+	if kind == "" {
+		kind = "file system of a kind not known"
+	}
+	switch {
+	case err != nil:
+		d.skip(name, "%v", err)
+	case v.Network:
+		d.warn(name, "keep the database on a disk of this machine, and copy backups elsewhere: locks and shared memory, on which SQLite relies, do not hold over a network",
+			"%s: on the network", kind)
+	case v.Free < need:
+		d.warn(name, fmt.Sprintf("make room: a run and a backup may need %s", bytesWord(need)), "%s, only %s free", kind, bytesWord(v.Free))
+	default:
+		d.ok(name, "%s, %s free", kind, bytesWord(v.Free))
+	}
+}
+
+// bytesWord is a size as a person would say it.
+func bytesWord(n uint64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d KB", (n+1023)>>10)
+}
+
+// file checks the database.
+func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
+	locked := check{name: checkLock, status: checkSkipped, found: "this system does not tell"}
+	if info.Mode().IsRegular() { // before it is opened: see store.Writing
+		locked = lockOf(ctx, d.e.db)
+	}
+	db, err := store.OpenReadOnly(ctx, d.e.db, migrations.Check)
+	switch {
+	case err == nil:
+	case errors.Is(err, migrations.ErrEmpty):
+		d.ok(checkDatabase, "empty; the first run fills it")
+		return
+	case errors.Is(err, migrations.ErrOlder):
+		d.warn(checkDatabase, "nothing: the next run brings it up to date, and older builds cannot read it from then on", "of an older build")
+		return
+	case errors.Is(err, store.ErrUnrecovered):
+		d.warn(checkDatabase, hintFor(err), "a run was cut off while it wrote")
+		return
+	default:
+		d.fail(checkDatabase, err)
+		if errors.Is(err, store.ErrNotPrivate) {
+			d.checks[len(d.checks)-1].paste = []string{chmodWords(d.e.db)}
+		}
+		return
+	}
+	defer db.Close()
+	if err := disk.MayWrite(d.e.db); err != nil && !errors.Is(err, disk.ErrUnknown) {
+		d.add(check{name: checkDatabase, status: checkFailed, found: err.Error(), err: err, fix: "run sync as the user whom the file belongs to"})
+	} else {
+		d.ok(checkDatabase, "schema %d, %s, mode %04o", migrations.Latest(), bytesWord(uint64(info.Size())), info.Mode().Perm())
+	}
+	d.add(locked)
+	d.integrity(ctx, db)
+	d.history(ctx, db)
+}
+
+// chmodWords is the command that makes a database, and what SQLite keeps beside
+// it, the owner's alone.
+func chmodWords(path string) string {
+	words := "chmod 600"
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if _, err := os.Lstat(path + suffix); err == nil {
+			words += " " + quotePOSIX(path+suffix)
+		}
+	}
+	return words
+}
+
+// lockOf looks whether somebody writes to the database, for as long as a run
+// would wait.
+func lockOf(ctx context.Context, path string) check {
+	for waited := time.Duration(0); ; waited += lockPause {
+		writing, known, err := store.Writing(path)
+		switch {
+		case err != nil:
+			return check{name: checkLock, status: checkSkipped, found: err.Error()}
+		case !known:
+			return check{name: checkLock, status: checkSkipped, found: "this system does not tell"}
+		case !writing:
+			return check{name: checkLock, status: checkOK, found: "nobody is writing"}
+		case waited >= lockPatience || ctx.Err() != nil:
+			err := fmt.Errorf("%w: another process is writing to it", store.ErrBusy)
+			return check{name: checkLock, status: checkFailed, found: err.Error(), fix: hintFor(err), err: err}
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// integrity looks at the file's structure and at the end of the chain of runs.
+func (d *doctor) integrity(ctx context.Context, db *store.DB) {
+	h, err := db.Health(ctx)
+	if err == nil && len(h.Findings) > 0 {
+		err = fmt.Errorf("%w: SQLite's quick check: %q", store.ErrDamaged, h.Findings[0])
+	}
+	switch {
+	case err != nil:
+		d.fail(checkIntegrity, err)
+	case h.Head == "":
+		d.ok(checkIntegrity, "quick check ok; nothing is sealed yet")
+	default:
+		d.ok(checkIntegrity, "quick check ok; %s, head %.8s", plural(h.Seals, "seal"), h.Head)
+	}
+}
+
+// history looks at the runs, and keeps what later checks compare with.
+func (d *doctor) history(ctx context.Context, db *store.DB) {
+	var err error
+	if d.database, _, err = db.Tenant(ctx); err != nil {
+		d.fail(checkIntegrity, err)
+		return
+	}
+	runs, err := db.Runs(ctx)
+	if err != nil {
+		d.fail(checkIntegrity, err)
+		return
+	}
+	d.runs(runs)
+	h, err := db.History(ctx)
+	if err != nil {
+		if !errors.Is(err, store.ErrNoRun) {
+			d.fail(checkIntegrity, err)
+		}
+		return
+	}
+	defer h.Close()
+	d.tracked = true
+	if d.stretches, err = h.Coverage(ctx); err != nil {
+		d.fail(checkIntegrity, err)
+	}
+}
+
+func (d *doctor) runs(runs []*store.Run) {
+	var last *store.Run
+	since := 0 // runs after it that are not complete
+	for _, r := range runs {
+		if since++; r.Status == store.Complete {
+			last, since = r, 0
+		}
+	}
+	if last == nil {
+		if since == 0 {
+			d.ok(checkRuns, "none yet")
+			return
+		}
+		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s, none complete", plural(since, "run"))
+		return
+	}
+	age := d.now.Sub(last.ObservedUntil)
+	found := fmt.Sprintf("run %d, %s old", int64(last.ID), ageWord(age))
+	switch {
+	case since > 0:
+		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s; %s since, not complete", found, plural(since, "run"))
+	case age > overdue:
+		d.warn(checkRuns, "run sync weekly at least, by cron or the Task Scheduler: README, Every week", "%s", found)
+	default:
+		d.ok(checkRuns, "%s", found)
+	}
+}
+
+func runHint(r *store.Run) string {
+	if r.EndedAt.IsZero() {
+		return fmt.Sprintf("run %d began and has not ended: it is still at work, or was cut off. Run sync again if it is not", int64(r.ID))
+	}
+	return fmt.Sprintf("lictrail runs show %d tells why it failed", int64(r.ID))
+}
+
+// ageWord is how long something took or is ago.
+func ageWord(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 minutes"
+	case d < 2*time.Hour:
+		return plural(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour")
+	}
+	return plural(int(d.Hours()/24), "day")
+}
+
+// coverage tells for each source how far it was read, and when what came since
+// will be lost.
+func (d *doctor) coverage() {
+	if !d.tracked {
+		return
+	}
+	var read []snapshot.Coverage
+	for _, c := range d.stretches {
+		if !c.Imported {
+			read = append(read, c)
+		}
+	}
+	joined := snapshot.JoinCoverage(read)
+	newest := map[snapshot.Source]snapshot.Coverage{}
+	var order []snapshot.Source
+	for _, c := range joined {
+		if tracker.Kept(c.Source, true) == 0 {
+			continue
+		}
+		if _, ok := newest[c.Source]; !ok {
+			order = append(order, c.Source)
+			newest[c.Source] = snapshot.Coverage{}
+		}
+		if c.Complete {
+			newest[c.Source] = c
+		}
+	}
+	if len(order) == 0 {
+		d.warn("audit coverage", "let sync read the audit log: --audit-source graph", "the audit log was never read")
+		return
+	}
+	for _, source := range order {
+		d.add(d.covered(source, newest[source], read))
+	}
+	d.gaps()
+}
+
+// covered is the row of one source. last is the newest stretch that was read.
+func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []snapshot.Coverage) check {
+	c := check{name: "coverage: " + string(source), status: checkOK}
+	if last.To.IsZero() {
+		c.status, c.fix = checkWarning, "lictrail audit coverage tells why"
+		c.found = "never read"
+		for _, r := range read {
+			if r.Source == source && r.Why != "" {
+				c.found = "not read: " + r.Why
+			}
+		}
+		return c
+	}
+	longest, least := tracker.Kept(source, true), tracker.Kept(source, false)
+	if d.premium != nil && *d.premium {
+		least = longest
+	} else if d.premium != nil {
+		longest = least
+	}
+	safe, gone := last.To.Add(least), d.now.Add(-longest) // surely there until; surely not there before
+	switch {
+	case gone.After(last.To):
+		c.status = checkWarning
+		c.found = fmt.Sprintf("read until %s; from then to %s it is lost", day(last.To), day(gone))
+		c.fix = "run sync more often; where the tenant has it, sync --audit-source graph,purview reaches 180 days back, and exports can be imported: docs/audit-archive.md"
+	case !safe.After(d.now):
+		c.status, c.fix = checkWarning, "run sync now"
+		c.found = fmt.Sprintf("read until %s; without Entra ID P1 or P2 a part of what came since is lost", day(last.To))
+	default:
+		c.found = fmt.Sprintf("read until %s; what came since is lost from %s on", day(last.To), day(safe))
+		if least != longest {
+			c.found += ", or later with Entra ID P1 or P2"
+		}
+		if safe.Sub(d.now) < 24*time.Hour {
+			c.status, c.fix = checkWarning, "run sync now"
+		}
+	}
+	return c
+}
+
+// gaps tells of what no source has.
+func (d *doctor) gaps() {
+	const name = "coverage: all"
+	begin, end := coverageBegin(d.stretches), time.Time{}
+	for _, c := range d.stretches {
+		if c.To.After(end) {
+			end = c.To
+		}
+	}
+	gaps, total := 0, time.Duration(0)
+	for _, c := range snapshot.UnionCoverage(d.stretches, begin, end) {
+		if !c.Complete {
+			gaps++
+			total += c.To.Sub(c.From)
+		}
+	}
+	if gaps == 0 {
+		d.ok(name, "no gap since %s", day(begin))
+		return
+	}
+	d.warn(name, "lictrail audit coverage shows them; exports that still have the time can be imported: docs/audit-archive.md",
+		"%s since %s, %s in all", plural(gaps, "gap"), day(begin), ageWord(total))
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

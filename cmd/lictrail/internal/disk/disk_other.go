@@ -1,0 +1,6 @@
+//go:build !linux && !darwin && !windows
+
+package disk
+
+// Of tells about the volume that holds an existing file or folder.
+func Of(string) (Volume, error) { return Volume{}, ErrUnknown }
