@@ -135,7 +135,12 @@ func (g *glimpse) wrapped() (Glance, error) {
 		return Glance{}, errEmptyData
 	}
 	var inner glimpse
-	if err := json.Unmarshal([]byte(data), &inner); err != nil {
+	err := json.Unmarshal([]byte(data), &inner)
+	cut := isCut(err)
+	if cut {
+		err = json.Unmarshal(uncut(string(data)), &inner)
+	}
+	if err != nil {
 		return Glance{}, fmt.Errorf("AuditData: %w", err)
 	}
 	found := Glance{Source: snapshot.SourceUnified, Activity: string(cmp.Or(inner.Operation, g.Operation, g.Operations)),
@@ -144,7 +149,7 @@ func (g *glimpse) wrapped() (Glance, error) {
 		found.Source = snapshot.SourcePurview
 		return found, nil
 	}
-	if inner.ID != "" {
+	if inner.ID != "" && !cut { // one that is cut off needs what stands beside it
 		found.Inner = []byte(data)
 	}
 	return found, nil

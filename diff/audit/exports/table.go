@@ -154,7 +154,8 @@ func (t *table) cell(cells []string, names ...string) string {
 
 // unified reads a row of an export of the unified log: its column AuditData has
 // all of the record, and the others repeat some of it, the time as people of
-// that place write it. Only the id may be missing inside.
+// that place write it. Only the id may be missing inside, unless the cell was cut
+// off: then they say what they can.
 func (t *table) unified(cells []string) (raw []byte, reason string) {
 	data := t.cell(cells, "auditdata")
 	switch {
@@ -175,6 +176,14 @@ func (t *table) unified(cells []string) (raw []byte, reason string) {
 	}
 	if operation := t.cell(cells, "operation", "operations"); operation != "" {
 		o.member("Operations", operation)
+	}
+	if !json.Valid([]byte(data)) { // cut off, perhaps before it says what other columns do
+		if at, reason := t.date(t.cell(cells, "creationdate")); reason == "" {
+			o.member("CreationDate", at)
+		}
+		if user := t.cell(cells, "userid", "userids"); user != "" {
+			o.member("UserIds", user)
+		}
 	}
 	o.member("AuditData", data)
 	return o.close(), ""
