@@ -36,6 +36,7 @@ type Imported struct {
 	store.AuditFile
 	Records                  int64
 	Taken, Already, Repeated int64                    // of those that belong in the archive
+	Fuller                   int64                    // of those taken: they say more than a copy that was there
 	Kinds                    map[RecordKind]int64     // of those, each once
 	Sources                  map[snapshot.Source]bool // of all records that were read
 	Ignored                  map[string]int64         // why → how many
@@ -69,7 +70,7 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 	if err := i.prepare(ctx, db); err != nil {
 		return nil, err
 	}
-	archive, err := db.Archive(ctx, o.DryRun)
+	archive, err := db.Archive(ctx, o.DryRun, audit.Fuller)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +177,9 @@ func (d *Imported) take(e *snapshot.Event, took store.Took) {
 	switch took {
 	case store.Taken:
 		d.Taken++
+	case store.TakenFuller:
+		d.Taken++
+		d.Fuller++
 	case store.Already:
 		d.Already++
 	default:
