@@ -68,6 +68,7 @@ var exits = []struct {
 	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},
 	{migrations.ErrPlanted, exitDamaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
+	{errRefused, exitFailed, "each is told with its line and the reason; the same import again takes nothing twice"},
 	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 
