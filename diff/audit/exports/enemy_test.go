@@ -1,83 +1,91 @@
 package exports
 
 import (
-	"archive/zip"
 	"bytes"
-	"compress/gzip"
-	"fmt"
 	"strings"
 	"testing"
 )
 
-func gz(b []byte) []byte {
-	var o bytes.Buffer
-	w := gzip.NewWriter(&o)
-	w.Write(b)
-	w.Close()
-	return o.Bytes()
+// TestEnemy reads files as broken programs and people with other aims make them.
+// {} stands for a record, "{}" for it as a cell.
+func TestEnemy(t *testing.T) {
+	const record = `{"CreationTime":"2026-03-04T10:20:30","Id":"i1","Operation":"Change user license.","ResultStatus":"Success","ObjectId":"ann@contoso.example"}`
+	fill := func(text string) []byte {
+		text = strings.ReplaceAll(text, `"{}"`, `"`+strings.ReplaceAll(record, `"`, `""`)+`"`)
+		return []byte(strings.ReplaceAll(text, `{}`, record))
+	}
+	const (
+		good = "Change user license."
+		long = "the record is longer than 16 MB"
+	)
+	huge := strings.Repeat("a", maxRecord+1)
+	for name, test := range map[string]struct {
+		data []byte
+		want []string // of each record, in order
+	}{
+		"tables one after the other":     {fill("Note,AuditData\nx,\"{}\"\nNote,AuditData\ny,\"{}\"\n"), []string{good, good}},
+		"gzip files one after another":   {append(packed(t, fill("AuditData\n\"{}\"\n")), packed(t, fill("AuditData\n\"{}\"\n"))...), []string{good, good}},
+		"filled up with zeros":           {fill("AuditData\n\"{}\"\n\x00\x00\x00\n"), []string{good}},
+		"an end-of-file mark":            {fill("AuditData\n\"{}\"\n\x1a"), []string{good}},
+		"another order and separator":    {fill("sep=;\nOperations;AuditData;RecordId\nx;\"{}\";y\n"), []string{good}},
+		"line breaks in a cell":          {fill("AuditData,Note\n\"{}\",\"a\r\nb\"\n\"{}\",c\n"), []string{good, good}},
+		"a cell that does not end":       {fill("Note,AuditData\n\"x,\"{}\"\ny,\"{}\"\n"), []string{"a quoted cell does not end", good}},
+		"a line without end":             {fill("AuditData\n" + huge + huge + "\n\"{}\"\n"), []string{long, good}},
+		"a cell without end":             {fill("AuditData\n\"" + huge + "\"\n\"{}\"\n"), []string{long, good}},
+		"a file of one line":             {[]byte(strings.Repeat("a,", maxRecord)), []string{"error: not an export"}},
+		"JSON of one line":               {[]byte(`{"a":"` + huge + huge), []string{long, "not JSON"}},
+		"a long record":                  {fill(`{"a":"` + huge + "\"}\n{}\n"), []string{long, "not JSON", good}},
+		"two ids":                        {fill(`[` + strings.Replace(record, `"Id"`, `"id":"i2","Id"`, 1) + `,{}]`), []string{"two members Id that differ", good}},
+		"two operations":                 {fill(`[` + strings.Replace(record, `"Id"`, `"operation":"Delete user.","Id"`, 1) + `,{}]`), []string{"two members Operation that differ", good}},
+		"one id twice":                   {fill(`[` + strings.Replace(record, `"Id"`, `"id":"i1","Id"`, 1) + `]`), []string{good}},
+		"a member twice that none reads": {fill(`[` + strings.Replace(record, `"Id"`, `"Level":1,"level":"x","Id"`, 1) + `]`), []string{good}},
+		"a blank id":                     {fill(`[` + strings.Replace(record, `"i1"`, `" "`, 1) + `]`), []string{"derived-"}},
+		"nested too deep":                {fill(`[{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `},{}]`), []string{"exceeded max depth", good}},
+		"nothing but brackets":           {[]byte(strings.Repeat("[", 200000) + strings.Repeat("]", 200000)), nil},
+		"not UTF-8":                      {fill("AuditData\n\"" + strings.ReplaceAll(strings.Replace(record, "ann", "\xff\xfe", 1), `"`, `""`) + "\"\n"), []string{good}},
+		"half a character":               {fill(`[` + strings.Replace(record, "ann", `\ud83d`, 1) + `]`), []string{good}},
+		"an HTML page":                   {[]byte("<html><body>Sign in to your account</body></html>"), []string{"error: not an export"}},
+		"gzip in gzip":                   {packed(t, packed(t, fill("AuditData\n\"{}\"\n"))), []string{"error: not an export of audit records: gzip inside gzip"}},
+		"gzip cut at its beginning":      {packed(t, fill("AuditData\n\"{}\"\n"))[:12], []string{"error: not an export of audit records: read gzip", "unexpected EOF"}},
+		"gzip cut in the middle":         {cutGzip(t, fill("AuditData\n\"{}\"\n")), []string{good, "AuditData is not JSON", "error: unexpected EOF"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for block := range strings.SplitSeq(strings.TrimSpace(tell(t, test.data, Untold)), "\n") {
+				if block != "" && !strings.HasPrefix(block, " ") {
+					got = append(got, block)
+				} else if block != "" {
+					got[len(got)-1] += block
+				}
+			}
+			if len(got) != len(test.want) {
+				t.Fatalf("%d records, want %d: %.2000q", len(got), len(test.want), got)
+			}
+			for i, want := range test.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("record %d: %.500s, want %q", i+1, got[i], want)
+				}
+			}
+		})
+	}
 }
 
-func TestX(t *testing.T) {
-	rec := `{"CreationTime":"2026-03-04T10:20:30","Id":"i1","Operation":"Change user license.","ResultStatus":"Success","ObjectId":"ann@contoso.example"}`
-	q := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
-	csv := "RecordId,CreationDate,Operation,UserId,AuditData\r\ni1,x,Change user license.,ada," + q(rec) + "\r\n"
-	show := func(name string, data []byte) {
-		got := tell(t, data, Untold)
-		if len(got) > 700 {
-			got = got[:700] + "…"
+// cutGzip ends after a first row that can be read.
+func cutGzip(t *testing.T, table []byte) []byte {
+	t.Helper()
+	noise := make([]byte, 2*bufferSize) // random enough not to shrink
+	for i := range noise {
+		noise[i] = "abcdefgh"[(i*i/7+i/3)%8]
+	}
+	whole := packed(t, append(append(bytes.Clone(table), noise...), '\n'))
+	return whole[:len(whole)-8]
+}
+
+// TestEnemy_Litter: what operating systems leave in archives is no file of it.
+func TestEnemy_Litter(t *testing.T) {
+	for name, want := range map[string]bool{"__MACOSX/a/._b.csv": true, "a/.DS_Store": true, "a/Thumbs.db": true, "desktop.ini": true, "a/b.csv": false, "thumbs.db.csv": false} {
+		if isLitter(name) != want {
+			t.Errorf("%s: litter %t, want %t", name, !want, want)
 		}
-		fmt.Printf("== %s\n%s", name, got)
 	}
-	show("csv", []byte(csv))
-	show("gz gz", gz(gz([]byte(csv))))
-	g := gz([]byte(strings.Repeat(csv, 2000)))
-	show("gz cut", g[:len(g)/2])
-	show("gz cut early", g[:12])
-	show("gz junk after", append(gz([]byte(csv)), "junk junk"...))
-	show("gz multi", append(gz([]byte(csv)), gz([]byte(csv))...))
-	show("reordered", []byte("AuditData;Operations;RecordId\n"+q(rec)+";x;y\n"))
-	show("quoted newline", []byte("AuditData,Note\n"+q(rec)+",\"a\r\nb\"\n"+q(rec)+",c\n"))
-	show("pretty AuditData", []byte("AuditData\n"+q(strings.ReplaceAll(rec, ",", ",\r\n"))+"\n"))
-	show("localized header", []byte("Erstellungsdatum,Benutzer-IDs,Vorgänge,Überwachungsdaten\nx,y,z,"+q(rec)+"\n"))
-	show("dup keys", []byte(`[`+strings.Replace(rec, `"Id":"i1"`, `"Id":"i1","Id":"i2","id":"i3"`, 1)+`]`))
-	show("dup op", []byte(`[`+strings.Replace(rec, `"Operation":"Change user license."`, `"Operation":"Change user license.","operation":"Delete user."`, 1)+`]`))
-	show("deep", []byte(strings.Repeat("[", 200000)+strings.Repeat("]", 200000)))
-	show("deep obj", []byte(`{"a":`+strings.Repeat(`{"a":`, 200000)+"1"+strings.Repeat("}", 200001)))
-	show("deep in rec", []byte(`[`+strings.Replace(rec, `"Id"`, `"X":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)+`,"Id"`, 1)+`,`+rec+`]`))
-	show("one long line", bytes.Repeat([]byte("a,b,"), 40<<18))
-	show("long json", append([]byte(`{"a":"`), bytes.Repeat([]byte("a"), 40<<20)...))
-	show("long rec then good", []byte(`{"a":"`+strings.Repeat("a", 20<<20)+`"}`+"\n"+rec+"\n"))
-	show("csv long cell then good", []byte("AuditData\n\""+strings.Repeat("a", 20<<20)+"\"\n"+q(rec)+"\n"))
-	show("nul", []byte("AuditData\n"+q(rec)+"\n\x00\x00\x00\x00\n"))
-	show("ctrl-z", []byte("AuditData\n"+q(rec)+"\n\x1a"))
-	show("id esc", []byte(`[`+strings.Replace(rec, `"i1"`, `"\u001b[31mi1\u0000"`, 1)+`]`))
-	show("empty id", []byte(`[`+strings.Replace(rec, `"i1"`, `" "`, 1)+`]`))
-	show("id number", []byte(`[`+strings.Replace(rec, `"i1"`, `{"a":1}`, 1)+`]`))
-	show("invalid utf8", []byte("AuditData\n"+q(strings.Replace(rec, "ann", "\xff\xfean", 1))+"\n"))
-	show("latin1 header", []byte("Note\xe4,AuditData\nx,"+q(rec)+"\n"))
-	show("bom twice", []byte("\xef\xbb\xbf\xef\xbb\xbf"+csv))
-	show("sep=", []byte("sep=;\nAuditData;x\n"+q(rec)+";y\n"))
-	show("header only", []byte("AuditData\n"))
-	show("empty", nil)
-	show("[]", []byte("[]"))
-	show("null", []byte("null"))
-	show("html", []byte("<html><body>sign in</body></html>"))
-	show("year 0", []byte(`[`+strings.Replace(rec, `2026-03`, `0000-03`, 1)+`]`))
-	show("year 9999", []byte(`[`+strings.Replace(rec, `2026-03`, `9999-03`, 1)+`]`))
-	show("time leap", []byte(`[`+strings.Replace(rec, `10:20:30`, `23:59:60`, 1)+`]`))
-	show("offset", []byte(`[`+strings.Replace(rec, `10:20:30`, `10:20:30+02:00`, 1)+`]`))
-	var z bytes.Buffer
-	w := zip.NewWriter(&z)
-	for n, c := range map[string]string{"__MACOSX/._a.csv": "junk", "a/b/c.csv": csv, "a/.DS_Store": "x", "a/d.csv.gz": string(gz([]byte(csv))), "Thumbs.db": "x"} {
-		f, _ := w.Create(n)
-		f.Write([]byte(c))
-	}
-	w.Close()
-	show("zip", z.Bytes())
-	show("zip cut", z.Bytes()[:z.Len()-30])
-	show("two tables", []byte(csv+csv))
-	show("mixed json lines w/ comma", []byte(rec+",\n"+rec+",\n"))
-	show("json in json string", []byte(`["`+strings.ReplaceAll(rec, `"`, `\"`)+`"]`))
-	show("surrogates", []byte(`[`+strings.Replace(rec, `"ann@`, `"\ud83dann@`, 1)+`]`))
-	show("opening", []byte("AuditData\n\"\"\"\"\n\"\n"+q(rec)+"\n"))
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/diff/audit"
@@ -59,6 +60,13 @@ type Refusal struct {
 
 // MaxRefusals bounds how many refused records are listed; all are counted.
 const MaxRefusals = 1000
+
+// directory is how the unified log calls the service whose records are about
+// licenses, users and groups; others have activities of the same names.
+const directory = "AzureActiveDirectory"
+
+// earliestLog is when Office 365 began: an earlier record has a wrong time.
+var earliestLog = time.Date(2011, 6, 28, 0, 0, 0, 0, time.UTC)
 
 // maxReasons bounds how many reasons are told apart.
 const maxReasons = 50
@@ -143,7 +151,7 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 		return nil
 	}
 	done.Sources[r.Source] = true
-	if activity := audit.Normalize(r.Activity); !concerned[activity] {
+	if activity := audit.Normalize(r.Activity); !concerned[activity] || r.Workload != "" && !strings.EqualFold(r.Workload, directory) {
 		count(done.Ignored, otherActivity)
 		return nil
 	}
@@ -159,6 +167,10 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 	}
 	if record.At.After(i.o.Now.Add(contextSpan)) {
 		done.refuse(r.Line, "its time is in the future")
+		return nil
+	}
+	if record.At.Before(earliestLog) {
+		done.refuse(r.Line, "its time is before there was such a log")
 		return nil
 	}
 	if why := whyIgnored(&e, i.groups, i.changed); why != "" {
