@@ -356,6 +356,15 @@ func (h *History) LastWord(ctx context.Context, run snapshot.RunID) (id int64, e
 	return id, classify(err)
 }
 
+// Head is the hash at the end of the chain, as it is now.
+func (h *History) Head(ctx context.Context) (string, error) {
+	last, err := lastSeal(ctx, h.tx)
+	if err != nil {
+		return "", err
+	}
+	return last.Head, nil
+}
+
 // Copies returns the copies of a stored record by its key, the fullest last; none
 // when it is not stored.
 func (h *History) Copies(ctx context.Context, e snapshot.EventRef) ([]*snapshot.RawEvent, error) {

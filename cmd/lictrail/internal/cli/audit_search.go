@@ -41,7 +41,8 @@ application; --activity the name as in the log, or a part of it.
 
 --format jsonl exports a record a line, with the SHA-256 of the record as it was
 archived and the file and line it came from; the last line has the number of
-records and the SHA-256 of all lines before it. With --raw each has the record
+records, the head of the history, the SHA-256 of all lines before it and one over
+all of this. docs/verify-evidence.sh checks such a file without lictrail. With --raw each has the record
 byte for byte, as text: its SHA-256 is the one beside it.
 
 A record that came again, and said more, is there with each of its copies.`,
@@ -84,7 +85,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 		rows := match.search(ctx, n, f)
 		switch {
 		case e.format == "jsonl":
-			return n.exportLines(e, o.raw, rows)
+			return n.exportLines(ctx, e, o.raw, rows)
 		case e.format == "text" && o.raw:
 			return printRaw(e, rows)
 		}
@@ -388,8 +389,30 @@ func (n names) partNumbers(licenses []snapshot.EventLicense) []string {
 	return list
 }
 
+// bundleEnd is the last line of an export: how many records there are, what they
+// are from, and what shows that all of it is as it was written.
+type bundleEnd struct {
+	Records int    `json:"records"`
+	Tenant  string `json:"tenant"`
+	Version string `json:"version"` // of the program
+	Head    string `json:"head"`    // of the history that the records are from
+	SHA256  string `json:"sha256"`  // of all lines before
+	Bundle  string `json:"bundle"`  // over all of this
+}
+
+// seal computes the hash over all of the last line, and so over all lines, in a form
+// that sha256sum can compute too.
+func (b *bundleEnd) seal() {
+	sum := sha256.Sum256(fmt.Appendf(nil, "lictrail evidence 1\n%d\n%s\n%s\n%s\n%s\n", b.Records, b.Tenant, b.Version, b.Head, b.SHA256))
+	b.Bundle = hex.EncodeToString(sum[:])
+}
+
 // exportLines writes a record a line, and last what proves that none is missing.
-func (n names) exportLines(e *env, raw bool, rows iter.Seq2[*foundEvent, error]) error {
+func (n names) exportLines(ctx context.Context, e *env, raw bool, rows iter.Seq2[*foundEvent, error]) error {
+	head, err := n.h.Head(ctx)
+	if err != nil {
+		return err
+	}
 	all := &digested{w: e.Out, hash: sha256.New()}
 	enc := json.NewEncoder(all)
 	enc.SetEscapeHTML(false)
@@ -403,11 +426,9 @@ func (n names) exportLines(e *env, raw bool, rows iter.Seq2[*foundEvent, error])
 		}
 		records++
 	}
-	last, err := json.Marshal(struct {
-		Records int    `json:"records"`
-		Tenant  string `json:"tenant"`
-		SHA256  string `json:"sha256"`
-	}{records, string(n.h.Tenant.ID), hex.EncodeToString(all.hash.Sum(nil))})
+	end := bundleEnd{Records: records, Tenant: string(n.h.Tenant.ID), Version: version(), Head: head, SHA256: hex.EncodeToString(all.hash.Sum(nil))}
+	end.seal()
+	last, err := json.Marshal(end)
 	if err == nil {
 		_, err = e.Out.Write(append(last, '\n'))
 	}
