@@ -114,6 +114,7 @@ type attributor struct {
 
 	license map[snapshot.UserID][]*op // about the user's licenses, no-ops too
 	life    map[snapshot.UserID][]*op // deletions and restores
+	named   map[string][]*op          // about the licenses of a user whom it knows by name only
 	updates map[snapshot.UserID][]*op // of attributes, and additions
 	members map[userGroup][]*op
 	groups  map[snapshot.GroupID][]*op // licenses, rules and recalculations
@@ -130,7 +131,7 @@ type attributor struct {
 func newAttributor(changes []snapshot.Change, c *Context) *attributor {
 	a := &attributor{
 		Context: c, changes: changes, window: windowOf(changes, c),
-		license: map[snapshot.UserID][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
+		license: map[snapshot.UserID][]*op{}, named: map[string][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
 		members: map[userGroup][]*op{}, groups: map[snapshot.GroupID][]*op{},
 		upns: map[snapshot.UserID]string{}, powers: map[string]bool{},
 		siblings: map[userSKU][]*snapshot.Change{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
@@ -208,6 +209,9 @@ const addGroup snapshot.Activity = "add group"
 
 func (a *attributor) indexUser(o *op) {
 	if o.Target == "" {
+		if upn := strings.ToLower(o.Events[0].TargetUPN); upn != "" && (o.License != nil || o.Incomplete) {
+			a.named[upn] = append(a.named[upn], o)
+		}
 		return
 	}
 	if o.License != nil || o.Incomplete {

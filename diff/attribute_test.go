@@ -279,8 +279,9 @@ var activities = map[string]snapshot.Activity{
 //	3 03-04T10:20 set by admin group=sales old= new=E3
 //	4 03-04T10:20 license by nobody on ann client=PropagationService new=E3
 //	5 03-04T10:20 license by admin on ann bare
+//	6 03-04T10:20 license by admin naming ann bare
 //
-// "bare" has no license details; "cut" shows only part of the new set.
+// "naming" tells the user by name only; "bare" has no license details; "cut" shows only part of the new set.
 func (p *play) parseEvents(text string) []snapshot.Event {
 	var list []snapshot.Event
 	for _, f := range lines(text) {
@@ -299,6 +300,9 @@ func (p *play) parseEvents(text string) []snapshot.Event {
 		}
 		if i := slices.Index(f, "on"); i > 0 {
 			e.TargetKind, e.Target, e.TargetUPN = "User", snapshot.UserID(f[i+1]), f[i+1]+"@contoso.com"
+		}
+		if i := slices.Index(f, "naming"); i > 0 {
+			e.TargetUPN = f[i+1] + "@Contoso.com"
 		}
 		for _, g := range words(opt["groups"]) {
 			e.Groups = append(e.Groups, snapshot.GroupID(g))

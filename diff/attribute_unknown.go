@@ -2,6 +2,7 @@ package diff
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -82,6 +83,14 @@ func (a *attributor) hidden(ch *snapshot.Change) snapshot.Attribution {
 	return a.incomplete(ch, slices.Compact(ops))
 }
 
+// called lists the license operations that know only a name, which is the user's.
+func (a *attributor) called(user snapshot.UserID) []*op {
+	if a.UPN == nil || user == "" {
+		return nil
+	}
+	return a.named[strings.ToLower(a.UPN(user))]
+}
+
 func (o *op) changedPlans(sku snapshot.SKUID) bool {
 	for _, p := range o.plans {
 		if p.SKU == sku {
@@ -92,15 +101,17 @@ func (o *op) changedPlans(sku snapshot.SKUID) bool {
 }
 
 // suspects lists the license operations on the user, in the change's window,
-// that the log does not tell in full and that may have done it.
+// that the log does not tell in full and that may have done it. A record may know
+// the user by name only, as one that was cut off: a name that somebody else may
+// have had is enough for a doubt.
 func (a *attributor) suspects(ch *snapshot.Change) []*op {
 	var list []*op
 	kind := pathOf(ch).Kind
-	for _, o := range a.license[ch.User] {
+	for _, o := range slices.Concat(a.license[ch.User], a.called(ch.User)) {
 		if o.used || !inTime(ch, o) || kind == snapshot.Direct && o.engine {
 			continue
 		}
-		if o.Incomplete && o.evidence && o.mayHave(ch) || ch.Kind == snapshot.PlansChanged && a.planEffect(ch, o).strange {
+		if (o.Incomplete || o.Target == "") && o.evidence && o.mayHave(ch) || ch.Kind == snapshot.PlansChanged && a.planEffect(ch, o).strange {
 			list = append(list, o)
 		}
 	}

@@ -81,7 +81,43 @@ func unique(events []snapshot.Event) []*snapshot.Event {
 	return list
 }
 
+// Fullness tells how much a record says for certain: of two copies of one, that
+// with the greater number says more.
+func Fullness(e *snapshot.Event) int {
+	n := 0
+	for _, told := range []bool{e.Success, e.Actor.Known(), e.Actor.ID != "", e.Target != "", e.TargetUPN != "", e.Group != "", e.GroupSKUs != nil,
+		e.License != nil, len(e.Updated) > 0, e.Part != nil && e.Part.Body != "", e.Correlation != ""} {
+		if told {
+			n++
+		}
+	}
+	if d := e.License; d != nil {
+		for _, whole := range []bool{d.OldKnown, d.NewKnown, d.Complete} {
+			if whole {
+				n += 4 // more than anything else that a copy without it may say
+			}
+		}
+	}
+	return n
+}
+
+// Fuller reports whether a copy of a record says more than another. One that
+// cannot be read says nothing.
+func Fuller(copy, than *snapshot.RawEvent) bool {
+	fullness := func(raw *snapshot.RawEvent) int {
+		e, err := Decode(*raw)
+		if err != nil {
+			return -1
+		}
+		return Fullness(&e)
+	}
+	return fullness(copy) > fullness(than)
+}
+
 func saysMore(a, b *snapshot.Event) bool {
+	if x, y := Fullness(a), Fullness(b); x != y {
+		return x > y
+	}
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	if errX != nil || errY != nil {

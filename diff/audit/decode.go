@@ -126,6 +126,15 @@ func (p *probe) isGraph() bool {
 
 func (p *probe) isUnified() bool { return p.CreationTime != "" || p.Operation != "" }
 
+// wrapper has what the row of an export says beside AuditData.
+type wrapper struct {
+	ID, RecordID, Identity text
+	AuditLogRecordType     text
+	CreationDate           text
+	Operation, Operations  text
+	UserID, UserIDs        text
+}
+
 // readWrapped reads the unified record inside a Purview record or a row of an
 // export. The wrapper's id, if it has one, names the record.
 func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
@@ -136,13 +145,16 @@ func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
 	if strings.TrimSpace(string(data)) == "" {
 		return fields{}, errEmptyData
 	}
-	f, err := readUnified([]byte(data))
-	if err != nil {
-		return f, fmt.Errorf("AuditData: %w", err)
-	}
-	var wrapper struct{ ID, RecordID, Identity, AuditLogRecordType text }
+	var wrapper wrapper
 	if err := json.Unmarshal(raw, &wrapper); err != nil {
 		return fields{}, err
+	}
+	f, err := readUnified([]byte(data))
+	if isCut(err) {
+		f, err = readCut(string(data), &wrapper)
+	}
+	if err != nil {
+		return f, fmt.Errorf("AuditData: %w", err)
 	}
 	if wrapper.AuditLogRecordType != "" {
 		f.source = snapshot.SourcePurview

@@ -67,13 +67,18 @@ func (r *graphRecord) structures(f *fields) (err error) {
 		f.details["user-agent"] = string(r.UserAgent)
 	}
 	var list []graphTarget
-	if err := r.TargetResources.into(&list); err != nil {
+	err = r.TargetResources.into(&list)
+	cut := isCut(err)
+	if cut {
+		list, err = uncutTargets(string(r.TargetResources)), nil
+	}
+	if err != nil {
 		return fmt.Errorf("targetResources: %w", err)
 	}
 	if f.properties, err = graphProperties(list); err != nil {
 		return err
 	}
-	f.whole = true
+	f.whole = !cut
 	for _, t := range list {
 		f.targets = append(f.targets, t.target())
 	}
@@ -82,6 +87,11 @@ func (r *graphRecord) structures(f *fields) (err error) {
 		return fmt.Errorf("initiatedBy: %w", err)
 	}
 	f.actor = by.actor(list)
+	if cut {
+		if err := f.mustTell(r.Result, true); err != nil {
+			return fmt.Errorf("targetResources: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"lictrail/snapshot"
@@ -22,10 +24,13 @@ type Record struct {
 // Read reads a record of any shape: the shape is found in the record itself,
 // and source, which may be "", decides only where the record leaves it open.
 // The record keeps raw. It is an error if the JSON is not an audit record or
-// has no time. A record without an id gets one that is derived from what it
+// has no time, or if it has a member twice that says two things. A record without an id gets one that is derived from what it
 // says: read again, it is the same.
 func Read(source snapshot.Source, raw []byte) (*Record, error) {
 	f, err := read(source, raw)
+	if err == nil {
+		err = distinct(raw)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("describe audit event %q: %w", f.id, err)
 	}
@@ -36,7 +41,7 @@ func Read(source snapshot.Source, raw []byte) (*Record, error) {
 	return &Record{
 		RawEvent: snapshot.RawEvent{
 			Source:      cmp.Or(source, f.source),
-			ID:          cmp.Or(f.id, f.derivedID()),
+			ID:          cmp.Or(strings.TrimSpace(f.id), f.derivedID()),
 			At:          at,
 			Activity:    f.activity,
 			Correlation: f.correlation,
@@ -45,6 +50,38 @@ func Read(source snapshot.Source, raw []byte) (*Record, error) {
 		},
 		fields: f,
 	}, nil
+}
+
+// told are the members that say what happened, when, to whom and by whom.
+var told = []string{"id", "auditdata", "properties", "operation", "activitydisplayname", "operationname", "creationtime", "activitydatetime", "time",
+	"resultstatus", "result", "userid", "objectid", "organizationid", "actor", "target", "actorcontextid", "initiatedby", "targetresources",
+	"modifiedproperties", "extendedproperties", "additionaldetails"}
+
+// distinct refuses an object that has such a member twice, in whatever case, with
+// two values: programs differ in which of them they take for true.
+func distinct(object []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return err
+	}
+	seen := map[string]string{}
+	for dec.More() {
+		key, err := dec.Token()
+		var v json.RawMessage
+		if err == nil {
+			err = dec.Decode(&v)
+		}
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		lower := strings.ToLower(name)
+		if old, twice := seen[lower]; twice && old != string(v) && slices.Contains(told, lower) {
+			return fmt.Errorf("it has two members %s that differ", name)
+		}
+		seen[lower] = string(v)
+	}
+	return nil
 }
 
 // Event decodes the record; see [Decode].
@@ -84,6 +121,7 @@ type Glance struct {
 	Source   snapshot.Source
 	Activity string            // as written
 	Tenant   snapshot.TenantID // whose log it is from; "" when the record does not say
+	Workload string            // the service that wrote it, where the log has those of several
 	// Inner is the record itself where it came in the row of an export, and the
 	// other columns only repeat what it says; nil otherwise.
 	Inner []byte
@@ -96,6 +134,7 @@ type glimpse struct {
 	Operations         text // rows of Search-UnifiedAuditLog
 	OperationName      text
 	OrganizationID     text
+	Workload           text
 	TenantID           text // of Azure Monitor's envelope; in Log Analytics the workspace
 	AADTenantID        text
 	ResourceID         text
@@ -117,7 +156,7 @@ func Look(raw []byte) (Glance, error) {
 	case g.isGraph(), g.TargetResources != "":
 		return g.graph(), nil
 	case g.isUnified():
-		return Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID)}, nil
+		return Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID), Workload: string(g.Workload)}, nil
 	}
 	return Glance{}, errNotAudit
 }
@@ -135,16 +174,21 @@ func (g *glimpse) wrapped() (Glance, error) {
 		return Glance{}, errEmptyData
 	}
 	var inner glimpse
-	if err := json.Unmarshal([]byte(data), &inner); err != nil {
+	err := json.Unmarshal([]byte(data), &inner)
+	cut := isCut(err)
+	if cut {
+		err = json.Unmarshal(uncut(string(data)), &inner)
+	}
+	if err != nil {
 		return Glance{}, fmt.Errorf("AuditData: %w", err)
 	}
 	found := Glance{Source: snapshot.SourceUnified, Activity: string(cmp.Or(inner.Operation, g.Operation, g.Operations)),
-		Tenant: tenantID(cmp.Or(inner.OrganizationID, g.OrganizationID))}
+		Tenant: tenantID(cmp.Or(inner.OrganizationID, g.OrganizationID)), Workload: string(inner.Workload)}
 	if g.AuditLogRecordType != "" {
 		found.Source = snapshot.SourcePurview
 		return found, nil
 	}
-	if inner.ID != "" {
+	if inner.ID != "" && !cut { // one that is cut off needs what stands beside it
 		found.Inner = []byte(data)
 	}
 	return found, nil

@@ -45,6 +45,11 @@ func readUnified(raw []byte) (fields, error) {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return fields{}, err
 	}
+	return r.fields()
+}
+
+// fields brings the record to common terms.
+func (r *unifiedRecord) fields() (fields, error) {
 	f := fields{
 		source:       snapshot.SourceUnified,
 		id:           string(r.ID),

@@ -23,9 +23,10 @@ type AuditFile struct {
 type Took int
 
 const (
-	Taken    Took = iota // it is in the archive now
-	Already              // it was in the archive before
-	Repeated             // it came before in the same import
+	Taken       Took = iota // it is in the archive now
+	Already                 // it was in the archive before
+	Repeated                // it came before in the same import
+	TakenFuller             // it says more than the copies that are there, and is kept beside them
 )
 
 // Archive takes audit records in, all or none.
@@ -35,14 +36,15 @@ type Archive struct {
 	dry   bool
 	wrote bool  // something
 	mark  int64 // the newest event before the import
+	more  Fuller
 	file  *AuditFile
 	row   int64 // of the file, 0 while no record of it was taken
 }
 
 // Archive begins to take records in. A dry run finds out what would become of
 // each, on a history that may be open for reading only.
-func (db *DB) Archive(ctx context.Context, dry bool) (*Archive, error) {
-	a := &Archive{dry: dry}
+func (db *DB) Archive(ctx context.Context, dry bool, fuller Fuller) (*Archive, error) {
+	a := &Archive{dry: dry, more: fuller}
 	var err error
 	if dry {
 		err = a.beginDry(ctx, db)
@@ -88,7 +90,7 @@ func (a *Archive) beginDry(ctx context.Context, db *DB) error {
 func (a *Archive) begin() error {
 	if a.dry {
 		// What was seen is kept beside the history, and is gone with the connection.
-		_, err := a.w.tx.ExecContext(a.w.ctx, "CREATE TEMP TABLE seen (source TEXT, event_id TEXT, PRIMARY KEY (source, event_id)) WITHOUT ROWID")
+		_, err := a.w.tx.ExecContext(a.w.ctx, "CREATE TEMP TABLE seen (source TEXT, event_id TEXT, raw TEXT, PRIMARY KEY (source, event_id)) WITHOUT ROWID")
 		return err
 	}
 	return a.w.queryRow("SELECT coalesce(max(id), 0) FROM event", []any{&a.mark})
@@ -110,36 +112,35 @@ func (a *Archive) Add(e *snapshot.RawEvent, line int) (Took, error) {
 }
 
 func (a *Archive) add(e *snapshot.RawEvent, line int) (Took, error) {
-	var id int64
-	err := a.w.queryRow("SELECT id FROM event WHERE source = ? AND event_id = ?", []any{&id}, string(e.Source), e.ID)
-	switch {
-	case err == nil && id > a.mark && !a.dry:
-		return Repeated, nil
-	case err == nil:
-		return Already, nil
-	case !errors.Is(err, sql.ErrNoRows):
-		return 0, err
-	case a.dry:
+	if a.dry {
 		return a.see(e)
 	}
-	if err := a.fileRow(); err != nil {
-		return 0, err
+	took, first, err := a.w.event(e, a.more, func() (origin, error) {
+		a.wrote = true
+		err := a.fileRow()
+		return origin{file: a.row, line: line}, err
+	})
+	if took == Already && first > a.mark {
+		took = Repeated
 	}
-	_, err = a.w.exec(`INSERT INTO event (source, event_id, at, activity, correlation, target, raw, file_id, line)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(e.Source), e.ID, e.At.UnixMilli(), e.Activity, e.Correlation, e.Target, string(e.Raw), a.row, line)
-	a.wrote = true
-	return Taken, err
+	return took, err
 }
 
+// see finds out what would become of a record.
 func (a *Archive) see(e *snapshot.RawEvent) (Took, error) {
-	result, err := a.w.exec("INSERT INTO temp.seen VALUES (?, ?) ON CONFLICT DO NOTHING", string(e.Source), e.ID)
-	if err != nil {
-		return 0, err
+	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
+	err := a.w.queryRow("SELECT raw FROM temp.seen WHERE source = ? AND event_id = ?", []any{&old.Raw}, string(e.Source), e.ID)
+	took := Repeated
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		took, _, _, err = a.w.judge(e, a.more)
+	case err == nil && a.more != nil && a.more(e, &old):
+		took = TakenFuller
 	}
-	if n, err := result.RowsAffected(); n == 0 {
-		return Repeated, err
+	if err == nil && (took == Taken || took == TakenFuller) {
+		_, err = a.w.exec("INSERT INTO temp.seen VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET raw = ?3", string(e.Source), e.ID, string(e.Raw))
 	}
-	return Taken, nil
+	return took, err
 }
 
 // fileRow finds the file's row, and makes it for the first record taken.

@@ -37,6 +37,7 @@ type Result struct {
 	Before map[snapshot.UserID][]snapshot.FirstEvidence
 
 	Events      []snapshot.RawEvent
+	Fuller      Fuller // which copy of a record says more; nil: the first one stays alone
 	Coverage    []snapshot.Coverage
 	Corrections []Correction
 
@@ -97,7 +98,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.before(r.Before) },
 		func() error { return w.changes(r.Changes) },
 		func() error { return w.corrections(r.Corrections) },
-		func() error { return w.events(r.Events) },
+		func() error { return w.events(r.Events, r.Fuller) },
 		func() error { return w.coverage(r.Coverage) },
 		func() error { return w.activity(r.Activity) },
 		func() error { return w.finish(r) },

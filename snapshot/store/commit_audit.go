@@ -1,7 +1,10 @@
 package store
 
 import (
+	"bytes"
+	"database/sql"
 	"encoding/json"
+	"errors"
 
 	"lictrail/snapshot"
 )
@@ -41,18 +44,64 @@ func (w *writer) corrections(corrections []Correction) error {
 	return nil
 }
 
-// events archives audit records. One that is there already is left as it is.
-func (w *writer) events(events []snapshot.RawEvent) error {
+// Fuller reports whether a copy of a record says more than another.
+type Fuller func(copy, than *snapshot.RawEvent) bool
+
+// origin is where a record came from: a run, or the line of a file.
+type origin struct{ run, file, line any }
+
+// events archives the run's audit records.
+func (w *writer) events(events []snapshot.RawEvent, fuller Fuller) error {
 	for i := range events {
-		e := &events[i]
-		_, err := w.exec(`INSERT INTO event (source, event_id, run_id, at, activity, correlation, target, raw)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, event_id) DO NOTHING`,
-			string(e.Source), e.ID, w.run, e.At.UnixMilli(), e.Activity, e.Correlation, e.Target, string(e.Raw))
-		if err != nil {
+		if _, _, err := w.event(&events[i], fuller, func() (origin, error) { return origin{run: w.run}, nil }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// event archives an audit record that is not there yet, or a copy that says more
+// than those that are. A record that was erased stays so. first is the row of the
+// copy that was there.
+func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin, error)) (took Took, first int64, err error) {
+	took, first, number, err := w.judge(e, fuller)
+	if err != nil || took == Already {
+		return took, first, err
+	}
+	o, err := from()
+	if err != nil {
+		return took, first, err
+	}
+	said := []any{string(e.Source), e.ID, o.run, o.file, o.line, e.At.UnixMilli(), e.Activity, e.Correlation, e.Target, string(e.Raw)}
+	if took == TakenFuller {
+		_, err = w.exec(`INSERT INTO event_copy (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw, copy)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(said, number)...)
+		return took, first, err
+	}
+	_, err = w.exec(`INSERT INTO event (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, said...)
+	return took, first, err
+}
+
+// judge says what is to become of a record, and the number of the copy that it is.
+func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Took, first, number int64, err error) {
+	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
+	err = w.queryRow("SELECT id, raw FROM event WHERE source = ? AND event_id = ?", []any{&first, &old.Raw}, string(e.Source), e.ID)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Taken, 0, 1, nil
+	case err != nil, len(old.Raw) == 0, bytes.Equal(old.Raw, e.Raw), fuller == nil:
+		return Already, first, 1, err
+	}
+	err = w.queryRow("SELECT copy, raw FROM event_copy WHERE source = ? AND event_id = ? ORDER BY copy DESC LIMIT 1",
+		[]any{&number, &old.Raw}, string(e.Source), e.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		number, err = 1, nil
+	}
+	if err != nil || len(old.Raw) == 0 || bytes.Equal(old.Raw, e.Raw) || !fuller(e, &old) {
+		return Already, first, number, err
+	}
+	return TakenFuller, first, number + 1, nil
 }
 
 func (w *writer) coverage(stretches []snapshot.Coverage) error {

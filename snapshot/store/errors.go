@@ -15,6 +15,8 @@ var (
 	ErrNotPlainFile = errors.New("not an ordinary file")
 	// ErrNotPrivate: others than the owner may read or write the file.
 	ErrNotPrivate = errors.New("others may read the database, which holds names and what people use")
+	// ErrNotOwner: the file belongs to somebody else.
+	ErrNotOwner = errors.New("the database belongs to somebody else")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
 	// ErrUnrecovered: a run was cut off while it wrote, and what it wrote must be

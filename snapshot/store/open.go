@@ -148,8 +148,8 @@ func plainFile(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// mustBePrivate refuses a file that others may read or write, and what is no
-// ordinary file beside the database. On Windows a file's mode does not say who
+// mustBePrivate refuses a file that others may read or write, or that is somebody
+// else's, and what is no ordinary file beside the database. On Windows a file's mode does not say who
 // may read it.
 func mustBePrivate(database, suffix string) error {
 	path := database + suffix
@@ -163,6 +163,8 @@ func mustBePrivate(database, suffix string) error {
 		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && !somebodyElses(database):
 		return fmt.Errorf("open %q, which has mode %04o: %w", path, info.Mode().Perm(), ErrNotPrivate)
+	case ownedByOther(info) && !somebodyElses(database):
+		return fmt.Errorf("open %q: %w", path, ErrNotOwner)
 	}
 	return nil
 }

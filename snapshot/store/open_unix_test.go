@@ -78,6 +78,46 @@ func TestOpen_Pipe(t *testing.T) {
 	}
 }
 
+// P2: a history that is somebody else's is refused and left as it is, and nothing
+// is made beside it: root's -wal would shut the owner out.
+func TestP2_OthersFile(t *testing.T) {
+	t.Parallel()
+	if !ownedByOther(fakeOwner(os.Geteuid()+1)) || ownedByOther(fakeOwner(os.Geteuid())) {
+		t.Error("the owner is not told")
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		path := newHistory(t)
+		if suffix != "" {
+			if err := os.WriteFile(path+suffix, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chown(path+suffix, os.Geteuid()+1, -1); err != nil {
+			t.Skip("cannot give a file to another user: ", err)
+		}
+		before := stateOf(t, path)
+		if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, ErrNotOwner) {
+			t.Errorf("%q for reading: %v", suffix, err)
+		}
+		if _, err := OpenReadWrite(t.Context(), path, migrations.Apply); !errors.Is(err, ErrNotOwner) {
+			t.Errorf("%q for writing: %v", suffix, err)
+		}
+		if after := stateOf(t, path); after != before {
+			t.Errorf("%q: the file changed", suffix)
+		}
+	}
+}
+
+// fakeOwner is a file of a user.
+func fakeOwner(uid int) fs.FileInfo { return ownedInfo{uid: uid} }
+
+type ownedInfo struct {
+	fs.FileInfo
+	uid int
+}
+
+func (i ownedInfo) Sys() any { return &syscall.Stat_t{Uid: uint32(i.uid)} }
+
 // A folder that cannot be written to is an error that names the cause.
 func TestOpen_NoPermission(t *testing.T) {
 	t.Parallel()

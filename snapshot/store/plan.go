@@ -41,6 +41,7 @@ type Archived struct {
 	Done     []Stretch // need not be read any more
 	Planned  []Stretch // are to be read from now on; of those planned before, with another search
 	Events   []snapshot.RawEvent
+	Fuller   Fuller // as in Result
 	Coverage []snapshot.Coverage
 }
 
@@ -51,7 +52,7 @@ func (s *Sync) Archive(ctx context.Context, a Archived) error {
 		w := newWriter(ctx, tx, int64(s.Run))
 		err := w.stretches(a.Done, a.Planned)
 		if err == nil {
-			err = w.events(a.Events)
+			err = w.events(a.Events, a.Fuller)
 		}
 		if err == nil {
 			err = w.coverage(a.Coverage)

@@ -24,22 +24,24 @@ type EventFilter struct {
 // StoredEvent is an archived audit record and where it came from.
 type StoredEvent struct {
 	snapshot.RawEvent
+	Copy int            // 1 for the first one; each says more than those before
 	Run  snapshot.RunID // that fetched it; 0 for one from a file
 	File *AuditFile     // nil for one that a run fetched
 	Line int            // of the file
 }
 
 // Stored lists stored audit records in order of time, with where they came from.
+// Of a record with several copies each is listed.
 func (h *History) Stored(ctx context.Context, f EventFilter) iter.Seq2[*StoredEvent, error] {
 	return storedOf(ctx, h.tx, f)
 }
 
-// Events lists stored audit records in order of time.
+// Events lists stored audit records in order of time, and each copy of them.
 func (h *History) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
 	return eventsOf(ctx, h.tx, f)
 }
 
-// Events lists stored audit records in order of time.
+// Events lists stored audit records in order of time, and each copy of them.
 func (s *Sync) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
 	return eventsOf(ctx, s.db.sql, f)
 }
@@ -59,9 +61,21 @@ func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot
 }
 
 func (f *EventFilter) query() (string, []any) {
-	c := &conditions{text: `SELECT e.source, e.event_id, e.at, e.activity, e.correlation, e.target, e.raw, coalesce(e.run_id, 0),
+	first, args := f.half("1", "event")
+	later, more := f.half("e.copy", "event_copy")
+	order := " ORDER BY at, source, event_id, copy"
+	if f.ByTarget {
+		order = " ORDER BY target, at, source, event_id, copy"
+	}
+	return first + " UNION ALL " + later + order, append(args, more...)
+}
+
+// half reads the first copies of records, or the later ones.
+func (f *EventFilter) half(number, table string) (string, []any) {
+	c := &conditions{text: `SELECT e.source AS source, e.event_id AS event_id, ` + number + ` AS copy, e.at AS at, e.activity, e.correlation,
+		e.target AS target, e.raw, coalesce(e.run_id, 0),
 		f.name, coalesce(f.member, ''), coalesce(f.sha256, ''), coalesce(f.version, ''), f.imported_at, coalesce(e.line, 0)
-		FROM event e LEFT JOIN audit_file f ON f.id = e.file_id WHERE 1`}
+		FROM ` + table + ` e LEFT JOIN audit_file f ON f.id = e.file_id WHERE 1`}
 	ids := make([]any, len(f.Users))
 	for i, u := range f.Users {
 		ids[i] = string(u.ID)
@@ -85,9 +99,8 @@ func (f *EventFilter) query() (string, []any) {
 	}
 	if f.ByTarget {
 		c.add("e.target <> ''")
-		return c.text + " ORDER BY e.target, e.at, e.source, e.event_id", c.args
 	}
-	return c.text + " ORDER BY e.at, e.source, e.event_id", c.args
+	return c.text, c.args
 }
 
 func storedOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*StoredEvent, error] {
@@ -120,7 +133,7 @@ func scanEvent(rows *sql.Rows) (*StoredEvent, error) {
 	var at, imported sql.NullInt64
 	var file AuditFile
 	var name sql.NullString
-	err := rows.Scan(&e.Source, &e.ID, &at, &e.Activity, &e.Correlation, &e.Target, &e.Raw, &e.Run,
+	err := rows.Scan(&e.Source, &e.ID, &e.Copy, &at, &e.Activity, &e.Correlation, &e.Target, &e.Raw, &e.Run,
 		&name, &file.Member, &file.SHA256, &file.Version, &imported, &e.Line)
 	e.At = fromMillis(at)
 	if name.Valid {

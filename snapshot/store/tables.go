@@ -73,6 +73,8 @@ var tables = []table{
 	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}},
 	{name: "event", sealed: byNumber, mentions: []string{"raw", "target"},
 		aged: "at", pruned: map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}},
+	{name: "event_copy", sealed: byNumber, mentions: []string{"raw", "target"},
+		aged: "at", pruned: map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}},
 	{name: "coverage", sealed: byNumber, mentions: []string{"why"}},
 	{name: "sku_name", sealed: asWhole},
 	{name: "plan_name", sealed: asWhole},

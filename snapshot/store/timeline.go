@@ -356,15 +356,26 @@ func (h *History) LastWord(ctx context.Context, run snapshot.RunID) (id int64, e
 	return id, classify(err)
 }
 
-// Event returns a stored record by its key; nil when there is none.
-func (h *History) Event(ctx context.Context, e snapshot.EventRef) (*snapshot.RawEvent, error) {
+// Head is the hash at the end of the chain, as it is now.
+func (h *History) Head(ctx context.Context) (string, error) {
+	last, err := lastSeal(ctx, h.tx)
+	if err != nil {
+		return "", err
+	}
+	return last.Head, nil
+}
+
+// Copies returns the copies of a stored record by its key, the fullest last; none
+// when it is not stored.
+func (h *History) Copies(ctx context.Context, e snapshot.EventRef) ([]*snapshot.RawEvent, error) {
+	var copies []*snapshot.RawEvent
 	for e, err := range storedOf(ctx, h.tx, EventFilter{Ref: &e}) {
 		if err != nil {
 			return nil, err
 		}
-		return &e.RawEvent, nil
+		copies = append(copies, &e.RawEvent)
 	}
-	return nil, nil
+	return copies, nil
 }
 
 // ChangedRows is the set of users, by row, who have changes.
@@ -428,7 +439,8 @@ func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFil
 // those that did not come with a run and those that were erased: with them what
 // the run knew cannot be told.
 func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
-	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM event WHERE at >= ? AND (run_id IS NULL OR raw = '' AND run_id <= ?)",
+	err = h.tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM event WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))
+		+ (SELECT count(*) FROM event_copy WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))`,
 		from.UnixMilli(), int64(run)).Scan(&n)
 	return n, classify(err)
 }

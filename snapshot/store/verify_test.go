@@ -60,17 +60,19 @@ func sealedHistory(t testing.TB) *DB {
 	return db
 }
 
-// archived takes a record in from a file.
+// archived takes a record in from a file, and a fuller copy of it.
 func archived(t testing.TB, db *DB) {
 	t.Helper()
-	a, err := db.Archive(t.Context(), false)
+	a, err := db.Archive(t.Context(), false, func(copy, than *snapshot.RawEvent) bool { return len(copy.Raw) > len(than.Raw) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
 	a.From(&AuditFile{Name: "export.csv", SHA256: "cd", ImportedAt: week(4), Version: "test"})
-	if _, err := a.Add(&snapshot.RawEvent{Source: snapshot.SourceUnified, ID: "late", At: week(-7), Activity: "Change user license.", Raw: []byte("{}")}, 2); err != nil {
-		t.Fatal(err)
+	for line, raw := range []string{"{}", `{"a":1}`} {
+		if _, err := a.Add(&snapshot.RawEvent{Source: snapshot.SourceUnified, ID: "late", At: week(-7), Activity: "Change user license.", Raw: []byte(raw)}, line+2); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := a.Commit(); err != nil {
 		t.Fatal(err)

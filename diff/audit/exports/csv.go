@@ -33,15 +33,22 @@ func (r *rows) row() (cells []string, line int, reason string, err error) {
 			return nil, 0, "", err
 		}
 		line = r.line - 1
-		if len(bytes.TrimSpace(first)) == 0 {
+		if len(bytes.Trim(first, blank)) == 0 {
 			continue
+		}
+		if len(first) > maxRecord {
+			return nil, line, errLong.Error(), nil
 		}
 		cells, reason, err = r.cells(first)
 		return cells, line, reason, err
 	}
 }
 
-// take returns the next line.
+// blank is what may stand in a line that says nothing: white space, and what old
+// programs fill and end a text with.
+const blank = " \t\r\n\v\f\x00\x1a"
+
+// take returns the next line; of one that is too long the beginning.
 func (r *rows) take() ([]byte, error) {
 	if len(r.again) > 0 {
 		line := r.again[0]
@@ -51,12 +58,11 @@ func (r *rows) take() ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.in.ReadSlice('\n')
-		line = append(line, part...)
+		if len(line) <= maxRecord {
+			line = append(line, part...)
+		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			if len(line) > maxRecord {
-				return nil, fmt.Errorf("line %d is longer than %d MB", r.line, maxRecord>>20)
-			}
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:
 			r.line++
 			return line, nil
@@ -83,11 +89,20 @@ func (r *rows) cells(first []byte) (cells []string, reason string, err error) {
 		all = append(all[:len(all):len(all)], next...)
 		odd = odd != isOdd(next)
 	}
-	cells = split(bytes.TrimRight(all, "\r\n"), r.sep)
+	cells = split(bytes.TrimRight(all, "\r\n"), r.sep, r.most())
 	if r.width > 0 && len(cells) > r.width && len(more) > 0 {
 		return nil, "a quoted cell does not end", r.giveBack(more)
 	}
 	return cells, "", nil
+}
+
+// most is how many cells of a row are worth reading: one more than there are
+// columns shows that it is none.
+func (r *rows) most() int {
+	if r.width == 0 {
+		return 0
+	}
+	return r.width + 1
 }
 
 func isOdd(line []byte) bool { return bytes.Count(line, []byte{'"'})%2 == 1 }
@@ -102,13 +117,14 @@ func (r *rows) giveBack(lines [][]byte) error {
 	return nil
 }
 
-// split splits a row into its cells. Two quotes inside a quoted cell are one.
-func split(row []byte, sep byte) []string {
+// split splits a row into its cells, so many at most, or all for 0. Two quotes
+// inside a quoted cell are one.
+func split(row []byte, sep byte, most int) []string {
 	var cells []string
 	for {
 		cell, rest, more := cut(row, sep)
 		cells = append(cells, cell)
-		if !more {
+		if !more || len(cells) == most {
 			return cells
 		}
 		row = rest

@@ -89,7 +89,8 @@ func Files(r io.ReaderAt, size int64) ([]File, error) {
 
 // isLitter tells files that operating systems leave in archives.
 func isLitter(name string) bool {
-	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(path.Base(name), ".")
+	base := strings.ToLower(path.Base(name))
+	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") || base == "thumbs.db" || base == "desktop.ini"
 }
 
 // Records reads the records in the order of the file. An error ends them: the
@@ -181,6 +182,9 @@ func (f File) text() (*text, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, errors.Join(fmt.Errorf("%w: read gzip: %w", ErrUnknown, err), t.Close())
 		}
+	}
+	if magic, _ := t.Peek(2); string(magic) == "\x1f\x8b" {
+		return nil, errors.Join(fmt.Errorf("%w: gzip inside gzip", ErrUnknown), t.Close())
 	}
 	if magic, _ := t.Peek(4); string(magic) == "PK\x03\x04" {
 		return nil, errors.Join(fmt.Errorf("%w: a zip archive inside another", ErrUnknown), t.Close())

@@ -176,7 +176,11 @@ func (s *scanner) read(v *value, pause func() bool) error {
 		for i := 0; i < len(chunk); i++ {
 			if n := v.plain(chunk[i:]); n > 0 {
 				v.buf = append(v.buf, chunk[i:i+n]...)
-				if i += n; i == len(chunk) {
+				if i += n; len(v.buf) > maxRecord {
+					s.Discard(i) //nolint:errcheck // it is buffered
+					return errLong
+				}
+				if i == len(chunk) {
 					break
 				}
 			}

@@ -27,6 +27,10 @@ type table struct {
 // "#TYPE …" of PowerShell, or a title.
 const maxPreamble = 10
 
+// maxColumns bounds how many columns a table may have: the Entra admin center
+// numbers some hundreds of them.
+const maxColumns = 20_000
+
 // readHeader reads up to the header, which tells the separator and the kind.
 func readHeader(in *text) (*table, error) {
 	r := &rows{in: in.Reader, line: 1}
@@ -40,8 +44,8 @@ func readHeader(in *text) (*table, error) {
 			break
 		}
 		for _, sep := range []byte(",;\t|") {
-			t := &table{rows: r, header: split(trimEnd(line), sep)}
-			if t.recognize() {
+			t := &table{rows: r, header: split(trimEnd(line), sep, maxColumns+1)}
+			if len(t.header) <= maxColumns && t.recognize() {
 				if t.isLocal() {
 					return nil, fmt.Errorf("%w that can be trusted: its times are local, and it does not say where; export it with times in UTC", ErrUnknown)
 				}
@@ -126,7 +130,10 @@ func (t *table) read(yield func(*Record) bool) error {
 			return err
 		}
 		if reason == "" && len(cells) > len(t.names) {
-			reason = fmt.Sprintf("%d cells under %d columns", len(cells), len(t.names))
+			reason = fmt.Sprintf("more cells than the %d columns of the table", len(t.names))
+		}
+		if reason == "" && slices.Equal(cells, t.header) { // tables that were put one after the other
+			continue
 		}
 		var raw []byte
 		if reason == "" {
@@ -154,7 +161,8 @@ func (t *table) cell(cells []string, names ...string) string {
 
 // unified reads a row of an export of the unified log: its column AuditData has
 // all of the record, and the others repeat some of it, the time as people of
-// that place write it. Only the id may be missing inside.
+// that place write it. Only the id may be missing inside, unless the cell was cut
+// off: then they say what they can.
 func (t *table) unified(cells []string) (raw []byte, reason string) {
 	data := t.cell(cells, "auditdata")
 	switch {
@@ -175,6 +183,14 @@ func (t *table) unified(cells []string) (raw []byte, reason string) {
 	}
 	if operation := t.cell(cells, "operation", "operations"); operation != "" {
 		o.member("Operations", operation)
+	}
+	if !json.Valid([]byte(data)) { // cut off, perhaps before it says what other columns do
+		if at, reason := t.date(t.cell(cells, "creationdate")); reason == "" {
+			o.member("CreationDate", at)
+		}
+		if user := t.cell(cells, "userid", "userids"); user != "" {
+			o.member("UserIds", user)
+		}
 	}
 	o.member("AuditData", data)
 	return o.close(), ""

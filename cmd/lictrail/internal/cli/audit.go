@@ -121,6 +121,7 @@ type eventJSON struct {
 	Activity    string  `json:"activity"`
 	Correlation *string `json:"correlation_id"`
 	Target      *string `json:"target_id"`
+	Copy        int     `json:"copy"`
 	Raw         rawJSON `json:"raw"`
 }
 
@@ -144,11 +145,11 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 		if err != nil {
 			return err
 		}
-		rows := n.h.Events(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
-		type row = *snapshot.RawEvent
+		rows := n.h.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
+		type row = *store.StoredEvent
 		return listing[row]{
 			json: func(r row) any {
-				return eventJSON{string(r.Source), r.ID, stamp(r.At), r.Activity, orNull(r.Correlation), orNull(r.Target), rawJSON(r.Raw)}
+				return eventJSON{string(r.Source), r.ID, stamp(r.At), r.Activity, orNull(r.Correlation), orNull(r.Target), r.Copy, rawJSON(r.Raw)}
 			},
 			none: "no stored event matches",
 			columns: []column[row]{
@@ -159,6 +160,7 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 				{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, csv: "target_id", text: func(r row) any { return dash(r.Target) }, cell: func(r row) any { return r.Target }},
 				{Column: out.Column{Head: "ID", Min: 12, Rank: 2}, csv: "id", text: func(r row) any { return r.ID }},
 				{csv: "correlation_id", cell: func(r row) any { return r.Correlation }},
+				{csv: "copy", cell: func(r row) any { return r.Copy }},
 			},
 		}.print(e, n, rows)
 	})

@@ -3,14 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -45,17 +41,21 @@ and what happened before tracking began. It knows
   Microsoft Graph         auditLogs/directoryAudits, security/auditLog
   Azure Monitor           storage blobs, messages of an event hub
   Log Analytics, Sentinel results of a query as JSON and CSV
-plain or in gzip or zip, in UTF-8 or UTF-16. JSON is better than CSV wherever
-there is a choice: the Entra admin center cuts long cells of CSV off.
+plain or in gzip or zip, in UTF-8 or UTF-16. FILE may be a folder, of which all
+files are read that are such exports, or - for the standard input. JSON is better
+than CSV wherever there is a choice: long cells of CSV may be cut off.
 
 The files are taken in together or not at all. A record that is there already is
-left as it is, so that the same file twice changes nothing. What is refused is
-told with its line.
+left as it is, so that the same file twice changes nothing; a copy of it that says
+more is kept beside it. What is refused is told with its line; the rest is taken,
+and the exit code is then 1.
 
 An export says what happened, not what it leaves out. With --whole the time it
 covers counts as read without a gap, on your word.`,
 		Example: `  lictrail audit import AuditLogs.json --dry-run
   lictrail audit import export-*.csv.gz --whole 2026-01-01..2026-06-30
+  lictrail audit import /srv/exports
+  zcat export.gz | lictrail audit import -
   lictrail audit import AuditLogs.csv --date-order dmy --format json`,
 		Args: argsBetween(1, -1, "a file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runAuditImport(cmd.Context(), e, o, args) },
@@ -74,19 +74,16 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	var files []tracker.ExportFile
+	in := &exportInput{env: e, order: order}
+	defer in.Close()
 	for _, path := range paths {
-		f, err := os.Open(path)
-		if err != nil {
-			return usage(err.Error(), "check the file's name")
-		}
-		defer f.Close()
-		progress.Phase("checking "+filepath.Base(path), "")
-		found, err := exportFiles(ctx, e, f, order)
-		if err != nil {
+		progress.Phase("checking "+titleOf(path), "")
+		if err := in.add(ctx, path); err != nil {
 			return err
 		}
-		files = append(files, found...)
+	}
+	if len(in.files) == 0 {
+		return usage("no file of audit records was found", "lictrail audit import --help tells what is known")
 	}
 	db, err := openImport(ctx, e.db, o.dryRun)
 	if err != nil {
@@ -94,7 +91,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	defer db.Close()
 	progress.Phase("reading records", "records")
-	taken, err := tracker.Import(ctx, db, files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, Now: e.now(), Progress: progress.Add})
+	taken, err := tracker.Import(ctx, db, in.files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, Now: e.now(), Progress: progress.Add})
 	if err != nil {
 		return importFailed(err)
 	}
@@ -109,7 +106,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	if err := printImported(ctx, e, db, o.dryRun, taken, effect); err != nil {
 		return err
 	}
-	return nothingOfUse(taken)
+	return refusedSome(taken)
 }
 
 func (o auditImportOptions) check(now time.Time) (order exports.Order, whole snapshot.Window, err error) {
@@ -134,51 +131,6 @@ func (o auditImportOptions) check(now time.Time) (order exports.Order, whole sna
 		return order, whole, usage(fmt.Sprintf("--whole %q must begin before it ends, and end before now", o.whole), "--whole 2026-01-01..2026-06-30")
 	}
 	return order, whole, nil
-}
-
-// exportFiles lists what there is to read in a file, and makes sure of each that
-// its form is known: nothing is taken while one is not.
-func exportFiles(ctx context.Context, e *env, f *os.File, order exports.Order) ([]tracker.ExportFile, error) {
-	hash := sha256.New()
-	size, err := io.Copy(hash, readerFunc(func(p []byte) (int, error) { return readUnless(ctx, f, p) }))
-	if err != nil && ctx.Err() != nil {
-		return nil, err
-	}
-	if err != nil {
-		return nil, usage(fmt.Sprintf("read %q: %v", f.Name(), err), "name a file of audit records")
-	}
-	found, err := exports.Files(f, size)
-	var files []tracker.ExportFile
-	for _, x := range found {
-		if err = x.Check(); err != nil {
-			err = fmt.Errorf("%s%w", prefixed(x.Name), err)
-			break
-		}
-		files = append(files, tracker.ExportFile{Records: x.Records(order), AuditFile: store.AuditFile{
-			Name: filepath.Base(f.Name()), Member: x.Name, SHA256: hex.EncodeToString(hash.Sum(nil)), ImportedAt: e.now(), Version: version()}})
-	}
-	if err != nil {
-		return nil, usage(fmt.Sprintf("%q: %v", f.Name(), err), "lictrail audit import --help tells what is known; nothing was imported")
-	}
-	return files, nil
-}
-
-func prefixed(member string) string {
-	if member == "" {
-		return ""
-	}
-	return member + ": "
-}
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-func readUnless(ctx context.Context, r io.Reader, p []byte) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Read(p)
 }
 
 // importFailed says of a file that cannot be read on that none was taken.
@@ -207,17 +159,21 @@ func span(all []*tracker.Imported, whole snapshot.Window) (from, to time.Time, a
 	return from, to, !to.IsZero()
 }
 
-// nothingOfUse fails where every record of every file was refused.
-func nothingOfUse(all []*tracker.Imported) error {
-	var useful, refused int64
+// refusedSome fails where records were refused: a script that goes by the exit code
+// must not take the import for complete.
+func refusedSome(all []*tracker.Imported) error {
+	var records, refused int64
 	for _, f := range all {
 		for _, n := range f.Refused {
 			refused += n
 		}
-		useful += f.Records
+		records += f.Records
 	}
-	if useful -= refused; useful > 0 || refused == 0 {
+	switch {
+	case refused == 0:
 		return nil
+	case refused < records:
+		return partly(refused, records, "record")
 	}
 	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(reasons(all[0].Refused), "; ")), "export the records again as JSON if you can")
 }
@@ -253,6 +209,7 @@ type auditImportJSON struct {
 	Taken    int64         `json:"taken"`
 	Already  int64         `json:"already"`
 	Repeated int64         `json:"repeated"`
+	Fuller   int64         `json:"fuller"`
 	From     *string       `json:"from"`
 	To       *string       `json:"to"`
 	Kinds    []kindJSON    `json:"kinds"`
@@ -281,7 +238,7 @@ type effectJSON struct {
 
 func importedJSON(f *tracker.Imported) auditImportJSON {
 	j := auditImportJSON{File: f.Name, Member: orNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
-		Repeated: f.Repeated, From: stamp(f.From), To: stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
+		Repeated: f.Repeated, Fuller: f.Fuller, From: stamp(f.From), To: stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
 		Refusals: []refusalJSON{}}
 	for _, k := range kindsOf(f) {
 		j.Kinds = append(j.Kinds, kindJSON{string(k.Source), k.Activity, f.Kinds[k]})
@@ -346,6 +303,7 @@ func importedListing() listing[*tracker.Imported] {
 		number("taken", func(r row) int64 { return r.Taken }),
 		number("already", func(r row) int64 { return r.Already }),
 		number("repeated", func(r row) int64 { return r.Repeated }),
+		number("fuller", func(r row) int64 { return r.Fuller }),
 		number("ignored", func(r row) int64 { return total(r.Ignored) }),
 		number("refused", func(r row) int64 { return total(r.Refused) }),
 		{csv: "from", cell: func(r row) any { return stamp(r.From) }},
@@ -364,6 +322,9 @@ func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", f.Title(), plural(f.Records, "record"))
 	fmt.Fprintf(&b, "  %d %s, %d there already, %d repeated in the files\n", f.Taken, verb, f.Already, f.Repeated)
+	if f.Fuller > 0 {
+		fmt.Fprintf(&b, "  %d of those %s say more than the copy that was there, and are kept beside it\n", f.Fuller, verb)
+	}
 	if !f.From.IsZero() {
 		fmt.Fprintf(&b, "  from %s to %s UTC\n", f.From.Format("2006-01-02 15:04"), f.To.Format("2006-01-02 15:04"))
 	}

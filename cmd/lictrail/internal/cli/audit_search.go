@@ -41,8 +41,11 @@ application; --activity the name as in the log, or a part of it.
 
 --format jsonl exports a record a line, with the SHA-256 of the record as it was
 archived and the file and line it came from; the last line has the number of
-records and the SHA-256 of all lines before it. With --raw each has the record
-byte for byte, as text: its SHA-256 is the one beside it.`,
+records, the head of the history, the SHA-256 of all lines before it and one over
+all of this. docs/verify-evidence.sh checks such a file without lictrail. With --raw each has the record
+byte for byte, as text: its SHA-256 is the one beside it.
+
+A record that came again, and said more, is there with each of its copies.`,
 		Example: `  lictrail audit search --user ann@contoso.com --sku SPE_E5
   lictrail audit search --actor "License Reclaimer" --since 90d --raw
   lictrail audit search --since 2026-01-01 --until 2026-03-31 --raw --format jsonl --output evidence.jsonl`,
@@ -82,7 +85,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 		rows := match.search(ctx, n, f)
 		switch {
 		case e.format == "jsonl":
-			return n.exportLines(e, o.raw, rows)
+			return n.exportLines(ctx, e, o.raw, rows)
 		case e.format == "text" && o.raw:
 			return printRaw(e, rows)
 		}
@@ -91,10 +94,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 }
 
 func (o auditSearchOptions) filter(ctx context.Context, e *env, n names) (f store.EventFilter, m eventMatch, err error) {
-	if f.From, err = parseTime("since", o.since, e.now(), false); err != nil {
-		return f, m, err
-	}
-	if f.To, err = parseTime("until", o.until, e.now(), true); err != nil {
+	if f.From, f.To, err = parseSpan(o.since, o.until, e.now()); err != nil {
 		return f, m, err
 	}
 	if m.sources, err = oneOf("source", o.source, []snapshot.Source{snapshot.SourceGraph, snapshot.SourceUnified, snapshot.SourcePurview, snapshot.SourceAzureMonitor}); err != nil {
@@ -107,14 +107,10 @@ func (o auditSearchOptions) filter(ctx context.Context, e *env, n names) (f stor
 	if err := m.user(ctx, n, o.user); err != nil {
 		return f, m, err
 	}
-	if err := m.wantSKU(n, o.sku); err != nil {
+	if err := m.wantSKU(ctx, n, o.sku); err != nil {
 		return f, m, err
 	}
-	m.group = strings.ToLower(strings.TrimSpace(o.group))
-	if id, err := n.findGroup(o.group); err == nil {
-		m.groupID = id
-	}
-	return f, m, nil
+	return f, m, m.wantGroup(ctx, n, o.group)
 }
 
 // eventMatch says which records are wanted; empty fields want all.
@@ -132,7 +128,7 @@ type eventMatch struct {
 }
 
 // user finds the ids that are meant. Records also tell of users who were gone
-// before tracking began: these match as they are named.
+// before tracking began: these match as they are named. Nobody else is known.
 func (m *eventMatch) user(ctx context.Context, n names, ref string) error {
 	if ref == "" {
 		return nil
@@ -146,24 +142,79 @@ func (m *eventMatch) user(ctx context.Context, n names, ref string) error {
 	for _, p := range people {
 		m.users[p.ID] = true
 	}
-	return nil
+	if len(people) > 0 {
+		return nil
+	}
+	_, unknown := n.users(ctx, ref)
+	return archiveKnows(ctx, n, unknown, func(f *foundEvent) bool { return m.isAbout(f) })
 }
 
 // wantSKU finds the SKU by the tenant's words or the catalog's: the tenant may no
-// longer have it.
-func (m *eventMatch) wantSKU(n names, word string) (err error) {
+// longer have it. Neither may know an id that records show.
+func (m *eventMatch) wantSKU(ctx context.Context, n names, word string) (err error) {
 	if word == "" {
 		return nil
 	}
 	if m.sku, err = n.findSKU(word); err != nil {
 		s, other := n.cat.FindSKU(word)
+		m.sku = s.ID
+		if other != nil && isGUID(word) {
+			m.sku = snapshot.NormalID(snapshot.SKUID(word))
+			other = archiveKnows(ctx, n, err, func(f *foundEvent) bool { return bytes.Contains(bytes.ToLower(f.Raw), []byte(m.sku)) })
+		}
 		if other != nil {
 			return err
 		}
-		m.sku = s.ID
 	}
 	m.skuName = n.partNumber(m.sku)
 	return nil
+}
+
+// wantGroup finds the group by what it is called or, if it never gave licenses,
+// by what records call it.
+func (m *eventMatch) wantGroup(ctx context.Context, n names, word string) (err error) {
+	if m.group = strings.ToLower(strings.TrimSpace(word)); m.group == "" {
+		return nil
+	}
+	if m.groupID, err = n.findGroup(word); err != nil {
+		return archiveKnows(ctx, n, err, func(f *foundEvent) bool { return m.isOf(f) })
+	}
+	return nil
+}
+
+// archiveKnows returns an error about something unknown, unless a record knows it.
+func archiveKnows(ctx context.Context, n names, unknown error, knows func(*foundEvent) bool) error {
+	for row, err := range n.h.Stored(ctx, store.EventFilter{}) {
+		if err != nil {
+			return err
+		}
+		if knows(decoded(row)) {
+			return nil
+		}
+	}
+	return unknown
+}
+
+// decoded is a stored record with what it says.
+func decoded(row *store.StoredEvent) *foundEvent {
+	found := &foundEvent{StoredEvent: row}
+	var err error
+	if found.event, err = audit.Decode(row.RawEvent); err != nil {
+		found.why = err.Error()
+	}
+	return found
+}
+
+// isAbout reports whether a record is about the user.
+func (m *eventMatch) isAbout(f *foundEvent) bool {
+	upn := f.event.TargetUPN
+	return f.Target != "" && m.users[snapshot.UserID(f.Target)] || upn != "" && strings.EqualFold(upn, m.upn)
+}
+
+// isOf reports whether a record is about the group.
+func (m *eventMatch) isOf(f *foundEvent) bool {
+	e := &f.event
+	return e.Group != "" && (e.Group == m.groupID || strings.EqualFold(string(e.Group), m.group) || strings.EqualFold(e.GroupName, m.group))
 }
 
 // findParts notes the chunked records that show the SKU: each part has only a
@@ -193,11 +244,7 @@ func (m *eventMatch) search(ctx context.Context, n names, f store.EventFilter) i
 				yield(nil, err)
 				return
 			}
-			found := &foundEvent{StoredEvent: row}
-			if found.event, err = audit.Decode(row.RawEvent); err != nil {
-				found.why = err.Error()
-			}
-			if m.wants(found) && !yield(found, nil) {
+			if found := decoded(row); m.wants(found) && !yield(found, nil) {
 				return
 			}
 		}
@@ -214,10 +261,9 @@ func (m *eventMatch) wants(f *foundEvent) bool {
 	case len(m.activities) > 0 && !slices.ContainsFunc(m.activities, func(a string) bool {
 		return strings.Contains(string(audit.Normalize(f.Activity)), a)
 	}):
-	case m.users != nil && !m.users[snapshot.UserID(f.Target)] && (e.TargetUPN == "" || !strings.EqualFold(e.TargetUPN, m.upn)):
+	case m.users != nil && !m.isAbout(f):
 	case m.actor != "" && !is(e.Actor.ID, e.Actor.AppID, e.Actor.UPN, e.Actor.Name, e.Actor.ClientApp):
-	case m.group != "" && e.Group != m.groupID && !strings.EqualFold(string(e.Group), m.group) && !strings.EqualFold(e.GroupName, m.group):
-	case m.group != "" && e.Group == "":
+	case m.group != "" && !m.isOf(f):
 	case m.sku != "" && !m.shows(e):
 	default:
 		return true
@@ -272,6 +318,7 @@ type foundJSON struct {
 	Added       []string        `json:"added"`
 	Removed     []string        `json:"removed"`
 	Correlation *string         `json:"correlation_id"`
+	Copy        int             `json:"copy"`
 	Run         *int64          `json:"run"`
 	File        *sourceFileJSON `json:"file"`
 	SHA256      string          `json:"sha256"`
@@ -296,7 +343,7 @@ func (n names) found(f *foundEvent, raw bool) foundJSON {
 	sum := sha256.Sum256(f.Raw)
 	added, removed := movedSKUs(e)
 	j := foundJSON{Source: string(f.Source), ID: f.ID, At: stamp(f.At), Activity: f.Activity, Success: e.Success, Actor: newActor(knownActor(e)),
-		Added: n.partNumbers(added), Removed: n.partNumbers(removed), Correlation: orNull(f.Correlation), SHA256: hex.EncodeToString(sum[:]),
+		Added: n.partNumbers(added), Removed: n.partNumbers(removed), Correlation: orNull(f.Correlation), Copy: f.Copy, SHA256: hex.EncodeToString(sum[:]),
 		Unreadable: orNull(f.why)}
 	if f.Target != "" || e.TargetUPN != "" {
 		j.Target = &targetJSON{orNull(f.Target), orNull(e.TargetUPN)}
@@ -342,8 +389,30 @@ func (n names) partNumbers(licenses []snapshot.EventLicense) []string {
 	return list
 }
 
+// bundleEnd is the last line of an export: how many records there are, what they
+// are from, and what shows that all of it is as it was written.
+type bundleEnd struct {
+	Records int    `json:"records"`
+	Tenant  string `json:"tenant"`
+	Version string `json:"version"` // of the program
+	Head    string `json:"head"`    // of the history that the records are from
+	SHA256  string `json:"sha256"`  // of all lines before
+	Bundle  string `json:"bundle"`  // over all of this
+}
+
+// seal computes the hash over all of the last line, and so over all lines, in a form
+// that sha256sum can compute too.
+func (b *bundleEnd) seal() {
+	sum := sha256.Sum256(fmt.Appendf(nil, "lictrail evidence 1\n%d\n%s\n%s\n%s\n%s\n", b.Records, b.Tenant, b.Version, b.Head, b.SHA256))
+	b.Bundle = hex.EncodeToString(sum[:])
+}
+
 // exportLines writes a record a line, and last what proves that none is missing.
-func (n names) exportLines(e *env, raw bool, rows iter.Seq2[*foundEvent, error]) error {
+func (n names) exportLines(ctx context.Context, e *env, raw bool, rows iter.Seq2[*foundEvent, error]) error {
+	head, err := n.h.Head(ctx)
+	if err != nil {
+		return err
+	}
 	all := &digested{w: e.Out, hash: sha256.New()}
 	enc := json.NewEncoder(all)
 	enc.SetEscapeHTML(false)
@@ -357,11 +426,9 @@ func (n names) exportLines(e *env, raw bool, rows iter.Seq2[*foundEvent, error])
 		}
 		records++
 	}
-	last, err := json.Marshal(struct {
-		Records int    `json:"records"`
-		Tenant  string `json:"tenant"`
-		SHA256  string `json:"sha256"`
-	}{records, string(n.h.Tenant.ID), hex.EncodeToString(all.hash.Sum(nil))})
+	end := bundleEnd{Records: records, Tenant: string(n.h.Tenant.ID), Version: version(), Head: head, SHA256: hex.EncodeToString(all.hash.Sum(nil))}
+	end.seal()
+	last, err := json.Marshal(end)
 	if err == nil {
 		_, err = e.Out.Write(append(last, '\n'))
 	}
@@ -398,6 +465,7 @@ func (n names) searchListing(raw bool) listing[*foundEvent] {
 			{csv: "target_id", cell: func(f row) any { return f.Target }},
 			{Column: out.Column{Head: "WHAT", Min: 10, Rank: 4, Wrap: true}, csv: "what", text: func(f row) any { return n.foundWords(f) }},
 			{csv: "correlation_id", cell: func(f row) any { return f.Correlation }},
+			{csv: "copy", cell: func(f row) any { return f.Copy }},
 			{csv: "sha256", cell: func(f row) any { return n.found(f, false).SHA256 }},
 			{csv: "raw", cell: func(f row) any {
 				if !raw {
@@ -425,6 +493,9 @@ func (n names) foundWords(f *foundEvent) any {
 	}
 	if e.Part != nil {
 		words = append(words, fmt.Sprintf("part %d of %d", e.Part.Seq, e.Part.Count))
+	}
+	if f.Copy > 1 {
+		words = append(words, fmt.Sprintf("copy %d, fuller", f.Copy))
 	}
 	if f.why != "" {
 		words = append(words, "unreadable")

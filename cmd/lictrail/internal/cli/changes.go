@@ -58,10 +58,7 @@ func (o changesOptions) filter(ctx context.Context, e *env, n names) (f store.Ch
 	if o.run != 0 && n.h.Runs[f.Run] == nil {
 		return f, usage("there is no complete run with that number", "lictrail runs lists them")
 	}
-	if f.Since, err = parseTime("since", o.since, e.now(), false); err != nil {
-		return f, err
-	}
-	if f.Until, err = parseTime("until", o.until, e.now(), true); err != nil {
+	if f.Since, f.Until, err = parseSpan(o.since, o.until, e.now()); err != nil {
 		return f, err
 	}
 	if f.Users, err = n.optionalUsers(ctx, o.user); err != nil {

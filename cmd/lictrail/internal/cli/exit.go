@@ -57,6 +57,7 @@ var exits = []struct {
 	{store.ErrNoRun, exitUsage, "run lictrail sync first"},
 	{store.ErrNotPlainFile, exitUsage, "name the file itself with --db, not a link or a folder"},
 	{store.ErrNotPrivate, exitUsage, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrNotOwner, exitUsage, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
@@ -68,6 +69,7 @@ var exits = []struct {
 	{migrations.ErrForeign, exitBusy, "name lictrail's own file with --db"},
 	{migrations.ErrPlanted, exitDamaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
+	{errRefused, exitFailed, "each is told with its line and the reason; the same import again takes nothing twice"},
 	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 

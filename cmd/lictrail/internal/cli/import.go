@@ -48,8 +48,9 @@ mark, separated by commas, semicolons or tabs.
 A record is somebody's word: its date counts as "on or before", labelled import,
 and can move a first-assigned date to an earlier time only, never to a later
 one. Lines that cannot be right are refused one by one with the reason; so are
-those that contradict what runs have seen. Each file is taken in one piece, and
-the same file twice changes nothing.`,
+those that contradict what runs have seen. The rest is taken, and the exit code
+is then 1. Each file is taken in one piece, and the same file twice changes
+nothing.`,
 		Example: `  lictrail import tracker.csv --dry-run
   lictrail import tracker.csv --date-order dmy
   lictrail import users_2024-05-01.csv --held-on 2024-05-01
@@ -378,11 +379,14 @@ func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, file
 	defer h.Close()
 	j.n.h = h
 	var rows []*importRow
-	taken := 0
+	var taken, refused, all int64
 	for _, f := range files {
 		for _, r := range f.rows {
+			all++
 			if r.verdict == verdictTaken || r.verdict == verdictAlready {
 				taken++
+			} else {
+				refused++
 			}
 			if dryRun || j.e.format != "text" || r.verdict == verdictRefused || r.verdict == verdictConflict {
 				rows = append(rows, r)
@@ -401,6 +405,9 @@ func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, file
 	}
 	if taken == 0 && !dryRun {
 		return usage("nothing was taken", "lictrail import --dry-run shows why; lictrail import --help tells what a file must have")
+	}
+	if refused > 0 {
+		return partly(refused, all, "record")
 	}
 	return nil
 }

@@ -170,6 +170,21 @@ func parseTime(flag, text string, now time.Time, end bool) (time.Time, error) {
 	return time.Time{}, usage(fmt.Sprintf("--%s %q is not a time", flag, text), "2026-03-01, 2026-03-01T08:00:00Z, 90d or 26w")
 }
 
+// parseSpan reads a stretch of time, either end of which may be left open. An end
+// before its beginning is a mistake, and would find nothing.
+func parseSpan(since, until string, now time.Time) (from, to time.Time, err error) {
+	if from, err = parseTime("since", since, now, false); err != nil {
+		return from, to, err
+	}
+	if to, err = parseTime("until", until, now, true); err != nil {
+		return from, to, err
+	}
+	if !from.IsZero() && !to.IsZero() && to.Before(from) {
+		return from, to, usage(fmt.Sprintf("--since %s is later than --until %s", since, until), "give the earlier time to --since; ages such as 90d count back from now")
+	}
+	return from, to, nil
+}
+
 // oneOf checks that a flag's values are among those known.
 func oneOf[T ~string](flag string, given []string, known []T) ([]T, error) {
 	var values []T

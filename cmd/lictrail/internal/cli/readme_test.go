@@ -109,16 +109,23 @@ func schemaText(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
+	comments := map[string]string{} // of views; of one that was made anew the newest
+	var views []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range viewPattern.FindAllStringSubmatch(string(text), -1) {
-			comment := strings.ReplaceAll(strings.TrimSpace(m[1]), "\n-- ", " ")
-			fmt.Fprintf(&b, "- **`%s`** (%s): %s\n", m[2], strings.Join(columnsOf(t, db, m[2]), ", "), strings.TrimPrefix(comment, "-- "))
+			if comments[m[2]] == "" {
+				views = append(views, m[2])
+			}
+			comments[m[2]] = strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(m[1]), "\n-- ", " "), "-- ")
 		}
+	}
+	var b strings.Builder
+	for _, view := range views {
+		fmt.Fprintf(&b, "- **`%s`** (%s): %s\n", view, strings.Join(columnsOf(t, db, view), ", "), comments[view])
 	}
 	return b.String()
 }

@@ -58,6 +58,9 @@ func runReport(ctx context.Context, e *env, o reportOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := parseSpan(o.since, o.until, e.now()); err != nil {
+		return err
+	}
 	return withHistory(ctx, e, func(n names) error {
 		newest := n.h.At
 		if err := n.asOf(e, "until", o.until); err != nil {

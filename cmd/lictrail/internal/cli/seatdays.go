@@ -83,11 +83,7 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 // seatSpan is the days asked for, of those that are known.
 func (n names) seatSpan(e *env, o seatDaysOptions) (snapshot.Days, error) {
 	known := snapshot.Days{From: snapshot.DayOf(n.h.First.ObservedAt), To: snapshot.DayOf(n.h.At.ObservedUntil)}
-	since, err := parseTime("since", o.since, e.now(), false)
-	if err != nil {
-		return known, err
-	}
-	until, err := parseTime("until", o.until, e.now(), true)
+	since, until, err := parseSpan(o.since, o.until, e.now())
 	if err != nil {
 		return known, err
 	}

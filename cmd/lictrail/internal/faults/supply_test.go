@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -95,4 +96,71 @@ func TestC7_ModVerify(t *testing.T) {
 	onlyHeavy(t)
 	out := strings.TrimSpace(goCommand(t, root, "mod", "verify"))
 	publish(t, "C7", "go mod verify, with -mod=readonly", "all modules verified", "%s", out)
+}
+
+// TestC6_PinnedCI looks at what checks a change: nothing in it may be fetched by a
+// name that can mean something else tomorrow, nor have more rights than to read.
+func TestC6_PinnedCI(t *testing.T) {
+	for text, want := range map[string]int{
+		"go test ./...\ngo tool staticcheck ./...":                                       0,
+		"go install honnef.co/go/tools/cmd/staticcheck@latest":                           1,
+		"curl -sSf https://example.com/install.sh | sh":                                  1,
+		"permissions: {}\nsteps:\n- uses: a/b@" + strings.Repeat("0a", 20) + " # v4\n":   0,
+		"permissions: {}\nsteps:\n- uses: a/b@v4\n  uses: ./local\n":                     1,
+		"steps:\n- uses: a/b@" + strings.Repeat("0a", 20):                                1,
+		"permissions: {}\non: pull_request_target\nsteps:\n- uses: a/b@main\n":           2,
+		"permissions: write-all\nsteps:\n- uses: a/b@" + strings.Repeat("0a", 20) + "\n": 1,
+	} {
+		if got := looseCI(text); len(got) != want {
+			t.Errorf("%q: %v, want %d findings", text, got, want)
+		}
+	}
+	files := 0
+	for _, dir := range []string{".ci", ".github"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d os.DirEntry, err error) error {
+			if os.IsNotExist(err) || err == nil && d.IsDir() {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, loose := range looseCI(string(text)) {
+				t.Errorf("%s: %s", path, loose)
+			}
+			files++
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if files == 0 {
+		t.Error("nothing was looked at")
+	}
+	publish(t, "C6", "what CI fetches: tools by go.mod, actions by their hash, with no rights but to read", "0 loose", "%d files: 0 loose", files)
+}
+
+var (
+	fetched = regexp.MustCompile(`(?m)^.*(\b(curl|wget|npx|pipx?|go install|go get)\b|@latest\b).*$`)
+	used    = regexp.MustCompile(`(?m)^[ -]*uses: *([^\s#]+)`)
+	byHash  = regexp.MustCompile(`^(\./.*|[^@]+@[0-9a-f]{40})$`)
+)
+
+// looseCI lists what is not pinned in a script or workflow.
+func looseCI(text string) []string {
+	loose := fetched.FindAllString(text, -1)
+	actions := used.FindAllStringSubmatch(text, -1)
+	for _, m := range actions {
+		if !byHash.MatchString(m[1]) {
+			loose = append(loose, m[0])
+		}
+	}
+	if len(actions) > 0 && !regexp.MustCompile(`(?m)^permissions: *(\{\}|read-all)?$`).MatchString(text) {
+		loose = append(loose, "it does not give up permissions")
+	}
+	if strings.Contains(text, "pull_request_target") {
+		loose = append(loose, "changes of strangers get its secrets")
+	}
+	return loose
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/cli"
 	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/diff/audit"
 	"lictrail/diff/audit/exports"
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
@@ -60,6 +62,68 @@ func TestExports(t *testing.T) {
 				t.Errorf("(-graph-json +%s)\n%s", format, diff)
 			}
 			w.compareTruth(t)
+		})
+	}
+}
+
+// TestExports_Twice: in a published Purview export 253 of 417 records stand twice,
+// byte for byte. Each is counted and taken once, and tells what it tells alone.
+func TestExports_Twice(t *testing.T) {
+	lived := liveWeeks(t)
+	var once, twice [][]byte
+	for i, e := range lived.tenant.Events() {
+		once = append(once, e.JSON())
+		if twice = append(twice, e.JSON()); i%417 < 253 {
+			twice = append(twice, e.JSON())
+		}
+	}
+	slices.SortStableFunc(twice[len(twice)/2:], func(a, b []byte) int { return bytes.Compare(a, b) }) // copies are not side by side
+	for _, format := range []string{"purview-csv", "activity-json"} {
+		t.Run(format, func(t *testing.T) {
+			plain, doubled := lived.copy(t), lived.copy(t)
+			_, file := plain.importEvents(t, format, once)
+			got, done := doubled.importEvents(t, format, twice)
+			if got.Corrections+got.Before+got.Unseen == 0 {
+				t.Error("the import told nothing: the test proves nothing")
+			}
+			if diff := cmp.Diff(plain.answers(t), doubled.answers(t)); diff != "" {
+				t.Errorf("(-once +twice)\n%s", diff)
+			}
+			doubled.compareTruth(t)
+			counts := map[string]int64{}
+			for r, err := range exportRecords(t, doubled.tenant.ID, format, twice) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				record, err := audit.Read(r.Source, r.Raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				counts[record.ID]++
+			}
+			h, err := doubled.db.History(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			var stored, repeated int64
+			for e, err := range h.Stored(t.Context(), store.EventFilter{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				stored, repeated = stored+1, repeated+counts[e.ID]-1
+			}
+			if done.Records != int64(len(twice)) || done.Taken != stored || done.Taken != file.Taken || done.Repeated != repeated || repeated == 0 || done.Already != 0 || done.Fuller != 0 {
+				t.Errorf("%d records, %d taken, %d repeated, %d already, %d fuller; want %d, %d (alone %d), %d, 0, 0",
+					done.Records, done.Taken, done.Repeated, done.Already, done.Fuller, len(twice), stored, file.Taken, repeated)
+			}
+			var kinds int64
+			for _, n := range done.Kinds {
+				kinds += n
+			}
+			if kinds != done.Taken || !cmp.Equal(done.Kinds, file.Kinds) {
+				t.Errorf("kinds %v, want %v", done.Kinds, file.Kinds)
+			}
 		})
 	}
 }
@@ -130,24 +194,18 @@ func liveWeeks(t *testing.T) *weeks {
 func (w *weeks) importAll(t *testing.T, format string) *tracker.Concluded {
 	t.Helper()
 	var events [][]byte
-	var begin time.Time
 	for _, e := range w.tenant.Events() {
 		events = append(events, e.JSON())
-		if begin.IsZero() {
-			begin = e.At
-		}
 	}
-	var b bytes.Buffer
-	if err := exportfile.Write(&b, format, w.tenant.ID, events); err != nil {
-		t.Fatal(err)
-	}
-	files, err := exports.Files(bytes.NewReader(b.Bytes()), int64(b.Len()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: format, SHA256: format, ImportedAt: w.tenant.Now()}, Records: files[0].Records(exports.Untold)}
+	told, _ := w.importEvents(t, format, events)
+	return told
+}
+
+func (w *weeks) importEvents(t *testing.T, format string, events [][]byte) (*tracker.Concluded, *tracker.Imported) {
+	t.Helper()
+	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: format, SHA256: format, ImportedAt: w.tenant.Now()}, Records: exportRecords(t, w.tenant.ID, format, events)}
 	done, err := tracker.Import(t.Context(), w.db, []tracker.ExportFile{file}, tracker.ImportOptions{Now: w.tenant.Now(),
-		Whole: snapshot.Window{NotBefore: begin, NotAfter: w.tenant.Now()}})
+		Whole: snapshot.Window{NotBefore: w.tenant.Events()[0].At, NotAfter: w.tenant.Now()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +216,21 @@ func (w *weeks) importAll(t *testing.T, format string) *tracker.Concluded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return told
+	return told, done[0]
+}
+
+// exportRecords writes records in a form, and reads them.
+func exportRecords(t *testing.T, tenant string, format string, events [][]byte) iter.Seq2[*exports.Record, error] {
+	t.Helper()
+	var b bytes.Buffer
+	if err := exportfile.Write(&b, format, tenant, events); err != nil {
+		t.Fatal(err)
+	}
+	files, err := exports.Files(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files[0].Records(exports.Untold)
 }
 
 // answers tells all changes with their causes, times to the second, as that is

@@ -234,11 +234,15 @@ func (a *attributor) unseenYet(found []store.Attributed) []store.Attributed {
 }
 
 // better reports whether the new word rests on records that the old one lacked,
-// or no longer lacks the log where the old one did. A known cause becomes
-// unknown only where records contradict it.
+// or no longer lacks the log where the old one did, or knows from a fuller copy of
+// a record what the old one did not. A known cause becomes unknown only where
+// records contradict it.
 func better(old, now *snapshot.Attribution) bool {
 	if old.Cause != snapshot.CauseUnknown && now.Cause == snapshot.CauseUnknown && now.UnknownWhy != snapshot.Ambiguous {
 		return false
+	}
+	if old.UnknownWhy == snapshot.IncompleteEvent && now.Cause != snapshot.CauseUnknown {
+		return true
 	}
 	if old.UnknownWhy == snapshot.NotCovered && now.UnknownWhy != snapshot.NotCovered {
 		return true

@@ -2,10 +2,12 @@ package tracker
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
 
+	"lictrail/diff"
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -180,13 +182,21 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 		return err
 	}
 	for _, e := range got {
-		if !t.fetched[e.ID] && t.relevant(&e) {
-			t.fetched[e.ID] = true
+		if key := keyOfCopy(&e); !t.fetched[key] && t.relevant(&e) {
+			t.fetched[key] = true
 			t.events = append(t.events, e)
 		}
 	}
 	return nil
 }
+
+// copyKey tells copies of records apart that differ.
+type copyKey struct {
+	id  string
+	sum [sha256.Size]byte
+}
+
+func keyOfCopy(e *snapshot.RawEvent) copyKey { return copyKey{e.ID, sha256.Sum256(e.Raw)} }
 
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
@@ -285,19 +295,22 @@ func (t *run) detailElsewhere(raw snapshot.RawEvent) bool {
 // fetched, and puts the records of each operation together.
 func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, error) {
 	events := make([]snapshot.Event, 0, len(t.events))
-	have := make(map[string]bool, len(t.events))
+	have := make(map[diff.EventRefKey]int, len(t.events))
 	add := func(raw *snapshot.RawEvent) {
-		key := string(raw.Source) + "\x00" + raw.ID
-		if have[key] || len(raw.Raw) == 0 { // erased on purpose
+		key := diff.EventRefKey{Source: raw.Source, ID: raw.ID}
+		fullness, known := have[key]
+		if len(raw.Raw) == 0 { // erased on purpose
 			return
 		}
-		have[key] = true
 		e, err := audit.Decode(*raw)
 		if err != nil {
 			t.unreadable++
 			return
 		}
-		events = append(events, e)
+		if now := audit.Fullness(&e); !known || now > fullness {
+			have[key] = now
+			events = append(events, e)
+		}
 	}
 	for raw, err := range t.archive(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/diff/audit"
@@ -36,6 +37,7 @@ type Imported struct {
 	store.AuditFile
 	Records                  int64
 	Taken, Already, Repeated int64                    // of those that belong in the archive
+	Fuller                   int64                    // of those taken: they say more than a copy that was there
 	Kinds                    map[RecordKind]int64     // of those, each once
 	Sources                  map[snapshot.Source]bool // of all records that were read
 	Ignored                  map[string]int64         // why → how many
@@ -59,6 +61,13 @@ type Refusal struct {
 // MaxRefusals bounds how many refused records are listed; all are counted.
 const MaxRefusals = 1000
 
+// directory is how the unified log calls the service whose records are about
+// licenses, users and groups; others have activities of the same names.
+const directory = "AzureActiveDirectory"
+
+// earliestLog is when Office 365 began: an earlier record has a wrong time.
+var earliestLog = time.Date(2011, 6, 28, 0, 0, 0, 0, time.UTC)
+
 // maxReasons bounds how many reasons are told apart.
 const maxReasons = 50
 
@@ -69,7 +78,7 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 	if err := i.prepare(ctx, db); err != nil {
 		return nil, err
 	}
-	archive, err := db.Archive(ctx, o.DryRun)
+	archive, err := db.Archive(ctx, o.DryRun, audit.Fuller)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +151,7 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 		return nil
 	}
 	done.Sources[r.Source] = true
-	if activity := audit.Normalize(r.Activity); !concerned[activity] {
+	if activity := audit.Normalize(r.Activity); !concerned[activity] || r.Workload != "" && !strings.EqualFold(r.Workload, directory) {
 		count(done.Ignored, otherActivity)
 		return nil
 	}
@@ -158,6 +167,10 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 	}
 	if record.At.After(i.o.Now.Add(contextSpan)) {
 		done.refuse(r.Line, "its time is in the future")
+		return nil
+	}
+	if record.At.Before(earliestLog) {
+		done.refuse(r.Line, "its time is before there was such a log")
 		return nil
 	}
 	if why := whyIgnored(&e, i.groups, i.changed); why != "" {
@@ -176,6 +189,9 @@ func (d *Imported) take(e *snapshot.Event, took store.Took) {
 	switch took {
 	case store.Taken:
 		d.Taken++
+	case store.TakenFuller:
+		d.Taken++
+		d.Fuller++
 	case store.Already:
 		d.Already++
 	default:

@@ -16,6 +16,8 @@ import (
 // importText takes the records of a section "import", one a line:
 //
 //	TIME USER by ACTOR: SKU,SKU -> SKU   a license change, by object ids
+//	TIME USER by ACTOR: bare             one that does not show licenses
+//	TIME USER by ACTOR: cut SKU -> SKU   one of which a program cut off all from the licenses on
 //	whole DATE..DATE                     what the import covers on its user's word
 //
 // It delivers them as the unified log's when the section's name says so, else as
@@ -57,22 +59,41 @@ func recordText(t *testing.T, i int, line string, unified bool) string {
 	head, sets, ok := strings.Cut(line, ": ")
 	words := strings.Fields(head)
 	before, after, arrow := strings.Cut(sets, "->")
-	if !ok || !arrow || len(words) != 4 {
+	bare := sets == "bare"
+	before, cut := strings.CutPrefix(before, "cut ")
+	if !ok || !arrow && !bare || len(words) != 4 {
 		t.Fatalf("record %q", line)
 	}
 	at, user, actor := words[0], words[1], words[3]
+	if cut {
+		whole := recordText(t, i, strings.Replace(line, "cut ", "", 1), true)
+		return jsonText(t, map[string]string{"AuditData": whole[:strings.Index(whole, "SkuId=")]})
+	}
+	if unified && bare {
+		return strings.Replace(recordText(t, i, head+": ->", true), "AssignedLicense", "Nothing", 1)
+	}
 	if unified {
-		return jsonText(t, map[string]any{"CreationTime": strings.TrimSuffix(at, "Z"), "Id": fmt.Sprintf("u%d", i), "Operation": "Change user license.",
-			"ResultStatus": "Success", "UserId": actor + "@contoso.example",
-			"Actor":              []any{map[string]any{"ID": "Admin Center", "Type": 1}, map[string]any{"ID": "00000006-0000-0ff1-ce00-000000000000", "Type": 2}, map[string]any{"ID": "User_" + actor, "Type": 2}},
-			"Target":             []any{map[string]any{"ID": "User_" + user, "Type": 2}},
-			"ModifiedProperties": []any{map[string]any{"Name": "AssignedLicense", "OldValue": licenseText(t, before), "NewValue": licenseText(t, after)}}})
+		return jsonText(t, struct {
+			CreationTime, Id, Operation, ResultStatus, UserId, ObjectId string
+			ModifiedProperties, Actor                                   []map[string]any
+			ActorContextId                                              string
+			Target                                                      []map[string]any
+		}{
+			CreationTime: strings.TrimSuffix(at, "Z"), Id: fmt.Sprintf("u%d", i), Operation: "Change user license.",
+			ResultStatus: "Success", UserId: actor + "@contoso.example", ObjectId: userName(user),
+			Actor:              []map[string]any{{"ID": "Admin Center", "Type": 1}, {"ID": "00000006-0000-0ff1-ce00-000000000000", "Type": 2}, {"ID": "User_" + actor, "Type": 2}},
+			Target:             []map[string]any{{"ID": "User_" + user, "Type": 2}},
+			ModifiedProperties: []map[string]any{{"Name": "AssignedLicense", "OldValue": licenseText(t, before), "NewValue": licenseText(t, after)}},
+		})
 	}
 	return jsonText(t, map[string]any{"activityDateTime": at, "id": fmt.Sprintf("g%d-%s", i, at), "activityDisplayName": "Change user license", "result": "success",
 		"initiatedBy": map[string]any{"user": map[string]any{"id": actor, "userPrincipalName": actor + "@contoso.example"}},
 		"targetResources": []any{map[string]any{"type": "User", "id": user, "modifiedProperties": []any{
 			map[string]any{"displayName": "AssignedLicense", "oldValue": licenseText(t, before), "newValue": licenseText(t, after)}}}}})
 }
+
+// userName is what parseRun calls a user.
+func userName(id string) string { return id + "@contoso.com" }
 
 func licenseText(t *testing.T, set string) string {
 	t.Helper()

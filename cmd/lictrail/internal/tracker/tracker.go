@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lictrail/diff"
+	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -90,7 +91,7 @@ var (
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
 func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), assigned: map[snapshot.SKUID]int64{}, fetched: map[string]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
@@ -146,7 +147,7 @@ type run struct {
 	warnings  []snapshot.Warning
 
 	events     []snapshot.RawEvent // fetched by this run
-	fetched    map[string]bool     // their ids
+	fetched    map[copyKey]bool    // copies of them
 	changed    map[snapshot.UserID]bool
 	coverage   []snapshot.Coverage                                                           // to be committed with the run
 	archived   []snapshot.Coverage                                                           // committed already, by this run
@@ -295,7 +296,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
 		Spool: t.spool, Before: before, Changes: changes,
-		Events: t.events, Coverage: t.coverage, Corrections: corrections, Activity: activity,
+		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Activity: activity,
 	}, nil
 }
 

@@ -116,22 +116,22 @@ func wanted() func(operation string) bool {
 type batch struct {
 	*unifiedLog
 	events []snapshot.RawEvent
-	seen   map[string]bool
+	seen   map[copyKey]bool
 	lost   int // records that cannot be read
 }
 
-func (l *unifiedLog) newBatch() *batch { return &batch{unifiedLog: l, seen: map[string]bool{}} }
+func (l *unifiedLog) newBatch() *batch { return &batch{unifiedLog: l, seen: map[copyKey]bool{}} }
 
 func (b *batch) add(raw []byte) {
 	e, err := audit.Describe(b.source, raw)
 	switch {
 	case err != nil:
 		b.lost++
-	case b.seen[e.ID]:
+	case b.seen[keyOfCopy(&e)]:
 	case b.matters(&e):
 		b.events = append(b.events, e)
 	}
-	b.seen[e.ID] = true
+	b.seen[keyOfCopy(&e)] = true
 }
 
 // matters is relevant, for a log of which one stretch may bear on many runs.
@@ -154,7 +154,7 @@ func (b *batch) archive(ctx context.Context, done store.Stretch, claims []snapsh
 	if len(claims) > 0 {
 		claims[0].Events = int64(len(b.events))
 	}
-	err := b.sync.Archive(ctx, store.Archived{Done: []store.Stretch{done}, Events: b.events, Coverage: claims})
+	err := b.sync.Archive(ctx, store.Archived{Done: []store.Stretch{done}, Events: b.events, Fuller: audit.Fuller, Coverage: claims})
 	if err == nil {
 		b.archived = append(b.archived, claims...)
 	}

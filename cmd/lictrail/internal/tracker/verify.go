@@ -222,25 +222,31 @@ func (v *verifier) attribution(ctx context.Context, r *store.Revision) error {
 	}
 	var events []snapshot.Event
 	for _, ref := range r.Evidence {
-		raw, err := v.h.Event(ctx, ref)
+		copies, err := v.h.Copies(ctx, ref)
+		erased := func(raw *snapshot.RawEvent) bool { return len(raw.Raw) == 0 }
+		isMeant := func(raw *snapshot.RawEvent) bool {
+			return raw.At.Equal(ref.At.Truncate(1e6)) && audit.Normalize(raw.Activity) == audit.Normalize(ref.Activity)
+		}
 		switch {
 		case err != nil:
 			return err
-		case raw == nil:
+		case len(copies) == 0:
 			wrong(fmt.Sprintf("event %q is not stored", ref.ID))
 			return nil
-		case len(raw.Raw) == 0 || r.Redacted: // erased on purpose
+		case slices.ContainsFunc(copies, erased) || r.Redacted: // on purpose
 			v.Unproven++
 			return nil
-		case !raw.At.Equal(ref.At.Truncate(1e6)) || audit.Normalize(raw.Activity) != audit.Normalize(ref.Activity):
+		case !slices.ContainsFunc(copies, isMeant):
 			wrong(fmt.Sprintf("event %q is not the one that it names", ref.ID))
 		}
-		e, err := audit.Decode(*raw)
-		if err != nil {
-			wrong(fmt.Sprintf("event %q cannot be read", ref.ID))
-			continue
+		for _, raw := range copies {
+			e, err := audit.Decode(*raw)
+			if err != nil {
+				wrong(fmt.Sprintf("event %q cannot be read", ref.ID))
+				continue
+			}
+			events = append(events, e)
 		}
-		events = append(events, e)
 	}
 	if r.Actor != nil && !named(events, r.Actor) {
 		wrong("no event names its actor")

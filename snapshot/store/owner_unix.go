@@ -1,0 +1,17 @@
+//go:build unix
+
+package store
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// ownedByOther reports whether a file belongs to somebody else than who runs the
+// program. Only who may read everything comes as far as that: the files that
+// SQLite makes beside it would then be theirs, and shut the owner out.
+func ownedByOther(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) != os.Geteuid()
+}
