@@ -33,6 +33,11 @@ func usage(message, hint string) error {
 	return &out.Error{Code: exitUsage, Message: message, Hint: hint, Err: errUsage}
 }
 
+// wrongUse is usage with a cause.
+func wrongUse(cause error, hint string) error {
+	return &out.Error{Code: exitUsage, Hint: hint, Err: cause}
+}
+
 // errChanged is the result of sync --exit-code when there are changes.
 var errChanged = errors.New("changes found")
 

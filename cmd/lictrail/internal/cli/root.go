@@ -35,6 +35,12 @@ type env struct {
 	verbose bool
 
 	pseudonymize bool
+
+	config     string            // the file of settings that --config names
+	envFile    string            // the file of variables
+	tenantName string            // which tenant of the file
+	settings   *settings         // set by prepare
+	origins    map[string]origin // of the flags of this command
 }
 
 // Run executes the command line and returns the exit code.
@@ -54,7 +60,20 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if err != nil && ctx.Err() != nil {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
-	return e.Fail(explain(err), e.format == "json")
+	return e.Fail(e.place(explain(err)), e.format == "json")
+}
+
+// place adds to an error of wrong use where the flags that it speaks of came from.
+func (e *env) place(err error) error {
+	var said *out.Error
+	if !errors.As(err, &said) || said.Code != exitUsage {
+		return err
+	}
+	from := e.withOrigins(said.Error() + " " + said.Hint)
+	if from == "" {
+		return err
+	}
+	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Err: err}
 }
 
 // stopSignals are those that end a run: also that of a terminal that closes,
@@ -89,13 +108,16 @@ It reads tenants and never writes to one.`,
 	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
+	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or\nlictrail/config.toml in your configuration\ndirectory, if it is there)")
+	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as\nAZURE_CLIENT_SECRET=..., which only you may read")
+	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newConfig(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
@@ -117,8 +139,12 @@ const (
 	noFormats   = "no-formats" // not these
 )
 
-// prepare settles the global flags. A flag beats its variable.
+// prepare settles the flags: those of every command here, where [settings] has
+// given them their values.
 func (e *env) prepare(cmd *cobra.Command) error {
+	if err := e.configure(cmd); err != nil {
+		return err
+	}
 	if e.db == "" {
 		e.db = e.getenv("LICTRAIL_DB")
 	}
@@ -141,6 +167,10 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
 	}
 	if !slices.Contains(known, e.format) {
+		if kind := e.origins["format"].kind; kind == fromFile || kind == fromVariable {
+			e.format = cmd.Flag("format").DefValue // said of all commands: this one knows others
+			return nil
+		}
 		wrong := e.format
 		e.format = "text"
 		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
