@@ -272,10 +272,10 @@ func beside(f *pflag.Flag, texts []string, from origin) []string {
 // lookup finds the value of a command's flag, and where it stands.
 func (s *settings) lookup(cmd *cobra.Command, f *pflag.Flag) (config.Value, origin) {
 	if f.Changed {
-		return config.Value{Texts: []string{f.Value.String()}}, origin{kind: fromFlag}
+		return config.Value{Texts: []string{flagText(f)}}, origin{kind: fromFlag}
 	}
 	if slices.Contains(flagOnly, f.Name) {
-		return config.Value{Texts: []string{f.Value.String()}}, origin{kind: fromDefault}
+		return config.Value{Texts: []string{flagText(f)}}, origin{kind: fromDefault}
 	}
 	keys := []string{strings.Join(append(commandWords(cmd), f.Name), ".")}
 	if shared(cmd.Root())[f.Name] {
@@ -302,7 +302,7 @@ func (s *settings) lookup(cmd *cobra.Command, f *pflag.Flag) (config.Value, orig
 			return v, from
 		}
 	}
-	return config.Value{Texts: []string{f.Value.String()}}, origin{kind: fromDefault}
+	return config.Value{Texts: []string{flagText(f)}}, origin{kind: fromDefault}
 }
 
 // variableOf is the variable that sets a flag.
@@ -384,7 +384,7 @@ func wrongKey(root *cobra.Command, key string) (message, hint string) {
 	}
 	message = fmt.Sprintf("unknown key %q", key)
 	for _, c := range root.Commands() {
-		if len(path) == 0 && takesSettings(c) && c.Flags().Lookup(name) != nil {
+		if len(path) == 0 && takesSettings(c) && c.Name() != "schedule" && c.Flags().Lookup(name) != nil { // schedule has those of sync
 			return message + " at the top level", fmt.Sprintf("[%s] above it: it is a flag of that command", c.Name())
 		}
 	}

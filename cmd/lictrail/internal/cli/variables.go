@@ -30,34 +30,38 @@ var ofMachine = []string{"AZURE_FEDERATED_TOKEN_FILE"}
 // that the process gets what differs as well.
 func (e *env) variables() (func(string) string, error) {
 	getenv, tenant := e.getenv, e.settings.tenant
-	said := map[string]string{}
+	said, own := map[string]string{}, false // own: the file is the tenant's alone
 	if e.envFile != "" {
 		var err error
 		if said, err = readVariables(e.envFile); err != nil {
 			return nil, err
 		}
 	}
-	prefix, own := "", false
-	if tenant != nil {
-		_, hasFile := tenant.Values[envFileFlag]
-		prefix, own = tenant.EnvPrefix, tenant.EnvPrefix != "" || hasFile
-		for flag, name := range map[string]string{"tenant": "AZURE_TENANT_ID", "client-id": "AZURE_CLIENT_ID"} {
-			if v, ok := tenant.Values[flag]; ok {
-				said[name] = v.Text()
-			}
-		}
-	}
-	seen := func(name string) string {
+	given := func(name string) string {
 		if v, ok := said[name]; ok {
 			return v
 		}
-		if v := getenv(prefix + name); prefix != "" && v != "" {
-			return v
-		}
-		if own && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name) {
-			return ""
-		}
 		return getenv(name)
+	}
+	seen := given
+	if tenant != nil {
+		_, own = tenant.Values[envFileFlag]
+		seen = func(name string) string {
+			table := map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client-id"}[name]
+			v, inTable := tenant.Values[table]
+			_, inFile := said[name]
+			switch {
+			case inTable:
+				return v.Text()
+			case tenant.EnvPrefix != "" && given(tenant.EnvPrefix+name) != "":
+				return given(tenant.EnvPrefix + name)
+			case own && inFile:
+				return said[name]
+			case (own || tenant.EnvPrefix != "") && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name):
+				return ""
+			}
+			return given(name)
+		}
 	}
 	names := slices.Clone(signInVariables)
 	for name := range said {
