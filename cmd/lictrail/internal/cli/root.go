@@ -6,6 +6,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,9 @@ type env struct {
 
 	pseudonymize bool
 
+	logFormat string // text or json
+	runID     string // of this execution, in its log and its lock
+
 	config     string            // the file of settings that --config names
 	envFile    string            // the file of variables
 	tenantName string            // which tenant of the file
@@ -47,7 +51,7 @@ type env struct {
 func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
-	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now}
+	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: newRunID()}
 	root := newRoot(e)
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -60,7 +64,27 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if err != nil && ctx.Err() != nil {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
+	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {
+		e.logJSON() // it went wrong before it was settled
+	}
 	return e.Fail(e.place(explain(err)), e.format == "json")
+}
+
+// newRunID returns an id that no other execution has: a random UUID.
+func newRunID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// logJSON makes stderr a log for programs.
+func (e *env) logJSON() {
+	attrs := []any{"run_id", e.runID}
+	if e.tenantName != "" {
+		attrs = append(attrs, "tenant", e.tenantName)
+	}
+	e.LogJSON(attrs...)
 }
 
 // place adds to an error of wrong use where the flags that it speaks of came from.
@@ -108,6 +132,7 @@ It reads tenants and never writes to one.`,
 	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
+	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
 	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or\nlictrail/config.toml in your configuration\ndirectory, if it is there)")
 	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as\nAZURE_CLIENT_SECRET=..., which only you may read")
 	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
@@ -144,6 +169,13 @@ const (
 func (e *env) prepare(cmd *cobra.Command) error {
 	if err := e.configure(cmd); err != nil {
 		return err
+	}
+	switch e.logFormat {
+	case "json":
+		e.logJSON()
+	case "text":
+	default:
+		return usage(fmt.Sprintf("unknown --log-format %q", e.logFormat), "--log-format text, --log-format json")
 	}
 	if e.db == "" {
 		e.db = e.getenv("LICTRAIL_DB")

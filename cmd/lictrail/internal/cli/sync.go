@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
@@ -28,6 +29,7 @@ type syncOptions struct {
 	headFile     string
 	sources      []string
 	after        afterwards
+	metricsFile  string
 }
 
 func newSync(e *env) *cobra.Command {
@@ -67,7 +69,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
   lictrail sync --audit-source graph,purview --patience 2h`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.measured(cmd.Context(), o, runSync) },
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
@@ -79,6 +81,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
 	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two\n(default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
@@ -126,12 +129,19 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	defer db.Close()
+	release, err := lock.Take(db.Path(), e.holder())
+	if err != nil {
+		return err
+	}
+	defer release()
 	summary, err := tracker.Run(ctx, Reader{client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // history has the run: an interrupt comes too late to say otherwise
+	e.Record("run complete", "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
+		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
