@@ -43,6 +43,8 @@ type env struct {
 	config     string            // the file of settings that --config names
 	envFile    string            // the file of variables
 	tenantName string            // which tenant of the file
+	allTenants bool              // every tenant of the file
+	parallel   int               // how many of them at a time
 	settings   *settings         // set by prepare
 	origins    map[string]origin // of the flags of this command
 }
@@ -61,7 +63,7 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errSomeTenants) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {
@@ -147,6 +149,10 @@ It reads tenants and never writes to one.`,
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
 	}
+	for _, name := range tabular {
+		report, _, _ := root.Find(strings.Fields(name))
+		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
+	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range root.Commands() {
 		wrap(e, c)
@@ -188,6 +194,9 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
 	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	if err := e.checkTenant(); err != nil {
+		return err
+	}
 	known := []string{"text", "json", "csv"}
 	if slices.Contains(tabular, e.command) {
 		known = append(known, formatWorkbook)
@@ -243,7 +252,13 @@ func wrap(e *env, c *cobra.Command) {
 	if c.RunE == nil {
 		return
 	}
-	run := c.RunE
+	alone := c.RunE
+	run := func(cmd *cobra.Command, args []string) error {
+		if e.forFleet() {
+			return e.runFleet(cmd.Context(), cmd, args)
+		}
+		return alone(cmd, args)
+	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if e.output == "" {
 			return run(cmd, args)
@@ -254,10 +269,9 @@ func wrap(e *env, c *cobra.Command) {
 		var result error // a result code is no failure: the report stands
 		err := out.WriteFile(e.output, func(w io.Writer) error {
 			e.Out, e.OutTTY, e.Color = w, false, false
-			if err := run(cmd, args); !errors.Is(err, errChanged) {
-				return err
+			if result = run(cmd, args); !errors.Is(result, errChanged) && !errors.Is(result, errSomeTenants) {
+				return result
 			}
-			result = errChanged
 			return nil
 		})
 		return cmp.Or(err, result)

@@ -148,14 +148,6 @@ func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 	return args, nil
 }
 
-// flagText is a flag's value as one would write it.
-func flagText(f *pflag.Flag) string {
-	if many, ok := f.Value.(pflag.SliceValue); ok {
-		return strings.Join(many.GetSlice(), ",")
-	}
-	return f.Value.String()
-}
-
 // programFor is the path of lictrail where the scheduler runs it.
 func programFor(kind, given string) (string, error) {
 	switch {

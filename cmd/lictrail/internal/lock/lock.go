@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ErrHeld: another process holds the lock.
+// ErrHeld tells that another process holds the lock.
 var ErrHeld = errors.New("another run is at work")
 
 // errNone: this file system has no locks.

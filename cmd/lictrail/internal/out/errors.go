@@ -62,9 +62,9 @@ func (s *Streams) failJSON(e Error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.Encode(struct {
-		Schema int       `json:"schema"`
-		Error  errorBody `json:"error"`
-	}{Schema, newErrorBody(e)}) // numbers and strings always encode
+		Schema int        `json:"schema"`
+		Error  *ErrorJSON `json:"error"`
+	}{Schema, NewErrorJSON(e)}) // numbers and strings always encode
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Err.Write(escapeJSON(b.Bytes()))

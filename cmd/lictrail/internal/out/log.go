@@ -59,16 +59,27 @@ func (s *Streams) failLog(e Error, asJSON bool) {
 		attrs = append(attrs, "hint", e.Hint)
 	}
 	if asJSON {
-		attrs = append(attrs, "schema", Schema, "error", newErrorBody(e))
+		attrs = append(attrs, "schema", Schema, "error", NewErrorJSON(e))
 	}
 	s.log.Error(e.Message, attrs...)
 }
 
-// errorBody is an error in JSON.
-type errorBody struct {
+// ErrorJSON is an error as JSON has it.
+type ErrorJSON struct {
 	Code    int     `json:"code"`
 	Message string  `json:"message"`
 	Hint    *string `json:"hint"`
 }
 
-func newErrorBody(e Error) errorBody { return errorBody{e.Code, e.Message, orNull(e.Hint)} }
+// NewErrorJSON words an error.
+func NewErrorJSON(e Error) *ErrorJSON { return &ErrorJSON{e.Code, e.Message, orNull(e.Hint)} }
+
+// Relay writes a line of another's log, one that a quiet run leaves out or not.
+func (s *Streams) Relay(line []byte, note bool) {
+	if note && s.Quiet {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Err.Write(append(escapeJSON(line), '\n')) // a stderr that does not take it cannot be helped
+}
