@@ -91,7 +91,7 @@ func runConfigShow(e *env, cmd *cobra.Command, all bool) error {
 			return j
 		},
 		columns: []column[row]{
-			{Column: out.Column{Head: "SETTING"}, csv: "key", text: text(func(r row) string { return r.key })},
+			{Column: out.Column{Head: "SETTING", Min: 24, Rank: 2}, csv: "key", text: text(func(r row) string { return r.key })},
 			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, csv: "value", text: text(func(r row) string { return r.value })},
 			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, csv: "from", text: text(func(r row) string { return r.from.String() })},
 		},

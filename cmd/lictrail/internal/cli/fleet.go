@@ -334,8 +334,8 @@ func (f *fleet) print() error {
 
 // printTable tells at a glance how a run of every tenant went.
 func (f *fleet) printTable() error {
-	table := out.NewTable(out.Column{Head: "TENANT"}, out.Column{Head: "RUN"}, out.Column{Head: "USERS"}, out.Column{Head: "ASSIGNED"},
-		out.Column{Head: "CHANGES"}, out.Column{Head: "WARN"}, out.Column{Head: "CODE"}, out.Column{Head: "RESULT", Wrap: true})
+	table := out.NewTable(out.Column{Head: "TENANT", Min: 12, Rank: 1}, out.Column{Head: "RUN"}, out.Column{Head: "USERS"}, out.Column{Head: "ASSIGNED"},
+		out.Column{Head: "CHANGES"}, out.Column{Head: "WARN"}, out.Column{Head: "CODE"}, out.Column{Head: "RESULT", Min: 12, Wrap: true})
 	for _, r := range f.results {
 		row := []any{r.tenant.Name, nil, nil, nil, nil, nil, r.code, codeWords[r.code]}
 		if l := r.run; l != nil {
