@@ -138,6 +138,8 @@ func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 		switch {
 		case slices.Contains(flagOnly, name) && f.Changed:
 			return nil, usage("--"+name+" is for one execution, not for every week", "leave it out")
+		case from.kind == fromDefault && name == "db" && kind == "windows":
+			v.Texts = []string{`C:\ProgramData\lictrail\lictrail.db`} // nobody finds the data of LOCAL SERVICE
 		case from.kind == fromDefault:
 			continue
 		case from.kind == fromFlag:

@@ -84,6 +84,9 @@ func (e *env) configure(cmd *cobra.Command) error {
 	if err := s.apply(cmd, envFileFlag, e.origins); err != nil {
 		return err
 	}
+	if cmd.Flag("auth") == nil && !strings.HasSuffix(cmd.CommandPath(), " config show") && e.origins[envFileFlag].kind != fromFlag {
+		e.envFile = "" // it signs in nowhere: who only asks may be unable to read the secrets
+	}
 	if e.getenv, err = e.variables(); err != nil {
 		return err
 	}
