@@ -136,6 +136,8 @@ func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 		}
 		v, from := e.settings.lookup(sync, f)
 		switch {
+		case name == "exit-code": // a scheduler would take changes for a failure
+			continue
 		case slices.Contains(flagOnly, name) && f.Changed:
 			return nil, usage("--"+name+" is for one execution, not for every week", "leave it out")
 		case from.kind == fromDefault && name == "db" && kind == "windows":
