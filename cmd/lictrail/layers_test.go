@@ -135,7 +135,7 @@ func TestOnlyOne(t *testing.T) {
 		roots []string
 	}{
 		{[]string{"snapshot/store"}, []string{"modernc.org/sqlite"}},
-		{[]string{"cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
+		{[]string{"cmd/lictrail/internal/config", "cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
 		{[]string{"cmd/lictrail/internal/bench"}, []string{module + "/graph/yardstick"}},
 		{[]string{"graph", "graph/yardstick"}, []string{
 			"github.com/Azure", "github.com/AzureAD", "github.com/microsoft", "github.com/microsoftgraph", "github.com/std-uritemplate",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
@@ -31,6 +32,11 @@ var errUsage = errors.New("wrong use")
 // usage is an error of wrong use with what to do about it.
 func usage(message, hint string) error {
 	return &out.Error{Code: exitUsage, Message: message, Hint: hint, Err: errUsage}
+}
+
+// wrongUse is usage with a cause.
+func wrongUse(cause error, hint string) error {
+	return &out.Error{Code: exitUsage, Hint: hint, Err: cause}
 }
 
 // errChanged is the result of sync --exit-code when there are changes.
@@ -61,6 +67,7 @@ var exits = []struct {
 	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
+	{lock.ErrHeld, exitBusy, "wait until it has finished: lictrail runs tells how it ended"},
 	{store.ErrBusy, exitBusy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, exitBusy, "run sync again; two runs on one database gain nothing"},
 	{store.ErrUnrecovered, exitBusy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},

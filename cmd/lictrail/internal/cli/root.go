@@ -6,6 +6,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -36,13 +37,24 @@ type env struct {
 
 	pseudonymize bool
 	unknown      error // help was asked for on a command that there is not
+
+	logFormat string // text or json
+	runID     string // of this execution, in its log and its lock
+
+	config     string            // the file of settings that --config names
+	envFile    string            // the file of variables
+	tenantName string            // which tenant of the file
+	allTenants bool              // every tenant of the file
+	parallel   int               // how many of them at a time
+	settings   *settings         // set by prepare
+	origins    map[string]origin // of the flags of this command
 }
 
 // Run executes the command line and returns the exit code.
 func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
-	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now}
+	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: newRunID()}
 	root := newRoot(e)
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -52,10 +64,43 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errSomeTenants) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
-	return e.Fail(explain(err), e.format == "json")
+	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {
+		e.logJSON() // it went wrong before it was settled
+	}
+	return e.Fail(e.place(explain(err)), e.format == "json")
+}
+
+// newRunID returns an id that no other execution has: a random UUID.
+func newRunID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// logJSON makes stderr a log for programs.
+func (e *env) logJSON() {
+	attrs := []any{"run_id", e.runID}
+	if e.tenantName != "" {
+		attrs = append(attrs, "tenant", e.tenantName)
+	}
+	e.LogJSON(attrs...)
+}
+
+// place adds to an error of wrong use where the flags that it speaks of came from.
+func (e *env) place(err error) error {
+	var said *out.Error
+	if !errors.As(err, &said) || said.Code != exitUsage {
+		return err
+	}
+	from := e.withOrigins(said.Error() + " " + said.Hint)
+	if from == "" {
+		return err
+	}
+	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Err: err}
 }
 
 // stopSignals are those that end a run: also that of a terminal that closes,
@@ -90,16 +135,24 @@ It reads tenants and never writes to one.`,
 	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
+	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
+	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or\nlictrail/config.toml in your configuration\ndirectory, if it is there)")
+	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as\nAZURE_CLIENT_SECRET=..., which only you may read")
+	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
+	}
+	for _, name := range tabular {
+		report, _, _ := root.Find(strings.Fields(name))
+		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	e.explainUnknown(root)
@@ -119,8 +172,19 @@ const (
 	noFormats   = "no-formats" // not these
 )
 
-// prepare settles the global flags. A flag beats its variable.
+// prepare settles the flags: those of every command here, where [settings] has
+// given them their values.
 func (e *env) prepare(cmd *cobra.Command) error {
+	if err := e.configure(cmd); err != nil {
+		return err
+	}
+	switch e.logFormat {
+	case "json":
+		e.logJSON()
+	case "text":
+	default:
+		return usage(fmt.Sprintf("unknown --log-format %q", e.logFormat), "--log-format text, --log-format json")
+	}
 	if e.db == "" {
 		e.db = e.getenv("LICTRAIL_DB")
 	}
@@ -132,6 +196,9 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
 	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	if err := e.checkTenant(); err != nil {
+		return err
+	}
 	known := []string{"text", "json", "csv"}
 	if slices.Contains(tabular, e.command) {
 		known = append(known, formatWorkbook)
@@ -143,6 +210,10 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
 	}
 	if !slices.Contains(known, e.format) {
+		if kind := e.origins["format"].kind; kind == fromFile || kind == fromVariable {
+			e.format = cmd.Flag("format").DefValue // said of all commands: this one knows others
+			return nil
+		}
 		wrong := e.format
 		e.format = "text"
 		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
@@ -183,7 +254,13 @@ func wrap(e *env, c *cobra.Command) {
 	if c.RunE == nil {
 		return
 	}
-	run := c.RunE
+	alone := c.RunE
+	run := func(cmd *cobra.Command, args []string) error {
+		if e.forFleet() {
+			return e.runFleet(cmd.Context(), cmd, args)
+		}
+		return alone(cmd, args)
+	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if e.output == "" {
 			return run(cmd, args)
@@ -194,10 +271,9 @@ func wrap(e *env, c *cobra.Command) {
 		var result error // a result code is no failure: the report stands
 		err := out.WriteFile(e.output, func(w io.Writer) error {
 			e.Out, e.OutTTY, e.Color = w, false, false
-			if err := run(cmd, args); !errors.Is(err, errChanged) {
-				return err
+			if result = run(cmd, args); !errors.Is(result, errChanged) && !errors.Is(result, errSomeTenants) {
+				return result
 			}
-			result = errChanged
 			return nil
 		})
 		return cmp.Or(err, result)

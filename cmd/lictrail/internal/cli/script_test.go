@@ -2,11 +2,13 @@ package cli
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
+	"lictrail/cmd/lictrail/internal/metrics/metricstest"
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
 )
@@ -80,6 +83,10 @@ func TestMain(m *testing.M) {
 //	envsubst FILE                        replaces variables in the file
 //	exec sheet FILE                      shows a workbook as text
 //	exits CODE COMMAND...                the command ends with that exit code
+//	metrics FILE [SAMPLE VALUE]...       it is in Prometheus' format; the samples, written
+//	                                     without the tenant, have these values
+//	logs FILE                            every line is a JSON object with time, level, msg
+//	                                     and one run_id for all of them
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
 //	lock FILE                            another program writes to a database until the script ends
 //	plant FILE SQL                       runs SQL on a database, as another program would
@@ -96,7 +103,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
+			"envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
 	})
 }
 
@@ -449,6 +456,50 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// metricsCommand reads a file of metrics strictly.
+func metricsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args)%2 != 1 {
+		ts.Fatalf("usage: metrics FILE [SAMPLE VALUE]...")
+	}
+	samples, err := metricstest.Parse(ts.ReadFile(args[0]))
+	ts.Check(err)
+	found := map[string]string{}
+	for name, v := range samples {
+		name = regexp.MustCompile(`tenant="[^"]*",?`).ReplaceAllString(name, "")
+		found[strings.TrimSuffix(name, "{}")] = strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	for i := 1; i < len(args); i += 2 {
+		if found[args[i]] != args[i+1] {
+			ts.Fatalf("%s is %q, want %q, in:\n%s", args[i], found[args[i]], args[i+1], ts.ReadFile(args[0]))
+		}
+	}
+}
+
+// logsCommand reads a log for programs.
+func logsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: logs FILE")
+	}
+	var run any
+	for _, line := range strings.Split(strings.TrimSuffix(ts.ReadFile(args[0]), "\n"), "\n") {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			ts.Fatalf("%q: %v", line, err)
+		}
+		for _, key := range []string{"time", "level", "msg", "run_id"} {
+			if text, ok := entry[key].(string); !ok || text == "" {
+				ts.Fatalf("no %s: %q", key, line)
+			}
+		}
+		if run == nil {
+			run = entry["run_id"]
+		}
+		if entry["run_id"] != run {
+			ts.Fatalf("two run ids: %q", line)
+		}
 	}
 }
 

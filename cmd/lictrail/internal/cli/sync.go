@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
@@ -28,6 +29,7 @@ type syncOptions struct {
 	headFile     string
 	sources      []string
 	after        afterwards
+	metricsFile  string
 }
 
 func newSync(e *env) *cobra.Command {
@@ -59,6 +61,10 @@ With --report it also writes lictrail report's page on the week to a file. With
 changed: the digest of an earlier run is taken away first, so that the file is
 there exactly when there is something to mail.
 
+With tables [[tenant]] in the configuration it runs for each of them, in a process
+of its own, and ends with the code that most needs a person: 130, 6, 1, 2, 4, 7, 3,
+5, 10, 0, in this order (docs/unattended.md).
+
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
@@ -66,9 +72,10 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
   lictrail sync --activity all
   lictrail sync --report week.html --digest digest.txt
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
-  lictrail sync --audit-source graph,purview --patience 2h`,
+  lictrail sync --audit-source graph,purview --patience 2h
+  lictrail sync --config fleet.toml --parallel 8`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.measured(cmd.Context(), o, runSync) },
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
@@ -80,6 +87,8 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
 	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two\n(default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
+	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
@@ -127,12 +136,19 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 		return err
 	}
 	defer db.Close()
+	release, err := lock.Take(db.Path(), e.holder())
+	if err != nil {
+		return err
+	}
+	defer release()
 	summary, err := tracker.Run(ctx, Reader{client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // history has the run: an interrupt comes too late to say otherwise
+	e.Record(runComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
+		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}

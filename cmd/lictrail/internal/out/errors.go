@@ -40,7 +40,9 @@ func (s *Streams) Fail(err error, asJSON bool) (code int) {
 	}
 	shown.Message = err.Error()
 	s.setLive("")
-	if asJSON {
+	if s.log != nil {
+		s.failLog(shown, asJSON)
+	} else if asJSON {
 		s.failJSON(shown)
 	} else {
 		s.failText(shown)
@@ -56,18 +58,13 @@ func (s *Streams) failText(e Error) {
 }
 
 func (s *Streams) failJSON(e Error) {
-	type body struct {
-		Code    int     `json:"code"`
-		Message string  `json:"message"`
-		Hint    *string `json:"hint"`
-	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.Encode(struct {
-		Schema int  `json:"schema"`
-		Error  body `json:"error"`
-	}{Schema, body{e.Code, e.Message, orNull(e.Hint)}}) // numbers and strings always encode
+		Schema int        `json:"schema"`
+		Error  *ErrorJSON `json:"error"`
+	}{Schema, NewErrorJSON(e)}) // numbers and strings always encode
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Err.Write(escapeJSON(b.Bytes()))

@@ -161,3 +161,19 @@ func WriteFile(path string, fill func(w io.Writer) error) error {
 	}
 	return f.Commit()
 }
+
+// WriteShared is [WriteFile] for a file that every user of the machine may read.
+func WriteShared(path string, fill func(w io.Writer) error) error {
+	f, err := CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := fill(f); err != nil {
+		return err
+	}
+	if err := f.temp.Chmod(0o644); err != nil {
+		return f.failed(err)
+	}
+	return f.Commit()
+}

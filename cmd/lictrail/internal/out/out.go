@@ -8,6 +8,7 @@ package out
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"reflect"
 	"strconv"
@@ -35,8 +36,9 @@ type Streams struct {
 	ErrColor bool // color is welcome on Err
 	Quiet    bool // no notes and no progress
 
-	mu   sync.Mutex // guards Err and live
-	live string     // the progress line now on the terminal
+	log  *slog.Logger // nil: stderr is for people
+	mu   sync.Mutex   // guards Err and live
+	live string       // the progress line now on the terminal
 }
 
 // NewStreams looks at what the three streams are connected to. It honors
@@ -95,13 +97,15 @@ func (s *Streams) Paragraph(text string) error {
 
 // Notef prints a line on stderr that a quiet run leaves out.
 func (s *Streams) Notef(format string, args ...any) {
-	if !s.Quiet {
-		s.errLine(Program + ": " + fmt.Sprintf(format, safeArgs(args)...))
-	}
+	s.note(nil, format, args...)
 }
 
 // Warnf prints a warning on stderr, even on a quiet run.
 func (s *Streams) Warnf(format string, args ...any) {
+	if s.log != nil {
+		s.log.Warn(fmt.Sprintf(format, safeArgs(args)...))
+		return
+	}
 	prefix := Program + ": " + paint("warning:", Yellow, s.ErrColor) + " "
 	s.errLine(prefix + fmt.Sprintf(format, safeArgs(args)...))
 }

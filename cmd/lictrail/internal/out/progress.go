@@ -92,7 +92,7 @@ func (p *Progress) Wait(d time.Duration, why string) {
 	p.until, p.why = p.now().Add(d), why
 	p.draw()
 	if !p.s.ErrTTY && d >= longWait && !p.over {
-		p.s.Notef("waiting %s: %s", seconds(d), why)
+		p.s.note([]any{"phase", p.phase, "wait_seconds", d.Seconds()}, "waiting %s: %s", seconds(d), why)
 	}
 }
 
@@ -124,12 +124,13 @@ func (p *Progress) endPhase() {
 	if p.phase == "" || p.over || p.s.ErrTTY {
 		return
 	}
-	took := seconds(p.now().Sub(p.began))
+	elapsed := p.now().Sub(p.began)
+	attrs := []any{"phase", p.phase, "seconds", elapsed.Round(time.Millisecond).Seconds()}
 	if p.unit == "" {
-		p.s.Notef("%s: done in %s", p.phase, took)
+		p.s.note(attrs, "%s: done in %s", p.phase, seconds(elapsed))
 		return
 	}
-	p.s.Notef("%s: %d %s in %s", p.phase, p.count, p.unit, took)
+	p.s.note(append(attrs, "count", p.count), "%s: %d %s in %s", p.phase, p.count, p.unit, seconds(elapsed))
 }
 
 func (p *Progress) draw() {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
 )
@@ -164,8 +165,8 @@ func explain(name string, err error) *Error {
 		line, _ := first.Position()
 		key := first.Key()
 		e := &Error{File: name, Line: line, Message: fmt.Sprintf("unknown key %q", strings.Join(key, "."))}
-		if near := nearest(key[len(key)-1], keyWords); near != "" {
-			e.Hint = fmt.Sprintf("write %s", near)
+		if meant := near.Word(key[len(key)-1], keyWords); meant != "" {
+			e.Hint = fmt.Sprintf("write %s", meant)
 		}
 		return e
 	case errors.As(err, &wrong):
@@ -185,38 +186,6 @@ var wrongKind = regexp.MustCompile(`^cannot decode TOML (\w+) into .* of type (\
 // keyWords are all keys that a file may have.
 var keyWords = []string{"days", "never-used", "held", "idle", "rules", "marks", "sku", "free", "exclude", "user", "group",
 	"department", "reason", "until", "price", "amount", "currency", "per", "from", "watch", "plans"}
-
-// nearest returns the word that is nearest to another; "" when none is near.
-func nearest(word string, words []string) string {
-	best, near := 3, ""
-	for _, w := range words {
-		if d := distance(strings.ToLower(word), w); d < best {
-			best, near = d, w
-		}
-	}
-	return near
-}
-
-// distance counts the letters to change, add or take away.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
 
 type parser struct {
 	name string
@@ -404,8 +373,8 @@ func suggest[T ~string](word string, words []T) string {
 	for i, w := range words {
 		texts[i] = string(w)
 	}
-	if near := nearest(word, texts); near != "" {
-		return "write " + near
+	if meant := near.Word(word, texts); meant != "" {
+		return "write " + meant
 	}
 	return "one of: " + strings.Join(texts, ", ")
 }

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lictrail/cmd/lictrail/internal/near"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/schedule"
+)
+
+// scheduleOptions is what schedule takes beside the flags of sync.
+type scheduleOptions struct {
+	at, program, image, dir string
+}
+
+func newSchedule(e *env) *cobra.Command {
+	var o scheduleOptions
+	sync := newSync(&env{Streams: &out.Streams{}})
+	cmd := &cobra.Command{
+		Use:   "schedule " + strings.Join(schedule.Kinds, "|"),
+		Short: "Print what a scheduler needs to run sync every week",
+		Long: `Prints a unit, hardened and complete, that runs lictrail sync by itself; its
+first lines say what to do with it. Nothing is installed.
+
+  systemd         a service and its timer
+  cron            a line for crontab -e
+  windows         a task for the Task Scheduler
+  kubernetes      a CronJob with its volume and service account
+  github-actions  a workflow
+
+It takes the flags of sync, and those that the configuration or variables set,
+and hands them on. Secrets are none of them: each text says where they belong. With
+several tenants in the configuration it hands the configuration on.`,
+		Example: `  lictrail schedule systemd --at "Mon 06:17" --activity all --output-dir .
+  (crontab -l; lictrail schedule cron) | crontab -
+  lictrail schedule windows --output lictrail.xml
+  lictrail schedule kubernetes --image registry.example.com/lictrail:1.0 --client-id ID --tenant ID`,
+		ValidArgs: schedule.Kinds,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && slices.Contains(schedule.Kinds, args[0]) {
+				return nil
+			}
+			hint := "lictrail schedule " + strings.Join(schedule.Kinds, "|")
+			if len(args) == 0 {
+				return usage("for which scheduler?", hint)
+			}
+			if w := near.Word(args[0], schedule.Kinds); w != "" {
+				hint = "lictrail schedule " + w
+			}
+			return usage(fmt.Sprintf("unknown scheduler %q", strings.Join(args, " ")), hint)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runSchedule(e, cmd, sync, args[0], o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or\n\"daily 06:17\"; in UTC for kubernetes and github-actions")
+	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd\n/usr/local/bin/lictrail)")
+	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
+	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")
+	f.AddFlagSet(sync.Flags())
+	return cmd
+}
+
+func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOptions) error {
+	at, err := schedule.ParseAt(o.at)
+	if err != nil {
+		return usage("--at "+err.Error(), `--at "Mon 06:17"`)
+	}
+	args, err := e.syncArgs(cmd, kind)
+	if err != nil {
+		return err
+	}
+	program, err := programFor(kind, o.program)
+	if err != nil {
+		return err
+	}
+	files, err := schedule.Files(kind, schedule.Job{
+		Program: program, Args: args, At: at, Image: o.image,
+		Tenant: cmp.Or(sync.Flag("tenant").Value.String(), e.getenv("AZURE_TENANT_ID")),
+		Client: cmp.Or(sync.Flag("client-id").Value.String(), e.getenv("AZURE_CLIENT_ID")),
+	})
+	if err != nil {
+		return usage(err.Error(), "lictrail config path")
+	}
+	if o.dir == "" {
+		return schedule.Print(e.Out, files)
+	}
+	for _, f := range files {
+		path := filepath.Join(o.dir, f.Name)
+		if err := out.WriteFile(path, func(w io.Writer) error {
+			_, err := w.Write(f.Text)
+			return err
+		}); err != nil {
+			return err
+		}
+		e.Notef("wrote %s", path)
+	}
+	return nil
+}
+
+// placed are the schedulers that have a place of their own for the database and
+// the secrets.
+var placed = []string{"systemd", "kubernetes", "github-actions"}
+
+// syncArgs is the command to run: sync, with every flag that is set somewhere.
+func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
+	args := []string{"sync"}
+	if len(e.settings.tenantNames()) > 0 && e.settings.tenant == nil {
+		if slices.Contains([]string{"kubernetes", "github-actions"}, kind) {
+			return nil, usage("the configuration names several tenants, and each needs a job of its own there", "--tenant-name "+e.settings.tenantNames()[0])
+		}
+		path, err := filepath.Abs(e.settings.path)
+		if err != nil {
+			return nil, fmt.Errorf("resolve %q: %w", e.settings.path, err)
+		}
+		return append(args, "--config="+path), nil
+	}
+	sync := commandOf(cmd.Root(), []string{"sync"})
+	var names []string
+	sync.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if !slices.Contains(placed, kind) {
+		names = append(names, "db")
+	}
+	for _, name := range names {
+		f := sync.Flag(name)
+		if own := cmd.Flag(name); own.Changed {
+			f = own
+		}
+		v, from := e.settings.lookup(sync, f)
+		switch {
+		case name == "exit-code": // a scheduler would take changes for a failure
+			continue
+		case slices.Contains(flagOnly, name) && f.Changed:
+			return nil, usage("--"+name+" is for one execution, not for every week", "leave it out")
+		case from.kind == fromDefault && name == "db" && kind == "windows":
+			v.Texts = []string{`C:\ProgramData\lictrail\lictrail.db`} // nobody finds the data of LOCAL SERVICE
+		case from.kind == fromDefault:
+			continue
+		case from.kind == fromFlag:
+			v.Texts = []string{flagText(f)}
+		}
+		args = append(args, "--"+name+"="+strings.Join(beside(f, v.Texts, from), ","))
+	}
+	return args, nil
+}
+
+// programFor is the path of lictrail where the scheduler runs it.
+func programFor(kind, given string) (string, error) {
+	switch {
+	case given != "":
+		return given, nil
+	case kind == "systemd":
+		return "/usr/local/bin/lictrail", nil // homes are out of its sight
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", usage("this program's path is not known: "+err.Error(), "--program PATH")
+	}
+	return path, nil
+}

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// envFileFlag names a file of variables.
+const envFileFlag = "env-file"
+
+// signInVariables are those that say who signs in, and with what.
+var signInVariables = []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+	"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_USERNAME", "AZURE_PASSWORD",
+	"AZURE_FEDERATED_TOKEN_FILE", "LICTRAIL_ACCESS_TOKEN", "LICTRAIL_ACTIVITY_TOKEN"}
+
+// ofMachine are those of them that are the machine's rather than a tenant's.
+var ofMachine = []string{"AZURE_FEDERATED_TOKEN_FILE"}
+
+// variables returns the environment as this execution sees it: a file of
+// variables beats the environment. A tenant may have variables of its own, by
+// their prefix or in a file of its own, and then sees none by which another
+// tenant would sign in. Microsoft's library looks at the environment itself, so
+// that the process gets what differs as well.
+func (e *env) variables() (func(string) string, error) {
+	getenv, tenant := e.getenv, e.settings.tenant
+	said, own := map[string]string{}, false // own: the file is the tenant's alone
+	if e.envFile != "" {
+		var err error
+		if said, err = readVariables(e.envFile); err != nil {
+			return nil, err
+		}
+	}
+	given := func(name string) string {
+		if v, ok := said[name]; ok {
+			return v
+		}
+		return getenv(name)
+	}
+	seen := given
+	if tenant != nil {
+		_, own = tenant.Values[envFileFlag]
+		seen = func(name string) string {
+			table := map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client-id"}[name]
+			v, inTable := tenant.Values[table]
+			_, inFile := said[name]
+			switch {
+			case inTable:
+				return v.Text()
+			case tenant.EnvPrefix != "" && given(tenant.EnvPrefix+name) != "":
+				return given(tenant.EnvPrefix + name)
+			case own && inFile:
+				return said[name]
+			case (own || tenant.EnvPrefix != "") && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name):
+				return ""
+			}
+			return given(name)
+		}
+	}
+	names := slices.Clone(signInVariables)
+	for name := range said {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if seen(name) == getenv(name) {
+			continue
+		}
+		if err := os.Setenv(name, seen(name)); err != nil {
+			return nil, fmt.Errorf("set the variable %s: %w", name, err)
+		}
+	}
+	return seen, nil
+}
+
+// variableName is what a variable may be called.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// readVariables reads lines such as NAME=value, as systemd and Docker take them:
+// with # before comments, quotes around a value or not, and no expansion. What
+// stands in the file is a secret: no error quotes it.
+func readVariables(path string) (map[string]string, error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	set := map[string]string{}
+	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "export ")
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || !variableName.MatchString(name) {
+			return nil, usage(fmt.Sprintf("%s, line %d: not of the form NAME=value", path, i+1), "AZURE_CLIENT_SECRET=...")
+		}
+		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		set[name] = value
+	}
+	return set, nil
+}
+
+// maxVariables is more than any file of variables has.
+const maxVariables = 1 << 20
+
+// readPrivate reads a file of secrets, which no stranger may read. A group may:
+// so systemd hands credentials to a service.
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return nil, wrongUse(fmt.Errorf("read the file of variables %q: %w", path, err), "--"+envFileFlag+" FILE")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the file of variables: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, usage(fmt.Sprintf("the file of variables %q is not a regular file", path), "--"+envFileFlag+" FILE")
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o027 != 0:
+		return nil, usage(fmt.Sprintf("others may read or write the file of variables %q, which has mode %04o", path, info.Mode().Perm()), "chmod 600 "+path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxVariables))
+	if err != nil {
+		return nil, fmt.Errorf("read the file of variables %q: %w", path, err)
+	}
+	return data, nil
+}

@@ -1,0 +1,9 @@
+//go:build !unix && !windows
+
+package lock
+
+import "os"
+
+func acquire(string) (*os.File, error) { return nil, errNone }
+
+func letGo(*os.File) {}
