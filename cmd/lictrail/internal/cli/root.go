@@ -94,7 +94,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
+		newReclaim(e), newReport(e), newNotify(e), newWatch(e), newSeatDays(e), newImport(e),
 		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above

@@ -91,7 +91,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand},
+			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "flip": flipCommand, "plant": plantCommand},
 	})
 }
 

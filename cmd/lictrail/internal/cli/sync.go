@@ -28,6 +28,7 @@ type syncOptions struct {
 	headFile     string
 	sources      []string
 	after        afterwards
+	tell         teller
 }
 
 func newSync(e *env) *cobra.Command {
@@ -58,16 +59,28 @@ With --report it also writes lictrail report's page on the week to a file. With
 changed: the digest of an earlier run is taken away first, so that the file is
 there exactly when there is something to mail.
 
+With --notify it tells a webhook, Teams, Slack or a mailbox what it found: changes,
+the first run, new kinds of warnings, and that a run failed. A message that cannot
+be sent is a warning, never a failure: docs/notifications.md.
+
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
   lictrail sync --activity all
   lictrail sync --report week.html --digest digest.txt
+  lictrail sync --notify teams,mail
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
   lictrail sync --audit-source graph,purview --patience 2h`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSync(cmd.Context(), e, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.tell.prepare(e); err != nil {
+				return err
+			}
+			err := runSync(cmd.Context(), e, &o)
+			o.tell.failed(cmd.Context(), e, err)
+			return err
+		},
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
@@ -80,11 +93,12 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two\n(default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
 	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
+	o.tell.addFlags(f)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
 
-func runSync(ctx context.Context, e *env, o syncOptions) error {
+func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	shrink, err := parseShare("max-shrink", o.maxShrink)
 	if err != nil {
 		return err
@@ -102,7 +116,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 			return err
 		}
 	}
-	file, err := o.after.prepare(e)
+	file, err := o.after.prepare(e, o.tell.mails())
 	if err != nil {
 		return err
 	}
@@ -116,7 +130,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	to := tracker.Options{
 		Activity: activity, ActivityReader: Reader{client},
 		Tenant: tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+		Version: version(), Now: e.now, Warnings: e.unsentWarnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
 	if err := o.readAudit(e, o.sources, client, show, &to); err != nil {
 		return err
@@ -131,7 +145,9 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	if err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx) // history has the run: an interrupt comes too late to say otherwise
+	e.dropUnsent()
+	defer o.tell.ran(ctx, e, db, summary, file) // whatever becomes of files and of stdout
+	ctx = context.WithoutCancel(ctx)            // history has the run: an interrupt comes too late to say otherwise
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
