@@ -101,6 +101,7 @@ It reads tenants and never writes to one.`,
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
+	completeFlags(e, root)
 	for _, c := range root.Commands() {
 		wrap(e, c)
 	}
@@ -129,17 +130,8 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		}
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
-	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
-	known := []string{"text", "json", "csv"}
-	if slices.Contains(tabular, e.command) {
-		known = append(known, formatWorkbook)
-	}
-	if extra := cmd.Annotations[extraFormat]; extra != "" {
-		known = append(known, extra)
-	}
-	if no := cmd.Annotations[noFormats]; no != "" {
-		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
-	}
+	e.command = commandName(cmd)
+	known := formatsOf(cmd)
 	if !slices.Contains(known, e.format) {
 		wrong := e.format
 		e.format = "text"
@@ -150,6 +142,24 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
 	return nil
+}
+
+// commandName is what was asked for, such as "audit events".
+func commandName(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// formatsOf are the formats that a command knows.
+func formatsOf(cmd *cobra.Command) []string {
+	known := []string{"text", "json", "csv"}
+	if slices.Contains(tabular, commandName(cmd)) {
+		known = append(known, formatWorkbook)
+	}
+	if extra := cmd.Annotations[extraFormat]; extra != "" {
+		known = append(known, extra)
+	}
+	no := strings.Split(cmd.Annotations[noFormats], ",")
+	return slices.DeleteFunc(known, func(f string) bool { return slices.Contains(no, f) })
 }
 
 // dataDir is where the user's programs keep their data on this system.
