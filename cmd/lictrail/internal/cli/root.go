@@ -67,6 +67,10 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
+// Root is the command with all below it, for what is written about them. It is
+// not to be executed: that is for [Run].
+func Root() *cobra.Command { return newRoot(&env{Streams: &out.Streams{}}) }
+
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lictrail",
