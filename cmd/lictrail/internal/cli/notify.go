@@ -25,15 +25,16 @@ import (
 )
 
 const notifyVariables = `  webhook  LICTRAIL_WEBHOOK_URL
-  teams    LICTRAIL_TEAMS_URL: of a workflow "When a Teams webhook request is received"
+  teams    LICTRAIL_TEAMS_URL: of a workflow that begins with "When a Teams
+           webhook request is received"
   slack    LICTRAIL_SLACK_URL: of an incoming webhook
-  mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; and where needed
+  mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; where needed
            LICTRAIL_SMTP_PORT, LICTRAIL_SMTP_TLS (starttls, implicit, none),
            LICTRAIL_SMTP_USER, LICTRAIL_SMTP_PASSWORD
-Addresses of webhooks and the password are secrets: they may also be in files that
-the variables with _FILE after their names name.`
+Addresses of webhooks and the password are secrets: they may also be in files
+that the variables with _FILE after their names name.`
 
-const notifyHint = "lictrail notify test --help lists the variables, and docs/notifications.md tells more"
+const notifyHint = "lictrail notify test --help lists the variables"
 
 func newNotify(e *env) *cobra.Command {
 	cmd := &cobra.Command{
@@ -50,8 +51,8 @@ These variables set receivers up:
 
 ` + notifyVariables + `
 
-"taken" is what the receiver says: whether a workflow of Teams posted the message,
-and whether a mail was delivered, is seen there only.`,
+"taken" is what the receiver says. Whether a workflow of Teams posted the message,
+or a mail was delivered, is seen there only: docs/notifications.md.`,
 		Example: `  lictrail notify test
   LICTRAIL_TEAMS_URL_FILE=/run/secrets/teams lictrail notify test --format json`,
 		Args: noArgs,

@@ -59,9 +59,9 @@ With --report it also writes lictrail report's page on the week to a file. With
 changed: the digest of an earlier run is taken away first, so that the file is
 there exactly when there is something to mail.
 
-With --notify it tells a webhook, Teams, Slack or a mailbox what it found: changes,
-the first run, new kinds of warnings, and that a run failed. A message that cannot
-be sent is a warning, never a failure: docs/notifications.md.
+With --notify it tells a webhook, Teams, Slack or a mailbox what it found:
+changes, the first run, new kinds of warnings, and that a run failed. A message
+that cannot be sent is a warning, never a failure: docs/notifications.md.
 
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
