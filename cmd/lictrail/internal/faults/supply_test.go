@@ -121,7 +121,7 @@ func TestC3_ReproducibleBuild(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), "git", "clone", "--quiet", "--no-hardlinks", root, dir).CombinedOutput(); err != nil {
 			t.Fatalf("git clone: %v: %s", err, out)
 		}
-		goCommand(t, dir, "run", "./cmd/lictrail/internal/release", "-targets", "linux/amd64", "-dir", "dist")
+		goCommand(t, dir, "run", "-trimpath", "./cmd/lictrail/internal/release", "-targets", "linux/amd64", "-dir", "dist")
 		text, err := os.ReadFile(filepath.Join(dir, "dist", "SHA256SUMS"))
 		if err != nil {
 			t.Fatal(err)
