@@ -136,6 +136,7 @@ func TestOnlyOne(t *testing.T) {
 	}{
 		{[]string{"snapshot/store"}, []string{"modernc.org/sqlite"}},
 		{[]string{"cmd/lictrail/internal/config", "cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
+		{[]string{"cmd/lictrail/internal/notify"}, []string{"github.com/wneessen/go-mail"}},
 		{[]string{"cmd/lictrail/internal/bench"}, []string{module + "/graph/yardstick"}},
 		{[]string{"graph", "graph/yardstick"}, []string{
 			"github.com/Azure", "github.com/AzureAD", "github.com/microsoft", "github.com/microsoftgraph", "github.com/std-uritemplate",

@@ -212,6 +212,18 @@ func (db *DB) Version(ctx context.Context) (string, error) {
 	return v, classify(err)
 }
 
+// SQLite is the version of SQLite that this program contains, as it runs, and
+// the id of the source that it was made from. It needs no database.
+func SQLite(ctx context.Context) (version, sourceID string, err error) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return "", "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT sqlite_version(), sqlite_source_id()").Scan(&version, &sourceID)
+	return version, sourceID, err
+}
+
 // millis is how times are kept: milliseconds since 1970, NULL for no time.
 func millis(t time.Time) any {
 	if t.IsZero() {

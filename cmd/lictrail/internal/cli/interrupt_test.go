@@ -45,7 +45,7 @@ func TestSync_InterruptedAfterCommit(t *testing.T) {
 		db: filepath.Join(t.TempDir(), "t.db"), format: "text"}
 	o := syncOptions{connection: connection{auth: "token", cloud: "global", endpoint: base, patience: time.Minute},
 		maxShrink: "20%", burst: "5,5%", sources: []string{auditGraph}, headFile: filepath.Join(t.TempDir(), "head")}
-	if err := runSync(ctx, e, o); err != nil {
+	if err := runSync(ctx, e, &o); err != nil {
 		t.Errorf("history has the run, and it failed: %v", err)
 	}
 	if ctx.Err() == nil || stdout.Len() == 0 {

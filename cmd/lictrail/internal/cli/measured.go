@@ -49,7 +49,7 @@ type attempt struct {
 
 // measured runs sync and, where --metrics-file asks for it, writes how it went,
 // also when it failed.
-func (e *env) measured(ctx context.Context, o syncOptions, run func(context.Context, *env, syncOptions) error) error {
+func (e *env) measured(ctx context.Context, o *syncOptions, run func(context.Context, *env, *syncOptions) error) error {
 	if o.metricsFile == "" {
 		return run(ctx, e, o)
 	}
@@ -94,7 +94,7 @@ func codeOf(ctx context.Context, err error) int {
 
 // writeMetrics writes what is known after an attempt. What a failed one could
 // not tell anew is said of the last run that is history.
-func (e *env) writeMetrics(ctx context.Context, o syncOptions, a attempt) error {
+func (e *env) writeMetrics(ctx context.Context, o *syncOptions, a attempt) error {
 	f, err := e.figures(ctx)
 	if err != nil && a.code == exitDone {
 		return err

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/migrations"
 )
@@ -171,7 +170,7 @@ func dashText(s string) string {
 // commandsText lists every command and flag with its help.
 func commandsText() string {
 	var b strings.Builder
-	root := newRoot(&env{Streams: &out.Streams{}})
+	root := Root()
 	b.WriteString("## Flags of every command\n\n")
 	flagsText(&b, root.PersistentFlags())
 	var walk func(*cobra.Command)

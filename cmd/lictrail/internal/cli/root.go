@@ -113,6 +113,10 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
+// Root is the command with all below it, for what is written about them. It is
+// not to be executed: that is for [Run].
+func Root() *cobra.Command { return newRoot(&env{Streams: &out.Streams{}}) }
+
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lictrail",
@@ -144,7 +148,7 @@ It reads tenants and never writes to one.`,
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newReport(e), newWatch(e), newSeatDays(e), newImport(e),
+		newReclaim(e), newReport(e), newNotify(e), newWatch(e), newSeatDays(e), newImport(e),
 		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
@@ -156,6 +160,7 @@ It reads tenants and never writes to one.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	e.explainUnknown(root)
+	completeFlags(e, root)
 	for _, c := range root.Commands() {
 		wrap(e, c)
 	}
@@ -195,20 +200,11 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		}
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
-	e.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	e.command = commandName(cmd)
 	if err := e.checkTenant(); err != nil {
 		return err
 	}
-	known := []string{"text", "json", "csv"}
-	if slices.Contains(tabular, e.command) {
-		known = append(known, formatWorkbook)
-	}
-	if extra := cmd.Annotations[extraFormat]; extra != "" {
-		known = append(known, extra)
-	}
-	if no := cmd.Annotations[noFormats]; no != "" {
-		known = slices.DeleteFunc(known, func(f string) bool { return slices.Contains(strings.Split(no, ","), f) })
-	}
+	known := formatsOf(cmd)
 	if !slices.Contains(known, e.format) {
 		if kind := e.origins["format"].kind; kind == fromFile || kind == fromVariable {
 			e.format = cmd.Flag("format").DefValue // said of all commands: this one knows others
@@ -223,6 +219,24 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
 	return nil
+}
+
+// commandName is what was asked for, such as "audit events".
+func commandName(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// formatsOf are the formats that a command knows.
+func formatsOf(cmd *cobra.Command) []string {
+	known := []string{"text", "json", "csv"}
+	if slices.Contains(tabular, commandName(cmd)) {
+		known = append(known, formatWorkbook)
+	}
+	if extra := cmd.Annotations[extraFormat]; extra != "" {
+		known = append(known, extra)
+	}
+	no := strings.Split(cmd.Annotations[noFormats], ",")
+	return slices.DeleteFunc(known, func(f string) bool { return slices.Contains(no, f) })
 }
 
 // dataDir is where the user's programs keep their data on this system.

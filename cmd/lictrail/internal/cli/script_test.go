@@ -103,7 +103,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
+			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
 	})
 }
 

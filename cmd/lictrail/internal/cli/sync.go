@@ -30,6 +30,7 @@ type syncOptions struct {
 	sources      []string
 	after        afterwards
 	metricsFile  string
+	tell         teller
 }
 
 func newSync(e *env) *cobra.Command {
@@ -61,6 +62,10 @@ With --report it also writes lictrail report's page on the week to a file. With
 changed: the digest of an earlier run is taken away first, so that the file is
 there exactly when there is something to mail.
 
+With --notify it tells a webhook, Teams, Slack or a mailbox what it found:
+changes, the first run, new kinds of warnings, and that a run failed. A message
+that cannot be sent is a warning, never a failure: docs/notifications.md.
+
 With tables [[tenant]] in the configuration it runs for each of them, in a process
 of its own, and ends with the code that most needs a person: 130, 6, 1, 2, 4, 7, 3,
 5, 10, 0, in this order (docs/unattended.md).
@@ -71,11 +76,12 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
   lictrail sync --activity all
   lictrail sync --report week.html --digest digest.txt
+  lictrail sync --notify teams,mail
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
   lictrail sync --audit-source graph,purview --patience 2h
   lictrail sync --config fleet.toml --parallel 8`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.measured(cmd.Context(), o, runSync) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.measured(cmd.Context(), &o, runAndTell) },
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
@@ -90,11 +96,22 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
+	o.tell.addFlags(f)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
 
-func runSync(ctx context.Context, e *env, o syncOptions) error {
+// runAndTell is runSync with notifications.
+func runAndTell(ctx context.Context, e *env, o *syncOptions) error {
+	if err := o.tell.prepare(e); err != nil {
+		return err
+	}
+	err := runSync(ctx, e, o)
+	o.tell.failed(ctx, e, err)
+	return err
+}
+
+func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	shrink, err := parseShare("max-shrink", o.maxShrink)
 	if err != nil {
 		return err
@@ -112,7 +129,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 			return err
 		}
 	}
-	file, err := o.after.prepare(e)
+	file, err := o.after.prepare(e, o.tell.mails())
 	if err != nil {
 		return err
 	}
@@ -126,7 +143,7 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	to := tracker.Options{
 		Activity: activity,
 		Tenant:   tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+		Version: version(), Now: e.now, Warnings: e.unsentWarnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
 	if err := o.readMore(e, o.sources, client, show, &to); err != nil {
 		return err
@@ -146,7 +163,9 @@ func runSync(ctx context.Context, e *env, o syncOptions) error {
 	if err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx) // history has the run: an interrupt comes too late to say otherwise
+	e.dropUnsent()
+	defer o.tell.ran(ctx, e, db, summary, file) // whatever becomes of files and of stdout
+	ctx = context.WithoutCancel(ctx)            // history has the run: an interrupt comes too late to say otherwise
 	e.Record(runComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
 		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {

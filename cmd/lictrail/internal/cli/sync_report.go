@@ -26,9 +26,13 @@ type afterwards struct {
 const digestMark = "lictrail digest: "
 
 // prepare finds out what would go wrong before the tenant is read, and takes the
-// digest of an earlier run away: it must not be mailed twice.
-func (o afterwards) prepare(e *env) (ruleFile, error) {
+// digest of an earlier run away: it must not be mailed twice. A notification by
+// mail may need the rules as well.
+func (o afterwards) prepare(e *env, mails bool) (ruleFile, error) {
 	if o.report == "" && o.digest == "" {
+		if mails {
+			return loadRules(e, o.rules)
+		}
 		if o.rules != "" {
 			return ruleFile{}, usage("--rules has no use here without --report or --digest", "lictrail sync --report week.html --rules "+o.rules)
 		}

@@ -1,34 +1,100 @@
 package cli
 
 import (
+	"cmp"
+	"context"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot/store"
 )
 
-// Version is set by the release build; otherwise the build says what it knows.
+// Version is for those who build without the repository at hand, with
+// -ldflags "-X lictrail/cmd/lictrail/internal/cli.Version=v1.2.3". Otherwise the
+// build knows its version from the tag that it was built at.
 var Version = ""
 
-func version() string {
-	if Version != "" {
-		return Version
-	}
+func version() string { return buildOf().Version }
+
+// build is what a program knows of how it was built.
+type build struct {
+	Version  string     `json:"version"`
+	Commit   *string    `json:"commit"` // null: built without the repository
+	Date     *string    `json:"date"`   // of the commit
+	Modified bool       `json:"modified"`
+	Go       string     `json:"go"`
+	SQLite   sqliteJSON `json:"sqlite"`
+	Platform string     `json:"platform"`
+}
+
+type sqliteJSON struct {
+	Version  string `json:"version"`
+	SourceID string `json:"source_id"`
+}
+
+func buildOf() build {
+	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+	if ok {
+		b.Version = cmp.Or(info.Main.Version, b.Version)
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.Commit = orNull(s.Value)
+			case "vcs.time":
+				b.Date = orNull(s.Value)
+			case "vcs.modified":
+				b.Modified = s.Value == "true"
+			}
+		}
 	}
-	return info.Main.Version
+	b.Version = cmp.Or(Version, b.Version)
+	return b
 }
 
 func newVersion(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "The version of this program",
-		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return e.Printf("lictrail %s\n", version())
-		},
+		Short: "The version of this program, and what it was built from",
+		Example: `  lictrail version
+  lictrail version --format json`,
+		Args:        noArgs,
+		Annotations: map[string]string{noFormats: "csv"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runVersion(cmd.Context(), e) },
 	}
+}
+
+func runVersion(ctx context.Context, e *env) error {
+	b := buildOf()
+	var err error
+	if b.SQLite.Version, b.SQLite.SourceID, err = store.SQLite(ctx); err != nil {
+		return err
+	}
+	if e.format == "json" {
+		doc := out.NewDocument(e.Out, out.Tenant{})
+		if err := doc.Item(b); err != nil {
+			return err
+		}
+		return doc.Close()
+	}
+	commit := textOr(b.Commit, "not known")
+	if b.Modified {
+		commit += ", modified"
+	}
+	if err := e.Printf("lictrail %s\n", b.Version); err != nil {
+		return err
+	}
+	return out.Pairs(e.Streams, "Commit", commit, "Date", textOr(b.Date, "not known"), "Go", b.Go, "SQLite", b.SQLite.Version, "Platform", b.Platform)
+}
+
+func textOr(text *string, other string) string {
+	if text == nil {
+		return other
+	}
+	return *text
 }
 
 func newExitCodes() *cobra.Command {

@@ -49,6 +49,11 @@ func TestP3_Secrets(t *testing.T) {
 		{"certificate", -1, "", append([]string{"--auth", "default"}, elsewhere...), append([]string{"AZURE_CLIENT_CERTIFICATE_PATH=" + pem, "AZURE_CLIENT_CERTIFICATE_PASSWORD=" + canary}, sign...)},
 		{"password of a proxy", 5, "", []string{"--graph-endpoint", "https://graph.invalid", "--patience", "1s"},
 			[]string{"LICTRAIL_ACCESS_TOKEN=x", "HTTPS_PROXY=http://user:" + canary + "@127.0.0.1:9"}},
+		{"addresses of webhooks, out of reach", 0, "", []string{"--notify", "webhook,teams,slack"}, []string{"LICTRAIL_ACCESS_TOKEN=" + canary, "LICTRAIL_WEBHOOK_URL=https://user:" + canary + "@127.0.0.1:9/" + canary,
+			"LICTRAIL_TEAMS_URL=https://127.0.0.1:9/x?sig=" + canary, "LICTRAIL_SLACK_URL=http://127.0.0.1:9/" + canary}},
+		{"address of a webhook, refused", 2, "", []string{"--notify", "webhook"}, []string{"LICTRAIL_WEBHOOK_URL=http://hooks.invalid/" + canary}},
+		{"password of a mail server", 0, "", []string{"--notify", "mail"}, []string{"LICTRAIL_ACCESS_TOKEN=" + canary, "LICTRAIL_SMTP_HOST=127.0.0.1", "LICTRAIL_SMTP_PORT=9", "LICTRAIL_SMTP_USER=u",
+			"LICTRAIL_SMTP_PASSWORD=" + canary, "LICTRAIL_SMTP_FROM=a@contoso.example", "LICTRAIL_SMTP_TO=b@contoso.example"}},
 		{"password in the endpoint", 2, "", []string{"--graph-endpoint", "https://user:" + canary + "@127.0.0.1:9"}, nil},
 	} {
 		dir := t.TempDir()

@@ -1,15 +1,22 @@
 package faults
 
 import (
-	"crypto/sha256"
+	"bytes"
+	"debug/buildinfo"
 	"encoding/json"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"lictrail/cmd/lictrail/internal/release/sbom"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -32,6 +39,161 @@ func goCommand(t *testing.T, dir string, args ...string) string {
 // TestC2_SQLiteVersion asks SQLite itself. That its libc is the one it was
 // translated for is held by the store's own test.
 func TestC2_SQLiteVersion(t *testing.T) {
+	publish(t, "C2", "SQLite's version as it runs (older ones than 3.51.3 can corrupt the WAL)", "≥ 3.51.3", "%s", sqliteItself(t))
+}
+
+// TestC1_Vulnerabilities asks govulncheck, and its database on the network or
+// where GOVULNDB says, for what is known to be wrong with code that is reached.
+func TestC1_Vulnerabilities(t *testing.T) {
+	onlyHeavy(t)
+	tool, err := exec.LookPath("govulncheck")
+	need(t, err == nil, "go install golang.org/x/vuln/cmd/govulncheck@latest")
+	cmd := exec.CommandContext(t.Context(), tool, "-format", "json", "./cmd/lictrail")
+	cmd.Dir = root
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	need(t, err == nil, "the database of vulnerabilities is out of reach: "+stderr.String())
+	reached, known := findings(t, out)
+	for _, id := range reached {
+		t.Errorf("%s is reached: govulncheck ./cmd/lictrail tells how", id)
+	}
+	publish(t, "C1", "known vulnerabilities in what the program reaches, by govulncheck", "0", "%d reached; %d in modules of it, not reached", len(reached), len(known))
+}
+
+// findings are the ids of vulnerabilities that govulncheck tells of: those whose
+// code is called, and others in the modules.
+func findings(t *testing.T, out []byte) (reached, others []string) {
+	t.Helper()
+	called := map[string]bool{}
+	scanned := false
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var message struct {
+			SBOM    *struct{}
+			Finding *struct {
+				OSV   string
+				Trace []struct{ Function string }
+			}
+		}
+		err := dec.Decode(&message)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		scanned = scanned || message.SBOM != nil
+		if f := message.Finding; f != nil {
+			called[f.OSV] = called[f.OSV] || len(f.Trace) > 0 && f.Trace[0].Function != ""
+		}
+	}
+	if !scanned {
+		t.Fatal("govulncheck scanned nothing")
+	}
+	for _, id := range slices.Sorted(maps.Keys(called)) {
+		if called[id] {
+			reached = append(reached, id)
+		} else {
+			others = append(others, id)
+		}
+	}
+	return reached, others
+}
+
+// TestC1_Findings: what is called counts, and what is only there does not.
+func TestC1_Findings(t *testing.T) {
+	out := `{"config":{}} {"SBOM":{"modules":[]}}
+		{"finding":{"osv":"GO-1","trace":[{"module":"m"}]}}
+		{"finding":{"osv":"GO-1","trace":[{"module":"m","package":"m/p","function":"F"}]}}
+		{"finding":{"osv":"GO-2","trace":[{"module":"m","package":"m/p"}]}}`
+	reached, others := findings(t, []byte(out))
+	if !slices.Equal(reached, []string{"GO-1"}) || !slices.Equal(others, []string{"GO-2"}) {
+		t.Errorf("reached %q, others %q", reached, others)
+	}
+}
+
+// TestC3_ReproducibleBuild makes a release in two clones of what is committed.
+func TestC3_ReproducibleBuild(t *testing.T) {
+	onlyHeavy(t)
+	var sums []string
+	for _, name := range []string{"one", "another folder"} {
+		dir := filepath.Join(t.TempDir(), name)
+		if out, err := exec.CommandContext(t.Context(), "git", "clone", "--quiet", "--no-hardlinks", root, dir).CombinedOutput(); err != nil {
+			t.Fatalf("git clone: %v: %s", err, out)
+		}
+		goCommand(t, dir, "run", "-trimpath", "./cmd/lictrail/internal/release", "-targets", "linux/amd64", "-dir", "dist")
+		text, err := os.ReadFile(filepath.Join(dir, "dist", "SHA256SUMS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, string(text))
+	}
+	if sums[0] != sums[1] || strings.Count(sums[0], "\n") != 2 {
+		t.Errorf("two releases differ:\n%s\n%s", sums[0], sums[1])
+	}
+	publish(t, "C3", "a release of one commit, made in two clones in different folders: program, archive, manual pages, bill of materials", "equal SHA-256", "equal")
+}
+
+// TestC4_BillOfMaterials holds the bill of a program against what the go command
+// tells of the program, and against SQLite itself.
+func TestC4_BillOfMaterials(t *testing.T) {
+	onlyHeavy(t)
+	program := filepath.Join(t.TempDir(), "lictrail")
+	goCommand(t, root, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, "./cmd/lictrail") // as releases are, and C3 leaves in the cache
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := sbom.Sources(t.Context(), root, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, source, err := store.SQLite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := sbom.Facts{SQLite: version, Source: source, License: "MIT"}
+	if err := facts.Gather(sources, "linux"); err != nil {
+		t.Fatal(err)
+	}
+	bill, err := sbom.New(info, facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	unlicensed := 0
+	for _, c := range bill.Components {
+		got[c.Name] = c.Version
+		if len(c.Licenses) == 0 {
+			unlicensed++
+			t.Errorf("%s has no license", c.Name)
+		}
+	}
+	want := map[string]string{"sqlite": sqliteItself(t), "musl": facts.Musl}
+	text := goCommand(t, root, "version", "-m", program)
+	want["std"] = strings.TrimPrefix(regexp.MustCompile(`: (go\S+)`).FindStringSubmatch(text)[1], "go")
+	for _, m := range regexp.MustCompile(`(?m)^\tdep\t(\S+)\t(\S+)`).FindAllStringSubmatch(text, -1) {
+		want[m[1]] = m[2]
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 30 {
+		t.Errorf("the bill (-want +got):\n%s", diff)
+	}
+	edges := map[string][]string{}
+	for _, d := range bill.Dependencies {
+		edges[d.Ref] = d.DependsOn
+	}
+	for module, part := range map[string]string{"modernc.org/sqlite": "pkg:generic/sqlite@" + version, "modernc.org/libc": "pkg:generic/musl@" + facts.Musl} {
+		if on := edges["pkg:golang/"+module+"@"+got[module]]; !slices.Equal(on, []string{part}) {
+			t.Errorf("%s contains %q, want %q", module, on, part)
+		}
+	}
+	publish(t, "C4", "bill of materials (CycloneDX), held against go version -m and select sqlite_version()", "complete, with SQLite and musl",
+		"%d components, SQLite %s among them; %d without a license", len(bill.Components), got["sqlite"], unlicensed)
+}
+
+// sqliteItself asks by the way of databases.
+func sqliteItself(t *testing.T) string {
+	t.Helper()
 	db, err := store.OpenReadWrite(t.Context(), dbIn(t.TempDir()), migrations.Apply)
 	if err != nil {
 		t.Fatal(err)
@@ -41,30 +203,7 @@ func TestC2_SQLiteVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, "C2", "SQLite's version as it runs (older ones than 3.51.3 can corrupt the WAL)", "≥ 3.51.3", "%s", version)
-}
-
-// TestC3_ReproducibleBuild builds in two folders.
-func TestC3_ReproducibleBuild(t *testing.T) {
-	onlyHeavy(t)
-	var sums [][32]byte
-	for range 2 {
-		dir := filepath.Join(t.TempDir(), "src")
-		if err := os.CopyFS(dir, os.DirFS(root)); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "lictrail")
-		goCommand(t, dir, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, "./cmd/lictrail")
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sums = append(sums, sha256.Sum256(data))
-	}
-	if sums[0] != sums[1] {
-		t.Errorf("two builds differ: %x and %x", sums[0], sums[1])
-	}
-	publish(t, "C3", "the same source built in two folders, with -trimpath and without cgo", "equal SHA-256", "equal")
+	return version
 }
 
 // TestC5_Dependencies counts what the program is made of.

@@ -37,8 +37,8 @@ type Document struct {
 // NewDocument begins a document.
 func NewDocument(w io.Writer, tenant Tenant) *Document {
 	d := &Document{w: bufio.NewWriter(w)}
-	id, err := compact(orNull(tenant.ID))
-	name, err2 := compact(orNull(tenant.Name))
+	id, err := JSON(orNull(tenant.ID))
+	name, err2 := JSON(orNull(tenant.Name))
 	d.err = errors.Join(err, err2)
 	d.write(fmt.Sprintf("{\n  \"schema\": %d,\n  \"tenant\": {\"id\": %s, \"name\": %s},\n  \"items\": [", Schema, id, name))
 	return d
@@ -81,7 +81,7 @@ func (d *Document) CloseWith(name string, value any) error {
 		end = "\n  " + end
 	}
 	if name != "" {
-		text, err := compact(value)
+		text, err := JSON(value)
 		d.err = errors.Join(d.err, err)
 		end += fmt.Sprintf(",\n  %q: %s", name, text)
 	}
@@ -102,8 +102,9 @@ func (d *Document) write(text string) {
 	}
 }
 
-// compact returns the value as JSON on one line.
-func compact(value any) ([]byte, error) {
+// JSON returns the value as JSON on one line, with everything escaped that
+// [Safe] would not print.
+func JSON(value any) ([]byte, error) {
 	text, err := json.Marshal(value, lineOptions)
 	return escapeJSON(text), err
 }

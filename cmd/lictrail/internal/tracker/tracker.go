@@ -69,10 +69,11 @@ type Options struct {
 	AcceptShrink bool
 	Version      string
 	Now          func() time.Time
-	Phase        func(name string) // told when a phase of the run begins
-	Audit        AuditReader       // Entra's log through Graph; nil: it is not read
-	Search       SearchReader      // the unified log by searches; nil: it is not
-	Feed         FeedReader        // the unified log by its feed; nil: it is not
+	Warnings     []snapshot.Warning // of the time before this run, to be kept with it
+	Phase        func(name string)  // told when a phase of the run begins
+	Audit        AuditReader        // Entra's log through Graph; nil: it is not read
+	Search       SearchReader       // the unified log by searches; nil: it is not
+	Feed         FeedReader         // the unified log by its feed; nil: it is not
 
 	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
 	ActivityReader ActivityReader
@@ -91,7 +92,7 @@ var (
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
 func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}

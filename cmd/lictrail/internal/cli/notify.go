@@ -1,0 +1,428 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lictrail/cmd/lictrail/internal/notify"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
+	"lictrail/snapshot/store"
+)
+
+const notifyVariables = `  webhook  LICTRAIL_WEBHOOK_URL
+  teams    LICTRAIL_TEAMS_URL: of a workflow that begins with "When a Teams
+           webhook request is received"
+  slack    LICTRAIL_SLACK_URL: of an incoming webhook
+  mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; where needed
+           LICTRAIL_SMTP_PORT, LICTRAIL_SMTP_TLS (starttls, implicit, none),
+           LICTRAIL_SMTP_USER, LICTRAIL_SMTP_PASSWORD
+Addresses of webhooks and the password are secrets: they may also be in files
+that the variables with _FILE after their names name.`
+
+const notifyHint = "lictrail notify test --help lists the variables"
+
+func newNotify(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "notify",
+		Short: "Who is told what runs find",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "test",
+		Short: "Sends a test message to everyone who is set up",
+		Long: `Sends a test message to every receiver that is set up, and says how each went.
+These variables set receivers up:
+
+` + notifyVariables + `
+
+"taken" is what the receiver says. Whether a workflow of Teams posted the message,
+or a mail was delivered, is seen there only: docs/notifications.md.`,
+		Example: `  lictrail notify test
+  LICTRAIL_TEAMS_URL_FILE=/run/secrets/teams lictrail notify test --format json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runNotifyTest(cmd.Context(), e) },
+	})
+	return cmd
+}
+
+func runNotifyTest(ctx context.Context, e *env) error {
+	receivers, err := notify.Receivers(e.getenv, nil)
+	if err != nil {
+		return usage(err.Error(), notifyHint)
+	}
+	if len(receivers) == 0 {
+		return usage("nobody is set up to be notified", notifyHint)
+	}
+	m := &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: notify.Test}
+	outcomes := new(notify.Sender).Send(ctx, receivers, m)
+	if err := outcomeListing().print(e, names{&store.History{}, catalog.Builtin()}, given(outcomes)); err != nil {
+		return err
+	}
+	failed := slices.DeleteFunc(outcomes, func(o notify.Outcome) bool { return o.Err == nil })
+	if len(failed) > 0 {
+		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("%d of %s not sent", len(failed), plural(len(receivers), "message")), Hint: notifyHint}
+	}
+	return nil
+}
+
+type outcomeJSON struct {
+	Kind     string  `json:"kind"`
+	Host     string  `json:"host"`
+	Taken    bool    `json:"taken"`
+	Attempts int     `json:"attempts"`
+	Error    *string `json:"error"`
+}
+
+func outcomeListing() listing[notify.Outcome] {
+	type row = notify.Outcome
+	return listing[row]{
+		json: func(o row) any { return outcomeJSON{o.Kind, o.Host, o.Err == nil, o.Attempts, errorOrNull(o.Err)} },
+		columns: []column[row]{
+			{Column: out.Column{Head: "KIND"}, csv: "kind", text: func(o row) any { return o.Kind }},
+			{Column: out.Column{Head: "HOST", Min: 12, Rank: 2}, csv: "host", text: func(o row) any { return o.Host }},
+			{csv: "taken", cell: func(o row) any { return o.Err == nil }},
+			{Column: out.Column{Head: "TRIES"}, csv: "attempts", text: func(o row) any { return o.Attempts }},
+			{Column: out.Column{Head: "RESULT", Min: 20, Rank: 1}, csv: "error", text: outcomeWord, cell: func(o row) any { return errorOrNil(o.Err) }},
+		},
+	}
+}
+
+func outcomeWord(o notify.Outcome) any {
+	if o.Err == nil {
+		return "taken"
+	}
+	reason := strings.TrimPrefix(o.Err.Error(), o.Kind+" at "+o.Host+": ") // columns say that
+	return out.Cell{Value: reason, Style: out.Red}
+}
+
+func errorOrNil(err error) any {
+	if err == nil {
+		return nil
+	}
+	return err.Error()
+}
+
+func errorOrNull(err error) *string {
+	if err == nil {
+		return nil
+	}
+	return orNull(err.Error())
+}
+
+// teller tells people and programs what a run found. It never fails a run: what
+// could not be told is a warning, now and on the next run.
+type teller struct {
+	kinds         []string
+	names, always bool
+	receivers     []*notify.Receiver
+	begun         time.Time
+	history       bool // the run became history
+}
+
+func (t *teller) addFlags(f *pflag.FlagSet) {
+	f.StringSliceVar(&t.kinds, "notify", nil, "tell these `kinds` of receivers what the run found: webhook, teams,\nslack, mail, or all that are set up (lictrail notify test --help)")
+	f.BoolVar(&t.names, "notify-names", false, "name people in what they are told, not only object ids")
+	f.BoolVar(&t.always, "notify-always", false, "tell them also that nothing changed")
+}
+
+// mails reports whether a mail may show the week in full.
+func (t *teller) mails() bool {
+	return t.names && slices.ContainsFunc(t.receivers, func(r *notify.Receiver) bool { return r.Kind == "mail" })
+}
+
+// prepare finds out what would go wrong before the tenant is read.
+func (t *teller) prepare(e *env) error {
+	t.begun = e.now()
+	if len(t.kinds) == 0 {
+		if t.names || t.always {
+			return usage("--notify-names and --notify-always have no use without --notify", "lictrail sync --notify teams,mail --notify-names")
+		}
+		return nil
+	}
+	kinds, err := oneOf("notify", t.kinds, append([]string{"all"}, notify.Kinds...))
+	if err != nil {
+		return err
+	}
+	if slices.Contains(kinds, "all") {
+		kinds = nil
+	}
+	if t.receivers, err = notify.Receivers(e.getenv, kinds); err != nil {
+		return usage(err.Error(), notifyHint)
+	}
+	if len(t.receivers) == 0 {
+		return usage("--notify all, and nobody is set up to be notified", notifyHint)
+	}
+	return nil
+}
+
+// ran tells what a run found that became history, if that is worth telling.
+func (t *teller) ran(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) {
+	t.history = true
+	if len(t.receivers) == 0 || !t.always && !worthTelling(s) {
+		return
+	}
+	m, err := t.message(context.WithoutCancel(ctx), e, db, s, file)
+	if err != nil {
+		e.Warnf("nobody was notified: %s", err)
+		e.keepUnsent(s.Run, []notify.Outcome{{Kind: "anybody", Err: fmt.Errorf("anybody: %w", err)}})
+		return
+	}
+	t.send(ctx, e, m)
+}
+
+// worthTelling: somebody's license changed, or there is a warning of a kind that
+// the run before did not have. What a run warns of every week, such as a
+// permission that is missing on purpose, is told with other news.
+func worthTelling(s *tracker.Summary) bool {
+	return s.First ||
+		slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !isDateMove(c.Kind) }) ||
+		slices.ContainsFunc(s.Result.Warnings, func(w snapshot.Warning) bool {
+			return !slices.ContainsFunc(s.Previous.Warnings, func(before snapshot.Warning) bool { return before.Code == w.Code })
+		})
+}
+
+func (t *teller) send(ctx context.Context, e *env, m *notify.Message) {
+	var failed []notify.Outcome
+	for _, o := range new(notify.Sender).Send(ctx, t.receivers, m) {
+		if o.Err != nil {
+			e.Warnf("not notified: %s", o.Err)
+			failed = append(failed, o)
+		}
+	}
+	e.keepUnsent(snapshot.RunID(m.Number), failed)
+}
+
+// failed tells that a run did not do what it was asked to. Whoever interrupts
+// one, or misspells a flag, knows it.
+func (t *teller) failed(ctx context.Context, e *env, err error) {
+	if len(t.receivers) == 0 || err == nil || ctx.Err() != nil || errors.Is(err, errChanged) || errors.Is(err, errUsage) && !t.history {
+		return
+	}
+	m := t.newMessage(e, notify.Failed)
+	var known *out.Error
+	errors.As(explain(err), &known)
+	m.Failure = &notify.Failure{Code: max(known.Code, exitFailed), Message: known.Error(), Hint: known.Hint}
+	t.addRun(ctx, e, m)
+	t.send(ctx, e, m)
+}
+
+// addRun adds what the database knows, which may be damaged or not there.
+func (t *teller) addRun(ctx context.Context, e *env, m *notify.Message) {
+	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
+	if err != nil {
+		return
+	}
+	defer db.Close()
+	if tenant, ok, err := db.Tenant(ctx); err == nil && ok {
+		m.Tenant = out.Tenant{ID: string(tenant.ID), Name: tenant.Name}
+	}
+	runs, err := db.Runs(ctx)
+	if err != nil {
+		return
+	}
+	for _, r := range runs {
+		if r.Head != "" {
+			m.Head = r.Head
+		}
+		if !r.StartedAt.Before(t.begun.Truncate(time.Millisecond)) {
+			m.Number, m.Run = int64(r.ID), newToldRun(r)
+		}
+	}
+}
+
+func (t *teller) newMessage(e *env, event notify.Event) *notify.Message {
+	return &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: event}
+}
+
+func (t *teller) message(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) (*notify.Message, error) {
+	m := t.newMessage(e, notify.Ran)
+	m.Tenant = out.Tenant{ID: string(s.Tenant.ID), Name: s.Tenant.Name}
+	m.Number, m.First, m.Head, m.Warnings = int64(s.Run), s.First, s.Head, s.Result.Warnings
+	count(m, s.Result.Changes)
+	h, err := db.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	m.Run = newToldRun(h.At)
+	cat, err := loadCatalog(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	n := names{h, cat}
+	if m.Open, err = n.openChanges(ctx, s.Run, t.names); err != nil || !t.mails() {
+		return m, err
+	}
+	w := &week{names: n, base: h.Runs[h.At.Previous], rules: file, now: e.now()}
+	m.Page, err = w.page(ctx)
+	return m, err
+}
+
+// count counts changes by kind and by cause, each in the order of the contract.
+func count(m *notify.Message, changes []store.Attributed) {
+	kinds, causes := map[snapshot.Kind]int{}, map[snapshot.Cause]int{}
+	for _, c := range changes {
+		kinds[c.Kind]++
+		causes[c.Attribution.Cause]++
+		if c.Attribution.Cause == snapshot.CauseUnknown && !isDateMove(c.Kind) {
+			m.Unexplained++
+		}
+	}
+	m.DateMoves = kinds[snapshot.DateMoved]
+	m.ByKind, m.ByCause = counts(snapshot.Kinds, kinds), counts(snapshot.Causes, causes)
+}
+
+func counts[T ~string](order []T, n map[T]int) []notify.Count {
+	var list []notify.Count
+	for _, word := range order {
+		if n[word] > 0 {
+			list = append(list, notify.Count{Word: string(word), N: n[word]})
+		}
+	}
+	return list
+}
+
+// openChanges are the first of a run's changes that nothing explains.
+func (n names) openChanges(ctx context.Context, run snapshot.RunID, named bool) ([]notify.Change, error) {
+	var list []notify.Change
+	for c, err := range n.h.Changes(ctx, store.ChangeFilter{Run: run, Causes: []snapshot.Cause{snapshot.CauseUnknown}}) {
+		if err != nil {
+			return nil, err
+		}
+		if isDateMove(c.Kind) {
+			continue
+		}
+		list = append(list, notify.Change{JSON: n.openChange(c, named), Words: n.openWords(c, named)})
+		if len(list) == notify.MaxOpen {
+			break
+		}
+	}
+	return list, nil
+}
+
+// openWords says what changed, without a name that stands for a person, and
+// groups often do, unless they may be named.
+func (n names) openWords(c *store.ChangeRow, named bool) string {
+	if named {
+		return fmt.Sprintf("%s: %s, %s (%s)", who(c), n.changeWords(c), shortDate(c.When), c.Attribution.UnknownWhy)
+	}
+	subject, path := "the tenant", ""
+	if c.User != "" {
+		subject = string(c.User)
+	}
+	if c.Path != nil {
+		path = " (" + string(c.Path.Kind)
+		if c.Path.Group != "" {
+			path += " " + string(c.Path.Group)
+		}
+		path += ")"
+	}
+	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, n.shortSKU(c.SKU), c.Kind, path, shortDate(c.When), c.Attribution.UnknownWhy)
+}
+
+// openJSON is a change that nothing explains, as changes has it.
+type openJSON struct {
+	ID         int64        `json:"id"`
+	Run        int64        `json:"run"`
+	Kind       string       `json:"kind"`
+	User       *userJSON    `json:"user"`
+	SKU        *skuJSON     `json:"sku"`
+	Path       *pathRefJSON `json:"path"`
+	When       dateJSON     `json:"when"`
+	UnknownWhy *string      `json:"unknown_why"`
+	Reason     *string      `json:"reason"`
+}
+
+func (n names) openChange(c *store.ChangeRow, named bool) openJSON {
+	full := n.change(c)
+	j := openJSON{full.ID, full.Run, full.Kind, full.User, full.SKU, full.Path, full.When, full.UnknownWhy, orNull(full.Reason)}
+	if named {
+		return j
+	}
+	j.Reason = nil
+	if j.User != nil {
+		j.User = &userJSON{ID: j.User.ID, Deleted: j.User.Deleted}
+	}
+	if j.Path != nil && j.Path.Group != nil {
+		j.Path = &pathRefJSON{j.Path.Kind, &groupJSON{ID: j.Path.Group.ID}}
+	}
+	return j
+}
+
+// toldRun is a row of runs; its warnings stand beside it.
+type toldRun struct {
+	runJSON
+	Warnings *struct{} `json:"warnings,omitempty"`
+}
+
+func newToldRun(r *store.Run) toldRun { return toldRun{runJSON: newRun(r)} }
+
+// unsent is what a run could not tell. It waits beside the database, for a run
+// that has ended is sealed: the next one has it among its warnings.
+type unsent struct {
+	Run   snapshot.RunID `json:"run"`
+	At    time.Time      `json:"at"`
+	Error string         `json:"error"`
+}
+
+// maxUnsent is how many of them wait.
+const maxUnsent = 20
+
+func (e *env) unsentFile() string { return e.db + "-notify" }
+
+// readUnsent returns nothing when there is nothing, or nothing that can be read.
+func (e *env) readUnsent() []unsent {
+	text, err := os.ReadFile(e.unsentFile())
+	var list []unsent
+	if err != nil || json.Unmarshal(text, &list) != nil {
+		return nil
+	}
+	return list
+}
+
+// unsentWarnings are for the next run.
+func (e *env) unsentWarnings() []snapshot.Warning {
+	var list []snapshot.Warning
+	for _, u := range e.readUnsent() {
+		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("what run %d found could not be told: %s", u.Run, u.Error)})
+	}
+	return list
+}
+
+// dropUnsent forgets what is now among a run's warnings.
+func (e *env) dropUnsent() {
+	if err := os.Remove(e.unsentFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		e.Warnf("%s", err)
+	}
+}
+
+func (e *env) keepUnsent(run snapshot.RunID, failed []notify.Outcome) {
+	if len(failed) == 0 {
+		return
+	}
+	list := e.readUnsent()
+	for _, o := range failed {
+		list = append(list, unsent{run, e.now().UTC(), o.Err.Error()})
+	}
+	list = list[max(0, len(list)-maxUnsent):]
+	err := out.WriteFile(e.unsentFile(), func(w io.Writer) error { return json.NewEncoder(w).Encode(list) })
+	if err != nil {
+		e.Warnf("the next run will not know of this: %s", err)
+	}
+}
