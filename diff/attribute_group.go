@@ -36,7 +36,7 @@ func (a *attributor) byGroup(ch *snapshot.Change, f found) snapshot.Attribution 
 		}
 		return a.ambiguous(ch, []*op{t.op})
 	}
-	if license == nil && t.op == nil && gained(ch) && a.wasAway(ch) {
+	if license == nil && t.op == nil && gained(ch) && (ch.Back || a.wasAway(ch)) {
 		return a.unknown(ch) // the restore may have brought it, from before the snapshots could see it
 	}
 	if unwatched && t.op == nil {

@@ -137,8 +137,12 @@ func (a *attributor) holders(sku snapshot.SKUID) (n int, known bool) {
 	return a.Holders(sku), true
 }
 
-// subscription attributes a loss to a subscription that lapsed.
+// subscription attributes a loss to a subscription that lapsed. Where the log
+// was not read, something else may have taken the license before.
 func (a *attributor) subscription(ch *snapshot.Change) snapshot.Attribution {
+	if ch.User != "" && !a.covers(ch.Window) {
+		return unknownFor(snapshot.NotCovered, a.perhapsLapsedReason(ch))
+	}
 	at := a.billing(a.lapseReason(ch))
 	if left, known := a.holders(ch.SKU); known && left == 0 && a.skuGone(ch.SKU) {
 		at.Confidence = snapshot.High

@@ -516,6 +516,12 @@ func unitWords(from, to snapshot.Units) string {
 	return strings.Join(list, ", ")
 }
 
+// perhapsLapsedReason tells of a loss that a lapse explains, if nothing came
+// before it.
+func (a *attributor) perhapsLapsedReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("%s Whether something else took it from %s before is not known, for %s.", a.lapseReason(ch), a.user(ch.User), a.gapWords(ch.Window))
+}
+
 // lapseReason tells of a loss by a subscription that lapsed.
 func (a *attributor) lapseReason(ch *snapshot.Change) string {
 	sku, shows := a.sku(ch.SKU), a.lapsed(ch)

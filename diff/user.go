@@ -128,7 +128,8 @@ func changes(known *snapshot.Known, now *snapshot.User) []snapshot.Change {
 		if now.Presence != snapshot.Present {
 			all[i].Presence = now.Presence
 		}
-		all[i].Returned = now.Presence == snapshot.Present && known.Presence != snapshot.Present && hadAtEnd(known, &all[i])
+		all[i].Back = now.Presence == snapshot.Present && (known.Presence == snapshot.Deleted || known.Presence == snapshot.Gone)
+		all[i].Returned = all[i].Back && hadAtEnd(known, &all[i])
 	}
 	return all
 }

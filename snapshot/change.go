@@ -56,6 +56,9 @@ type Change struct {
 	// by a path that was held at the end.
 	Presence Presence
 	Returned bool
+	// Back: the user was not among the tenant's users in the snapshot before,
+	// and had been earlier.
+	Back bool
 	// Affected counts the users whose rows this change to the tenant explains.
 	Affected int
 	// Dated is, for DateMoved, Microsoft's date after the change: what moved

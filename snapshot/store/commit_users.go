@@ -245,7 +245,7 @@ func (w *writer) change(c *snapshot.Change) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Affected: c.Affected, Dated: c.Dated})
+	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Back: c.Back, Affected: c.Affected, Dated: c.Dated})
 	if err != nil {
 		return 0, err
 	}
@@ -266,6 +266,7 @@ type changeDetail struct {
 	Units    *snapshot.UnitsDelta `json:"units,omitempty"`
 	Presence snapshot.Presence    `json:"presence,omitempty"`
 	Returned bool                 `json:"returned,omitempty"`
+	Back     bool                 `json:"back,omitempty"`
 	Affected int                  `json:"affected,omitempty"`
 	Dated    time.Time            `json:"dated,omitzero"`
 }

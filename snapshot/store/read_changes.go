@@ -196,7 +196,7 @@ func (c *ChangeRow) unpack(detail, attribution string) error {
 	if err := json.Unmarshal([]byte(detail), &d); err != nil {
 		return fmt.Errorf("%w: change %d: %w", ErrDamaged, c.ID, err)
 	}
-	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Affected, c.Dated = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Affected, d.Dated
+	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated
 	var e attributionDetail
 	if err := json.Unmarshal([]byte(attribution), &e); err != nil {
 		return fmt.Errorf("%w: cause of change %d: %w", ErrDamaged, c.ID, err)
