@@ -167,7 +167,7 @@ func TestUsage_Licenses(t *testing.T) {
 			`error: column "Teams License Assign Date" has "soon", which is no date`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			u, err := Reports[0].parse(strings.NewReader(test.file))
+			u, err := Reports[0].parse(strings.NewReader(test.file), false)
 			var got string
 			for _, r := range u.Rows {
 				for _, l := range r.Licensed {

@@ -23,6 +23,8 @@ var flagWords = map[string][]string{
 	"changes kind":        texts(snapshot.Kinds),
 	"cloud":               {"global", "usgov", "dod", "china"},
 	"date-order":          {"dmy", "mdy"},
+	"doctor for":          texts(graph.Features),
+	"log-format":          {"text", "json"},
 	"reclaim bucket":      {"candidate", "unknown", "excluded"},
 	"audit search source": {"graph", "unified", "purview", "azure-monitor"},
 	"sync activity":       append([]string{"all"}, texts(snapshot.ActivitySources)...),
@@ -44,7 +46,10 @@ func completeFlags(e *env, c *cobra.Command) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		what, _ := pflag.UnquoteUsage(f)
 		if what == "file" || f.Value.Type() == "bool" || f.Name == "format" {
-			return // the last is the root's, which a command below may show as its own
+			return
+		}
+		if c.HasParent() && c.Root().PersistentFlags().Lookup(f.Name) == f {
+			return // the root's, which a command below may show as its own
 		}
 		words, ok := flagWords[command+" "+f.Name]
 		if !ok {
