@@ -38,8 +38,9 @@ func Describe(source snapshot.Source, raw []byte) (snapshot.RawEvent, error) {
 
 // Decode decodes one record. The shape is found in the record itself; the
 // source decides only when the record leaves it open. What a record lacks
-// stays empty, but a record without time or activity, and a license set
-// that cannot be read, are errors: they would make false evidence.
+// stays empty, but a record without time or activity is an error. A license set
+// that cannot be read, and a part that cannot be placed, count as what the record
+// does not show: somebody changed licenses, and what they did is not known.
 func Decode(raw snapshot.RawEvent) (snapshot.Event, error) {
 	f, err := read(raw.Source, raw.Raw)
 	if err != nil {
@@ -230,23 +231,21 @@ func (f *fields) event() (snapshot.Event, error) {
 		e.Actor.ClientApp = cmp.Or(e.Actor.ClientApp, f.details["user-agent"])
 	}
 	e.Group, e.GroupName = f.group(e.Activity)
-	if e.Part, err = chunk(f.details); err != nil {
-		return snapshot.Event{}, err
-	}
-	return e, fill(&e, f.properties, f.whole)
+	e.Part, err = chunk(f.details)
+	fill(&e, f.properties, f.whole && err == nil) // a part without a number may be any
+	return e, nil
 }
 
 // fill reads the modified properties into the event. whole says that the list
-// was read to its end.
-func fill(e *snapshot.Event, props []property, whole bool) error {
+// was read to its end; legible, that all that was there of it could be read.
+func fill(e *snapshot.Event, props []property, whole bool) (legible bool) {
+	legible = true
 	if e.Activity == snapshot.SetGroupLicense || e.TargetKind == kindGroup {
 		e.GroupSKUs = groupLicenseDetail(props)
 	} else {
-		d, err := licenseDetail(props, whole)
-		if err != nil {
-			return fmt.Errorf("read AssignedLicense: %w", err)
-		}
-		e.License = d
+		var err error
+		e.License, err = licenseDetail(props, whole)
+		legible = err == nil
 	}
 	e.Groups = assignmentGroups(props)
 	e.Client = current(props, "Action Client Name")
@@ -259,7 +258,7 @@ func fill(e *snapshot.Event, props []property, whole bool) error {
 	if text := current(props, "MethodExecutionResult."); text != "" && !succeeded(text) {
 		e.Success, e.Reason = false, cmp.Or(e.Reason, text)
 	}
-	return nil
+	return legible
 }
 
 // succeeded reads a record's result. Only a record that says that it

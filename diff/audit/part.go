@@ -60,9 +60,8 @@ func (r *record) assemble() {
 	body, whole := reassemble(parts)
 	props, details, intact := bodyProperties(body)
 	r.missing = !whole || !intact
-	if err := fill(r.lead, props, !r.missing); err != nil {
-		r.lead.License, r.missing = nil, true
-	}
+	legible := fill(r.lead, props, !r.missing)
+	r.missing = r.missing || !legible
 	if r.lead.Actor.Kind == snapshot.ActorUser {
 		r.lead.Actor.ClientApp = cmp.Or(r.lead.Actor.ClientApp, details["user-agent"])
 	}

@@ -130,6 +130,10 @@ func (t *run) fetchGraph(ctx context.Context) error {
 		c.Complete, c.Why = false, err.Error()
 		t.warn("audit-log", "the audit log could not be read, so that causes stay unknown: %v", err)
 	}
+	if t.unreadable > 0 && c.Complete {
+		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", t.unreadable)
+		t.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
+	}
 	c.Events = int64(len(t.events))
 	t.coverage = append(t.coverage, c)
 	return nil
@@ -170,7 +174,7 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 	err := t.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
 		for _, raw := range records {
 			e, err := audit.Describe(snapshot.SourceGraph, raw)
-			if err != nil {
+			if err != nil || audit.Normalize(e.Activity) == "" {
 				t.unreadable++
 				continue
 			}
@@ -304,8 +308,7 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 		}
 		e, err := audit.Decode(*raw)
 		if err != nil {
-			t.unreadable++
-			return
+			return // nothing is archived that has no time and no activity
 		}
 		if now := audit.Fullness(&e); !known || now > fullness {
 			have[key] = now
