@@ -140,7 +140,9 @@ func dbIn(dir string) string { return filepath.Join(dir, "t.db") }
 
 // syncArgs are the arguments of a run with the database in a folder.
 func (w *world) syncArgs(dir string, more ...string) []string {
-	return append([]string{"sync", "--db", dbIn(dir), "--auth", "token", "--graph-endpoint", w.base}, more...)
+	// A system call that fails for ever may be one on the connection: the run must
+	// give up before [limit].
+	return append([]string{"sync", "--db", dbIn(dir), "--auth", "token", "--graph-endpoint", w.base, "--patience", "20s"}, more...)
 }
 
 // result is how a command ended.
