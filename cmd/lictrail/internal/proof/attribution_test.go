@@ -37,7 +37,7 @@ var lies = graphtest.Lies{
 // with a run each week, and compares every attribution with the truth. No
 // attribution may be wrong; how many are honestly unknown is printed.
 //
-//	go test ./cmd/lictrail/internal/proof -run Attribution -v -operations 10000
+//	go test ./cmd/lictrail/internal/proof -run 'Attribution$' -v -operations 10000
 func TestAttribution(t *testing.T) {
 	const perTenant = 500
 	score := newScore()
