@@ -130,12 +130,36 @@ func (a *attributor) trigger(ch *snapshot.Change, license *op) trigger {
 	if s == nil || s.used && s.member || gained(ch) && (a.restoredAfter(ch, s.At) || a.triedAgain(ch, s.At, to)) {
 		return trigger{kind: snapshot.TriggerUnknown}
 	}
+	if !a.coversStep(ch, license, s) {
+		return trigger{kind: snapshot.TriggerUnknown}
+	}
 	t := trigger{kind: snapshot.ByGroupLicense, op: s.op, weak: s.weak || s.At.Before(ch.Window.NotBefore.Add(-slack))}
 	if s.member {
 		t.kind = snapshot.ByMembership
 		a.dynamic(ch, &t)
 	}
 	return t
+}
+
+// coversStep reports whether the log was read where another step would be that
+// led to the state now in place of this one. What came first does not complete
+// "member and licensed", and may have broken it.
+func (a *attributor) coversStep(ch *snapshot.Change, license *op, s *step) bool {
+	from, to := triggerSpan(ch, license)
+	if gained(ch) {
+		from = s.At
+	}
+	w := ch.Window
+	if from.After(w.NotBefore) && !w.NotBefore.IsZero() {
+		w.NotBefore = from
+	}
+	if left := a.deletionTime(ch, a.deletedBy(ch)); !left.IsZero() && left.Before(to) && (ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone) {
+		to = left
+	}
+	if to.Before(w.NotAfter) {
+		w.NotAfter = to
+	}
+	return a.covers(w)
 }
 
 // triedAgain reports whether the group's licenses were applied again between

@@ -38,10 +38,33 @@ func (a *attributor) left(ch *snapshot.Change) snapshot.Attribution {
 	if known && !held && ch.Kind == snapshot.PathRemoved {
 		return a.takenSometime(ch, gone) // the events show the SKU's end, not which path had ended before
 	}
+	shown := known && held || taken != nil && ch.Kind != snapshot.PathRemoved
+	if !shown && !a.coversUntil(ch, gone) {
+		return a.perhapsTaken(ch, gone)
+	}
 	if taken == nil {
 		taken = bare
 	}
 	return a.deletion(ch, gone, taken)
+}
+
+// coversUntil reports whether the log was read from the snapshot before to the
+// deletion. Else somebody may have taken the license in between.
+func (a *attributor) coversUntil(ch *snapshot.Change, gone *op) bool {
+	w := ch.Window
+	if at := a.deletionTime(ch, gone); !at.IsZero() && at.Before(w.NotAfter) {
+		w.NotAfter = at
+	}
+	return a.covers(w)
+}
+
+// perhapsTaken is the answer where nothing shows that a deleted user still had
+// the license by then.
+func (a *attributor) perhapsTaken(ch *snapshot.Change, gone *op) snapshot.Attribution {
+	at := a.unknown(ch)
+	at.Evidence = evidence(gone)
+	at.Reason = a.perhapsTakenReason(ch, gone) + " " + at.Reason
+	return at
 }
 
 // wasAway reports whether a user whom both snapshots show was deleted and
@@ -281,12 +304,34 @@ func (a *attributor) returned(ch *snapshot.Change) snapshot.Attribution {
 	if known && !held {
 		return a.unexplained(ch)
 	}
+	if !a.coversSince(ch, back) {
+		return a.perhapsGiven(ch, back)
+	}
 	at := snapshot.Attribution{Cause: snapshot.CauseUserRestored, Initiator: snapshot.ByUnknown,
 		Confidence: snapshot.Low, Reason: a.restoredReason(ch, back)}
 	if back != nil {
 		at.Initiator, at.Actor = a.party(back, ch.User, "").initiator, actorOf(back)
 		at.Confidence, at.At, at.Evidence = snapshot.High, back.At, evidence(back)
 	}
+	return at
+}
+
+// coversSince reports whether the log was read from the restore to the snapshot.
+// Else somebody may have given the license in between.
+func (a *attributor) coversSince(ch *snapshot.Change, back *op) bool {
+	w := ch.Window
+	if back != nil && back.At.After(w.NotBefore) {
+		w.NotBefore = back.At
+	}
+	return a.covers(w)
+}
+
+// perhapsGiven is the answer where nothing shows that a license came back with
+// its user.
+func (a *attributor) perhapsGiven(ch *snapshot.Change, back *op) snapshot.Attribution {
+	at := a.unknown(ch)
+	at.Evidence = evidence(back)
+	at.Reason = a.perhapsGivenReason(ch, back) + " " + at.Reason
 	return at
 }
 

@@ -100,7 +100,7 @@ func (a *attributor) did(ch *snapshot.Change) string {
 		return a.didToGroup(ch, sku)
 	}
 	user := a.user(ch.User)
-	switch ch.Kind {
+	switch left := ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone; ch.Kind {
 	case snapshot.Assigned:
 		return fmt.Sprintf("assigned %s to %s", sku, user)
 	case snapshot.Removed:
@@ -108,6 +108,9 @@ func (a *attributor) did(ch *snapshot.Change) string {
 	case snapshot.PathAdded:
 		return fmt.Sprintf("assigned %s to %s directly, who had it already", sku, user)
 	case snapshot.PathRemoved:
+		if left {
+			return fmt.Sprintf("ended one of the ways in which %s had %s", user, sku)
+		}
 		return fmt.Sprintf("ended the direct assignment of %s to %s, who still has it another way", sku, user)
 	case snapshot.PathMoved:
 		return fmt.Sprintf("assigned %s to %s directly, who had it another way", sku, user)
@@ -418,6 +421,30 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string
 		return fmt.Sprintf("%s, who held %s, was deleted; no event shows by whom.", user, sku)
 	}
 	return fmt.Sprintf("%s, who held %s, was deleted at %s; no event shows by whom.", user, sku, stamp(at))
+}
+
+// perhapsTakenReason tells of a deletion, and not that it took the license.
+func (a *attributor) perhapsTakenReason(ch *snapshot.Change, gone *op) string {
+	user, at := a.user(ch.User), a.deletionTime(ch, gone)
+	switch {
+	case gone == nil && ch.Presence == snapshot.Gone:
+		return a.vanishedReason(ch)
+	case at.IsZero():
+		return user + " was deleted."
+	case gone == nil:
+		return fmt.Sprintf("%s was deleted at %s.", user, stamp(at))
+	case a.isPurge(gone):
+		return fmt.Sprintf("Microsoft removed %s for good at %s.", user, stamp(at))
+	}
+	return sentence(fmt.Sprintf("%s deleted %s at %s.", who(gone.Actor), user, stamp(at)))
+}
+
+// perhapsGivenReason tells of a restore, and not that the license came with it.
+func (a *attributor) perhapsGivenReason(ch *snapshot.Change, back *op) string {
+	if back == nil {
+		return a.user(ch.User) + " was deleted and is back."
+	}
+	return sentence(fmt.Sprintf("%s restored %s at %s.", who(back.Actor), a.user(ch.User), stamp(back.At)))
 }
 
 func (a *attributor) vanishedReason(ch *snapshot.Change) string {

@@ -184,7 +184,10 @@ func (s *settings) variableRows() []setting {
 // secret in it, which is who signs in and, for a hook, all but the host.
 func shown(key, value string) string {
 	u, err := url.Parse(value)
-	if err != nil || u.Scheme == "" || u.Host == "" {
+	switch {
+	case err != nil && strings.Contains(value, "://"):
+		return "(not an address)" // nobody can tell what of it is a secret
+	case err != nil || u.Scheme == "" || u.Host == "":
 		return value
 	}
 	if strings.Contains(key, "hook") || strings.Contains(key, "notify") {

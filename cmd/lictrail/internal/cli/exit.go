@@ -68,6 +68,7 @@ var exits = []struct {
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
 	{lock.ErrHeld, exitBusy, "wait until it has finished: lictrail runs tells how it ended"},
+	{lock.ErrPlace, exitUsage, "FILE.lock beside the database must be a file of your own: remove what is there, if no run is at work"},
 	{store.ErrBusy, exitBusy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, exitBusy, "run sync again; two runs on one database gain nothing"},
 	{store.ErrUnrecovered, exitBusy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},

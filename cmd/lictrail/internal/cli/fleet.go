@@ -205,7 +205,9 @@ func (f *fleet) runOne(ctx context.Context, r *tenantResult) {
 	r.code = exitFailed
 	if err != nil {
 		r.failed = &logLine{Message: err.Error()}
-		f.Fail(&out.Error{Code: exitFailed, Message: r.tenant.Name + ": " + err.Error()}, false)
+		if f.format != "json" {
+			f.Fail(&out.Error{Code: exitFailed, Message: r.tenant.Name + ": " + err.Error()}, false)
+		}
 	}
 }
 
@@ -252,6 +254,7 @@ func (f *fleet) hear(r *tenantResult, line []byte) {
 	switch {
 	case f.logFormat == "json":
 		f.Relay(line, l.Level == "INFO")
+	case l.Level == "ERROR" && f.format == "json": // the document has it, and stderr one error
 	case l.Level == "ERROR":
 		f.Fail(&out.Error{Code: l.Code, Message: said, Hint: l.Hint}, false)
 	case l.Level == "WARN":

@@ -36,7 +36,9 @@ func TestSync_InterruptedAfterCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	getenv := func(string) string { return graphtest.DefaultToken }
+	getenv := func(name string) string {
+		return map[string]string{"LICTRAIL_ACCESS_TOKEN": graphtest.DefaultToken}[name]
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var stdout bytes.Buffer

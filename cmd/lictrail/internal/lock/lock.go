@@ -15,6 +15,10 @@ import (
 // ErrHeld tells that another process holds the lock.
 var ErrHeld = errors.New("another run is at work")
 
+// ErrPlace tells that the file of a lock cannot be had: it is somebody else's, or
+// no file.
+var ErrPlace = errors.New("no lock can be had")
+
 // errNone: this file system has no locks.
 var errNone = errors.New("no locks here")
 
@@ -43,7 +47,7 @@ func Take(path string, h Holder) (release func(), err error) {
 	case errors.Is(err, ErrHeld):
 		return nil, held(path, name)
 	case err != nil:
-		return nil, fmt.Errorf("lock %q: %w", path, err)
+		return nil, fmt.Errorf("%w on %q: %w", ErrPlace, path, err)
 	}
 	text, err := json.Marshal(h)
 	if err == nil {
@@ -54,7 +58,7 @@ func Take(path string, h Holder) (release func(), err error) {
 	}
 	if err != nil {
 		letGo(f)
-		return nil, fmt.Errorf("lock %q: %w", path, err)
+		return nil, fmt.Errorf("%w on %q: %w", ErrPlace, path, err)
 	}
 	return func() { letGo(f) }, nil
 }

@@ -22,6 +22,9 @@ func acquire(name string) (*os.File, error) {
 		}
 		locked, err1 := f.Stat()
 		there, err2 := os.Lstat(name)
+		if err1 == nil && !locked.Mode().IsRegular() {
+			return nil, errors.Join(fmt.Errorf("%s is not a regular file", name), f.Close())
+		}
 		if err1 == nil && err2 == nil && os.SameFile(locked, there) {
 			return f, nil
 		}

@@ -22,6 +22,7 @@ import (
 var (
 	operations = flag.Int("operations", 300, "how many random operations to attribute")
 	perWeek    = flag.Int("per-week", 60, "operations between two runs")
+	firstSeed  = flag.Uint64("seed", 1, "of the first tenant")
 	verbose    = flag.Bool("wrong", false, "print each wrong attribution")
 )
 
@@ -40,7 +41,7 @@ var lies = graphtest.Lies{
 func TestAttribution(t *testing.T) {
 	const perTenant = 500
 	score := newScore()
-	score.tenants(t, perTenant, true)
+	score.tenants(t, perTenant, always)
 	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
 	t.Logf("%d dates that moved and nothing else did: %d attributed, %d of them to Microsoft for want of any event, of which %d were somebody else's",
 		score.dates, score.datesTold, score.datesDefault, score.datesElse)
@@ -57,7 +58,7 @@ func TestAttribution(t *testing.T) {
 func TestAttribution_WithoutLog(t *testing.T) {
 	const perTenant = 240
 	score := newScore()
-	score.tenants(t, perTenant, false)
+	score.tenants(t, perTenant, never)
 	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
 	if score.wrong > 0 {
 		t.Errorf("%d wrong attributions, want 0", score.wrong)
@@ -67,22 +68,99 @@ func TestAttribution_WithoutLog(t *testing.T) {
 	}
 }
 
-// tenants lets one after the other live, until there were enough operations.
-func (s *score) tenants(t *testing.T, each int, log bool) {
-	t.Helper()
-	for seed := uint64(1); s.operations < *operations; seed++ {
-		tenant := graphtest.New(seed)
-		tenant.Lies, tenant.Pace = lies, 4*time.Hour
-		tenant.Populate(60, 6)
-		h := live(t, tenant, min(each, *operations-s.operations), log, s)
-		s.compare(t, tenant, h)
-		h.Close()
+// TestAttribution_LogByTurns: nor may what a log says that was read in every other
+// run only be laid on what happened in between.
+func TestAttribution_LogByTurns(t *testing.T) {
+	const perTenant = 300
+	score := newScore()
+	score.tenants(t, perTenant, byTurns)
+	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
+	if score.wrong > 0 {
+		t.Errorf("%d wrong attributions, want 0", score.wrong)
 	}
+	if score.right == 0 {
+		t.Error("nothing was attributed: the test proves nothing")
+	}
+}
+
+// TestAttribution_LateImport: what snapshots alone told is told anew from exports
+// of the log, of which the first has a stretch in the middle.
+func TestAttribution_LateImport(t *testing.T) {
+	score := newScore()
+	for seed := *firstSeed; score.operations < *operations; seed++ {
+		tenant := newTenant(seed)
+		begin := tenant.Now()
+		db := live(t, tenant, min(200, *operations-score.operations), never, score)
+		w := &weeks{tenant: tenant, db: db}
+		third := tenant.Now().Sub(begin) / 3
+		for _, part := range []snapshot.Window{
+			{NotBefore: begin.Add(third), NotAfter: begin.Add(2 * third)},
+			{NotBefore: begin, NotAfter: begin.Add(third)},
+			{NotBefore: begin.Add(third), NotAfter: tenant.Now()},
+		} {
+			w.importPart(t, part)
+			h, err := db.History(t.Context())
+			must(t, err)
+			score.compare(t, tenant, h)
+			verify(t, db, h)
+			must(t, h.Close())
+		}
+	}
+	t.Logf("%d operations, %d changes\n%s", score.operations, score.changes, score.table())
+	if score.wrong > 0 || score.right == 0 {
+		t.Errorf("%d wrong attributions, want 0, and %d right ones", score.wrong, score.right)
+	}
+}
+
+// importPart imports an export of a stretch of the log.
+func (w *weeks) importPart(t *testing.T, part snapshot.Window) {
+	t.Helper()
+	var events [][]byte
+	for _, e := range w.tenant.Events() {
+		if !e.At.Before(part.NotBefore) && e.At.Before(part.NotAfter) {
+			events = append(events, e.JSON())
+		}
+	}
+	name := part.NotBefore.String()
+	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: name, SHA256: name, ImportedAt: w.tenant.Now()},
+		Records: exportRecords(t, w.tenant.ID, "graph-json", events)}
+	done, err := tracker.Import(t.Context(), w.db, []tracker.ExportFile{file}, tracker.ImportOptions{Now: w.tenant.Now(), Whole: part})
+	must(t, err)
+	_, err = tracker.Conclude(t.Context(), w.db, done[0].From, done[0].To)
+	must(t, err)
+}
+
+// reads tells of a run, counted from 0, whether it reads the log.
+type reads func(run int) bool
+
+func always(int) bool      { return true }
+func never(int) bool       { return false }
+func byTurns(run int) bool { return run%2 == 0 }
+
+// tenants lets one after the other live, until there were enough operations.
+func (s *score) tenants(t *testing.T, each int, log reads) {
+	t.Helper()
+	for seed := *firstSeed; s.operations < *operations; seed++ {
+		tenant := newTenant(seed)
+		db := live(t, tenant, min(each, *operations-s.operations), log, s)
+		h, err := db.History(t.Context())
+		must(t, err)
+		s.compare(t, tenant, h)
+		verify(t, db, h)
+		must(t, h.Close())
+	}
+}
+
+func newTenant(seed uint64) *graphtest.Tenant {
+	tenant := graphtest.New(seed)
+	tenant.Lies, tenant.Pace = lies, 4*time.Hour
+	tenant.Populate(60, 6)
+	return tenant
 }
 
 // live plays the operations with a run each week, and one more for the events
 // that come late.
-func live(t *testing.T, tenant *graphtest.Tenant, n int, log bool, s *score) *store.History {
+func live(t *testing.T, tenant *graphtest.Tenant, n int, log reads, s *score) *store.DB {
 	t.Helper()
 	server := graphtest.NewServer(tenant, graphtest.WithVaryingPages())
 	base, err := server.Start()
@@ -99,12 +177,14 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, log bool, s *score) *st
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	run := 0
 	sync := func() {
 		t.Helper()
 		o := tracker.Options{MaxShrink: 0.2, Version: "proof", Now: tenant.Now}
-		if log {
+		if log(run) {
 			o.Audit = reader
 		}
+		run++
 		if _, err := tracker.Run(t.Context(), reader, db, o); err != nil {
 			t.Fatal(err)
 		}
@@ -122,12 +202,7 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, log bool, s *score) *st
 	}
 	tenant.Advance(48 * time.Hour)
 	sync()
-	h, err := db.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify(t, db, h)
-	return h
+	return db
 }
 
 // verify checks that what random histories leave verifies in every respect.
