@@ -155,6 +155,9 @@ func (t *teller) prepare(e *env) error {
 		}
 		return nil
 	}
+	if slices.ContainsFunc(t.kinds, func(kind string) bool { return strings.ContainsAny(kind, ":/@") }) {
+		return usage("--notify takes kinds of receivers, not addresses, which may be secrets", notifyHint) // not repeated
+	}
 	kinds, err := oneOf("notify", t.kinds, append([]string{"all"}, notify.Kinds...))
 	if err != nil {
 		return err
@@ -400,9 +403,17 @@ func (e *env) readUnsent() []unsent {
 func (e *env) unsentWarnings() []snapshot.Warning {
 	var list []snapshot.Warning
 	for _, u := range e.readUnsent() {
-		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("what run %d found could not be told: %s", u.Run, u.Error)})
+		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("%s could not be told: %s", u.what(), u.Error)})
 	}
 	return list
+}
+
+// what was to be told: a sync that failed early has no run.
+func (u unsent) what() string {
+	if u.Run == 0 {
+		return "that sync failed on " + u.At.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	return fmt.Sprintf("what run %d found", u.Run)
 }
 
 // dropUnsent forgets what is now among a run's warnings.
