@@ -17,6 +17,11 @@ var (
 	ErrNotPrivate = errors.New("others may read the database, which holds names and what people use")
 	// ErrNotOwner: the file belongs to somebody else.
 	ErrNotOwner = errors.New("the database belongs to somebody else")
+	// ErrMayNotWrite: the file, or the folder that it is in, may not be written.
+	// SQLite locks readers out of a writer's way in files beside the database, and
+	// so reads from such a folder only if these are there already. To read without
+	// locks (immutable=1) would be wrong as soon as somebody else writes.
+	ErrMayNotWrite = errors.New("the database or its folder may not be written")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
 	// ErrUnrecovered: a run was cut off while it wrote, and what it wrote must be
@@ -50,6 +55,8 @@ func classify(err error) error {
 		switch failure.Code() {
 		case sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY:
 			return fmt.Errorf("%w: %w", ErrUnrecovered, err)
+		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_READONLY_CANTLOCK:
+			return fmt.Errorf("%w: %w", ErrMayNotWrite, err)
 		}
 	}
 	return err

@@ -133,6 +133,37 @@ func TestOpen_NoPermission(t *testing.T) {
 	}
 }
 
+// To read from a folder that may not be written needs the files of locks there
+// already; without them the error says what is wrong, and nothing is left behind.
+func TestOpen_FolderMayNotBeWritten(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "history.db")
+	db := openRW(t, path)
+	s := begin(t, db)
+	commit(t, s, newcomer(s, "ann"))
+	closeDB(t, db)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o700) }) //nolint:errcheck // so that it can be removed
+	if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, ErrMayNotWrite) {
+		t.Errorf("for reading: %v", err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("the folder has %v, %v", files, err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o700), os.Chmod(path, 0o400)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openRW(t, path).Begin(t.Context(), contoso, week(1), "test"); !errors.Is(err, ErrMayNotWrite) {
+		t.Errorf("for writing a file that may be read only: %v", err)
+	}
+}
+
 // P1: a history that others may read is refused and left as it is; one that is
 // not ours is told as that.
 func TestP1_LooseFile(t *testing.T) {

@@ -21,21 +21,22 @@ func newAssignments(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "assignments",
 		Short: "Who holds what, by which path, since when",
-		Long: `Who holds what, by which path, with the true first-assigned date: the first time
-the user ever held the SKU, which nothing resets, beside the date that Microsoft's
-own row shows today.
+		Long: `Who holds what, by which path, with the true first-assigned date: the first
+time the user ever held the SKU, which nothing resets, beside the date that
+Microsoft's own row shows today.
 
-With --by it counts instead: users by SKU, by department and SKU, or by path and
-SKU, with departments as they were then. With --format assign-license it prints,
-user by user, the requests to Microsoft Graph that would bring the state back,
-and the groups to add the user to. They are printed only: lictrail never writes
-to a tenant.`,
+With --by it counts instead: users by SKU, by department and SKU, or by path
+and SKU, with departments as they were then. With --format assign-license it
+prints, user by user, the requests to Microsoft Graph that would bring the
+state back, and the groups to add the user to. They are printed only: lictrail
+never writes to a tenant.`,
 		Example: `  lictrail assignments
   lictrail assignments --sku SPE_E5 --department Sales
   lictrail assignments --user ann@contoso.com --as-of 2026-03-01
   lictrail assignments --sku EMS --format csv --output ems.csv
   lictrail assignments --as-of 2025-12-31 --by department --format csv
-  lictrail assignments --as-of 2026-03-01 --user ann@contoso.com --format assign-license`,
+  lictrail assignments --as-of 2026-03-01 --user ann@contoso.com \
+    --format assign-license`,
 		Args:        noArgs,
 		Annotations: map[string]string{extraFormat: formatAssignLicense},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runAssignments(cmd.Context(), e, o) },

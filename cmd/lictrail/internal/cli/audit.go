@@ -21,11 +21,11 @@ func newAudit(e *env) *cobra.Command {
 	coverage := &cobra.Command{
 		Use:   "coverage",
 		Short: "For which stretches of time the audit log was read",
-		Long: `For which stretches of time each log was read without a gap, and why not where it
-was not; then what all sources cover together ("any"), with the gaps that are
-left. Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or P2; what was
-read in time is kept here for good. An export that was imported covers no time of
-its own, unless it was imported with --whole.`,
+		Long: `For which stretches of time each log was read without a gap, and why not where
+it was not; then what all sources cover together ("any"), with the gaps that
+are left. Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or P2;
+what was read in time is kept here for good. An export that was imported covers
+no time of its own, unless it was imported with --whole.`,
 		Example: "  lictrail audit coverage",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runAuditCoverage(cmd.Context(), e) },

@@ -42,13 +42,13 @@ and what happened before tracking began. It knows
   Azure Monitor           storage blobs, messages of an event hub
   Log Analytics, Sentinel results of a query as JSON and CSV
 plain or in gzip or zip, in UTF-8 or UTF-16. FILE may be a folder, of which all
-files are read that are such exports, or - for the standard input. JSON is better
-than CSV wherever there is a choice: long cells of CSV may be cut off.
+files are read that are such exports, or - for the standard input. JSON is
+better than CSV wherever there is a choice: long cells of CSV may be cut off.
 
-The files are taken in together or not at all. A record that is there already is
-left as it is, so that the same file twice changes nothing; a copy of it that says
-more is kept beside it. What is refused is told with its line; the rest is taken,
-and the exit code is then 1.
+The files are taken in together or not at all. A record that is there already
+is left as it is, so that the same file twice changes nothing; a copy of it
+that says more is kept beside it. What is refused is told with its line; the
+rest is taken, and the exit code is then 1.
 
 An export says what happened, not what it leaves out. With --whole the time it
 covers counts as read without a gap, on your word.`,

@@ -39,16 +39,18 @@ func newAuditSearch(e *env) *cobra.Command {
 time. --actor takes an object id, an application id, a UPN or the name of an
 application; --activity the name as in the log, or a part of it.
 
---format jsonl exports a record a line, with the SHA-256 of the record as it was
-archived and the file and line it came from; the last line has the number of
-records, the head of the history, the SHA-256 of all lines before it and one over
-all of this. docs/verify-evidence.sh checks such a file without lictrail. With --raw each has the record
-byte for byte, as text: its SHA-256 is the one beside it.
+--format jsonl exports a record a line, with the SHA-256 of the record as it
+was archived and the file and line it came from; the last line has the number
+of records, the head of the history, the SHA-256 of all lines before it and one
+over all of this. docs/verify-evidence.sh checks such a file without lictrail.
+With --raw each has the record byte for byte, as text: its SHA-256 is the one
+beside it.
 
 A record that came again, and said more, is there with each of its copies.`,
 		Example: `  lictrail audit search --user ann@contoso.com --sku SPE_E5
   lictrail audit search --actor "License Reclaimer" --since 90d --raw
-  lictrail audit search --since 2026-01-01 --until 2026-03-31 --raw --format jsonl --output evidence.jsonl`,
+  lictrail audit search --since 2026-01-01 --until 2026-03-31 \
+    --raw --format jsonl --output evidence.jsonl`,
 		Args:        noArgs,
 		Annotations: map[string]string{extraFormat: "jsonl"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runAuditSearch(cmd.Context(), e, o) },

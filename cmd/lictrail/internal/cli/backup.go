@@ -19,8 +19,8 @@ verifies the copy in every respect before it gets its name. A run may go on
 meanwhile. It replaces no file.
 
 To restore, verify the backup with the head of its time and put it in the place
-of the database while no lictrail runs; FILE-wal and FILE-shm of the old one must
-go with it:
+of the database while no lictrail runs; FILE-wal and FILE-shm of the old one
+must go with it:
 
   lictrail verify --db FILE --head HEAD
   rm -f lictrail.db lictrail.db-wal lictrail.db-shm

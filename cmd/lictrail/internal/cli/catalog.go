@@ -26,9 +26,10 @@ func newCatalog(e *env) *cobra.Command {
 licensing" CSV file, which Microsoft offers for download. They replace those of
 an earlier import and are preferred to the built-in ones. Names are for reading
 only: nothing is identified by them.`,
-		Example: `  lictrail catalog import "Product names and service plan identifiers for licensing.csv"`,
-		Args:    argsBetween(1, 1, "one file"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return runCatalogImport(cmd.Context(), e, args[0]) },
+		Example: `  lictrail catalog import \
+    "Product names and service plan identifiers for licensing.csv"`,
+		Args: argsBetween(1, 1, "one file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runCatalogImport(cmd.Context(), e, args[0]) },
 	})
 	return cmd
 }

@@ -27,18 +27,19 @@ func newConfig(e *env) *cobra.Command {
 		Use:   "show",
 		Short: "The settings in force, and where each comes from",
 		Long: `Every setting of all commands, those of sync, and those of other commands that
-are set somewhere; with --all the rest as well. A flag beats its variable, which
-beats the file, which beats the default:
+are set somewhere; with --all the rest as well. A flag beats its variable,
+which beats the file, which beats the default:
 
   flag       --patience 20m
   variable   LICTRAIL_PATIENCE=20m
   file       patience = "20m" at the top for flags of every command and of the
-             connection, below [sync], [audit.search] and so on for a command's own
+             connection, below [sync], [audit.search] and so on for those of
+             one command
 
 The file is the one that --config or LICTRAIL_CONFIG names, or else
 lictrail/config.toml in your configuration directory, if it is there. Names of
-files in it are seen from its own folder. Secrets do not belong in it, and their
-values are never shown. With several tenants: docs/unattended.md.`,
+files in it are seen from its own folder. Secrets do not belong in it, and
+their values are never shown. With several tenants: docs/unattended.md.`,
 		Example: `  lictrail config show
   lictrail config show --config fleet.toml --tenant-name contoso
   lictrail config show --format json`,

@@ -32,15 +32,15 @@ type connection struct {
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused.\nA domain name serves for signing in only")
+	f.StringVar(&c.tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused. A domain name serves for signing in only")
 	f.StringVar(&c.clientID, "client-id", "", "application `id` to sign in as")
-	f.StringVar(&c.auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of:\n"+authKinds(3)+"\n")
-	f.StringVar(&c.certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key\n(default $AZURE_CLIENT_CERTIFICATE_PATH)")
+	f.StringVar(&c.auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of: "+strings.Join(graph.CredentialKinds(), ", "))
+	f.StringVar(&c.certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key (default $AZURE_CLIENT_CERTIFICATE_PATH)")
 	f.StringVar(&c.cloud, "cloud", globalCloud, "which of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
-	f.StringVar(&c.activityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's\nown; GCC tenants have https://manage-gcc.office.com")
-	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own\n(default $AZURE_AUTHORITY_HOST, unless --cloud names a cloud)")
-	f.DurationVar(&c.patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and\noutages, before giving up")
+	f.StringVar(&c.activityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's own; GCC tenants have https://manage-gcc.office.com")
+	f.StringVar(&c.authorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own (default $AZURE_AUTHORITY_HOST, unless --cloud names a cloud)")
+	f.DurationVar(&c.patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and outages, before giving up")
 }
 
 // where returns the cloud's addresses, with those that the flags name instead.
@@ -96,15 +96,6 @@ func (c *connection) checkAuth() error {
 		return usage("--certificate does not go with --auth "+c.auth, "--auth certificate")
 	}
 	return nil
-}
-
-// authKinds lists the kinds of sign-in, so many in a line.
-func authKinds(perLine int) string {
-	var lines []string
-	for line := range slices.Chunk(graph.CredentialKinds(), perLine) {
-		lines = append(lines, strings.Join(line, ", "))
-	}
-	return strings.Join(lines, ",\n")
 }
 
 // client makes the Graph client. It contacts no host.

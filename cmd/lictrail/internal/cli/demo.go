@@ -23,7 +23,7 @@ const demoTenant = "Contoso (demo)"
 func newDemo(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Play a small tenant through many weekly runs, and show the answers",
+		Short: "Play a small tenant through weekly runs, and show the answers",
 		Long: `Starts a made-up tenant of a few hundred users on a local port, plays its life
 week by week, runs sync against it each Monday through the real client and the
 real store, and answers the usual questions. It leaves a database to explore:

@@ -28,21 +28,21 @@ func newDoctor(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "What is set up, what is missing, and how to put it right",
-		Long: `Checks everything that a run needs, one row each: the database and the place it is
-in, how you are signed in, whether the tenant is the database's own, each
-permission by trying its call, how long the tenant keeps its audit log and how far
-that was read, concealed names in usage reports, and the clock. Each check goes on
-when another fails. Below the table stands what to do.
+		Long: `Checks everything that a run needs, one row each: the database and the place it
+is in, how you are signed in, whether the tenant is the database's own, each
+permission by trying its call, how long the tenant keeps its audit log and how
+far that was read, concealed names in usage reports, and the clock. Each check
+goes on when another fails. Below the table stands what to do.
 
-A row is ok, a warning, failed or skipped. Only what keeps sync from working has
-failed, and the exit code is then that which sync would end with. It needs no
-database yet. It writes nothing: neither to the tenant, where it asks for one row
-of each kind, nor to the database.
+A row is ok, a warning, failed or skipped. Only what keeps sync from working
+has failed, and the exit code is then that which sync would end with. It needs
+no database yet. It writes nothing: neither to the tenant, where it asks for
+one row of each kind, nor to the database.
 
-With --permissions it prints instead what has to be granted for each feature, the
-least there is, and commands for the Azure CLI and for Microsoft Graph PowerShell
-that make an application with exactly that, or complete the one that --client-id
-names. That needs neither a sign-in nor a database. Features are
+With --permissions it prints instead what has to be granted for each feature,
+the least there is, and commands for the Azure CLI and for Microsoft Graph
+PowerShell that make an application with exactly that, or complete the one that
+--client-id names. That needs neither a sign-in nor a database. Features are
   base          users, SKUs, the tenant: what a run cannot do without
   groups        names and licenses of groups that give licenses
   audit         who did it, from the directory audit log
@@ -62,7 +62,7 @@ names. That needs neither a sign-in nor a database. Features are
 	o.addFlags(f)
 	f.BoolVar(&o.offline, "offline", false, "check only what is on this machine")
 	f.BoolVar(&o.permissions, "permissions", false, "print what to grant, and commands that do it")
-	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions\nbase,groups,audit, what sync reads without further flags)")
+	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions base,groups,audit, what sync reads without further flags)")
 	return cmd
 }
 

@@ -64,6 +64,7 @@ var exits = []struct {
 	{store.ErrNotPlainFile, exitUsage, "name the file itself with --db, not a link or a folder"},
 	{store.ErrNotPrivate, exitUsage, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrNotOwner, exitUsage, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrMayNotWrite, exitFailed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
 	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},

@@ -12,10 +12,10 @@ func newForget(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "forget USER",
 		Short: "Erase a person from the history, for good",
-		Long: `Erases a person who has left the tenant: object id, names, addresses, the dates of
-service plans, and every stored audit record that names them, be it as the one
-whose license changed or as the one who changed it; from every table, every page
-of the file and its log. What they held and when stays, as that of
+		Long: `Erases a person who has left the tenant: object id, names, addresses, the dates
+of service plans, and every stored audit record that names them, be it as the
+one whose license changed or as the one who changed it; from every table, every
+page of the file and its log. What they held and when stays, as that of
 "forgotten-17", so that counts of the past stay true, with the department and
 country by which seats were counted.
 

@@ -16,10 +16,10 @@ func newGroups(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "groups",
 		Short: "Licenses given by groups, and their errors",
-		Long: `Which group gives which SKU to how many members, and for how many it fails: since
-when, and what to do about it, what is new in the newest run first. MEMBERS counts
-users who hold the SKU by way of the group. SINCE is when the oldest of the
-failures was first seen, without a break since.`,
+		Long: `Which group gives which SKU to how many members, and for how many it fails:
+since when, and what to do about it, what is new in the newest run first.
+MEMBERS counts users who hold the SKU by way of the group. SINCE is when the
+oldest of the failures was first seen, without a break since.`,
 		Example: `  lictrail groups
   lictrail groups --format json`,
 		Args: noArgs,

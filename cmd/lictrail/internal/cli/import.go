@@ -35,8 +35,8 @@ func newImport(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Take over what an earlier tracker kept of who had what since when",
-		Long: `Takes earlier records from CSV files: one line per user and license, with columns
-found by their names, in any order. It understands
+		Long: `Takes earlier records from CSV files: one line per user and license, with
+columns found by their names, in any order. It understands
   the user      User principal name, UPN, Email; Object Id, User Id
   the license   SKU, SKU id, License, Licenses (several joined by +), Product
   since when    Assigned, Assigned date, LicensedAsOf, Since
@@ -45,12 +45,12 @@ found by their names, in any order. It understands
 and leaves other columns alone. Files are UTF-8, or UTF-16 with a byte order
 mark, separated by commas, semicolons or tabs.
 
-A record is somebody's word: its date counts as "on or before", labelled import,
-and can move a first-assigned date to an earlier time only, never to a later
-one. Lines that cannot be right are refused one by one with the reason; so are
-those that contradict what runs have seen. The rest is taken, and the exit code
-is then 1. Each file is taken in one piece, and the same file twice changes
-nothing.`,
+A record is somebody's word: its date counts as "on or before", labelled
+import, and can move a first-assigned date to an earlier time only, never to a
+later one. Lines that cannot be right are refused one by one with the reason;
+so are those that contradict what runs have seen. The rest is taken, and the
+exit code is then 1. Each file is taken in one piece, and the same file twice
+changes nothing.`,
 		Example: `  lictrail import tracker.csv --dry-run
   lictrail import tracker.csv --date-order dmy
   lictrail import users_2024-05-01.csv --held-on 2024-05-01

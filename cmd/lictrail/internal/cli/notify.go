@@ -28,9 +28,9 @@ const notifyVariables = `  webhook  LICTRAIL_WEBHOOK_URL
   teams    LICTRAIL_TEAMS_URL: of a workflow that begins with "When a Teams
            webhook request is received"
   slack    LICTRAIL_SLACK_URL: of an incoming webhook
-  mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; where needed
-           LICTRAIL_SMTP_PORT, LICTRAIL_SMTP_TLS (starttls, implicit, none),
-           LICTRAIL_SMTP_USER, LICTRAIL_SMTP_PASSWORD
+  mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; where
+           needed LICTRAIL_SMTP_PORT, LICTRAIL_SMTP_TLS (starttls, implicit,
+           none), LICTRAIL_SMTP_USER, LICTRAIL_SMTP_PASSWORD
 Addresses of webhooks and the password are secrets: they may also be in files
 that the variables with _FILE after their names name.`
 
@@ -51,8 +51,8 @@ These variables set receivers up:
 
 ` + notifyVariables + `
 
-"taken" is what the receiver says. Whether a workflow of Teams posted the message,
-or a mail was delivered, is seen there only: docs/notifications.md.`,
+"taken" is what the receiver says. Whether a workflow of Teams posted the
+message, or a mail was delivered, is seen there only: docs/notifications.md.`,
 		Example: `  lictrail notify test
   LICTRAIL_TEAMS_URL_FILE=/run/secrets/teams lictrail notify test --format json`,
 		Args: noArgs,
@@ -136,7 +136,7 @@ type teller struct {
 }
 
 func (t *teller) addFlags(f *pflag.FlagSet) {
-	f.StringSliceVar(&t.kinds, "notify", nil, "tell these `kinds` of receivers what the run found: webhook, teams,\nslack, mail, or all that are set up (lictrail notify test --help)")
+	f.StringSliceVar(&t.kinds, "notify", nil, "tell these `kinds` of receivers what the run found: webhook, teams, slack, mail, or all that are set up (lictrail notify test --help)")
 	f.BoolVar(&t.names, "notify-names", false, "name people in what they are told, not only object ids")
 	f.BoolVar(&t.always, "notify-always", false, "tell them also that nothing changed")
 }
@@ -154,6 +154,9 @@ func (t *teller) prepare(e *env) error {
 			return usage("--notify-names and --notify-always have no use without --notify", "lictrail sync --notify teams,mail --notify-names")
 		}
 		return nil
+	}
+	if slices.ContainsFunc(t.kinds, func(kind string) bool { return strings.ContainsAny(kind, ":/@") }) {
+		return usage("--notify takes kinds of receivers, not addresses, which may be secrets", notifyHint) // not repeated
 	}
 	kinds, err := oneOf("notify", t.kinds, append([]string{"all"}, notify.Kinds...))
 	if err != nil {
@@ -400,9 +403,17 @@ func (e *env) readUnsent() []unsent {
 func (e *env) unsentWarnings() []snapshot.Warning {
 	var list []snapshot.Warning
 	for _, u := range e.readUnsent() {
-		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("what run %d found could not be told: %s", u.Run, u.Error)})
+		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("%s could not be told: %s", u.what(), u.Error)})
 	}
 	return list
+}
+
+// what was to be told: a sync that failed early has no run.
+func (u unsent) what() string {
+	if u.Run == 0 {
+		return "that sync failed on " + u.At.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	return fmt.Sprintf("what run %d found", u.Run)
 }
 
 // dropUnsent forgets what is now among a run's warnings.

@@ -205,6 +205,6 @@ func flagsText(b *strings.Builder, flags *pflag.FlagSet) {
 		if name != "" {
 			name = " " + strings.ToUpper(name)
 		}
-		fmt.Fprintf(b, "- `--%s%s`: %s\n", f.Name, name, strings.ReplaceAll(usage, "\n", " "))
+		fmt.Fprintf(b, "- `--%s%s`: %s\n", f.Name, name, usage)
 	})
 }

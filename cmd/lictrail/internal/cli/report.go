@@ -22,8 +22,8 @@ func newReport(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "The week on one page, to look at",
-		Long: `One self-contained HTML page on what changed between two runs, and why: charts of
-seats, changes and idle cost, what is unexplained, which groups fail, what
+		Long: `One self-contained HTML page on what changed between two runs, and why: charts
+of seats, changes and idle cost, what is unexplained, which groups fail, what
 lapses, what can be taken back, and how far all of it can be trusted. It needs
 no script, loads nothing, and can be mailed, printed or read on a phone.
 

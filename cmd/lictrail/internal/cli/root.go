@@ -140,8 +140,8 @@ It reads tenants and never writes to one.`,
 	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
 	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
-	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or\nlictrail/config.toml in your configuration\ndirectory, if it is there)")
-	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as\nAZURE_CLIENT_SECRET=..., which only you may read")
+	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or lictrail/config.toml in your configuration directory, if it is there)")
+	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as AZURE_CLIENT_SECRET=..., which only you may read")
 	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -152,13 +152,14 @@ It reads tenants and never writes to one.`,
 		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "seat-days", "skus", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
-		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report\nfrom this database")
+		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}
 	for _, name := range tabular {
 		report, _, _ := root.Find(strings.Fields(name))
 		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)))
 	e.explainUnknown(root)
 	completeFlags(e, root)
 	for _, c := range root.Commands() {
@@ -166,6 +167,9 @@ It reads tenants and never writes to one.`,
 	}
 	return root
 }
+
+// helpWidth is the number of columns that help may take.
+const helpWidth = 80
 
 // tabular are the commands whose answer is one table, which a workbook can hold.
 var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "groups", "history", "reclaim", "runs", "runs show",

@@ -38,12 +38,13 @@ first lines say what to do with it. Nothing is installed.
   github-actions  a workflow
 
 It takes the flags of sync, and those that the configuration or variables set,
-and hands them on. Secrets are none of them: each text says where they belong. With
-several tenants in the configuration it hands the configuration on.`,
+and hands them on. Secrets are none of them: each text says where they belong.
+With several tenants in the configuration it hands the configuration on.`,
 		Example: `  lictrail schedule systemd --at "Mon 06:17" --activity all --output-dir .
   (crontab -l; lictrail schedule cron) | crontab -
   lictrail schedule windows --output lictrail.xml
-  lictrail schedule kubernetes --image registry.example.com/lictrail:1.0 --client-id ID --tenant ID`,
+  lictrail schedule kubernetes --client-id ID --tenant ID \
+    --image registry.example.com/lictrail:1.0`,
 		ValidArgs: schedule.Kinds,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && slices.Contains(schedule.Kinds, args[0]) {
@@ -61,8 +62,8 @@ several tenants in the configuration it hands the configuration on.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runSchedule(e, cmd, sync, args[0], o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or\n\"daily 06:17\"; in UTC for kubernetes and github-actions")
-	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd\n/usr/local/bin/lictrail)")
+	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or \"daily 06:17\"; in UTC for kubernetes and github-actions")
+	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd /usr/local/bin/lictrail)")
 	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
 	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")
 	f.AddFlagSet(sync.Flags())

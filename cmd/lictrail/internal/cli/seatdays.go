@@ -26,16 +26,17 @@ func newSeatDays(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seat-days",
 		Short: "Seats by month and department, for charging back",
-		Long: `Seat-days by month: one for each user, SKU and day in UTC on which the user held
-the SKU, be it for a part of the day; two paths to one SKU count once. They are
-charged to the department or country that the user had on that day, as the
-newest run by then showed it.
+		Long: `Seat-days by month: one for each user, SKU and day in UTC on which the user
+held the SKU, be it for a part of the day; two paths to one SKU count once.
+They are charged to the department or country that the user had on that day, as
+the newest run by then showed it.
 
-MIN counts the days on which the SKU was held for certain, MAX those on which it
-may have been: where no event gives the time of a change, it lies somewhere
-between two runs. Charge by MIN not to charge for a day too many. A license that
-was there when tracking began counts from the earliest evidence of the current
-period on. Nothing is counted before tracking began nor after the newest run.`,
+MIN counts the days on which the SKU was held for certain, MAX those on which
+it may have been: where no event gives the time of a change, it lies somewhere
+between two runs. Charge by MIN not to charge for a day too many. A license
+that was there when tracking began counts from the earliest evidence of the
+current period on. Nothing is counted before tracking began nor after the
+newest run.`,
 		Example: `  lictrail seat-days --since 2026-03-01 --until 2026-03-31
   lictrail seat-days --by country --sku SPE_E5 --format csv --output e5.csv`,
 		Args: noArgs,

@@ -20,14 +20,16 @@ func newSKUs(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "skus",
 		Short: "What is bought, used, free, about to lapse",
-		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in use;
-DIFF is that count less the users whom lictrail found holding the SKU. GRACE are
-seats that expired and still work, SUSPENDED those that no longer do. NEXT is the
-day on which a subscription changes its status unless it is renewed.
+		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in
+use; DIFF is that count less the users whom lictrail found holding the SKU.
+GRACE are seats that expired and still work, SUSPENDED those that no longer do.
+NEXT is the day on which a subscription changes its status unless it is
+renewed.
 
 TREND is how use has gone by the week: a line of least squares through the runs
 of the last 13 weeks; unknown under 4 runs, or three weeks of them. RUNS OUT is
-the day on which no seat is free if it goes on like that, up to two years ahead.
+the day on which no seat is free if it goes on like that, up to two years
+ahead.
 
 With --lapses it lists subscriptions instead: when they end, what happens then,
 and how many users are left without a seat. Which users those are can be known

@@ -43,9 +43,10 @@ tenant through Microsoft Graph, compares with the run before and keeps what
 changed. A read that is not complete never becomes history. Nothing is ever
 written to the tenant.
 
-With --activity it also reads when users were last active, for lictrail reclaim:
+With --activity it also reads when users were last active, for lictrail
+reclaim:
   sign-ins             newest sign-in of each user; needs Entra ID P1 or P2
-  active-users         usage report on Exchange, OneDrive, SharePoint, Teams, ...;
+  active-users         usage report on Exchange, OneDrive, SharePoint, Teams;
                        may also date licenses of before the first run
   apps                 usage report on Microsoft 365 Apps
   project-activations, visio-activations
@@ -58,22 +59,23 @@ search and the Office 365 Management Activity API, which reach further back and
 know more, are read when --audit-source names them: docs/audit-sources.md.
 
 With --report it also writes lictrail report's page on the week to a file. With
---digest it writes what this run showed as text, for a mail, and only if something
-changed: the digest of an earlier run is taken away first, so that the file is
-there exactly when there is something to mail.
+--digest it writes what this run showed as text, for a mail, and only if
+something changed: the digest of an earlier run is taken away first, so that
+the file is there exactly when there is something to mail.
 
 With --notify it tells a webhook, Teams, Slack or a mailbox what it found:
 changes, the first run, new kinds of warnings, and that a run failed. A message
 that cannot be sent is a warning, never a failure: docs/notifications.md.
 
-With tables [[tenant]] in the configuration it runs for each of them, in a process
-of its own, and ends with the code that most needs a person: 130, 6, 1, 2, 4, 7, 3,
-5, 10, 0, in this order (docs/unattended.md).
+With tables [[tenant]] in the configuration it runs for each of them, in a
+process of its own, and ends with the code that most needs a person: 130, 6, 1,
+2, 4, 7, 3, 5, 10, 0, in this order (docs/unattended.md).
 
 Run it weekly or more often: what happens and is undone between two runs can
 only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
-  LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
+  LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token \
+    --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
   lictrail sync --activity all
   lictrail sync --report week.html --digest digest.txt
   lictrail sync --notify teams,mail
@@ -87,15 +89,15 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	o.addFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users than before")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
-	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's\nholders, lose or get it in one run")
+	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's holders, lose or get it in one run")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.StringVar(&o.after.report, "report", "", "write the page on the week to this `file`")
 	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
-	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two\n(default: reclaim.toml beside the database, if it is there)")
-	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be\nkept elsewhere for lictrail verify --head")
+	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
+	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
 	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
-	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api,\none or more; or none")
+	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")
 	o.tell.addFlags(f)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd

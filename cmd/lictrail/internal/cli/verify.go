@@ -23,13 +23,13 @@ func newVerify(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that the history is what lictrail wrote",
-		Long: `Checks everything: the file and its schema, the chain of seals and every row that
-they cover, that the stored changes lead from each stored state to the next, and
-that each cause rests on events that are stored and say so, and follows from them
-again. What is broken is told, and the exit code is 6.
+		Long: `Checks everything: the file and its schema, the chain of seals and every row
+that they cover, that the stored changes lead from each stored state to the
+next, and that each cause rests on events that are stored and say so, and
+follows from them again. What is broken is told, and the exit code is 6.
 
-A chain shows that what is there belongs together. That the newest runs were cut
-off, or everything was made anew, shows only against a head that was kept
+A chain shows that what is there belongs together. That the newest runs were
+cut off, or everything was made anew, shows only against a head that was kept
 elsewhere: sync prints it, and writes it with --head-file.`,
 		Example: `  lictrail verify
   lictrail verify --head 5b1f0c0d7e...

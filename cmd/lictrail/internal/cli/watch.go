@@ -24,10 +24,11 @@ func newWatch(e *env) *cobra.Command {
 	var o watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "For whom a service plan that matters is switched off, and who did it",
-		Long: `For whom a service plan that matters is, or was, switched off, and who did it. Which
-plans matter is for the file of rules to say, or for --plan. An account without
-M365_ADVANCED_AUDITING, for one, leaves fewer traces of who reads its mail.
+		Short: "Who lacks a service plan that matters, and who switched it off",
+		Long: `For whom a service plan that matters is, or was, switched off, and who did it.
+Which plans matter is for the file of rules to say, or for --plan. An account
+without M365_ADVANCED_AUDITING, for one, leaves fewer traces of who reads its
+mail.
 
 A plan counts as off now where the user holds a SKU that has it, and every path
 of every such SKU has it switched off. Where it was off from the beginning, the

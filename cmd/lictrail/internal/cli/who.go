@@ -24,8 +24,9 @@ func newWho(e *env) *cobra.Command {
 		Use:   "who removed|assigned|changed USER [SKU]",
 		Short: "Who did it, when, how, on what evidence",
 		Long: `Who removed, assigned or changed a user's license: the person, application,
-group, subscription or Microsoft, with the evidence; or why that cannot be known
-and what was checked. The latest change comes first and alone, unless --all.`,
+group, subscription or Microsoft, with the evidence; or why that cannot be
+known and what was checked. The latest change comes first and alone, unless
+--all.`,
 		Example: `  lictrail who removed ann@contoso.com
   lictrail who assigned ann@contoso.com SPE_E5
   lictrail who changed ann@contoso.com --all --format json`,

@@ -131,6 +131,11 @@ const (
 func mailReceiver(getenv func(string) string) (*Receiver, error) {
 	s := &smtp{host: strings.TrimSpace(getenv(smtpHost)), user: strings.TrimSpace(getenv(smtpUser)), tls: strings.ToLower(getenv(smtpTLS))}
 	if s.host == "" {
+		for _, variable := range []string{smtpFrom, smtpTo, smtpUser, smtpPassword, smtpPassword + "_FILE"} {
+			if getenv(variable) != "" { // somebody counts on mail
+				return nil, wrong("%s is set, and %s is not", variable, smtpHost)
+			}
+		}
 		return nil, nil
 	}
 	if strings.ContainsAny(s.host, " /\r\n\t@:") {

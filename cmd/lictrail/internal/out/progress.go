@@ -127,7 +127,7 @@ func (p *Progress) endPhase() {
 	elapsed := p.now().Sub(p.began)
 	attrs := []any{"phase", p.phase, "seconds", elapsed.Round(time.Millisecond).Seconds()}
 	if p.unit == "" {
-		p.s.note(attrs, "%s: done in %s", p.phase, seconds(elapsed))
+		p.s.note(attrs, "%s: took %s", p.phase, seconds(elapsed))
 		return
 	}
 	p.s.note(append(attrs, "count", p.count), "%s: %d %s in %s", p.phase, p.count, p.unit, seconds(elapsed))
