@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lictrail/diff"
+	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
@@ -241,6 +242,9 @@ func better(old, now *snapshot.Attribution) bool {
 	if old.Cause != snapshot.CauseUnknown && now.Cause == snapshot.CauseUnknown && now.UnknownWhy != snapshot.Ambiguous {
 		return false
 	}
+	if old.Cause == snapshot.CauseUnknown && now.Cause == snapshot.CauseUserDeleted && onlyDeletions(now.Evidence) {
+		return false // the run saw what the deleted account still listed; that is not stored
+	}
 	if old.UnknownWhy == snapshot.IncompleteEvent && now.Cause != snapshot.CauseUnknown {
 		return true
 	}
@@ -249,6 +253,15 @@ func better(old, now *snapshot.Attribution) bool {
 	}
 	return slices.ContainsFunc(now.Evidence, func(e snapshot.EventRef) bool {
 		return !slices.ContainsFunc(old.Evidence, func(o snapshot.EventRef) bool { return keyOf(o) == keyOf(e) })
+	})
+}
+
+// onlyDeletions reports whether events show that an account went, and not that
+// a license went with it.
+func onlyDeletions(events []snapshot.EventRef) bool {
+	return !slices.ContainsFunc(events, func(e snapshot.EventRef) bool {
+		a := audit.Normalize(e.Activity)
+		return a != snapshot.DeleteUser && a != snapshot.HardDeleteUser
 	})
 }
 
