@@ -506,7 +506,8 @@ func (a *Authority) identity(w http.ResponseWriter, r *http.Request) {
 	defer a.mu.Unlock()
 	query := r.URL.Query()
 	asked := AuthorityRequest{Path: r.URL.Path, Grant: "identity", ClientID: query.Get("client_id"), Resource: query.Get("resource")}
-	status, reply := http.StatusOK, map[string]any{}
+	var status int
+	var reply map[string]any
 	_, local := a.Local[asked.ClientID]
 	switch {
 	case r.Method != http.MethodGet || r.URL.Path != "/msi/token":
@@ -519,7 +520,7 @@ func (a *Authority) identity(w http.ResponseWriter, r *http.Request) {
 		status, reply = http.StatusBadRequest, map[string]any{"statusCode": 400, "message": "Identity not found: no User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."}
 	default:
 		token, until := a.issue(asked.ClientID, asked.Resource)
-		reply = map[string]any{"access_token": token, "expires_on": fmt.Sprint(until.Unix()), "resource": asked.Resource, "token_type": "Bearer", "client_id": asked.ClientID}
+		status, reply = http.StatusOK, map[string]any{"access_token": token, "expires_on": fmt.Sprint(until.Unix()), "resource": asked.Resource, "token_type": "Bearer", "client_id": asked.ClientID}
 	}
 	a.asked = append(a.asked, asked)
 	w.Header().Set("Content-Type", "application/json")
