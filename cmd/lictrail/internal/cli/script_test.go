@@ -7,12 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,6 +93,12 @@ func TestMain(m *testing.M) {
 //	lock FILE                            another program writes to a database until the script ends
 //	plant FILE SQL                       runs SQL on a database, as another program would
 func TestScripts(t *testing.T) {
+	// Under nohup a hangup is ignored, by what is started here as well: a script
+	// that hangs up would wait for ever. A signal that is asked for is no longer
+	// ignored, and what is started gets its default.
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		UpdateScripts:       *updateScripts,
