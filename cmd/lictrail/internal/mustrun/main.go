@@ -84,7 +84,7 @@ const module = "lictrail/"
 // run is what became of all tests.
 type run struct {
 	out    io.Writer
-	result map[name]string   // pass, fail or skip
+	result map[name]string   // run, and then pass, fail or skip
 	said   map[name][]string // output of tests, until they have passed
 	failed bool
 }
@@ -125,13 +125,33 @@ func (r *run) take(e *event) {
 		r.failed = true
 		fmt.Fprint(r.out, strings.Join(r.said[n], ""))
 		r.result[n] = e.Action
-	case "skip":
+		if e.Test == "" {
+			r.cutOff(e.Package)
+		}
+	case "run", "skip":
 		r.result[n] = e.Action
 	case "pass":
 		r.result[n] = e.Action
 		delete(r.said, n)
 	}
 }
+
+// longest is how many lines are shown of what a test said that did not end: the
+// goroutines of a test that is stuck fill thousands.
+const longest = 200
+
+// cutOff shows what the tests said that a package began and did not end: a panic
+// or a timeout is told by whichever test had the word.
+func (r *run) cutOff(pkg string) {
+	for _, n := range slices.SortedFunc(maps.Keys(r.result), byName) {
+		if n.pkg == strings.TrimPrefix(pkg, module) && n.test != "" && r.result[n] == "run" {
+			last := min(len(r.said[n]), longest)
+			fmt.Fprintf(r.out, "did not end: %s\n%s", n, strings.Join(r.said[n][:last], ""))
+		}
+	}
+}
+
+func byName(a, b name) int { return strings.Compare(a.String(), b.String()) }
 
 // judge tells what was skipped, and fails if anything that had to pass did not.
 func (r *run) judge(must []test) error {
@@ -146,11 +166,13 @@ func (r *run) judge(must []test) error {
 			wrong = append(wrong, t.id.String()+" was skipped"+r.why(t.id))
 		case state == "":
 			wrong = append(wrong, t.id.String()+" did not run")
+		case state == "run":
+			wrong = append(wrong, t.id.String()+" did not end")
 		default:
 			wrong = append(wrong, t.id.String()+" failed")
 		}
 	}
-	for _, n := range slices.SortedFunc(maps.Keys(r.result), func(a, b name) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, n := range slices.SortedFunc(maps.Keys(r.result), byName) {
 		if n.test != "" && r.result[n] == "skip" {
 			fmt.Fprintf(r.out, "skipped: %s%s\n", n, r.why(n))
 		}
