@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -87,6 +88,7 @@ func (w *world) heldLock(t *testing.T, s scene) (waited time.Duration) {
 // run.
 func TestR12_Signals(t *testing.T) {
 	onlyHeavy(t)
+	need(t, !signal.Ignored(syscall.SIGHUP), "a hangup is ignored here, as nohup has it")
 	w := newWorld(t)
 	s := w.scenes()[1]
 	requests, window := w.writeWindow(t, s)
