@@ -1,9 +1,13 @@
 package graphtest
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"io"
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +24,7 @@ type answer struct {
 	bare         bool // only an array; the link to the next is a header
 	context      string
 	rows         [][]byte
+	later        iter.Seq[[]byte] // in place of rows: those of a tenant too big to keep, made while they are sent
 	keys         []string
 	limit        int
 	more         bool
@@ -100,28 +105,57 @@ func (a *answer) linkTo(c *call, after string, filled bool) {
 
 // encode returns the body.
 func (a *answer) encode() []byte {
+	var b bytes.Buffer
+	a.stream(&b)
+	return b.Bytes()
+}
+
+// stream writes the body, to its end or until the client has gone.
+func (a *answer) stream(to io.Writer) {
+	w := bufio.NewWriterSize(to, 64<<10)
+	defer w.Flush() //nolint:errcheck // as above
 	if !a.isCollection {
-		return a.body
+		w.Write(a.body)
+		return
 	}
-	if a.bare {
-		return append(append([]byte{'['}, bytes.Join(a.rows, []byte{','})...), ']')
+	if !a.bare {
+		w.Write(a.head())
 	}
-	size := 256
-	for _, r := range a.rows {
-		size += len(r) + 1
+	w.WriteByte('[')
+	rows := a.later
+	if rows == nil {
+		rows = slices.Values(a.rows)
 	}
-	b := make([]byte, 0, size)
-	b = append(b, `{"@odata.context":`...)
-	b = append(b, text(a.context)...)
+	first := true
+	for row := range rows {
+		if !first {
+			w.WriteByte(',')
+		}
+		first = false
+		if _, err := w.Write(row); err != nil {
+			return
+		}
+	}
+	w.WriteByte(']')
+	if !a.bare {
+		w.Write(a.tail())
+	}
+}
+
+// head is what stands before the rows.
+func (a *answer) head() []byte {
+	b := append([]byte(`{"@odata.context":`), text(a.context)...)
 	if a.count >= 0 {
 		b = strconv.AppendInt(append(b, `,"@odata.count":`...), int64(a.count), 10)
 	}
 	if a.nextFirst {
 		b = a.appendNext(b)
 	}
-	b = append(b, `,"value":[`...)
-	b = append(b, bytes.Join(a.rows, []byte{','})...)
-	b = append(b, ']')
+	return append(b, `,"value":`...)
+}
+
+// tail is what follows them.
+func (a *answer) tail() (b []byte) {
 	if !a.nextFirst {
 		b = a.appendNext(b)
 	}
@@ -176,6 +210,11 @@ func (s *Server) write(w http.ResponseWriter, c *call, a *answer) {
 	}
 	for k, v := range a.header {
 		h.Set(k, v)
+	}
+	if a.later != nil && a.send == nil {
+		w.WriteHeader(a.status)
+		a.stream(w)
+		return
 	}
 	body := a.encode()
 	if a.send != nil {

@@ -2,6 +2,7 @@ package graphtest
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -79,6 +80,19 @@ func (b *big) secondOf(i int) (bool, int) {
 
 // BigUserID is the object id of user i of a big tenant.
 func BigUserID(i int) string { return guid(mix(uint64(i)), uint64(i)) }
+
+// rows makes users from one number to another, while they are asked for: the
+// simulator is not what a benchmark is to measure.
+func (b big) rows(from, to int, fields []string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var row []byte
+		for i := from; i < to; i++ {
+			if row = b.row(row[:0], i, fields); !yield(row) {
+				return
+			}
+		}
+	}
+}
 
 // row appends user i with the selected properties.
 func (b *big) row(dst []byte, i int, fields []string) []byte {
