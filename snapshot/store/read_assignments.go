@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 	"slices"
@@ -119,20 +118,23 @@ func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths
 			return
 		}
 		defer rows.Close()
-		var u personScan
-		scanner := h.refs.scanner(&u.row, &u.key, &u.upn, &u.name, &u.mail, &u.department, &u.presence)
+		scanner := h.refs.scanner()
 		var current *personPaths
 		for rows.Next() {
-			p, err := scanner.scan(rows)
+			p, err := scanner.path(rows)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if current == nil || current.user.Row != u.row {
+			if id := must(scanner.number()); current == nil || current.user.Row != id {
 				if current != nil && !yield(current, nil) {
 					return
 				}
-				current = &personPaths{user: u.person()}
+				current = &personPaths{user: scanner.person(id)}
+			}
+			if scanner.wrong != nil {
+				yield(nil, scanner.wrong)
+				return
 			}
 			current.rows = append(current.rows, p)
 		}
@@ -146,23 +148,18 @@ func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths
 	}
 }
 
-// personScan is where the columns of a user are read to.
-type personScan struct {
-	row                   int64
-	key                   any
-	upn, name, department string
-	mail, presence        sql.NullString
-}
-
-func (s *personScan) person() Person {
-	u := Person{Row: s.row}
-	u.ID, u.UPN, u.Name, u.Department = userID(s.key), s.upn, s.name, s.department
-	u.Mail, u.Presence = s.upn, snapshot.Present
-	if s.mail.Valid {
-		u.Mail = s.mail.String
+// person takes the columns of a user that follow its number.
+func (r *row) person(id int64) Person {
+	u := Person{Row: id}
+	u.ID, u.UPN, u.Name = userID(r.any()), must(r.text()), must(r.text())
+	mail, other := r.text()
+	if u.Mail = u.UPN; other {
+		u.Mail = mail
 	}
-	if s.presence.Valid {
-		u.Presence = snapshot.Presence(s.presence.String)
+	u.Department = must(r.text())
+	presence, away := r.text()
+	if u.Presence = snapshot.Present; away {
+		u.Presence = snapshot.Presence(presence)
 	}
 	return u
 }

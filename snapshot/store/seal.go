@@ -448,19 +448,12 @@ func eachRow(ctx context.Context, q querier, query string, args []any, do func(v
 		return classify(err)
 	}
 	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return classify(err)
-	}
-	values, dest := make([]any, len(names)), make([]any, len(names))
-	for i := range values {
-		dest[i] = &values[i]
-	}
+	var r row
 	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
+		if err := r.scan(rows); err != nil {
 			return classify(err)
 		}
-		if err := do(values); err != nil {
+		if err := do(r.values); err != nil {
 			return err
 		}
 	}

@@ -260,7 +260,7 @@ func (s *Sync) loadPaths(ctx context.Context, k *snapshot.Known, row, left int64
 	defer rows.Close()
 	scanner := s.refs.scanner()
 	for rows.Next() {
-		p, err := scanner.scan(rows)
+		p, err := scanner.path(rows)
 		if err != nil {
 			return err
 		}
@@ -308,43 +308,39 @@ type pathRow struct {
 const pathColumns = `p.sku_id, p.group_id, p.from_run, p.to_run, p.held, p.state, p.error, p.disabled_id,
 	p.state_at, p.path_run, p.start_run, p.period`
 
-// pathScan reads rows of pathColumns, one after the other into the same place.
+// pathScan reads rows that begin with pathColumns, one after the other into the
+// same place. What columns follow is taken from its row.
 type pathScan struct {
-	refs            refs
-	dest            []any
-	sku, group      int64
-	from            int64
-	to              sql.NullInt64
-	held            bool
-	state, failure  sql.NullString
-	disabled, at    sql.NullInt64
-	path, start, no sql.NullInt64
+	refs refs
+	row
 }
 
-// scanner returns a pathScan of rows that have more columns after the path's.
-func (r refs) scanner(more ...any) *pathScan {
-	s := &pathScan{refs: r}
-	s.dest = append([]any{&s.sku, &s.group, &s.from, &s.to, &s.held, &s.state, &s.failure, &s.disabled,
-		&s.at, &s.path, &s.start, &s.no}, more...)
-	return s
-}
+func (r refs) scanner() *pathScan { return &pathScan{refs: r} }
 
-func (s *pathScan) scan(row interface{ Scan(...any) error }) (pathRow, error) {
+func (s *pathScan) path(rows *sql.Rows) (pathRow, error) {
 	var p pathRow
-	if err := row.Scan(s.dest...); err != nil {
+	if err := s.scan(rows); err != nil {
 		return p, err
 	}
-	p.SKU, p.PathRef = s.refs.skus[s.sku], snapshot.PathRef{Kind: pathKind(s.group), Group: s.refs.groups[s.group]}
-	p.State, p.Error, p.Disabled = "Active", s.failure.String, s.refs.sets[s.disabled.Int64]
-	if s.state.Valid {
-		p.State = s.state.String
+	p.SKU = s.refs.skus[must(s.number())]
+	group := must(s.number())
+	p.PathRef = snapshot.PathRef{Kind: pathKind(group), Group: s.refs.groups[group]}
+	p.From = must(s.number())
+	p.To.Int64, p.To.Valid = s.number()
+	p.Held = must(s.number()) != 0
+	state, unusual := s.text()
+	if p.State = "Active"; unusual {
+		p.State = state
 	}
-	if p.SKU == "" || p.Kind == snapshot.ByGroup && p.Group == "" || s.disabled.Valid && p.Disabled == nil {
-		return p, fmt.Errorf("%w: a path of a SKU, group or set of plans that is not there", ErrDamaged)
+	p.Error = must(s.text())
+	set, some := s.number()
+	p.Disabled = s.refs.sets[set]
+	p.UpdatedAt = s.time()
+	p.Span = snapshot.Span{Path: snapshot.RunID(must(s.number())), Start: snapshot.RunID(must(s.number())), Period: int(must(s.number()))}
+	if s.wrong == nil && (p.SKU == "" || p.Kind == snapshot.ByGroup && p.Group == "" || some && p.Disabled == nil) {
+		s.wrong = fmt.Errorf("%w: a path of a SKU, group or set of plans that is not there", ErrDamaged)
 	}
-	p.From, p.To, p.Held, p.UpdatedAt = s.from, s.to, s.held, fromMillis(s.at)
-	p.Span = snapshot.Span{Path: snapshot.RunID(s.path.Int64), Start: snapshot.RunID(s.start.Int64), Period: int(s.no.Int64)}
-	return p, nil
+	return p, s.wrong
 }
 
 // The group_id of paths without a group.

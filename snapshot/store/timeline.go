@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -32,13 +33,14 @@ type dated[T any] struct {
 // three tables side by side and keeps one user in memory.
 func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 	return func(yield func(*Timeline, error) bool) {
-		var pathUser int64
-		scanner := h.refs.scanner(&pathUser)
+		scanner := h.refs.scanner()
 		paths, stopPaths := iter.Pull2(eachUserRow(ctx, h.tx, "SELECT "+pathColumns+", p.user_id FROM path p"+
 			" ORDER BY p.user_id, p.sku_id, p.group_id, p.from_run", func(rows *sql.Rows, user *int64) (pathRow, error) {
-			p, err := scanner.scan(rows)
-			*user = pathUser
-			return p, err
+			p, err := scanner.path(rows)
+			if err == nil {
+				*user = must(scanner.number())
+			}
+			return p, cmp.Or(err, scanner.wrong)
 		}))
 		defer stopPaths()
 		plans, stopPlans := iter.Pull2(eachUserRow(ctx, h.tx, `
