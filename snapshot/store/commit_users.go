@@ -13,7 +13,7 @@ import (
 
 // users writes what differs of each user.
 func (w *writer) users(r *Result) error {
-	for u, err := range r.Spool.all() {
+	for u, err := range readAhead(r.Spool.all()) {
 		if err = cmp.Or(err, w.ended()); err != nil {
 			return err
 		}

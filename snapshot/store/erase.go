@@ -272,7 +272,7 @@ func (e *eraser) digest(l *layout, where string, key []any) (sum [sha256.Size]by
 func (e *eraser) keys(l *layout, where string, args []any) ([][]any, error) {
 	var keys [][]any
 	err := eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s FROM "%s" WHERE %s`, quoteAll(l.key, ", "), l.name, where), args, func(values []any) error {
-		keys = append(keys, slices.Clone(values))
+		keys = append(keys, values)
 		return nil
 	})
 	return keys, err
@@ -318,7 +318,7 @@ func (e *eraser) mentions(l *layout, p *person) error {
 	err := eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s FROM "%s"`, quoteAll(names, ", "), l.name), nil, func(values []any) error {
 		set := p.without(l, values[len(l.key):])
 		if set != nil {
-			changes = append(changes, change{slices.Clone(values[:len(l.key)]), set})
+			changes = append(changes, change{values[:len(l.key)], set})
 		}
 		return nil
 	})

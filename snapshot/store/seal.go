@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"iter"
 	"slices"
 	"time"
 
@@ -440,22 +441,36 @@ func (b *book) sum(seal int64) *sum {
 	return b.sums[seal]
 }
 
-// eachRow runs a query and hands on its rows. The values are the callee's only
-// until it returns.
+// eachRow runs a query and hands on its rows, while the next are being read. The
+// values are the callee's to keep.
 func eachRow(ctx context.Context, q querier, query string, args []any, do func(values []any) error) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return classify(err)
-	}
-	defer rows.Close()
-	var r row
-	for rows.Next() {
-		if err := r.scan(rows); err != nil {
+	for values, err := range readAhead(rawRows(ctx, q, query, args)) {
+		if err != nil {
 			return classify(err)
 		}
-		if err := do(r.values); err != nil {
+		if err := do(values); err != nil {
 			return err
 		}
 	}
-	return classify(rows.Err())
+	return nil
+}
+
+func rawRows(ctx context.Context, q querier, query string, args []any) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		rows, err := q.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer rows.Close()
+		var r row
+		for rows.Next() {
+			if err := r.scan(rows); !yield(slices.Clone(r.values), err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
 }

@@ -249,7 +249,7 @@ type spooled struct {
 
 var errSpool = errors.New("the spool does not hold what was written to it")
 
-// all reads the spool from its beginning. A user is good until the next.
+// all reads the spool from its beginning.
 func (sp *Spool) all() iter.Seq2[*spooled, error] {
 	return func(yield func(*spooled, error) bool) {
 		if sp == nil {
@@ -265,7 +265,6 @@ func (sp *Spool) all() iter.Seq2[*spooled, error] {
 		}
 		in := bufio.NewReaderSize(sp.file, 1<<16)
 		c := cursor{words: sp.words}
-		var u spooled
 		for {
 			size, err := binary.ReadUvarint(in)
 			if err == io.EOF {
@@ -281,8 +280,9 @@ func (sp *Spool) all() iter.Seq2[*spooled, error] {
 				c.rest, c.bad = sp.record[:size], false
 				_, err = io.ReadFull(in, c.rest)
 			}
+			u := new(spooled)
 			if err == nil {
-				c.user(&u)
+				c.user(u)
 				if c.bad || len(c.rest) > 0 {
 					err = errSpool
 				}
@@ -291,7 +291,7 @@ func (sp *Spool) all() iter.Seq2[*spooled, error] {
 				yield(nil, fmt.Errorf("read the spool: %w", err))
 				return
 			}
-			if !yield(&u, nil) {
+			if !yield(u, nil) {
 				return
 			}
 		}
@@ -309,7 +309,6 @@ type cursor struct {
 }
 
 func (c *cursor) user(u *spooled) {
-	*u = spooled{closed: u.closed[:0], opened: u.opened[:0], dates: u.dates[:0], evidence: u.evidence[:0]}
 	u.row, u.id, u.fingerprint = c.number(), snapshot.UserID(c.text()), c.number()
 	if u.attributes = c.bool(); u.attributes {
 		u.presence, u.deletedAt, u.employeeID = c.word(), c.time(), c.text()
