@@ -28,7 +28,8 @@ type connection struct {
 	activityEndpoint              string
 	patience                      time.Duration
 
-	credential graph.Credential // made once: a person signs in once for all services
+	credential graph.Credential       // made once: a person signs in once for all services
+	clients    []interface{ Close() } // made so far
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
@@ -118,7 +119,15 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 	if err != nil {
 		return nil, usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
 	}
+	c.clients = append(c.clients, client)
 	return client, nil
+}
+
+// close closes the clients that were made.
+func (c *connection) close() {
+	for _, client := range c.clients {
+		client.Close()
+	}
 }
 
 // Reader lets the tracker read through a Graph client.
