@@ -14,6 +14,9 @@ import (
 func acquire(name string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if errors.Is(err, syscall.ELOOP) {
+			return nil, linked(name)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -45,10 +48,12 @@ func ordinary(f *os.File) error {
 		return fmt.Errorf("%s is not a regular file", f.Name())
 	}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Nlink > 1 {
-		return fmt.Errorf("%s is a link to another file", f.Name())
+		return linked(f.Name())
 	}
 	return nil
 }
+
+func linked(name string) error { return fmt.Errorf("%s is a link to another file", name) }
 
 func flock(f *os.File) error {
 	for {
