@@ -133,9 +133,18 @@ func parsePFX(data []byte, password string) ([]*x509.Certificate, crypto.Private
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
 		return nil, nil, hinted(errors.New("the password is wrong"), "check "+passwordVariable+" or "+passwordVariable+fileSuffix)
 	case err != nil:
-		return nil, nil, hinted(fmt.Errorf("neither PEM nor PFX with a certificate and its private key: %w", err), hintPEM)
+		return nil, nil, hinted(fmt.Errorf("neither PEM nor PFX with a certificate and its private key%s", reasonPFX(err)), hintPEM)
 	}
 	return leafFirst(append([]*x509.Certificate{leaf}, chain...), key)
+}
+
+// reasonPFX is why a file is no PFX, if that says something to a person: where in
+// a file of another form the decoder of ASN.1 gave up does not.
+func reasonPFX(err error) string {
+	if strings.Contains(err.Error(), "asn1: ") {
+		return ""
+	}
+	return ": " + strings.TrimPrefix(err.Error(), "pkcs12: ")
 }
 
 // leafFirst puts the certificate that the key belongs to first, as azidentity
