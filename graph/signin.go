@@ -74,12 +74,12 @@ func (o CredentialOptions) certificate() string {
 	if o.Certificate != "" {
 		return o.Certificate
 	}
-	return o.Getenv(certificateVariable)
+	return o.Getenv(CertificateVariable)
 }
 
 func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	path := o.certificate()
-	err := need("certificate", o.tenant(), o.client(), given{path, "--certificate or " + certificateVariable})
+	err := need("certificate", o.tenant(), o.client(), given{path, "--certificate or " + CertificateVariable})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+certificateVariable+", and that this account may read the file")
+		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+CertificateVariable+", and that this account may read the file")
 	}
 	certs, key, err := parseCertificate(data, password)
 	if err != nil {
@@ -353,7 +353,7 @@ func newDefaultCredential(o CredentialOptions) (Credential, error) {
 		return newCertificateCredential(o)
 	case environment && (set(secretVariable) || set(secretVariable+fileSuffix)):
 		return newSecretCredential(o)
-	case environment && set(certificateVariable):
+	case environment && set(CertificateVariable):
 		return newCertificateCredential(o)
 	case federated && set(federatedFileVariable):
 		return newWorkloadIdentity(o)

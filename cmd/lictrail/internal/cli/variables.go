@@ -46,17 +46,24 @@ func (e *env) variables() (func(string) string, error) {
 	seen := given
 	if tenant != nil {
 		_, own = tenant.Values[envFileFlag]
+		e.settings.own = func(name string) (value, called string) {
+			if prefixed := tenant.EnvPrefix + name; tenant.EnvPrefix != "" && given(prefixed) != "" {
+				return given(prefixed), prefixed
+			}
+			if value, ok := said[name]; ok && own {
+				return value, name
+			}
+			return "", ""
+		}
 		seen = func(name string) string {
 			table := map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client-id"}[name]
 			v, inTable := tenant.Values[table]
-			_, inFile := said[name]
+			mine, called := e.settings.own(name)
 			switch {
 			case inTable:
 				return v.Text()
-			case tenant.EnvPrefix != "" && given(tenant.EnvPrefix+name) != "":
-				return given(tenant.EnvPrefix + name)
-			case own && inFile:
-				return said[name]
+			case called != "":
+				return mine
 			case (own || tenant.EnvPrefix != "") && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name):
 				return ""
 			}
