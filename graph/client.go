@@ -32,7 +32,7 @@ type Options struct {
 	Unpaced    bool          // neither hold queries for audits and sign-ins down to 5 in 10 seconds nor wait between looks at a search; for tests
 	Progress   func(Progress)
 
-	Transport http.RoundTripper                          // nil means a copy of the default one
+	Transport http.RoundTripper                          // nil means a copy of the default one, which Close closes
 	Now       func() time.Time                           // nil means time.Now
 	Sleep     func(context.Context, time.Duration) error // nil means a timer; must return early when the context ends
 	Jitter    func() float64                             // in [0,1); nil means a random number
@@ -48,7 +48,8 @@ type Progress struct {
 	Reason   string    // why it waits
 }
 
-// Client reads one tenant through Graph. It is safe for concurrent use.
+// Client reads one tenant through Graph. It is safe for concurrent use, and is
+// to be closed after it.
 type Client struct {
 	opts     Options
 	base     *url.URL // with version
@@ -57,6 +58,7 @@ type Client struct {
 	audits   *pacer
 	signIns  *pacer
 	files    *http.Client // fetches files from hosts that get no token
+	owns     bool         // the transport is not the caller's
 	requests atomic.Int64
 	sample   bool                          // of a [Prober]: reads end early
 	clock    atomic.Pointer[time.Duration] // Graph's less ours, in the newest answer that had a date
@@ -89,6 +91,9 @@ func newClient(o Options, root *url.URL, path string) (*Client, error) {
 		return nil, fmt.Errorf("%w: no credential", ErrAuth)
 	}
 	c := &Client{opts: o.withDefaults(), base: root.JoinPath(path)}
+	if o.Transport == nil {
+		o.Transport, c.owns = kiotahttp.GetDefaultTransport(), true
+	}
 	c.http = newHTTPClient(o)
 	c.files = &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}
 	auth, err := newAuthentication(o.Credential, root)
@@ -102,6 +107,14 @@ func newClient(o Options, root *url.URL, path string) (*Client, error) {
 	}
 	c.adapter.SetBaseUrl(c.base.String())
 	return c, nil
+}
+
+// Close lets go of the connections that the client has kept for its next request.
+// A client that is used all the same makes new ones.
+func (c *Client) Close() {
+	if c.owns {
+		c.files.CloseIdleConnections()
+	}
 }
 
 // Requests returns how many requests the client has sent, repeats included.

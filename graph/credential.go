@@ -31,7 +31,7 @@ const (
 	ClientVariable        = "AZURE_CLIENT_ID"
 	AuthorityVariable     = "AZURE_AUTHORITY_HOST"
 	secretVariable        = "AZURE_CLIENT_SECRET"
-	certificateVariable   = "AZURE_CLIENT_CERTIFICATE_PATH"
+	CertificateVariable   = "AZURE_CLIENT_CERTIFICATE_PATH"
 	passwordVariable      = "AZURE_CLIENT_CERTIFICATE_PASSWORD"
 	sendChainVariable     = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"
 	federatedFileVariable = "AZURE_FEDERATED_TOKEN_FILE"

@@ -42,6 +42,9 @@ func NewFeed(o Options) (*Feed, error) {
 	return &Feed{c}, nil
 }
 
+// Close lets go of the connections kept for the next request: see [Client.Close].
+func (f *Feed) Close() { f.c.Close() }
+
 // Requests returns how many requests the feed's client has sent, repeats included.
 func (f *Feed) Requests() int { return f.c.Requests() }
 

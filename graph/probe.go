@@ -48,6 +48,9 @@ func NewProber(o Options) (*Prober, error) {
 	return &Prober{c: c}, nil
 }
 
+// Close lets go of the connections kept for the next request: see [Client.Close].
+func (p *Prober) Close() { p.c.Close() }
+
 // sampled reports whether a read has seen enough.
 func (c *Client) sampled(page, rows int) bool { return c.sample && (rows > 0 || page == probePages) }
 

@@ -74,12 +74,12 @@ func (o CredentialOptions) certificate() string {
 	if o.Certificate != "" {
 		return o.Certificate
 	}
-	return o.Getenv(certificateVariable)
+	return o.Getenv(CertificateVariable)
 }
 
 func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	path := o.certificate()
-	err := need("certificate", o.tenant(), o.client(), given{path, "--certificate or " + certificateVariable})
+	err := need("certificate", o.tenant(), o.client(), given{path, "--certificate or " + CertificateVariable})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+certificateVariable+", and that this account may read the file")
+		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+CertificateVariable+", and that this account may read the file")
 	}
 	certs, key, err := parseCertificate(data, password)
 	if err != nil {
@@ -133,9 +133,18 @@ func parsePFX(data []byte, password string) ([]*x509.Certificate, crypto.Private
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
 		return nil, nil, hinted(errors.New("the password is wrong"), "check "+passwordVariable+" or "+passwordVariable+fileSuffix)
 	case err != nil:
-		return nil, nil, hinted(fmt.Errorf("neither PEM nor PFX with a certificate and its private key: %w", err), hintPEM)
+		return nil, nil, hinted(fmt.Errorf("neither PEM nor PFX with a certificate and its private key%s", reasonPFX(err)), hintPEM)
 	}
 	return leafFirst(append([]*x509.Certificate{leaf}, chain...), key)
+}
+
+// reasonPFX is why a file is no PFX, if that says something to a person: where in
+// a file of another form the decoder of ASN.1 gave up does not.
+func reasonPFX(err error) string {
+	if strings.Contains(err.Error(), "asn1: ") {
+		return ""
+	}
+	return ": " + strings.TrimPrefix(err.Error(), "pkcs12: ")
 }
 
 // leafFirst puts the certificate that the key belongs to first, as azidentity
@@ -344,7 +353,7 @@ func newDefaultCredential(o CredentialOptions) (Credential, error) {
 		return newCertificateCredential(o)
 	case environment && (set(secretVariable) || set(secretVariable+fileSuffix)):
 		return newSecretCredential(o)
-	case environment && set(certificateVariable):
+	case environment && set(CertificateVariable):
 		return newCertificateCredential(o)
 	case federated && set(federatedFileVariable):
 		return newWorkloadIdentity(o)

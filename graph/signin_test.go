@@ -221,7 +221,7 @@ func TestCertificate(t *testing.T) {
 		if err := e.read("certificate", func(o *CredentialOptions) { o.Certificate = file }); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		e.env[certificateVariable] = file
+		e.env[CertificateVariable] = file
 		if err := e.read("default", nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -273,7 +273,7 @@ func TestCertificateFiles(t *testing.T) {
 		}
 	}
 	err = e.read("certificate", func(o *CredentialOptions) { o.Certificate = "/nowhere/app.pem" })
-	if e := asError(t, err, ErrAuth); !strings.Contains(e.Error(), "/nowhere/app.pem") || !strings.Contains(e.Hint, certificateVariable) {
+	if e := asError(t, err, ErrAuth); !strings.Contains(e.Error(), "/nowhere/app.pem") || !strings.Contains(e.Hint, CertificateVariable) {
 		t.Errorf("%v; %s", e, e.Hint)
 	}
 	if len(e.Asked()) != 0 {
@@ -291,16 +291,16 @@ func TestRefusals(t *testing.T) {
 		"expired secret": {func(_ *testing.T, e *entra) string { e.env[secretVariable] = oldSecret; return "secret" }, "AADSTS7000222", "expired", "new client secret"},
 		"wrong secret":   {func(_ *testing.T, e *entra) string { e.env[secretVariable] = "guessed-secret"; return "secret" }, "AADSTS7000215", "wrong", "not its id"},
 		"expired certificate": {func(t *testing.T, e *entra) string {
-			e.env[certificateVariable] = e.certificate(t, time.Now().Add(-time.Hour), nil, "")
+			e.env[CertificateVariable] = e.certificate(t, time.Now().Add(-time.Hour), nil, "")
 			return "certificate"
 		}, "AADSTS700027", "certificate has expired", "--certificate"},
 		"another certificate": {func(t *testing.T, e *entra) string {
-			e.env[certificateVariable] = e.certificate(t, time.Now().Add(time.Hour), nil, "")
+			e.env[CertificateVariable] = e.certificate(t, time.Now().Add(time.Hour), nil, "")
 			e.app.Certificates = nil
 			return "certificate"
 		}, "AADSTS700027", "not one of the application's", "upload"},
 		"slow clock": {func(t *testing.T, e *entra) string {
-			e.env[certificateVariable] = e.certificate(t, time.Now().Add(100*time.Hour), nil, "")
+			e.env[CertificateVariable] = e.certificate(t, time.Now().Add(100*time.Hour), nil, "")
 			e.advance(time.Hour)
 			return "certificate"
 		}, "AADSTS700024", "not valid now", "clock"},

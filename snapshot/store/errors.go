@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -22,6 +24,8 @@ var (
 	// so reads from such a folder only if these are there already. To read without
 	// locks (immutable=1) would be wrong as soon as somebody else writes.
 	ErrMayNotWrite = errors.New("the database or its folder may not be written")
+	// ErrNoRoom: the disk, or what of it this user may fill, is full.
+	ErrNoRoom = errors.New("there is no room left on the disk")
 	// ErrBusy: another process is writing.
 	ErrBusy = errors.New("the database is busy")
 	// ErrUnrecovered: a run was cut off while it wrote, and what it wrote must be
@@ -37,27 +41,51 @@ var (
 	ErrNoRun = errors.New("the history has no complete run yet")
 )
 
-// classify adds the kind of failure that SQLite's result code stands for, and
-// keeps the cause.
+// classify adds the kind of failure that the system's error or SQLite's result
+// code stands for, once, and keeps the cause.
 func classify(err error) error {
-	var failure *sqlite.Error
-	if err == nil || !errors.As(err, &failure) {
-		return err
+	if kind := kindOf(err); kind != nil && !errors.Is(err, kind) {
+		return fmt.Errorf("%w: %w", kind, err)
 	}
-	switch failure.Code() & 0xff {
+	return err
+}
+
+func kindOf(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return ErrNoRoom
+	}
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return nil
+	}
+	switch code := failure.Code(); code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return fmt.Errorf("%w: %w", ErrBusy, err)
+		return ErrBusy
 	// SQLITE_ERROR is a statement that does not fit the schema or the data: the
 	// statements are constant, so it is the file that is not as it should be.
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR:
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return ErrDamaged
+	case sqlite3.SQLITE_FULL:
+		return ErrNoRoom
+	case sqlite3.SQLITE_IOERR:
+		if code == sqlite3.SQLITE_IOERR_SHMSIZE { // the index beside the file did not fit
+			return ErrNoRoom
+		}
 	case sqlite3.SQLITE_READONLY:
-		switch failure.Code() {
+		switch code {
 		case sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY:
-			return fmt.Errorf("%w: %w", ErrUnrecovered, err)
+			return ErrUnrecovered
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_READONLY_CANTLOCK:
-			return fmt.Errorf("%w: %w", ErrMayNotWrite, err)
+			return ErrMayNotWrite
 		}
 	}
-	return err
+	return nil
+}
+
+// placed is classify for an error of making a file, in the database's folder.
+func placed(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrMayNotWrite, err)
+	}
+	return classify(err)
 }

@@ -120,7 +120,7 @@ func dataSource(path, mode string) (string, error) {
 // empty.
 func ensureFile(path string) (empty bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return false, fmt.Errorf("create the database's folder: %w", err)
+		return false, placed(fmt.Errorf("create the database's folder: %w", err))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -128,7 +128,7 @@ func ensureFile(path string) (empty bool, err error) {
 		return err == nil && info.Size() == 0, err
 	}
 	if err != nil {
-		return false, fmt.Errorf("create the database: %w", err)
+		return false, placed(fmt.Errorf("create the database: %w", err))
 	}
 	return true, f.Close()
 }

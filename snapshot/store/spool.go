@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -36,15 +37,43 @@ const maxWords = 32 << 20
 
 // Spool begins a spool. The file is gone when it is closed, and on systems that
 // can do so has no name from the beginning: a crash leaves nothing behind.
-func (s *Sync) Spool() (*Spool, error) {
-	f, err := os.CreateTemp(filepath.Dir(s.db.path), filepath.Base(s.db.path)+"-spool-*") // mode 0600
+func (s *Sync) Spool() (*Spool, error) { return s.db.spool() }
+
+func (db *DB) spool() (*Spool, error) {
+	f, err := os.CreateTemp(filepath.Dir(db.path), filepath.Base(db.path)+"-spool-*") // mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("make a spool for the users: %w", err)
+		return nil, placed(fmt.Errorf("make a spool for the users: %w", err))
 	}
 	_ = os.Remove(f.Name()) // fails on Windows, where Close does it
 	sp := &Spool{file: f, out: bufio.NewWriterSize(f, 1<<16)}
 	sp.forget()
 	return sp, nil
+}
+
+// leastRoom is in bytes: no run does with less, nearly every one needs more.
+const leastRoom = 64 << 10
+
+// MayWrite tells what would keep any run from being recorded: that the history
+// may not be written, that somebody else is writing it, or that nothing more fits
+// on the disk. It begins to write, and takes all of it back.
+func (db *DB) MayWrite(ctx context.Context) error {
+	tx, err := db.begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE run SET status = status WHERE FALSE") // to begin is allowed where to write is not
+	if err = errors.Join(err, tx.Rollback()); err != nil {
+		return classify(fmt.Errorf("write to %q: %w", db.path, err))
+	}
+	sp, err := db.spool()
+	if err != nil {
+		return err
+	}
+	_, err = sp.file.Write(make([]byte, leastRoom))
+	if err = errors.Join(err, sp.Close()); err != nil {
+		return classify(fmt.Errorf("write beside the database: %w", err))
+	}
+	return nil
 }
 
 func (sp *Spool) forget() { sp.index, sp.words, sp.size = map[string]uint64{}, []string{""}, 0 }

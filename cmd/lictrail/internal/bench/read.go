@@ -49,6 +49,7 @@ func decode(ctx context.Context, s yardstick.Source) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer client.Close()
 	stats, err := client.Users(ctx, nowhere{})
 	return stats.Rows, err
 }

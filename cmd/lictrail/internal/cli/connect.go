@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ type connection struct {
 	activityEndpoint              string
 	patience                      time.Duration
 
-	credential graph.Credential // made once: a person signs in once for all services
+	credential graph.Credential       // made once: a person signs in once for all services
+	clients    []interface{ Close() } // made so far
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
@@ -98,6 +100,23 @@ func (c *connection) checkAuth() error {
 	return nil
 }
 
+// tenantDomain is a domain name, or one of the words that stand for whichever
+// tenant a person signs in to.
+var tenantDomain = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+|organizations|common)$`)
+
+// checkTenant refuses what can be no tenant: it would become part of an address.
+func (c *connection) checkTenant(e *env) error {
+	from, tenant := "--tenant", c.tenant
+	if tenant == "" {
+		from, tenant = graph.TenantVariable, e.getenv(graph.TenantVariable)
+	}
+	if tenant == "" || snapshot.IsGUID(tenant) || tenantDomain.MatchString(tenant) {
+		return nil
+	}
+	return usage(fmt.Sprintf("%s %q is neither a tenant's id nor a domain name", from, tenant),
+		"the tenant's id, such as 72f988bf-86f1-41af-91ab-2d7cd011db47, or one of its domains, such as contoso.onmicrosoft.com")
+}
+
 // client makes the Graph client. It contacts no host.
 func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Client, error) {
 	cloud, err := c.where(e)
@@ -105,6 +124,9 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 		return nil, err
 	}
 	if err := c.checkAuth(); err != nil {
+		return nil, err
+	}
+	if err := c.checkTenant(e); err != nil {
 		return nil, err
 	}
 	if c.patience <= 0 {
@@ -118,7 +140,15 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 	if err != nil {
 		return nil, usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
 	}
+	c.clients = append(c.clients, client)
 	return client, nil
+}
+
+// close closes the clients that were made.
+func (c *connection) close() {
+	for _, client := range c.clients {
+		client.Close()
+	}
 }
 
 // Reader lets the tracker read through a Graph client.

@@ -48,6 +48,7 @@ func runDemo(ctx context.Context, e *env, named bool) error {
 		return err
 	}
 	defer d.server.Close()
+	defer d.reader.Close()
 	if err := d.play(ctx, e); err != nil {
 		return err
 	}

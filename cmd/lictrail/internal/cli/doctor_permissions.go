@@ -19,6 +19,7 @@ type grant struct {
 	delegated []string
 	reads     []string
 	chosen    bool
+	goesOn    bool // the row before has the feature
 }
 
 // grants are the least permissions of each feature.
@@ -75,21 +76,31 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 		chosen = append(chosen, f)
 	}
 	all := grants(chosen)
+	rows := all
+	if e.format == "text" {
+		rows = aRoleEach(all)
+	}
 	type row = *grant
+	unless := func(goesOn bool, value any) any {
+		if goesOn {
+			return ""
+		}
+		return value
+	}
 	err = listing[row]{
 		json: func(g row) any {
 			return grantJSON{string(g.feature), g.chosen, g.api.Name, g.api.AppID, g.roles, g.delegated, g.reads}
 		},
 		columns: []column[row]{
-			{Column: out.Column{Head: "FEATURE"}, csv: "feature", text: func(g row) any { return string(g.feature) }},
-			{Column: out.Column{Head: "CHOSEN"}, csv: "chosen", text: func(g row) any { return map[bool]any{true: "yes"}[g.chosen] }, cell: func(g row) any { return g.chosen }},
-			{Column: out.Column{Head: "API"}, csv: "api", text: func(g row) any { return g.api.Name }},
+			{Column: out.Column{Head: "FEATURE"}, csv: "feature", text: func(g row) any { return unless(g.goesOn, string(g.feature)) }},
+			{Column: out.Column{Head: "CHOSEN"}, csv: "chosen", text: func(g row) any { return unless(g.goesOn, map[bool]any{true: "yes"}[g.chosen]) }, cell: func(g row) any { return g.chosen }},
+			{Column: out.Column{Head: "API"}, csv: "api", text: func(g row) any { return unless(g.goesOn, g.api.Name) }},
 			{csv: "api_id", cell: func(g row) any { return g.api.AppID }},
-			{Column: out.Column{Head: "APPLICATION PERMISSIONS", Min: 20, Wrap: true}, csv: "application", text: func(g row) any { return strings.Join(g.roles, ", ") }},
+			{Column: out.Column{Head: "APPLICATION PERMISSIONS"}, csv: "application", text: func(g row) any { return strings.Join(g.roles, ", ") }},
 			{csv: "delegated", cell: func(g row) any { return strings.Join(g.delegated, ", ") }},
 			{csv: "reads", cell: func(g row) any { return strings.Join(g.reads, ", ") }},
 		},
-	}.print(e, names{h: &store.History{}}, each(all))
+	}.print(e, names{h: &store.History{}}, each(rows))
 	if err != nil || e.format != "text" {
 		return err
 	}
@@ -105,6 +116,20 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 		}
 	}
 	return nil
+}
+
+// aRoleEach has a row for each permission: side by side they would be wider than
+// a page.
+func aRoleEach(all []grant) []grant {
+	var rows []grant
+	for _, g := range all {
+		for i, role := range g.roles {
+			row := g
+			row.roles, row.goesOn = []string{role}, i > 0
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // wantedRoles are the permissions of the chosen features, each once, by API.
@@ -191,7 +216,7 @@ func (s setUp) powerShell() string {
 	if s.app == "" {
 		b.WriteString("$app = New-MgApplication -DisplayName lictrail `\n  -SignInAudience AzureADMyOrg\n$sp = New-MgServicePrincipal -AppId $app.AppId\n")
 	} else {
-		fmt.Fprintf(&b, "$sp = Get-MgServicePrincipal -Filter \"appId eq '%s'\"\n", s.app)
+		fmt.Fprintf(&b, "$sp = Get-MgServicePrincipal `\n  -Filter \"appId eq '%s'\"\n", s.app)
 	}
 	b.WriteString(`$held = Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $sp.Id -All
 $access = foreach ($api in $wanted.Keys) {

@@ -41,6 +41,7 @@ func (d *doctor) remote(ctx context.Context) error {
 	defer progress.Done()
 	progress.Phase("tenant", "")
 	v := &visit{doctor: d, progress: showProgress(progress)}
+	defer v.o.close()
 	if err := v.connect(); err != nil {
 		return err
 	}
@@ -82,6 +83,9 @@ func (v *visit) connect() (err error) {
 	if err == nil {
 		o.Now = v.e.now
 		v.prober, err = graph.NewProber(o)
+	}
+	if err == nil {
+		v.o.clients = append(v.o.clients, v.prober)
 	}
 	v.away = err
 	return nil
@@ -208,6 +212,7 @@ func (v *visit) tryFeed(ctx context.Context, p graph.Permission) {
 	short := v.o.connection
 	short.patience = min(short.patience, graph.ProbePatience)
 	feed, err := short.feed(v.e, v.cloud, v.progress)
+	defer short.close()
 	if err != nil {
 		v.row(p, checkSkipped, err.Error()) // no token is set for it
 		return

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
@@ -65,6 +66,7 @@ var exits = []struct {
 	{store.ErrNotPrivate, exitUsage, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrNotOwner, exitUsage, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrMayNotWrite, exitFailed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
+	{store.ErrNoRoom, exitFailed, "make room on that disk; lictrail doctor tells how much a run may need"},
 	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},
@@ -90,11 +92,15 @@ func explain(err error) error {
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.kind) {
-			return &out.Error{Code: e.code, Message: err.Error(), Hint: hintOf(err, e.hint), Err: err}
+			return &out.Error{Code: e.code, Message: sentence(err), Hint: hintOf(err, e.hint), Err: err}
 		}
 	}
-	return &out.Error{Code: exitFailed, Message: err.Error(), Err: err}
+	return &out.Error{Code: exitFailed, Message: sentence(err), Err: err}
 }
+
+// sentence is what an error says, on one line: those that were joined stand on
+// several.
+func sentence(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // hintOf prefers the hint that came with the error: it knows the permission.
 func hintOf(err error, general string) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/metrics"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/graph"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -99,13 +101,14 @@ func (e *env) writeMetrics(ctx context.Context, o *syncOptions, a attempt) error
 	if err != nil && a.code == exitDone {
 		return err
 	}
-	if f.tenant == "" {
-		f.tenant = tenantGuard(o.tenant)
-	}
+	f.tenant = cmp.Or(f.tenant, tenantGuard(o.tenant), tenantGuard(e.getenv(graph.TenantVariable)))
 	if f.success.IsZero() {
 		f.success = earlierSuccess(o.metricsFile)
 	}
-	common := []metrics.Label{{Name: "tenant", Value: string(f.tenant)}}
+	var common []metrics.Label
+	if f.tenant != "" { // nobody said it, and none has answered yet
+		common = append(common, metrics.Label{Name: "tenant", Value: string(f.tenant)})
+	}
 	if e.tenantName != "" {
 		common = append(common, metrics.Label{Name: "name", Value: e.tenantName})
 	}

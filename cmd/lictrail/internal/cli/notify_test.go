@@ -89,5 +89,7 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(code)
 	if code == http.StatusOK {
 		io.WriteString(w, "ok")
+		return
 	}
+	w.Write(body) // as a proxy might that shows what it refuses
 }

@@ -19,6 +19,7 @@ import (
 	"lictrail/cmd/lictrail/internal/config"
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/graph"
 )
 
 // configVariable names the file of settings, where --config does not.
@@ -29,13 +30,17 @@ const configVariable = "LICTRAIL_CONFIG"
 var flagOnly = []string{"help", "config", "tenant-name", "all-tenants", "accept-shrink", "dry-run", "init", "all"}
 
 // settings is where flags that are not given have their values from: a table
-// [[tenant]] of the file, a variable, the file, in this order. What is said of
-// one tenant beats a variable, which speaks to all of them.
+// [[tenant]] of the file, a variable of that tenant's own, a variable, the file, in
+// this order. What is said of one tenant beats what is said of all of them.
 type settings struct {
 	path   string         // the file; where it would be, if there is none
 	file   *config.File   // nil: there is none
 	tenant *config.Tenant // the one that was chosen, if any
 	getenv func(string) string
+
+	// own finds the value of a variable that is the chosen tenant's alone, and what
+	// it is called there; nil where no tenant is chosen.
+	own func(name string) (value, called string)
 }
 
 // origin is where the value of a flag came from.
@@ -297,6 +302,15 @@ func (s *settings) lookup(cmd *cobra.Command, f *pflag.Flag) (config.Value, orig
 			return v, from
 		}
 	}
+	v, from := s.lookupForAll(f, inFile)
+	if value, called := s.ownOf(f.Name); value != "" && from.kind != fromDefault {
+		return config.Value{Texts: []string{value}}, origin{kind: fromVariable, name: called}
+	}
+	return v, from
+}
+
+// lookupForAll finds the value of a flag where it stands for every tenant.
+func (s *settings) lookupForAll(f *pflag.Flag, inFile func(config.Values) (config.Value, origin, bool)) (config.Value, origin) {
 	if name := variableOf(f.Name); s.getenv(name) != "" {
 		return config.Value{Texts: []string{s.getenv(name)}}, origin{kind: fromVariable, name: name}
 	}
@@ -306,6 +320,21 @@ func (s *settings) lookup(cmd *cobra.Command, f *pflag.Flag) (config.Value, orig
 		}
 	}
 	return config.Value{Texts: []string{flagText(f)}}, origin{kind: fromDefault}
+}
+
+// signInFlags are the flags in whose place Microsoft's tools have a variable.
+var signInFlags = map[string]string{"tenant": graph.TenantVariable, "client-id": graph.ClientVariable, "certificate": graph.CertificateVariable}
+
+// ownOf finds what a variable that is the tenant's alone says in a flag's place,
+// be it lictrail's or Microsoft's: it beats what is said of all tenants.
+func (s *settings) ownOf(flag string) (value, called string) {
+	if s.own == nil {
+		return "", ""
+	}
+	if value, called = s.own(variableOf(flag)); value == "" && signInFlags[flag] != "" {
+		value, called = s.own(signInFlags[flag])
+	}
+	return value, called
 }
 
 // variableOf is the variable that sets a flag.

@@ -118,6 +118,7 @@ func (c *connection) feed(e *env, cloud graph.Cloud, progress func(graph.Progres
 	if err != nil {
 		return nil, usage(err.Error(), "--activity-endpoint https://manage.office.com")
 	}
+	c.clients = append(c.clients, feed)
 	return feed, nil
 }
 

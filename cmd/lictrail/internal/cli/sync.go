@@ -138,6 +138,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	progress := e.NewProgress()
 	defer progress.Done()
 	show := showProgress(progress)
+	defer o.close()
 	client, err := o.client(e, show)
 	if err != nil {
 		return err

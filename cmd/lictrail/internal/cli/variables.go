@@ -46,17 +46,24 @@ func (e *env) variables() (func(string) string, error) {
 	seen := given
 	if tenant != nil {
 		_, own = tenant.Values[envFileFlag]
+		e.settings.own = func(name string) (value, called string) {
+			if prefixed := tenant.EnvPrefix + name; tenant.EnvPrefix != "" && given(prefixed) != "" {
+				return given(prefixed), prefixed
+			}
+			if value, ok := said[name]; ok && own {
+				return value, name
+			}
+			return "", ""
+		}
 		seen = func(name string) string {
 			table := map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client-id"}[name]
 			v, inTable := tenant.Values[table]
-			_, inFile := said[name]
+			mine, called := e.settings.own(name)
 			switch {
 			case inTable:
 				return v.Text()
-			case tenant.EnvPrefix != "" && given(tenant.EnvPrefix+name) != "":
-				return given(tenant.EnvPrefix + name)
-			case own && inFile:
-				return said[name]
+			case called != "":
+				return mine
 			case (own || tenant.EnvPrefix != "") && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name):
 				return ""
 			}
@@ -100,12 +107,22 @@ func readVariables(path string) (map[string]string, error) {
 		if !ok || !variableName.MatchString(name) {
 			return nil, usage(fmt.Sprintf("%s, line %d: not of the form NAME=value", path, i+1), "AZURE_CLIENT_SECRET=...")
 		}
-		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-			value = value[1 : n-1]
+		if value, ok = unquoted(value); !ok {
+			return nil, usage(fmt.Sprintf("%s, line %d: the value of %s begins with a quote and does not end with it", path, i+1, name),
+				"close the quote; a value that itself has quotes stands between those of the other kind: "+name+"='\"...'")
 		}
 		set[name] = value
 	}
 	return set, nil
+}
+
+// unquoted takes the quotes off a value; ok is false when they are not closed.
+func unquoted(value string) (text string, ok bool) {
+	if value == "" || value[0] != '"' && value[0] != '\'' {
+		return value, true
+	}
+	text, ok = strings.CutSuffix(value[1:], value[:1])
+	return text, ok
 }
 
 // maxVariables is more than any file of variables has.

@@ -14,17 +14,20 @@ import (
 func acquire(name string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if errors.Is(err, syscall.ELOOP) {
+			return nil, linked(name)
+		}
 		if err != nil {
 			return nil, err
+		}
+		if err := ordinary(f); err != nil {
+			return nil, errors.Join(err, f.Close())
 		}
 		if err := flock(f); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 		locked, err1 := f.Stat()
 		there, err2 := os.Lstat(name)
-		if err1 == nil && !locked.Mode().IsRegular() {
-			return nil, errors.Join(fmt.Errorf("%s is not a regular file", name), f.Close())
-		}
 		if err1 == nil && err2 == nil && os.SameFile(locked, there) {
 			return f, nil
 		}
@@ -33,6 +36,24 @@ func acquire(name string) (*os.File, error) {
 		}
 	}
 }
+
+// ordinary refuses what is no file, and a file that has another name besides: what
+// it holds is then somebody else's, and would be written over.
+func ordinary(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", f.Name())
+	}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Nlink > 1 {
+		return linked(f.Name())
+	}
+	return nil
+}
+
+func linked(name string) error { return fmt.Errorf("%s is a link to another file", name) }
 
 func flock(f *os.File) error {
 	for {

@@ -14,6 +14,7 @@ import (
 func TestTake_InTheWay(t *testing.T) {
 	for name, put := range map[string]func(lock, other string) error{
 		"link":   func(lock, other string) error { return os.Symlink(other, lock) },
+		"hard":   func(lock, other string) error { return os.Link(other, lock) },
 		"folder": func(lock, _ string) error { return os.Mkdir(lock, 0o700) },
 		"pipe":   func(lock, _ string) error { return syscall.Mkfifo(lock, 0o600) },
 	} {

@@ -138,6 +138,8 @@ func mailError(err error) error {
 			return temporary{error: err}
 		}
 		return err
+	case errors.As(err, &refused): // its own words name the recipients
+		return temporary{error: fmt.Errorf("%s: the connection broke off", step(refused.Reason))}
 	case errors.As(err, &said):
 		err = fmt.Errorf("sign in or greet: it answers %d", said.Code)
 		if said.Code/100 == 4 {

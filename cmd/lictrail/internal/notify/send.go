@@ -193,7 +193,7 @@ func untrusted(err error) bool {
 // judge tells what an answer means.
 func judge(kind string, resp *http.Response, answer string) error {
 	code := resp.StatusCode
-	said := fmt.Errorf("it answers %d%s", code, reasonIn(answer))
+	said := fmt.Errorf("it answers %d%s", code, reasonIn(kind, answer))
 	switch {
 	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= 500 && code != http.StatusNotImplemented:
 		return temporary{said, retryAfter(resp.Header)}
@@ -202,7 +202,7 @@ func judge(kind string, resp *http.Response, answer string) error {
 	case code >= 400:
 		return said
 	case kind == "teams" && teamsError.MatchString(answer):
-		return fmt.Errorf("it answers %d, but tells of an error%s", code, reasonIn(teamsError.FindString(answer)))
+		return fmt.Errorf("it answers %d, but tells of an error%s", code, reasonIn(kind, answer))
 	case kind == "slack" && strings.TrimSpace(answer) != "ok":
 		return said
 	}
@@ -213,13 +213,21 @@ func judge(kind string, resp *http.Response, answer string) error {
 // the retired connectors of Teams gave.
 var teamsError = regexp.MustCompile(`(?i)HTTP error \d{3}|delivery failed|"error"`)
 
-// reasonPattern is a reason in words that tell nothing of anybody, such as
-// Slack's channel_is_archived.
-var reasonPattern = regexp.MustCompile(`^[A-Za-z_ ]{2,40}( \d{3})?$`)
+// reasons are what may be told of an answer: words of the service's own, such as
+// Slack's channel_is_archived. Whatever else an answer says may be what it was
+// sent, and name somebody: it would wait for the next run, and be history then.
+var reasons = map[string]*regexp.Regexp{
+	"slack": regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`),
+	"teams": regexp.MustCompile(`(?i)HTTP error \d{3}|delivery failed`),
+}
 
-func reasonIn(answer string) string {
-	if answer = strings.TrimSpace(answer); reasonPattern.MatchString(answer) {
-		return " (" + answer + ")"
+func reasonIn(kind, answer string) string {
+	pattern := reasons[kind]
+	if pattern == nil {
+		return ""
+	}
+	if reason := pattern.FindString(strings.TrimSpace(answer)); reason != "" {
+		return " (" + reason + ")"
 	}
 	return ""
 }

@@ -91,6 +91,9 @@ func TestUnkind(t *testing.T) {
 		{"gone", "slack", inTurn(says(404, "no_service")), 1, 0, "it answers 404 (no_service)"},
 		{"quotes the address", "slack", inTurn(says(403, "no /SECRET-path here")), 1, 0, "it answers 403"},
 		{"200 and not ok", "slack", inTurn(says(200, "channel_is_archived")), 1, 0, "it answers 200 (channel_is_archived)"},
+		{"echoes a name", "slack", inTurn(says(403, "Ann Reed")), 1, 0, "it answers 403"},
+		{"echoes a name, 200", "teams", inTurn(says(200, "delivery failed for Ann Reed")), 1, 0, "it answers 200, but tells of an error (delivery failed)"},
+		{"echoes what a name may look like", "webhook", inTurn(says(400, "ann_reed")), 1, 0, "it answers 400"},
 		{"200 and an error", "teams", inTurn(says(200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 413 with ContextId x")), 1, 0, "it answers 200, but tells of an error"},
 		{"too large", "teams", inTurn(says(413, "")), 1, 0, "it answers 413"},
 	} {
@@ -112,6 +115,9 @@ func TestUnkind(t *testing.T) {
 				}
 				if o.Err != nil && (strings.Contains(o.Err.Error(), "SECRET") || !strings.Contains(o.Err.Error(), "hooks.example.com")) {
 					t.Errorf("the error must name the host and nothing more of the address: %v", o.Err)
+				}
+				if o.Err != nil && strings.Contains(strings.ToLower(o.Err.Error()), "reed") {
+					t.Errorf("the error names somebody: %v", o.Err)
 				}
 				if len(hosts) != 1 || !hosts["hooks.example.com"] {
 					t.Errorf("asked %v", hosts)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"math/big"
 	"net"
 	"strings"
@@ -35,6 +36,32 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(leaf)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// TestMail_HangsUp: what is told of a broken connection, which waits in a file for
+// the next run, names nobody to whom the mail was to go.
+func TestMail_HangsUp(t *testing.T) {
+	for verb, want := range map[string]string{"MAIL": "the sender: the connection broke off", "RCPT": "a recipient: the connection broke off", "DATA": "the mail: the connection broke off"} {
+		office := &notifytest.PostOffice{Answers: map[string]string{verb: ""}}
+		port, closed, err := office.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closed()
+		receivers, err := Receivers(variables(map[string]string{smtpHost: "127.0.0.1", smtpPort: port, smtpTLS: "none",
+			smtpFrom: "lictrail@contoso.com", smtpTo: "it@contoso.com, boss@contoso.com"}), []string{"mail"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		try, err := new(Sender).mail(receivers[0].smtp, messages()["hostile"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = try(t.Context()) // once: it would be tried again
+		if err == nil || err.Error() != want || !errors.As(err, new(temporary)) {
+			t.Errorf("%s: %v, want %q, for a while", verb, err, want)
+		}
+	}
 }
 
 // TestMail sends mail to a real server, encrypted as servers are.

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -69,6 +70,7 @@ func TestP5_Forget(t *testing.T) {
 		tenant.Advance(7 * 24 * time.Hour)
 		sync()
 	}
+	archiveCopies(t, db, people, store.TakenFuller)
 	forgotten, before := 0, countsOf(t, db)
 	for _, id := range slices.Sorted(maps.Keys(people)) {
 		if slices.Contains(tenant.UserIDs(), id) && tenant.User(id).Deleted.IsZero() {
@@ -85,6 +87,10 @@ func TestP5_Forget(t *testing.T) {
 	}
 	if d := cmp.Diff(before, countsOf(t, db)); d != "" {
 		t.Errorf("counts (-before +after):\n%s", d)
+	}
+	archiveCopies(t, db, people, store.Already) // what was erased stays so
+	if left := copiesOf(t, db); left != forgotten {
+		t.Errorf("%d cut records are left, want those of %d people", left, forgotten)
 	}
 	if forgotten < 3 {
 		t.Fatalf("only %d people had left", forgotten)
@@ -106,6 +112,54 @@ func TestP5_Forget(t *testing.T) {
 	tenant.Advance(7 * 24 * time.Hour)
 	sync()
 	check()
+}
+
+// cut is how a record comes that was cut off: who it is about is not in it.
+const cut = `{"cut":true}`
+
+// archiveCopies archives two copies of a record of everybody: one that was cut
+// off, and a fuller one, which alone names them.
+func archiveCopies(t *testing.T, db *store.DB, people map[string]*graphtest.User, want store.Took) {
+	t.Helper()
+	a, err := db.Archive(t.Context(), false, func(e, than *snapshot.RawEvent) bool { return len(e.Raw) > len(than.Raw) })
+	must(t, err)
+	defer a.Close()
+	a.From(&store.AuditFile{Name: "export.csv", SHA256: "00", ImportedAt: time.Now()})
+	for i, id := range slices.Sorted(maps.Keys(people)) {
+		e := snapshot.RawEvent{Source: snapshot.SourcePurview, ID: fmt.Sprint("record ", i), At: time.Now(), Activity: "Change user license", Raw: []byte(cut)}
+		if _, err := a.Add(&e, 2*i+1); err != nil {
+			t.Fatal(err)
+		}
+		if u := people[id]; u != nil {
+			e.Target, e.Raw = u.ID, fmt.Appendf(nil, `{"ObjectId":%q,"mail":%q,"name":%q,"employee":%q}`, u.UPN, u.Mail, u.DisplayName, u.EmployeeID)
+		} else {
+			e.Raw = []byte(cut + strings.Repeat(" ", 1000))
+		}
+		if took, err := a.Add(&e, 2*i+2); err != nil || took != want {
+			t.Errorf("the fuller copy of record %d: %v, %v, want %v", i, took, err, want)
+		}
+	}
+	must(t, a.Commit())
+}
+
+// copiesOf counts the records that are there cut off, and whose fuller copy was
+// erased.
+func copiesOf(t *testing.T, db *store.DB) (n int) {
+	t.Helper()
+	h, err := db.History(t.Context())
+	must(t, err)
+	defer h.Close()
+	copies := map[string]string{}
+	for e, err := range h.Stored(t.Context(), store.EventFilter{}) {
+		must(t, err)
+		copies[e.ID] += string(e.Raw)
+	}
+	for _, all := range copies {
+		if all == cut {
+			n++
+		}
+	}
+	return n
 }
 
 func rowOf(t *testing.T, db *store.DB, id string) int64 {

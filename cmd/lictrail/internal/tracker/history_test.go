@@ -118,6 +118,23 @@ func compareSections(t *testing.T, file string, archive *txtar.Archive, got map[
 	}
 }
 
+// TestRun_MayNotWrite: what nobody could record is not read.
+func TestRun_MayNotWrite(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "gone")
+	db, err := store.OpenReadWrite(t.Context(), filepath.Join(folder, "history.db"), migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := os.RemoveAll(folder); err != nil {
+		t.Skip("a folder in use cannot be taken away here: ", err)
+	}
+	var asked struct{ Reader } // any request panics
+	if _, err := Run(t.Context(), asked, db, Options{Now: time.Now}); err == nil {
+		t.Error("a run in a folder that is gone did not fail")
+	}
+}
+
 func openTestDB(t *testing.T) *store.DB {
 	t.Helper()
 	db, err := store.OpenReadWrite(t.Context(), filepath.Join(t.TempDir(), "history.db"), migrations.Apply)

@@ -92,6 +92,9 @@ var (
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
 func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, error) {
+	if err := db.MayWrite(ctx); err != nil { // not after the tenant was read
+		return nil, err
+	}
 	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
@@ -205,9 +208,9 @@ func (t *run) fail(ctx context.Context, cause error) error {
 }
 
 // tried records a run that failed before it began. Another tenant's history is
-// not written to.
+// not written to, nor what may not be.
 func (t *run) tried(ctx context.Context, cause error) error {
-	for _, kind := range []error{ErrWrongTenant, store.ErrOtherTenant, store.ErrBusy, store.ErrDamaged} {
+	for _, kind := range []error{ErrWrongTenant, store.ErrOtherTenant, store.ErrBusy, store.ErrDamaged, store.ErrMayNotWrite} {
 		if errors.Is(cause, kind) {
 			return cause
 		}

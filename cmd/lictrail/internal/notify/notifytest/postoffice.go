@@ -25,7 +25,7 @@ const (
 type PostOffice struct {
 	Implicit bool              // encrypted from the first byte on
 	Offers   []string          // extensions; those with TLS: before them when it is encrypted
-	Answers  map[string]string // in place of its own, by verb; one that begins with 4 is given once
+	Answers  map[string]string // in place of its own, by verb; one that begins with 4 is given once, and an empty one hangs up
 	TLS      *tls.Config
 
 	mu    sync.Mutex
@@ -102,7 +102,9 @@ func (p *PostOffice) talk(c net.Conn) {
 		p.mu.Lock()
 		p.said = append(p.said, text)
 		p.mu.Unlock()
-		if answer, ok := p.instead(verb); ok {
+		if answer, ok := p.instead(verb); ok && answer == "" {
+			return
+		} else if ok {
 			say("%s", answer)
 			continue
 		}
