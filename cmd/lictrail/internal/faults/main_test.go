@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		runtime.LockOSThread() // strace counts calls by thread, and a commit must be on one
 		os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	}
+	if heavy {
+		flag.Parse()
+		must(flag.Set("test.parallel", strconv.Itoa(workers))) // more than processors: strikes wait for disks and answers
+		debug.SetGCPercent(400)
 	}
 	code := m.Run()
 	if heavy {

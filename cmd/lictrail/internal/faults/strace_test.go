@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,11 @@ func needStrace(t *testing.T) {
 var fileCalls = []string{
 	"open", "openat", "lstat", "stat", "fstat", "newfstatat", "pread64", "pwrite64", "write", "fsync", "fdatasync",
 	"ftruncate", "fchmod", "unlink", "unlinkat", "fcntl", "rename", "renameat", "renameat2", "linkat", "close",
+	"read", "lseek", "access", "readlinkat", "fchown", "flock",
 }
+
+// roomCalls are those of them that a full disk can fail.
+var roomCalls = []string{"open", "openat", "pwrite64", "write", "fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "linkat", "close"}
 
 // traced names system calls for strace; the question mark is for machines that
 // lack one.
@@ -60,15 +65,17 @@ type point struct {
 	n    int
 }
 
+// all is the number of points to strike when none is left out.
+const all = math.MaxInt
+
 // points lists the occurrences to strike, at most so many: evenly spread over
 // those of each call.
-func points(t *testing.T, counts map[string]int, most int) []point {
-	t.Helper()
+func points(counts map[string]int, most int) []point {
 	total := 0
 	for _, n := range counts {
 		total += n
 	}
-	var all []point
+	var chosen []point
 	for _, call := range slices.Sorted(maps.Keys(counts)) {
 		n := counts[call]
 		take := n
@@ -76,10 +83,10 @@ func points(t *testing.T, counts map[string]int, most int) []point {
 			take = max(1, min(n, most*n/total))
 		}
 		for i := range take {
-			all = append(all, point{call, 1 + i*n/take})
+			chosen = append(chosen, point{call, 1 + i*n/take})
 		}
 	}
-	return all
+	return chosen
 }
 
 // strike runs a command line with a fault injected into one system call, and
@@ -87,7 +94,8 @@ func points(t *testing.T, counts map[string]int, most int) []point {
 // time, so that an occurrence may not come.
 func strike(t *testing.T, dir string, p point, fault, when string, args ...string) (result, bool) {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "strace")
+	log := dir + ".strace"
+	defer os.Remove(log)
 	// Not with --seccomp-bpf: it makes strace 6.1 forget the count of occurrences.
 	r := execute(t, dir, []string{"strace", "-f", "-qq", "-o", log, "-e", traced(p.call),
 		"-e", fmt.Sprintf("inject=%s:%s:when=%d%s", p.call, fault, p.n, when)}, args...)
