@@ -156,7 +156,7 @@ func TestR1_KillAtEverySyscall(t *testing.T) {
 // mustStrike holds the strikes against the occurrences that were chosen.
 func (sum *tally) mustStrike(t *testing.T) {
 	t.Helper()
-	if missed := sum.chosen - sum.points; missed > sum.chosen/200 || sum.points == 0 {
+	if missed := sum.chosen - sum.points; missed > sum.chosen/100 || sum.points == 0 {
 		t.Errorf("%d occurrences of %d did not come again", missed, sum.chosen)
 	}
 }
