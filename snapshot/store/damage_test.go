@@ -32,7 +32,7 @@ func TestR8_Damage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &damage{good: good, want: want}
+	d := &damage{good: good, want: want, outcomes: map[string]int{}}
 	rng := rand.New(rand.NewPCG(8, 8))
 	d.all(t, "byte flipped", *flips, func(int) []byte {
 		bad := slices.Clone(good)
@@ -53,6 +53,9 @@ func TestR8_Damage(t *testing.T) {
 		return bad
 	})
 	d.all(t, "file cut before a page", pages, func(i int) []byte { return slices.Clone(good[:i*page]) })
+	n := d.outcomes
+	t.Logf("R8: %d flips, %d others: %d refused, %d found by verify, %d without a change of any row, %d unseen, %d panics",
+		*flips, 3*pages-1, n[outRefused], n[outFound], n[outSame], n[outUnseen], n[outPanic])
 }
 
 // evidenceOf is the content less the fingerprints of users, which are derived:
@@ -71,8 +74,9 @@ func evidenceOf(t *testing.T, db *DB) map[string][]string {
 
 // damage is a history that is damaged in many ways.
 type damage struct {
-	good []byte
-	want map[string][]string
+	good     []byte
+	want     map[string][]string
+	outcomes map[string]int // of all kinds of damage
 }
 
 // What becomes of a damaged history.
@@ -97,6 +101,7 @@ func (d *damage) all(t *testing.T, kind string, n int, spoil func(i int) []byte)
 				outcome := d.try(t, path, bad)
 				mu.Lock()
 				counts[outcome]++
+				d.outcomes[outcome]++
 				mu.Unlock()
 			}
 		})
@@ -106,7 +111,7 @@ func (d *damage) all(t *testing.T, kind string, n int, spoil func(i int) []byte)
 	}
 	close(work)
 	wg.Wait()
-	t.Logf("R8: %-27s %6d tried, %5d refused, %5d found by verify, %5d without a change of any row, %d unseen, %d panics",
+	t.Logf("%-27s %6d tried, %5d refused, %5d found by verify, %5d without a change of any row, %d unseen, %d panics",
 		kind, n, counts[outRefused], counts[outFound], counts[outSame], counts[outUnseen], counts[outPanic])
 	if counts[outUnseen] > 0 || counts[outPanic] > 0 {
 		t.Errorf("%s: %d unseen, %d panics", kind, counts[outUnseen], counts[outPanic])

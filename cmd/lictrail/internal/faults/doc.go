@@ -4,7 +4,7 @@
 // code in it that is not a test.
 //
 //	go test ./cmd/lictrail/internal/faults               the short forms
-//	go test -tags faults -timeout 2h ./cmd/lictrail/internal/faults    all of it
+//	go test -tags faults -timeout 4h ./cmd/lictrail/internal/faults    all of it
 //
 // The long form leaves nothing out: what it needs and does not find, such as
 // strace, fails it. With -update it writes its figures to testdata/figures.json

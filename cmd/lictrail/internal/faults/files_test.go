@@ -52,7 +52,7 @@ func TestR13_ReportFiles(t *testing.T) {
 		}
 		var counts map[string]int
 		s.in(t, func(dir string) { write(dir); counts = calls(t, dir, names, c.args(dir)...) })
-		for _, p := range points(t, counts, size(5, 60)) {
+		for _, p := range points(counts, size(5, 60)) {
 			s.in(t, func(dir string) {
 				write(dir)
 				if _, struck := strike(t, dir, p, "signal=KILL", "", c.args(dir)...); !struck {
@@ -200,7 +200,7 @@ func TestR15_StockSQLiteAgrees(t *testing.T) {
 		s.in(t, func(dir string) { w.sync(t, dir); ask(dir) })
 		var counts map[string]int
 		s.in(t, func(dir string) { counts = calls(t, dir, []string{"pwrite64", "fsync"}, w.syncArgs(dir)...) })
-		for _, p := range points(t, counts, size(2, 25)) {
+		for _, p := range points(counts, size(2, 25)) {
 			s.in(t, func(dir string) {
 				if _, struck := strike(t, dir, p, "signal=KILL", "", w.syncArgs(dir)...); struck {
 					ask(dir)

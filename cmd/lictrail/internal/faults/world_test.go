@@ -24,6 +24,9 @@ import (
 
 const day = 24 * time.Hour
 
+// workers is how many strikes are made at a time.
+const workers = 3
+
 // world is a small tenant in its second week, served on this machine, and the
 // history that its first weekly run has left. The tenant stands still from then
 // on, so that every next run must arrive at the same history.
@@ -142,7 +145,7 @@ func dbIn(dir string) string { return filepath.Join(dir, "t.db") }
 func (w *world) syncArgs(dir string, more ...string) []string {
 	// A system call that fails for ever may be one on the connection: the run must
 	// give up before [limit].
-	return append([]string{"sync", "--db", dbIn(dir), "--auth", "token", "--graph-endpoint", w.base, "--patience", "20s"}, more...)
+	return append([]string{"sync", "--db", dbIn(dir), "--auth", "token", "--graph-endpoint", w.base, "--patience", "5s"}, more...)
 }
 
 // result is how a command ended.

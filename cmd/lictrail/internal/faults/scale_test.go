@@ -1,0 +1,98 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/bench"
+)
+
+// TestR17_Scale lets tenants of two sizes grow for a year, run by run. That of
+// 100,000 users is docs/performance.md's.
+func TestR17_Scale(t *testing.T) {
+	onlyHeavy(t)
+	t.Setenv(asProgram, "1") // for the processes that are measured
+	var told []string
+	for _, users := range []int{1_000, 10_000} {
+		dir := t.TempDir()
+		r, err := bench.Run(t.Context(), bench.Options{Users: users, Weeks: 51, Plans: 60, Share: 0.01, Sample: 1_000, Repeat: 1, Dir: dir, Log: t.Logf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var added int64
+		peak := max(r.First.PeakMegabyte, r.Quiet.PeakMegabyte)
+		for _, week := range r.Weeks {
+			added += week.Added / int64(len(r.Weeks))
+			peak = max(peak, week.PeakMegabyte)
+		}
+		cmd := program(t.Context(), dir, nil, "verify", "--db", filepath.Join(dir, "bench.db"))
+		if v := finish(cmd); v.code != 0 {
+			t.Errorf("%d users: verify: %v", users, v)
+		}
+		p := cmd.ProcessState
+		told = append(told, fmt.Sprintf("%d users: %d KB by the first run, %d KB a week, %.0f MB of memory at most; verified in %.1f s of CPU with %d MB",
+			users, r.First.Database>>10, added>>10, peak, (p.UserTime()+p.SystemTime()).Seconds(), p.SysUsage().(*syscall.Rusage).Maxrss>>10))
+	}
+	publish(t, "R17", "52 runs, with changes for 1 % of the users each week", "published", "%s", strings.Join(told, ". "))
+}
+
+// TestR18_Backup backs up at every request of a run and while it commits, and
+// restores: the backup must be the history before or after, seal for seal, and
+// go on as the original does.
+func TestR18_Backup(t *testing.T) {
+	w := newWorld(t)
+	s, empty := w.scenes()[1], scene{}
+	requests, window := w.writeWindow(t, s)
+	backups, old := 0, 0
+	try := func(request int, wait time.Duration) {
+		s.in(t, func(dir string) {
+			empty.in(t, func(restored string) {
+				var backup result
+				file := filepath.Join(restored, "backup")
+				run := w.interrupt(t, dir, request, func(*os.Process) {
+					time.Sleep(wait)
+					backup = command("backup", file, "--db", dbIn(dir))
+				})
+				backups++
+				must(os.Rename(file, dbIn(restored)))
+				found := w.judge(t, restored, w.old, w.new)
+				if found == isOld {
+					old++
+				}
+				head := headOf(t, restored)
+				chain := command("verify", "--db", dbIn(dir), "--head", head)
+				if run.code != 0 || backup.code != 0 || found == isTorn || chain.code != 0 {
+					t.Errorf("a backup %v after request %d holds the %s history; run %v, backup %v, its head in the original %v", wait, request, found, run, backup, chain)
+				}
+				if !w.recovers(t, restored, w.new) {
+					t.Errorf("a backup %v after request %d, restored, does not go on", wait, request)
+				}
+			})
+		})
+	}
+	for request := 1; request <= requests; request += size(requests/2, 1) {
+		try(request, 0)
+	}
+	for i := range size(2, 40) {
+		try(requests, 2*window*time.Duration(i)/time.Duration(size(2, 40)))
+	}
+	publish(t, "R18", "backup at every request of a run and while it commits, restored, verified and gone on with", "equal digests, 100 %",
+		"%d backups: %d of the history before, %d after; %d with a head of the original's, verified, and arrived at the same by the next run", backups, old, backups-old, backups)
+}
+
+// headOf is the newest head of a history.
+func headOf(t *testing.T, dir string) string {
+	t.Helper()
+	r := command("verify", "--db", dbIn(dir), "--format", "json")
+	m := regexp.MustCompile(`"head": ?"([0-9a-f]{64})"`).FindStringSubmatch(r.stdout)
+	if r.code != 0 || m == nil {
+		t.Fatalf("verify: %v", r)
+	}
+	return m[1]
+}
