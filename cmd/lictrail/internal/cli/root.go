@@ -56,6 +56,9 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	defer stop()
 	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: newRunID()}
 	root := newRoot(e)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		completeFlags(e, root) // cobra keeps what is registered, and all that it refers to, for ever
+	}
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(stdout)
@@ -161,7 +164,6 @@ It reads tenants and never writes to one.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)))
 	e.explainUnknown(root)
-	completeFlags(e, root)
 	for _, c := range root.Commands() {
 		wrap(e, c)
 	}
