@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
@@ -43,6 +44,8 @@ func wrongUse(cause error, hint string) error {
 // errChanged is the result of sync --exit-code when there are changes.
 var errChanged = errors.New("changes found")
 
+const roomHint = "make room on that disk; lictrail doctor tells how much a run may need"
+
 const damagedHint = "keep the file as it is, and restore a backup (docs/integrity.md); lictrail verify tells what is damaged"
 
 // exits maps each kind of error to its code and what to do about it. The first
@@ -66,7 +69,9 @@ var exits = []struct {
 	{store.ErrNotPrivate, exitUsage, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrNotOwner, exitUsage, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrMayNotWrite, exitFailed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
-	{store.ErrNoRoom, exitFailed, "make room on that disk; lictrail doctor tells how much a run may need"},
+	{store.ErrNoRoom, exitFailed, roomHint},
+	{syscall.ENOSPC, exitFailed, roomHint}, // of a file beside it, such as the lock's
+	{syscall.EDQUOT, exitFailed, roomHint},
 	{store.ErrPresent, exitUsage, "delete the account first: the next run would record the person anew"},
 	{store.ErrExists, exitUsage, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, exitBusy, "keep one database per tenant: name another file with --db"},

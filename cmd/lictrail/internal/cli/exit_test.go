@@ -3,10 +3,23 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 
+	"lictrail/cmd/lictrail/internal/lock"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot/store"
 )
+
+// A full disk is a failure, whichever file it was that no longer fitted.
+func TestExplain_NoRoom(t *testing.T) {
+	for _, cause := range []error{store.ErrNoRoom, syscall.ENOSPC, syscall.EDQUOT} {
+		var e *out.Error
+		if !errors.As(explain(fmt.Errorf("%w on %q: %w", lock.ErrPlace, "t.db", cause)), &e) || e.Code != exitFailed || e.Hint != roomHint {
+			t.Errorf("%v: %+v", cause, e)
+		}
+	}
+}
 
 // Errors that were joined are one line to a person.
 func TestExplain_OneLine(t *testing.T) {
