@@ -75,8 +75,8 @@ type writer struct {
 	run     int64
 	stmts   map[string]*sql.Stmt
 	rows    map[rowKey]int64
-	layouts map[string]int64  // by shape
-	begins  map[string]string // by table: how a row of it begins
+	layouts map[string]int64 // by shape
+	waiting []*waiting
 }
 
 // rowKey names a row of a small table.
@@ -85,7 +85,7 @@ type rowKey struct{ table, key string }
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
 	// For a context that can end the driver starts a goroutine a statement. That
 	// it has ended is looked at between users, and again by the commit.
-	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, begins: map[string]string{}}
+	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}}
 }
 
 func (w *writer) write(s *Sync, r *Result) error {
@@ -235,27 +235,31 @@ func (w *writer) planSet(ids []snapshot.PlanID) (any, error) {
 // the open row's, that row ends and a new one begins. columns and values must
 // not include the key.
 func (w *writer) version(table, keyColumn string, key any, columns []string, values []any) error {
-	same, open, err := w.sameVersion(table, keyColumn, key, columns, values)
+	same, err := w.supersede(table, keyColumn, key, columns, values)
 	if err != nil || same {
 		return err
-	}
-	if open {
-		if err := w.endVersion(table, keyColumn, key); err != nil {
-			return err
-		}
 	}
 	return w.beginVersion(table, keyColumn, key, columns, values)
 }
 
 func (w *writer) beginVersion(table, keyColumn string, key any, columns []string, values []any) error {
-	query, ok := w.begins[table]
-	if !ok {
-		query = "INSERT INTO " + table + " (" + keyColumn + ", from_run, " + strings.Join(columns, ", ") +
-			") VALUES (?, ?" + strings.Repeat(", ?", len(columns)) + ")"
-		w.begins[table] = query
-	}
-	_, err := w.exec(query, append([]any{key, w.run}, values...)...)
+	_, err := w.exec(insertion(table, append([]string{keyColumn, "from_run"}, columns...), 1), append([]any{key, w.run}, values...)...)
 	return err
+}
+
+// supersede ends the open row, unless its columns are the same.
+func (w *writer) supersede(table, keyColumn string, key any, columns []string, values []any) (same bool, err error) {
+	same, open, err := w.sameVersion(table, keyColumn, key, columns, values)
+	if err == nil && open && !same {
+		err = w.endVersion(table, keyColumn, key)
+	}
+	return same, err
+}
+
+// insertion is the statement that adds so many rows.
+func insertion(table string, columns []string, rows int) string {
+	one := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
 }
 
 // sameVersion compares with IS, so that NULL equals NULL and nothing else.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -613,15 +614,56 @@ func TestKnown_EveryAttribute(t *testing.T) {
 	}
 }
 
-// The first user who cannot be written ends the commit.
+// Rows are added many at a time: however many there are, each is there once and
+// with whom it belongs, also when a user who was there before comes first.
+func TestCommit_ManyRows(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, atOnce - 1, atOnce, atOnce + 1, 3*atOnce + 7} {
+		db := openRW(t, newHistory(t))
+		s := begin(t, db)
+		commit(t, s, newcomer(s, "first"))
+		s = begin(t, db)
+		more := newcomer(s, "first")
+		more.Attributes, more.Opened[0].SKU = false, "e5"
+		deltas := []snapshot.Delta{more}
+		for i := range n {
+			d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i)))
+			for range i % 3 {
+				p := d.Opened[0]
+				p.SKU = snapshot.SKUID(fmt.Sprintf("sku-%d", len(d.Opened)))
+				d.Opened = append(d.Opened, p)
+			}
+			if i%5 == 0 {
+				d.Evidence = []snapshot.FirstEvidence{{SKU: "e3", At: week(-9), Basis: snapshot.BasisPlan}}
+			}
+			deltas = append(deltas, d)
+		}
+		rand.New(rand.NewPCG(1, uint64(n))).Shuffle(n, func(i, j int) { deltas[i+1], deltas[j+1] = deltas[j+1], deltas[i+1] })
+		commit(t, s, deltas...)
+		for i := range n {
+			const paths = `SELECT count(DISTINCT p.sku_id) FROM path p JOIN user u ON u.id = p.user_id JOIN user_version v ON v.user_id = u.id
+				WHERE u.object_id = ?1 AND v.upn = ?1 || '@contoso.com'`
+			if got := count(t, db, paths, fmt.Sprintf("user-%d", i)); got != int64(1+i%3) {
+				t.Fatalf("of %d users, user %d has %d paths", n, i, got)
+			}
+		}
+		for table, want := range map[string]int{"user": n + 1, "user_version": n + 1, "first_evidence": (n + 4) / 5} {
+			if got := count(t, db, "SELECT count(*) FROM "+table); got != int64(want) {
+				t.Errorf("of %d users, table %s has %d rows, want %d", n, table, got, want)
+			}
+		}
+	}
+}
+
+// The first statement with a user who cannot be written ends the commit.
 func TestCommit_StopsAtTheFirstError(t *testing.T) {
 	t.Parallel()
 	_, s := richHistory(t)
 	r := richResult(t, s)
 	d := newcomer(s, "late")
-	r.Spool = fill(t, s, d, d, d, d)
+	r.Spool = fill(t, s, slices.Repeat([]snapshot.Delta{d}, 3*atOnce)...)
 	asked := 0
-	if err := s.Commit(askedContext{t.Context(), func() { asked++ }}, r); err == nil || asked != 2 {
+	if err := s.Commit(askedContext{t.Context(), func() { asked++ }}, r); err == nil || asked != atOnce {
 		t.Errorf("after %d users: %v", asked, err)
 	}
 }

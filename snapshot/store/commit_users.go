@@ -13,19 +13,32 @@ import (
 
 // users writes what differs of each user.
 func (w *writer) users(r *Result) error {
+	last, n := int64(0), 0
+	if err := w.queryRow("SELECT coalesce(max(id), 0) FROM user", []any{&last}); err != nil {
+		return err
+	}
 	for u, err := range readAhead(r.Spool.all()) {
 		if err = cmp.Or(err, w.ended()); err != nil {
 			return err
 		}
-		if err := w.user(u); err != nil {
+		if u.row == 0 {
+			last++
+		}
+		if err := w.user(u, last); err != nil {
 			return err
 		}
+		if n++; n%atOnce == 0 {
+			if err := w.insertFull(); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	return w.insertRest()
 }
 
-func (w *writer) user(u *spooled) error {
-	row, err := w.userRow(u)
+// user writes one user. next is the row of one who is new.
+func (w *writer) user(u *spooled, next int64) error {
+	row, err := w.userRow(u, next)
 	if err != nil {
 		return err
 	}
@@ -46,16 +59,13 @@ func (w *writer) user(u *spooled) error {
 }
 
 // userRow returns the user's row, with the fingerprint of the new state.
-func (w *writer) userRow(u *spooled) (int64, error) {
+func (w *writer) userRow(u *spooled, next int64) (int64, error) {
 	if u.row != 0 {
 		_, err := w.exec("UPDATE user SET fingerprint = ? WHERE id = ?", u.fingerprint, u.row)
 		return u.row, err
 	}
-	result, err := w.exec("INSERT INTO user (object_id, fingerprint) VALUES (?, ?)", userKey(u.id), u.fingerprint)
-	if err != nil {
-		return 0, err
-	}
-	return result.LastInsertId()
+	w.later("user", []string{"id", "object_id", "fingerprint"}, next, userKey(u.id), u.fingerprint)
+	return next, nil
 }
 
 func (w *writer) attributes(row int64, u *spooled) error {
@@ -98,10 +108,14 @@ const maxRows = 100_000
 // userVersion is version for a table with the key user_id, less the look for an
 // open row where a user is new.
 func (w *writer) userVersion(table string, row int64, isNew bool, columns []string, values ...any) error {
-	if isNew {
-		return w.beginVersion(table, "user_id", row, columns, values)
+	if !isNew {
+		same, err := w.supersede(table, "user_id", row, columns, values)
+		if err != nil || same {
+			return err
+		}
 	}
-	return w.version(table, "user_id", row, columns, values)
+	w.later(table, append([]string{"user_id", "from_run"}, columns...), append([]any{row, w.run}, values...)...)
+	return nil
 }
 
 func (w *writer) paths(row int64, u *spooled) error {
@@ -141,11 +155,11 @@ func (w *writer) path(user int64, p *snapshot.OpenedPath) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(`INSERT INTO path (user_id, sku_id, group_id, from_run, held, state, error, disabled_id, state_at,
-		path_run, start_run, period) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	w.later("path", []string{"user_id", "sku_id", "group_id", "from_run", "held", "state", "error", "disabled_id", "state_at",
+		"path_run", "start_run", "period"},
 		user, sku, group, w.run, p.Held, unless(p.State, "Active"), unless(p.Error, ""), disabled, millis(p.UpdatedAt),
 		unless(int64(p.Span.Path), 0), unless(int64(p.Start), 0), unless(int64(p.Period), 0))
-	return err
+	return nil
 }
 
 // unless is NULL for the usual value, which is then not stored.
@@ -209,11 +223,8 @@ func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
 		if err != nil {
 			return err
 		}
-		_, err = w.exec("INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at) VALUES (?, ?, ?, ?, ?)",
+		w.later("first_evidence", []string{"user_id", "sku_id", "run_id", "basis", "at"},
 			user, sku, w.run, string(e.Basis), e.At.UnixMilli())
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }
