@@ -182,11 +182,19 @@ func Judge(in Input, s Settings) *Report {
 		j.holder(&in.Holders[i])
 	}
 	slices.SortStableFunc(j.report.Rows, func(a, b *Row) int {
-		return cmp.Or(cmp.Compare(slices.Index(Buckets, a.Bucket), slices.Index(Buckets, b.Bucket)),
-			cmp.Compare(a.User.UPN, b.User.UPN), cmp.Compare(a.User.ID, b.User.ID),
-			cmp.Compare(j.skuName(a.SKU), j.skuName(b.SKU)), cmp.Compare(a.SKU, b.SKU))
+		return cmp.Or(cmp.Compare(j.skuName(a.SKU), j.skuName(b.SKU)), cmp.Compare(a.SKU, b.SKU))
 	})
+	j.report.Sort()
 	return j.report
+}
+
+// Sort puts the rows in the order of buckets and users; of one user they keep
+// theirs.
+func (r *Report) Sort() {
+	slices.SortStableFunc(r.Rows, func(a, b *Row) int {
+		return cmp.Or(cmp.Compare(slices.Index(Buckets, a.Bucket), slices.Index(Buckets, b.Bucket)),
+			cmp.Compare(a.User.UPN, b.User.UPN), cmp.Compare(a.User.ID, b.User.ID))
+	})
 }
 
 type judge struct {

@@ -46,6 +46,30 @@ func (h *History) Pseudonymize(ctx context.Context) error {
 	return nil
 }
 
+// Named is the same history with people under their names, for rules that go by
+// names. What they find is to be concealed with [History.Conceal].
+func (h *History) Named() *History {
+	named := *h
+	named.pseudonyms = nil
+	return &named
+}
+
+// Pseudonymous reports whether people go by pseudonyms.
+func (h *History) Pseudonymous() bool { return h.pseudonyms != nil }
+
+// Conceal leaves of a user under their name what reports group by, and a
+// pseudonym. It does nothing while people go by their names.
+func (h *History) Conceal(u *snapshot.User) { h.pseudonyms.user(u) }
+
+// ConcealText replaces addresses and the ids of users in a sentence, unless people
+// go by their names.
+func (h *History) ConcealText(sentence string) string {
+	if h.pseudonyms == nil {
+		return sentence
+	}
+	return h.pseudonyms.text(sentence)
+}
+
 // of is the pseudonym of whoever goes by a word: an object id or an address.
 func (p *pseudonyms) of(word string) string {
 	word = strings.ToLower(word)

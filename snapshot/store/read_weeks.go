@@ -62,7 +62,16 @@ func (h *History) CompleteRuns() []*Run {
 }
 
 // Attempts lists every run, complete or not, oldest first.
-func (h *History) Attempts(ctx context.Context) ([]*Run, error) { return runsOf(ctx, h.tx) }
+func (h *History) Attempts(ctx context.Context) ([]*Run, error) {
+	runs, err := runsOf(ctx, h.tx)
+	for _, r := range runs {
+		r.Error = h.ConcealText(r.Error)
+		for i := range r.Warnings {
+			r.Warnings[i].Message = h.ConcealText(r.Warnings[i].Message)
+		}
+	}
+	return runs, err
+}
 
 // ChangeCount is how many changes of a kind and a cause a run showed.
 type ChangeCount struct {

@@ -85,6 +85,9 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		if _, err := oneOf("by", []string{o.by}, reclaimKeyNames()); err != nil {
 			return err
 		}
+		if e.pseudonymize && slices.Contains([]string{"office", "job-title", "employee-type"}, o.by) {
+			return usage(fmt.Sprintf("--pseudonymize leaves nothing to add up by %s", o.by), "--by department, company, country, usage-location, user-type or sku")
+		}
 	}
 	file, err := loadRules(e, o.rules)
 	if err != nil {

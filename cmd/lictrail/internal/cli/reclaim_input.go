@@ -16,15 +16,45 @@ import (
 // reclaimReport judges every seat of the newest run. It is computed once and
 // printed in any form.
 func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Report, error) {
-	settings, err := n.settings(ctx, file)
+	named := names{n.h.Named(), n.cat} // rules and marks go by names
+	settings, err := named.settings(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	in, err := n.reclaimInput(ctx)
+	in, err := named.reclaimInput(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return reclaim.Judge(in, settings), nil
+	report := reclaim.Judge(in, settings)
+	n.conceal(report)
+	return report, nil
+}
+
+// conceal takes the names of people out of a report, if they are to be.
+func (n names) conceal(report *reclaim.Report) {
+	if !n.h.Pseudonymous() {
+		return
+	}
+	done := map[*snapshot.User]bool{}
+	conceal := func(u *snapshot.User) {
+		if !done[u] {
+			n.h.Conceal(u)
+			done[u] = true
+		}
+	}
+	for _, s := range report.Seats {
+		conceal(s.User)
+	}
+	for _, r := range report.Rows {
+		conceal(r.User)
+		r.Reason = n.h.ConcealText(r.Reason)
+		for _, texts := range [][]string{r.Steps, r.Follows} {
+			for i := range texts {
+				texts[i] = n.h.ConcealText(texts[i])
+			}
+		}
+	}
+	report.Sort() // the order of names would tell of them
 }
 
 // reclaimInput collects what the rules look at.

@@ -147,9 +147,17 @@ func (w *week) page(ctx context.Context) (*page.Page, error) {
 	w.p.Foot = []string{
 		fmt.Sprintf("Written by lictrail %s on %s UTC from what its runs have kept. lictrail reads the tenant and never writes to it.",
 			version(), w.now.UTC().Format("2 January 2006 15:04")),
-		"It names people: pass it on only to those who may know who has which license.",
+		w.namesWords(),
 	}
 	return w.p, nil
+}
+
+// namesWords says to whom the page may go.
+func (w *week) namesWords() string {
+	if w.h.Pseudonymous() {
+		return "People go by pseudonyms, the same in every report from this database. Departments, groups and applications keep their names."
+	}
+	return "It names people: pass it on only to those who may know who has which license."
 }
 
 // load reads what several sections show.
