@@ -37,7 +37,7 @@ var inStatements = map[string]string{
 	"Prunable: where":                        "columns that tables.go declares",
 	"unpruned: strings.Join(full, \" OR \")": "quoted columns, with places for values",
 	"query: strings.Join(marks, \", \")":     "numbers of places",
-	"beginVersion: strings.Join(columns, \", \")": "columns, constant at every call",
+	"insertion: strings.Join(columns, \", \")": "columns, constant at every call",
 	"sameVersion: c":   "columns, constant at every call",
 	"indexLater: name": "one of three constant names",
 	"step: to":         "the number of a migration",
