@@ -238,6 +238,16 @@ func TestR2_IOErrors(t *testing.T) {
 		sum.points, sum.there, sum.torn, sum.falseSuccess, sum.unrecovered, sum.failedButCommitted)
 }
 
+// TestR2_NothingCanBeSeen lets every look at a file fail from some moment on. It
+// once went on looking for ever.
+func TestR2_NothingCanBeSeen(t *testing.T) {
+	needStrace(t)
+	w := newWorld(t)
+	var sum tally
+	w.everywhere(t, w.scenes()[0], []string{"stat", "lstat", "newfstatat"}, all, "error=EIO", "+", &sum)
+	sum.mustStrike(t)
+}
+
 // TestR3_RandomKill kills the program at random moments after its last request,
 // when it compares and commits, and tells where the kills fell.
 func TestR3_RandomKill(t *testing.T) {

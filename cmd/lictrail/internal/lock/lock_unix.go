@@ -5,6 +5,7 @@ package lock
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -12,7 +13,7 @@ import (
 // acquire opens and locks a file. Who lets go of a lock removes its file, so that
 // the file is looked at again once it is locked: it may be gone by then.
 func acquire(name string) (*os.File, error) {
-	for {
+	for range maxTries {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 		if errors.Is(err, syscall.ELOOP) {
 			return nil, linked(name)
@@ -26,15 +27,31 @@ func acquire(name string) (*os.File, error) {
 		if err := flock(f); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		locked, err1 := f.Stat()
-		there, err2 := os.Lstat(name)
-		if err1 == nil && err2 == nil && os.SameFile(locked, there) {
+		same, err := stillThere(f)
+		if same {
 			return f, nil
 		}
-		if err := f.Close(); err != nil {
+		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, err
 		}
 	}
+	return nil, fmt.Errorf("%s is another file each time it is looked at", name)
+}
+
+// maxTries is far more often than others can have let go meanwhile.
+const maxTries = 1000
+
+// stillThere reports whether a file is the one that its name leads to.
+func stillThere(f *os.File) (bool, error) {
+	locked, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Lstat(f.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(locked, there), err
 }
 
 // ordinary refuses what is no file, and a file that has another name besides: what
