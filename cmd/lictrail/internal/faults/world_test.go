@@ -24,8 +24,8 @@ import (
 
 const day = 24 * time.Hour
 
-// workers is how many strikes are made at a time.
-const workers = 3
+// workers is how many strikes are made at a time: most of those on locks wait.
+const workers = 6
 
 // world is a small tenant in its second week, served on this machine, and the
 // history that its first weekly run has left. The tenant stands still from then
