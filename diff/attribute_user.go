@@ -40,7 +40,7 @@ func (a *attributor) left(ch *snapshot.Change) snapshot.Attribution {
 	}
 	shown := known && held || taken != nil && ch.Kind != snapshot.PathRemoved
 	if !shown && !a.coversUntil(ch, gone) {
-		return a.perhapsTaken(ch, gone)
+		return a.perhaps(ch, gone, a.perhapsTakenReason(ch, gone))
 	}
 	if taken == nil {
 		taken = bare
@@ -58,12 +58,12 @@ func (a *attributor) coversUntil(ch *snapshot.Change, gone *op) bool {
 	return a.covers(w)
 }
 
-// perhapsTaken is the answer where nothing shows that a deleted user still had
-// the license by then.
-func (a *attributor) perhapsTaken(ch *snapshot.Change, gone *op) snapshot.Attribution {
+// perhaps is the answer where an account went or came back, and nothing shows that
+// the license went or came with it.
+func (a *attributor) perhaps(ch *snapshot.Change, o *op, reason string) snapshot.Attribution {
 	at := a.unknown(ch)
-	at.Evidence = evidence(gone)
-	at.Reason = a.perhapsTakenReason(ch, gone) + " " + at.Reason
+	at.Evidence = evidence(o)
+	at.Reason = reason + " " + at.Reason
 	return at
 }
 
@@ -305,7 +305,7 @@ func (a *attributor) returned(ch *snapshot.Change) snapshot.Attribution {
 		return a.unexplained(ch)
 	}
 	if !a.coversSince(ch, back) {
-		return a.perhapsGiven(ch, back)
+		return a.perhaps(ch, back, a.perhapsGivenReason(ch, back))
 	}
 	at := snapshot.Attribution{Cause: snapshot.CauseUserRestored, Initiator: snapshot.ByUnknown,
 		Confidence: snapshot.Low, Reason: a.restoredReason(ch, back)}
@@ -324,15 +324,6 @@ func (a *attributor) coversSince(ch *snapshot.Change, back *op) bool {
 		w.NotBefore = back.At
 	}
 	return a.covers(w)
-}
-
-// perhapsGiven is the answer where nothing shows that a license came back with
-// its user.
-func (a *attributor) perhapsGiven(ch *snapshot.Change, back *op) snapshot.Attribution {
-	at := a.unknown(ch)
-	at.Evidence = evidence(back)
-	at.Reason = a.perhapsGivenReason(ch, back) + " " + at.Reason
-	return at
 }
 
 // groupAfter reports whether the path is a group's, and an event that began it
