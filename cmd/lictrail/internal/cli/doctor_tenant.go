@@ -211,8 +211,9 @@ func (v *visit) tryFeed(ctx context.Context, p graph.Permission) {
 	}
 	short := v.o.connection
 	short.patience = min(short.patience, graph.ProbePatience)
-	feed, err := short.feed(v.e, v.cloud, v.progress)
+	short.clients = nil // those of the visit are not to be closed yet
 	defer short.close()
+	feed, err := short.feed(v.e, v.cloud, v.progress)
 	if err != nil {
 		v.row(p, checkSkipped, err.Error()) // no token is set for it
 		return
