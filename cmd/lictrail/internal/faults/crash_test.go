@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -87,24 +86,12 @@ func remains(t *testing.T, s scene, dir string) (digest [sha256.Size]byte) {
 	t.Helper()
 	h := sha256.New()
 	fmt.Fprintln(h, s.name)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(e.Name(), "-shm") || strings.HasSuffix(e.Name(), ".lock") {
+	eachFile(t, dir, func(info os.FileInfo, data []byte) {
+		if strings.HasSuffix(info.Name(), "-shm") || strings.HasSuffix(info.Name(), ".lock") {
 			data = nil
 		}
-		fmt.Fprintf(h, "%s %v %x\n", e.Name(), info.Mode(), sha256.Sum256(data))
-	}
+		fmt.Fprintf(h, "%s %v %x\n", info.Name(), info.Mode(), sha256.Sum256(data))
+	})
 	return [sha256.Size]byte(h.Sum(nil))
 }
 

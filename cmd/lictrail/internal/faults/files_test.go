@@ -159,11 +159,23 @@ func (w *world) newer(t *testing.T) (changed int) {
 // an index in shared memory and an empty log beside a file, which say nothing.
 func fingerprint(t *testing.T, dir string) string {
 	t.Helper()
+	var b strings.Builder
+	eachFile(t, dir, func(info os.FileInfo, data []byte) {
+		if strings.HasSuffix(info.Name(), "-shm") || strings.HasSuffix(info.Name(), "-wal") && len(data) == 0 {
+			return
+		}
+		fmt.Fprintf(&b, "%s %x %v %v\n", info.Name(), sha256.Sum256(data), info.Mode(), info.ModTime())
+	})
+	return b.String()
+}
+
+// eachFile reads the files of a folder, in the order of their names.
+func eachFile(t *testing.T, dir string, do func(info os.FileInfo, data []byte)) {
+	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil {
@@ -173,12 +185,8 @@ func fingerprint(t *testing.T, dir string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(e.Name(), "-shm") || strings.HasSuffix(e.Name(), "-wal") && len(data) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "%s %x %v %v\n", e.Name(), sha256.Sum256(data), info.Mode(), info.ModTime())
+		do(info, data)
 	}
-	return b.String()
 }
 
 // TestR15_StockSQLiteAgrees asks an independent SQLite, of a distribution, what
