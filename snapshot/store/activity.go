@@ -139,7 +139,7 @@ func (w *writer) told(read int64, now map[int64]int64) error {
 			return err
 		}
 	}
-	return nil
+	return w.insertRest()
 }
 
 func (w *writer) toldOf(user, before, now int64) error {
@@ -151,10 +151,10 @@ func (w *writer) toldOf(user, before, now int64) error {
 			return err
 		}
 	}
-	if now == 0 {
-		return nil
+	if now != 0 {
+		w.later("activity_told", []string{"user_id", "from_run", "sources"}, user, w.run, now)
 	}
-	return w.beginVersion("activity_told", "user_id", user, []string{"sources"}, []any{now})
+	return nil
 }
 
 // ActivityReads returns for each source its newest read up to the run asked

@@ -239,11 +239,7 @@ func (w *writer) version(table, keyColumn string, key any, columns []string, val
 	if err != nil || same {
 		return err
 	}
-	return w.beginVersion(table, keyColumn, key, columns, values)
-}
-
-func (w *writer) beginVersion(table, keyColumn string, key any, columns []string, values []any) error {
-	_, err := w.exec(insertion(table, append([]string{keyColumn, "from_run"}, columns...), 1), append([]any{key, w.run}, values...)...)
+	_, err = w.exec(insertion(table, append([]string{keyColumn, "from_run"}, columns...), 1), append([]any{key, w.run}, values...)...)
 	return err
 }
 
