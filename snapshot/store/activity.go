@@ -151,10 +151,10 @@ func (w *writer) toldOf(user, before, now int64) error {
 			return err
 		}
 	}
-	if now != 0 {
-		w.later("activity_told", []string{"user_id", "from_run", "sources"}, user, w.run, now)
+	if now == 0 {
+		return nil
 	}
-	return nil
+	return w.later("activity_told", []string{"user_id", "from_run", "sources"}, user, w.run, now)
 }
 
 // ActivityReads returns for each source its newest read up to the run asked

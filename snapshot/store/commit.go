@@ -58,13 +58,24 @@ type Correction struct {
 
 // Commit makes the run history, in one transaction.
 func (s *Sync) Commit(ctx context.Context, r Result) error {
-	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
-		return &entry{kind: sealEnd, run: int64(s.Run), head: &s.Head}, newWriter(ctx, tx, int64(s.Run)).write(s, &r)
-	})
-	if err != nil {
+	if err := s.commit(ctx, &r); err != nil {
 		return fmt.Errorf("commit run %d: %w", s.Run, err)
 	}
 	return nil
+}
+
+func (s *Sync) commit(ctx context.Context, r *Result) error {
+	t, err := s.db.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
+	w := newWriter(ctx, t.Tx, int64(s.Run))
+	w.tables = t.all
+	if err := errors.Join(w.write(s, r), w.settle()); err != nil {
+		return classify(err)
+	}
+	return t.commit(&entry{kind: sealEnd, run: int64(s.Run), head: &s.Head, fresh: w.fresh()})
 }
 
 // writer writes one run. Small tables are looked up once and remembered.
@@ -77,6 +88,8 @@ type writer struct {
 	rows    map[rowKey]int64
 	layouts map[string]int64 // by shape
 	waiting []*waiting
+	adding  chan error // of rows that are being added; nil: none are
+	tables  []*layout  // to be sealed
 }
 
 // rowKey names a row of a small table.

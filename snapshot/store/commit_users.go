@@ -64,8 +64,7 @@ func (w *writer) userRow(u *spooled, next int64) (int64, error) {
 		_, err := w.exec("UPDATE user SET fingerprint = ? WHERE id = ?", u.fingerprint, u.row)
 		return u.row, err
 	}
-	w.later("user", []string{"id", "object_id", "fingerprint"}, next, userKey(u.id), u.fingerprint)
-	return next, nil
+	return next, w.later("user", []string{"id", "object_id", "fingerprint"}, next, userKey(u.id), u.fingerprint)
 }
 
 func (w *writer) attributes(row int64, u *spooled) error {
@@ -114,8 +113,7 @@ func (w *writer) userVersion(table string, row int64, isNew bool, columns []stri
 			return err
 		}
 	}
-	w.later(table, append([]string{"user_id", "from_run"}, columns...), append([]any{row, w.run}, values...)...)
-	return nil
+	return w.later(table, append([]string{"user_id", "from_run"}, columns...), append([]any{row, w.run}, values...)...)
 }
 
 func (w *writer) paths(row int64, u *spooled) error {
@@ -130,12 +128,14 @@ func (w *writer) paths(row int64, u *spooled) error {
 			return err
 		}
 	}
+	rows := make([][]any, len(u.opened))
 	for i := range u.opened {
-		if err := w.path(row, &u.opened[i]); err != nil {
+		var err error
+		if rows[i], err = w.path(row, &u.opened[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.laterInOrder("path", pathRowColumns, rows)
 }
 
 func (w *writer) pathKey(key snapshot.PathKey) (sku, group int64, err error) {
@@ -146,20 +146,24 @@ func (w *writer) pathKey(key snapshot.PathKey) (sku, group int64, err error) {
 	return sku, group, err
 }
 
-func (w *writer) path(user int64, p *snapshot.OpenedPath) error {
+var pathRowColumns = []string{"user_id", "sku_id", "group_id", "from_run", "held", "state", "error", "disabled_id", "state_at",
+	"path_run", "start_run", "period"}
+
+func (w *writer) path(user int64, p *snapshot.OpenedPath) ([]any, error) {
 	sku, group, err := w.pathKey(p.PathKey)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	disabled, err := w.planSet(p.Disabled)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.later("path", []string{"user_id", "sku_id", "group_id", "from_run", "held", "state", "error", "disabled_id", "state_at",
-		"path_run", "start_run", "period"},
-		user, sku, group, w.run, p.Held, unless(p.State, "Active"), unless(p.Error, ""), disabled, millis(p.UpdatedAt),
-		unless(int64(p.Span.Path), 0), unless(int64(p.Start), 0), unless(int64(p.Period), 0))
-	return nil
+	held := int64(0)
+	if p.Held {
+		held = 1
+	}
+	return []any{user, sku, group, w.run, held, unless(p.State, "Active"), unless(p.Error, ""), disabled, millis(p.UpdatedAt),
+		unless(int64(p.Span.Path), 0), unless(int64(p.Start), 0), unless(int64(p.Period), 0)}, nil
 }
 
 // unless is NULL for the usual value, which is then not stored.
@@ -218,15 +222,15 @@ func (w *writer) layout(shape string) (int64, error) {
 const maxLayouts = 10_000
 
 func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
-	for _, e := range found {
+	rows := make([][]any, len(found))
+	for i, e := range found {
 		sku, err := w.sku(e.SKU)
 		if err != nil {
 			return err
 		}
-		w.later("first_evidence", []string{"user_id", "sku_id", "run_id", "basis", "at"},
-			user, sku, w.run, string(e.Basis), e.At.UnixMilli())
+		rows[i] = []any{user, sku, w.run, string(e.Basis), e.At.UnixMilli()}
 	}
-	return nil
+	return w.laterInOrder("first_evidence", []string{"user_id", "sku_id", "run_id", "basis", "at"}, rows)
 }
 
 // changes writes the changes in their order, each with its attribution.

@@ -35,7 +35,8 @@ type entry struct {
 	run    int64 // of begin, end and tried
 	detail any   // JSON; nil for none
 	erased map[string]int64
-	head   *string // gets the new head; nil: nobody asks
+	head   *string           // gets the new head; nil: nobody asks
+	fresh  map[string]*fresh // by table: what was digested while it was written
 }
 
 // sealContent is what a seal says of the rows of its transaction.
@@ -174,7 +175,7 @@ func lastNumber(ctx context.Context, q querier, l *layout) (n int64, err error) 
 // next writes the seal after this one.
 func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (head string, err error) {
 	n := &seal{ID: s.ID + 1, At: time.Now(), Kind: e.kind, Run: e.run}
-	if err := n.digestAll(ctx, tx, all, s); err != nil {
+	if err := n.digestAll(ctx, tx, all, s, e.fresh); err != nil {
 		return "", err
 	}
 	n.content.Erased = e.erased
@@ -210,44 +211,59 @@ func (s *seal) ends() bool   { return s.Kind == sealEnd || s.Kind == sealTried }
 
 // digestAll digests the rows that a new seal covers: those that its run wrote,
 // and those numbered after the seal before.
-func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *seal) error {
+func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *seal, fresh map[string]*fresh) error {
 	s.content = sealContent{Rows: map[string]digest{}, Numbers: map[string]int64{}, Whole: map[string]string{}}
 	for _, l := range all {
-		b := &book{l: l, begun: map[int64]int64{}, ended: map[int64]int64{}, sums: map[int64]*sum{}}
-		where, args := "", []any(nil)
-		switch {
-		case l.sealed == byNumber:
-			last := before.content.Numbers[l.name]
-			where, args = "WHERE "+quoteAll(l.key, "")+" > ?", []any{last}
-			b.number = func(int64) int64 { return s.ID }
-		case l.sealed == byRun && s.ends():
-			b.ended[s.Run] = s.ID
-			where, args = "WHERE "+l.fromRun()+" = ?1", []any{s.Run}
-			if l.end != nil {
-				where += " OR to_run = ?1"
-			}
-		case l.sealed == byItself && (s.begins() || s.ends()):
-			if s.begins() {
-				b.begun[s.Run] = s.ID
-			}
-			if s.ends() {
-				b.ended[s.Run] = s.ID
-			}
-			where, args = "WHERE id = ?", []any{s.Run}
+		d, known, err := fresh[l.name].whole(ctx, q)
+		if err == nil && !known {
+			d, err = s.digestRows(ctx, q, l, before)
 		}
-		if where != "" {
-			if err := b.read(ctx, q, where, args, false); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
-		if d, ok := b.sums[s.ID]; ok {
-			s.content.Rows[l.name] = d.digest()
+		if d.Rows > 0 {
+			s.content.Rows[l.name] = d
 		}
 		if err := s.digestRest(ctx, q, l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// digestRows reads what the seal covers of one table.
+func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *seal) (d digest, err error) {
+	b := &book{l: l, begun: map[int64]int64{}, ended: map[int64]int64{}, sums: map[int64]*sum{}}
+	where, args := "", []any(nil)
+	switch {
+	case l.sealed == byNumber:
+		last := before.content.Numbers[l.name]
+		where, args = "WHERE "+quoteAll(l.key, "")+" > ?", []any{last}
+		b.number = func(int64) int64 { return s.ID }
+	case l.sealed == byRun && s.ends():
+		b.ended[s.Run] = s.ID
+		where, args = "WHERE "+l.fromRun()+" = ?1", []any{s.Run}
+		if l.end != nil {
+			where += " OR to_run = ?1"
+		}
+	case l.sealed == byItself && (s.begins() || s.ends()):
+		if s.begins() {
+			b.begun[s.Run] = s.ID
+		}
+		if s.ends() {
+			b.ended[s.Run] = s.ID
+		}
+		where, args = "WHERE id = ?", []any{s.Run}
+	default:
+		return d, nil
+	}
+	if err := b.read(ctx, q, where, args, false); err != nil {
+		return d, err
+	}
+	if total, ok := b.sums[s.ID]; ok {
+		d = total.digest()
+	}
+	return d, nil
 }
 
 // digestRest digests what of a table may change, and notes its last number.
@@ -324,13 +340,19 @@ type book struct {
 	id, from, to           int // places of columns
 }
 
-// read enters the rows that a condition chooses, in the order of their keys.
-// With erased, rows that were erased count as they were before.
-func (b *book) read(ctx context.Context, q querier, where string, args []any, erased bool) error {
+// open makes the book ready for rows.
+func (b *book) open() {
 	l := b.l
 	b.beginNames, b.endNames = l.names(l.begin), l.names(l.end)
 	b.beginValues, b.endValues = make([]any, len(l.begin)), make([]any, len(l.end))
 	b.id, b.from, b.to = l.column(l.key[0]), l.column(l.fromRun()), l.column("to_run")
+}
+
+// read enters the rows that a condition chooses, in the order of their keys.
+// With erased, rows that were erased count as they were before.
+func (b *book) read(ctx context.Context, q querier, where string, args []any, erased bool) error {
+	b.open()
+	l := b.l
 	columns := quoteAll(l.columns, ", ")
 	if erased {
 		columns += fmt.Sprintf(`, %s,

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+)
+
+// fresh digests the rows of one table while they are added. A table that holds no
+// other rows, as after the first run, need not be read back to be sealed: its rows
+// can only end, and what was meant to be written is what a seal should vouch for.
+type fresh struct {
+	*book
+	places    []int // of the columns that are given, among the table's
+	keys      []int // places of the primary key
+	values    []any
+	key, last []any // of this row, and of the row before
+	inOrder   bool  // so far
+}
+
+// freshSeal stands for the seal that does not have its number yet.
+const freshSeal = 1
+
+// freshOf returns nil for a table that no seal covers.
+func (w *writer) freshOf(table string, columns []string) *fresh {
+	for _, l := range w.tables {
+		if l.name == table {
+			return newFresh(l, columns, w.run)
+		}
+	}
+	return nil
+}
+
+func newFresh(l *layout, columns []string, run int64) *fresh {
+	f := &fresh{
+		book:   &book{l: l, ended: map[int64]int64{run: freshSeal}, number: func(int64) int64 { return freshSeal }, sums: map[int64]*sum{}},
+		values: make([]any, len(l.columns)), inOrder: true,
+	}
+	for _, c := range columns {
+		f.places = append(f.places, l.column(c))
+	}
+	for _, c := range l.key {
+		f.keys = append(f.keys, l.column(c))
+	}
+	f.open()
+	return f
+}
+
+// add takes a row. Columns that are not given are empty.
+func (f *fresh) add(values []any) error {
+	if f == nil || !f.inOrder {
+		return nil
+	}
+	for i, p := range f.places {
+		f.values[p] = values[i]
+	}
+	f.key = f.key[:0]
+	for _, p := range f.keys {
+		f.key = append(f.key, f.values[p])
+	}
+	f.inOrder = f.rows == 0 || compareKeys(f.last, f.key) < 0
+	f.key, f.last = f.last, f.key
+	return f.enter(f.values)
+}
+
+// whole is the digest of the whole table; ok is false where it must be read to know.
+func (f *fresh) whole(ctx context.Context, q querier) (d digest, ok bool, err error) {
+	if f == nil || !f.inOrder || f.sums[freshSeal] == nil {
+		return d, false, nil
+	}
+	d = f.sums[freshSeal].digest()
+	var rows int64
+	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM %s", quoteAll([]string{f.l.name}, ""))).Scan(&rows)
+	return d, rows == d.Rows, classify(err)
+}
+
+// compareKeys orders keys as SQLite does. What is neither numbers nor texts has
+// no order.
+func compareKeys(a, b []any) int {
+	return slices.CompareFunc(a, b, func(a, b any) int {
+		switch a := a.(type) {
+		case int64:
+			if b, ok := b.(int64); ok {
+				return cmp.Compare(a, b)
+			}
+		case string:
+			if b, ok := b.(string); ok {
+				return cmp.Compare(a, b)
+			}
+		}
+		return 0
+	})
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"lictrail/snapshot"
+)
+
+// TestFresh compares what is digested while a run is written with what reading it
+// back gives, and tells which tables need not be read.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	many := func(s *Sync) Result {
+		var deltas []snapshot.Delta
+		for i := range 3*atOnce + 1 {
+			d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i)))
+			for n := range i % 4 { // SKUs get their rows in this order, and are not listed in it
+				more := d.Opened[0]
+				more.SKU = snapshot.SKUID(fmt.Sprintf("sku-%d", (i+n)%5))
+				d.Opened = append(d.Opened, more)
+				d.Evidence = append(d.Evidence, snapshot.FirstEvidence{SKU: more.SKU, Basis: snapshot.BasisPlan, At: week(-9)})
+			}
+			d.Plans, d.New.Plans = true, []snapshot.Plan{{ID: "exchange", Status: "Enabled", AssignedAt: week(-i)}}
+			deltas = append(deltas, d)
+		}
+		return resultOf(t, s, deltas...)
+	}
+	rich := func(s *Sync) Result { return richResult(t, s) }
+	for _, tt := range []struct {
+		name  string
+		begin func() *Sync
+		run   func(*Sync) Result
+		fresh string
+	}{
+		{"first run", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, many, "first_evidence path user user_plans user_version"},
+		{"something of everything", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, rich, "activity_told first_evidence path user user_plans user_version"},
+		{"second run", func() *Sync { _, s := richHistory(t); return s }, rich, ""},
+	} {
+		s := tt.begin()
+		r := tt.run(s)
+		tx, err := s.db.begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWriter(t.Context(), tx.Tx, int64(s.Run))
+		w.tables = tx.all
+		if err := w.write(s, &r); err != nil {
+			t.Fatal(err)
+		}
+		next := &seal{ID: tx.last.ID + 1, Kind: sealEnd, Run: int64(s.Run)}
+		var known []string
+		for _, l := range tx.all {
+			got, ok, err := w.fresh()[l.name].whole(t.Context(), tx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue
+			}
+			known = append(known, l.name)
+			if want, err := next.digestRows(t.Context(), tx, l, tx.last); got != want || err != nil {
+				t.Errorf("%s: table %s is digested as %v, and read back as %v, %v", tt.name, l.name, got, want, err)
+			}
+		}
+		slices.Sort(known)
+		if got := strings.Join(known, " "); got != tt.fresh {
+			t.Errorf("%s: not read back: %q, want %q", tt.name, got, tt.fresh)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFresh_MustRead has tables that reading alone can tell of.
+func TestFresh_MustRead(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ids  []int64
+		more string
+	}{
+		"out of order":  {[]int64{2, 1}, ""},
+		"other rows":    {[]int64{1, 2}, "INSERT INTO user (id, object_id, fingerprint) VALUES (3, 'user-3', 7)"},
+		"nothing added": {nil, ""},
+	} {
+		tx, err := openRW(t, newHistory(t)).begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWriter(t.Context(), tx.Tx, 1)
+		w.tables = tx.all
+		for _, id := range tt.ids {
+			if err := w.later("user", []string{"id", "object_id", "fingerprint"}, id, fmt.Sprint("user-", id), int64(7)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.insertRest(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.ExecContext(t.Context(), tt.more); err != nil {
+			t.Fatal(err)
+		}
+		if d, ok, err := w.fresh()["user"].whole(t.Context(), tx); ok || err != nil {
+			t.Errorf("%s: digested as %v, %v", name, d, err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+}
