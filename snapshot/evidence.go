@@ -34,11 +34,10 @@ func NewCatalog(skus []SKU) Catalog {
 func (c Catalog) earliestOwn(u *User, sku SKUID) time.Time {
 	var at time.Time
 	for _, p := range u.Plans {
-		owners := c[p.ID]
-		if len(owners) != 1 || owners[0] != sku || p.Status == planDeleted || p.AssignedAt.IsZero() {
+		if p.Status == planDeleted || p.AssignedAt.IsZero() || !at.IsZero() && !p.AssignedAt.Before(at) {
 			continue
 		}
-		if at.IsZero() || p.AssignedAt.Before(at) {
+		if owners := c[p.ID]; len(owners) == 1 && owners[0] == sku {
 			at = p.AssignedAt
 		}
 	}
