@@ -29,6 +29,7 @@ func TestREADME(t *testing.T) {
 		"paul":        fenced(demoAnswer(t, dir, "history paul.stone@contoso.example")),
 		"schema":      schemaText(t),
 		"permissions": permissionsText(),
+		"speed":       fenced(speedText(t)),
 	}
 	checkSections(t, "../../../../README.md", sections)
 	checkSections(t, "../../../../docs/commands.md", map[string]string{"commands": commandsText()})
@@ -86,6 +87,23 @@ func runHere(t *testing.T, dir string, args ...string) string {
 		t.Fatalf("%v: exit %d: %s", args, code, stderr.String())
 	}
 	return stdout.String()
+}
+
+// benchPattern matches what bench said last, as docs/performance.md has it: the
+// tenant and the machine, and the claims.
+var benchPattern = regexp.MustCompile(`(?s)\n(    [0-9]+ users with [^\n]*\n    [^\n]*\n).*?(    CLAIM .*?\n)\n`)
+
+func speedText(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := benchPattern.FindStringSubmatch(string(text))
+	if found == nil {
+		t.Fatal("docs/performance.md shows no output of bench")
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(found[1]+"\n"+found[2], "    "), "\n    ", "\n")
 }
 
 // viewPattern matches a view and the comment above it.
