@@ -90,7 +90,7 @@ func (e *entra) options() CredentialOptions {
 	}
 }
 
-// client signs in by a kind, with a second of patience.
+// client signs in by a kind, with patience for a slow machine.
 func (e *entra) client(kind string, edit func(*CredentialOptions)) (*Client, error) {
 	o := e.options()
 	if edit != nil {
@@ -101,7 +101,7 @@ func (e *entra) client(kind string, edit func(*CredentialOptions)) (*Client, err
 		return nil, err
 	}
 	clock := newClock()
-	return New(Options{Endpoint: e.graph, Credential: cred, PageSize: 5, Patience: time.Second, Now: clock.now, Sleep: clock.sleep, Unpaced: true})
+	return New(Options{Endpoint: e.graph, Credential: cred, PageSize: 5, Patience: time.Minute, Now: clock.now, Sleep: clock.sleep, Unpaced: true})
 }
 
 // read reads all users.
