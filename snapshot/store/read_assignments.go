@@ -165,13 +165,15 @@ func (r *row) person(id int64) Person {
 }
 
 // query asks for the rows in the order of an index, and so needs no room to
-// sort: of that on UPNs or, where that would tell of names, by number.
+// sort: of that on UPNs or, where that would tell of names, by number. CROSS JOIN
+// keeps tables in the order in which they stand; else SQLite begins with a SKU's
+// paths, and sorts.
 func (f Filter) query(run int64, byUPN bool) (string, []any) {
 	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, v.presence
 		FROM user_version v
-		JOIN path p ON p.user_id = v.user_id
-		JOIN user u ON u.id = v.user_id
-		JOIN profile f ON f.id = v.profile_id
+		CROSS JOIN path p ON p.user_id = v.user_id
+		CROSS JOIN user u ON u.id = v.user_id
+		CROSS JOIN profile f ON f.id = v.profile_id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
 	if f.SKU != "" {

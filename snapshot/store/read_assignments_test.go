@@ -1,0 +1,44 @@
+package store
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFilter_NeedsNoSorting: rows are streamed in the order of an index, so that
+// the first is there at once, and memory does not grow with the tenant.
+func TestFilter_NeedsNoSorting(t *testing.T) {
+	t.Parallel()
+	db, _ := richHistory(t)
+	for _, f := range []Filter{{}, {SKU: "e3"}, {Department: "Sales"}, {SKU: "e3", Department: "Sales"}} {
+		for _, byUPN := range []bool{true, false} {
+			query, args := f.query(1, byUPN)
+			if plan := planOf(t, db, query, args...); plan == "" || strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("%+v, by UPN: %v:\n%s", f, byUPN, plan)
+			}
+		}
+	}
+}
+
+// planOf is how SQLite goes about a query.
+func planOf(t *testing.T, db *DB, query string, args ...any) string {
+	t.Helper()
+	rows, err := db.sql.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(step + "\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}
