@@ -54,11 +54,22 @@ func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) 
 // useWAL lets readers read while a run is written. The mode belongs to the
 // file, not to the connection, and is written to it: hence only when the schema
 // has shown that the file is ours, or there is nothing in it yet.
+//
+// The statement has begun to read when it asks to write, and then SQLite does not
+// wait for another process, whatever the timeout. Who asks to write at once does.
 func useWAL(ctx context.Context, db *sql.DB) error {
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+	for {
+		_, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+		if err == nil {
+			return nil
+		}
+		if errors.Is(classify(err), ErrBusy) {
+			if _, err = db.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK"); err == nil {
+				continue
+			}
+		}
 		return fmt.Errorf("set the journal mode: %w", err)
 	}
-	return nil
 }
 
 // OpenReadOnly opens an existing history. It never creates or changes a file.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,6 +88,31 @@ func TestOpen_BackToWAL(t *testing.T) {
 	}
 	if got := column(t, openRW(t, path), "PRAGMA journal_mode"); got[0] != "wal" {
 		t.Errorf("opened for writing, the mode is %s", got)
+	}
+}
+
+// Who finds another process writing the first bytes of a file waits for it.
+func TestOpen_WaitsForTheFirstWriter(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "history.db")
+	rawSQL(t, path, "")
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	time.AfterFunc(200*time.Millisecond, func() {
+		_, err := other.Exec("ROLLBACK")
+		ended <- err
+	})
+	openRW(t, path)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
