@@ -161,6 +161,7 @@ func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
 		f.source = snapshot.SourcePurview
 	}
 	f.id = string(cmp.Or(wrapper.ID, text(f.id), wrapper.RecordID, wrapper.Identity))
+	f.activity = cmp.Or(f.activity, string(wrapper.Operation), string(wrapper.Operations))
 	return f, nil
 }
 

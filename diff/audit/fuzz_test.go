@@ -15,8 +15,8 @@ import (
 )
 
 // FuzzDecode: no input makes the decoder panic; an error names the event; what
-// is archived is what is decoded; a detail is never said to be complete when a
-// side is not.
+// is archived is what is decoded, and what a glance shows; a detail is never said
+// to be complete when a side is not.
 func FuzzDecode(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -48,6 +48,9 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decoded, but not described: %v", err)
 		case err == nil && (e.ID != raw.ID || !e.At.Equal(raw.At) || string(e.Target) != raw.Target || e.Activity != Normalize(raw.Activity)):
 			t.Fatalf("described %+v, decoded %+v", raw, e)
+		}
+		if g, lookErr := Look(data); lookErr == nil && Normalize(g.Activity) != e.Activity {
+			t.Fatalf("%q at a glance, decoded %q", g.Activity, e.Activity)
 		}
 		checkEvent(t, &e)
 		checkBundles(t, []snapshot.Event{e})

@@ -154,7 +154,7 @@ func Look(raw []byte) (Glance, error) {
 	case g.AuditData != nil:
 		return g.wrapped()
 	case g.isGraph(), g.TargetResources != "":
-		return g.graph(), nil
+		return g.graph()
 	case g.isUnified():
 		return Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID), Workload: string(g.Workload)}, nil
 	}
@@ -188,7 +188,7 @@ func (g *glimpse) wrapped() (Glance, error) {
 		found.Source = snapshot.SourcePurview
 		return found, nil
 	}
-	if inner.ID != "" && !cut { // one that is cut off needs what stands beside it
+	if inner.ID != "" && inner.Operation != "" && !cut { // else it needs what stands beside it
 		found.Inner = []byte(data)
 	}
 	return found, nil
@@ -199,12 +199,19 @@ var errEmptyData = errors.New("the record's AuditData is empty")
 var tenantInPath = regexp.MustCompile(`(?i)/tenants/([^/]+)/`)
 
 // graph looks at a record in Graph's shape, with or without an envelope. Only
-// the envelope tells the tenant.
-func (g *glimpse) graph() Glance {
-	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(g.ActivityDisplayName, g.OperationName))}
+// the envelope tells the tenant; what it says of the activity is the record's to
+// correct.
+func (g *glimpse) graph() (Glance, error) {
+	var inner struct{ ActivityDisplayName text }
 	envelope := strings.HasPrefix(string(g.Properties), "{")
+	if envelope {
+		if err := g.Properties.into(&inner); err != nil {
+			return Glance{}, fmt.Errorf("properties: %w", err)
+		}
+	}
+	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(inner.ActivityDisplayName, g.ActivityDisplayName, g.OperationName))}
 	if !envelope && g.TimeGenerated == "" {
-		return found
+		return found, nil
 	}
 	found.Source = snapshot.SourceAzureMonitor
 	switch m := tenantInPath.FindStringSubmatch(string(g.ResourceID)); {
@@ -215,7 +222,7 @@ func (g *glimpse) graph() Glance {
 	case envelope:
 		found.Tenant = tenantID(g.TenantID)
 	}
-	return found
+	return found, nil
 }
 
 func tenantID(t text) snapshot.TenantID { return snapshot.NormalID(snapshot.TenantID(t)) }

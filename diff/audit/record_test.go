@@ -18,6 +18,8 @@ func TestLook(t *testing.T) {
 		{"Azure Monitor", `{"operationName": "Add user", "resourceId": "/tenants/7A1C4E5F-0000-4000-8000-000000000001/providers/Microsoft.aadiam",
 			"tenantId": "other", "properties": {"tenantId": "third", "activityDisplayName": "Add user"}}`,
 			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Add user", Tenant: tenant}, ""},
+		{"Azure Monitor, whose envelope names no operation", `{"tenantId": "` + tenant + `", "properties": {"activityDisplayName": "Add user"}}`,
+			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Add user", Tenant: tenant}, ""},
 		{"Azure Monitor without a path", `{"operationName": "Add user", "tenantId": "` + tenant + `", "properties": {"id": "x"}}`,
 			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Add user", Tenant: tenant}, ""},
 		{"Log Analytics, where TenantId is the workspace", `{"TenantId": "workspace", "AADTenantId": "` + tenant + `",
@@ -25,8 +27,10 @@ func TestLook(t *testing.T) {
 			Glance{Source: snapshot.SourceAzureMonitor, Activity: "Delete user", Tenant: tenant}, ""},
 		{"unified", `{"CreationTime": "2026-03-04T10:20:30", "Operation": "Update user.", "OrganizationId": "` + tenant + `"}`,
 			Glance{Source: snapshot.SourceUnified, Activity: "Update user.", Tenant: tenant}, ""},
-		{"a row of Search-UnifiedAuditLog", `{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"OrganizationId\":\"` + tenant + `\"}"}`,
-			Glance{Source: snapshot.SourceUnified, Activity: "Add user.", Tenant: tenant, Inner: []byte(`{"Id":"i","OrganizationId":"` + tenant + `"}`)}, ""},
+		{"a row of Search-UnifiedAuditLog", `{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"Operation\":\"Add user.\",\"OrganizationId\":\"` + tenant + `\"}"}`,
+			Glance{Source: snapshot.SourceUnified, Activity: "Add user.", Tenant: tenant, Inner: []byte(`{"Id":"i","Operation":"Add user.","OrganizationId":"` + tenant + `"}`)}, ""},
+		{"a row that says more than its AuditData", `{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"OrganizationId\":\"` + tenant + `\"}"}`,
+			Glance{Source: snapshot.SourceUnified, Activity: "Add user.", Tenant: tenant}, ""},
 		{"Purview through Graph", `{"id": "p", "auditLogRecordType": "AzureActiveDirectory", "operation": "Add user.", "organizationId": "` + tenant + `",
 			"auditData": {"Operation": "Add user."}}`,
 			Glance{Source: snapshot.SourcePurview, Activity: "Add user.", Tenant: tenant}, ""},
@@ -101,5 +105,13 @@ func TestParseTime(t *testing.T) {
 		if got := at.UTC().Format("2006-01-02T15:04:05.9999999Z07:00"); err == nil && got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
 		}
+	}
+}
+
+// The columns of an export say what is missing in the record beside them.
+func TestRead_OperationBesideAuditData(t *testing.T) {
+	r, err := Read("", []byte(`{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"CreationTime\":\"2026-03-04T10:20:30\"}"}`))
+	if err != nil || r.Activity != "Add user." {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
