@@ -47,8 +47,8 @@ func (c *CSV) Row(cells ...any) error {
 			c.write(",")
 		}
 		text := c.text(cell)
-		if !plain(text) {
-			text = quote(text, len(cells) == 1)
+		if text == "" && len(cells) == 1 {
+			text = `""` // a reader might take the row for a blank line
 		}
 		c.write(text)
 	}
@@ -70,8 +70,8 @@ func (c *CSV) write(text string) {
 	}
 }
 
-// text returns the cell as text. Only text that may be foreign is guarded: a
-// negative number is no formula.
+// text returns the cell as it is to be written. Only text that may be foreign is
+// guarded and quoted: a negative number is no formula.
 func (c *CSV) text(cell any) string {
 	switch v := cell.(type) {
 	case nil:
@@ -127,14 +127,21 @@ func isNil(v any) bool {
 // else: letters, digits and the marks of addresses, ids and times.
 func plain(s string) bool {
 	for i := range len(s) {
-		b := s[i]
-		letter := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
-		if !letter && (i == 0 || b != '-' && b != '.' && b != ':' && b != '_' && b != '@') {
+		if !plainBytes[s[i]] {
 			return false
 		}
 	}
-	return s != ""
+	return s == "" || !strings.ContainsRune(marks, rune(s[0]))
 }
+
+const marks = "-.:_@"
+
+var plainBytes = func() (plain [256]bool) {
+	for _, b := range []byte(marks + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+		plain[b] = true
+	}
+	return plain
+}()
 
 func (c *CSV) guarded(s string) string {
 	if plain(s) {
@@ -147,9 +154,9 @@ func (c *CSV) guarded(s string) string {
 		s = strings.ReplaceAll(s, "\x00", `\x00`)
 	}
 	if formula(s) {
-		return "'" + s
+		s = "'" + s
 	}
-	return s
+	return quote(s)
 }
 
 // formula reports whether a spreadsheet might take the cell for a formula. The
@@ -172,9 +179,9 @@ func formula(cell string) bool {
 }
 
 // quote puts the cell in quotes where RFC 4180 asks for it, and where a reader
-// might trim it or take an only cell for a blank line.
-func quote(cell string, alone bool) string {
-	if strings.ContainsAny(cell, ",;\"\r\n\t") || strings.TrimSpace(cell) != cell || cell == "" && alone {
+// might trim it.
+func quote(cell string) string {
+	if strings.ContainsAny(cell, ",;\"\r\n\t") || strings.TrimSpace(cell) != cell {
 		return `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
 	}
 	return cell
