@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lictrail/snapshot"
@@ -72,7 +74,7 @@ func (s *Sync) commit(ctx context.Context, r *Result) error {
 	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
 	w := newWriter(ctx, t.Tx, int64(s.Run))
 	w.tables = t.all
-	if err := errors.Join(w.write(s, r), w.settle()); err != nil {
+	if err := cmp.Or(w.write(s, r), w.settle()); err != nil {
 		return classify(err)
 	}
 	return t.commit(&entry{kind: sealEnd, run: int64(s.Run), head: &s.Head, fresh: w.fresh()})
@@ -89,6 +91,7 @@ type writer struct {
 	layouts map[string]int64 // by shape
 	waiting []*waiting
 	adding  chan error // of rows that are being added; nil: none are
+	gate    gate       // for every statement, be it while rows are being added
 	tables  []*layout  // to be sealed
 }
 
@@ -165,12 +168,16 @@ func (w *writer) notOvertaken(s *Sync) error {
 }
 
 // exec runs a statement, prepared once.
-func (w *writer) exec(query string, args ...any) (sql.Result, error) {
+func (w *writer) exec(query string, args ...any) (result sql.Result, err error) {
 	stmt, err := w.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(w.ctx, args...)
+	err = w.gate.pass(func() error {
+		result, err = stmt.ExecContext(w.ctx, args...)
+		return err
+	})
+	return result, err
 }
 
 func (w *writer) queryRow(query string, dest []any, args ...any) error {
@@ -178,7 +185,35 @@ func (w *writer) queryRow(query string, dest []any, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
+	none := false
+	err = w.gate.pass(func() error {
+		err := stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
+		if none = errors.Is(err, sql.ErrNoRows); none {
+			return nil
+		}
+		return err
+	})
+	if none {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// gate lets one statement through at a time, and none after one that failed. A
+// failing or full disk makes SQLite take the whole transaction back by itself:
+// what came after would stand alone, and be kept, without a seal.
+type gate struct {
+	one    sync.Mutex
+	failed error
+}
+
+func (g *gate) pass(statement func() error) error {
+	g.one.Lock()
+	defer g.one.Unlock()
+	if g.failed == nil {
+		g.failed = statement()
+	}
+	return g.failed
 }
 
 func (w *writer) prepare(query string) (*sql.Stmt, error) {

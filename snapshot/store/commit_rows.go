@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"slices"
 )
@@ -124,13 +123,17 @@ func (w *writer) add(additions []addition) error {
 		return err
 	}
 	w.adding = make(chan error, 1)
-	go func(added chan<- error) { added <- addAll(w.ctx, additions) }(w.adding)
+	go func(added chan<- error) { added <- w.addAll(additions) }(w.adding)
 	return nil
 }
 
-func addAll(ctx context.Context, additions []addition) error {
+func (w *writer) addAll(additions []addition) error {
 	for _, a := range additions {
-		if _, err := a.statement.ExecContext(ctx, a.values...); err != nil {
+		err := w.gate.pass(func() error {
+			_, err := a.statement.ExecContext(w.ctx, a.values...)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -669,6 +669,51 @@ func TestCommit_StopsAtTheFirstError(t *testing.T) {
 	}
 }
 
+// SQLite takes a transaction back by itself where a statement meets a failing or
+// full disk. What came after would stand alone, and be kept: no statement may come,
+// neither of those that add rows nor of those that make the next ready.
+func TestCommit_NothingAfterAnError(t *testing.T) {
+	t.Parallel()
+	for what, trigger := range map[string]string{
+		"rows are added":     "BEFORE INSERT ON user WHEN NEW.id % 1000 = 0",
+		"rows are made":      "BEFORE INSERT ON profile WHEN NEW.department = 'd1000'",
+		"something is asked": "BEFORE INSERT ON user WHEN NEW.id % 1000 = 1",
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			db := openRW(t, newHistory(t))
+			s := begin(t, db)
+			if _, err := db.sql.ExecContext(t.Context(), "CREATE TRIGGER disk "+trigger+" BEGIN SELECT RAISE(ROLLBACK, 'disk I/O error'); END"); err != nil {
+				t.Fatal(err)
+			}
+			var all []snapshot.Delta
+			for i := range 3000 {
+				d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i)))
+				d.New.Department = fmt.Sprintf("d%d", i)
+				all = append(all, d)
+			}
+			r := resultOf(t, s, all...)
+			before := state(t, db)
+			if err := s.Commit(t.Context(), r); err == nil || !strings.Contains(err.Error(), "disk I/O error") {
+				t.Errorf("the error is %v", err)
+			}
+			if d := cmp.Diff(before, state(t, db)); d != "" {
+				t.Errorf("rows are left (-before +after):\n%s", d)
+			}
+		})
+	}
+}
+
+// state counts the rows of every table.
+func state(t *testing.T, db *DB) map[string]int64 {
+	t.Helper()
+	rows := map[string]int64{}
+	for _, table := range column(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table'") {
+		rows[table] = count(t, db, "SELECT count(*) FROM "+quoteAll([]string{table}, ""))
+	}
+	return rows
+}
+
 // The error of a run that fails names users by object id alone.
 func TestCommit_ErrorsNameNobody(t *testing.T) {
 	t.Parallel()
