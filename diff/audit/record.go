@@ -202,14 +202,12 @@ var tenantInPath = regexp.MustCompile(`(?i)/tenants/([^/]+)/`)
 // the envelope tells the tenant; what it says of the activity is the record's to
 // correct.
 func (g *glimpse) graph() (Glance, error) {
-	var inner struct{ ActivityDisplayName text }
-	envelope := strings.HasPrefix(string(g.Properties), "{")
-	if envelope {
-		if err := g.Properties.into(&inner); err != nil {
-			return Glance{}, fmt.Errorf("properties: %w", err)
-		}
+	inner := struct{ ActivityDisplayName, OperationName text }{g.ActivityDisplayName, g.OperationName}
+	if err := g.Properties.into(&inner); err != nil {
+		return Glance{}, fmt.Errorf("properties: %w", err)
 	}
-	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(inner.ActivityDisplayName, g.ActivityDisplayName, g.OperationName))}
+	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(inner.ActivityDisplayName, inner.OperationName))}
+	envelope := strings.HasPrefix(string(g.Properties), "{")
 	if !envelope && g.TimeGenerated == "" {
 		return found, nil
 	}
