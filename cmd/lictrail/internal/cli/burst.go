@@ -102,7 +102,8 @@ func party(a *snapshot.Attribution) string {
 }
 
 // printBursts tells of many licenses that went or came at once, before
-// anything else: it is what nobody wants to read last.
+// anything else: it is what nobody wants to read last. It names people on a
+// terminal alone.
 func (n names) printBursts(e *env, s *tracker.Summary, limit burstLimit) error {
 	for _, b := range bursts(s, limit) {
 		if err := n.printBurst(e, s, b); err != nil {
@@ -123,17 +124,20 @@ func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
 		if i == maxBurstUsers {
 			break
 		}
-		table.Row(cmp.Or(s.UPN(c.User), string(c.User)), party(&c.Attribution), mailboxWord(s, c, mailbox))
+		user, cause := string(c.User), causeWord(&c.Attribution)
+		if e.OutTTY { // else it is a log
+			user, cause = cmp.Or(s.UPN(c.User), user), party(&c.Attribution)
+		}
+		table.Row(user, cause, mailboxWord(s, c, mailbox))
 	}
 	if err := table.Print(e.Streams); err != nil {
 		return err
 	}
+	who := "Who did it"
 	if more := len(b.changes) - maxBurstUsers; more > 0 {
-		if err := e.Printf("and %s more: lictrail changes --run %d --kind %s\n", plural(more, "user"), int64(s.Run), b.kind); err != nil {
-			return err
-		}
+		who = "And " + plural(more, "user") + " more"
 	}
-	return e.Printf("\n")
+	return e.Printf("%s: lictrail changes --run %d --kind %s\n\n", who, int64(s.Run), b.kind)
 }
 
 func burstVerb(k snapshot.Kind) string {
