@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,13 +127,23 @@ func (d *doctor) volume(database fs.FileInfo) {
 	case err != nil:
 		d.skip(name, "%v", err)
 	case v.Network:
-		d.warn(name, "keep the database on a disk of this machine, and copy backups elsewhere: locks and shared memory, on which SQLite relies, do not hold over a network",
-			"%s: on the network", kind)
+		d.warn(name, hintNetworkDisk, "%s: on the network", kind)
 	case v.Free < need:
 		d.warn(name, fmt.Sprintf("make room: a run and a backup may need %s", bytesWord(need)), "%s, only %s free", kind, bytesWord(v.Free))
 	default:
 		d.ok(name, "%s, %s free", kind, bytesWord(v.Free))
 	}
+}
+
+const hintNetworkDisk = "keep the database on a disk of this machine, and copy backups elsewhere: locks and shared memory, on which SQLite relies, do not hold over a network"
+
+// networkDisk warns of a database on a network. What cannot be told is no reason
+// to warn each week.
+func networkDisk(v disk.Volume, err error) []snapshot.Warning {
+	if err != nil || !v.Network {
+		return nil
+	}
+	return []snapshot.Warning{{Code: "network-disk", Message: "the database is on " + cmp.Or(v.Kind, "a file system") + ", over the network: " + hintNetworkDisk}}
 }
 
 // bytesWord is a size as a person would say it.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -161,6 +163,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 		return err
 	}
 	defer release()
+	to.Warnings = append(to.Warnings, networkDisk(disk.Of(filepath.Dir(db.Path())))...)
 	summary, err := tracker.Run(ctx, Reader{client}, db, to)
 	progress.Done()
 	if err != nil {
