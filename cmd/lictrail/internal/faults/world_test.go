@@ -45,15 +45,42 @@ type world struct {
 // newWorld makes the world of all tests that need no other.
 func newWorld(t *testing.T, opts ...graphtest.Option) *world {
 	t.Helper()
-	w := &world{tenant: firstWeek(), first: t.TempDir()}
+	return worldOf(t, firstWeek, secondWeek, opts...)
+}
+
+// newCrowd makes a world that is larger than SQLite's cache, so that rows reach
+// the disk before they are committed.
+func newCrowd(t *testing.T) *world {
+	t.Helper()
+	name := func(i, year int) string { return fmt.Sprintf("Crowd %d of %d %s", i, year, strings.Repeat("x", 250)) }
+	return worldOf(t, func() *graphtest.Tenant {
+		t := firstWeek()
+		t.Pace = time.Second
+		must(t.BuySeats(ems, 5000))
+		for i := range 2500 {
+			t.AddUser(t.Admins[0], graphtest.UserSpec{Name: name(i, 1), Department: fmt.Sprint("Department ", i), SKUs: []string{ems}})
+		}
+		t.Advance(day)
+		return t
+	}, func(t *graphtest.Tenant) *graphtest.Tenant {
+		for i, id := range t.UserIDs() {
+			must(t.Rename(t.Admins[0], id, name(i, 2)))
+		}
+		return secondWeek(t)
+	})
+}
+
+func worldOf(t *testing.T, first func() *graphtest.Tenant, second func(*graphtest.Tenant) *graphtest.Tenant, opts ...graphtest.Option) *world {
+	t.Helper()
+	w := &world{tenant: first(), first: t.TempDir()}
 	w.serve(t, opts...)
 	w.sync(t, w.first)
 	w.old = w.say(t, w.first)
-	secondWeek(w.tenant)
+	second(w.tenant)
 
-	second := w.copyOf(t, w.first)
-	w.sync(t, second)
-	w.new = w.say(t, second)
+	later := w.copyOf(t, w.first)
+	w.sync(t, later)
+	w.new = w.say(t, later)
 	if n := strings.Count(w.new, `"kind"`) - strings.Count(w.old, `"kind"`); w.old == w.new || n < 5 {
 		t.Fatalf("the second week differs by %d kinds from the first: it proves nothing", n)
 	}
