@@ -34,7 +34,7 @@ func content(t testing.TB, db *DB) map[string][]string {
 // tablesOf lists the tables as the database itself has them.
 func tablesOf(t testing.TB, db *DB) []string {
 	t.Helper()
-	return column(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+	return column(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name")
 }
 
 func rowsOf(t testing.TB, db *DB, table string) []string {

@@ -126,6 +126,32 @@ func TestVerify_Empty(t *testing.T) {
 	}
 }
 
+// Whatever somebody puts into the schema is found, but what SQLite's planner
+// counts is no matter. The names look much like those of SQLite's own tables.
+func TestVerify_Planted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ do, want string }{
+		{"CREATE TABLE sqliteXstat9 (x)", `table "sqliteXstat9" is not lictrail's`},
+		{"CREATE TABLE sqlite1stat1 (x)", `table "sqlite1stat1" is not lictrail's`},
+		{"CREATE INDEX SQLITE_STATISTICS ON run (id)", ""}, // refused by SQLite, as are all such names
+		{"CREATE INDEX sqliteXstat_run ON run (id)", `index "sqliteXstat_run" is not lictrail's`},
+		{"ANALYZE", ""},
+	} {
+		db := openRW(t, newHistory(t))
+		_, err := db.sql.ExecContext(t.Context(), test.do)
+		if refused := err != nil && strings.Contains(err.Error(), "reserved for internal use"); err != nil && !refused {
+			t.Fatalf("%s: %v", test.do, err)
+		}
+		var found []string
+		for _, f := range verify(t, db, "").Findings {
+			found = append(found, f.What)
+		}
+		if got := strings.Join(found, "; "); got != test.want {
+			t.Errorf("%s: found %q, want %q", test.do, got, test.want)
+		}
+	}
+}
+
 // Every table must be declared: sealed, or not evidence and why.
 func TestTables_AllDeclared(t *testing.T) {
 	t.Parallel()
