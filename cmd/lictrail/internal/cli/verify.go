@@ -35,19 +35,37 @@ elsewhere: sync prints it, and writes it with --head-file.`,
   lictrail verify --head 5b1f0c0d7e...
   lictrail verify --format json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), e, head) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if e.origins["head"].kind != fromDefault {
+				var err error
+				if head, err = parseHead(head); err != nil {
+					return err
+				}
+			}
+			return runVerify(cmd.Context(), e, head)
+		},
 	}
 	cmd.Flags().StringVar(&head, "head", "", "the `head` of an earlier run, as it was kept elsewhere")
 	return cmd
 }
 
-var headPattern = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+var headPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-func runVerify(ctx context.Context, e *env, head string) error {
-	head = strings.TrimSpace(head)
-	if head != "" && !headPattern.MatchString(head) {
-		return usage(fmt.Sprintf("--head %q is not a head", head), "the 64 digits that sync printed or wrote to --head-file")
+// parseHead reads a head that was given. One that is empty is a mistake, such as
+// a file that is not there: nothing would be held against it.
+func parseHead(text string) (string, error) {
+	head := strings.ToLower(strings.TrimSpace(text))
+	if head == "" {
+		return "", usage("--head is empty", "look at the file that it was to be read from, which sync --head-file writes")
 	}
+	if !headPattern.MatchString(head) {
+		return "", usage(fmt.Sprintf("--head %q is not a head", head), "the 64 digits that sync printed or wrote to --head-file")
+	}
+	return head, nil
+}
+
+// runVerify checks the history, with a head or, if that is "", without.
+func runVerify(ctx context.Context, e *env, head string) error {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return err
@@ -73,7 +91,7 @@ type verification struct {
 	*store.Verification
 	replay *tracker.Replay
 	tenant snapshot.Tenant
-	asked  string // the head that was asked for
+	asked  string // the head that was asked for; "": none
 }
 
 // verify runs all checks. A history that is too broken to be replayed is told
@@ -176,18 +194,41 @@ func rowsWord(rows map[string]int64) string {
 }
 
 type checkJSON struct {
-	Check    string   `json:"check"`
-	OK       bool     `json:"ok"`
-	Looked   string   `json:"looked_at"`
-	Findings []string `json:"findings"`
-	Head     *string  `json:"head"`
+	Check    string         `json:"check"`
+	OK       bool           `json:"ok"`
+	Looked   string         `json:"looked_at"`
+	Findings []string       `json:"findings"`
+	Head     *string        `json:"head"`
+	Given    *givenHeadJSON `json:"head_given"`
+}
+
+// givenHeadJSON is the head that was asked for, and the seal and the run that it
+// is of: neither, when it is not in the chain.
+type givenHeadJSON struct {
+	Head string `json:"head"`
+	Seal *int64 `json:"seal"`
+	Run  *int64 `json:"run"` // null, too, for the seal of an import or an erasing
+}
+
+// given is the head that was asked for; nil: none was.
+func (r *verification) given() *givenHeadJSON {
+	if r.asked == "" {
+		return nil
+	}
+	number := func(n int64) *int64 {
+		if n == 0 {
+			return nil
+		}
+		return &n
+	}
+	return &givenHeadJSON{Head: r.asked, Seal: number(r.HeadSeal), Run: number(r.HeadRun)}
 }
 
 // printItems gives one item a check, in JSON and CSV.
 func (r *verification) printItems(e *env) error {
 	var items []checkJSON
 	for _, check := range store.Checks {
-		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: orNull(r.Head)}
+		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: orNull(r.Head), Given: r.given()}
 		for _, f := range r.findings() {
 			if f.Check == check {
 				item.OK, item.Findings = false, append(item.Findings, f.What)
@@ -203,6 +244,14 @@ func (r *verification) printItems(e *env) error {
 			{csv: "ok", cell: func(c checkJSON) any { return c.OK }},
 			{csv: "looked_at", cell: func(c checkJSON) any { return c.Looked }},
 			{csv: "findings", cell: func(c checkJSON) any { return strings.Join(c.Findings, "; ") }},
+			{csv: "head", cell: func(checkJSON) any { return r.Head }},
+			{csv: "head_given", cell: func(checkJSON) any { return r.asked }},
+			{csv: "head_given_run", cell: func(checkJSON) any {
+				if r.HeadRun == 0 {
+					return nil
+				}
+				return r.HeadRun
+			}},
 		},
 	}.print(e, n, rowsOf(items))
 }
