@@ -59,7 +59,8 @@ func parseHead(text string) (string, error) {
 		return "", usage("--head is empty", "look at the file that it was to be read from, which sync --head-file writes")
 	}
 	if !headPattern.MatchString(head) {
-		return "", usage(fmt.Sprintf("--head %q is not a head", head), "the 64 digits that sync printed or wrote to --head-file")
+		return "", usage(fmt.Sprintf("--head %q is not a head", head),
+			"all 64 digits: of the file that sync --head-file wrote, or of lictrail runs --format json; lictrail runs shows the first eight only")
 	}
 	return head, nil
 }
