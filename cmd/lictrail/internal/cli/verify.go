@@ -201,6 +201,23 @@ type checkJSON struct {
 	Findings []string       `json:"findings"`
 	Head     *string        `json:"head"`
 	Given    *givenHeadJSON `json:"head_given"`
+	Erasures []erasureJSON  `json:"erasures"` // of the digests; null with the other checks
+}
+
+// erasureJSON is what a forget or a prune has erased: rows by table.
+type erasureJSON struct {
+	At   *string          `json:"at"`
+	Kind string           `json:"kind"`
+	Rows map[string]int64 `json:"rows"`
+}
+
+// erased lists what was erased on purpose.
+func (r *verification) erased() []erasureJSON {
+	all := make([]erasureJSON, len(r.Erasures))
+	for i, x := range r.Erasures {
+		all[i] = erasureJSON{At: stamp(x.At), Kind: x.Kind, Rows: x.Rows}
+	}
+	return all
 }
 
 // givenHeadJSON is the head that was asked for, and the seal and the run that it
@@ -230,6 +247,9 @@ func (r *verification) printItems(e *env) error {
 	var items []checkJSON
 	for _, check := range store.Checks {
 		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: orNull(r.Head), Given: r.given()}
+		if check == store.CheckDigests {
+			item.Erasures = r.erased()
+		}
 		for _, f := range r.findings() {
 			if f.Check == check {
 				item.OK, item.Findings = false, append(item.Findings, f.What)
