@@ -27,6 +27,26 @@ type Erased struct {
 	Rows map[string]int64
 }
 
+// ResidueError says that a forget or a prune is done and is history, but that
+// the file's pages, or its log, may still hold what was erased: until the same
+// is done again, of a person by the name that they have now.
+type ResidueError struct {
+	Kind string // forget or prune
+	Name string // forget: what the person is called now
+	Err  error  // why the pages could not be overwritten
+}
+
+func (e *ResidueError) Error() string {
+	what := "it is done"
+	if e.Name != "" {
+		what = "it is done, and the person is now called " + e.Name
+	}
+	return fmt.Sprintf("%s: %s, but the file or its log may still hold what was erased: %v", e.Kind, what, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ResidueError) Unwrap() error { return e.Err }
+
 // Total is the number of rows.
 func (e *Erased) Total() int64 {
 	var n int64
@@ -156,13 +176,23 @@ func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *era
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
-	if _, err := db.sql.ExecContext(ctx, "VACUUM"); err != nil {
-		return nil, fmt.Errorf("%s: it is done, but the file's free pages may hold what was erased; do it again: %w", kind, classify(err))
-	}
-	if err := db.emptyLog(ctx); err != nil {
-		return nil, fmt.Errorf("%s: it is done, but the file's log may hold what was erased; do it again: %w", kind, err)
+	if err := db.overwrite(ctx); err != nil {
+		return nil, &ResidueError{Kind: kind, Name: name, Err: err}
 	}
 	return erased, nil
+}
+
+// overwrite makes the file anew without its free pages. Whoever reads meanwhile
+// needs the old pages: they stay in the file, and the new ones in the log.
+func (db *DB) overwrite(ctx context.Context) error {
+	_, err := db.sql.ExecContext(ctx, "VACUUM")
+	if err == nil {
+		err = db.emptyLog(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // SQLite has words of its own for it
+	}
+	return classify(err)
 }
 
 // emptyLog brings the log's pages into the file and cuts the log to nothing.

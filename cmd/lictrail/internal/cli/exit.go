@@ -100,18 +100,39 @@ func explain(err error) error {
 			return &out.Error{Code: e.code, Message: sentence(err), Hint: hintOf(err, e.hint), Err: err}
 		}
 	}
-	return &out.Error{Code: exitFailed, Message: sentence(err), Err: err}
+	return &out.Error{Code: exitFailed, Message: sentence(err), Hint: hintOf(err, ""), Err: err}
 }
 
 // sentence is what an error says, on one line: those that were joined stand on
 // several.
 func sentence(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// hintOf prefers the hint that came with the error: it knows the permission.
+// hintOf prefers the hint that came with the error: it knows the permission, or
+// whom an erasing was of.
 func hintOf(err error, general string) string {
 	var g *graph.Error
 	if errors.As(err, &g) && g.Hint != "" {
 		return g.Hint
 	}
+	var residue *store.ResidueError
+	if errors.As(err, &residue) {
+		return againHint(residue, general)
+	}
 	return general
+}
+
+// againHint tells how to erase what an erasing has left behind. A person is no
+// longer found by the name that they were forgotten by.
+func againHint(e *store.ResidueError, general string) string {
+	again := "run the same prune again"
+	if e.Name != "" {
+		again = "run: lictrail forget " + e.Name
+	}
+	if errors.Is(e, store.ErrBusy) {
+		general = "close what has the database open" // a reader need not be a lictrail
+	}
+	if general == "" {
+		return again
+	}
+	return general + ", then " + again
 }

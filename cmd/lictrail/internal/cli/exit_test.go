@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -33,6 +34,28 @@ func TestExplain_OneLine(t *testing.T) {
 		}
 		if got := explain(err).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What an erasing has left behind is erased by doing it again, whatever was in
+// the way: the hint says by which words.
+func TestExplain_Residue(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		cause error
+		code  int
+		hint  string
+	}{
+		{"forgotten-280", store.ErrBusy, exitBusy, "close what has the database open, then run: lictrail forget forgotten-280"},
+		{"forgotten-280", store.ErrNoRoom, exitFailed, roomHint + ", then run: lictrail forget forgotten-280"},
+		{"forgotten-280", errors.New("disk I/O error"), exitFailed, "run: lictrail forget forgotten-280"},
+		{"forgotten-280", context.Canceled, exitInterrupted, "run: lictrail forget forgotten-280"},
+		{"", store.ErrBusy, exitBusy, "close what has the database open, then run the same prune again"},
+	} {
+		var e *out.Error
+		if err := explain(&store.ResidueError{Kind: "forget", Name: test.name, Err: test.cause}); !errors.As(err, &e) || e.Code != test.code || e.Hint != test.hint {
+			t.Errorf("%v: %+v", test.cause, e)
 		}
 	}
 }

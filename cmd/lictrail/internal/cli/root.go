@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot/store"
 )
 
 // env is what commands work with.
@@ -67,7 +68,8 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errSomeTenants) {
+	var residue *store.ResidueError // what it is of was recorded
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errSomeTenants) && !errors.As(err, &residue) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {

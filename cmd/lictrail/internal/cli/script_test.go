@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -91,6 +92,7 @@ func TestMain(m *testing.M) {
 //	                                     and one run_id for all of them
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
 //	lock FILE                            another program writes to a database until the script ends
+//	reader open|close FILE               another program reads a database until it is told not to
 //	plant FILE SQL                       runs SQL on a database, as another program would
 func TestScripts(t *testing.T) {
 	// Under nohup a hangup is ignored, by what is started here as well: a script
@@ -111,7 +113,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand},
+			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand, "reader": readerCommand},
 	})
 }
 
@@ -544,6 +546,29 @@ func lockCommand(ts *testscript.TestScript, neg bool, args []string) {
 	tx, err := db.Begin()
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(errors.Join(tx.Rollback(), db.Close())) })
+}
+
+var readers = map[string]func(){} // ends of reading, by database
+
+// readerCommand keeps a database open in a transaction that has read.
+func readerCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: reader open|close FILE")
+	}
+	path := ts.MkAbs(args[1])
+	if args[0] == "close" {
+		readers[path]()
+		return
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
+	ts.Check(err)
+	tx, err := db.Begin()
+	ts.Check(err)
+	var n int
+	ts.Check(tx.QueryRow("SELECT count(*) FROM run").Scan(&n))
+	end := sync.OnceFunc(func() { ts.Check(errors.Join(tx.Rollback(), db.Close())) })
+	readers[path] = end
+	ts.Defer(end)
 }
 
 // envsubstCommand replaces variables in a file by their values.
