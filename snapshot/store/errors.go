@@ -33,6 +33,9 @@ var (
 	ErrUnrecovered = errors.New("a run was cut off while it wrote the database")
 	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.
 	ErrDamaged = errors.New("the database is damaged")
+	// ErrNotSQLite: the file does not begin as a SQLite database does. It is damaged
+	// (ErrDamaged) or, more likely, never was one.
+	ErrNotSQLite = errors.New("the file is no SQLite database")
 	// ErrOtherTenant: the history is about another tenant (I9).
 	ErrOtherTenant = errors.New("the database is for another tenant")
 	// ErrOvertaken: another run was committed while this one was reading.

@@ -96,7 +96,11 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 		return nil, classify(fmt.Errorf("open %q: %w", path, err))
 	}
 	if err := schema(ctx, handle); err != nil {
-		return nil, classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
+		err = classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
+		if errors.Is(err, ErrDamaged) && !beginsAsSQLite(path) {
+			err = fmt.Errorf("%w: %w", ErrNotSQLite, err)
+		}
+		return nil, err
 	}
 	return &DB{sql: handle, path: path}, nil
 }
@@ -182,6 +186,23 @@ func mustBePrivate(database, suffix string) error {
 
 // mark is what stands in the header of a history: migrations.ApplicationID.
 const mark = "LicT"
+
+// magic is what every SQLite database begins with:
+// https://www.sqlite.org/fileformat2.html#magic_header_string.
+const magic = "SQLite format 3\x00"
+
+// beginsAsSQLite reports whether a file has the first bytes of a SQLite
+// database, or cannot be read.
+func beginsAsSQLite(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	begin := make([]byte, len(magic))
+	n, err := io.ReadFull(f, begin)
+	return string(begin[:n]) == magic || err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
+}
 
 // somebodyElses reports whether a file is a database or a text of another
 // program's: what is wrong with it is then not who may read it.

@@ -260,7 +260,7 @@ func TestOpen_WhatIsNotOurs(t *testing.T) {
 			if err := os.WriteFile(path, bytes.Repeat([]byte("Dear diary, "), 1000), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrDamaged},
+		}, ErrNotSQLite},
 		{"another program's", func(t *testing.T, path string) { rawSQL(t, path, "CREATE TABLE bookmark (url TEXT)") }, migrations.ErrForeign},
 		{"another program's, with its mark", func(t *testing.T, path string) { rawSQL(t, path, "PRAGMA application_id = 252006673") }, migrations.ErrForeign},
 		{"a newer build's", func(t *testing.T, path string) {

@@ -46,7 +46,10 @@ var errChanged = errors.New("changes found")
 
 const roomHint = "make room on that disk; lictrail doctor tells how much a run may need"
 
-const damagedHint = "keep the file as it is, and restore a backup (docs/integrity.md); lictrail verify tells what is damaged"
+const (
+	restoreHint = "keep the file as it is, and restore a backup (docs/integrity.md)"
+	damagedHint = restoreHint + "; lictrail verify tells what is damaged"
+)
 
 // exits maps each kind of error to its code and what to do about it. The first
 // that matches counts.
@@ -86,6 +89,7 @@ var exits = []struct {
 	{migrations.ErrPlanted, exitDamaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
 	{errRefused, exitFailed, "each is told with its line and the reason; the same import again takes nothing twice"},
+	{store.ErrNotSQLite, exitDamaged, "name lictrail's own file with --db; if this is it, " + restoreHint},
 	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 

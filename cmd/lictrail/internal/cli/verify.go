@@ -42,7 +42,7 @@ elsewhere: sync prints it, and writes it with --head-file.`,
 					return err
 				}
 			}
-			return runVerify(cmd.Context(), e, head)
+			return withoutCircle(runVerify(cmd.Context(), e, head))
 		},
 	}
 	cmd.Flags().StringVar(&head, "head", "", "the `head` of an earlier run, as it was kept elsewhere")
@@ -65,6 +65,16 @@ func parseHead(text string) (string, error) {
 	return head, nil
 }
 
+// withoutCircle takes it from the hint of verify's own error that verify tells
+// more.
+func withoutCircle(err error) error {
+	var said *out.Error
+	if errors.As(explain(err), &said) && said.Hint == damagedHint {
+		return &out.Error{Code: said.Code, Message: said.Error(), Hint: restoreHint, Err: err}
+	}
+	return err
+}
+
 // runVerify checks the history, with a head or, if that is "", without.
 func runVerify(ctx context.Context, e *env, head string) error {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
@@ -82,7 +92,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 	}
 	if n := len(r.findings()); n > 0 {
 		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", plural(n, "finding")),
-			Hint: damagedHint, Err: store.ErrDamaged}
+			Hint: restoreHint, Err: store.ErrDamaged}
 	}
 	return nil
 }
