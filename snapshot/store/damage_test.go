@@ -18,7 +18,7 @@ import (
 	"lictrail/migrations"
 )
 
-var flips = flag.Int("flips", 200, "how many bytes TestR8 flips; docs/integrity.md has the figures of 10000")
+var flips = flag.Int("flips", 200, "how many bytes TestR8 flips; docs/reliability.md has the figures of 10000")
 
 // R8: bytes flipped, pages zeroed, swapped and cut. Whatever changes what the
 // history says must be seen; most damage changes nothing that anybody reads.
