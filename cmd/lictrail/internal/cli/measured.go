@@ -58,13 +58,8 @@ func (e *env) measured(ctx context.Context, o *syncOptions, run func(context.Con
 	if err := e.mayWriteTo(o.metricsFile); err != nil {
 		return err
 	}
-	place, err := out.CreateFile(o.metricsFile)
-	if err != nil {
-		return err
-	}
-	place.Discard()
 	a := attempt{began: e.now()}
-	err = run(ctx, e, o)
+	err := run(ctx, e, o)
 	a.ended, a.code = e.now(), codeOf(ctx, err)
 	failed := e.writeMetrics(context.WithoutCancel(ctx), o, a)
 	if failed != nil && err != nil && !errors.Is(err, errChanged) {

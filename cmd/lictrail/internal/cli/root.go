@@ -302,38 +302,6 @@ func wrap(e *env, c *cobra.Command) {
 	}
 }
 
-// mayWriteTo refuses to put a report in the place of a database: this one, what
-// SQLite keeps beside it, or any other.
-func (e *env) mayWriteTo(path string) error {
-	refused := usage(fmt.Sprintf("%q is a database", path), "name another file")
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		a, errA := filepath.Abs(path)
-		b, errB := filepath.Abs(e.db + suffix)
-		if errA == nil && errB == nil && a == b || sameFile(path, e.db+suffix) {
-			return refused
-		}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil // WriteFile says what is wrong with it, if anything is
-	}
-	defer f.Close()
-	magic := make([]byte, len(sqliteMagic))
-	if _, err := io.ReadFull(f, magic); err == nil && string(magic) == sqliteMagic {
-		return refused
-	}
-	return nil
-}
-
-// sqliteMagic is how every SQLite file begins.
-const sqliteMagic = "SQLite format 3\x00"
-
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
 // explainUnknown has help on a command that there is not be wrong use, as that
 // command itself is: cobra would show the help of what stands before it.
 func (e *env) explainUnknown(root *cobra.Command) {

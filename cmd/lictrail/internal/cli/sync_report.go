@@ -48,11 +48,6 @@ func (o afterwards) prepare(e *env, mails bool) (ruleFile, error) {
 		if err := e.mayWriteTo(path); err != nil {
 			return ruleFile{}, err
 		}
-		place, err := out.CreateFile(path)
-		if err != nil {
-			return ruleFile{}, err
-		}
-		place.Discard()
 	}
 	if err := removeDigest(o.digest); err != nil {
 		return ruleFile{}, err

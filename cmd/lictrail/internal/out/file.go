@@ -57,6 +57,16 @@ func createFile(path string, ops fileOps) (*File, error) {
 	return f, nil
 }
 
+// TryFile tells what [CreateFile] would say of a path, and leaves nothing there.
+func TryFile(path string) error {
+	f, err := CreateFile(path)
+	if err != nil {
+		return err
+	}
+	f.Discard()
+	return nil
+}
+
 type writerFunc func(p []byte) (int, error)
 
 func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
