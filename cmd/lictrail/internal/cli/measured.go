@@ -55,7 +55,7 @@ func (e *env) measured(ctx context.Context, o *syncOptions, run func(context.Con
 	if o.metricsFile == "" {
 		return run(ctx, e, o)
 	}
-	if err := e.mayWriteTo(o.metricsFile); err != nil {
+	if err := e.mayWriteTo(place{"--metrics-file", o.metricsFile}); err != nil {
 		return err
 	}
 	a := attempt{began: e.now()}

@@ -387,7 +387,9 @@ type unsent struct {
 // maxUnsent is how many of them wait.
 const maxUnsent = 20
 
-func (e *env) unsentFile() string { return e.db + "-notify" }
+func (e *env) unsentFile() string { return e.db + unsentSuffix }
+
+const unsentSuffix = "-notify"
 
 // readUnsent returns nothing when there is nothing, or nothing that can be read.
 func (e *env) readUnsent() []unsent {

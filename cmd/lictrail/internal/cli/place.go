@@ -4,34 +4,58 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
+	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 )
 
+// place is a file to be written, and what names it: a flag or an argument.
+type place struct{ by, path string }
+
 // mayWriteTo finds out before there is anything to write whether a file can be
-// put at the path, and refuses to put it in the place of a database: this one,
-// what SQLite keeps beside it, or any other.
-func (e *env) mayWriteTo(path string) error {
-	if err := out.TryFile(path); err != nil {
+// put there, and refuses to put it in the place of a database: this one, what is
+// kept beside it, or any other.
+func (e *env) mayWriteTo(p place) error {
+	if err := out.TryFile(p.path); err != nil {
 		return err // also what must not be opened: a pipe is waited for without end
 	}
-	refused := usage(fmt.Sprintf("%q is a database", path), "name another file")
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		a, errA := filepath.Abs(path)
-		b, errB := filepath.Abs(e.db + suffix)
-		if errA == nil && errB == nil && a == b || sameFile(path, e.db+suffix) {
-			return refused
-		}
+	if err := e.notOwn(p); err != nil {
+		return err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(p.path)
 	if err != nil {
 		return nil // there is none, or none that may be read
 	}
 	defer f.Close()
 	magic := make([]byte, len(sqliteMagic))
 	if _, err := io.ReadFull(f, magic); err == nil && string(magic) == sqliteMagic {
-		return refused
+		return usage(fmt.Sprintf("%s %q is a database", p.by, p.path), "name another file")
+	}
+	return nil
+}
+
+// besideDatabase is what the names of a database's files end in: of itself, of
+// SQLite's, of the lock and of what the next run is to tell.
+var besideDatabase = []string{"", "-wal", "-shm", "-journal", lock.Suffix, unsentSuffix}
+
+// notOwn refuses the files of this database, which may not be there yet.
+func (e *env) notOwn(p place) error {
+	for _, suffix := range besideDatabase {
+		if samePlace(p.path, e.db+suffix) {
+			return usage(fmt.Sprintf("%s %q is a file of the database that --db names", p.by, p.path), "name another file")
+		}
+	}
+	return nil
+}
+
+// distinct refuses to write one file over another of the same run.
+func distinct(places ...place) error {
+	for i, p := range places {
+		for _, q := range places[:i] {
+			if p.path != "" && q.path != "" && samePlace(p.path, q.path) {
+				return usage(fmt.Sprintf("%s and %s name the same file", q.by, p.by), "give each a name of its own")
+			}
+		}
 	}
 	return nil
 }
@@ -39,7 +63,11 @@ func (e *env) mayWriteTo(path string) error {
 // sqliteMagic is how every SQLite file begins.
 const sqliteMagic = "SQLite format 3\x00"
 
-func sameFile(a, b string) bool {
+// samePlace reports whether two paths lead to one file, or would.
+func samePlace(a, b string) bool {
+	if realPath(a) == realPath(b) {
+		return true
+	}
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)

@@ -22,7 +22,7 @@ func TestMayWriteTo_Pipe(t *testing.T) {
 	}
 	e := &env{db: filepath.Join(dir, "t.db")}
 	done := make(chan error, 1)
-	go func() { done <- e.mayWriteTo(pipe) }()
+	go func() { done <- e.mayWriteTo(place{"--output", pipe}) }()
 	select {
 	case err := <-done:
 		var said *out.Error

@@ -287,7 +287,7 @@ func wrap(e *env, c *cobra.Command) {
 		if e.output == "" {
 			return run(cmd, args)
 		}
-		if err := e.mayWriteTo(e.output); err != nil {
+		if err := e.mayWriteTo(place{"--output", e.output}); err != nil {
 			return err
 		}
 		var result error // a result code is no failure: the report stands

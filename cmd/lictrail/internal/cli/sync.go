@@ -85,7 +85,14 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
   lictrail sync --audit-source graph,purview --patience 2h
   lictrail sync --config fleet.toml --parallel 8`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.measured(cmd.Context(), &o, runAndTell) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := distinct(place{"--output", e.output}, place{"--report", o.after.report}, place{"--digest", o.after.digest},
+				place{"--head-file", o.headFile}, place{"--metrics-file", o.metricsFile})
+			if err != nil {
+				return err
+			}
+			return e.measured(cmd.Context(), &o, runAndTell)
+		},
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
@@ -129,7 +136,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 		return usage("--activity: "+err.Error(), "all, or some of: "+joinIDs(slices.Clone(snapshot.ActivitySources)))
 	}
 	if o.headFile != "" {
-		if err := e.mayWriteTo(o.headFile); err != nil {
+		if err := e.mayWriteTo(place{"--head-file", o.headFile}); err != nil {
 			return err
 		}
 	}

@@ -38,14 +38,11 @@ func (o afterwards) prepare(e *env, mails bool) (ruleFile, error) {
 		}
 		return ruleFile{}, nil
 	}
-	if o.report == o.digest || o.report != "" && o.report == e.output || o.digest != "" && o.digest == e.output {
-		return ruleFile{}, usage("--report, --digest and --output name the same file", "give each a name of its own")
-	}
-	for _, path := range []string{o.report, o.digest} {
-		if path == "" {
+	for _, p := range []place{{"--report", o.report}, {"--digest", o.digest}} {
+		if p.path == "" {
 			continue
 		}
-		if err := e.mayWriteTo(path); err != nil {
+		if err := e.mayWriteTo(p); err != nil {
 			return ruleFile{}, err
 		}
 	}

@@ -35,11 +35,14 @@ func (h Holder) String() string {
 	return fmt.Sprintf("process %d on %s, started %s at %s", h.PID, h.Host, h.How, h.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
+// Suffix is what the name of a lock has more than that of what it locks.
+const Suffix = ".lock"
+
 // Take locks what path names, by a file beside it, for as long as the process
 // lives or until release. An error that is [ErrHeld] says who holds it. On a file
 // system without locks it lets everybody pass: the database has its own.
 func Take(path string, h Holder) (release func(), err error) {
-	name := path + ".lock"
+	name := path + Suffix
 	f, err := acquire(name)
 	switch {
 	case errors.Is(err, errNone):
