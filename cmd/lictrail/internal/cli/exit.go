@@ -44,6 +44,10 @@ func wrongUse(cause error, hint string) error {
 // errChanged is the result of sync --exit-code when there are changes.
 var errChanged = errors.New("changes found")
 
+// errRecorded marks what failed when the run was history already: what it
+// printed stands.
+var errRecorded = errors.New("the run is recorded")
+
 const roomHint = "make room on that disk; lictrail doctor tells how much a run may need"
 
 const (

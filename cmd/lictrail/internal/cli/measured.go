@@ -68,7 +68,7 @@ func (e *env) measured(ctx context.Context, o *syncOptions, run func(context.Con
 	}
 	if failed != nil {
 		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("the run is recorded, its metrics are not written: %v", failed),
-			Hint: "mend --metrics-file; the next run writes it again", Err: failed}
+			Hint: "mend --metrics-file; the next run writes it again", Err: errors.Join(errRecorded, failed)}
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitChanged
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !stands(err):
 		return exitInterrupted
 	case errors.As(explain(err), &said):
 		return max(said.Code, exitFailed)

@@ -68,8 +68,7 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	var residue *store.ResidueError // what it is of was recorded
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errSomeTenants) && !errors.As(err, &residue) {
+	if err != nil && ctx.Err() != nil && !stands(err) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {
@@ -290,16 +289,23 @@ func wrap(e *env, c *cobra.Command) {
 		if err := e.mayWriteTo(place{"--output", e.output}); err != nil {
 			return err
 		}
-		var result error // a result code is no failure: the report stands
+		var result error
 		err := out.WriteFile(e.output, func(w io.Writer) error {
 			e.Out, e.OutTTY, e.Color = w, false, false
-			if result = run(cmd, args); !errors.Is(result, errChanged) && !errors.Is(result, errSomeTenants) {
-				return result
+			if result = run(cmd, args); stands(result) {
+				return nil
 			}
-			return nil
+			return result
 		})
 		return cmp.Or(err, result)
 	}
+}
+
+// stands reports whether what a command has answered stands, with the error that
+// it ended with: a result code, or a failure of something else.
+func stands(err error) bool {
+	var residue *store.ResidueError
+	return errors.Is(err, errChanged) || errors.Is(err, errSomeTenants) || errors.Is(err, errRecorded) || errors.As(err, &residue)
 }
 
 // explainUnknown has help on a command that there is not be wrong use, as that

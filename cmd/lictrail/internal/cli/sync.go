@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -184,13 +185,11 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
-	if err := writeHead(o.headFile, summary.Head); err != nil {
-		return err
-	}
-	if err := printSummary(ctx, e, db, summary, limit); err != nil {
-		return err
-	}
-	if err := o.after.write(ctx, e, db, summary, file); err != nil {
+	if err := tellAll(e,
+		func() error { return writeHead(o.headFile, summary) },
+		func() error { return printSummary(ctx, e, db, summary, limit) },
+		func() error { return o.after.write(ctx, e, db, summary, file) },
+	); err != nil {
 		return err
 	}
 	if o.exitCode && len(summary.Result.Changes) > 0 {
@@ -199,15 +198,30 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	return nil
 }
 
-// writeHead writes a head as verify --head takes it.
-func writeHead(path, head string) error {
+// tellAll does every step, whatever becomes of the others: none of them can be
+// had from a later run. The first failure counts, the others are warnings.
+func tellAll(e *env, steps ...func() error) error {
+	var first error
+	for _, step := range steps {
+		err := step()
+		if first != nil && err != nil {
+			e.Warnf("%s", sentence(err))
+		}
+		first = cmp.Or(first, err)
+	}
+	return first
+}
+
+// writeHead writes the head of a run as verify --head takes it.
+func writeHead(path string, s *tracker.Summary) error {
 	if path == "" {
 		return nil
 	}
-	return out.WriteFile(path, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, head)
+	err := out.WriteFile(path, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, s.Head)
 		return err
 	})
+	return notWritten(s, "head", err, "keep the head that this run printed; lictrail runs --format json tells it again")
 }
 
 // tenantGuard is the tenant that must answer. A domain name serves for signing

@@ -83,16 +83,18 @@ func (o afterwards) write(ctx context.Context, e *env, db *store.DB, s *tracker.
 	if o.report == "" && o.digest == "" {
 		return nil
 	}
-	err := o.writeFiles(ctx, e, db, s, file)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
+	return notWritten(s, "report", o.writeFiles(ctx, e, db, s, file), "lictrail report --output FILE writes it again")
+}
+
+// notWritten says of a failure to write one of a run's files that history has
+// the run all the same.
+func notWritten(s *tracker.Summary, what string, err error, hint string) error {
 	var said *out.Error
 	if !errors.As(explain(err), &said) {
-		return err
+		return nil // there is no failure: explain knows any
 	}
-	return &out.Error{Code: exitFailed, Message: fmt.Sprintf("run %d is recorded, its report is not written: %s", s.Run, said.Message),
-		Hint: cmp.Or(said.Hint, "lictrail report --output FILE writes it again"), Err: err}
+	return &out.Error{Code: exitFailed, Message: fmt.Sprintf("run %d is recorded, its %s is not written: %s", s.Run, what, said.Error()),
+		Hint: cmp.Or(said.Hint, hint), Err: errors.Join(errRecorded, err)}
 }
 
 func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
