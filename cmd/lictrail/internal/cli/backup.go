@@ -32,6 +32,9 @@ must go with it:
 }
 
 func runBackup(ctx context.Context, e *env, path string) error {
+	if err := e.notOwn(place{"the backup", path}); err != nil {
+		return err
+	}
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return err
