@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -33,6 +34,9 @@ must go with it:
 
 func runBackup(ctx context.Context, e *env, path string) error {
 	if err := e.notOwn(place{"the backup", path}); err != nil {
+		return err
+	}
+	if err := out.TryFile(path); err != nil { // copying may take long
 		return err
 	}
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)

@@ -43,10 +43,11 @@ func createFile(path string, ops fileOps) (*File, error) {
 	if err := checkPlace(path); err != nil {
 		return nil, err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".lictrail-*.tmp")
+	dir := filepath.Dir(path)
+	temp, err := os.CreateTemp(dir, ".lictrail-*.tmp")
 	if err != nil {
 		return nil, &Error{Code: 1, Message: fmt.Sprintf("write %q: %s", path, reason(err)), Err: err,
-			Hint: "choose a directory that exists and that you may write to"}
+			Hint: fmt.Sprintf("make a directory of %q that you may write to, or choose another", dir)}
 	}
 	f := &File{path: path, temp: temp, ops: ops}
 	f.w = bufio.NewWriter(writerFunc(func(p []byte) (int, error) { return ops.write(temp, p) }))
