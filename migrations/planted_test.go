@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"database/sql"
 	"testing"
 )
 
@@ -27,4 +28,31 @@ func TestP11_Planted(t *testing.T) {
 		})
 	}
 	t.Logf("P11: %d plants: refused, 0 changed", len(plants))
+}
+
+// A virtual table whose statement is spelled as SQLite would not write it is one
+// all the same.
+func TestPlanted_OddSpelling(t *testing.T) {
+	path := newPath(t)
+	if err := open(t.Context(), path, Apply); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	raw.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		"CREATE VIRTUAL TABLE search USING fts5(text)", "PRAGMA writable_schema = 1",
+		"UPDATE sqlite_schema SET sql = 'CREATE/**/VIRTUAL TABLE search USING fts5(text)' WHERE name = 'search'",
+	} {
+		if _, err := raw.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	untouched(t, path, ErrPlanted)
 }
