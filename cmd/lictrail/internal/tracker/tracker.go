@@ -199,7 +199,8 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 // interrupted: the context that ended it must not keep it from being told.
 func (t *run) fail(ctx context.Context, cause error) error {
 	status := store.Failed
-	if errors.Is(cause, ErrShrunk) || errors.Is(cause, ErrImplausible) || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
+	interrupted := t.pass == 0 && ctx.Err() != nil // before the first request for users
+	if errors.Is(cause, ErrShrunk) || errors.Is(cause, ErrImplausible) || interrupted || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
 		status = store.Incomplete
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
