@@ -208,6 +208,7 @@ func (s *seal) headAfter(before string) string {
 
 func (s *seal) begins() bool { return s.Kind == sealBegin || s.Kind == sealTried }
 func (s *seal) ends() bool   { return s.Kind == sealEnd || s.Kind == sealTried }
+func (s *seal) erases() bool { return s.Kind == sealForget || s.Kind == sealPrune }
 
 // digestAll digests the rows that a new seal covers: those that its run wrote,
 // and those numbered after the seal before.

@@ -249,7 +249,7 @@ func (c *chain) add(s *seal) {
 		}
 		of.runs[s.Run] = int64(len(c.seals))
 	}
-	if s.Kind == sealForget || s.Kind == sealPrune {
+	if s.erases() {
 		c.v.Erasures = append(c.v.Erasures, Erasure{At: s.At, Kind: s.Kind, Rows: s.content.Erased, Detail: string(s.content.Detail)})
 	}
 }
@@ -359,9 +359,10 @@ func (c *chain) erasedOf(ctx context.Context, q querier, l *layout) (times, keys
 }
 
 // erasures checks that a row erased twice was left by the first as the second
-// found it, and that the seals tell how many rows were erased.
+// found it, and that each row of table erased belongs to a seal of a forget or a
+// prune which counts it.
 func (c *chain) erasures(ctx context.Context, q querier) error {
-	var broken, rows, told int64
+	var broken int64
 	err := q.QueryRowContext(ctx, `
 		SELECT count(*) FROM erased a JOIN erased b ON b.table_name = a.table_name AND b.row_key = a.row_key AND b.id =
 			(SELECT min(id) FROM erased WHERE table_name = a.table_name AND row_key = a.row_key AND id > a.id)
@@ -372,16 +373,35 @@ func (c *chain) erasures(ctx context.Context, q querier) error {
 	if broken > 0 {
 		c.v.found(CheckDigests, "table erased: %d rows were changed between one erasing and the next", broken)
 	}
-	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM erased").Scan(&rows); err != nil {
-		return classify(err)
-	}
-	for _, e := range c.v.Erasures {
-		for _, n := range e.Rows {
-			told += n
+	erasedTable := &layout{table: table{name: "erased"}}
+	number, there := c.numbers(erasedTable), map[int64]map[string]int64{} // by seal, counted from 1, and table
+	err = eachRow(ctx, q, "SELECT id, table_name FROM erased ORDER BY id", nil, func(values []any) error {
+		id, _ := values[0].(int64)
+		name, _ := values[1].(string)
+		seal := number(id)
+		if there[seal] == nil {
+			there[seal] = map[string]int64{}
 		}
+		there[seal][name]++
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if rows != told {
-		c.v.found(CheckDigests, "table erased has %d rows, the seals tell of %d", rows, told)
+	for i, s := range c.seals {
+		have, want := there[int64(i+1)], map[string]int64{}
+		if s.erases() {
+			want = s.content.Erased
+		}
+		for _, t := range tables {
+			if t.sealed != notEvidence && have[t.name] != want[t.name] {
+				c.v.found(CheckDigests, "table erased: seal %d%s covers %d rows of table %s, there are %d", s.ID, s.word(), want[t.name], t.name, have[t.name])
+			}
+			delete(have, t.name)
+		}
+		for name := range have {
+			c.v.found(CheckDigests, "table erased: seal %d%s has rows of table %q, of which nothing is erased", s.ID, s.word(), name)
+		}
 	}
 	return nil
 }
