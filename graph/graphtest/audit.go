@@ -2,6 +2,7 @@ package graphtest
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,8 +41,12 @@ type Lies struct {
 	OddEncoding  float64 // values in the unified audit log's encoding
 	GroupFirst   float64 // the group is listed before the user
 	Noise        float64 // an unrelated sync event of the same user
+	Lost         float64 // a record of any kind is never written
+	LateDelete   float64 // the record of a deletion appears after Delay
+	BareGroup    float64 // a Set group license record without details
 
 	Delay   time.Duration // of late events
+	Spread  bool          // late events appear at any time up to Delay
 	Latency time.Duration // of every event
 }
 
@@ -111,6 +116,9 @@ func (t *Tenant) initiate(e *Event, by Actor) {
 			e.user = object{{"id", by.ID}, {"displayName", nil}, {"userPrincipalName", ""}, {"ipAddress", nil}}
 			e.by.UPN, e.by.Client = "", ""
 		}
+		if by.Kind == ActorAgent {
+			e.user = append(e.user, member{"agentType", "agenticAppInstance"})
+		}
 		if by.HomeTenant != "" {
 			e.user = append(e.user, member{"homeTenantId", by.HomeTenant}, member{"homeTenantName", "Partner"})
 		}
@@ -142,14 +150,25 @@ func (t *Tenant) emit(e *Event) {
 	t.eventNo++
 	e.ID = fmt.Sprintf("Directory_%s_%s_%d", e.Correlation, t.alnum(5), 10000000+t.eventNo)
 	e.Visible = t.now.Add(t.Lies.Latency)
-	if t.chance(t.Lies.Late) {
-		e.Visible = t.now.Add(t.Lies.Delay)
+	if t.chance(t.Lies.Late) || e.Activity == "Delete user" && t.chance(t.Lies.LateDelete) {
+		e.Visible = t.now.Add(t.delay())
+	}
+	if t.chance(t.Lies.Lost) {
+		return
 	}
 	t.place(e)
 	if t.chance(t.Lies.Duplicate) {
 		again := *e
 		t.place(&again)
 	}
+}
+
+// delay is how late a late event appears.
+func (t *Tenant) delay() time.Duration {
+	if t.Lies.Spread && t.Lies.Delay > 0 {
+		return time.Duration(t.rng.Int64N(int64(t.Lies.Delay))) + 1
+	}
+	return t.Lies.Delay
 }
 
 // place keeps the events ordered by time.
@@ -179,7 +198,7 @@ func userTarget(u *User, props ...prop) target {
 // licenseEvents writes what the log says about a change of u's licenses.
 func (t *Tenant) licenseEvents(u *User, before []License, acts []int) {
 	after := slices.Clone(u.Licenses)
-	if t.onlyErrors(acts) {
+	if t.onlyErrors(acts) || t.engineIsSilent(u, before, acts) {
 		return
 	}
 	if t.chance(t.Lies.NoEvent) {
@@ -201,6 +220,11 @@ func (t *Tenant) licenseEvents(u *User, before []License, acts []int) {
 	if t.chance(t.Lies.Noise) {
 		t.syncEvent(u)
 	}
+}
+
+// engineIsSilent reports that the engine moved paths and no license with them.
+func (t *Tenant) engineIsSilent(u *User, before []License, acts []int) bool {
+	return t.Engine != nil && t.truth[acts[0]].Actor.ID == GroupLicensing.ID && reflect.DeepEqual(union(before), union(u.Licenses))
 }
 
 func (t *Tenant) onlyErrors(acts []int) bool {
@@ -375,8 +399,8 @@ func (t *Tenant) emitChunks(whole *Event, props []prop, size int) {
 }
 
 // addUserEvent writes Add user, which shows the licenses given with it.
-func (t *Tenant) addUserEvent(u *User, by Actor, acts []int) {
-	e := t.event("Add user", "UserManagement", "Add", by, acts[len(acts)-1])
+func (t *Tenant) addUserEvent(u *User, by Actor, act int) {
+	e := t.event("Add user", "UserManagement", "Add", by, act)
 	props := []prop{
 		{"AccountEnabled", []bool{}, []bool{true}},
 		{"DisplayName", []string{}, []string{u.DisplayName}},
@@ -486,10 +510,14 @@ func (t *Tenant) groupEvent(activity, operation string, by Actor, g *Group, act 
 }
 
 func (t *Tenant) groupLicenseEvent(g *Group, act int, before map[string][]string) {
-	t.groupEvent("Set group license", "Update", t.truth[act].Actor, g, act, []prop{
+	props := []prop{
 		{"AssignedLicense", t.licenseStrings(groupRows(before)), t.licenseStrings(groupRows(g.Licenses))},
 		{"Included Updated Properties", nil, "AssignedLicense"},
-	})
+	}
+	if t.chance(t.Lies.BareGroup) {
+		props = nil
+	}
+	t.groupEvent("Set group license", "Update", t.truth[act].Actor, g, act, props)
 }
 
 func groupRows(licenses map[string][]string) []License {

@@ -10,6 +10,11 @@ import (
 // change applies edit to the rows of u and draws every consequence: service
 // plans, seats, truth and audit events. It returns the acts' indexes.
 func (t *Tenant) change(u *User, why Why, loud bool, edit func()) []int {
+	return t.changeEach(u, func(pathKey) Why { return why }, loud, edit)
+}
+
+// changeEach is change with a reason for each path.
+func (t *Tenant) changeEach(u *User, why func(pathKey) Why, loud bool, edit func()) []int {
 	before := slices.Clone(u.Licenses)
 	edit()
 	acts := t.diff(u, before, why, !loud)
@@ -24,11 +29,11 @@ func (t *Tenant) change(u *User, why Why, loud bool, edit func()) []int {
 }
 
 // diff writes an act for each path that differs and dates the changed rows.
-func (t *Tenant) diff(u *User, before []License, why Why, silent bool) []int {
+func (t *Tenant) diff(u *User, before []License, why func(pathKey) Why, silent bool) []int {
 	var acts []int
 	add := func(kind ActKind, l License, old []string, state string) {
 		acts = append(acts, t.log(Act{
-			Kind: kind, Why: why, User: u.ID, SKU: l.SKU, Group: l.Group, State: state,
+			Kind: kind, Why: why(l.key()), User: u.ID, SKU: l.SKU, Group: l.Group, State: state,
 			DisabledBefore: old, DisabledAfter: l.Disabled, Silent: silent,
 		}))
 	}
@@ -56,11 +61,19 @@ func (t *Tenant) diff(u *User, before []License, why Why, silent bool) []int {
 			add(LicenseAdded, *l, nil, l.State)
 		}
 	}
+	t.lead(acts)
 	return acts
 }
 
+// lead notes that acts are one operation, which the records of the first tell.
+func (t *Tenant) lead(acts []int) {
+	for _, i := range acts {
+		t.truth[i].Lead = acts[0]
+	}
+}
+
 func (t *Tenant) log(a Act) int {
-	a.At = t.stamp()
+	a.At, a.Lead = t.stamp(), len(t.truth)
 	t.truth = append(t.truth, a)
 	return len(t.truth) - 1
 }

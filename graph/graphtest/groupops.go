@@ -64,9 +64,19 @@ func (t *Tenant) setMember(by Actor, group, user string, in bool) error {
 	if g.members[user] == in || g.Department != "" {
 		return fmt.Errorf("change members of %q: %w", group, ErrConflict)
 	}
+	before := asked(u, g)
 	at := t.moveMember(by, direct(by), g, u, in)
-	t.later(func() { t.reconcile(u, g, TriggerMembership, by, at) })
+	t.follow(u, g, before, TriggerMembership, by, at)
 	return nil
+}
+
+// follow has group-based licensing follow a step of a group that concerns u.
+func (t *Tenant) follow(u *User, g *Group, before map[pathKey][]string, trigger Trigger, by Actor, act int) {
+	if t.Engine != nil {
+		t.step(u, g, before, trigger, by, act, t.Engine.Lag(t.rng))
+		return
+	}
+	t.later(func() { t.reconcile(u, g, trigger, by, act) })
 }
 
 // AddDevice puts a device into a group: a membership event that is not about
@@ -113,7 +123,12 @@ func (t *Tenant) applyRule(u *User, g *Group, by Actor, upstream int) {
 			return
 		}
 		why := Why{Actor: ApprovalManagement, Cause: CauseGroup, Trigger: TriggerDynamicRule, Upstream: by, UpstreamAct: upstream}
+		before := asked(u, g)
 		t.moveMember(ApprovalManagement, why, g, u, in)
+		if t.Engine != nil {
+			t.step(u, g, before, TriggerDynamicRule, by, upstream, t.Engine.Lag(t.rng))
+			return
+		}
 		t.reconcile(u, g, TriggerDynamicRule, by, upstream)
 	})
 }
@@ -138,10 +153,14 @@ func (t *Tenant) setGroupLicense(by Actor, group string, edit func(*Group)) erro
 	if g == nil {
 		return fmt.Errorf("set group license: group %q: %w", group, ErrNotFound)
 	}
-	before := maps.Clone(g.Licenses)
+	before, members := maps.Clone(g.Licenses), t.askedOfMembers(g)
 	edit(g)
 	at := t.log(Act{Kind: GroupLicenseSet, Why: direct(by), Group: group})
 	t.groupLicenseEvent(g, at, before)
+	if t.Engine != nil {
+		t.applyLicenses(g, members, by, at)
+		return nil
+	}
 	t.later(func() {
 		t.applyingEvent("Start applying group based license to users", g, at, "")
 		done, failed := 0, 0

@@ -23,6 +23,7 @@ type UserSpec struct {
 	UPN        string // made from the name when ""
 	Department string
 	Guest      bool
+	Agent      bool // an agent user
 	Synced     bool
 	Ancient    bool // so old that createdDateTime is null
 	// SKUs are assigned directly in the act of creation, so that only the
@@ -33,7 +34,7 @@ type UserSpec struct {
 // causeOf is the cause of a direct change by an actor.
 func causeOf(a Actor) Cause {
 	switch a.Kind {
-	case ActorApp:
+	case ActorApp, ActorAgent:
 		return CauseAutomation
 	case ActorPartner:
 		return CausePartner
@@ -63,7 +64,8 @@ func (t *Tenant) addUser(by Actor, spec UserSpec) string {
 			u.setRow(License{SKU: sku, Disabled: []string{}, State: "Active"})
 		})...)
 	}
-	t.addUserEvent(u, by, acts)
+	t.lead(acts)
+	t.addUserEvent(u, by, at)
 	t.applyRules(u, by, at)
 	return u.ID
 }
@@ -71,7 +73,7 @@ func (t *Tenant) addUser(by Actor, spec UserSpec) string {
 func (t *Tenant) newUser(spec UserSpec) *User {
 	u := &User{
 		ID: spec.ID, UPN: spec.UPN, DisplayName: spec.Name, Enabled: true, Type: "Member",
-		Department: spec.Department, Synced: spec.Synced, Created: t.now, Company: t.Name,
+		Department: spec.Department, Synced: spec.Synced, Created: t.now, Company: t.Name, Agent: spec.Agent,
 		UsageLocation: "US", Country: "United States",
 	}
 	if u.ID == "" {
@@ -183,10 +185,19 @@ func (t *Tenant) assign(why Why, user, sku string, loud bool, disabled []string)
 		t.failedEvent(u, why.Actor, "Not enough licenses are available.")
 		return fmt.Errorf("assign license: SKU %q: %w", sku, ErrNoSeats)
 	}
-	t.change(u, why, loud, func() {
+	acts := t.change(u, why, loud, func() {
 		u.setRow(License{SKU: sku, Disabled: sorted(disabled), State: "Active"})
 	})
+	t.resave(u, why.Actor, sku, acts)
 	return nil
+}
+
+// resave dates the user's other direct rows anew, as saving them with a change
+// of one does.
+func (t *Tenant) resave(u *User, by Actor, sku string, change []int) {
+	if len(change) > 0 && t.chance(t.Resaves) {
+		t.lead(append(change, t.saveRows(u, by, sku)...))
+	}
 }
 
 // RemoveDirect takes a user's direct path to a SKU away.
@@ -200,7 +211,8 @@ func (t *Tenant) RemoveDirect(by Actor, user, sku string) error {
 	if u.row(pathKey{sku: sku}) < 0 {
 		return fmt.Errorf("remove license: direct path to %q: %w", sku, ErrNotFound)
 	}
-	t.change(u, direct(by), true, func() { u.dropRow(pathKey{sku: sku}) })
+	acts := t.change(u, direct(by), true, func() { u.dropRow(pathKey{sku: sku}) })
+	t.resave(u, by, sku, acts)
 	return nil
 }
 
@@ -279,14 +291,17 @@ func (t *Tenant) DeleteUser(by Actor, user string, style DeleteStyle) error {
 	}
 	t.leaveAll(u, style == Entra)
 	t.count(u.Licenses, -1)
+	var kept []int
 	for _, l := range u.Licenses {
-		t.log(Act{Kind: LicenseRemoved, Why: why, User: user, SKU: l.SKU, Group: l.Group, DisabledBefore: l.Disabled, Kept: true})
+		kept = append(kept, t.log(Act{Kind: LicenseRemoved, Why: why, User: user, SKU: l.SKU, Group: l.Group, DisabledBefore: l.Disabled, Kept: true}))
 	}
 	delete(t.users, user)
+	delete(t.due, user)
 	t.unlist(user)
 	t.deleted[user] = u
 	u.Deleted = t.now
 	at := t.log(Act{Kind: UserDeleted, Why: why, User: user})
+	t.lead(append([]int{at}, kept...))
 	t.lifecycleEvent("Delete user", "Delete", u, at, mangledUPN(u))
 	return nil
 }
@@ -326,7 +341,7 @@ func (t *Tenant) RestoreUser(by Actor, user string) error {
 	rejoined := t.rejoin(u)
 	why.UpstreamAct = at
 	u.Licenses = slices.DeleteFunc(u.Licenses, func(l License) bool { return !t.stillGiven(u, l) })
-	t.diff(u, nil, why, true)
+	t.diff(u, nil, func(pathKey) Why { return why }, true)
 	t.settle(u, nil)
 	for _, g := range rejoined {
 		t.reconcile(u, g, TriggerMembership, by, at)

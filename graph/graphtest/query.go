@@ -18,6 +18,8 @@ const (
 	EndpointUsers         Endpoint = "users"
 	EndpointUsersCount    Endpoint = "users/$count"
 	EndpointUser          Endpoint = "users/{id}"
+	EndpointAgents        Endpoint = "users/microsoft.graph.agentUser"
+	EndpointPrincipal     Endpoint = "servicePrincipals/{id}"
 	EndpointSKUs          Endpoint = "subscribedSkus"
 	EndpointSubscriptions Endpoint = "directory/subscriptions"
 	EndpointGroups        Endpoint = "groups"
@@ -58,6 +60,11 @@ func init() {
 			options: []string{"$filter"}, filter: userFilter, produce: countUsers},
 		{name: EndpointUser, scopes: []string{"User.Read.All", "Directory.Read.All"}, options: []string{"$select"},
 			entity: "microsoft.graph.user", known: userFields(), fields: defaultUserFields, produce: oneUser},
+		{name: EndpointAgents, scopes: []string{"User.Read.All", "Directory.Read.All"}, maxTop: 999,
+			options: []string{"$select", "$top", "$count", "$skiptoken"},
+			entity:  "microsoft.graph.agentUser", known: userFields(), fields: defaultUserFields, produce: listAgents},
+		{name: EndpointPrincipal, scopes: []string{"Application.Read.All", "Directory.Read.All"}, options: []string{"$select"},
+			entity: "microsoft.graph.servicePrincipal", known: principalFields, fields: principalFields, produce: onePrincipal},
 		{name: EndpointSKUs, scopes: []string{"LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All"},
 			options: []string{"$select"}, entity: "microsoft.graph.subscribedSku", known: skuFields, fields: skuFields, produce: listSKUs},
 		{name: EndpointSubscriptions, scopes: []string{"Organization.Read.All", "Directory.Read.All"},
@@ -90,7 +97,7 @@ func route(c *call) (*endpoint, *apiError) {
 	rest = strings.TrimSuffix(rest, "/")
 	c.path = strings.Split(rest, "/")
 	name := Endpoint(rest)
-	if len(c.path) == 2 && (c.path[0] == "users" || c.path[0] == "groups") && c.path[1] != "$count" {
+	if len(c.path) == 2 && slices.Contains([]string{"users", "groups", "servicePrincipals"}, c.path[0]) && c.path[1] != "$count" && name != EndpointAgents {
 		name = Endpoint(c.path[0] + "/{id}")
 	}
 	if c.path[0] == "reports" {

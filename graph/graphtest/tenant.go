@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,6 +23,10 @@ type License struct {
 
 type pathKey struct{ sku, group string }
 
+func (k pathKey) compare(o pathKey) int {
+	return cmp.Or(strings.Compare(k.sku, o.sku), strings.Compare(k.group, o.group))
+}
+
 func (l License) key() pathKey { return pathKey{l.SKU, l.Group} }
 
 // AssignedPlan is one row of assignedPlans.
@@ -40,6 +45,7 @@ type User struct {
 	Created                                  time.Time // zero for accounts too old to have one
 	CreationType, ExternalState, ImmutableID string
 	Synced                                   bool
+	Agent                                    bool      // an agent user, of the derived type agentUser
 	LastSignIn, LastSilent                   time.Time // attempts, interactive or not; zero: never
 	LastSuccess                              time.Time
 	Licenses                                 []License
@@ -93,6 +99,12 @@ type Tenant struct {
 	// GroupDelay is how long group-based licensing takes. When 0 it is
 	// immediate; otherwise [Tenant.Advance] applies what became due.
 	GroupDelay time.Duration
+	// Engine, when set, is how group-based licensing works, in place of
+	// GroupDelay.
+	Engine *Engine
+	// Resaves is the chance that whoever changes a direct license saves the
+	// user's other direct ones with it, which moves their dates.
+	Resaves float64
 	// Pace is the longest time between two operations of [Tenant.RandomOps].
 	Pace time.Duration
 	// Concealed tenants show pseudonyms in usage reports, as new ones do.
@@ -120,7 +132,8 @@ type Tenant struct {
 	truth   []Act
 	events  []*Event // by time
 	eventNo int
-	pending []pending
+	pending []pending // by time
+	due     due
 	big     *big
 }
 
@@ -135,7 +148,7 @@ func New(seed uint64) *Tenant {
 	t := &Tenant{
 		Name: "Contoso", Domain: "contoso.example", Premium: true, Pace: 30 * time.Minute,
 		rng: rand.New(rand.NewPCG(seed, 0x6c69637472616c)), now: Epoch,
-		users: map[string]*User{}, deleted: map[string]*User{}, groups: map[string]*Group{},
+		users: map[string]*User{}, deleted: map[string]*User{}, groups: map[string]*Group{}, due: due{},
 	}
 	t.ID = t.guid()
 	for _, c := range catalog {
@@ -202,7 +215,16 @@ func (t *Tenant) later(do func()) {
 		do()
 		return
 	}
-	t.pending = append(t.pending, pending{t.now.Add(t.GroupDelay), do})
+	t.at(t.now.Add(t.GroupDelay), do)
+}
+
+// at runs do when the clock gets there.
+func (t *Tenant) at(when time.Time, do func()) {
+	i := len(t.pending)
+	for i > 0 && t.pending[i-1].due.After(when) {
+		i--
+	}
+	t.pending = slices.Insert(t.pending, i, pending{when, do})
 }
 
 // stamp gives the time of the next act: the clock, or a little after the act

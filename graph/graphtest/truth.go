@@ -23,8 +23,9 @@ const (
 	MemberAdded     ActKind = "member-added"
 	MemberRemoved   ActKind = "member-removed"
 	GroupLicenseSet ActKind = "group-license-set"
-	SKUChanged      ActKind = "sku-changed" // seats, status or plans
-	DatesReset      ActKind = "dates-reset" // dates moved, nothing else
+	SKUChanged      ActKind = "sku-changed"  // seats, status or plans
+	DatesReset      ActKind = "dates-reset"  // dates moved, nothing else
+	PathRedated     ActKind = "path-redated" // the date of one path moved, nothing else
 )
 
 // Cause is why a path changed.
@@ -76,6 +77,9 @@ type Act struct {
 	DisabledBefore, DisabledAfter []string // GUIDs of service plans
 	Detail                        string   // what was set, for acts on users and SKUs
 	Silent                        bool     // the real service writes no event
+	// Lead is the index of the first act of the operation, which its records
+	// are about: the act itself unless several paths moved at once.
+	Lead int
 }
 
 // held reports whether a path in that state gives its SKU.
