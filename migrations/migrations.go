@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -28,8 +27,8 @@ var (
 	ErrNewer = errors.New("the database was written by a newer build of lictrail")
 	// ErrOlder: the file needs a migration and was opened for reading only.
 	ErrOlder = errors.New("the database was written by an older build of lictrail")
-	// ErrPlanted: the file has a trigger, view or virtual table that no
-	// migration made. SQLite would run it; nothing is done with such a file.
+	// ErrPlanted: the schema is not the one that the migrations make. SQLite runs
+	// what stands in a schema; nothing is done with such a file.
 	ErrPlanted = errors.New("the database has something that lictrail did not make")
 	// ErrEmpty: the file has no schema yet.
 	ErrEmpty = errors.New("the database is empty")
@@ -65,43 +64,82 @@ func Check(ctx context.Context, db *sql.DB) error {
 	return planted(ctx, db)
 }
 
-// planted looks for what would run by itself: everything but plain tables and
-// indexes, of which SQLite itself writes the first words, must stand in a
-// migration to the letter.
+// planted compares the schema with what the migrations make, object by object
+// and as text. SQLite runs what a schema contains: triggers and views, but also
+// generated columns, CHECK constraints, defaults and indexes on expressions. Only
+// the tables that ANALYZE makes may stand beside ours
+// (https://www.sqlite.org/fileformat2.html#intschema). What is not there cannot
+// run; verify finds that.
 func planted(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `
-		SELECT type, name, sql FROM sqlite_schema
-		WHERE NOT coalesce(type = 'table' AND sql GLOB 'CREATE TABLE *'
-			OR type = 'index' AND (sql IS NULL OR sql GLOB 'CREATE INDEX *' OR sql GLOB 'CREATE UNIQUE INDEX *'), 0)`)
+	have, err := objects(ctx, db)
+	if err != nil || len(have) == 0 {
+		return err
+	}
+	ours, err := made()
 	if err != nil {
-		return fmt.Errorf("read the schema: %w", err)
+		return fmt.Errorf("make the schema to compare with: %w", err)
 	}
-	defer rows.Close()
-	ours := allText()
-	for rows.Next() {
-		var kind, name string
-		var text sql.NullString
-		if err := rows.Scan(&kind, &name, &text); err != nil {
-			return fmt.Errorf("read the schema: %w", err)
+	for _, o := range have {
+		if !ours[o] && !slices.Contains(analyzed, o) {
+			return fmt.Errorf("%w: %s %q", ErrPlanted, o.kind, o.name)
 		}
-		if !text.Valid || !strings.Contains(ours, text.String+";") {
-			return fmt.Errorf("%w: %s %q", ErrPlanted, kind, name)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the schema: %w", err)
 	}
 	return nil
 }
 
-// allText is all migrations in one.
-var allText = sync.OnceValue(func() string {
-	var all strings.Builder
-	for _, name := range names() {
-		text, _ := files.ReadFile(name) // it is embedded
-		all.Write(text)
+// analyzed are the tables of ANALYZE, as SQLite makes them.
+var analyzed = []object{
+	{"table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)"},
+	{"table", "sqlite_stat4", "sqlite_stat4", "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"},
+}
+
+// object is an entry of the schema: text is its statement, "" where SQLite made it
+// by itself.
+type object struct{ kind, name, table, text string }
+
+// objects lists what is in a schema.
+func objects(ctx context.Context, db *sql.DB) ([]object, error) {
+	rows, err := db.QueryContext(ctx, "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name")
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
 	}
-	return all.String()
+	defer rows.Close()
+	var all []object
+	for rows.Next() {
+		var o object
+		if err := rows.Scan(&o.kind, &o.name, &o.table, &o.text); err != nil {
+			return nil, fmt.Errorf("read the schema: %w", err)
+		}
+		all = append(all, o)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	return all, nil
+}
+
+// made is what any version's schema contains, found by running the files.
+var made = sync.OnceValues(func() (map[object]bool, error) {
+	db, err := sql.Open("sqlite", "file::memory:?_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // each connection would have a database of its own
+	ctx, all := context.Background(), map[object]bool{}
+	for version := range Latest() {
+		if err := upTo(ctx, db, version+1); err != nil {
+			return nil, err
+		}
+		schema, err := objects(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range schema {
+			all[o] = true
+		}
+	}
+	return all, nil
 })
 
 // Apply brings the database to [Latest], each file in an immediate transaction
@@ -114,7 +152,12 @@ func Apply(ctx context.Context, db *sql.DB) error {
 	if err := planted(ctx, db); err != nil {
 		return err
 	}
-	for i, name := range names() {
+	return upTo(ctx, db, Latest())
+}
+
+// upTo runs the files that the database does not have yet, up to a version.
+func upTo(ctx context.Context, db *sql.DB, version int) error {
+	for i, name := range names()[:version] {
 		if err := step(ctx, db, i+1, name); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", i+1, err)
 		}

@@ -15,6 +15,13 @@ func TestP11_Planted(t *testing.T) {
 		"a view in place of ours":        "DROP VIEW users; CREATE VIEW users AS SELECT 1 AS user_key",
 		"a view in place of a table":     "ALTER TABLE sku_name RENAME TO hidden; CREATE VIEW sku_name AS SELECT * FROM hidden",
 		"a virtual table":                "CREATE VIRTUAL TABLE search USING fts5(text)",
+		"a generated column":             "ALTER TABLE event ADD COLUMN more TEXT AS (zeroblob(500000000))",
+		"an ordinary column":             "ALTER TABLE tenant ADD COLUMN more TEXT",
+		"a table":                        "CREATE TABLE extra (x)",
+		"a table like ANALYZE's":         "CREATE TABLE sqliteXstat4 (x)",
+		"an index on an expression":      "CREATE INDEX run_heavy ON run (hex(zeroblob(1000 + id)))",
+		"a table without its CHECK":      "ALTER TABLE pseudonym_key RENAME TO k; CREATE TABLE pseudonym_key (id INTEGER PRIMARY KEY, key BLOB NOT NULL) STRICT; DROP TABLE k",
+		"a table of other columns":       "DROP TABLE audit_plan; CREATE TABLE audit_plan (source TEXT, from_at INTEGER, to_at INTEGER, search TEXT AS (zeroblob(500000000)), PRIMARY KEY (source, from_at, to_at)) WITHOUT ROWID",
 		"a trigger in a comment's guise": "CREATE TRIGGER /* event_kept BEFORE DELETE ON event */ t AFTER INSERT ON run BEGIN SELECT RAISE(ABORT, 'x'); END",
 	}
 	for name, statements := range plants {
