@@ -33,6 +33,8 @@ var (
 	ErrUnrecovered = errors.New("a run was cut off while it wrote the database")
 	// ErrDamaged: the file does not hold what SQLite or lictrail wrote.
 	ErrDamaged = errors.New("the database is damaged")
+	// ErrTooLong: a value is longer than lictrail reads or writes.
+	ErrTooLong = errors.New("a value is longer than 16 MB, which lictrail neither reads nor writes")
 	// ErrNotSQLite: the file does not begin as a SQLite database does. It is damaged
 	// (ErrDamaged) or, more likely, never was one.
 	ErrNotSQLite = errors.New("the file is no SQLite database")
@@ -68,6 +70,8 @@ func kindOf(err error) error {
 	// statements are constant, so it is the file that is not as it should be.
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR:
 		return ErrDamaged
+	case sqlite3.SQLITE_TOOBIG:
+		return ErrTooLong
 	case sqlite3.SQLITE_FULL:
 		return ErrNoRoom
 	case sqlite3.SQLITE_IOERR:

@@ -91,7 +91,7 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := sql.Open("sqlite", dsn)
+	handle, err := openSQL(dsn)
 	if err != nil {
 		return nil, classify(fmt.Errorf("open %q: %w", path, err))
 	}

@@ -55,7 +55,7 @@ func (v *Verification) found(check, format string, args ...any) {
 
 // failed makes an error of the database's a finding; others are errors.
 func (v *Verification) failed(check string, err error) error {
-	if err == nil || errors.Is(err, ErrDamaged) {
+	if err == nil || errors.Is(err, ErrDamaged) || errors.Is(err, ErrTooLong) {
 		if err != nil {
 			v.found(check, "%v", err)
 		}

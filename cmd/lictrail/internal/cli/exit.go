@@ -94,6 +94,7 @@ var exits = []struct {
 	{migrations.ErrEmpty, exitUsage, "run lictrail sync first"},
 	{errRefused, exitFailed, "each is told with its line and the reason; the same import again takes nothing twice"},
 	{store.ErrNotSQLite, exitDamaged, "name lictrail's own file with --db; if this is it, " + restoreHint},
+	{store.ErrTooLong, exitDamaged, "lictrail verify finds it where it stands in the database; one that is only to be taken in, cut it before"},
 	{store.ErrDamaged, exitDamaged, damagedHint},
 }
 
