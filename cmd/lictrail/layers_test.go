@@ -78,7 +78,6 @@ var layers = []layer{
 	{pkgs: "diff", needs: []string{"snapshot", "diff/audit"}, never: impure},
 	{pkgs: "migrations", never: []string{"net/http", "os/exec"}},
 	{pkgs: "graph", needs: []string{"snapshot"}, others: true, never: []string{"database/sql"}},
-	{pkgs: "graph/yardstick", others: true, never: []string{"database/sql"}},
 	{pkgs: "graph/graphtest", others: true, never: []string{"database/sql"}},
 	{pkgs: "graph/graphtest/exportfile", never: impure},
 }
@@ -137,8 +136,8 @@ func TestOnlyOne(t *testing.T) {
 		{[]string{"snapshot/store"}, []string{"modernc.org/sqlite"}},
 		{[]string{"cmd/lictrail/internal/config", "cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
 		{[]string{"cmd/lictrail/internal/notify"}, []string{"github.com/wneessen/go-mail"}},
-		{[]string{"cmd/lictrail/internal/bench"}, []string{module + "/graph/yardstick"}},
-		{[]string{"graph", "graph/yardstick"}, []string{
+		{[]string{"cmd/bench"}, []string{module + "/cmd/bench/yardstick"}},
+		{[]string{"graph", "cmd/bench/yardstick"}, []string{
 			"github.com/Azure", "github.com/AzureAD", "github.com/microsoft", "github.com/microsoftgraph", "github.com/std-uritemplate",
 		}},
 	} {

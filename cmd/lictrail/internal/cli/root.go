@@ -153,7 +153,7 @@ It reads tenants and never writes to one.`,
 	})
 	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
 		newReclaim(e), newReport(e), newNotify(e), newWatch(e), newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newBench(e), newBenchServer(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
+		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "reclaim", "report", "seat-days", "skus", "watch", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")

@@ -1,16 +1,16 @@
 package faults
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"lictrail/cmd/lictrail/internal/bench"
 )
 
 // TestR17_Scale lets tenants of two sizes grow for a year, run by run. That of
@@ -18,20 +18,41 @@ import (
 func TestR17_Scale(t *testing.T) {
 	onlyHeavy(t)
 	t.Setenv(asProgram, "1") // for the processes that are measured
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bench := filepath.Join(t.TempDir(), "bench")
+	goCommand(t, root, "build", "-o", bench, "./cmd/bench")
 	var told []string
 	for _, users := range []int{1_000, 10_000} {
 		dir := t.TempDir()
-		r, err := bench.Run(t.Context(), bench.Options{Users: users, Weeks: 51, Plans: 60, Share: 0.01, Sample: 1_000, Repeat: 1, Dir: dir, Log: t.Logf})
+		type run struct {
+			Peak     float64 `json:"peak_megabytes"`
+			Database int64   `json:"database_bytes"`
+			Added    int64   `json:"added_bytes"`
+		}
+		var r struct {
+			First run   `json:"first_run"`
+			Weeks []run `json:"weekly_runs"`
+			Quiet run   `json:"quiet_run"`
+		}
+		cmd := exec.CommandContext(t.Context(), bench, "-lictrail", self, "-dir", dir, "-json", "-users", fmt.Sprint(users), "-weeks", "51", "-sample", "1000")
+		cmd.Stderr = os.Stderr
+		text, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := json.Unmarshal(text, &r); err != nil || len(r.Weeks) != 51 {
+			t.Fatalf("%d weeks, %v", len(r.Weeks), err)
+		}
 		var added int64
-		peak := max(r.First.PeakMegabyte, r.Quiet.PeakMegabyte)
+		peak := max(r.First.Peak, r.Quiet.Peak)
 		for _, week := range r.Weeks {
 			added += week.Added / int64(len(r.Weeks))
-			peak = max(peak, week.PeakMegabyte)
+			peak = max(peak, week.Peak)
 		}
-		cmd := program(t.Context(), dir, nil, "verify", "--db", filepath.Join(dir, "bench.db"))
+		cmd = program(t.Context(), dir, nil, "verify", "--db", filepath.Join(dir, "bench.db"))
 		if v := finish(cmd); v.code != 0 {
 			t.Errorf("%d users: verify: %v", users, v)
 		}

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,34 +18,36 @@ import (
 )
 
 // child makes this program again, with other arguments. Its name is given, not
-// taken over: under go test the program goes by its name.
-func child(ctx context.Context, env []string, args ...string) (*exec.Cmd, error) {
+// inherited: a test binary acts as bench when it is called bench.
+func child(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Args = append([]string{"lictrail"}, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Args = append([]string{"bench"}, args...)
 	return cmd, nil
 }
 
-// usage is what a process took.
+// usage is what a process used.
 type usage struct {
 	CPU          float64 `json:"cpu_seconds"`
 	PeakMegabyte float64 `json:"peak_megabytes"`
 }
 
-// command runs this program and returns what it printed and took.
-func command(ctx context.Context, env []string, args ...string) ([]byte, usage, error) {
-	cmd, err := child(ctx, env, args...)
-	if err != nil {
-		return nil, usage{}, err
-	}
+// command runs lictrail and returns what it printed and used.
+func (o options) command(ctx context.Context, env []string, args ...string) ([]byte, usage, error) {
+	cmd := exec.CommandContext(ctx, o.Lictrail, args...)
+	cmd.Env = append(cmd.Environ(), env...)
+	return finish(cmd)
+}
+
+// finish runs a process and returns what it printed and used.
+func finish(cmd *exec.Cmd) ([]byte, usage, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, usage{}, fmt.Errorf("lictrail %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, usage{}, fmt.Errorf("%s %s: %w: %s", filepath.Base(cmd.Args[0]), cmd.Args[1], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	p := cmd.ProcessState
 	return stdout.Bytes(), usage{(p.UserTime() + p.SystemTime()).Seconds(), peakMegabytes(p)}, nil
@@ -58,8 +61,8 @@ type server struct {
 	url string
 }
 
-func startServer(ctx context.Context, o Options) (*server, error) {
-	cmd, err := child(ctx, nil, "bench-server", "--users", fmt.Sprint(o.Users), "--plans", fmt.Sprint(o.Plans))
+func startServer(ctx context.Context, o options) (*server, error) {
+	cmd, err := child(ctx, serveCommand, "-users", fmt.Sprint(o.Users), "-plans", fmt.Sprint(o.Plans))
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +109,12 @@ func (s *server) stop() {
 func (s *server) env() []string { return []string{"LICTRAIL_ACCESS_TOKEN=" + graphtest.DefaultToken} }
 
 // read measures a yardstick.
-func (s *server) read(ctx context.Context, kind string, limit int, into *Read) error {
-	text, took, err := command(ctx, nil, "bench-server", "--read", kind, "--url", s.url, "--limit", fmt.Sprint(limit))
+func (s *server) read(ctx context.Context, kind string, limit int, into *read) error {
+	cmd, err := child(ctx, readCommand, "-kind", kind, "-url", s.url, "-limit", fmt.Sprint(limit))
+	if err != nil {
+		return err
+	}
+	text, took, err := finish(cmd)
 	if err != nil {
 		return err
 	}
@@ -118,9 +125,9 @@ func (s *server) read(ctx context.Context, kind string, limit int, into *Read) e
 	return nil
 }
 
-// Serve is the process of a simulated tenant: it prints its URL, and moves to
+// serve is the process of a simulated tenant: it prints its URL, and moves to
 // the weeks that in names until that ends.
-func Serve(in io.Reader, out io.Writer, users, plans int) error {
+func serve(in io.Reader, out io.Writer, users, plans int) error {
 	tenant := graphtest.NewBig(1, users, plans)
 	srv := graphtest.NewServer(tenant, graphtest.WithTidyRows(), graphtest.WithoutGzip())
 	url, err := srv.Start()

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"os"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Machine names the machine that measured.
-type Machine struct {
+// machine names the machine that measured.
+type machine struct {
 	CPU   string `json:"cpu"`
 	Cores int    `json:"cores"`
 	OS    string `json:"os"`
@@ -15,9 +15,9 @@ type Machine struct {
 	Go    string `json:"go"`
 }
 
-// ThisMachine describes the machine as far as it tells.
-func ThisMachine() Machine {
-	m := Machine{CPU: "unknown processor", Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()}
+// thisMachine describes the machine as far as the system names it.
+func thisMachine() machine {
+	m := machine{CPU: "unknown processor", Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()}
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		return m

@@ -1,10 +1,9 @@
-package bench
+package main
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,14 +38,14 @@ func (b *bench) queries(ctx context.Context) error {
 		b.Log("asking %s", name)
 		var rows int
 		took, err := median(cmp.Or(b.Repeat, 5), func() error {
-			text, _, err := command(ctx, nil, append(q, "--db", b.db, "--format", "csv")...)
+			text, _, err := b.command(ctx, nil, append(q, "--db", b.db, "--format", "csv")...)
 			rows = max(0, bytes.Count(text, []byte("\n"))-1)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("ask %s: %w", name, err)
 		}
-		b.Queries = append(b.Queries, Query{Name: strings.ReplaceAll(name, user, "USER"), Milliseconds: took, Rows: rows})
+		b.Queries = append(b.Queries, query{Name: strings.ReplaceAll(name, user, "USER"), Milliseconds: took, Rows: rows})
 	}
 	return nil
 }
@@ -77,6 +76,3 @@ func (b *bench) subject(ctx context.Context) (user, kind, since string, err erro
 	}
 	return user, "", since, nil
 }
-
-// JSON is the result for programs.
-func (r *Result) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }

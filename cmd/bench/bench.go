@@ -1,9 +1,4 @@
-// Package bench measures sync against a simulated tenant of any size: in users
-// a second beside two yardsticks, in memory, in bytes of the database, and in
-// the time that answers take. Everything that is measured is a process of its
-// own, so that a figure is that of the program a user runs. It must never be
-// pointed at a real tenant.
-package bench
+package main
 
 import (
 	"context"
@@ -14,8 +9,10 @@ import (
 	"time"
 )
 
-// Options say what to measure.
-type Options struct {
+// options say what to measure.
+type options struct {
+	Lictrail string // path of the program
+
 	Users  int
 	Weeks  int     // weekly runs in which something changed, after the first
 	Plans  int     // service plans a user
@@ -26,25 +23,25 @@ type Options struct {
 	Log    func(format string, args ...any)
 }
 
-// Result is what was measured.
-type Result struct {
-	Machine Machine `json:"machine"`
-	Users   int     `json:"users"`
-	Plans   int     `json:"plans_a_user"`
-	Share   float64 `json:"changed_a_week"`
-	Models  Read    `json:"sdk_models"`
-	Structs Read    `json:"plain_structs"`
-	Decoder Read    `json:"lictrail_decoder"`
-	Floor   float64 `json:"floor_users_a_second"` // the faster of the two before
-	First   Sync    `json:"first_run"`
-	Weeks   []Sync  `json:"weekly_runs"`
-	Quiet   Sync    `json:"quiet_run"`
-	Queries []Query `json:"queries"`
-	Ratios  []Ratio `json:"ratios"`
+// result is what was measured.
+type result struct {
+	Machine machine   `json:"machine"`
+	Users   int       `json:"users"`
+	Plans   int       `json:"plans_a_user"`
+	Share   float64   `json:"changed_a_week"`
+	Models  read      `json:"sdk_models"`
+	Structs read      `json:"plain_structs"`
+	Decoder read      `json:"lictrail_decoder"`
+	Floor   float64   `json:"floor_users_a_second"` // the faster of the two before
+	First   syncRun   `json:"first_run"`
+	Weeks   []syncRun `json:"weekly_runs"`
+	Quiet   syncRun   `json:"quiet_run"`
+	Queries []query   `json:"queries"`
+	Ratios  []ratio   `json:"ratios"`
 }
 
-// Read is a read of users that keeps nothing.
-type Read struct {
+// read is a read of users that keeps nothing.
+type read struct {
 	Users       int     `json:"users"`
 	Seconds     float64 `json:"seconds"` // without the start of the process
 	PerSecond   float64 `json:"users_a_second"`
@@ -53,8 +50,8 @@ type Read struct {
 	usage
 }
 
-// Sync is a run of sync, as a whole process.
-type Sync struct {
+// syncRun is a run of sync, as a whole process.
+type syncRun struct {
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"users_a_second"`
 	usage
@@ -62,15 +59,15 @@ type Sync struct {
 	Added    int64 `json:"added_bytes"`
 }
 
-// Query is a question, asked as a whole process: the median of some.
-type Query struct {
+// query is a question, asked as a whole process: the median of some.
+type query struct {
 	Name         string  `json:"name"`
 	Milliseconds float64 `json:"milliseconds"`
 	Rows         int     `json:"rows"`
 }
 
-// Ratio is a claim that does not depend on the machine, or hardly.
-type Ratio struct {
+// ratio is a claim that does not depend on the machine, or hardly.
+type ratio struct {
 	Name   string  `json:"name"`
 	Value  float64 `json:"value"`
 	Limit  float64 `json:"limit"`
@@ -78,37 +75,37 @@ type Ratio struct {
 	Wall   bool    `json:"wall"`    // of wall-clock times, which do not hold while the machine does other things
 }
 
-// Holds reports whether the claim is met, with so much slack: 0.2 forgives a
+// holds reports whether the claim is met, with so much slack: 0.2 forgives a
 // fifth.
-func (r Ratio) Holds(slack float64) bool {
+func (r ratio) holds(slack float64) bool {
 	if r.AtMost {
 		return r.Value <= r.Limit*(1+slack)
 	}
 	return r.Value >= r.Limit*(1-slack)
 }
 
-// Run measures.
-func Run(ctx context.Context, o Options) (*Result, error) {
+// measure measures runs of sync and answers.
+func measure(ctx context.Context, o options) (*result, error) {
 	server, err := startServer(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer server.stop()
-	b := &bench{Options: o, server: server, db: filepath.Join(o.Dir, "bench.db")}
-	b.Machine = ThisMachine()
-	b.Result.Users, b.Result.Plans, b.Result.Share = o.Users, o.Plans, o.Share
+	b := &bench{options: o, server: server, db: filepath.Join(o.Dir, "bench.db")}
+	b.Machine = thisMachine()
+	b.result.Users, b.result.Plans, b.result.Share = o.Users, o.Plans, o.Share
 	for _, step := range []func(context.Context) error{b.runs, b.queries} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	b.ratios()
-	return &b.Result, nil
+	return &b.result, nil
 }
 
 type bench struct {
-	Options
-	Result
+	options
+	result
 	server *server
 	db     string
 }
@@ -119,16 +116,16 @@ func (b *bench) runs(ctx context.Context) error {
 	if err := b.first(ctx); err != nil {
 		return err
 	}
-	for week := 1; week <= b.Options.Weeks; week++ {
-		b.Log("week %d of %d", week, b.Options.Weeks)
-		var s Sync
-		if err := b.sync(ctx, week, b.Options.Share, &s); err != nil {
+	for week := 1; week <= b.options.Weeks; week++ {
+		b.Log("week %d of %d", week, b.options.Weeks)
+		var s syncRun
+		if err := b.sync(ctx, week, b.options.Share, &s); err != nil {
 			return err
 		}
-		b.Result.Weeks = append(b.Result.Weeks, s)
+		b.result.Weeks = append(b.result.Weeks, s)
 	}
 	b.Log("a week without a change")
-	return b.sync(ctx, b.Options.Weeks+1, 0, &b.Quiet)
+	return b.sync(ctx, b.options.Weeks+1, 0, &b.Quiet)
 }
 
 // first measures the yardsticks before and after the first run, and takes the
@@ -137,7 +134,7 @@ func (b *bench) first(ctx context.Context) error {
 	yardsticks := []struct {
 		kind  string
 		limit int
-		into  *Read
+		into  *read
 	}{{"models", b.Sample, &b.Models}, {"structs", 0, &b.Structs}, {"decoder", 0, &b.Decoder}}
 	for _, y := range yardsticks {
 		b.Log("reading with %s", y.kind)
@@ -151,7 +148,7 @@ func (b *bench) first(ctx context.Context) error {
 	}
 	for _, y := range slices.Backward(yardsticks) {
 		b.Log("reading with %s again", y.kind)
-		var again Read
+		var again read
 		if err := b.server.read(ctx, y.kind, y.limit, &again); err != nil {
 			return err
 		}
@@ -162,25 +159,25 @@ func (b *bench) first(ctx context.Context) error {
 }
 
 // mean takes a second read of the same users into account.
-func (r *Read) mean(again Read) {
+func (r *read) mean(again read) {
 	r.Seconds = (r.Seconds + again.Seconds) / 2
 	r.PerSecond = float64(r.Users) / r.Seconds
 	r.CPU = (r.CPU + again.CPU) / 2
 	r.PeakMegabyte = max(r.PeakMegabyte, again.PeakMegabyte)
 }
 
-func (b *bench) sync(ctx context.Context, week int, share float64, into *Sync) error {
+func (b *bench) sync(ctx context.Context, week int, share float64, into *syncRun) error {
 	if err := b.server.week(week, share); err != nil {
 		return err
 	}
 	before := size(b.db)
 	start := time.Now()
-	_, took, err := command(ctx, b.server.env(), "sync", "--db", b.db, "--auth", "token", "--graph-endpoint", b.server.url, "--quiet", "--format", "json")
+	_, took, err := b.command(ctx, b.server.env(), "sync", "--db", b.db, "--auth", "token", "--graph-endpoint", b.server.url, "--quiet", "--format", "json")
 	if err != nil {
 		return fmt.Errorf("sync of week %d: %w", week, err)
 	}
 	into.Seconds = time.Since(start).Seconds()
-	into.PerSecond = float64(b.Options.Users) / into.Seconds
+	into.PerSecond = float64(b.options.Users) / into.Seconds
 	into.usage = took
 	into.Database = size(b.db)
 	into.Added = into.Database - before
@@ -198,12 +195,12 @@ func size(path string) int64 {
 // ratios states the claims. Memory and bytes depend on the size of the tenant
 // only, and are claims too.
 func (b *bench) ratios() {
-	users := float64(b.Options.Users)
+	users := float64(b.options.Users)
 	least := func(name string, value, limit float64, wall bool) {
-		b.Ratios = append(b.Ratios, Ratio{Name: name, Value: value, Limit: limit, Wall: wall})
+		b.Ratios = append(b.Ratios, ratio{Name: name, Value: value, Limit: limit, Wall: wall})
 	}
 	most := func(name string, value, limit float64) {
-		b.Ratios = append(b.Ratios, Ratio{Name: name, Value: value, Limit: limit, AtMost: true})
+		b.Ratios = append(b.Ratios, ratio{Name: name, Value: value, Limit: limit, AtMost: true})
 	}
 	floorCPU := min(b.Structs.CPU, b.Decoder.CPU)
 	least("first run / SDK's typed models", b.First.PerSecond/b.Models.PerSecond, 8, true)
@@ -211,19 +208,19 @@ func (b *bench) ratios() {
 	least("first run / floor", b.First.PerSecond/b.Floor, 0.6, true)
 	least("the same, by CPU time", floorCPU/b.First.CPU, 0.4, false)
 	peak := max(b.First.PeakMegabyte, b.Quiet.PeakMegabyte)
-	if n := len(b.Result.Weeks); n > 0 {
+	if n := len(b.result.Weeks); n > 0 {
 		var speed, added float64
-		for _, w := range b.Result.Weeks {
+		for _, w := range b.result.Weeks {
 			speed += w.PerSecond / float64(n)
 			added += float64(w.Added) / float64(n)
 			peak = max(peak, w.PeakMegabyte)
 		}
 		least("weekly run / floor", speed/b.Floor, 0.75, true)
-		most("KB a week for 100,000 users", added/1e3/users*1e5, 1000*b.Options.Share/0.01)
+		most("KB a week for 100,000 users", added/1e3/users*1e5, 1000*b.options.Share/0.01)
 	}
 	most("bytes a user after the first run", float64(b.First.Database)/users, 250)
 	most("KB of a week without a change", float64(b.Quiet.Added)/1024, 16)
-	most("peak memory of sync, MB", peak, peakLimit(b.Options.Users))
+	most("peak memory of sync, MB", peak, peakLimit(b.options.Users))
 }
 
 // peakLimit is 150 MB up to 100,000 users and 400 MB at 1,000,000.

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"bufio"
@@ -16,57 +16,57 @@ import (
 	"time"
 )
 
-// Archive measures what an import of audit records takes.
-type Archive struct {
-	Machine   Machine `json:"machine"`
+// archive measures what an import of audit records takes.
+type archive struct {
+	Machine   machine `json:"machine"`
 	Users     int     `json:"users"`
 	Records   int     `json:"records"`
 	Megabytes float64 `json:"megabytes"` // of the file
-	Import    Timing  `json:"import"`
-	Again     Timing  `json:"again"` // the same file a second time
-	DryRun    Timing  `json:"dry_run"`
+	Import    timing  `json:"import"`
+	Again     timing  `json:"again"` // the same file a second time
+	DryRun    timing  `json:"dry_run"`
 	Database  float64 `json:"database_megabytes"`
 	Taken     int64   `json:"taken"`
 	Repeated  int64   `json:"repeated"`
 }
 
-// Timing is what one import took.
-type Timing struct {
+// timing is what one import took.
+type timing struct {
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"records_per_second"`
 	usage
 }
 
-// ImportRecords writes a file of audit records about a simulated tenant, and
+// importRecords writes a file of audit records about a simulated tenant, and
 // measures how long it takes to import it.
-func ImportRecords(ctx context.Context, o Options, records int) (*Archive, error) {
+func importRecords(ctx context.Context, o options, records int) (*archive, error) {
 	s, err := startServer(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
 	db := filepath.Join(o.Dir, "archive.db")
-	if _, _, err := command(ctx, s.env(), "sync", "--quiet", "--auth", "token", "--graph-endpoint", s.url, "--db", db); err != nil {
+	if _, _, err := o.command(ctx, s.env(), "sync", "--quiet", "--auth", "token", "--graph-endpoint", s.url, "--db", db); err != nil {
 		return nil, err
 	}
-	a := &Archive{Machine: ThisMachine(), Users: o.Users, Records: records}
+	a := &archive{Machine: thisMachine(), Users: o.Users, Records: records}
 	file := filepath.Join(o.Dir, "records.json")
-	if a.Megabytes, err = a.generate(ctx, db, file); err != nil {
+	if a.Megabytes, err = a.generate(ctx, o, db, file); err != nil {
 		return nil, err
 	}
 	o.Log("a file of %.0f MB with %d records is written", a.Megabytes, records)
 	for _, run := range []struct {
-		into *Timing
+		into *timing
 		more []string
 	}{{&a.Import, nil}, {&a.Again, nil}, {&a.DryRun, []string{"--dry-run"}}} {
 		args := append([]string{"audit", "import", file, "--quiet", "--format", "json", "--db", db}, run.more...)
 		start := time.Now()
-		text, took, err := command(ctx, nil, args...)
+		text, took, err := o.command(ctx, nil, args...)
 		if err != nil {
 			return nil, err
 		}
 		seconds := time.Since(start).Seconds()
-		*run.into = Timing{seconds, float64(records) / seconds, took}
+		*run.into = timing{seconds, float64(records) / seconds, took}
 		o.Log("imported in %.1f s, %.1f s of CPU, peak %.0f MB %v", seconds, took.CPU, took.PeakMegabyte, run.more)
 		if run.into == &a.Import {
 			if err := a.counts(text); err != nil {
@@ -82,7 +82,7 @@ func ImportRecords(ctx context.Context, o Options, records int) (*Archive, error
 	return a, nil
 }
 
-func (a *Archive) counts(text []byte) error {
+func (a *archive) counts(text []byte) error {
 	var doc struct {
 		Items []struct{ Records, Taken, Repeated int64 }
 	}
@@ -99,12 +99,12 @@ func (a *Archive) counts(text []byte) error {
 // generate writes records of half a year before the run, as the Management
 // Activity API gives them: of ten, six of other workloads, one edit of a user by
 // directory synchronization, and three license changes; one in ten comes twice.
-func (a *Archive) generate(ctx context.Context, db, path string) (megabytes float64, err error) {
-	tenant, users, err := holders(ctx, db)
+func (a *archive) generate(ctx context.Context, o options, db, path string) (megabytes float64, err error) {
+	tenant, users, err := holders(ctx, o, db)
 	if err != nil {
 		return 0, err
 	}
-	began, err := firstRun(ctx, db)
+	began, err := firstRun(ctx, o, db)
 	if err != nil {
 		return 0, err
 	}
@@ -171,8 +171,8 @@ func (g *records) record(i int, at time.Time) {
 }
 
 // firstRun is when tracking began, by the simulated tenant's clock.
-func firstRun(ctx context.Context, db string) (time.Time, error) {
-	text, _, err := command(ctx, nil, "runs", "--format", "json", "--db", db)
+func firstRun(ctx context.Context, o options, db string) (time.Time, error) {
+	text, _, err := o.command(ctx, nil, "runs", "--format", "json", "--db", db)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -188,8 +188,8 @@ func firstRun(ctx context.Context, db string) (time.Time, error) {
 }
 
 // holders reads the tenant's id and its users out of the history.
-func holders(ctx context.Context, db string) (tenant string, users []string, err error) {
-	text, _, err := command(ctx, nil, "skus", "--format", "json", "--db", db)
+func holders(ctx context.Context, o options, db string) (tenant string, users []string, err error) {
+	text, _, err := o.command(ctx, nil, "skus", "--format", "json", "--db", db)
 	if err != nil {
 		return "", nil, err
 	}
@@ -197,7 +197,7 @@ func holders(ctx context.Context, db string) (tenant string, users []string, err
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return "", nil, err
 	}
-	if text, _, err = command(ctx, nil, "assignments", "--format", "csv", "--db", db); err != nil {
+	if text, _, err = o.command(ctx, nil, "assignments", "--format", "csv", "--db", db); err != nil {
 		return "", nil, err
 	}
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(text), "\ufeff"))).ReadAll()

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"context"
@@ -7,32 +7,32 @@ import (
 	"strings"
 	"time"
 
+	"lictrail/cmd/bench/yardstick"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
-	"lictrail/graph/yardstick"
 )
 
-// Measure reads the users of the simulated tenant at url and throws them away:
+// timeRead reads the users of the simulated tenant at url and throws them away:
 // as the SDK's typed models, as plain structs, or with lictrail's decoder.
-func Measure(ctx context.Context, url, kind string, limit int) (*Read, error) {
+func timeRead(ctx context.Context, url, kind string, limit int) (*read, error) {
 	source := yardstick.Source{Endpoint: url, Token: graphtest.DefaultToken, Fields: graph.UserFields(), Limit: limit}
-	read := map[string]func(context.Context, yardstick.Source) (int, error){
+	reader := map[string]func(context.Context, yardstick.Source) (int, error){
 		"models": yardstick.Models, "structs": yardstick.Structs, "decoder": decode,
 	}[kind]
-	if read == nil {
+	if reader == nil {
 		return nil, fmt.Errorf("unknown kind of read %q", kind)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	n, err := read(ctx, source)
+	n, err := reader(ctx, source)
 	if err != nil {
 		return nil, err
 	}
 	seconds := time.Since(start).Seconds()
 	runtime.ReadMemStats(&after)
 	users := float64(n)
-	return &Read{
+	return &read{
 		Users: n, Seconds: seconds, PerSecond: users / seconds,
 		AllocsAUser: float64(after.Mallocs-before.Mallocs) / users,
 		BytesAUser:  float64(after.TotalAlloc-before.TotalAlloc) / users,
