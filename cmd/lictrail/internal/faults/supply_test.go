@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"lictrail/cmd/lictrail/internal/release/sbom"
+	"lictrail/cmd/release/sbom"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -127,7 +127,7 @@ func TestC3_ReproducibleBuild(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), "git", "clone", "--quiet", "--no-hardlinks", root, dir).CombinedOutput(); err != nil {
 			t.Fatalf("git clone: %v: %s", err, out)
 		}
-		goCommand(t, dir, "run", "-trimpath", "./cmd/lictrail/internal/release", "-targets", "linux/amd64", "-dir", "dist")
+		goCommand(t, dir, "run", "-trimpath", "./cmd/release", "-targets", "linux/amd64", "-dir", "dist")
 		text, err := os.ReadFile(filepath.Join(dir, "dist", "SHA256SUMS"))
 		if err != nil {
 			t.Fatal(err)

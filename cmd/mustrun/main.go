@@ -2,7 +2,7 @@
 // and fails if a test failed, or if one that must run did not run or was skipped.
 // A test that is skipped without a word proves as little as one that is deleted.
 //
-//	go test -json ./... | go run ./cmd/lictrail/internal/mustrun
+//	go test -json ./... | go run ./cmd/mustrun
 //
 // Which tests must run stands in tests.txt beside this file.
 package main

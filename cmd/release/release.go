@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"lictrail/cmd/lictrail/internal/release/sbom"
+	"lictrail/cmd/release/sbom"
 	"lictrail/snapshot/store"
 )
 
@@ -30,6 +31,7 @@ type release struct {
 	root           string // of the repository
 	sqlite, source string
 	documents      []entry // what every archive has, but for the program
+	pages          []entry // manual pages and completions, once they are made
 	sums           []string
 }
 
@@ -100,14 +102,15 @@ func (r *release) platform(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
-	pages, err := documentation(at)
-	if err != nil {
-		return err
+	if r.pages == nil {
+		if r.pages, err = r.documentation(ctx, at); err != nil {
+			return err
+		}
 	}
 	name := fmt.Sprintf("lictrail_%s_%s_%s", strings.TrimPrefix(info.Main.Version, "v"), goos, goarch)
 	entries := append(slices.Clone(r.documents), entry{"lictrail" + map[string]string{"windows": ".exe"}[goos], 0o755, program},
 		entry{"LICENSES.txt", 0o644, licenses}, entry{"sbom.cdx.json", 0o644, bill})
-	entries = append(entries, pages...)
+	entries = append(entries, r.pages...)
 	for i := range entries {
 		entries[i].name = name + "/" + entries[i].name
 	}
@@ -123,6 +126,36 @@ func (r *release) platform(ctx context.Context, target string) error {
 		return err
 	}
 	return r.publish(name+suffix, archive)
+}
+
+// documentation is what the commands say of themselves, as manual pages, and
+// what shells complete.
+func (r *release) documentation(ctx context.Context, at time.Time) ([]entry, error) {
+	dir, err := os.MkdirTemp("", "lictrail-manual-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.CommandContext(ctx, "go", "run", "-trimpath", "./cmd/lictrail/internal/manual", "-dir", dir, "-date", at.Format(time.RFC3339))
+	cmd.Dir = r.root
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOFLAGS=-mod=readonly")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("write the manual pages: %w\n%s", err, out)
+	}
+	var entries []entry
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		entries = append(entries, entry{filepath.ToSlash(name), 0o644, text})
+		return err
+	})
+	return entries, err
 }
 
 // build builds with settings that no variable of the builder's changes.

@@ -2,7 +2,7 @@
 // archive with the program, its manual pages, completions, licenses and a bill of
 // materials, and the sums of all. It needs Go and git, and nothing else.
 //
-//	go run -trimpath ./cmd/lictrail/internal/release -dir dist
+//	go run -trimpath ./cmd/release -dir dist
 //
 // The same commit gives the same bytes wherever it is built by the same Go.
 package main

@@ -59,7 +59,7 @@ func TestListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range must {
-		files, err := filepath.Glob(filepath.Join("../../../..", m.id.pkg, "*_test.go"))
+		files, err := filepath.Glob(filepath.Join("../..", m.id.pkg, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestListed_Complete(t *testing.T) {
 		inList[m.id] = true
 	}
 	named := regexp.MustCompile(`(?m)^func (Test[RGPCDF][0-9]+_\w+)\(t \*testing\.T\) \{\n(\tonlyHeavy\(t\))?`)
-	err = filepath.WalkDir("../../../..", func(path string, d os.DirEntry, err error) error {
+	err = filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -97,7 +97,7 @@ func TestListed_Complete(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		pkg, err := filepath.Rel("../../../..", filepath.Dir(path))
+		pkg, err := filepath.Rel("../..", filepath.Dir(path))
 		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 			n := name{filepath.ToSlash(pkg), m[1]}
 			if onlyLong := m[2] != ""; onlyLong == inList[n] {

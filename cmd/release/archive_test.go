@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -84,38 +83,5 @@ func unpack(t *testing.T, name string, archive []byte) []string {
 			t.Errorf("%s is somebody's", h.Name)
 		}
 		note(h.Name, uint32(h.Mode), h.ModTime, r)
-	}
-}
-
-// TestDocumentation: a manual page for each command, the same each time, and
-// completions for each shell.
-func TestDocumentation(t *testing.T) {
-	first, err := documentation(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := documentation(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	texts := map[string]string{}
-	for _, e := range sorted(first) {
-		names = append(names, e.name)
-		texts[e.name] = string(e.data)
-	}
-	for _, e := range second {
-		if texts[e.name] != string(e.data) {
-			t.Errorf("%s differs the second time", e.name)
-		}
-	}
-	for _, want := range []string{"man/man1/lictrail.1", "man/man1/lictrail-sync.1", "man/man1/lictrail-notify-test.1",
-		"completions/lictrail.bash", "completions/_lictrail", "completions/lictrail.fish", "completions/lictrail.ps1"} {
-		if !slices.Contains(names, want) {
-			t.Errorf("%s is missing among %q", want, names)
-		}
-	}
-	if page := texts["man/man1/lictrail-sync.1"]; !strings.Contains(page, "notify") || !strings.Contains(page, `"LICTRAIL-SYNC" "1"`) || !strings.Contains(page, "Mar 2026") {
-		t.Errorf("the manual page of sync:\n%.800s", page)
 	}
 }
