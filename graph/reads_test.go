@@ -100,14 +100,14 @@ func TestSparseUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := func(id string, absent bool) User {
-		return User{User: snapshot.User{ID: snapshot.UserID(id), Presence: snapshot.Present}, LicensesAbsent: absent}
+		return User{User: snapshot.User{ID: snapshot.UserID(id), Presence: snapshot.Present}, LicensesAbsent: absent, LicensesEmpty: !absent}
 	}
 	want := []User{empty("u2", true), empty("u3", true), empty("u4", false)}
 	paths := func(p []snapshot.Path) any { return len(p) }
 	if diff := cmp.Diff(want, users[1:], cmp.Transformer("paths", paths)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if u := users[0]; *u.Enabled || len(u.Paths) != 1 || len(u.Plans) != 1 || u.Paths[0].Disabled[0] != planA || u.LicensesAbsent {
+	if u := users[0]; *u.Enabled || len(u.Paths) != 1 || len(u.Plans) != 1 || u.Paths[0].Disabled[0] != planA || u.LicensesAbsent || u.LicensesEmpty {
 		t.Errorf("got %+v", u)
 	}
 }
@@ -257,7 +257,7 @@ func TestSKUs(t *testing.T) {
 		 "subscriptionIds":["B","a","b"]},
 		{"id":"` + tenant + `_` + skuE3 + `","skuId":"` + skuE3 + `","accountId":"` + tenant + `","accountName":"Example","prepaidUnits":null,"servicePlans":null}]}`)
 	want := []snapshot.SKU{
-		{ID: skuE3, Silent: true},
+		{ID: skuE3, Silent: true, Uncounted: true},
 		{
 			ID: skuE5, PartNumber: "SPE_E5", AppliesTo: "User", Status: "Enabled", Consumed: 14,
 			Units:         snapshot.Units{Enabled: 25, Warning: 2, Suspended: 1, LockedOut: 3},

@@ -37,8 +37,10 @@ func simulate(t *testing.T, tenant *graphtest.Tenant, edit func(*Options), opts 
 	return s, c
 }
 
-// changesTruth are faults after which there is something else to read.
+// changesTruth are faults after which there is something else to read, and
+// those that only a comparison with the run before shows.
 var changesTruth = map[graphtest.FaultKind]bool{
+	graphtest.FaultBlankUsers:   true,
 	graphtest.FaultUserVanishes: true, graphtest.FaultUserAppears: true, graphtest.FaultUnknownState: true,
 }
 

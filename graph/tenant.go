@@ -60,7 +60,7 @@ type wireSKU struct {
 	SKUPartNumber    string `json:"skuPartNumber"`
 	AppliesTo        word   `json:"appliesTo"`
 	CapabilityStatus word   `json:"capabilityStatus"`
-	ConsumedUnits    int64  `json:"consumedUnits"`
+	ConsumedUnits    *int64 `json:"consumedUnits"`
 	PrepaidUnits     *struct {
 		Enabled   int64 `json:"enabled"`
 		Warning   int64 `json:"warning"`
@@ -112,6 +112,10 @@ func (w *wireSKU) sku() (tenantSKU, error) {
 	if u := w.PrepaidUnits; u != nil {
 		units = snapshot.Units{Enabled: u.Enabled, Warning: u.Warning, Suspended: u.Suspended, LockedOut: u.LockedOut}
 	}
+	var consumed int64
+	if w.ConsumedUnits != nil {
+		consumed = *w.ConsumedUnits
+	}
 	s := tenantSKU{
 		SKU: snapshot.SKU{
 			ID:            snapshot.SKUID(p.id("skuId", w.SKUID)),
@@ -119,10 +123,11 @@ func (w *wireSKU) sku() (tenantSKU, error) {
 			AppliesTo:     string(w.AppliesTo),
 			Status:        string(w.CapabilityStatus),
 			Units:         units,
-			Consumed:      w.ConsumedUnits,
+			Consumed:      consumed,
 			Plans:         w.servicePlans(&p),
 			Subscriptions: sortedIDs(w.SubscriptionIDs),
-			Silent:        w.CapabilityStatus == "" || w.PrepaidUnits == nil || !w.ServicePlans.present,
+			Silent:        w.CapabilityStatus == "" || w.PrepaidUnits == nil || !w.ServicePlans.present || w.ConsumedUnits == nil,
+			Uncounted:     w.ConsumedUnits == nil,
 		},
 		tenant: w.tenant(),
 	}

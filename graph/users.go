@@ -20,6 +20,8 @@ type User struct {
 	// LicensesAbsent: the row had no assignedLicenses, or null. The user may
 	// hold licenses all the same, so a snapshot must not be made of this.
 	LicensesAbsent bool
+	// LicensesEmpty: assignedLicenses was there, and listed nothing.
+	LicensesEmpty bool
 }
 
 // userFields is $select of the users read. Without it Graph leaves out
@@ -133,6 +135,7 @@ func (w *wireUser) user() (User, error) {
 			Plans:      w.order.sorted(w.plans(&p)),
 		},
 		LicensesAbsent: !w.AssignedLicenses.present,
+		LicensesEmpty:  w.AssignedLicenses.present && len(w.AssignedLicenses.rows) == 0,
 	}
 	u.Normalize()
 	return u, p.err

@@ -221,9 +221,10 @@ type SKU struct {
 	Consumed      int64         // consumedUnits, Microsoft's own count of holders
 	Plans         []ServicePlan // sorted by id
 	Subscriptions []string      // subscriptionIds, sorted
-	// Silent: Graph left out the status, the seats or the plans. What is
-	// missing is then not known, rather than none.
-	Silent bool
+	// Silent: Graph left out the status, the seats, the plans or the seats in
+	// use. What is missing is then not known, rather than none.
+	Silent    bool
+	Uncounted bool // Graph left out the seats in use
 }
 
 // ServicePlan is one service in a SKU's catalog.

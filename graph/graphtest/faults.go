@@ -33,6 +33,7 @@ const (
 	FaultEmptyID           FaultKind = "empty id"             // a row with id ""
 	FaultBadSKUID          FaultKind = "bad sku id"           // skuId that is no GUID
 	FaultUnknownState      FaultKind = "unknown state"        // state, status or result of no known value
+	FaultBlankUsers        FaultKind = "blank users"          // accountEnabled null, no licenses, for every row
 	FaultNextLoop          FaultKind = "next loop"            // the next link is this page
 	FaultNextEmpty         FaultKind = "next empty"           // the next link is ""
 	FaultNextGarbage       FaultKind = "next garbage"         // the next link is no URL
@@ -90,7 +91,7 @@ var FeedFaults = []FaultKind{
 var AllFaults = []FaultKind{
 	FaultEmptyObject, FaultErrorIn200, FaultValueNull, FaultValueString, FaultArrayBody, FaultEmptyBody, Fault204,
 	FaultHTML, FaultTruncatedJSON, FaultReset, FaultGzipCorrupt, FaultNullElement, FaultMissingID, FaultEmptyID,
-	FaultBadSKUID, FaultUnknownState, FaultNextLoop, FaultNextEmpty, FaultNextGarbage, FaultNextOtherHost, FaultNextHTTP,
+	FaultBadSKUID, FaultUnknownState, FaultBlankUsers, FaultNextLoop, FaultNextEmpty, FaultNextGarbage, FaultNextOtherHost, FaultNextHTTP,
 	FaultRepeatedPage, FaultOverlap, FaultUserVanishes, FaultUserAppears, Fault429, Fault429Fraction, Fault429Date,
 	Fault429Zero, Fault429Hour, Fault429Absent, Fault500, Fault500NoBody, Fault502, Fault503, Fault504, Fault401,
 	Fault403, Fault403Property, Fault404, FaultExpiredPageToken, FaultPageTokenNotFound, Fault410, FaultHang, FaultDrip,
@@ -423,6 +424,16 @@ func (k FaultKind) rowEdit() func(map[string]any) {
 	case FaultUnknownState:
 		return func(row map[string]any) {
 			replaceAll(row, "Hibernating", "state", "capabilityStatus", "status", "result", "provisioningStatus")
+		}
+	case FaultBlankUsers:
+		return func(row map[string]any) {
+			if _, ok := row["assignedLicenses"]; !ok {
+				return // not a user
+			}
+			row["accountEnabled"] = nil
+			for _, name := range []string{"assignedLicenses", "licenseAssignmentStates", "assignedPlans"} {
+				row[name] = []any{}
+			}
 		}
 	case FaultHugeName:
 		return rename(strings.Repeat("A", 1e6))

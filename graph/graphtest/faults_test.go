@@ -34,6 +34,9 @@ var faultChecks = map[FaultKind]func(*testing.T, *client, reply) bool{
 	FaultEmptyID:      func(t *testing.T, _ *client, r reply) bool { return r.rows(t)[0]["id"] == "" },
 	FaultBadSKUID:     contains("not-a-guid"),
 	FaultUnknownState: contains("Hibernating"),
+	FaultBlankUsers: func(t *testing.T, _ *client, r reply) bool {
+		return r.rows(t)[0]["accountEnabled"] == nil && len(r.rows(t)[0]["assignedLicenses"].([]any)) == 0
+	},
 	FaultNextLoop: func(t *testing.T, c *client, r reply) bool {
 		return c.get(r.next(t)).rows(t)[0]["displayName"] != nil && strings.Contains(r.next(t), "127.0.0.1")
 	},

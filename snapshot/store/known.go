@@ -14,6 +14,28 @@ func (s *Sync) SKUs(ctx context.Context) ([]snapshot.SKU, error) {
 	return skus, err
 }
 
+// Seats returns the catalog as history has it now, and how many users held each
+// SKU.
+func (s *Sync) Seats(ctx context.Context) ([]snapshot.SKU, map[snapshot.SKUID]int64, error) {
+	return skusAt(ctx, s.db.sql, int64(s.Run))
+}
+
+// Shown says which properties the newest complete run read for any user at all.
+type Shown struct{ Enabled, UPN, Name, Paths, Plans bool }
+
+// Shown reads what the newest complete run showed of its users.
+func (s *Sync) Shown(ctx context.Context) (shown Shown, err error) {
+	const user = "SELECT 1 FROM user_version v JOIN profile p ON p.id = v.profile_id WHERE v.to_run IS NULL AND v.presence IS NULL AND "
+	err = s.db.sql.QueryRowContext(ctx, `SELECT EXISTS (`+user+`p.more ->> '$.enabled' IS NOT NULL),
+		EXISTS (`+user+`v.upn <> ''), EXISTS (`+user+`v.name <> ''),
+		EXISTS (SELECT 1 FROM path WHERE to_run IS NULL AND group_id >= 0), EXISTS (SELECT 1 FROM user_plans WHERE to_run IS NULL)`).
+		Scan(&shown.Enabled, &shown.UPN, &shown.Name, &shown.Paths, &shown.Plans)
+	if err != nil {
+		return shown, fmt.Errorf("read what the run before showed: %w", classify(err))
+	}
+	return shown, nil
+}
+
 // SKUsAt returns the catalog as a run had it, and how many users held each SKU.
 func (h *History) SKUsAt(ctx context.Context, run snapshot.RunID) ([]snapshot.SKU, map[snapshot.SKUID]int64, error) {
 	return skusAt(ctx, h.tx, int64(run))

@@ -63,8 +63,10 @@ var exits = []struct {
 	hint string
 }{
 	{context.Canceled, exitInterrupted, ""},
-	{tracker.ErrShrunk, exitIncomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
 	{tracker.ErrImplausible, exitIncomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
+	{tracker.ErrShrunk, exitIncomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
+	{tracker.ErrVanished, exitIncomplete, "nothing was recorded; run sync again in an hour, since Microsoft's count may lag; if users really lost the licenses, add --accept-shrink"},
+	{tracker.ErrBlank, exitIncomplete, "nothing was recorded; run sync again later; if the tenant really answers so, add --accept-shrink"},
 	{tracker.ErrWrongTenant, exitUsage, "check --tenant and the credentials: they belong to different tenants"},
 	{graph.ErrIncomplete, exitIncomplete, "nothing was recorded; run sync again later"},
 	{graph.ErrAuth, exitAuth, "check how you sign in: --auth, --tenant and the variables it reads (docs/sign-in.md)"},

@@ -43,8 +43,8 @@ func newSync(e *env) *cobra.Command {
 		Short: "One run: read the tenant, compare, keep what changed",
 		Long: `Reads every user, SKU, subscription, licensing group and deleted user of the
 tenant through Microsoft Graph, compares with the run before and keeps what
-changed. A read that is not complete never becomes history. Nothing is ever
-written to the tenant.
+changed. A read that is not complete, or whose figures contradict each other,
+never becomes history (docs/dates.md). Nothing is ever written to the tenant.
 
 With --activity it also reads when users were last active, for lictrail
 reclaim:
@@ -97,8 +97,8 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	}
 	f := cmd.Flags()
 	o.addFlags(f)
-	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users than before")
-	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users that may be missing before a read is refused")
+	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users or licenses than before, and record why it would have been refused")
+	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's holders, lose or get it in one run")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.StringVar(&o.after.report, "report", "", "write the page on the week to this `file`")

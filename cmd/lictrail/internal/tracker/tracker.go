@@ -47,10 +47,12 @@ type Organization struct {
 }
 
 // User is a user as read. LicensesAbsent: the row did not say what the user
-// holds, which is not the same as nothing.
+// holds, which is not the same as nothing. LicensesEmpty: it said that the user
+// holds nothing, whatever its state rows say.
 type User struct {
 	snapshot.User
 	LicensesAbsent bool
+	LicensesEmpty  bool
 }
 
 // UsersRead describes a finished pass over the users. The times are the
@@ -65,8 +67,8 @@ type UsersRead struct {
 // Options say how a run is judged.
 type Options struct {
 	Tenant       snapshot.TenantID // the tenant that was asked for; "" for whichever answers
-	MaxShrink    float64           // the share of users that may be missing, 0 to 1
-	AcceptShrink bool
+	MaxShrink    float64           // the share of users, or of a SKU's holders, that may be missing, 0 to 1
+	AcceptShrink bool              // take the figures that [Judge] refuses for true
 	Version      string
 	Now          func() time.Time
 	Warnings     []snapshot.Warning // of the time before this run, to be kept with it
@@ -78,16 +80,6 @@ type Options struct {
 	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
 	ActivityReader ActivityReader
 }
-
-// Errors that keep a read from becoming history (I1).
-var (
-	// ErrShrunk: too many users are missing.
-	ErrShrunk = errors.New("too many users are missing")
-	// ErrImplausible: the answers contradict each other.
-	ErrImplausible = errors.New("the read is not plausible")
-	// ErrWrongTenant: another tenant answered than the one asked for.
-	ErrWrongTenant = errors.New("another tenant answered")
-)
 
 // Run reads the tenant and makes what it read history. On failure history
 // stays as it was, with a record that the run was tried.
@@ -143,10 +135,7 @@ type run struct {
 	deltas    []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
 	groups    map[snapshot.GroupID]bool
 	assigned  map[snapshot.SKUID]int64
-	present   int64
-	licensed  int64
-	held      int64
-	absent    int64
+	counts    Counts // of this pass
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
@@ -200,7 +189,7 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 func (t *run) fail(ctx context.Context, cause error) error {
 	status := store.Failed
 	interrupted := t.pass == 0 && ctx.Err() != nil // before the first request for users
-	if errors.Is(cause, ErrShrunk) || errors.Is(cause, ErrImplausible) || interrupted || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
+	if refused(cause) || interrupted || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
 		status = store.Incomplete
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -297,7 +286,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	}
 	return &store.Result{
 		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
-		Users: t.present, LicensedUsers: t.licensed, Assignments: t.held, Requests: t.requests(), Warnings: t.warnings,
+		Users: t.counts.Users, LicensedUsers: t.counts.Licensed, Assignments: t.counts.Held, Requests: t.requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
 		Spool: t.spool, Before: before, Changes: changes,
@@ -334,7 +323,7 @@ func (t *run) completeSKUs(known []snapshot.SKU) {
 		if !s.Silent {
 			continue
 		}
-		t.warn("sku-silent", "Graph left out the status, the seats or the service plans of %s; what was known of them stays", s.ID)
+		t.warn("sku-silent", "Graph left out the status, the seats, the seats in use or the service plans of %s; what was known of them stays", s.ID)
 		if at < 0 {
 			continue
 		}
@@ -346,6 +335,9 @@ func (t *run) completeSKUs(known []snapshot.SKU) {
 		}
 		if s.Plans == nil {
 			s.Plans = known[at].Plans
+		}
+		if s.Uncounted {
+			s.Consumed = known[at].Consumed
 		}
 	}
 }
@@ -383,8 +375,7 @@ func (t *run) changes() []snapshot.Change {
 // stored and shown for every SKU; here only a large one is worth a warning.
 func (t *run) reconcile() {
 	for _, s := range t.skus {
-		ours := t.assigned[s.ID]
-		if off := max(ours, s.Consumed) - min(ours, s.Consumed); off > 5 && off*20 > s.Consumed {
+		if ours := t.assigned[s.ID]; !s.Uncounted && differ(ours, s.Consumed) {
 			t.warn("consumed-mismatch", "%s: %d users hold it, Microsoft counts %d seats in use", s.PartNumber, ours, s.Consumed)
 		}
 	}

@@ -60,7 +60,7 @@ func (t *run) loadPrints(ctx context.Context) error {
 func (t *run) beginPass() error {
 	t.pass++
 	t.deltas, t.groups = nil, map[snapshot.GroupID]bool{}
-	t.present, t.licensed, t.held, t.absent = 0, 0, 0, 0
+	t.counts = Counts{Shown: map[property]int64{}}
 	clear(t.assigned)
 	return t.spool.Reset()
 }
@@ -77,11 +77,10 @@ func (t *run) page(ctx context.Context, users []User) error {
 // user compares one user with what is known, by fingerprint first.
 func (t *run) user(ctx context.Context, u *User) error {
 	u.Presence = snapshot.Present
-	t.count(&u.User)
+	t.count(u)
 	known := t.users.get(u.ID)
 	if u.LicensesAbsent {
-		t.absent++
-		if err := t.mustNotHold(ctx, u.ID, known.row); err != nil {
+		if err := t.silent(ctx, u.ID, known.row); err != nil {
 			return err
 		}
 	}
@@ -96,6 +95,9 @@ func (t *run) user(ctx context.Context, u *User) error {
 	history, err := t.sync.Known(ctx, u.ID, known.row)
 	if err != nil {
 		return err
+	}
+	if len(u.Held()) == 0 && u.Enabled == nil && history.Enabled != nil && len(history.Held()) > 0 {
+		t.counts.Blanked = u.ID
 	}
 	return t.add(t.comparer.User(history, u.User), known.row)
 }
@@ -118,37 +120,49 @@ func (t *run) add(d snapshot.Delta, row int64) error {
 	return t.spool.Add(&d, row)
 }
 
-func (t *run) count(u *snapshot.User) {
-	t.present++
+func (t *run) count(u *User) {
+	c := &t.counts
+	c.Users++
 	held := u.Held()
 	if len(held) > 0 {
-		t.licensed++
+		c.Licensed++
+		if u.LicensesEmpty {
+			c.Unlisted++
+		}
 	}
-	t.held += int64(len(held))
+	if len(held) == 0 && u.Enabled == nil {
+		c.Blank++
+	}
+	c.Held += int64(len(held))
 	for _, sku := range held {
 		t.assigned[sku]++
 	}
+	explained := false
 	for _, p := range u.Paths {
+		explained = explained || p.Kind != snapshot.Unknown
 		if p.Kind == snapshot.ByGroup {
 			t.groups[p.Group] = true
 		}
 	}
+	c.show(accountEnabled, u.Enabled != nil)
+	c.show(principalName, u.UPN != "")
+	c.show(displayName, u.Name != "")
+	c.show(assignmentStates, explained)
+	c.show(assignedPlans, len(u.Plans) > 0)
 }
 
-// mustNotHold guards against rows that say nothing of licenses: for a user who
-// held some, silence is not a removal (I1).
-func (t *run) mustNotHold(ctx context.Context, id snapshot.UserID, row int64) error {
-	if row == 0 {
+// silent counts a row that says nothing of licenses, and notes one user who
+// held some.
+func (t *run) silent(ctx context.Context, id snapshot.UserID, row int64) error {
+	t.counts.Silent++
+	if row == 0 || t.counts.Silenced != "" {
 		return nil
 	}
 	history, err := t.sync.Known(ctx, id, row)
-	if err != nil {
-		return err
+	if err == nil && len(history.Held()) > 0 {
+		t.counts.Silenced = id
 	}
-	if len(history.Held()) > 0 {
-		return fmt.Errorf("%w: the row of user %s lacks assignedLicenses, and the user held some", ErrImplausible, id)
-	}
-	return nil
+	return err
 }
 
 // plausible judges the pass as a whole.
@@ -161,16 +175,71 @@ func (t *run) plausible(ctx context.Context) error {
 		t.passed.ObservedAt = p.ObservedUntil
 		t.passed.ObservedUntil = latest(t.passed.ObservedUntil, p.ObservedUntil)
 	}
-	if t.present == 0 {
-		return fmt.Errorf("%w: Graph listed no user at all", ErrImplausible)
-	}
-	if t.absent == t.present {
-		return fmt.Errorf("%w: no user's row has assignedLicenses", ErrImplausible)
-	}
-	if err := t.shrunk(); err != nil {
+	before, err := t.countsBefore(ctx)
+	if err != nil {
 		return err
 	}
-	return t.counted(ctx)
+	if err := t.countListed(ctx); err != nil {
+		return err
+	}
+	t.counts.SKUs = seatsOf(t.skus, t.assigned)
+	return t.accept(Judge(before, t.counts, t.o.MaxShrink))
+}
+
+// accept refuses a read for the reasons found, or records them where they are
+// of a kind that may be accepted and have been.
+func (t *run) accept(found reasons) error {
+	if len(found) == 0 {
+		return nil
+	}
+	if !t.o.AcceptShrink || errors.Is(found, ErrImplausible) {
+		return found
+	}
+	for _, reason := range found {
+		t.warn("accepted", "by --accept-shrink: %v", reason)
+	}
+	return nil
+}
+
+// countsBefore are the figures of the run before; nil if there is none.
+func (t *run) countsBefore(ctx context.Context) (*Counts, error) {
+	p := t.sync.Previous
+	if p == nil {
+		return nil, nil
+	}
+	skus, assigned, err := t.sync.Seats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := t.sync.Shown(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Counts{
+		Users: p.Users.Int64, Licensed: p.LicensedUsers.Int64, Held: p.Assignments.Int64, SKUs: seatsOf(skus, assigned),
+		Shown: map[property]int64{
+			accountEnabled: one(shown.Enabled), principalName: one(shown.UPN), displayName: one(shown.Name),
+			assignmentStates: one(shown.Paths), assignedPlans: one(shown.Plans),
+		},
+	}, nil
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// seatsOf leaves out what cannot be assigned to users.
+func seatsOf(skus []snapshot.SKU, assigned map[snapshot.SKUID]int64) map[snapshot.SKUID]Seats {
+	seats := make(map[snapshot.SKUID]Seats, len(skus))
+	for _, s := range skus {
+		if s.AppliesTo != "Company" {
+			seats[s.ID] = Seats{PartNumber: s.PartNumber, Holders: assigned[s.ID], Consumed: s.Consumed, Uncounted: s.Uncounted}
+		}
+	}
+	return seats
 }
 
 func latest(a, b time.Time) time.Time {
@@ -187,39 +256,21 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// shrunk refuses a read with far fewer users than the run before.
-func (t *run) shrunk() error {
-	p := t.sync.Previous
-	if p == nil || t.o.AcceptShrink || p.Users.Int64 == 0 {
-		return nil
-	}
-	missing := float64(p.Users.Int64-t.present) / float64(p.Users.Int64)
-	if missing > t.o.MaxShrink {
-		return fmt.Errorf("%w: %d users, the run before had %d (%.0f %% fewer; %.0f %% are allowed)",
-			ErrShrunk, t.present, p.Users.Int64, missing*100, t.o.MaxShrink*100)
-	}
-	return nil
-}
-
-// counted compares with the service's own count, which is eventually
-// consistent: a small difference is honest.
-func (t *run) counted(ctx context.Context) error {
+// countListed asks for the service's own count, which is eventually consistent:
+// a small difference is honest.
+func (t *run) countListed(ctx context.Context) error {
+	t.counts.Listed = -1
 	n, ok, err := t.UserCount(ctx)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return err
-	}
-	if err != nil {
+	case err != nil:
 		t.warn("user-count", "Graph's own count of users could not be read: %v", err)
-	}
-	if err != nil || !ok {
-		return nil
-	}
-	off := max(n, t.present) - min(n, t.present)
-	if short := n - t.present; short > 2 && short*50 > n {
-		return fmt.Errorf("%w: %d users were listed, Graph counts %d", ErrImplausible, t.present, n)
-	}
-	if off > 0 {
-		t.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", t.present, n)
+	case ok:
+		t.counts.Listed = n
+		if n != t.counts.Users {
+			t.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", t.counts.Users, n)
+		}
 	}
 	return nil
 }
