@@ -93,7 +93,7 @@ type Event struct {
 	Source      Source
 	ID          string
 	At          time.Time
-	Resolution  time.Duration // 0: exact; 1s: the source cuts off fractions
+	Resolution  time.Duration // 0: exact; 1s or 1m: what is smaller was cut off
 	Activity    Activity
 	Correlation string
 	Success     bool

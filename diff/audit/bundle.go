@@ -86,7 +86,7 @@ func unique(events []snapshot.Event) []*snapshot.Event {
 func Fullness(e *snapshot.Event) int {
 	n := 0
 	for _, told := range []bool{e.Success, e.Actor.Known(), e.Actor.ID != "", e.Target != "", e.TargetUPN != "", e.Group != "", e.GroupSKUs != nil,
-		e.License != nil, len(e.Updated) > 0, e.Part != nil && e.Part.Body != "", e.Correlation != ""} {
+		e.License != nil, len(e.Updated) > 0, e.Part != nil && e.Part.Body != "", e.Correlation != "", e.Resolution <= time.Second} {
 		if told {
 			n++
 		}
@@ -117,6 +117,9 @@ func Fuller(copy, than *snapshot.RawEvent) bool {
 func saysMore(a, b *snapshot.Event) bool {
 	if x, y := Fullness(a), Fullness(b); x != y {
 		return x > y
+	}
+	if a.Resolution != b.Resolution {
+		return a.Resolution < b.Resolution
 	}
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
@@ -214,7 +217,7 @@ func (j *joiner) join(linked, fit func(a, b *record) bool) {
 func (j *joiner) links(linked func(a, b *record) bool) []link {
 	var list []link
 	for a, r := range j.records {
-		for b := a + 1; b < len(j.records) && j.records[b].at().Sub(r.at()) <= correlationSpan; b++ {
+		for b := a + 1; b < len(j.records) && gap(r, j.records[b]) <= correlationSpan; b++ {
 			if linked(r, j.records[b]) {
 				list = append(list, link{a, b, gap(r, j.records[b])})
 			}
@@ -227,17 +230,25 @@ func (j *joiner) links(linked func(a, b *record) bool) []link {
 }
 
 // gap is the least time between a record and a later one, given that some
-// logs cut off fractions of a second.
+// logs cut off fractions of a second, and some tables the seconds.
 func gap(a, b *record) time.Duration {
 	end := a.at().Add(max(0, a.events[0].Resolution-1))
 	return max(0, b.at().Sub(end))
+}
+
+// apart is the gap between two records, whichever is the earlier.
+func apart(a, b *record) time.Duration {
+	if b.at().Before(a.at()) {
+		a, b = b, a
+	}
+	return gap(a, b)
 }
 
 // fits reports whether two operations can be one.
 func (o operation) fits(p operation, fit func(a, b *record) bool) bool {
 	for _, a := range o {
 		for _, b := range p {
-			if a.at().Sub(b.at()).Abs() > correlationSpan || !fit(a, b) {
+			if apart(a, b) > correlationSpan || !fit(a, b) {
 				return false
 			}
 		}
@@ -248,15 +259,27 @@ func (o operation) fits(p operation, fit func(a, b *record) bool) bool {
 // correlated links records of one correlation id: Graph's correlationId,
 // which is the unified log's InterSystemsId.
 func correlated(a, b *record) bool {
-	return a.lead.Correlation != "" && a.lead.Correlation == b.lead.Correlation &&
-		a.at().Sub(b.at()).Abs() <= correlationSpan
+	return a.lead.Correlation != "" && a.lead.Correlation == b.lead.Correlation && apart(a, b) <= correlationSpan
+}
+
+// uncorrelated reports whether two records of one log have correlation ids that
+// differ. Ids of different logs may differ for one operation.
+func uncorrelated(a, b *record) bool {
+	x, y := a.lead, b.lead
+	return x.Correlation != "" && y.Correlation != "" && x.Correlation != y.Correlation && isUnified(x.Source) == isUnified(y.Source)
+}
+
+// isUnified reports whether a source has records of the unified log; all others
+// have those of the directory's.
+func isUnified(s snapshot.Source) bool {
+	return s == snapshot.SourceUnified || s == snapshot.SourcePurview
 }
 
 // near links records by actor and time, which with the same target is enough
 // in two cases: a correlation id is lacking, or they are the same operation
 // in two logs.
 func near(a, b *record) bool {
-	if a.at().Sub(b.at()).Abs() > nearSpan || !sameActor(a.lead.Actor, b.lead.Actor) {
+	if apart(a, b) > nearSpan || uncorrelated(a, b) || !sameActor(a.lead.Actor, b.lead.Actor) {
 		return false
 	}
 	if a.lead.Activity == b.lead.Activity {
@@ -308,7 +331,7 @@ func agree(a, b *record) bool {
 // bundle sums up the operation.
 func (o operation) bundle() snapshot.Bundle {
 	lead := o.leader()
-	b := snapshot.Bundle{Activity: lead.Activity, At: lead.At, Target: lead.Target, Actor: o.actor(lead), Failed: !lead.Success}
+	b := snapshot.Bundle{Activity: lead.Activity, At: o.at(lead), Target: lead.Target, Actor: o.actor(lead), Failed: !lead.Success}
 	for _, r := range o {
 		b.Events = append(b.Events, r.events...)
 	}
@@ -344,6 +367,16 @@ func (o operation) leader() *snapshot.Event {
 		a, b := x.lead, y.lead
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Resolution, b.Resolution), compareEvents(a, b))
 	}).lead
+}
+
+// at is the leader's time, unless that has no seconds and another record's has.
+func (o operation) at(lead *snapshot.Event) time.Time {
+	if lead.Resolution <= time.Second {
+		return lead.At
+	}
+	return slices.MinFunc(o, func(a, b *record) int {
+		return cmp.Or(cmp.Compare(a.lead.Resolution, b.lead.Resolution), compareEvents(a.lead, b.lead))
+	}).lead.At
 }
 
 // expectsDetail reports whether the operation is about licenses, or may be.

@@ -57,19 +57,18 @@ func Decode(raw snapshot.RawEvent) (snapshot.Event, error) {
 
 // fields is what the shapes of a record have in common.
 type fields struct {
-	source       snapshot.Source
-	id           string
-	at           string // as written
-	activity     string // as written
-	correlation  string
-	success      bool
-	reason       string
-	actor        snapshot.Actor
-	targets      []target
-	properties   []property
-	whole        bool // properties has all there are
-	details      map[string]string
-	secondsAreIt bool // the source writes whole seconds, cutting off fractions
+	source      snapshot.Source
+	id          string
+	at          string // as written
+	activity    string // as written
+	correlation string
+	success     bool
+	reason      string
+	actor       snapshot.Actor
+	targets     []target
+	properties  []property
+	whole       bool // properties has all there are
+	details     map[string]string
 }
 
 // target is one object that a record is about.
@@ -165,36 +164,42 @@ func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
 	return f, nil
 }
 
-// when reads the time. Times without a zone are UTC (Office 365 Management
-// Activity API schema, CreationTime).
+// when reads the time, and how precisely the record has it. Times without a zone
+// are UTC (Office 365 Management Activity API schema, CreationTime).
 func (f *fields) when() (at time.Time, resolution time.Duration, err error) {
 	s := strings.TrimSpace(f.at)
 	if s == "" {
 		return time.Time{}, 0, errors.New("no time")
 	}
-	if at, err = parseTime(s); err != nil {
-		return time.Time{}, 0, err
-	}
-	if f.secondsAreIt && at.Nanosecond() == 0 {
-		resolution = time.Second
-	}
-	return at.UTC(), resolution, nil
+	return parseTime(s)
 }
 
 // netDate is how older tools of Microsoft write a time in JSON: milliseconds.
 var netDate = regexp.MustCompile(`^/Date\((-?\d{1,15})([+-]\d{4})?\)/$`)
 
-func parseTime(s string) (time.Time, error) {
+// ToTheMinute is how a time without seconds is written in a record: a
+// spreadsheet leaves them out.
+const ToTheMinute = "2006-01-02T15:04Z07:00"
+
+// parseTime reads a time. What is written without a fraction of a second was cut
+// off to seconds, and what has no seconds to minutes.
+func parseTime(s string) (at time.Time, resolution time.Duration, err error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.DateTime} {
 		if at, err := time.Parse(layout, s); err == nil {
-			return at, nil
+			if !strings.ContainsAny(s, ".,") {
+				resolution = time.Second
+			}
+			return at.UTC(), resolution, nil
 		}
+	}
+	if at, err := time.Parse(ToTheMinute, s); err == nil {
+		return at.UTC(), time.Minute, nil
 	}
 	if m := netDate.FindStringSubmatch(s); m != nil {
 		ms, _ := strconv.ParseInt(m[1], 10, 64) // at most 15 digits
-		return time.UnixMilli(ms), nil
+		return time.UnixMilli(ms).UTC(), 0, nil
 	}
-	return time.Time{}, fmt.Errorf("time %q is not RFC 3339", s)
+	return time.Time{}, 0, fmt.Errorf("time %q is not RFC 3339", s)
 }
 
 // subject returns the target that the record is about: a user wherever one is

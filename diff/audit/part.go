@@ -130,12 +130,14 @@ func bodyProperties(body string) (props []property, details map[string]string, i
 func (r *record) at() time.Time { return r.events[0].At }
 
 // sharesSource reports whether the records, or parts of them, are from one log.
-// A record whose id was derived may be a copy of one that has its id: an export
-// without the column for it.
+// A record whose id was derived may be a copy of one that has its id, from an
+// export without the column for it; or of one with another derived id, if their
+// times are not written alike.
 func (r *record) sharesSource(o *record) bool {
 	return slices.ContainsFunc(r.events, func(e *snapshot.Event) bool {
 		return slices.ContainsFunc(o.events, func(x *snapshot.Event) bool {
-			return e.Source == x.Source && strings.HasPrefix(e.ID, derivedPrefix) == strings.HasPrefix(x.ID, derivedPrefix)
+			isDerived := strings.HasPrefix(e.ID, derivedPrefix)
+			return e.Source == x.Source && isDerived == strings.HasPrefix(x.ID, derivedPrefix) && !(isDerived && e.Resolution != x.Resolution)
 		})
 	})
 }

@@ -101,7 +101,7 @@ func TestParseTime(t *testing.T) {
 		"/Date(1772619630000)/":        "2026-03-04T10:20:30Z",
 		"3/4/2026 10:20:30 AM":         "",
 	} {
-		at, err := parseTime(text)
+		at, _, err := parseTime(text)
 		if got := at.UTC().Format("2006-01-02T15:04:05.9999999Z07:00"); err == nil && got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
 		}

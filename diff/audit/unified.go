@@ -51,15 +51,14 @@ func readUnified(raw []byte) (fields, error) {
 // fields brings the record to common terms.
 func (r *unifiedRecord) fields() (fields, error) {
 	f := fields{
-		source:       snapshot.SourceUnified,
-		id:           string(r.ID),
-		at:           string(r.CreationTime),
-		activity:     string(r.Operation),
-		correlation:  objectID(cmp.Or(r.InterSystemsID, r.extended("correlationId"))),
-		success:      succeeded(string(r.ResultStatus)),
-		targets:      r.targets(),
-		actor:        r.actor(),
-		secondsAreIt: true,
+		source:      snapshot.SourceUnified,
+		id:          string(r.ID),
+		at:          string(r.CreationTime),
+		activity:    string(r.Operation),
+		correlation: objectID(cmp.Or(r.InterSystemsID, r.extended("correlationId"))),
+		success:     succeeded(string(r.ResultStatus)),
+		targets:     r.targets(),
+		actor:       r.actor(),
 	}
 	f.details, _ = detailMap(r.extended("additionalDetails")) // some old records have plain text here
 	var whole bool

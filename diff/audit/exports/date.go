@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"lictrail/diff/audit"
 )
 
 // datePattern is a date with a time of day as people write them, in any order.
@@ -48,6 +50,17 @@ func parseDate(cell string, order Order) (string, error) {
 		return "", fmt.Errorf("%q is no day and time of the calendar", cell)
 	}
 	return at.Format(time.RFC3339Nano), nil
+}
+
+// timeOf is parseDate, without seconds where the cell has none: a record must not
+// say more than its table.
+func timeOf(cell string, order Order) (string, error) {
+	at, err := parseDate(cell, order)
+	if m := datePattern.FindStringSubmatch(strings.TrimSpace(plain.Replace(cell))); err != nil || m == nil || m[7] != "" {
+		return at, err
+	}
+	minute, err := time.Parse(time.RFC3339, at)
+	return minute.Format(audit.ToTheMinute), err
 }
 
 type dateError string

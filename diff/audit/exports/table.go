@@ -337,7 +337,7 @@ func (t *table) details(cells []string) []map[string]string {
 
 // date reads a time as people write it, in UTC.
 func (t *table) date(cell string) (iso, reason string) {
-	at, err := parseDate(cell, t.order)
+	at, err := timeOf(cell, t.order)
 	if err != nil {
 		return "", err.Error()
 	}
