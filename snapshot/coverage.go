@@ -94,6 +94,29 @@ func whyGap(stretches []Coverage, from, to time.Time) string {
 	return strings.Join(why, "; ")
 }
 
+// Except returns what is left of a stretch of time without others, in order. The
+// others must be sorted.
+func Except(w Window, others []Window) []Window {
+	var left []Window
+	at := w.NotBefore
+	for _, o := range others {
+		end := o.NotBefore
+		if end.After(w.NotAfter) {
+			end = w.NotAfter
+		}
+		if at.Before(end) {
+			left = append(left, Window{NotBefore: at, NotAfter: end})
+		}
+		if at.Before(o.NotAfter) {
+			at = o.NotAfter
+		}
+	}
+	if at.Before(w.NotAfter) {
+		left = append(left, Window{NotBefore: at, NotAfter: w.NotAfter})
+	}
+	return left
+}
+
 func sources(stretches []Coverage) []Source {
 	var found []Source
 	for _, c := range stretches {

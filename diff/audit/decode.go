@@ -62,7 +62,7 @@ type fields struct {
 	at          string // as written
 	activity    string // as written
 	correlation string
-	success     bool
+	result      string // as written
 	reason      string
 	actor       snapshot.Actor
 	targets     []target
@@ -224,7 +224,7 @@ func (f *fields) event() (snapshot.Event, error) {
 		return snapshot.Event{}, err
 	}
 	e := snapshot.Event{At: at, Resolution: resolution, Activity: Normalize(f.activity), Correlation: f.correlation,
-		Success: f.success, Reason: f.reason, Actor: f.actor}
+		Success: succeeded(f.result), Reason: f.reason, Actor: f.actor}
 	if e.Activity == "" {
 		return snapshot.Event{}, errors.New("no activity")
 	}
@@ -275,6 +275,33 @@ func succeeded(result string) bool {
 		return true
 	}
 	return false
+}
+
+// failed reports whether a result says that the operation failed. One that timed
+// out may have succeeded all the same.
+func failed(result string) bool {
+	switch strings.ToLower(strings.TrimSpace(result)) {
+	case "failure", "failed", "fail", "false", "error":
+		return true
+	}
+	return false
+}
+
+// doubt says why it is not known whether the operation succeeded; "" when it is.
+func (f *fields) doubt() string {
+	reason := current(f.properties, "MethodExecutionResult.")
+	switch {
+	case succeeded(f.result), failed(f.result), reason != "" && !succeeded(reason):
+		return ""
+	case strings.TrimSpace(f.result) == "":
+		return "it has no result, so whether it succeeded is not known"
+	}
+	return fmt.Sprintf("whether it succeeded is not known: its result is %q", f.result)
+}
+
+// isCut reports whether the record's text was cut off.
+func (f *fields) isCut() bool {
+	return !f.whole || slices.ContainsFunc(f.properties, func(p property) bool { return p.old.endsEarly() || p.new.endsEarly() })
 }
 
 // updatedNames reads "Included Updated Properties".

@@ -52,7 +52,7 @@ func readGraph(raw []byte) (fields, error) {
 		at:          string(cmp.Or(r.ActivityDateTime, r.Time, r.TimeGenerated)),
 		activity:    string(cmp.Or(r.ActivityDisplayName, r.OperationName)),
 		correlation: objectID(r.CorrelationID),
-		success:     succeeded(string(r.Result)),
+		result:      string(r.Result),
 		reason:      string(r.ResultReason),
 	}
 	return f, r.structures(&f)

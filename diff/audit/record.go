@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"lictrail/snapshot"
 )
@@ -94,6 +95,13 @@ func (r *Record) Event() (snapshot.Event, error) {
 	return e, nil
 }
 
+// Doubt says why it is not known whether what the record tells took place; ""
+// when it is. A record in doubt is evidence of nothing.
+func (r *Record) Doubt() string { return r.fields.doubt() }
+
+// IsCut reports whether the record was cut off: it does not show all that it showed.
+func (r *Record) IsCut() bool { return r.fields.isCut() }
+
 // derivedPrefix marks the ids that Microsoft did not give.
 const derivedPrefix = "derived-"
 
@@ -125,7 +133,35 @@ type Glance struct {
 	// Inner is the record itself where it came in the row of an export, and the
 	// other columns only repeat what it says; nil otherwise.
 	Inner []byte
+
+	at text // when it was, as written
+	// unzoned: the time is the row's, which may be that of any zone.
+	unzoned bool
 }
+
+// anyZone is how far local time may be from UTC.
+const anyZone = 14 * time.Hour
+
+// Time returns the bounds of when the record was; zero where that cannot be read.
+func (g *Glance) Time() snapshot.Window {
+	at := strings.TrimSpace(string(g.at))
+	return TimeOf(at, g.unzoned && !zoneWritten.MatchString(at))
+}
+
+// TimeOf returns the bounds of a time, as it is written in a record; zero where it
+// cannot be read. It may be that of any zone, or else is UTC unless it says another.
+func TimeOf(at string, ofAnyZone bool) snapshot.Window {
+	t, resolution, err := parseTime(at)
+	switch {
+	case err != nil:
+		return snapshot.Window{}
+	case ofAnyZone:
+		return snapshot.Window{NotBefore: t.Add(-anyZone), NotAfter: t.Add(resolution + anyZone)}
+	}
+	return snapshot.Window{NotBefore: t, NotAfter: t.Add(resolution)}
+}
+
+var zoneWritten = regexp.MustCompile(`(?i)(z|[+-]\d{2}:?\d{2})$`)
 
 // glimpse has the members that a glance needs, of all shapes.
 type glimpse struct {
@@ -139,12 +175,25 @@ type glimpse struct {
 	AADTenantID        text
 	ResourceID         text
 	TimeGenerated      text
+	Time               text
+	CreatedDateTime    text // Purview's audit search in Graph
+	CreationDate       text // rows of Search-UnifiedAuditLog
 	AuditLogRecordType text
 	TargetResources    text
 }
 
+// dated adds when the record was to what else a glance shows.
+func (g *glimpse) dated(found Glance) Glance {
+	found.at = cmp.Or(g.ActivityDateTime, g.CreationTime, g.Time, g.TimeGenerated, g.CreatedDateTime)
+	if found.at == "" {
+		found.at, found.unzoned = g.CreationDate, true
+	}
+	return found
+}
+
 // Look tells the source, the activity and the tenant of a record. It is an
-// error if the JSON is not an audit record of a known shape.
+// error if the JSON is not an audit record of a known shape; the glance then has
+// at most the time.
 func Look(raw []byte) (Glance, error) {
 	var g glimpse
 	if err := json.Unmarshal(raw, &g); err != nil {
@@ -154,11 +203,12 @@ func Look(raw []byte) (Glance, error) {
 	case g.AuditData != nil:
 		return g.wrapped()
 	case g.isGraph(), g.TargetResources != "":
-		return g.graph()
+		found, err := g.graph()
+		return g.dated(found), err
 	case g.isUnified():
-		return Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID), Workload: string(g.Workload)}, nil
+		return g.dated(Glance{Source: snapshot.SourceUnified, Activity: string(g.Operation), Tenant: tenantID(g.OrganizationID), Workload: string(g.Workload)}), nil
 	}
-	return Glance{}, errNotAudit
+	return g.dated(Glance{}), errNotAudit
 }
 
 var errNotAudit = errors.New("not an audit record of a known shape")
@@ -168,10 +218,10 @@ var errNotAudit = errors.New("not an audit record of a known shape")
 func (g *glimpse) wrapped() (Glance, error) {
 	var data text
 	if err := json.Unmarshal(g.AuditData, &data); err != nil {
-		return Glance{}, fmt.Errorf("AuditData: %w", err)
+		return g.dated(Glance{}), fmt.Errorf("AuditData: %w", err)
 	}
 	if strings.TrimSpace(string(data)) == "" {
-		return Glance{}, errEmptyData
+		return g.dated(Glance{}), errEmptyData
 	}
 	var inner glimpse
 	err := json.Unmarshal([]byte(data), &inner)
@@ -180,10 +230,13 @@ func (g *glimpse) wrapped() (Glance, error) {
 		err = json.Unmarshal(uncut(string(data)), &inner)
 	}
 	if err != nil {
-		return Glance{}, fmt.Errorf("AuditData: %w", err)
+		return g.dated(Glance{}), fmt.Errorf("AuditData: %w", err)
 	}
 	found := Glance{Source: snapshot.SourceUnified, Activity: string(cmp.Or(inner.Operation, g.Operation, g.Operations)),
-		Tenant: tenantID(cmp.Or(inner.OrganizationID, g.OrganizationID)), Workload: string(inner.Workload)}
+		Tenant: tenantID(cmp.Or(inner.OrganizationID, g.OrganizationID)), Workload: string(inner.Workload), at: inner.CreationTime}
+	if found.at == "" {
+		found = g.dated(found)
+	}
 	if g.AuditLogRecordType != "" {
 		found.Source = snapshot.SourcePurview
 		return found, nil
@@ -202,10 +255,11 @@ var tenantInPath = regexp.MustCompile(`(?i)/tenants/([^/]+)/`)
 // the envelope tells the tenant; what it says of the activity is the record's to
 // correct.
 func (g *glimpse) graph() (Glance, error) {
-	inner := struct{ ActivityDisplayName, OperationName text }{g.ActivityDisplayName, g.OperationName}
+	inner := struct{ ActivityDisplayName, OperationName, ActivityDateTime text }{g.ActivityDisplayName, g.OperationName, g.ActivityDateTime}
 	if err := g.Properties.into(&inner); err != nil {
 		return Glance{}, fmt.Errorf("properties: %w", err)
 	}
+	g.ActivityDateTime = inner.ActivityDateTime
 	found := Glance{Source: snapshot.SourceGraph, Activity: string(cmp.Or(inner.ActivityDisplayName, inner.OperationName))}
 	envelope := strings.HasPrefix(string(g.Properties), "{")
 	if !envelope && g.TimeGenerated == "" {

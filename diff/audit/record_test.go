@@ -115,3 +115,60 @@ func TestRead_OperationBesideAuditData(t *testing.T) {
 		t.Errorf("got %+v, %v", r, err)
 	}
 }
+
+// TestDoubt: only a record that says how it ended is evidence.
+func TestDoubt(t *testing.T) {
+	const failed = `, "modifiedProperties": [{"displayName": "MethodExecutionResult.", "newValue": "Microsoft.Online.Workflows.ObjectAlreadyExistsException"}]`
+	for _, test := range []struct {
+		result, properties string
+		doubt              string
+	}{
+		{`"result": "success",`, "", ""},
+		{`"result": "Succeeded",`, "", ""},
+		{`"result": "failure",`, "", ""},
+		{`"result": "Failed",`, "", ""},
+		{``, "", "it has no result, so whether it succeeded is not known"},
+		{`"result": "",`, "", "it has no result, so whether it succeeded is not known"},
+		{`"result": null,`, "", "it has no result, so whether it succeeded is not known"},
+		{`"result": "timeout",`, "", `whether it succeeded is not known: its result is "timeout"`},
+		{`"result": "unknownFutureValue",`, "", `whether it succeeded is not known: its result is "unknownFutureValue"`},
+		{`"result": 0,`, "", `whether it succeeded is not known: its result is "0"`},
+		{``, failed, ""},
+	} {
+		r, err := Read("", []byte(`{`+test.result+` "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license",
+			"targetResources": [{"type": "User", "id": "0b000000-0000-4000-8000-00000000000b"`+test.properties+`}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Doubt(); got != test.doubt {
+			t.Errorf("%s %s: %q, want %q", test.result, test.properties, got, test.doubt)
+		}
+	}
+}
+
+func TestGlance_Time(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"activityDisplayName": "Add user", "activityDateTime": "2026-03-04T10:20:30.5Z"}`:                                    "10:20:30.5 +0s",
+		`{"activityDisplayName": "Add user", "activityDateTime": "2026-03-04T10:20:30Z"}`:                                      "10:20:30 +1s",
+		`{"activityDisplayName": "Add user", "activityDateTime": "2026-03-04T10:20Z"}`:                                         "10:20:00 +1m0s",
+		`{"properties": {"activityDateTime": "2026-03-04T10:20:30.5Z"}, "time": "2026-03-04T11:00:00.5Z"}`:                     "10:20:30.5 +0s",
+		`{"CreationTime": "2026-03-04T10:20:30", "Operation": "Add user."}`:                                                    "10:20:30 +1s",
+		`{"CreationDate": "2026-03-05T00:00:00Z", "AuditData": "{\"CreationTime\":\"2026-03-04T10:20:30\",\"Operation\":\"A"}`: "10:20:30 +1s",
+		`{"CreationDate": "2026-03-04T10:20:30Z", "AuditData": ""}`:                                                            "10:20:30 +1s",
+		`{"CreationDate": "2026-03-04T10:20:30", "AuditData": ""}`:                                                             "20:20:30 +28h0m1s",
+		`{"CreationDate": "/Date(1772619630000)/", "AuditData": ""}`:                                                           "20:20:30 +28h0m0s",
+		`{"createdDateTime": "2026-03-04T10:20:30Z", "auditData": ""}`:                                                         "10:20:30 +1s",
+		`{"CreationDate": "3/4/2026 10:20:30", "AuditData": ""}`:                                                               "none",
+		`{"CreationTime": "soon", "Operation": "Add user."}`:                                                                   "none",
+		`{"a": 1}`: "none",
+	} {
+		g, _ := Look([]byte(raw))
+		w, got := g.Time(), "none"
+		if !w.NotAfter.IsZero() {
+			got = w.NotBefore.Format("15:04:05.9") + " +" + w.NotAfter.Sub(w.NotBefore).String()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}

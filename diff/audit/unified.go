@@ -56,7 +56,7 @@ func (r *unifiedRecord) fields() (fields, error) {
 		at:          string(r.CreationTime),
 		activity:    string(r.Operation),
 		correlation: objectID(cmp.Or(r.InterSystemsID, r.extended("correlationId"))),
-		success:     succeeded(string(r.ResultStatus)),
+		result:      string(r.ResultStatus),
 		targets:     r.targets(),
 		actor:       r.actor(),
 	}

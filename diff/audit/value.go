@@ -59,6 +59,12 @@ func (v value) elements() (list []string, whole bool, err error) {
 	return []string{string(scalar)}, !v.cut, nil
 }
 
+// endsEarly reports whether the value was cut off.
+func (v value) endsEarly() bool {
+	_, whole, err := v.elements()
+	return err == nil && !whole
+}
+
 func (v value) array(t string) (list []string, whole bool, err error) {
 	dec := json.NewDecoder(strings.NewReader(t))
 	dec.Token() // the "[" that the caller saw

@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"lictrail/diff/audit"
+	"lictrail/snapshot"
 )
 
 // maxRecord bounds one record, and with it the memory: the longest audit records
@@ -38,8 +39,18 @@ type Record struct {
 	Raw  []byte // the record's JSON, as the file has it or as its columns say
 	Line int    // on which it begins, from 1
 	// Refused says why the record is of no use; "" when it is. Nothing but Line
-	// is then set.
+	// and When is then set.
 	Refused string
+	// When bounds the time of a record that is refused; zero where that is not known.
+	When snapshot.Window
+}
+
+// Time bounds when the record was; zero where that is not known.
+func (r *Record) Time() snapshot.Window {
+	if r.Refused != "" {
+		return r.When
+	}
+	return r.Glance.Time()
 }
 
 // Order is the order of day and month in dates such as 03/04/2026.
@@ -222,7 +233,7 @@ func found(raw []byte, line int) *Record {
 	}
 	g, err := audit.Look(raw)
 	if err != nil {
-		return &Record{Line: line, Refused: whyNot(err)}
+		return &Record{Line: line, Refused: whyNot(err), When: g.Time()}
 	}
 	if g.Inner != nil {
 		raw, g.Inner = g.Inner, nil

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
 )
 
 // table is a table of audit records, with a header that tells its kind.
@@ -21,6 +24,9 @@ type table struct {
 	record func(t *table, cells []string) (raw []byte, reason string)
 	dates  []int // columns with the records' times, as people write them
 	order  Order
+	// rowDate is the column with the time of a row whose record has it too; -1
+	// for none.
+	rowDate int
 }
 
 // maxPreamble is how many lines may stand before the header: "sep=;" for Excel,
@@ -78,7 +84,7 @@ func shorten(s string) string {
 
 // recognize tells by the names of the columns what the rows are.
 func (t *table) recognize() bool {
-	t.names = make([]string, len(t.header))
+	t.names, t.rowDate = make([]string, len(t.header)), -1
 	for i, h := range t.header {
 		t.names[i] = heading(h)
 	}
@@ -86,6 +92,7 @@ func (t *table) recognize() bool {
 	switch {
 	case has("auditdata"):
 		t.record = (*table).unified
+		t.rowDate = slices.Index(t.names, "creationdate")
 	case has("targetresources") && (has("initiatedby") || has("operationname") || has("activitydisplayname")):
 		t.record = (*table).columns
 		for i, name := range t.names {
@@ -143,11 +150,33 @@ func (t *table) read(yield func(*Record) bool) error {
 		if reason == "" {
 			record = found(raw, line)
 		}
+		if record.Refused != "" && record.When.NotAfter.IsZero() && len(cells) <= len(t.names) {
+			record.When = t.when(cells)
+		}
 		if !yield(record) {
 			return nil
 		}
 	}
 }
+
+// when bounds the time of a row, by the first of its columns with a time; zero
+// where that cannot be read.
+func (t *table) when(cells []string) snapshot.Window {
+	for _, i := range append(slices.Clone(t.dates), t.rowDate) {
+		if i < 0 || i >= len(cells) || strings.TrimSpace(cells[i]) == "" {
+			continue
+		}
+		at, err := timeOf(cells[i], t.order)
+		if err != nil {
+			return snapshot.Window{}
+		}
+		return audit.TimeOf(at, i == t.rowDate && !zoned.MatchString(strings.TrimSpace(cells[i])))
+	}
+	return snapshot.Window{}
+}
+
+// zoned is a time that says that it is in UTC, or how far from it.
+var zoned = regexp.MustCompile(`(?i)(z|utc|gmt|[+-]\d{2}:?\d{2})$`)
 
 // cell returns the cell under a column, "" when there is none.
 func (t *table) cell(cells []string, names ...string) string {
@@ -202,6 +231,9 @@ var structured = []string{"initiatedby", "targetresources"}
 // columns reads a row of a query's result: columns named after the members of
 // the record, with JSON in some of them.
 func (t *table) columns(cells []string) (raw []byte, reason string) {
+	if !slices.Contains(t.names, "initiatedby") {
+		return nil, "the table has no column InitiatedBy, so who did it is not known"
+	}
 	for _, name := range structured {
 		if c := t.cell(cells, name); c != "" && c[0] != '{' && c[0] != '[' {
 			return nil, fmt.Sprintf("%s has %q instead of JSON; export it as JSON", name, shorten(c))
@@ -256,6 +288,9 @@ func (t *table) portal(cells []string) (raw []byte, reason string) {
 	at, reason := t.date(cells[t.dates[0]])
 	if reason != "" {
 		return nil, reason
+	}
+	if !slices.ContainsFunc(t.names, func(name string) bool { return strings.HasPrefix(name, "actor") }) {
+		return nil, "the table has no columns of the actor, so who did it is not known"
 	}
 	var o object
 	if id := t.cell(cells, "id", "auditid"); id != "" {
@@ -347,7 +382,11 @@ func (t *table) date(cell string) (iso, reason string) {
 // findOrder finds out in which order the table has day and month.
 func (t *table) findOrder() (Order, error) {
 	order := Untold
-	for len(t.dates) > 0 {
+	dates := t.dates
+	if t.rowDate >= 0 {
+		dates = []int{t.rowDate}
+	}
+	for len(dates) > 0 {
 		cells, _, reason, err := t.rows.row()
 		if errors.Is(err, io.EOF) {
 			break
@@ -358,7 +397,7 @@ func (t *table) findOrder() (Order, error) {
 		if reason != "" {
 			continue
 		}
-		for _, i := range t.dates {
+		for _, i := range dates {
 			if i >= len(cells) {
 				continue
 			}

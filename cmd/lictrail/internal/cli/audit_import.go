@@ -51,7 +51,8 @@ that says more is kept beside it. What is refused is told with its line; the
 rest is taken, and the exit code is then 1.
 
 An export says what happened, not what it leaves out. With --whole the time it
-covers counts as read without a gap, on your word.`,
+covers counts as read without a gap, on your word, except for the time of
+records that were refused or cut off. Where that time is not known, none counts.`,
 		Example: `  lictrail audit import AuditLogs.json --dry-run
   lictrail audit import export-*.csv.gz --whole 2026-01-01..2026-06-30
   lictrail audit import /srv/exports
@@ -103,10 +104,10 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 		}
 	}
 	progress.Done()
-	if err := printImported(ctx, e, db, o.dryRun, taken, effect); err != nil {
+	if err := printImported(ctx, e, db, o, taken, effect); err != nil {
 		return err
 	}
-	return refusedSome(taken)
+	return refusedSome(ctx, db, taken)
 }
 
 func (o auditImportOptions) check(now time.Time) (order exports.Order, whole snapshot.Window, err error) {
@@ -161,11 +162,13 @@ func span(all []*tracker.Imported, whole snapshot.Window) (from, to time.Time, a
 
 // refusedSome fails where records were refused: a script that goes by the exit code
 // must not take the import for complete.
-func refusedSome(all []*tracker.Imported) error {
+func refusedSome(ctx context.Context, db *store.DB, all []*tracker.Imported) error {
 	var records, refused int64
+	why := map[string]int64{}
 	for _, f := range all {
-		for _, n := range f.Refused {
+		for reason, n := range f.Refused {
 			refused += n
+			why[reason] += n
 		}
 		records += f.Records
 	}
@@ -175,7 +178,39 @@ func refusedSome(all []*tracker.Imported) error {
 	case refused < records:
 		return partly(refused, records, "record")
 	}
-	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(reasons(all[0].Refused), "; ")), "export the records again as JSON if you can")
+	tenant, _, err := db.Tenant(ctx)
+	if err != nil {
+		return err
+	}
+	list := reasons(why)
+	if more := len(list) - shownReasons; more > 0 {
+		list = append(list[:shownReasons], fmt.Sprintf("and for %d more reasons", more))
+	}
+	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(list, "; ")), adviceOn(counted(why)[0].Reason, tenant))
+}
+
+// shownReasons is how many reasons an error names.
+const shownReasons = 3
+
+// adviceOn says what to do about records that are refused for a reason. Where the
+// reason says it itself, there is nothing to add.
+func adviceOn(reason string, tenant snapshot.Tenant) string {
+	for _, a := range []struct{ about, advice string }{
+		{"of another tenant", fmt.Sprintf("the database is of tenant %s: name the database of the records' tenant with --db, or export this tenant's records", tenant.ID)},
+		{"--date-order", "look into the file for a day after the 12th"},
+		{"-Depth", "lictrail audit import --help lists the exports that are known"},
+		{"no result", "export the records again with their result"},
+		{"InitiatedBy", "query the records again without leaving out columns"},
+		{"columns of the actor", "download the records again, and leave its columns as they are"},
+		{"cut off", "export the records again as JSON, which is not cut off"},
+		{"AuditData", "export the records again; each row needs its AuditData in full"},
+		{"its time", "check the dates in the file"},
+	} {
+		if strings.Contains(reason, a.about) {
+			return a.advice
+		}
+	}
+	return "--format json tells the line and the reason of each"
 }
 
 // reasons lists reasons by how often each was given.
@@ -216,6 +251,13 @@ type auditImportJSON struct {
 	Ignored  []countJSON   `json:"ignored"`
 	Refused  []countJSON   `json:"refused"`
 	Refusals []refusalJSON `json:"refusals"`
+	Lost     []lostJSON    `json:"lost"`    // when records were that were refused or cut off
+	Undated  int64         `json:"undated"` // how many of them may be of any time
+}
+
+type lostJSON struct {
+	From *string `json:"from"`
+	To   *string `json:"to"`
 }
 
 type kindJSON struct {
@@ -239,7 +281,11 @@ type effectJSON struct {
 func importedJSON(f *tracker.Imported) auditImportJSON {
 	j := auditImportJSON{File: f.Name, Member: orNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
 		Repeated: f.Repeated, Fuller: f.Fuller, From: stamp(f.From), To: stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
-		Refusals: []refusalJSON{}}
+		Refusals: []refusalJSON{}, Lost: []lostJSON{}, Undated: f.Undated}
+	stretches, _ := tracker.Lost([]*tracker.Imported{f})
+	for _, w := range stretches {
+		j.Lost = append(j.Lost, lostJSON{stamp(w.NotBefore), stamp(w.NotAfter)})
+	}
 	for _, k := range kindsOf(f) {
 		j.Kinds = append(j.Kinds, kindJSON{string(k.Source), k.Activity, f.Kinds[k]})
 	}
@@ -256,7 +302,7 @@ func kindsOf(f *tracker.Imported) []tracker.RecordKind {
 	})
 }
 
-func printImported(ctx context.Context, e *env, db *store.DB, dryRun bool, all []*tracker.Imported, effect *tracker.Concluded) error {
+func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*tracker.Imported, effect *tracker.Concluded) error {
 	switch e.format {
 	case "json":
 		tenant, _, err := db.Tenant(ctx)
@@ -274,11 +320,16 @@ func printImported(ctx context.Context, e *env, db *store.DB, dryRun bool, all [
 		return importedListing().printCSV(e, rowsOf(all))
 	}
 	for _, f := range all {
-		if err := printImportedFile(e, dryRun, f); err != nil {
+		if err := printImportedFile(e, o.dryRun, f); err != nil {
 			return err
 		}
 	}
-	if dryRun {
+	if o.whole != "" && tracker.AnyUsable(all) {
+		if err := printLost(e, all); err != nil {
+			return err
+		}
+	}
+	if o.dryRun {
 		return e.Printf("A dry run: nothing was changed.\n")
 	}
 	return printEffect(e, effect)
@@ -354,6 +405,37 @@ func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
 		}
 	}
 	return nil
+}
+
+// shownLost is how many stretches of time the text lists; JSON has all.
+const shownLost = 10
+
+// printLost says which of the time given with --whole does not count as read.
+func printLost(e *env, all []*tracker.Imported) error {
+	stretches, undated := tracker.Lost(all)
+	switch {
+	case undated > 0:
+		return e.Printf("None of the time given with --whole counts as read: the time of %s that %s refused or cut off is not known.\n",
+			plural(undated, "record"), isOrAre(undated))
+	case len(stretches) == 0:
+		return nil
+	}
+	words := make([]string, 0, shownLost+1)
+	for i, w := range stretches {
+		if i == shownLost {
+			words = append(words, fmt.Sprintf("and %d more", len(stretches)-i))
+			break
+		}
+		words = append(words, minute(w.NotBefore, w.NotBefore)+" to "+minute(w.NotAfter, w.NotAfter))
+	}
+	return e.Printf("Of the time given with --whole this does not count as read, because records of it were refused or cut off: %s UTC.\n", strings.Join(words, ", "))
+}
+
+func isOrAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 func printEffect(e *env, c *tracker.Concluded) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,12 @@ type Imported struct {
 	Refused                  map[string]int64
 	Refusals                 []Refusal // the first of them
 	From, To                 time.Time // of those that belong in the archive
+	// Lost is when the records were that were refused or cut off, of which the
+	// file says less than all. Undated is how many of them may be of any time.
+	Lost    []snapshot.Window
+	Undated int64
+
+	alike map[string]string // a reason less its values → the words under which it is counted
 }
 
 // RecordKind is what a record is about, and from which log it is.
@@ -92,6 +99,12 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 		}
 		all = append(all, done)
 	}
+	for n, f := range files {
+		archive.From(&f.AuditFile)
+		if err := i.cover(all[n], all); err != nil {
+			return nil, err
+		}
+	}
 	return all, archive.Commit()
 }
 
@@ -137,45 +150,53 @@ func (i *importer) file(f *ExportFile) (*Imported, error) {
 	if i.o.Progress != nil {
 		i.o.Progress(int(done.Records % often))
 	}
-	return done, i.cover(done)
+	return done, nil
 }
 
 // record takes one record, or notes why not.
 func (i *importer) record(r *exports.Record, done *Imported) error {
 	if r.Refused != "" {
-		done.refuse(r.Line, r.Refused)
+		done.refuse(r, r.Refused)
 		return nil
 	}
 	if r.Tenant != "" && r.Tenant != i.tenant {
-		done.refuse(r.Line, "of another tenant, "+string(r.Tenant))
+		done.refuse(r, "of another tenant, "+string(r.Tenant))
 		return nil
 	}
 	done.Sources[r.Source] = true
-	if activity := audit.Normalize(r.Activity); !concerned[activity] || r.Workload != "" && !strings.EqualFold(r.Workload, directory) {
+	activity := audit.Normalize(r.Activity)
+	if activity == "" {
+		done.refuse(r, "it does not say what was done")
+		return nil
+	}
+	if !concerned[activity] || r.Workload != "" && !strings.EqualFold(r.Workload, directory) {
 		count(done.Ignored, otherActivity)
 		return nil
 	}
 	record, err := audit.Read(r.Source, r.Raw)
 	if err != nil {
-		done.refuse(r.Line, reasonOf(err))
+		done.refuse(r, reasonOf(err))
 		return nil
 	}
 	e, err := record.Event()
 	if err != nil {
-		done.refuse(r.Line, reasonOf(err))
+		done.refuse(r, reasonOf(err))
 		return nil
 	}
-	if record.At.After(i.o.Now.Add(contextSpan)) {
-		done.refuse(r.Line, "its time is in the future")
-		return nil
-	}
-	if record.At.Before(earliestLog) {
-		done.refuse(r.Line, "its time is before there was such a log")
+	if why := i.wrongTime(record.At); why != "" {
+		done.refuse(&exports.Record{Line: r.Line, Refused: why}, why) // it may be of any time
 		return nil
 	}
 	if why := whyIgnored(&e, i.groups, i.changed); why != "" {
 		count(done.Ignored, why)
 		return nil
+	}
+	if why := record.Doubt(); why != "" {
+		done.refuse(r, why)
+		return nil
+	}
+	if record.IsCut() {
+		done.lose(r)
 	}
 	took, err := i.archive.Add(&record.RawEvent, r.Line)
 	if err != nil {
@@ -183,6 +204,17 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 	}
 	done.take(&e, took)
 	return nil
+}
+
+// wrongTime says why a record cannot be of its time; "" when it can.
+func (i *importer) wrongTime(at time.Time) string {
+	switch {
+	case at.After(i.o.Now.Add(contextSpan)):
+		return "its time is in the future"
+	case at.Before(earliestLog):
+		return "its time is before there was such a log"
+	}
+	return ""
 }
 
 func (d *Imported) take(e *snapshot.Event, took store.Took) {
@@ -205,11 +237,79 @@ func (d *Imported) take(e *snapshot.Event, took store.Took) {
 	d.To = latest(d.To, e.At)
 }
 
-func (d *Imported) refuse(line int, reason string) {
-	count(d.Refused, reason)
+func (d *Imported) refuse(r *exports.Record, reason string) {
+	count(d.Refused, d.worded(reason))
 	if len(d.Refusals) < MaxRefusals {
-		d.Refusals = append(d.Refusals, Refusal{line, reason})
+		d.Refusals = append(d.Refusals, Refusal{r.Line, reason})
 	}
+	d.lose(r)
+}
+
+// values are what differs between reasons that are the same.
+var values = regexp.MustCompile(`"[^"]*"|\d+`)
+
+// worded returns the words under which a reason is counted: those of the first
+// that is like it but for the values that it names.
+func (d *Imported) worded(reason string) string {
+	const others = " (and others like it)"
+	if d.alike == nil {
+		d.alike = map[string]string{}
+	}
+	kind := values.ReplaceAllString(reason, "")
+	words, known := d.alike[kind]
+	switch {
+	case !known:
+		words = reason
+	case words != reason && !strings.HasSuffix(words, others):
+		d.Refused[words+others] = d.Refused[words]
+		delete(d.Refused, words)
+		words += others
+	}
+	d.alike[kind] = words
+	return words
+}
+
+// lose notes that the file does not say all that happened at the record's time.
+func (d *Imported) lose(r *exports.Record) {
+	w := r.Time()
+	if w.NotAfter.IsZero() {
+		d.Undated++
+		return
+	}
+	if d.Lost = append(d.Lost, w); len(d.Lost) > 2*maxLost {
+		d.Lost = lost(d.Lost)
+	}
+}
+
+// maxLost bounds how many stretches of time a file may be said to lack.
+const maxLost = 100
+
+// lost joins stretches of time, sorted: to the minute or, where those are too
+// many, to the hour, the day or the month.
+func lost(stretches []snapshot.Window) (joined []snapshot.Window) {
+	const day = 24 * time.Hour
+	for _, unit := range []time.Duration{time.Minute, time.Hour, day, 30 * day} {
+		if joined = joinTo(unit, stretches); len(joined) <= maxLost {
+			break
+		}
+	}
+	return joined
+}
+
+// joinTo widens stretches of time to whole units, and joins those that meet.
+func joinTo(unit time.Duration, stretches []snapshot.Window) []snapshot.Window {
+	stretches = slices.Clone(stretches)
+	slices.SortFunc(stretches, func(a, b snapshot.Window) int { return a.NotBefore.Compare(b.NotBefore) })
+	var joined []snapshot.Window
+	for _, w := range stretches {
+		w = snapshot.Window{NotBefore: w.NotBefore.Truncate(unit), NotAfter: w.NotAfter.Truncate(unit).Add(unit)}
+		if last := len(joined) - 1; last >= 0 && !w.NotBefore.After(joined[last].NotAfter) {
+			joined[last].NotAfter = latest(joined[last].NotAfter, w.NotAfter)
+			continue
+		}
+		joined = append(joined, w)
+	}
+	return joined
 }
 
 func count(reasons map[string]int64, reason string) {
@@ -228,21 +328,72 @@ func reasonOf(err error) string {
 }
 
 // cover records of which time the file had records that were new. Whether it has
-// all of them only its user can know.
-func (i *importer) cover(done *Imported) error {
-	whole := i.o.Whole
+// all of them only its user can know, who says it of all files together: it holds
+// but for the time of records that any of them lost.
+func (i *importer) cover(done *Imported, all []*Imported) error {
 	for _, source := range slices.Sorted(maps.Keys(done.Sources)) {
-		c := snapshot.Coverage{Source: source, From: done.From, To: done.To, Events: done.Taken,
-			Why: fmt.Sprintf("imported from %s; whether it has all records of the time is not known", done.Name)}
-		switch {
-		case !whole.NotAfter.IsZero():
-			c.From, c.To, c.Complete, c.Why = whole.NotBefore, whole.NotAfter, true, ""
-		case done.Taken == 0:
-			continue
-		}
-		if err := i.archive.Cover(c); err != nil {
-			return err
+		for _, c := range i.claims(source, done, all) {
+			if err := i.archive.Cover(c); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// claims are the stretches of time that a file covers, and those that it does not
+// and why.
+func (i *importer) claims(source snapshot.Source, done *Imported, all []*Imported) []snapshot.Coverage {
+	whole := i.o.Whole
+	switch {
+	case !AnyUsable(all):
+		return nil
+	case whole.NotAfter.IsZero():
+		if done.Taken == 0 {
+			return nil
+		}
+		return []snapshot.Coverage{{Source: source, From: done.From, To: done.To, Events: done.Taken,
+			Why: fmt.Sprintf("imported from %s; whether it has all records of the time is not known", done.Name)}}
+	}
+	gone, undated := Lost(all)
+	if undated > 0 {
+		return []snapshot.Coverage{{Source: source, From: whole.NotBefore, To: whole.NotAfter, Events: done.Taken,
+			Why: fmt.Sprintf("imported, but the time of refused or cut-off records is not known (%d)", undated)}}
+	}
+	var claims []snapshot.Coverage
+	for _, w := range snapshot.Except(whole, gone) {
+		claims = append(claims, snapshot.Coverage{Source: source, From: w.NotBefore, To: w.NotAfter, Complete: true})
+	}
+	for _, w := range gone {
+		w = snapshot.Window{NotBefore: latest(w.NotBefore, whole.NotBefore), NotAfter: earliest(w.NotAfter, whole.NotAfter)}
+		if w.NotBefore.Before(w.NotAfter) {
+			claims = append(claims, snapshot.Coverage{Source: source, From: w.NotBefore, To: w.NotAfter,
+				Why: "imported, but records of this time were refused or cut off"})
+		}
+	}
+	if len(claims) > 0 {
+		claims[0].Events = done.Taken
+	}
+	return claims
+}
+
+// AnyUsable reports whether files have a record that was not refused.
+func AnyUsable(all []*Imported) bool {
+	return slices.ContainsFunc(all, func(f *Imported) bool {
+		var refused int64
+		for _, n := range f.Refused {
+			refused += n
+		}
+		return refused < f.Records
+	})
+}
+
+// Lost joins the stretches of time that files lack, and counts the records that
+// may be of any.
+func Lost(all []*Imported) (stretches []snapshot.Window, undated int64) {
+	for _, f := range all {
+		stretches = append(stretches, f.Lost...)
+		undated += f.Undated
+	}
+	return lost(stretches), undated
 }
