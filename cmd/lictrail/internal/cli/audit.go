@@ -31,14 +31,12 @@ no time of its own, unless it was imported with --whole.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runAuditCoverage(cmd.Context(), e) },
 	}
 	var user, since string
-	events := &cobra.Command{
+	events := formerly(&cobra.Command{
 		Use:   "events",
-		Short: "The audit records that are stored",
-		Example: `  lictrail audit events --user ann@contoso.com
-  lictrail audit events --since 30d --format json`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runAuditEvents(cmd.Context(), e, user, since) },
-	}
+		Short: "The audit records that are stored; use audit search",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runAuditEvents(cmd.Context(), e, user, since) },
+	})
 	events.Flags().StringVar(&user, "user", "", "only records about this `user`")
 	events.Flags().StringVar(&since, "since", "", "only records from this `time` on")
 	cmd.AddCommand(newAuditImport(e), newAuditSearch(e), coverage, events)
@@ -135,6 +133,8 @@ func (r rawJSON) MarshalJSON() ([]byte, error) {
 	return r, nil
 }
 
+// runAuditEvents answers as it did before audit search: programs read its fields,
+// among them the record as an object.
 func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 	return withHistory(ctx, e, func(n names) error {
 		people, err := n.optionalUsers(ctx, user)

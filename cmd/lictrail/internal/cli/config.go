@@ -26,9 +26,10 @@ func newConfig(e *env) *cobra.Command {
 	show := &cobra.Command{
 		Use:   "show",
 		Short: "The settings in force, and where each comes from",
-		Long: `Every setting of all commands, those of sync, and those of other commands that
-are set somewhere; with --all the rest as well. A flag beats its variable,
-which beats the file, which beats the default:
+		Long: `Where the file of settings is (config); then every setting of all commands,
+those of sync, and those of other commands that are set somewhere; with --all
+the rest as well. A flag beats its variable, which beats the file, which beats
+the default:
 
   flag       --patience 20m
   variable   LICTRAIL_PATIENCE=20m
@@ -47,11 +48,10 @@ their values are never shown. With several tenants: docs/unattended.md.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(e, cmd, all) },
 	}
 	show.Flags().BoolVar(&all, "all", false, "also what is at its default in other commands")
-	path := &cobra.Command{
-		Use:     "path",
-		Short:   "Where the file of settings is, or would be",
-		Example: "  lictrail config path",
-		Args:    noArgs,
+	path := formerly(&cobra.Command{
+		Use:   "path",
+		Short: "Where the file of settings is, or would be; use config show",
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path, _ := e.configPath()
 			if path == "" {
@@ -59,7 +59,7 @@ their values are never shown. With several tenants: docs/unattended.md.`,
 			}
 			return e.Printf("%s\n", path)
 		},
-	}
+	})
 	cmd.AddCommand(show, path)
 	return cmd
 }
@@ -96,7 +96,27 @@ func runConfigShow(e *env, cmd *cobra.Command, all bool) error {
 			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, csv: "value", text: text(func(r row) string { return r.value })},
 			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, csv: "from", text: text(func(r row) string { return r.from.String() })},
 		},
-	}.print(e, names{&store.History{}, catalog.Builtin()}, given(e.settings.rows(cmd, all)))
+	}.print(e, names{&store.History{}, catalog.Builtin()}, given(append(e.fileRow(), e.settings.rows(cmd, all)...)))
+}
+
+// fileRow is where the file of settings is, or would be; a note says if there is
+// none.
+func (e *env) fileRow() []setting {
+	path, _ := e.configPath()
+	if path == "" {
+		return nil
+	}
+	from := origin{kind: fromDefault}
+	switch {
+	case e.config != "":
+		from.kind = fromFlag
+	case e.getenv(configVariable) != "":
+		from = origin{kind: fromVariable, name: configVariable}
+	}
+	if e.settings.file == nil {
+		e.Notef("there is no file of settings yet: %s", path)
+	}
+	return []setting{{"config", path, from}}
 }
 
 // rows are the settings of every command, then those of each command, then what

@@ -151,9 +151,24 @@ It reads tenants and never writes to one.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
 	})
-	root.AddCommand(newDemo(e), newSync(e), newWho(e), newAssignments(e), newChanges(e), newHistory(e), newSKUs(e), newGroups(e),
-		newReclaim(e), newReport(e), newNotify(e), newWatch(e), newSeatDays(e), newImport(e),
-		newRuns(e), newVerify(e), newBackup(e), newForget(e), newPrune(e), newDoctor(e), newAudit(e), newCatalog(e), newConfig(e), newSchedule(e), newVersion(e), newExitCodes())
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Ask", []*cobra.Command{newWho(e), newHistory(e), newAssignments(e), newChanges(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWatch(e), newReport(e)}},
+		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
+		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
+		{"Set up", []*cobra.Command{newDemo(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
+		{"Keep", []*cobra.Command{newBackup(e), newForget(e), newPrune(e)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
+		for _, c := range group.commands {
+			c.GroupID = group.title
+		}
+		root.AddCommand(group.commands...)
+	}
+	root.SetCompletionCommandGroupID("Set up")
+	root.AddCommand(newVersion(e), newExitCodes())
 	for _, name := range []string{"assignments", "changes", "groups", "history", "reclaim", "report", "seat-days", "skus", "watch", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
@@ -183,6 +198,16 @@ const (
 	extraFormat = "format"     // one more
 	noFormats   = "no-formats" // not these
 )
+
+// formerName marks a command that another one has replaced, and that goes on
+// working for the programs that call it.
+const formerName = "former-name"
+
+// formerly hides a command from help and completion. It keeps its settings.
+func formerly(cmd *cobra.Command) *cobra.Command {
+	cmd.Hidden, cmd.Annotations = true, map[string]string{formerName: "yes"}
+	return cmd
+}
 
 // prepare settles the flags: those of every command here, where [settings] has
 // given them their values.

@@ -89,7 +89,7 @@ func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOption
 		Client: cmp.Or(sync.Flag("client-id").Value.String(), e.getenv("AZURE_CLIENT_ID")),
 	})
 	if err != nil {
-		return usage(err.Error(), "lictrail config path")
+		return usage(err.Error(), "lictrail config show")
 	}
 	if o.dir == "" {
 		return schedule.Print(e.Out, files)

@@ -108,7 +108,7 @@ func (e *env) configure(cmd *cobra.Command) error {
 // those that have not must work while it is wrong.
 func takesSettings(cmd *cobra.Command) bool {
 	for c := cmd; c.HasParent(); c = c.Parent() {
-		if c.Hidden || slices.Contains([]string{"completion", "help", "version", "path"}, c.Name()) {
+		if c.Hidden && c.Annotations[formerName] == "" || slices.Contains([]string{"completion", "help", "version", "path"}, c.Name()) {
 			return false
 		}
 	}
