@@ -1,0 +1,15 @@
+//go:build !unix && !windows
+
+package input
+
+import (
+	"io/fs"
+	"os"
+)
+
+func openFile(path string) (*os.File, error) { return os.Open(path) }
+
+// guard cannot tell here.
+func guard(*os.File, string, fs.FileInfo, Care) error { return nil }
+
+func describe(info fs.FileInfo) string { return info.Mode().String() }
