@@ -19,10 +19,17 @@ const walWriteLock = 120
 // closing a file would end all locks that the process has on it. known is false
 // on systems that cannot be asked.
 func Writing(path string) (writing, known bool, err error) {
-	f, err := os.Open(path + "-shm")
+	info, err := os.Lstat(path + "-shm")
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, true, nil // nobody has it open
 	}
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its other end
+		err = fmt.Errorf("%q: %w", path+"-shm", ErrNotPlainFile)
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for locks: %w", err)
+	}
+	f, err := os.OpenFile(path+"-shm", os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return false, false, fmt.Errorf("look for locks: %w", err)
 	}
