@@ -42,6 +42,14 @@ const (
 	fileSuffix = "_FILE"
 )
 
+// SecretFiles are the variables that name a file with a secret in it.
+func SecretFiles() []string {
+	return []string{secretVariable + fileSuffix, passwordVariable + fileSuffix, TokenVariable + fileSuffix, ActivityTokenVariable + fileSuffix}
+}
+
+// FederatedFile is the variable that names the file with a workload's token.
+const FederatedFile = federatedFileVariable
+
 // Credential gives access tokens. It caches and refreshes them by itself.
 type Credential = azcore.TokenCredential
 
@@ -55,6 +63,11 @@ type CredentialOptions struct {
 	TokenVariable string               // where a ready token is; "" means TokenVariable
 	Prompt        func(message string) // asks a person to sign in with a code; nil means on stderr
 	HTTP          policy.Transporter   // nil means azidentity's own client
+
+	// ReadFile reads a file that a variable or Certificate names. It may refuse
+	// one that others could have written or, if it holds a secret, could read; nil
+	// means os.ReadFile.
+	ReadFile func(path string, secret bool) ([]byte, error)
 }
 
 // credentialKinds has a row for each way to sign in.
@@ -84,6 +97,9 @@ func NewCredential(kind string, o CredentialOptions) (Credential, error) {
 	}
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = func(path string, _ bool) ([]byte, error) { return os.ReadFile(path) }
 	}
 	if o.AuthorityHost != "" {
 		if err := CheckAuthority(o.AuthorityHost); err != nil {
@@ -190,9 +206,9 @@ func (o CredentialOptions) secret(variable string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := o.ReadFile(path, true)
 	if err != nil {
-		return "", hinted(fmt.Errorf("read the file that %s names: %w", variable+fileSuffix, err), "check the path, and that this account may read it")
+		return "", advisedOn(fmt.Errorf("read the file that %s names: %w", variable+fileSuffix, err), "check the path, and that this account may read it")
 	}
 	value := strings.TrimRight(string(text), "\r\n")
 	if value == "" {
@@ -266,6 +282,15 @@ type advised struct {
 func (a advised) Unwrap() error { return a.error }
 
 func hinted(err error, hint string) error { return advised{err, hint} }
+
+// advisedOn gives an error a hint unless its cause has one of its own.
+func advisedOn(err error, hint string) error {
+	var known interface{ Advice() string }
+	if errors.As(err, &known) && known.Advice() != "" {
+		hint = known.Advice()
+	}
+	return hinted(err, hint)
+}
 
 // noCredential says why there is no credential at all.
 func noCredential(err error) error {

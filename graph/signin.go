@@ -87,9 +87,9 @@ func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := o.ReadFile(path, true)
 	if err != nil {
-		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+CertificateVariable+", and that this account may read the file")
+		return nil, advisedOn(fmt.Errorf("read the certificate: %w", err), "check --certificate or "+CertificateVariable+", and that this account may read the file")
 	}
 	certs, key, err := parseCertificate(data, password)
 	if err != nil {
@@ -235,10 +235,19 @@ func newWorkloadIdentity(o CredentialOptions) (Credential, error) {
 	if err := need("workload-identity", o.tenant(), o.client(), file); err != nil {
 		return nil, err
 	}
-	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-		ClientOptions: o.sdk(), DisableInstanceDiscovery: o.private(),
-		TenantID: o.TenantID, ClientID: o.ClientID, TokenFilePath: file.value,
-	})
+	get := func(context.Context) (string, error) {
+		// Kubernetes lets others in the container read it, and replaces it every hour.
+		token, err := o.ReadFile(file.value, false)
+		if err != nil {
+			return "", advisedOn(fmt.Errorf("read the file that %s names: %w", federatedFileVariable, err), "check the path, and that this account may read it")
+		}
+		return strings.TrimSpace(string(token)), nil
+	}
+	if _, err := get(context.Background()); err != nil {
+		return nil, err
+	}
+	return azidentity.NewClientAssertionCredential(o.TenantID, o.ClientID, get,
+		&azidentity.ClientAssertionCredentialOptions{ClientOptions: o.sdk(), DisableInstanceDiscovery: o.private()})
 }
 
 func newGitHubActions(o CredentialOptions) (Credential, error) {

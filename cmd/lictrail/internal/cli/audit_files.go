@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/diff/audit/exports"
 	"lictrail/snapshot/store"
@@ -47,11 +48,7 @@ func (in *exportInput) add(ctx context.Context, path string) error {
 	if path == stdinName {
 		return in.stdin(ctx)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return usage(err.Error(), "check the file's name")
-	}
-	if info.IsDir() {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return in.folder(ctx, path)
 	}
 	return in.named(ctx, path)
@@ -137,9 +134,9 @@ func (in *exportInput) stdin(ctx context.Context) error {
 }
 
 func (in *exportInput) open(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := openInput("", path, input.Plain, "check the file's name, and who may read it; nothing was imported")
 	if err != nil {
-		return nil, usage(err.Error(), "check the file's name, and who may read it; nothing was imported")
+		return nil, err
 	}
 	in.close = append(in.close, f.Close)
 	return f, nil

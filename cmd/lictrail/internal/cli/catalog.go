@@ -3,10 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/migrations"
 	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
@@ -35,9 +35,9 @@ only: nothing is identified by them.`,
 }
 
 func runCatalogImport(ctx context.Context, e *env, path string) error {
-	f, err := os.Open(path)
+	f, err := openInput("", path, input.Plain, "check the file's name")
 	if err != nil {
-		return usage(err.Error(), "check the file's name")
+		return err
 	}
 	defer f.Close()
 	read, report, err := catalog.ReadMicrosoftCSV(f)

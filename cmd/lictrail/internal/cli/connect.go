@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
@@ -83,10 +84,38 @@ func (c *connection) signIn(e *env, cloud graph.Cloud, tokenVariable string) (gr
 	}
 	credential, err := graph.NewCredential(c.auth, graph.CredentialOptions{
 		TenantID: cmp.Or(c.tenant, e.getenv(graph.TenantVariable)), ClientID: cmp.Or(c.clientID, e.getenv(graph.ClientVariable)),
-		Certificate: c.certificate, AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv, TokenVariable: tokenVariable, Prompt: e.Ask,
+		Certificate: c.certificate, AuthorityHost: cloud.AuthorityHost, Getenv: e.getenv, TokenVariable: tokenVariable, Prompt: e.Ask, ReadFile: readCredential,
 	})
 	c.credential = credential
 	return credential, err
+}
+
+// maxCredential is more than a key with its chain of certificates has.
+const maxCredential = 1 << 20
+
+// readCredential reads a file for a sign-in.
+func readCredential(path string, secret bool) ([]byte, error) {
+	care := input.Trusted
+	if secret {
+		care = input.Secret
+	}
+	return input.Read(path, care, maxCredential)
+}
+
+// authoritiesVariable names a file that the standard library reads when it first
+// needs the certificates of authorities, and waits for if it is a pipe.
+const authoritiesVariable = "SSL_CERT_FILE"
+
+func checkAuthorities(e *env) error {
+	path := e.getenv(authoritiesVariable)
+	if path == "" {
+		return nil
+	}
+	f, err := openInput("the file that "+authoritiesVariable+" names,", path, input.Plain, "name a file of certificates, or unset "+authoritiesVariable)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // checkAuth refuses kinds of sign-in that there are not.
@@ -127,6 +156,9 @@ func (c *connection) client(e *env, progress func(graph.Progress)) (*graph.Clien
 		return nil, err
 	}
 	if err := c.checkTenant(e); err != nil {
+		return nil, err
+	}
+	if err := checkAuthorities(e); err != nil {
 		return nil, err
 	}
 	if c.patience <= 0 {

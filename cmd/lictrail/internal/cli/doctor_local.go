@@ -9,10 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/disk"
+	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -54,6 +58,7 @@ func (d *doctor) local(ctx context.Context) {
 	} else {
 		d.ok("SQLite", "%s", v)
 	}
+	d.inputs()
 	info, err := os.Lstat(d.e.db)
 	d.folder()
 	d.volume(info)
@@ -64,6 +69,33 @@ func (d *doctor) local(ctx context.Context) {
 		d.fail(checkDatabase, err)
 	default:
 		d.file(ctx, info)
+	}
+}
+
+// inputs checks whose the files are that decide what lictrail does or hold its
+// secrets, and who else may use them. One that is refused is a warning here:
+// whether sync needs it is for the sign-in to say.
+func (d *doctor) inputs() {
+	look := func(name, path string, care input.Care) {
+		if path == "" {
+			return
+		}
+		found, err := input.Describe(path, care)
+		if err != nil {
+			e := explained(inputError("", "name a file that you may read", err))
+			d.warn(name, e.Hint, "%s", e.Message)
+			return
+		}
+		d.ok(name, "%q, %s", path, found)
+	}
+	if d.e.settings.file != nil {
+		look("configuration", d.e.settings.path, input.Trusted)
+	}
+	look("file of variables", d.e.envFile, input.Secret)
+	look("certificate", cmp.Or(d.o.certificate, d.e.getenv(graph.CertificateVariable)), input.Secret)
+	look(graph.FederatedFile, d.e.getenv(graph.FederatedFile), input.Trusted)
+	for _, variable := range slices.Concat(graph.SecretFiles(), notify.SecretFiles()) {
+		look(variable, d.e.getenv(variable), input.Secret)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -143,9 +143,9 @@ func (o importOptions) check() (earlier.Options, earlier.Moment, error) {
 }
 
 func readImport(path string, o earlier.Options) (*importFile, error) {
-	f, err := os.Open(path)
+	f, err := openInput("", path, input.Plain, "check the file's name")
 	if err != nil {
-		return nil, usage(err.Error(), "check the file's name")
+		return nil, err
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, earlier.MaxFile+1))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/metrics"
 	"lictrail/cmd/lictrail/internal/out"
@@ -110,11 +111,14 @@ func (e *env) writeMetrics(ctx context.Context, o *syncOptions, a attempt) error
 	return out.WriteShared(o.metricsFile, func(w io.Writer) error { return metrics.Write(w, common, f.gauges(a)) })
 }
 
+// maxMetrics is more than a file of metrics has.
+const maxMetrics = 1 << 20
+
 const successMetric = "lictrail_sync_last_success_timestamp_seconds"
 
 // earlierSuccess is what an earlier file says; zero where it says nothing.
 func earlierSuccess(path string) time.Time {
-	text, err := os.ReadFile(path)
+	text, err := input.Read(path, input.Plain, maxMetrics)
 	if err != nil {
 		return time.Time{}
 	}

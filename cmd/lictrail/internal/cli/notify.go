@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -384,8 +385,11 @@ type unsent struct {
 	Error string         `json:"error"`
 }
 
-// maxUnsent is how many of them wait.
-const maxUnsent = 20
+// maxUnsent is how many of them wait; maxUnsentBytes is more than they take.
+const (
+	maxUnsent      = 20
+	maxUnsentBytes = 1 << 20
+)
 
 func (e *env) unsentFile() string { return e.db + unsentSuffix }
 
@@ -393,7 +397,7 @@ const unsentSuffix = "-notify"
 
 // readUnsent returns nothing when there is nothing, or nothing that can be read.
 func (e *env) readUnsent() []unsent {
-	text, err := os.ReadFile(e.unsentFile())
+	text, err := input.Read(e.unsentFile(), input.Plain, maxUnsentBytes)
 	var list []unsent
 	if err != nil || json.Unmarshal(text, &list) != nil {
 		return nil

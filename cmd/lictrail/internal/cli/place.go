@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 )
@@ -22,7 +23,7 @@ func (e *env) mayWriteTo(p place) error {
 	if err := e.notOwn(p); err != nil {
 		return err
 	}
-	f, err := os.Open(p.path)
+	f, err := input.Open(p.path, input.Plain)
 	if err != nil {
 		return nil // there is none, or none that may be read
 	}

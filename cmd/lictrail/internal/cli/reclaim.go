@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/snapshot"
@@ -144,16 +145,19 @@ type ruleFile struct {
 	name string
 }
 
+// maxRules is more than anybody writes by hand.
+const maxRules = 1 << 20
+
 // loadRules reads the file that was named, or the one beside the database, or
 // else takes the defaults.
 func loadRules(e *env, path string) (ruleFile, error) {
 	name := cmp.Or(path, defaultRules(e))
-	data, err := os.ReadFile(name)
+	data, err := readInput("the file of rules", name, input.Plain, maxRules, "lictrail reclaim --init writes a file of rules")
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		return ruleFile{rules.Default(), ""}, nil
 	}
 	if err != nil {
-		return ruleFile{}, usage("the rules cannot be read: "+err.Error(), "lictrail reclaim --init writes a file of rules")
+		return ruleFile{}, err
 	}
 	file, err := rules.Parse(name, data)
 	if wrong := (*rules.Error)(nil); errors.As(err, &wrong) {

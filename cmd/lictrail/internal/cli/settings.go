@@ -3,10 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -17,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lictrail/cmd/lictrail/internal/config"
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
@@ -174,32 +173,7 @@ const maxSettings = 1 << 20
 // readSettings reads a file that others must not be able to write: it says where
 // tokens are sent.
 func readSettings(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err
-		}
-		return nil, wrongUse(fmt.Errorf("read the configuration %q: %w", path, err), "name a file that you may read with --config")
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	case info.IsDir():
-		return nil, usage(fmt.Sprintf("the configuration %q is a directory", path), "--config FILE")
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0:
-		return nil, usage(fmt.Sprintf("anybody may write the configuration %q", path), "chmod o-w "+path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration %q: %w", path, err)
-	}
-	if len(data) > maxSettings {
-		return nil, usage(fmt.Sprintf("the configuration %q is longer than a megabyte", path), "--config FILE")
-	}
-	return data, nil
+	return readInput("the configuration", path, input.Trusted, maxSettings, "name a file that you may read with --config")
 }
 
 // choose finds the tenant that --tenant-name names.

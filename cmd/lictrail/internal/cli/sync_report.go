@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -54,12 +55,15 @@ func (o afterwards) prepare(e *env, mails bool) (ruleFile, error) {
 
 // removeDigest takes an earlier digest away, and refuses what is none.
 func removeDigest(path string) error {
-	f, err := os.Open(path)
-	if path == "" || errors.Is(err, fs.ErrNotExist) {
+	if path == "" {
+		return nil
+	}
+	f, err := openInput("the earlier digest", path, input.Plain, "name another file with --digest")
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the earlier digest: %w", err)
+		return err
 	}
 	line, err := bufio.NewReader(io.LimitReader(f, int64(len(digestMark)))).ReadString(0)
 	if err != io.EOF {

@@ -1,15 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
+
+	"lictrail/cmd/lictrail/internal/input"
 )
 
 // envFileFlag names a file of variables.
@@ -92,7 +90,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // with # before comments, quotes around a value or not, and no expansion. What
 // stands in the file is a secret: no error quotes it.
 func readVariables(path string) (map[string]string, error) {
-	data, err := readPrivate(path)
+	data, err := readInput("the file of variables", path, input.Secret, maxVariables, "--"+envFileFlag+" FILE")
 	if err != nil {
 		return nil, err
 	}
@@ -127,31 +125,3 @@ func unquoted(value string) (text string, ok bool) {
 
 // maxVariables is more than any file of variables has.
 const maxVariables = 1 << 20
-
-// readPrivate reads a file of secrets, which no stranger may read. A group may:
-// so systemd hands credentials to a service.
-func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err
-		}
-		return nil, wrongUse(fmt.Errorf("read the file of variables %q: %w", path, err), "--"+envFileFlag+" FILE")
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read the file of variables: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, usage(fmt.Sprintf("the file of variables %q is not a regular file", path), "--"+envFileFlag+" FILE")
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o027 != 0:
-		return nil, usage(fmt.Sprintf("others may read or write the file of variables %q, which has mode %04o", path, info.Mode().Perm()), "chmod 600 "+path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxVariables))
-	if err != nil {
-		return nil, fmt.Errorf("read the file of variables %q: %w", path, err)
-	}
-	return data, nil
-}

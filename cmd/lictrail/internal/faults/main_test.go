@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 // mustRun are the tests that the long form may not leave out.
 var mustRun = []string{
 	"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18", "R19",
-	"G1", "G2", "G3", "G4", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13",
+	"G1", "G2", "G3", "G4", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P20", "P21",
 	"C1", "C2", "C3", "C4", "C5", "C6", "C7",
 }
 

@@ -186,10 +186,13 @@ func (r result) String() string { return fmt.Sprintf("exit %d, stderr %q", r.cod
 
 // command runs a command line in this process.
 func command(args ...string) result {
+	return commandWith(map[string]string{"LICTRAIL_ACCESS_TOKEN": graphtest.DefaultToken}, args...)
+}
+
+// commandWith is command with variables.
+func commandWith(env map[string]string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	getenv := func(name string) string {
-		return map[string]string{"LICTRAIL_ACCESS_TOKEN": graphtest.DefaultToken}[name]
-	}
+	getenv := func(name string) string { return env[name] }
 	code := cli.Run(args, strings.NewReader(""), &stdout, &stderr, getenv)
 	return result{code: code, stdout: stdout.String(), stderr: stderr.String()}
 }

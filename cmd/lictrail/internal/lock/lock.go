@@ -8,8 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
+
+	"lictrail/cmd/lictrail/internal/input"
 )
 
 // ErrHeld tells that another process holds the lock.
@@ -68,7 +69,7 @@ func Take(path string, h Holder) (release func(), err error) {
 
 // held tells who holds a lock, as far as its file says.
 func held(path, name string) error {
-	f, err := os.Open(name)
+	f, err := input.Open(name, input.Plain)
 	if err == nil {
 		defer f.Close()
 		var h Holder

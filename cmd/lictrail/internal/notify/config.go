@@ -3,14 +3,14 @@ package notify
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/mail"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"lictrail/cmd/lictrail/internal/input"
 )
 
 // Kinds are the kinds of receivers.
@@ -29,16 +29,23 @@ const (
 	smtpPassword = "LICTRAIL_SMTP_PASSWORD"
 	smtpFrom     = "LICTRAIL_SMTP_FROM"
 	smtpTo       = "LICTRAIL_SMTP_TO"
+
+	fileSuffix = "_FILE"
 )
 
 var urlVariables = map[string]string{"webhook": webhookURL, "teams": teamsURL, "slack": slackURL}
+
+// SecretFiles are the variables that name a file with a secret in it.
+func SecretFiles() []string {
+	return []string{webhookURL + fileSuffix, teamsURL + fileSuffix, slackURL + fileSuffix, smtpPassword + fileSuffix}
+}
 
 // ErrConfig marks what is wrong with variables. Such an error names the variable
 // and never what it holds.
 var ErrConfig = errors.New("notifications are not set up")
 
 func wrong(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %w", ErrConfig, fmt.Errorf(format, args...))
 }
 
 // Receivers reads from variables where to send messages. Without kinds it finds
@@ -86,24 +93,22 @@ func receiver(getenv func(string) string, kind string) (*Receiver, string, error
 	return &Receiver{Kind: kind, Host: u.Host, url: u.String(), secrets: secrets}, variable, nil
 }
 
+// maxSecret is more than a password or an address has.
+const maxSecret = 64 << 10
+
 // secret reads a secret from its variable, or from the file that the variable
 // with _FILE after its name names.
 func secret(getenv func(string) string, variable string) (string, error) {
-	value, path := strings.TrimSpace(getenv(variable)), getenv(variable+"_FILE")
+	value, path := strings.TrimSpace(getenv(variable)), getenv(variable+fileSuffix)
 	if path == "" {
 		return value, nil
 	}
 	if value != "" {
 		return "", wrong("%s and %s_FILE are both set", variable, variable)
 	}
-	f, err := os.Open(path)
+	text, err := input.Read(path, input.Secret, maxSecret)
 	if err != nil {
-		return "", wrong("%s_FILE: %v", variable, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil {
-		return "", wrong("%s_FILE: %v", variable, err)
+		return "", wrong("%s: %w", variable+fileSuffix, err)
 	}
 	if value = strings.TrimSpace(string(text)); value == "" {
 		return "", wrong("%s_FILE: %q is empty", variable, path)
@@ -131,7 +136,7 @@ const (
 func mailReceiver(getenv func(string) string) (*Receiver, error) {
 	s := &smtp{host: strings.TrimSpace(getenv(smtpHost)), user: strings.TrimSpace(getenv(smtpUser)), tls: strings.ToLower(getenv(smtpTLS))}
 	if s.host == "" {
-		for _, variable := range []string{smtpFrom, smtpTo, smtpUser, smtpPassword, smtpPassword + "_FILE"} {
+		for _, variable := range []string{smtpFrom, smtpTo, smtpUser, smtpPassword, smtpPassword + fileSuffix} {
 			if getenv(variable) != "" { // somebody counts on mail
 				return nil, wrong("%s is set, and %s is not", variable, smtpHost)
 			}

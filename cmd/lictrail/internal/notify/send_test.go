@@ -201,7 +201,7 @@ func TestReceivers(t *testing.T) {
 		{"one of two", map[string]string{teamsURL: "https://a.example/SECRET", slackURL: "https://b.example/SECRET"}, "slack", "slack b.example"},
 		{"file", map[string]string{slackURL + "_FILE": file}, "", "slack c.example"},
 		{"both", map[string]string{slackURL: "https://c.example/SECRET", slackURL + "_FILE": file}, "", "are both set"},
-		{"no file", map[string]string{slackURL + "_FILE": filepath.Join(dir, "nosuch")}, "", "LICTRAIL_SLACK_URL_FILE: open"},
+		{"no file", map[string]string{slackURL + "_FILE": filepath.Join(dir, "nosuch")}, "", "cannot be read"},
 		{"plain http", map[string]string{webhookURL: "http://c.example/SECRET"}, "", "must be an https address"},
 		{"plain http on this machine", map[string]string{webhookURL: "http://127.0.0.1:8080/SECRET"}, "", "webhook 127.0.0.1:8080"},
 		{"not an address", map[string]string{webhookURL: "https://c.example/SECRET%zz\n"}, "", "must be an https address"},
