@@ -2,29 +2,33 @@ package disk
 
 import (
 	"fmt"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// kinds are the file systems by the number that statfs gives: statfs(2).
-var kinds = map[uint32]struct {
+type kind struct {
 	name    string
 	network bool
-}{
-	0xEF53: {"ext4", false}, 0x58465342: {"xfs", false}, 0x9123683E: {"btrfs", false}, 0x2FC12FC1: {"zfs", false},
-	0x01021994: {"tmpfs", false}, 0x794C7630: {"overlay", false}, 0xF2F52010: {"f2fs", false}, 0xCA451A4E: {"bcachefs", false},
-	0x4D44: {"vfat", false}, 0x2011BAB0: {"exfat", false}, 0x5346544E: {"ntfs", false}, 0x7366746E: {"ntfs3", false},
-	0x6969: {"nfs", true}, 0x517B: {"smb", true}, 0xFF534D42: {"cifs", true}, 0xFE534D42: {"smb2", true},
-	0x01021997: {"9p", true}, 0x00C36400: {"ceph", true}, 0x5346414F: {"afs", true}, 0x6B414653: {"afs", true},
-	0x0BD00BD0: {"lustre", true}, 0x01161970: {"gfs2", true}, 0x7461636F: {"ocfs2", true}, 0x73757245: {"coda", true},
-	0x47504653: {"gpfs", true}, 0x65735546: {"fuse", false},
+}
+
+// kinds are the file systems by the number that statfs gives. Those written as
+// numbers have no name in the kernel's headers for programs: statfs(2).
+var kinds = map[uint32]kind{
+	unix.EXT4_SUPER_MAGIC: {"ext4", false}, unix.XFS_SUPER_MAGIC: {"xfs", false}, unix.BTRFS_SUPER_MAGIC: {"btrfs", false}, 0x2FC12FC1: {"zfs", false},
+	unix.TMPFS_MAGIC: {"tmpfs", false}, unix.OVERLAYFS_SUPER_MAGIC: {"overlay", false}, unix.F2FS_SUPER_MAGIC: {"f2fs", false}, unix.BCACHEFS_SUPER_MAGIC: {"bcachefs", false},
+	unix.MSDOS_SUPER_MAGIC: {"vfat", false}, unix.EXFAT_SUPER_MAGIC: {"exfat", false}, 0x5346544E: {"ntfs", false}, 0x7366746E: {"ntfs3", false},
+	unix.NFS_SUPER_MAGIC: {"nfs", true}, unix.SMB_SUPER_MAGIC: {"smb", true}, unix.CIFS_SUPER_MAGIC: {"cifs", true}, unix.SMB2_SUPER_MAGIC: {"smb2", true},
+	unix.V9FS_MAGIC: {"9p", true}, unix.CEPH_SUPER_MAGIC: {"ceph", true}, unix.AFS_SUPER_MAGIC: {"afs", true}, unix.AFS_FS_MAGIC: {"afs", true},
+	0x0BD00BD0: {"lustre", true}, 0x01161970: {"gfs2", true}, unix.OCFS2_SUPER_MAGIC: {"ocfs2", true}, unix.CODA_SUPER_MAGIC: {"coda", true},
+	0x47504653: {"gpfs", true}, unix.FUSE_SUPER_MAGIC: {"fuse", false},
 }
 
 // Of tells about the volume that holds an existing file or folder.
 func Of(path string) (Volume, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(path, &s); err != nil {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
 		return Volume{}, fmt.Errorf("look at the file system of %q: %w", path, err)
 	}
-	kind := kinds[uint32(s.Type)]
-	return Volume{Kind: kind.name, Network: kind.network, Free: s.Bavail * uint64(s.Bsize)}, nil
+	k := kinds[uint32(s.Type)]
+	return Volume{Kind: k.name, Network: k.network, Free: s.Bavail * uint64(s.Bsize)}, nil
 }

@@ -4,22 +4,22 @@ package disk
 
 import (
 	"os"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // MayWrite reports whether the user may write to an existing file or make files
 // in an existing folder: nil, or why not.
 func MayWrite(path string) error {
-	const write, search = 2, 1 // access(2)
-	mode := uint32(write)
+	mode := uint32(unix.W_OK)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if info.IsDir() {
-		mode |= search
+		mode |= unix.X_OK
 	}
-	if err := syscall.Access(path, mode); err != nil {
+	if err := unix.Access(path, mode); err != nil {
 		return &os.PathError{Op: "write to", Path: path, Err: err}
 	}
 	return nil
