@@ -20,6 +20,9 @@ type ChurnOptions struct {
 	Leavers bool
 	// Resets: Microsoft moves dates.
 	Resets bool
+	// Plain: only administrators and an application of the tenant act, and
+	// nobody whose record misleads about who that is.
+	Plain bool
 }
 
 // Churn plays weeks in which users get and lose one SKU by several paths, in
@@ -41,8 +44,9 @@ func (t *Tenant) NewChurn(o ChurnOptions) *Churn {
 	t.mu.Lock()
 	c := &Churn{Tenant: t, SKU: SKUE5, o: o, r: rand.New(rand.NewPCG(t.rng.Uint64(), 8))}
 	t.mu.Unlock()
-	c.actors = append(slices.Clone(t.Admins), t.Apps[0], t.AddAgent(t.Admins[0], "Joiner Agent"),
-		t.AddApp("Signup"), PowerBIService, t.Partners[0])
+	if c.actors = append(slices.Clone(t.Admins), t.Apps[0], t.Apps[1]); !o.Plain {
+		c.actors = append(c.actors, t.AddAgent(t.Admins[0], "Joiner Agent"), t.AddApp("Signup"), PowerBIService, t.Partners[0])
+	}
 	for i := range o.Groups {
 		g := t.CreateGroup(t.Admins[0], fmt.Sprintf("E5 by group %d", i+1), "")
 		c.Groups = append(c.Groups, g)
@@ -175,7 +179,7 @@ func (c *Churn) toggle(user string) {
 	switch {
 	case slices.Contains(c.Group(g).Members(), user):
 		c.try(c.RemoveMember(c.actor(), g, user))
-	case c.r.IntN(10) == 0:
+	case c.r.IntN(10) == 0 && !c.o.Plain:
 		c.try(c.ApproveJoin(g, user))
 	default:
 		c.try(c.AddMember(c.actor(), g, user))
