@@ -385,7 +385,7 @@ func (f *fleet) printJSON() error {
 		b.WriteString("\n    " + strings.TrimSpace(item.String()))
 	}
 	b.WriteString("\n  ]\n}\n")
-	_, err := f.Out.Write(b.Bytes())
+	_, err := f.Out.Write(out.EscapeJSON(b.Bytes()))
 	return err
 }
 
@@ -397,7 +397,9 @@ func (f *fleet) printCSV() error {
 		r := &f.results[i]
 		text := bytes.TrimPrefix(r.out.Bytes(), mark)
 		if b.Len() == 0 && len(text) > 0 {
-			b.Write(r.out.Bytes()[:r.out.Len()-len(text)])
+			if !f.OutTTY { // as [out.NewCSV] has it
+				b.Write(r.out.Bytes()[:r.out.Len()-len(text)])
+			}
 		} else if text = text[len(record(text)):]; len(text) == 0 {
 			continue
 		}

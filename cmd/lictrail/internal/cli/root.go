@@ -62,8 +62,8 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	}
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(e.Out)
+	root.SetErr(e.Err)
 	err := cmp.Or(root.ExecuteContext(ctx), e.unknown)
 	if errors.Is(err, errChanged) {
 		return exitChanged

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 
 	"lictrail/graph/graphtest"
 )
@@ -165,42 +164,6 @@ func TestP6_CSV(t *testing.T) {
 		t.Error("no evil name came through: it proves nothing")
 	}
 	publish(t, "P6", "names that begin formulas, in every CSV of every command", "0 cells that begin a formula", "%d cells, %d of them from evil names: %d", cells, evilCells, formulas)
-}
-
-// TestP7_Terminal looks for what a terminal would obey in all that is printed.
-func TestP7_Terminal(t *testing.T) {
-	w, dir := evilWorld(t)
-	raw, printed := 0, 0
-	look := func(what any, text string) {
-		printed += len(text)
-		for _, x := range text {
-			if x != '\n' && (unicode.IsControl(x) || unicode.Is(unicode.Bidi_Control, x)) {
-				raw++
-				t.Errorf("%v prints %q", what, x)
-				return
-			}
-		}
-	}
-	for _, q := range questions(w.tenant.UserIDs()[3]) {
-		r := command(append(slices.Clone(q), "--db", dbIn(dir))...)
-		look(q, r.stdout+r.stderr)
-	}
-	for _, name := range evil { // and in arguments, files and servers that answer so
-		if strings.Contains(name, "\x00") {
-			continue
-		}
-		for _, args := range [][]string{{"history", name, "--db", dbIn(dir)}, {name}, {"--" + name}, {"assignments", "--sku", name, "--db", dbIn(dir)},
-			{"assignments", "--db", filepath.Join(dir, name)}, {"changes", "--since", name, "--db", dbIn(dir)}} {
-			r := command(args...)
-			look(args, r.stdout+r.stderr)
-		}
-	}
-	for _, e := range endpoints {
-		w.server.Inject(graphtest.Fault{Endpoint: e, Kind: graphtest.FaultHostileName, Times: graphtest.Forever})
-	}
-	r := command(w.syncArgs(dir)...)
-	look("sync", r.stdout+r.stderr)
-	publish(t, "P7", "escape sequences, controls and bidi marks in names, arguments and answers", "0 printed raw", "%d bytes printed: %d raw", printed, raw)
 }
 
 // TestP9_Connections watches every connection that the program makes.

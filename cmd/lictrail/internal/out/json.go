@@ -116,6 +116,9 @@ func orNull(s string) *string {
 	return &s
 }
 
+// EscapeJSON makes JSON of other programs such as [JSON] makes it.
+func EscapeJSON(text []byte) []byte { return escapeJSON(text) }
+
 // escapeJSON writes as \u… what [Safe] would not print: encoding/json escapes
 // only some of it. Outside of strings JSON has nothing but ASCII and line
 // feeds, so the value stays the same.

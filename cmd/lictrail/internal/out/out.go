@@ -58,6 +58,7 @@ func newStreams(in io.Reader, out, err io.Writer, getenv func(string) string, pr
 			s.Width = width
 		}
 	}
+	s.Out, s.Err = gated(out, s.OutTTY), gated(err, s.ErrTTY)
 	color := getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	s.Color, s.ErrColor = color && s.OutTTY, color && s.ErrTTY
 	return s
@@ -120,7 +121,7 @@ func (s *Streams) Ask(text string) {
 func (s *Streams) errLine(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	io.WriteString(s.Err, s.erase()+line+"\n"+s.live)
+	_ = writeOwn(s.Err, s.erase()+line+"\n"+s.live)
 }
 
 // erase returns what takes the progress line off the terminal.
@@ -128,7 +129,7 @@ func (s *Streams) erase() string {
 	if s.live == "" {
 		return ""
 	}
-	return "\r\x1b[K"
+	return eraseLine
 }
 
 // setLive replaces the progress line; "" takes it away.
@@ -138,7 +139,7 @@ func (s *Streams) setLive(line string) {
 	if line == s.live {
 		return
 	}
-	io.WriteString(s.Err, s.erase()+line)
+	_ = writeOwn(s.Err, s.erase()+line)
 	s.live = line
 }
 

@@ -3,7 +3,6 @@ package out
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -158,7 +157,7 @@ func (t *Table) print(s *Streams, row []Cell, widths []int) error {
 			}
 			b.WriteString(t.align(i, text, widths[i], cell.Style, s.Color))
 		}
-		if _, err := io.WriteString(s.Out, strings.TrimRight(b.String(), " ")+"\n"); err != nil {
+		if err := writeOwn(s.Out, strings.TrimRight(b.String(), " ")+"\n"); err != nil {
 			return err
 		}
 	}
@@ -194,7 +193,7 @@ func Pairs(s *Streams, pairs ...any) error {
 	w := width(slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(width(a), width(b)) }))
 	for i, name := range names {
 		pad := strings.Repeat(" ", w-width(name))
-		if _, err := fmt.Fprintf(s.Out, "%s%s%s%s\n", paint(name, Bold, s.Color), pad, gap, values[i]); err != nil {
+		if err := writeOwn(s.Out, paint(name, Bold, s.Color)+pad+gap+values[i]+"\n"); err != nil {
 			return err
 		}
 	}
