@@ -4,23 +4,22 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 )
 
-// maxBroken bounds how often lines are read again because a quoted cell among
-// them did not end.
-const maxBroken = 1000
-
 // rows reads a table line by line. A quoted cell may go over several lines. One
 // that does not end costs its own line and no more.
+//
+// The work is linear: a cell that does not end is looked for up to the next line
+// with an odd number of quotes, so that no line is read more than twice.
 type rows struct {
-	in     *bufio.Reader
-	sep    byte
-	width  int      // cells under the header; 0 while there is none
-	line   int      // of the next line to take
-	again  [][]byte // lines to be taken once more
-	broken int
+	in    *bufio.Reader
+	sep   byte
+	width int      // cells under the header; 0 while there is none
+	line  int      // of the next line to take
+	again [][]byte // lines to be taken once more
+	more  [][]byte // the lines of the last row after its first
+	work  int64    // bytes of the lines taken, each time
 }
 
 // row returns the next row that is not empty, and the line on which it begins.
@@ -52,7 +51,7 @@ const blank = " \t\r\n\v\f\x00\x1a"
 func (r *rows) take() ([]byte, error) {
 	if len(r.again) > 0 {
 		line := r.again[0]
-		r.line, r.again = r.line+1, r.again[1:]
+		r.line, r.again, r.work = r.line+1, r.again[1:], r.work+int64(len(line))
 		return line, nil
 	}
 	var line []byte
@@ -64,7 +63,7 @@ func (r *rows) take() ([]byte, error) {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:
-			r.line++
+			r.line, r.work = r.line+1, r.work+int64(len(line))
 			return line, nil
 		default:
 			return nil, err
@@ -76,24 +75,51 @@ func (r *rows) take() ([]byte, error) {
 // they do not, the row goes on in the next line.
 func (r *rows) cells(first []byte) (cells []string, reason string, err error) {
 	all := first
-	var more [][]byte
+	r.more = nil
 	for odd := isOdd(first); odd; {
 		next, err := r.take()
 		if errors.Is(err, io.EOF) || len(all) > maxRecord {
-			return nil, "a quoted cell does not end", r.giveBack(more)
+			if err == nil {
+				r.more = append(r.more, next)
+			}
+			return nil, r.spoilt(), nil
 		}
 		if err != nil {
 			return nil, "", err
 		}
-		more = append(more, next)
-		all = append(all[:len(all):len(all)], next...)
+		r.more = append(r.more, next)
+		all = append(all, next...)
 		odd = odd != isOdd(next)
 	}
-	cells = split(bytes.TrimRight(all, "\r\n"), r.sep, r.most())
-	if r.width > 0 && len(cells) > r.width && len(more) > 0 {
-		return nil, "a quoted cell does not end", r.giveBack(more)
+	cells, form := split(bytes.TrimRight(all, "\r\n"), r.sep, r.most())
+	if form == open || len(r.more) > 0 && (form == loose || r.width > 0 && (len(cells) > r.width || r.hasRow())) {
+		return nil, r.spoilt(), nil
 	}
 	return cells, "", nil
+}
+
+// spoilt says why the last row is none, and lets its lines but the first be taken
+// once more.
+func (r *rows) spoilt() string {
+	r.giveBack()
+	return "a quoted cell does not end"
+}
+
+// manyCells is how many a line has that is no part of a cell by chance.
+const manyCells = 8
+
+// hasRow reports whether one of the lines that a quoted cell takes in is a row
+// itself: then its first quote is a stray one.
+func (r *rows) hasRow() bool {
+	if r.width < manyCells {
+		return false
+	}
+	for _, line := range r.more[:len(r.more)-1] {
+		if cells, form := split(bytes.TrimRight(line, "\r\n"), r.sep, r.most()); form == proper && len(cells) == r.width {
+			return true
+		}
+	}
+	return false
 }
 
 // most is how many cells of a row are worth reading: one more than there are
@@ -107,42 +133,49 @@ func (r *rows) most() int {
 
 func isOdd(line []byte) bool { return bytes.Count(line, []byte{'"'})%2 == 1 }
 
-// giveBack lets lines be taken once more.
-func (r *rows) giveBack(lines [][]byte) error {
-	if r.broken++; r.broken > maxBroken {
-		return fmt.Errorf("line %d: more than %d quoted cells do not end; the file is damaged", r.line, maxBroken)
-	}
-	r.again = append(lines[:len(lines):len(lines)], r.again...)
-	r.line -= len(lines)
-	return nil
+// giveBack lets the lines of the last row after its first be taken once more.
+func (r *rows) giveBack() {
+	r.line -= len(r.more)
+	r.again, r.more = append(r.more, r.again...), nil
 }
+
+// form is how well the quotes of a row are set.
+type form int
+
+const (
+	proper form = iota
+	loose       // there is text after a quoted cell's end, or a line ends outside of quotes
+	open        // a quoted cell does not end
+)
 
 // split splits a row into its cells, so many at most, or all for 0. Two quotes
 // inside a quoted cell are one.
-func split(row []byte, sep byte, most int) []string {
-	var cells []string
+func split(row []byte, sep byte, most int) (cells []string, worst form) {
 	for {
-		cell, rest, more := cut(row, sep)
-		cells = append(cells, cell)
+		cell, rest, more, form := cut(row, sep)
+		cells, worst = append(cells, cell), max(worst, form)
 		if !more || len(cells) == most {
-			return cells
+			return cells, worst
 		}
 		row = rest
 	}
 }
 
-func cut(row []byte, sep byte) (cell string, rest []byte, more bool) {
+func cut(row []byte, sep byte) (cell string, rest []byte, more bool, f form) {
 	trimmed := bytes.TrimLeft(row, " ")
 	if len(trimmed) == 0 || trimmed[0] != '"' {
 		plain, rest, more := bytes.Cut(row, []byte{sep})
-		return string(plain), rest, more
+		if bytes.IndexByte(plain, '\n') >= 0 {
+			f = loose
+		}
+		return string(plain), rest, more, f
 	}
 	row = trimmed[1:]
 	var quoted []byte
 	for {
 		i := bytes.IndexByte(row, '"')
 		if i < 0 {
-			return string(append(quoted, row...)), nil, false
+			return string(append(quoted, row...)), nil, false, open
 		}
 		quoted, row = append(quoted, row[:i]...), row[i+1:]
 		if len(row) == 0 || row[0] != '"' {
@@ -151,5 +184,8 @@ func cut(row []byte, sep byte) (cell string, rest []byte, more bool) {
 		quoted, row = append(quoted, '"'), row[1:]
 	}
 	after, rest, more := bytes.Cut(row, []byte{sep})
-	return string(append(quoted, bytes.TrimRight(after, " ")...)), rest, more
+	if len(bytes.Trim(after, blank)) > 0 {
+		f = loose
+	}
+	return string(append(quoted, bytes.TrimRight(after, " ")...)), rest, more, f
 }

@@ -19,11 +19,15 @@ import (
 // table is a table of audit records, with a header that tells its kind.
 type table struct {
 	rows   *rows
-	names  []string // of the columns, as letters and digits in lower case
-	header []string // as written
+	names  []string       // of the columns, as letters and digits in lower case
+	column map[string]int // name → the first column that has it
+	header []string       // as written
 	record func(t *table, cells []string) (raw []byte, reason string)
 	dates  []int // columns with the records' times, as people write them
 	order  Order
+	// numbered are the columns of an export from the Entra admin center that
+	// repeat for each target and each detail.
+	numbered numbered
 	// rowDate is the column with the time of a row whose record has it too; -1
 	// for none.
 	rowDate int
@@ -50,7 +54,8 @@ func readHeader(in *text) (*table, error) {
 			break
 		}
 		for _, sep := range []byte(",;\t|") {
-			t := &table{rows: r, header: split(trimEnd(line), sep, maxColumns+1)}
+			header, _ := split(trimEnd(line), sep, maxColumns+1)
+			t := &table{rows: r, header: header}
 			if len(t.header) <= maxColumns && t.recognize() {
 				if t.isLocal() {
 					return nil, fmt.Errorf("%w that can be trusted: its times are local, and it does not say where; export it with times in UTC", ErrUnknown)
@@ -84,15 +89,18 @@ func shorten(s string) string {
 
 // recognize tells by the names of the columns what the rows are.
 func (t *table) recognize() bool {
-	t.names, t.rowDate = make([]string, len(t.header)), -1
+	t.names, t.column, t.rowDate = make([]string, len(t.header)), make(map[string]int, len(t.header)), -1
 	for i, h := range t.header {
-		t.names[i] = heading(h)
+		name := heading(h)
+		if t.names[i] = name; !t.has(name) {
+			t.column[name] = i
+		}
 	}
-	has := func(name string) bool { return slices.Contains(t.names, name) }
+	has := t.has
 	switch {
 	case has("auditdata"):
 		t.record = (*table).unified
-		t.rowDate = slices.Index(t.names, "creationdate")
+		t.rowDate = t.at("creationdate")
 	case has("targetresources") && (has("initiatedby") || has("operationname") || has("activitydisplayname")):
 		t.record = (*table).columns
 		for i, name := range t.names {
@@ -103,10 +111,21 @@ func (t *table) recognize() bool {
 	case has("target1objectid") || has("target1type") || has("target1userprincipalname"):
 		t.record = (*table).portal
 		t.dates = []int{t.portalDate()}
+		t.numbered = t.number()
 	default:
 		return false
 	}
 	return true
+}
+
+func (t *table) has(name string) bool { _, ok := t.column[name]; return ok }
+
+// at is the column of a name, -1 for none.
+func (t *table) at(name string) int {
+	if i, ok := t.column[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // isLocal reports whether the times are in the zone of whoever exported them.
@@ -150,7 +169,12 @@ func (t *table) read(yield func(*Record) bool) error {
 		if reason == "" {
 			record = found(raw, line)
 		}
-		if record.Refused != "" && record.When.NotAfter.IsZero() && len(cells) <= len(t.names) {
+		switch {
+		case record.Refused == "":
+		case len(t.rows.more) > 0: // a stray quote may have taken other rows in
+			record.When = snapshot.Window{}
+			t.rows.giveBack()
+		case record.When.NotAfter.IsZero() && len(cells) <= len(t.names):
 			record.When = t.when(cells)
 		}
 		if !yield(record) {
@@ -181,11 +205,19 @@ var zoned = regexp.MustCompile(`(?i)(z|utc|gmt|[+-]\d{2}:?\d{2})$`)
 // cell returns the cell under a column, "" when there is none.
 func (t *table) cell(cells []string, names ...string) string {
 	for _, name := range names {
-		if i := slices.Index(t.names, name); i >= 0 && i < len(cells) && strings.TrimSpace(cells[i]) != "" {
-			return strings.TrimSpace(cells[i])
+		if c := cellAt(cells, t.at(name)); c != "" {
+			return c
 		}
 	}
 	return ""
+}
+
+// cellAt returns a cell, "" when there is none.
+func cellAt(cells []string, i int) string {
+	if i < 0 || i >= len(cells) {
+		return ""
+	}
+	return strings.TrimSpace(cells[i])
 }
 
 // unified reads a row of an export of the unified log: its column AuditData has
@@ -231,7 +263,7 @@ var structured = []string{"initiatedby", "targetresources"}
 // columns reads a row of a query's result: columns named after the members of
 // the record, with JSON in some of them.
 func (t *table) columns(cells []string) (raw []byte, reason string) {
-	if !slices.Contains(t.names, "initiatedby") {
+	if !t.has("initiatedby") {
 		return nil, "the table has no column InitiatedBy, so who did it is not known"
 	}
 	for _, name := range structured {
@@ -278,6 +310,10 @@ func (t *table) portalDate() int {
 	return 0
 }
 
+// actorColumns are those of which an export from the Entra admin center must have
+// one to say who did something.
+var actorColumns = []string{"actortype", "actordisplayname", "actorobjectid", "actoruserprincipalname", "actorserviceprincipalid", "actorserviceprincipalname"}
+
 // portal reads a row of an export from the Entra admin center, which spreads a
 // record over numbered columns, and cuts cells off at 10,000 characters. A list
 // that is cut off shows as such when it is decoded.
@@ -289,7 +325,7 @@ func (t *table) portal(cells []string) (raw []byte, reason string) {
 	if reason != "" {
 		return nil, reason
 	}
-	if !slices.ContainsFunc(t.names, func(name string) bool { return strings.HasPrefix(name, "actor") }) {
+	if !slices.ContainsFunc(actorColumns, t.has) {
 		return nil, "the table has no columns of the actor, so who did it is not known"
 	}
 	var o object
@@ -334,40 +370,70 @@ func (t *table) initiatedBy(cells []string) map[string]any {
 	return by
 }
 
+// numbered are columns that repeat, by their number.
+type numbered struct {
+	targets []targetColumns
+	details [][2]int // key, value
+}
+
+type targetColumns struct {
+	kind, id, name, upn int
+	properties          [][3]int // name, old value, new value
+}
+
+// number finds the columns that repeat, once for all rows.
+func (t *table) number() (n numbered) {
+	for i := 1; ; i++ {
+		stem := "target" + strconv.Itoa(i)
+		if !t.has(stem+"type") && !t.has(stem+"objectid") {
+			break
+		}
+		target := targetColumns{kind: t.at(stem + "type"), id: t.at(stem + "objectid"), name: t.at(stem + "displayname"), upn: t.at(stem + "userprincipalname")}
+		for k := 1; ; k++ {
+			property := stem + "modifiedproperty" + strconv.Itoa(k)
+			if !t.has(property + "name") {
+				break
+			}
+			target.properties = append(target.properties, [3]int{t.at(property + "name"), t.at(property + "oldvalue"), t.at(property + "newvalue")})
+		}
+		n.targets = append(n.targets, target)
+	}
+	for i := 1; ; i++ {
+		stem := "additionaldetail" + strconv.Itoa(i)
+		if !t.has(stem + "key") {
+			return n
+		}
+		n.details = append(n.details, [2]int{t.at(stem + "key"), t.at(stem + "value")})
+	}
+}
+
 // targets reads the targets and what was changed of each.
 func (t *table) targets(cells []string) []map[string]any {
 	list := []map[string]any{}
-	for i := 1; slices.Contains(t.names, fmt.Sprintf("target%dtype", i)) || slices.Contains(t.names, fmt.Sprintf("target%dobjectid", i)); i++ {
-		of := func(name string) string { return t.cell(cells, "target"+strconv.Itoa(i)+name) }
-		target := map[string]any{"type": of("type"), "id": of("objectid"), "displayName": of("displayname"), "userPrincipalName": of("userprincipalname")}
+	for _, c := range t.numbered.targets {
+		kind, id, name, upn := cellAt(cells, c.kind), cellAt(cells, c.id), cellAt(cells, c.name), cellAt(cells, c.upn)
 		properties := []map[string]string{}
-		for k := 1; slices.Contains(t.names, fmt.Sprintf("target%dmodifiedproperty%dname", i, k)); k++ {
-			property := "modifiedproperty" + strconv.Itoa(k)
-			if name := of(property + "name"); name != "" {
-				properties = append(properties, map[string]string{"displayName": name,
-					"oldValue": of(property + "oldvalue"), "newValue": of(property + "newvalue")})
+		for _, p := range c.properties {
+			if name := cellAt(cells, p[0]); name != "" {
+				properties = append(properties, map[string]string{"displayName": name, "oldValue": cellAt(cells, p[1]), "newValue": cellAt(cells, p[2])})
 			}
 		}
-		if target["type"] == "" && target["id"] == "" && target["userPrincipalName"] == "" && len(properties) == 0 {
+		if kind == "" && id == "" && upn == "" && len(properties) == 0 {
 			continue
 		}
-		target["modifiedProperties"] = properties
-		list = append(list, target)
+		list = append(list, map[string]any{"type": kind, "id": id, "displayName": name, "userPrincipalName": upn, "modifiedProperties": properties})
 	}
 	return list
 }
 
 func (t *table) details(cells []string) []map[string]string {
 	list := []map[string]string{}
-	for i := 1; ; i++ {
-		stem := "additionaldetail" + strconv.Itoa(i)
-		if !slices.Contains(t.names, stem+"key") {
-			return list
-		}
-		if key := t.cell(cells, stem+"key"); key != "" {
-			list = append(list, map[string]string{"key": key, "value": t.cell(cells, stem+"value")})
+	for _, c := range t.numbered.details {
+		if key := cellAt(cells, c[0]); key != "" {
+			list = append(list, map[string]string{"key": key, "value": cellAt(cells, c[1])})
 		}
 	}
+	return list
 }
 
 // date reads a time as people write it, in UTC.
