@@ -77,16 +77,17 @@ func TestListed(t *testing.T) {
 	}
 }
 
-// TestListed_Complete: whoever adds a test that is named by an id of the list of
-// reliability also says that it must run.
+// TestListed_Complete: whoever adds a test that is named by an id lists it, and
+// says there if it runs only in the long form.
 func TestListed_Complete(t *testing.T) {
 	must, err := parse(listed)
 	if err != nil {
 		t.Fatal(err)
 	}
+	needs := map[name]string{}
 	inList := map[name]bool{}
 	for _, m := range must {
-		inList[m.id] = true
+		inList[m.id], needs[m.id] = true, m.needs
 	}
 	named := regexp.MustCompile(`(?m)^func (Test[RGPCDF][0-9]+_\w+)\(t \*testing\.T\) \{\n(\tonlyHeavy\(t\))?`)
 	err = filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
@@ -100,8 +101,8 @@ func TestListed_Complete(t *testing.T) {
 		pkg, err := filepath.Rel("../..", filepath.Dir(path))
 		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 			n := name{filepath.ToSlash(pkg), m[1]}
-			if onlyLong := m[2] != ""; onlyLong == inList[n] {
-				t.Errorf("%s: in the list %t, left to the long form %t", n, inList[n], onlyLong)
+			if onlyLong := m[2] != ""; !inList[n] || onlyLong != (needs[n] == longForm) {
+				t.Errorf("%s: in tests.txt %t, needs %q; only in the long form %t", n, inList[n], needs[n], onlyLong)
 			}
 		}
 		return err
@@ -110,3 +111,6 @@ func TestListed_Complete(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// longForm is what tests need that are left to the long form of package faults.
+const longForm = "-tags faults"

@@ -1,11 +1,13 @@
 package faults
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -46,12 +48,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// mustRun are the tests that the long form may not leave out.
-var mustRun = []string{
-	"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18", "R19",
-	"G1", "G2", "G3", "G4", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P20", "P21",
-	"C1", "C2", "C3", "C4", "C5", "C6", "C7",
-}
+// mustRun are the ids of the tests that the long form may not leave out: those
+// of the list of tests that stand in the table of docs/reliability.md.
+var mustRun = sync.OnceValue(func() []string {
+	list, err := os.ReadFile(root + "/cmd/mustrun/tests.txt")
+	must(err)
+	var ids []string
+	for _, m := range regexp.MustCompile(`(?m)^\S+ +Test([RGPC][0-9]+)_`).FindAllStringSubmatch(string(list), -1) {
+		ids = append(ids, m[1])
+	}
+	number := func(id string) int { n, _ := strconv.Atoi(id[1:]); return n } // as the pattern has it
+	slices.SortFunc(ids, func(a, b string) int {
+		const order = "RGPC"
+		return cmp.Or(strings.IndexByte(order, a[0])-strings.IndexByte(order, b[0]), number(a)-number(b))
+	})
+	return slices.Compact(ids)
+})
 
 // figure is what a test of the long form has to say.
 type figure struct {
@@ -91,7 +103,7 @@ func publish(t *testing.T, id, what, target, format string, args ...any) {
 func report() error {
 	var rows []figure
 	var missing []string
-	for _, id := range mustRun {
+	for _, id := range mustRun() {
 		if f, ok := figures[id]; ok {
 			rows = append(rows, f)
 		} else {
@@ -128,7 +140,7 @@ func save(f figure) error {
 		return err
 	}
 	all = append(slices.DeleteFunc(all, func(x figure) bool { return x.ID == f.ID }), f)
-	slices.SortFunc(all, func(a, b figure) int { return slices.Index(mustRun, a.ID) - slices.Index(mustRun, b.ID) })
+	slices.SortFunc(all, func(a, b figure) int { return slices.Index(mustRun(), a.ID) - slices.Index(mustRun(), b.ID) })
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
@@ -170,7 +182,7 @@ func withTable(page []byte, all []figure) ([]byte, error) {
 		return nil, fmt.Errorf("%s lacks the markers of the table", pageFile)
 	}
 	text := table(all)
-	for _, id := range mustRun {
+	for _, id := range mustRun() {
 		if !slices.ContainsFunc(all, func(f figure) bool { return f.ID == id }) {
 			text += fmt.Sprintf("| %s | | no figure yet | |\n", id)
 		}
