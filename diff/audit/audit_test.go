@@ -1,22 +1,19 @@
 package audit
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata/*.txtar")
 
 // TestFiles decodes and bundles the records of each archive in testdata. The
 // directory of a record is its source; "events" and "bundles" are expected.
@@ -35,29 +32,11 @@ func testFile(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{}
-	var inputs []txtar.File
-	for _, f := range ar.Files {
-		if path.Ext(f.Name) == ".json" {
-			inputs = append(inputs, f)
-		} else {
-			want[f.Name] = string(f.Data)
-		}
-	}
-	got := map[string]string{}
-	events, text := decodeAll(inputs)
-	got["events"], got["bundles"] = text, showBundles(Bundles(events))
-	if *update {
-		ar.Files = append(inputs, txtar.File{Name: "events", Data: []byte(got["events"])},
-			txtar.File{Name: "bundles", Data: []byte(got["bundles"])})
-		if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got)\n%s", d)
-	}
+	ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return path.Ext(f.Name) != ".json" })
+	events, text := decodeAll(ar.Files)
+	ar.Files = append(ar.Files, txtar.File{Name: "events", Data: []byte(text)},
+		txtar.File{Name: "bundles", Data: []byte(showBundles(Bundles(events)))})
+	golden.File(t, name, string(txtar.Format(ar)))
 }
 
 // decodeAll describes and decodes records the way a run does: first archived,

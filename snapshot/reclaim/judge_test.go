@@ -2,7 +2,6 @@ package reclaim
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,13 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected sections of testdata")
 
 // TestJudge judges the seats that each file in testdata describes. A file
 // states one rule. Its section "given" has lines
@@ -69,17 +66,9 @@ func testJudge(t *testing.T, file string) {
 		if !checked {
 			t.Fatalf("unknown section %q", f.Name)
 		}
-		if *update {
-			archive.Files[i].Data = []byte(text)
-		} else if diff := cmp.Diff(string(f.Data), text); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", f.Name, diff)
-		}
+		archive.Files[i].Data = []byte(text)
 	}
-	if *update {
-		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.File(t, file, string(txtar.Format(archive)))
 }
 
 // given is what a file describes. Names serve as ids.
@@ -338,15 +327,7 @@ func TestDocs(t *testing.T) {
 		t.Fatalf("%s has no section seed", path)
 	}
 	want := before + "<!-- seed -->\n" + seedTable(t) + "<!-- /seed -->" + after
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(text), want); diff != "" {
-		t.Errorf("%s is out of date; run go test ./snapshot/reclaim -update (-have +want):\n%s", path, diff)
-	}
+	golden.File(t, path, want)
 }
 
 func seedTable(t *testing.T) string {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,10 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"lictrail/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/schema.golden")
 
 // viewsOf lists the views as the database itself has them.
 func viewsOf(t testing.TB, db *DB) []string {
@@ -36,19 +33,7 @@ func TestViews_Golden(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s%s(%s)\n\n", comments[view], view, strings.Join(column(t, db, "SELECT name FROM pragma_table_info(?)", view), ", "))
 	}
-	const golden = "testdata/schema.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), b.String()); d != "" {
-		t.Errorf("the documented views changed; if that is meant, run with -update (-want +got):\n%s", d)
-	}
+	golden.File(t, "testdata/schema.golden", b.String())
 }
 
 // viewComments reads the comment above each view from the SQL files.

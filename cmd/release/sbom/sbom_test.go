@@ -2,17 +2,13 @@ package sbom
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"lictrail/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 func aBinary() (*debug.BuildInfo, Facts) {
 	info := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Path: "lictrail", Version: "v1.2.3+dirty"},
@@ -35,19 +31,7 @@ func TestGolden(t *testing.T) {
 	if err := bill.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	const file = "testdata/bill.cdx.json"
-	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	golden.File(t, "testdata/bill.cdx.json", b.String())
 }
 
 // TestRefuses: a bill that would leave something out is not written.

@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,10 +17,9 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"lictrail/diff/audit"
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite what the files in testdata want")
 
 // TestFiles reads the exports in testdata: in each file one in the form that its
 // name tells, and under "want" what is to be read of it. A section's name may
@@ -38,21 +35,12 @@ func TestFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			changed := false
 			for i := 0; i+1 < len(archive.Files); i += 2 {
 				in, want := archive.Files[i], &archive.Files[i+1]
 				_, order, _ := strings.Cut(in.Name, " ")
-				got := tell(t, in.Data, Order(order))
-				if diff := cmp.Diff(string(want.Data), got); diff != "" && !*update {
-					t.Errorf("%s (-want +got)\n%s", in.Name, diff)
-				}
-				changed, want.Data = changed || string(want.Data) != got, []byte(got)
+				want.Data = []byte(tell(t, in.Data, Order(order)))
 			}
-			if *update && changed {
-				if err := os.WriteFile(name, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			golden.File(t, name, string(txtar.Format(archive)))
 		})
 	}
 }

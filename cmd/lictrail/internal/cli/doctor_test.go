@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
 
@@ -101,7 +101,7 @@ func TestDoctorTable(t *testing.T) {
 	if text, code := p.run(t, false, "sync"); code != 0 {
 		t.Fatal(text)
 	}
-	for golden, endpoint := range map[string]graphtest.Endpoint{
+	for name, endpoint := range map[string]graphtest.Endpoint{
 		"doctor_healthy.golden": "", "doctor_missing.golden": graphtest.EndpointAudits, "doctor_failed.golden": graphtest.EndpointUsers,
 	} {
 		p.server.ClearFaults()
@@ -111,7 +111,7 @@ func TestDoctorTable(t *testing.T) {
 		got, _ := p.run(t, true, "doctor")
 		for line := range strings.Lines(got) {
 			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 && !strings.HasPrefix(line, "  lictrail ") && !strings.HasPrefix(line, "  https:") { // what is to be pasted stays whole
-				t.Errorf("%s: %d columns: %s", golden, n, line)
+				t.Errorf("%s: %d columns: %s", name, n, line)
 			}
 		}
 		// What differs from machine to machine.
@@ -122,19 +122,7 @@ func TestDoctorTable(t *testing.T) {
 		got = regexp.MustCompile(`schema \d+, \d+ [KM]B`).ReplaceAllString(got, "schema N, of some size")
 		got = regexp.MustCompile(`(?m)^(lock +)\w+( +).*$`).ReplaceAllString(got, "${1}ok${2}(what the system tells)")
 		got = regexp.MustCompile(`head [0-9a-f]{8}`).ReplaceAllString(got, "head ????????")
-		path := filepath.Join("testdata", golden)
-		if *updateScripts {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", golden, diff)
-		}
+		golden.File(t, filepath.Join("testdata", name), got)
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"lictrail/graph"
+	"lictrail/internal/golden"
 	"lictrail/migrations"
 )
 
@@ -52,15 +52,7 @@ func checkSections(t *testing.T, path string, sections map[string]string) {
 			return parts[1] + body + parts[2]
 		})
 	}
-	if *updateScripts {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(text), got); diff != "" {
-		t.Errorf("%s is out of date; run go test ./cmd/lictrail/internal/cli -run README -update (-have +want):\n%s", path, diff)
-	}
+	golden.File(t, path, got)
 }
 
 func fenced(text string) string { return "```\n" + text + "```\n" }

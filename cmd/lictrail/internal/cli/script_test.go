@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -25,9 +24,8 @@ import (
 	"lictrail/cmd/lictrail/internal/metrics/metricstest"
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
+	"lictrail/internal/golden"
 )
-
-var updateScripts = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
@@ -103,7 +101,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
-		UpdateScripts:       *updateScripts,
+		UpdateScripts:       golden.Update(),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LICTRAIL_DB", filepath.Join(e.WorkDir, "t.db"))

@@ -17,12 +17,10 @@ import (
 	"testing"
 
 	"lictrail/cmd/lictrail/internal/cli"
+	"lictrail/internal/golden"
 )
 
-var (
-	update  = flag.Bool("update", false, "write the figures to testdata and docs")
-	offline = flag.Bool("offline", false, "tell C1 as not run where the database of vulnerabilities is out of reach")
-)
+var offline = flag.Bool("offline", false, "tell C1 as not run where the database of vulnerabilities is out of reach")
 
 // asProgram makes this binary the program, so that what is killed and starved
 // is all of lictrail in a process of its own.
@@ -91,7 +89,7 @@ func publish(t *testing.T, id, what, target, format string, args ...any) {
 	defer figuresMu.Unlock()
 	f := figure{ID: id, Test: t.Name(), What: what, Figure: text, Target: target}
 	figures[id] = f
-	if *update && heavy { // at once: a long run may be cut off
+	if golden.Update() && heavy { // at once: a long run may be cut off
 		if err := save(f); err != nil {
 			t.Error(err)
 		}

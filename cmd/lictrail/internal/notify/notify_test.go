@@ -3,14 +3,12 @@ package notify
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"mime"
 	"mime/multipart"
 	"net/mail"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,10 +21,9 @@ import (
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite the messages in testdata")
 
 // evil is what a name may be: a formula, markup of every receiver, a mention, a
 // line that begins a header, and marks that turn the direction of text.
@@ -122,19 +119,7 @@ func TestGolden(t *testing.T) {
 				b.WriteByte('\n')
 				file += ".json"
 			}
-			if *update {
-				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", file, diff)
-			}
+			golden.File(t, file, b.String())
 		}
 	}
 }

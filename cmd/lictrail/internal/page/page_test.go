@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"flag"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,9 +14,8 @@ import (
 	"golang.org/x/net/html"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 func day(n int) time.Time { return time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
 
@@ -79,18 +76,7 @@ func TestGolden(t *testing.T) {
 		path := filepath.Join("testdata", name)
 		got = strings.Replace(got, css, "/* page.css */", 1)
 		got = strings.Replace(got, html.EscapeString(styleHash()), "sha256-...", 1)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(string(want), got); d != "" {
-			t.Errorf("%s (-want +got; -update rewrites):\n%s", name, d)
-		}
+		golden.File(t, path, got)
 	}
 }
 

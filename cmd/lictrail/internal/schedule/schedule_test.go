@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
-)
 
-var update = flag.Bool("update", false, "rewrite testdata")
+	"lictrail/internal/golden"
+)
 
 // nasty has what each of the schedulers would take for something else.
 var nasty = []string{"sync", "--activity=all", "--burst=5,5%", "--report=/srv/a week's $HOME.html", `--digest=C:\new "x".txt`, "--cloud=a;b&c|d", "--audit-source=graph,purview"}
@@ -45,19 +44,7 @@ func TestFiles_Golden(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range parts {
-			path := filepath.Join("testdata", f.Name)
-			if *update {
-				if err := os.WriteFile(path, f.Text, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(f.Text)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", f.Name, diff)
-			}
+			golden.File(t, filepath.Join("testdata", f.Name), string(f.Text))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package tracker
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,15 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"lictrail/internal/golden"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected sections of testdata")
 
 // TestHistory plays the runs of each file in testdata through the pipeline and
 // a real database, and compares what history then says. A file states one rule.
@@ -109,21 +106,11 @@ func verifyAll(t *testing.T, db *store.DB) {
 func compareSections(t *testing.T, file string, archive *txtar.Archive, got map[string]string) {
 	t.Helper()
 	for i, f := range archive.Files {
-		text, checked := got[f.Name]
-		if !checked {
-			continue
-		}
-		if *update {
+		if text, checked := got[f.Name]; checked {
 			archive.Files[i].Data = []byte(text)
-		} else if diff := cmp.Diff(string(f.Data), text); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", f.Name, diff)
 		}
 	}
-	if *update {
-		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.File(t, file, string(txtar.Format(archive)))
 }
 
 // TestRun_MayNotWrite: what nobody could record is not read.
