@@ -1,0 +1,48 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	link   = regexp.MustCompile(`\]\(([^)\s#]+)(?:#[^)\s]*)?\)`)
+	fenced = regexp.MustCompile("(?s)```.*?```")
+)
+
+// TestDocs_Links: what the documentation links to in the repository is there.
+// ARCHITECTURE.md names files in the order in which they are reached.
+func TestDocs_Links(t *testing.T) {
+	const root = "../.."
+	pages, err := filepath.Glob(root + "/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, page := range slices.Concat(pages, more) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(string(text), ""), -1) {
+			if strings.Contains(m[1], ":") { // an address
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if links < 60 {
+		t.Errorf("%d links were looked at", links)
+	}
+}
