@@ -20,6 +20,9 @@ type Engine struct {
 	// Together is the chance that it takes every group of the user that is due
 	// at one instant, instead of one group.
 	Together float64
+	// Spread is how far apart it looks at the members of a group whose licenses
+	// changed.
+	Spread time.Duration
 }
 
 // PromptLag is some seconds or minutes, at times hours.
@@ -155,7 +158,10 @@ func (t *Tenant) applyLicenses(g *Group, before map[string]map[pathKey][]string,
 	t.at(t.now.Add(lag), func() { t.applyingEvent("Start applying group based license to users", g, act, "") })
 	last := lag
 	for _, id := range g.Members() {
-		own := lag + between(t.rng, 0, 2*time.Minute)
+		own := lag
+		if t.Engine.Spread > 0 {
+			own += between(t.rng, 0, t.Engine.Spread)
+		}
 		last = max(last, own)
 		t.step(t.users[id], g, before[id], TriggerGroupLicense, by, act, own)
 	}
@@ -198,6 +204,11 @@ func (t *Tenant) SaveLicenses(by Actor, user string) error {
 	}
 	t.licenseEvents(u, slices.Clone(u.Licenses), acts)
 	return nil
+}
+
+// SaveGroup saves a group's licenses as they are: a record with equal sets.
+func (t *Tenant) SaveGroup(by Actor, group string) error {
+	return t.setGroupLicense(by, group, func(*Group) {})
 }
 
 // saveRows dates the direct rows anew, but for one SKU's.

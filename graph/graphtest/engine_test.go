@@ -194,7 +194,7 @@ func TestEvidence(t *testing.T) {
 // it is for comes up.
 func TestChurn(t *testing.T) {
 	tenant := New(11)
-	tenant.Engine, tenant.Resaves = &Engine{Lag: SlowLag, Together: 0.3}, 0.3
+	tenant.Engine, tenant.Resaves = &Engine{Lag: SlowLag, Together: 0.3, Spread: time.Minute}, 0.3
 	tenant.Lies = Lies{Late: 0.5, Delay: 40 * time.Hour, Spread: true, NoDetails: 0.1, BareGroup: 0.3, LateDelete: 0.5}
 	c := tenant.NewChurn(ChurnOptions{Users: 60, Direct: true, Groups: 3, PerWeek: 4, Switches: true, Leavers: true, Resets: true})
 	for range 6 {

@@ -232,6 +232,23 @@ func (t *Tenant) ChangeDisabledPlans(by Actor, user, sku string, disabled ...str
 	return nil
 }
 
+// SetState puts a direct path of a user into a state, as a license that excludes
+// it does. Nothing is written but the record of that license.
+func (t *Tenant) SetState(by Actor, user, sku, state, reason string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u, err := t.present(user)
+	if err != nil {
+		return fmt.Errorf("set state: %w", err)
+	}
+	i := u.row(pathKey{sku: sku})
+	if i < 0 {
+		return fmt.Errorf("set state: direct path to %q: %w", sku, ErrNotFound)
+	}
+	t.change(u, direct(by), false, func() { u.Licenses[i].State, u.Licenses[i].Error = state, reason })
+	return nil
+}
+
 // TouchLicense writes a license event that changes nothing.
 func (t *Tenant) TouchLicense(by Actor, user string) error {
 	t.mu.Lock()
@@ -427,6 +444,29 @@ func (t *Tenant) MicrosoftAddsPlan(sku string, plan Plan) error {
 		t.refreshPlans(u)
 		u.resetDates(t.now)
 		t.log(Act{Kind: DatesReset, Why: microsoft(), User: u.ID, Silent: true})
+	}
+	return nil
+}
+
+// MicrosoftAddsPlanOff adds a plan that is off for the holders until somebody
+// switches it on.
+func (t *Tenant) MicrosoftAddsPlanOff(sku string, plan Plan) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.sku(sku)
+	if s == nil || s.has(plan.ID) {
+		return fmt.Errorf("add plan to SKU %q: %w", sku, ErrConflict)
+	}
+	s.Plans = append(s.Plans, plan)
+	t.log(Act{Kind: SKUChanged, Why: microsoft(), SKU: sku, Detail: "plan " + plan.ID, Silent: true})
+	for _, u := range t.holders(sku) {
+		t.change(u, microsoft(), false, func() {
+			for i := range u.Licenses {
+				if l := &u.Licenses[i]; l.SKU == sku {
+					l.Disabled = sorted(append(slices.Clone(l.Disabled), plan.ID))
+				}
+			}
+		})
 	}
 	return nil
 }

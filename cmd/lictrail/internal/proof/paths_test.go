@@ -100,9 +100,9 @@ func playPaths(t *testing.T, s shape, l loss, n, operations int, log reads) *pla
 	t.Helper()
 	tenant := graphtest.New(*firstSeed + uint64(n))
 	tenant.Resaves = 0.2
-	tenant.Engine = &graphtest.Engine{Lag: graphtest.PromptLag, Together: 0.2}
+	tenant.Engine = &graphtest.Engine{Lag: graphtest.PromptLag, Together: 0.2, Spread: 2 * time.Minute}
 	if n%3 == 1 {
-		tenant.Engine = &graphtest.Engine{Lag: graphtest.SlowLag, Together: 0.4}
+		tenant.Engine = &graphtest.Engine{Lag: graphtest.SlowLag, Together: 0.4, Spread: 2 * time.Minute}
 	}
 	o := s.options
 	o.Plain = *plain
