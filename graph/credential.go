@@ -35,7 +35,7 @@ const (
 	passwordVariable      = "AZURE_CLIENT_CERTIFICATE_PASSWORD"
 	sendChainVariable     = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"
 	federatedFileVariable = "AZURE_FEDERATED_TOKEN_FILE"
-	chainVariable         = "AZURE_TOKEN_CREDENTIALS"
+	ChainVariable         = "AZURE_TOKEN_CREDENTIALS"
 	gitHubURLVariable     = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	gitHubTokenVariable   = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 

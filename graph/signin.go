@@ -333,7 +333,7 @@ var links = []struct{ name, group string }{
 
 // chosenLinks are those that may be tried: all, unless the variable says otherwise.
 func (o CredentialOptions) chosenLinks() (map[string]bool, error) {
-	want := o.Getenv(chainVariable)
+	want := o.Getenv(ChainVariable)
 	chosen := map[string]bool{}
 	for _, l := range links {
 		if want == "" || want == l.group || strings.EqualFold(want, l.name) {
@@ -341,7 +341,7 @@ func (o CredentialOptions) chosenLinks() (map[string]bool, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, hinted(fmt.Errorf("%s is %q, which names nothing", chainVariable, want), "set it to dev, prod or the name of a credential such as AzureCLICredential")
+		return nil, hinted(fmt.Errorf("%s is %q, which names nothing", ChainVariable, want), "set it to dev, prod or the name of a credential such as AzureCLICredential")
 	}
 	return chosen, nil
 }
@@ -398,7 +398,7 @@ func (o CredentialOptions) chain(chosen map[string]bool) (Credential, error) {
 		sources = append(sources, cred)
 	}
 	if len(sources) == 0 {
-		return nil, hinted(fmt.Errorf("nothing to sign in with is set up, and %s leaves nothing else to try", chainVariable), hintDefault)
+		return nil, hinted(fmt.Errorf("nothing to sign in with is set up, and %s leaves nothing else to try", ChainVariable), hintDefault)
 	}
 	return azidentity.NewChainedTokenCredential(sources, nil)
 }

@@ -390,8 +390,8 @@ func TestMissing(t *testing.T) {
 	if failed := asError(t, e.read("default", nil), ErrAuth); !strings.Contains(failed.Error(), "AZURE_CLIENT_SECRET_FILE") {
 		t.Error(failed)
 	}
-	e.env[chainVariable] = "none"
-	if failed := asError(t, e.read("default", nil), ErrAuth); !strings.Contains(failed.Error(), chainVariable) {
+	e.env[ChainVariable] = "none"
+	if failed := asError(t, e.read("default", nil), ErrAuth); !strings.Contains(failed.Error(), ChainVariable) {
 		t.Error(failed)
 	}
 }

@@ -187,7 +187,7 @@ func (f *fleet) runOne(ctx context.Context, r *tenantResult) {
 	log := &lineWriter{each: func(line []byte) { f.hear(r, line) }}
 	c := exec.CommandContext(ctx, program, f.arguments(r.tenant)...)
 	c.Args[0] = os.Args[0]
-	c.Env = environment(f.settings.file.Tenants, r.tenant)
+	c.Env = f.settings.environment(r.tenant)
 	c.Stdout, c.Stderr = &r.out, log
 	c.WaitDelay = grace
 	c.Cancel = func() error {
@@ -223,17 +223,11 @@ func (f *fleet) arguments(t *config.Tenant) []string {
 	return append(args, f.args...)
 }
 
-// environment leaves out what is another tenant's alone. A variable is that of
-// the tenant whose prefix is the longest that fits.
-func environment(tenants []config.Tenant, own *config.Tenant) []string {
+// environment leaves out what a tenant is not to know.
+func (s *settings) environment(own *config.Tenant) []string {
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		var owner *config.Tenant
-		for i := range tenants {
-			if p := tenants[i].EnvPrefix; p != "" && strings.HasPrefix(variable, p) && (owner == nil || len(p) > len(owner.EnvPrefix)) {
-				owner = &tenants[i]
-			}
-		}
-		return owner != nil && owner.EnvPrefix != own.EnvPrefix
+		name, _, _ := strings.Cut(variable, "=")
+		return s.hidden(own, name)
 	})
 }
 

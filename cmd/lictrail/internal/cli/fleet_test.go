@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,23 +57,73 @@ func TestFleet_Verdict(t *testing.T) {
 	}
 }
 
-// A tenant sees its own variables and those of nobody.
-func TestFleet_Environment(t *testing.T) {
-	t.Setenv("CONTOSO_AZURE_CLIENT_SECRET", "a")
-	t.Setenv("CONTOSO_EU_AZURE_CLIENT_SECRET", "b")
-	t.Setenv("NOBODYS_VARIABLE", "c")
-	tenants := []config.Tenant{{Name: "contoso", EnvPrefix: "CONTOSO_"}, {Name: "eu", EnvPrefix: "CONTOSO_EU_"}, {Name: "none"}}
-	for i, want := range []string{"CONTOSO_AZURE_CLIENT_SECRET=a NOBODYS_VARIABLE=c", "CONTOSO_EU_AZURE_CLIENT_SECRET=b NOBODYS_VARIABLE=c", "NOBODYS_VARIABLE=c"} {
-		var seen []string
-		for _, v := range environment(tenants, &tenants[i]) {
-			if strings.HasPrefix(v, "CONTOSO_") || strings.HasPrefix(v, "NOBODYS_") {
-				seen = append(seen, v)
+// fleetOfFour has tenants with a prefix, with a prefix that begins with another's,
+// with a file of their own, and with nothing of their own.
+func fleetOfFour() *settings {
+	return &settings{file: &config.File{Tenants: []config.Tenant{
+		{Name: "contoso", EnvPrefix: "CONTOSO_"}, {Name: "eu", EnvPrefix: "CONTOSO_EU_"},
+		{Name: "file", Values: config.Values{envFileFlag: {Texts: []string{"own.env"}}}}, {Name: "none"},
+	}}}
+}
+
+// TestP22_FleetSecrets: a tenant with variables of its own sees none of the
+// environment's that may be part of a sign-in, not even one that nobody knows yet;
+// and no tenant sees another's.
+func TestP22_FleetSecrets(t *testing.T) {
+	variables, leaks := 0, 0
+	for _, c := range []struct{ name, seenBy string }{
+		{"CONTOSO_AZURE_CLIENT_SECRET", "contoso"},
+		{"CONTOSO_EU_AZURE_CLIENT_SECRET", "eu"},
+		{"AZURE_CLIENT_SECRET", "none"},
+		{"AZURE_CLIENT_SECRET_FILE", "none"},
+		{"AZURE_CLIENT_CERTIFICATE_PATH", "none"},
+		{"AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE", "none"},
+		{"AZURE_FEDERATED_TOKEN_FILE", "none"},
+		{"AZURE_TENANT_ID", "none"},
+		{"AZURE_CONFIG_DIR", "none"},
+		{"AZURE_SOMETHING_NEW", "none"},
+		{"LICTRAIL_ACCESS_TOKEN", "none"},
+		{"LICTRAIL_ACCESS_TOKEN_FILE", "none"},
+		{"LICTRAIL_ACTIVITY_TOKEN_FILE", "none"},
+		{"LICTRAIL_CERTIFICATE", "none"},
+		{"LICTRAIL_CLIENT_ID", "none"},
+		{"LICTRAIL_SOMETHING_NEW", "none"},
+		{"IDENTITY_HEADER", "none"},
+		{"MSI_SECRET", "none"},
+		{"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "none"},
+		{"AZURE_AUTHORITY_HOST", "contoso eu file none"},
+		{"AZURE_TOKEN_CREDENTIALS", "contoso eu file none"},
+		{"LICTRAIL_PATIENCE", "contoso eu file none"},
+		{"LICTRAIL_ACTIVITY", "contoso eu file none"},
+		{"LICTRAIL_CONFIG", "contoso eu file none"},
+		{"LICTRAIL_ENV_FILE", "contoso eu file none"},
+		{"LICTRAIL_SLACK_URL", "contoso eu file none"},
+		{"LICTRAIL_SMTP_PASSWORD_FILE", "contoso eu file none"},
+		{"NOBODYS_VARIABLE", "contoso eu file none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv(c.name, "x")
+			s := fleetOfFour()
+			var handed, seen []string
+			for i := range s.file.Tenants {
+				s.tenant = &s.file.Tenants[i]
+				if slices.Contains(s.environment(s.tenant), c.name+"=x") {
+					handed = append(handed, s.tenant.Name)
+				}
+				if s.see(os.Getenv, nil)(c.name) != "" {
+					seen = append(seen, s.tenant.Name)
+				}
 			}
-		}
-		if got := strings.Join(seen, " "); got != want {
-			t.Errorf("%s sees %s, want %s", tenants[i].Name, got, want)
-		}
+			variables++
+			for how, names := range map[string][]string{"handed to": handed, "seen by": seen} {
+				if got := strings.Join(names, " "); got != c.seenBy {
+					leaks++
+					t.Errorf("%s is %s %q, want %q", c.name, how, got, c.seenBy)
+				}
+			}
+		})
 	}
+	t.Logf("P22: %d variables, 4 tenants: %d seen or handed on wrongly", variables, leaks)
 }
 
 // What config show shows of an address has no secret in it, well formed or not.

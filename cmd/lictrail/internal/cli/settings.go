@@ -40,6 +40,8 @@ type settings struct {
 	// own finds the value of a variable that is the chosen tenant's alone, and what
 	// it is called there; nil where no tenant is chosen.
 	own func(name string) (value, called string)
+
+	ofFlags map[string]bool // see flagVariables
 }
 
 // origin is where the value of a flag came from.

@@ -2,85 +2,173 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/config"
 	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/notify"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/graph"
 )
 
 // envFileFlag names a file of variables.
 const envFileFlag = "env-file"
 
-// signInVariables are those that say who signs in, and with what.
-var signInVariables = []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
-	"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_USERNAME", "AZURE_PASSWORD",
-	"AZURE_FEDERATED_TOKEN_FILE", "LICTRAIL_ACCESS_TOKEN", "LICTRAIL_ACTIVITY_TOKEN"}
+// signInVariables are those that config show shows: they say who signs in, and
+// with what.
+var signInVariables = []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_SECRET_FILE",
+	"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE", "AZURE_USERNAME", "AZURE_PASSWORD",
+	"AZURE_FEDERATED_TOKEN_FILE", "LICTRAIL_ACCESS_TOKEN", "LICTRAIL_ACCESS_TOKEN_FILE", "LICTRAIL_ACTIVITY_TOKEN", "LICTRAIL_ACTIVITY_TOKEN_FILE"}
 
-// ofMachine are those of them that are the machine's rather than a tenant's.
-var ofMachine = []string{"AZURE_FEDERATED_TOKEN_FILE"}
+// places are the variables of Microsoft's tools that say where and how to sign
+// in, and not as whom.
+var places = []string{graph.AuthorityVariable, graph.ChainVariable}
+
+// families are how the names of variables begin that a platform hands its own
+// identity with.
+var families = []string{"IDENTITY_", "MSI_", "IMDS_", "ACTIONS_ID_TOKEN_"}
+
+// signsIn reports whether a variable of this name may be part of a sign-in. Every
+// variable of Microsoft's tools and of lictrail is, unless it is known to be none:
+// one that sets another flag than those of the sign-in, or names a receiver of
+// messages.
+func (s *settings) signsIn(name string) bool {
+	name = strings.ToUpper(name) // as Windows has it
+	switch {
+	case strings.HasPrefix(name, "AZURE_"):
+		return !slices.Contains(places, name)
+	case strings.HasPrefix(name, "LICTRAIL_"):
+		return !slices.Contains(notify.Variables(), name) && !s.flagVariables()[name]
+	}
+	return slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(name, f) })
+}
+
+// flagVariables are the variables that set flags, but for those of the sign-in.
+func (s *settings) flagVariables() map[string]bool {
+	if s.ofFlags == nil {
+		s.ofFlags = map[string]bool{configVariable: true}
+		var note func(c *cobra.Command)
+		note = func(c *cobra.Command) {
+			for _, name := range flagNames(c) {
+				if _, in := signInFlags[name]; !in {
+					s.ofFlags[variableOf(name)] = true
+				}
+			}
+			for _, sub := range c.Commands() {
+				note(sub)
+			}
+		}
+		note(newRoot(&env{Streams: &out.Streams{}}))
+	}
+	return s.ofFlags
+}
+
+// ownerOf is the tenant whose variable this is alone: that of the longest prefix
+// that fits; nil where it is nobody's.
+func (s *settings) ownerOf(name string) *config.Tenant {
+	var owner *config.Tenant
+	if s.file == nil {
+		return nil
+	}
+	for i := range s.file.Tenants {
+		t := &s.file.Tenants[i]
+		if t.EnvPrefix != "" && strings.HasPrefix(name, t.EnvPrefix) && (owner == nil || len(t.EnvPrefix) > len(owner.EnvPrefix)) {
+			owner = t
+		}
+	}
+	return owner
+}
+
+// hidden reports whether a variable of the environment, or of a file for all
+// tenants, is to be unknown to a tenant: it is another tenant's alone, or this
+// tenant has variables of its own and it is part of a sign-in.
+func (s *settings) hidden(t *config.Tenant, name string) bool {
+	if owner := s.ownerOf(name); owner != nil {
+		return owner.EnvPrefix != t.EnvPrefix
+	}
+	_, ownFile := t.Values[envFileFlag]
+	return (ownFile || t.EnvPrefix != "") && s.signsIn(name)
+}
 
 // variables returns the environment as this execution sees it: a file of
 // variables beats the environment. A tenant may have variables of its own, by
-// their prefix or in a file of its own, and then sees none by which another
-// tenant would sign in. Microsoft's library looks at the environment itself, so
-// that the process gets what differs as well.
+// their prefix or in a file of its own, and then sees none by which somebody else
+// would sign in. Microsoft's library, and the programs that it starts, look at
+// the environment itself, so that the process gets what differs as well.
 func (e *env) variables() (func(string) string, error) {
-	getenv, tenant := e.getenv, e.settings.tenant
-	said, own := map[string]string{}, false // own: the file is the tenant's alone
+	said := map[string]string{}
 	if e.envFile != "" {
 		var err error
 		if said, err = readVariables(e.envFile); err != nil {
 			return nil, err
 		}
 	}
+	seen := e.settings.see(e.getenv, said)
+	names := slices.Concat(signInVariables, slices.Collect(maps.Keys(said)))
+	if e.settings.tenant != nil {
+		for _, variable := range os.Environ() {
+			name, _, _ := strings.Cut(variable, "=")
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		switch value := seen(name); {
+		case value == e.getenv(name):
+		case value == "":
+			if err := os.Unsetenv(name); err != nil {
+				return nil, fmt.Errorf("unset the variable %s: %w", name, err)
+			}
+		default:
+			if err := os.Setenv(name, value); err != nil {
+				return nil, fmt.Errorf("set the variable %s: %w", name, err)
+			}
+		}
+	}
+	return seen, nil
+}
+
+// see is the environment with what a file says, as the chosen tenant sees it.
+func (s *settings) see(getenv func(string) string, said map[string]string) func(string) string {
 	given := func(name string) string {
 		if v, ok := said[name]; ok {
 			return v
 		}
 		return getenv(name)
 	}
-	seen := given
-	if tenant != nil {
-		_, own = tenant.Values[envFileFlag]
-		e.settings.own = func(name string) (value, called string) {
-			if prefixed := tenant.EnvPrefix + name; tenant.EnvPrefix != "" && given(prefixed) != "" {
-				return given(prefixed), prefixed
-			}
-			if value, ok := said[name]; ok && own {
-				return value, name
-			}
-			return "", ""
-		}
-		seen = func(name string) string {
-			table := map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client-id"}[name]
-			v, inTable := tenant.Values[table]
-			mine, called := e.settings.own(name)
-			switch {
-			case inTable:
-				return v.Text()
-			case called != "":
-				return mine
-			case (own || tenant.EnvPrefix != "") && slices.Contains(signInVariables, name) && !slices.Contains(ofMachine, name):
-				return ""
-			}
-			return given(name)
-		}
+	tenant := s.tenant
+	if tenant == nil {
+		return given
 	}
-	names := slices.Clone(signInVariables)
-	for name := range said {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		if seen(name) == getenv(name) {
-			continue
+	_, ownFile := tenant.Values[envFileFlag]
+	s.own = func(name string) (value, called string) {
+		if prefixed := tenant.EnvPrefix + name; tenant.EnvPrefix != "" && given(prefixed) != "" {
+			return given(prefixed), prefixed
 		}
-		if err := os.Setenv(name, seen(name)); err != nil {
-			return nil, fmt.Errorf("set the variable %s: %w", name, err)
+		if value, ok := said[name]; ok && ownFile {
+			return value, name
 		}
+		return "", ""
 	}
-	return seen, nil
+	return func(name string) string {
+		table := map[string]string{graph.TenantVariable: "tenant", graph.ClientVariable: "client-id"}[name]
+		v, inTable := tenant.Values[table]
+		mine, called := s.own(name)
+		switch {
+		case inTable:
+			return v.Text()
+		case called != "":
+			return mine
+		case s.hidden(tenant, name):
+			return ""
+		}
+		return given(name)
+	}
 }
 
 // variableName is what a variable may be called.

@@ -227,7 +227,7 @@ func (p parser) tenant(v any, path string) (*Tenant, error) {
 	if t.EnvPrefix = before.Text(); given && !prefix.MatchString(t.EnvPrefix) {
 		return nil, p.wrong(before.Line, `env-prefix = "CONTOSO_"`, "env-prefix %q: want capital letters, digits and a _ at the end", t.EnvPrefix)
 	}
-	if t.EnvPrefix == "LICTRAIL_" || t.EnvPrefix == "AZURE_" {
+	if strings.HasPrefix(t.EnvPrefix, "LICTRAIL_") || strings.HasPrefix(t.EnvPrefix, "AZURE_") {
 		return nil, p.wrong(before.Line, `env-prefix = "CONTOSO_"`, "env-prefix %q is that of variables for every tenant", t.EnvPrefix)
 	}
 	return t, nil

@@ -21,6 +21,7 @@ var elsewhere = []struct {
 	{"snapshot/store", "TestP1_LooseFile", nil, "a history, and its log, that others may read", "refused, unchanged"},
 	{"snapshot/store", "TestP2_OthersFile", nil, "a history, and its log, that is somebody else's", "refused, unchanged"},
 	{"cmd/lictrail/internal/proof", "TestP5_Forget", nil, "everybody who left erased, and what they were called searched in every byte of the files; the chain verified", "0 hits, verified"},
+	{"cmd/lictrail/internal/cli", "TestP22_FleetSecrets", nil, "the variables of the environment, as a fleet's tenants see them and as programs started for them get them: secrets, files of secrets, other tenants' and ones that nobody knows yet", "0 wrongly"},
 	{"migrations", "TestP11_Planted", nil, "triggers, views and virtual tables planted in a history", "refused, nothing run"},
 }
 

@@ -35,6 +35,11 @@ const (
 
 var urlVariables = map[string]string{"webhook": webhookURL, "teams": teamsURL, "slack": slackURL}
 
+// Variables are all that [Receivers] reads.
+func Variables() []string {
+	return append(SecretFiles(), webhookURL, teamsURL, slackURL, smtpHost, smtpPort, smtpTLS, smtpUser, smtpPassword, smtpFrom, smtpTo)
+}
+
 // SecretFiles are the variables that name a file with a secret in it.
 func SecretFiles() []string {
 	return []string{webhookURL + fileSuffix, teamsURL + fileSuffix, slackURL + fileSuffix, smtpPassword + fileSuffix}
