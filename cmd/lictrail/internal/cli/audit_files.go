@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -191,9 +190,6 @@ func readUnless(ctx context.Context, r io.Reader, p []byte) (int, error) {
 	}
 	return r.Read(p)
 }
-
-// errRefused marks an import that took some of what it was given, and not all.
-var errRefused = errors.New("not all was taken")
 
 // partly says how much of what an import was given was refused.
 func partly(refused, all int64, thing string) error {

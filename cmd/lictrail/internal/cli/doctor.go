@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/snapshot"
@@ -145,14 +145,7 @@ func (d *doctor) fail(name string, err error) {
 }
 
 // hintFor is what sync would tell to do about an error.
-func hintFor(err error) string { return explained(err).Hint }
-
-// explained is what sync would end with, given an error.
-func explained(err error) *out.Error {
-	known := &out.Error{Code: exitFailed, Err: err}
-	errors.As(explain(err), &known) // explain makes no other
-	return known
-}
+func hintFor(err error) string { return exit.Explained(err).Hint }
 
 // wanted reports whether a feature is to be checked. A run does not go without
 // the base.
@@ -182,7 +175,7 @@ func (d *doctor) verdict() error {
 		return slices.Index(syncOrder, c.name)
 	}
 	slices.SortStableFunc(failed, func(a, b check) int { return rank(a) - rank(b) })
-	first := explained(failed[0].err)
+	first := exit.Explained(failed[0].err)
 	return &out.Error{Code: first.Code, Message: fmt.Sprintf("sync would not work: %s: %s", failed[0].name, failed[0].found), Hint: first.Hint, Err: first}
 }
 
@@ -218,7 +211,7 @@ func (c *check) exitCode() *int {
 	if c.err == nil {
 		return nil
 	}
-	code := explained(c.err).Code
+	code := exit.Explained(c.err).Code
 	return &code
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/disk"
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -82,7 +83,7 @@ func (d *doctor) inputs() {
 		}
 		found, err := input.Describe(path, care)
 		if err != nil {
-			e := explained(inputError("", "name a file that you may read", err))
+			e := exit.Explained(inputError("", "name a file that you may read", err))
 			d.warn(name, e.Hint, "%s", e.Message)
 			return
 		}

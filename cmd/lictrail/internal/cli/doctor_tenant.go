@@ -157,7 +157,7 @@ func (v *visit) try(ctx context.Context, p graph.Permission) {
 	case err != nil:
 		v.refused(p, err)
 		if _, heard := v.prober.Clock(); !heard && errors.Is(err, graph.ErrUnavailable) {
-			v.away = errors.New("Graph is out of reach")
+			v.away = errors.New("no answer from Graph")
 		}
 	default:
 		v.learn(p, found)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
@@ -69,8 +70,8 @@ func parseHead(text string) (string, error) {
 // more.
 func withoutCircle(err error) error {
 	var said *out.Error
-	if errors.As(explain(err), &said) && said.Hint == damagedHint {
-		return &out.Error{Code: said.Code, Message: said.Error(), Hint: restoreHint, Err: err}
+	if errors.As(explain(err), &said) && said.Hint == exit.DamagedHint {
+		return &out.Error{Code: said.Code, Message: said.Error(), Hint: exit.RestoreHint, Err: err}
 	}
 	return err
 }
@@ -92,7 +93,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 	}
 	if n := len(r.findings()); n > 0 {
 		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", plural(n, "finding")),
-			Hint: restoreHint, Err: store.ErrDamaged}
+			Hint: exit.RestoreHint, Err: store.ErrDamaged}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package exit
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 func TestExplain_NoRoom(t *testing.T) {
 	for _, cause := range []error{store.ErrNoRoom, syscall.ENOSPC, syscall.EDQUOT} {
 		var e *out.Error
-		if !errors.As(explain(fmt.Errorf("%w on %q: %w", lock.ErrPlace, "t.db", cause)), &e) || e.Code != exitFailed || e.Hint != roomHint {
+		if !errors.As(Explain(fmt.Errorf("%w on %q: %w", lock.ErrPlace, "t.db", cause)), &e) || e.Code != Failed || e.Hint != roomHint {
 			t.Errorf("%v: %+v", cause, e)
 		}
 	}
@@ -32,7 +32,7 @@ func TestExplain_OneLine(t *testing.T) {
 		if errors.Is(err, store.ErrNoRoom) {
 			want = store.ErrNoRoom.Error() + ": " + want
 		}
-		if got := explain(err).Error(); got != want {
+		if got := Explain(err).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -47,14 +47,14 @@ func TestExplain_Residue(t *testing.T) {
 		code  int
 		hint  string
 	}{
-		{"forgotten-280", store.ErrBusy, exitBusy, "close what has the database open, then run: lictrail forget forgotten-280"},
-		{"forgotten-280", store.ErrNoRoom, exitFailed, roomHint + ", then run: lictrail forget forgotten-280"},
-		{"forgotten-280", errors.New("disk I/O error"), exitFailed, "run: lictrail forget forgotten-280"},
-		{"forgotten-280", context.Canceled, exitInterrupted, "run: lictrail forget forgotten-280"},
-		{"", store.ErrBusy, exitBusy, "close what has the database open, then run the same prune again"},
+		{"forgotten-280", store.ErrBusy, Busy, "close what has the database open, then run: lictrail forget forgotten-280"},
+		{"forgotten-280", store.ErrNoRoom, Failed, roomHint + ", then run: lictrail forget forgotten-280"},
+		{"forgotten-280", errors.New("disk I/O error"), Failed, "run: lictrail forget forgotten-280"},
+		{"forgotten-280", context.Canceled, Interrupted, "run: lictrail forget forgotten-280"},
+		{"", store.ErrBusy, Busy, "close what has the database open, then run the same prune again"},
 	} {
 		var e *out.Error
-		if err := explain(&store.ResidueError{Kind: "forget", Name: test.name, Err: test.cause}); !errors.As(err, &e) || e.Code != test.code || e.Hint != test.hint {
+		if err := Explain(&store.ResidueError{Kind: "forget", Name: test.name, Err: test.cause}); !errors.As(err, &e) || e.Code != test.code || e.Hint != test.hint {
 			t.Errorf("%v: %+v", test.cause, e)
 		}
 	}

@@ -1,0 +1,27 @@
+package cli
+
+import "lictrail/cmd/lictrail/internal/exit"
+
+// What nearly every command uses of package exit, by shorter names.
+const (
+	exitDone        = exit.Done
+	exitFailed      = exit.Failed
+	exitUsage       = exit.WrongUse
+	exitIncomplete  = exit.Incomplete
+	exitAuth        = exit.Auth
+	exitUnavailable = exit.Unavailable
+	exitDamaged     = exit.Damaged
+	exitBusy        = exit.Busy
+	exitChanged     = exit.Changed
+	exitInterrupted = exit.Interrupted
+)
+
+var (
+	usage       = exit.Usage
+	explain     = exit.Explain
+	sentence    = exit.Sentence
+	errUsage    = exit.ErrUsage
+	errChanged  = exit.ErrChanged
+	errRecorded = exit.ErrRecorded
+	errRefused  = exit.ErrRefused
+)

@@ -1,0 +1,156 @@
+// Package exit gives every error its exit code and a hint, in one place.
+package exit
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+
+	"lictrail/cmd/lictrail/internal/lock"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph"
+	"lictrail/migrations"
+	"lictrail/snapshot/store"
+)
+
+// Exit codes. A result code is never a failure code.
+const (
+	Done        = 0
+	Failed      = 1
+	WrongUse    = 2
+	Incomplete  = 3
+	Auth        = 4
+	Unavailable = 5
+	Damaged     = 6
+	Busy        = 7
+	Changed     = 10
+	Interrupted = 130
+)
+
+// ErrUsage marks wrong use: flags, arguments, unknown users and SKUs.
+var ErrUsage = errors.New("wrong use")
+
+// Usage is an error of wrong use with what to do about it.
+func Usage(message, hint string) error {
+	return &out.Error{Code: WrongUse, Message: message, Hint: hint, Err: ErrUsage}
+}
+
+// ErrChanged is the result of sync --exit-code when there are changes.
+var ErrChanged = errors.New("changes found")
+
+// ErrRecorded marks what failed when the run was history already: what it
+// printed stands.
+var ErrRecorded = errors.New("the run is recorded")
+
+// ErrRefused marks an import that took some of what it was given, and not all.
+var ErrRefused = errors.New("not all was taken")
+
+const roomHint = "make room on that disk; lictrail doctor tells how much a run may need"
+
+// Hints for a damaged database.
+const (
+	RestoreHint = "keep the file as it is, and restore a backup (docs/integrity.md)"
+	DamagedHint = RestoreHint + "; lictrail verify tells what is damaged"
+)
+
+// exits maps each kind of error to its code and what to do about it. The first
+// that matches counts.
+var exits = []struct {
+	kind error
+	code int
+	hint string
+}{
+	{context.Canceled, Interrupted, ""},
+	{tracker.ErrImplausible, Incomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
+	{tracker.ErrShrunk, Incomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
+	{tracker.ErrVanished, Incomplete, "nothing was recorded; run sync again in an hour, since Microsoft's count may lag; if users really lost the licenses, add --accept-shrink"},
+	{tracker.ErrBlank, Incomplete, "nothing was recorded; run sync again later; if the tenant really answers so, add --accept-shrink"},
+	{tracker.ErrWrongTenant, WrongUse, "check --tenant and the credentials: they belong to different tenants"},
+	{graph.ErrIncomplete, Incomplete, "nothing was recorded; run sync again later"},
+	{graph.ErrAuth, Auth, "check how you sign in: --auth, --tenant and the variables it reads (docs/sign-in.md)"},
+	{graph.ErrUnavailable, Unavailable, "nothing was recorded; run sync again later, or give it more --patience"},
+	{context.DeadlineExceeded, Unavailable, "nothing was recorded; run sync again later"},
+	{store.ErrNoDatabase, WrongUse, "create it with lictrail sync, look at a made-up tenant with lictrail demo, or name another file with --db"},
+	{store.ErrNoRun, WrongUse, "run lictrail sync first"},
+	{store.ErrNotPlainFile, WrongUse, "name the file itself with --db, not a link or a folder"},
+	{store.ErrNotPrivate, WrongUse, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrNotOwner, WrongUse, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrMayNotWrite, Failed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
+	{store.ErrNoRoom, Failed, roomHint},
+	{syscall.ENOSPC, Failed, roomHint}, // of a file beside it, such as the lock's
+	{syscall.EDQUOT, Failed, roomHint},
+	{store.ErrPresent, WrongUse, "delete the account first: the next run would record the person anew"},
+	{store.ErrExists, WrongUse, "name a new file: a backup replaces nothing"},
+	{store.ErrOtherTenant, Busy, "keep one database per tenant: name another file with --db"},
+	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs tells how it ended"},
+	{lock.ErrPlace, WrongUse, "FILE.lock beside the database must be a file of your own: remove what is there, if no run is at work"},
+	{store.ErrBusy, Busy, "wait until the other lictrail has finished, then try again"},
+	{store.ErrOvertaken, Busy, "run sync again; two runs on one database gain nothing"},
+	{store.ErrUnrecovered, Busy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},
+	{migrations.ErrNewer, Busy, "use the newer lictrail that wrote it"},
+	{migrations.ErrOlder, Busy, "run lictrail sync once to bring the database up to date"},
+	{migrations.ErrForeign, Busy, "name lictrail's own file with --db"},
+	{migrations.ErrPlanted, Damaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
+	{migrations.ErrEmpty, WrongUse, "run lictrail sync first"},
+	{ErrRefused, Failed, "each is told with its line and the reason; the same import again takes nothing twice"},
+	{store.ErrNotSQLite, Damaged, "name lictrail's own file with --db; if this is it, " + RestoreHint},
+	{store.ErrTooLong, Damaged, "lictrail verify finds it where it stands in the database; one that is only to be taken in, cut it before"},
+	{store.ErrDamaged, Damaged, DamagedHint},
+}
+
+// Explain gives an error its exit code and a hint. What has both stays as it is.
+func Explain(err error) error {
+	var known *out.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, e := range exits {
+		if errors.Is(err, e.kind) {
+			return &out.Error{Code: e.code, Message: Sentence(err), Hint: hintOf(err, e.hint), Err: err}
+		}
+	}
+	return &out.Error{Code: Failed, Message: Sentence(err), Hint: hintOf(err, ""), Err: err}
+}
+
+// Explained is Explain of an error that is not nil, as what it is.
+func Explained(err error) *out.Error {
+	known := &out.Error{Code: Failed, Err: err}
+	errors.As(Explain(err), &known) // Explain makes no other
+	return known
+}
+
+// Sentence is what an error says, on one line: those that were joined stand on
+// several.
+func Sentence(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// hintOf prefers the hint that came with the error: it knows the permission, or
+// whom an erasing was of.
+func hintOf(err error, general string) string {
+	var g *graph.Error
+	if errors.As(err, &g) && g.Hint != "" {
+		return g.Hint
+	}
+	var residue *store.ResidueError
+	if errors.As(err, &residue) {
+		return againHint(residue, general)
+	}
+	return general
+}
+
+// againHint tells how to erase what an erasing has left behind. A person is no
+// longer found by the name that they were forgotten by.
+func againHint(e *store.ResidueError, general string) string {
+	again := "run the same prune again"
+	if e.Name != "" {
+		again = "run: lictrail forget " + e.Name
+	}
+	if errors.Is(e, store.ErrBusy) {
+		general = "close what has the database open" // a reader need not be a lictrail
+	}
+	if general == "" {
+		return again
+	}
+	return general + ", then " + again
+}
