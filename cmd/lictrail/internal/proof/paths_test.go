@@ -281,12 +281,12 @@ func share(part, whole int) float64 {
 // table is what goes into the README.
 func table(cells []cell) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%-9s %-24s %6s %8s %11s %7s %6s %11s %6s %13s %11s %9s %10s %6s %12s\n", "log", "paths", "ops", "observed", "attributed",
-		"named", "turns", "told,named", "claims", "wrong h/m/l", "apart h/m/l", "invented", "told twice", "moved", "Microsoft's")
+	fmt.Fprintf(&b, "\n%-9s %-24s %6s %8s %11s %7s %6s %11s %6s %13s %11s %5s %9s %10s %6s %12s\n", "log", "paths", "ops", "observed", "attributed",
+		"named", "turns", "told,named", "claims", "wrong h/m/l", "apart h/m/l", "alike", "invented", "told twice", "moved", "Microsoft's")
 	for _, c := range cells {
-		fmt.Fprintf(&b, "%-9s %-24s %6d %8d %11s %7s %6d %11s %6d %13s %11s %9d %10d %6d %12d  missing %d, wrong dates %d of %d\n", c.loss.name, c.shape.name, c.operations, c.observed,
+		fmt.Fprintf(&b, "%-9s %-24s %6d %8d %11s %7s %6d %11s %6d %13s %11s %5d %9d %10d %6d %12d  missing %d, wrong dates %d of %d\n", c.loss.name, c.shape.name, c.operations, c.observed,
 			percent(c.attributed, c.observed), percent(c.named, c.observed), c.turns, percent(c.toldNamed, c.turns), c.claimed(),
-			three(c.wrong), three(c.apart), c.invented, c.twice, c.moved, c.microsoft, c.missing, c.wrongDates, c.dates)
+			three(c.wrong), three(c.apart), c.alike, c.invented, c.twice, c.moved, c.microsoft, c.missing, c.wrongDates, c.dates)
 	}
 	return b.String()
 }

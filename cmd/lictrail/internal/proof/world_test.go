@@ -25,19 +25,21 @@ func newWorld(tenant *graphtest.Tenant, runs []time.Time, logged bool) *world {
 
 // doing is one thing that happened, as an answer may state it.
 type doing struct {
-	at     time.Time
-	cause  graphtest.Cause
-	path   string // direct or a group
-	actor  graphtest.Actor
-	party  graphtest.Actor // who started it: the actor, or whoever changed the group
-	step   time.Time       // when the group was changed
-	act    graphtest.Act
-	number int // of the act in the truth log
+	at    time.Time
+	cause graphtest.Cause
+	path  string // direct or a group
+	actor graphtest.Actor
+	party graphtest.Actor // who started it: the actor, or whoever changed the group
+	step  time.Time       // when the group was changed
+	act   graphtest.Act
+	// deleted: the actor deleted the account within ten minutes, of which the
+	// removal of its licenses is then a part.
+	deleted bool
 }
 
 func (w *world) doing(i int) doing {
 	a := w.acts[i]
-	d := doing{at: a.At, cause: a.Cause, path: graphtest.DirectPath, actor: a.Actor, party: a.Actor, act: a, number: i}
+	d := doing{at: a.At, cause: a.Cause, path: graphtest.DirectPath, actor: a.Actor, party: a.Actor, act: a}
 	if a.Group != "" {
 		d.path = a.Group
 	}
@@ -46,6 +48,12 @@ func (w *world) doing(i int) doing {
 		if a.UpstreamAct >= 0 {
 			d.step = w.acts[a.UpstreamAct].At
 		}
+	}
+	for _, b := range w.acts[i:] {
+		if b.At.Sub(a.At) > 10*time.Minute {
+			break
+		}
+		d.deleted = d.deleted || b.Kind == graphtest.UserDeleted && b.User == a.User && b.Actor.ID == a.Actor.ID
 	}
 	return d
 }
