@@ -1,7 +1,11 @@
 package exports
 
 import (
+	"archive/zip"
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -89,3 +93,108 @@ func TestEnemy_Litter(t *testing.T) {
 		}
 	}
 }
+
+// TestBombs: what unpacks to absurdly much is refused, at once where the archive
+// says so, and else before much of it was unpacked.
+func TestBombs(t *testing.T) {
+	blanks := bytes.Repeat([]byte(" "), 40<<20)
+	table := "AuditData\n\"{\"\"CreationTime\"\":\"\"2026-03-04T10:20:30\"\",\"\"Id\"\":\"\"i1\"\",\"\"Operation\"\":\"\"Add user.\"\"}\"\n"
+	ordinary := zipped(t, "a.csv", []byte(table))
+	for name, test := range map[string]struct {
+		data []byte
+		most int64
+		want error
+	}{
+		"an ordinary archive":            {ordinary, MaxUnpacked, nil},
+		"an ordinary file":               {packed(t, []byte(table)), MaxUnpacked, nil},
+		"gzip of blanks":                 {packed(t, blanks), MaxUnpacked, ErrBomb},
+		"gzip of a row and blanks":       {packed(t, append([]byte(table), blanks...)), MaxUnpacked, ErrBomb},
+		"zip of blanks":                  {zipped(t, "a.csv", blanks), MaxUnpacked, ErrBomb},
+		"gzip of blanks in zip":          {zipped(t, "a.csv", packed(t, blanks)), MaxUnpacked, ErrBomb},
+		"a zip that lies about its size": {lying(t, zipped(t, "a.csv", append([]byte(table), blanks...)), uint32(len(table)+len(blanks)), 1000), MaxUnpacked, zip.ErrFormat},
+		"members that are one":           {overlapping(t, ordinary), MaxUnpacked, ErrBomb},
+		"a file over the bound":          {packed(t, []byte(table)), 50, ErrBound},
+		"a member over the bound":        {ordinary, 50, ErrBound},
+		"a plain file has no bound":      {[]byte(table), 50, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, err := Files(bytes.NewReader(test.data), int64(len(test.data)))
+			for _, f := range files {
+				for _, e := range f.Within(test.most).Records(Untold) {
+					err = errors.Join(err, e)
+				}
+			}
+			if test.want == nil && err != nil || !errors.Is(err, test.want) {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+// overlapping makes the directory of an archive name its last member twice.
+func overlapping(t *testing.T, archive []byte) []byte {
+	t.Helper()
+	at := bytes.LastIndex(archive, []byte("PK\x01\x02"))
+	end := bytes.LastIndex(archive, []byte("PK\x05\x06"))
+	entry := archive[at:end]
+	out := append(bytes.Clone(archive[:end]), entry...)
+	tail := bytes.Clone(archive[end:])
+	for _, i := range []int{8, 10} { // the numbers of entries
+		binary.LittleEndian.PutUint16(tail[i:], binary.LittleEndian.Uint16(tail[i:])+1)
+	}
+	binary.LittleEndian.PutUint32(tail[12:], binary.LittleEndian.Uint32(tail[12:])+uint32(len(entry)))
+	return append(out, tail...)
+}
+
+// lying replaces the unpacked size in an archive's directory.
+func lying(t *testing.T, archive []byte, is, says uint32) []byte {
+	t.Helper()
+	true4, false4 := binary.LittleEndian.AppendUint32(nil, is), binary.LittleEndian.AppendUint32(nil, says)
+	if !bytes.Contains(archive, true4) {
+		t.Fatal("the size is not there")
+	}
+	return bytes.ReplaceAll(archive, true4, false4)
+}
+
+// TestInterrupted: reading ends with the first error of what is read from, such as
+// that of a command which was asked to stop, and nothing is read after it.
+func TestInterrupted(t *testing.T) {
+	stop := errors.New("asked to stop")
+	for name, begin := range map[string]string{"blanks": `{"a":`, "a string": `{"a":"`, "a list": "[", "a line": "AuditData\n", "a quoted cell": "AuditData\n\"", "dates": "AuditData,CreationDate\n,3/4/2026 10:20:30 AM\n"} {
+		for packing, pack := range map[string]func(*testing.T, []byte) []byte{"plain": nil, "gzip": packed} {
+			data := []byte(begin)
+			random := rand.New(rand.NewPCG(1, 2))
+			for range 4 << 20 {
+				data = append(data, 'a'+byte(random.IntN(26)))
+			}
+			if pack != nil {
+				data = pack(t, data)
+			}
+			read := 0
+			r := readerAt(func(p []byte, at int64) (int, error) {
+				if read >= 2 && at > 1000 {
+					read++
+					return 0, stop
+				}
+				read++
+				return bytes.NewReader(data).ReadAt(p, at)
+			})
+			files, err := Files(r, int64(len(data)))
+			for _, f := range files {
+				for _, e := range f.Records(Untold) {
+					if e != nil {
+						err = e
+						break
+					}
+				}
+			}
+			if !errors.Is(err, stop) || read > 8 {
+				t.Errorf("%s, %s: %v after %d readings", name, packing, err, read)
+			}
+		}
+	}
+}
+
+type readerAt func(p []byte, at int64) (int, error)
+
+func (f readerAt) ReadAt(p []byte, at int64) (int, error) { return f(p, at) }

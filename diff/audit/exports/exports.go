@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -66,7 +67,12 @@ const (
 // File is a file, or one of those inside an archive.
 type File struct {
 	Name string // inside the archive; "" for the file itself
-	open func() (io.ReadCloser, error)
+	// Unpacked is how many bytes it has, as the archive says; 0 for the file itself.
+	Unpacked int64
+
+	open   func() (io.ReadCloser, error)
+	packed int64 // bytes that it has in the archive; 0 for the file itself
+	most   int64 // bytes that it may unpack to
 }
 
 // Files lists what there is to read in a file: the files inside a zip archive,
@@ -76,11 +82,14 @@ func Files(r io.ReaderAt, size int64) ([]File, error) {
 	if n, err := r.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	} else if magic = magic[:n]; string(magic) != "PK\x03\x04" {
-		return []File{{open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(r, 0, size)), nil }}}, nil
+		return []File{{most: MaxUnpacked, open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(r, 0, size)), nil }}}, nil
 	}
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("%w: read the zip archive: %w", ErrUnknown, err)
+	}
+	if err := checkArchive(archive.File); err != nil {
+		return nil, err
 	}
 	var files []File
 	for _, f := range archive.File {
@@ -90,13 +99,20 @@ func Files(r io.ReaderAt, size int64) ([]File, error) {
 		if f.Name == "[Content_Types].xml" {
 			return nil, fmt.Errorf("%w: it is a workbook; save the sheet as CSV UTF-8", ErrUnknown)
 		}
-		files = append(files, File{Name: f.Name, open: f.Open})
+		if err := tooLarge(int64(min(f.UncompressedSize64, math.MaxInt64)), int64(f.CompressedSize64), math.MaxInt64); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		files = append(files, File{Name: f.Name, Unpacked: int64(min(f.UncompressedSize64, math.MaxInt64)), open: f.Open, packed: int64(f.CompressedSize64), most: MaxUnpacked})
 	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%w: the zip archive is empty", ErrUnknown)
 	}
 	return files, nil
 }
+
+// IsLitter reports whether a file is one that operating systems leave in folders
+// and archives.
+func IsLitter(name string) bool { return isLitter(name) }
 
 // isLitter tells files that operating systems leave in archives.
 func isLitter(name string) bool {
@@ -183,11 +199,19 @@ func (f File) text() (*text, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &text{bufio.NewReaderSize(raw, bufferSize), []io.Closer{raw}}
+	count := &counter{Reader: raw}
+	packed := func() int64 { return count.n }
+	var in io.Reader = count
+	if f.packed > 0 {
+		packed = func() int64 { return f.packed }
+		in = &bounded{Reader: raw, packed: packed, most: f.most}
+	}
+	t := &text{bufio.NewReaderSize(in, bufferSize), []io.Closer{raw}}
 	if magic, _ := t.Peek(2); string(magic) == "\x1f\x8b" {
 		zipped, err := gzip.NewReader(t.Reader)
 		if err == nil {
-			t.Reader, t.closers = bufio.NewReaderSize(zipped, bufferSize), append(t.closers, zipped)
+			t.Reader = bufio.NewReaderSize(&bounded{Reader: zipped, packed: packed, most: f.most}, bufferSize)
+			t.closers = append(t.closers, zipped)
 			_, err = t.Peek(1)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

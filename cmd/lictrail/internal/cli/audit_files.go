@@ -21,9 +21,12 @@ import (
 // file, all files in a folder and below, or the standard input.
 type exportInput struct {
 	*env
-	order exports.Order
-	files []tracker.ExportFile
-	close []func() error
+	order    exports.Order
+	most     int64 // bytes that archives may unpack to, together, and each packed file
+	unpacked int64 // that the archives have, as they say
+	passed   int   // files of folders that were passed over
+	files    []tracker.ExportFile
+	close    []func() error
 }
 
 // stdinName is how the standard input is named on the command line, and stdinTitle
@@ -82,6 +85,7 @@ func (in *exportInput) folder(ctx context.Context, dir string) error {
 		}
 		if !entry.Type().IsRegular() {
 			in.Notef("%q was passed over: it is no ordinary file", name)
+			in.passed++
 			return nil
 		}
 		f, err := in.open(path)
@@ -91,6 +95,9 @@ func (in *exportInput) folder(ctx context.Context, dir string) error {
 		found, unknown, err := in.read(ctx, f, filepath.ToSlash(name))
 		for _, why := range unknown {
 			in.Notef("%q was passed over: %v", name, why)
+		}
+		if !exports.IsLitter(entry.Name()) {
+			in.passed += len(unknown)
 		}
 		in.files = append(in.files, found...)
 		return err
@@ -158,12 +165,33 @@ func (in *exportInput) read(ctx context.Context, f *os.File, name string) (files
 	if err != nil {
 		return nil, nil, usage(fmt.Sprintf("read %q: %v", name, err), "name a file of audit records, or a folder of them")
 	}
-	found, err := exports.Files(f, size)
+	found, err := exports.Files(readerAtFunc(func(p []byte, at int64) (int, error) {
+		if err := ctx.Err(); err != nil { // a file of blanks has no record after which to look
+			return 0, err
+		}
+		return f.ReadAt(p, at)
+	}), size)
+	for i, x := range found {
+		if in.unpacked += x.Unpacked; in.unpacked < 0 || in.unpacked > in.most {
+			err = fmt.Errorf("%w, %d bytes with what comes before", exports.ErrBound, in.most)
+		}
+		found[i] = x.Within(in.most)
+	}
+	if refused := refusedArchive(ofFile(name, err)); refused != nil {
+		return nil, nil, refused
+	}
 	if err != nil {
-		return nil, []error{err}, nil
+		return nil, []error{err}, ctx.Err()
 	}
 	for _, x := range found {
-		if err := x.Check(); err != nil {
+		err := x.Check()
+		if refused := refusedArchive(ofFile(name, err)); refused != nil {
+			return nil, nil, refused
+		}
+		if err != nil && ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if err != nil {
 			unknown = append(unknown, fmt.Errorf("%s%w", prefixed(x.Name), err))
 			continue
 		}
@@ -179,6 +207,30 @@ func prefixed(member string) string {
 	}
 	return member + ": "
 }
+
+// refusedArchive says what to do about a file that unpacks to too much; nil for
+// any other error.
+func refusedArchive(err error) error {
+	switch {
+	case errors.Is(err, exports.ErrBound):
+		return usage(err.Error(), "--max-unpacked SIZE allows more; nothing was imported")
+	case errors.Is(err, exports.ErrBomb):
+		return usage(err.Error(), "if you trust where it is from, unpack it and import the files; nothing was imported")
+	}
+	return nil
+}
+
+// ofFile says of which file an error is.
+func ofFile(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%q: %w", name, err)
+}
+
+type readerAtFunc func(p []byte, at int64) (int, error)
+
+func (f readerAtFunc) ReadAt(p []byte, at int64) (int, error) { return f(p, at) }
 
 type readerFunc func(p []byte) (int, error)
 

@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
@@ -24,6 +25,7 @@ type auditImportOptions struct {
 	dryRun    bool
 	dateOrder string
 	whole     string
+	unpacked  string // the most
 }
 
 func newAuditImport(e *env) *cobra.Command {
@@ -65,6 +67,7 @@ records that were refused or cut off. Where that time is not known, none counts.
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be taken and what not, and change nothing")
 	f.StringVar(&o.dateOrder, "date-order", "", "the `order` of dates such as 03/04/2026: dmy or mdy")
 	f.StringVar(&o.whole, "whole", "", "the files have all records of this `time`, FROM..TO")
+	f.StringVar(&o.unpacked, "max-unpacked", "64GB", "the `size` to which packed files may unpack, such as 500MB")
 	return cmd
 }
 
@@ -73,9 +76,13 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	if err != nil {
 		return err
 	}
+	most, err := humanize.ParseBytes(o.unpacked)
+	if err != nil || most == 0 || most > math.MaxInt64 {
+		return usage(fmt.Sprintf("--max-unpacked %q is not a size", o.unpacked), "--max-unpacked 100GB")
+	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	in := &exportInput{env: e, order: order}
+	in := &exportInput{env: e, order: order, most: int64(most)}
 	defer in.Close()
 	for _, path := range paths {
 		progress.Phase("checking "+titleOf(path), "")
@@ -92,19 +99,23 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	defer db.Close()
 	progress.Phase("reading records", "records")
-	taken, err := tracker.Import(ctx, db, in.files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, Now: e.now(), Progress: progress.Add})
+	taken, err := tracker.Import(ctx, db, in.files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, PassedOver: in.passed, Now: e.now(), Progress: progress.Add})
 	if err != nil {
 		return importFailed(err)
 	}
 	effect := &tracker.Concluded{}
 	if from, to, any := span(taken, whole); any && !o.dryRun {
 		progress.Phase("working out what they tell", "")
-		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil {
+		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil && ctx.Err() != nil {
+			return &out.Error{Code: exitInterrupted, Message: "interrupted: the records are in the archive, and what they tell of the past is not worked out",
+				Hint: "the same import again works it out", Err: errors.Join(errRecorded, err)}
+		}
+		if err != nil {
 			return err
 		}
 	}
 	progress.Done()
-	if err := printImported(ctx, e, db, o, taken, effect); err != nil {
+	if err := printImported(ctx, e, db, o, taken, in.passed, effect); err != nil {
 		return err
 	}
 	return refusedSome(ctx, db, taken)
@@ -136,7 +147,10 @@ func (o auditImportOptions) check(now time.Time) (order exports.Order, whole sna
 
 // importFailed says of a file that cannot be read on that none was taken.
 func importFailed(err error) error {
-	if errors.Is(err, exports.ErrUnknown) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if refused := refusedArchive(err); refused != nil {
+		return refused
+	}
+	if errors.Is(err, tracker.ErrFile) {
 		return usage(err.Error(), "the file is damaged or no export; nothing was imported")
 	}
 	return err
@@ -302,7 +316,7 @@ func kindsOf(f *tracker.Imported) []tracker.RecordKind {
 	})
 }
 
-func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*tracker.Imported, effect *tracker.Concluded) error {
+func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*tracker.Imported, passed int, effect *tracker.Concluded) error {
 	switch e.format {
 	case "json":
 		tenant, _, err := db.Tenant(ctx)
@@ -325,7 +339,7 @@ func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptio
 		}
 	}
 	if o.whole != "" && tracker.AnyUsable(all) {
-		if err := printLost(e, all); err != nil {
+		if err := printLost(e, all, passed); err != nil {
 			return err
 		}
 	}
@@ -411,9 +425,11 @@ func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
 const shownLost = 10
 
 // printLost says which of the time given with --whole does not count as read.
-func printLost(e *env, all []*tracker.Imported) error {
+func printLost(e *env, all []*tracker.Imported, passed int) error {
 	stretches, undated := tracker.Lost(all)
 	switch {
+	case passed > 0:
+		return e.Printf("None of the time given with --whole counts as read: files that were passed over may have records of it.\n")
 	case undated > 0:
 		return e.Printf("None of the time given with --whole counts as read: the time of %s that %s refused or cut off is not known.\n",
 			plural(undated, "record"), isOrAre(undated))

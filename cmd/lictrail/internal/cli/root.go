@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,7 +54,7 @@ type env struct {
 
 // Run executes the command line and returns the exit code.
 func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
+	ctx, stop := interruptible()
 	defer stop()
 	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: newRunID()}
 	root := newRoot(e)
@@ -105,6 +106,33 @@ func (e *env) place(err error) error {
 		return err
 	}
 	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Err: err}
+}
+
+// interruptible returns a context that ends with the first signal to stop. A second
+// one ends the process at once, whatever it is at: SQLite takes back what was not
+// committed.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, stopSignals()...)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				if ctx.Err() != nil {
+					os.Exit(exitInterrupted)
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		close(done)
+		cancel()
+	})
 }
 
 // stopSignals are those that end a run: also that of a terminal that closes,

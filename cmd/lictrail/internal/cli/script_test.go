@@ -30,6 +30,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lictrail": func() { os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
+		"stubborn": func() { os.Exit(stubborn()) },
 		"sheet":    func() { os.Exit(printSheet(os.Args[1])) },
 		"xdg-open": func() { os.Exit(openBrowser(os.Args[1])) },
 	})
@@ -113,6 +114,17 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
 			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand, "reader": readerCommand},
 	})
+}
+
+// stubborn does not stop when it is asked to for the first time.
+func stubborn() int {
+	ctx, stop := interruptible()
+	defer stop()
+	fmt.Println("begun")
+	<-ctx.Done()
+	fmt.Println("asked once")
+	time.Sleep(time.Minute)
+	return 0
 }
 
 // printSheet shows a workbook as text: its sheets, what stays in sight, its

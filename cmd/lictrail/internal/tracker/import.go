@@ -28,9 +28,12 @@ type ImportOptions struct {
 	DryRun bool // find out what would be taken, and change nothing
 	// Whole is a stretch of time of which, on the user's word, the files have all
 	// records about licenses, users and groups; zero for none.
-	Whole    snapshot.Window
-	Now      time.Time
-	Progress func(records int) // told how many more records were read; nil for nobody
+	Whole snapshot.Window
+	// PassedOver is how many files that may be exports were not read: whatever the
+	// user says, the others may not have all records then.
+	PassedOver int
+	Now        time.Time
+	Progress   func(records int) // told how many more records were read; nil for nobody
 }
 
 // Imported is what became of a file's records.
@@ -68,6 +71,9 @@ type Refusal struct {
 // MaxRefusals bounds how many refused records are listed; all are counted.
 const MaxRefusals = 1000
 
+// ErrFile says that a file could not be read to its end.
+var ErrFile = errors.New("read on")
+
 // directory is how the unified log calls the service whose records are about
 // licenses, users and groups; others have activities of the same names.
 const directory = "AzureActiveDirectory"
@@ -93,7 +99,7 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 	i.archive = archive
 	var all []*Imported
 	for _, f := range files {
-		done, err := i.file(&f)
+		done, err := i.file(ctx, &f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Title(), err)
 		}
@@ -132,18 +138,24 @@ func (i *importer) prepare(ctx context.Context, db *store.DB) error {
 }
 
 // file takes one file.
-func (i *importer) file(f *ExportFile) (*Imported, error) {
+func (i *importer) file(ctx context.Context, f *ExportFile) (*Imported, error) {
 	done := &Imported{AuditFile: f.AuditFile, Kinds: map[RecordKind]int64{}, Sources: map[snapshot.Source]bool{}, Ignored: map[string]int64{}, Refused: map[string]int64{}}
 	i.archive.From(&f.AuditFile)
 	const often = 1000
 	for r, err := range f.Records {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrFile, err)
 		}
 		if err := i.record(r, done); err != nil {
 			return nil, err
 		}
-		if done.Records++; i.o.Progress != nil && done.Records%often == 0 {
+		if done.Records++; done.Records%often != 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if i.o.Progress != nil {
 			i.o.Progress(often)
 		}
 	}
@@ -356,7 +368,11 @@ func (i *importer) claims(source snapshot.Source, done *Imported, all []*Importe
 			Why: fmt.Sprintf("imported from %s; whether it has all records of the time is not known", done.Name)}}
 	}
 	gone, undated := Lost(all)
-	if undated > 0 {
+	switch {
+	case i.o.PassedOver > 0:
+		return []snapshot.Coverage{{Source: source, From: whole.NotBefore, To: whole.NotAfter, Events: done.Taken,
+			Why: fmt.Sprintf("imported, but not all files of the folder were exports that could be read (%d)", i.o.PassedOver)}}
+	case undated > 0:
 		return []snapshot.Coverage{{Source: source, From: whole.NotBefore, To: whole.NotAfter, Events: done.Taken,
 			Why: fmt.Sprintf("imported, but the time of refused or cut-off records is not known (%d)", undated)}}
 	}
