@@ -1,6 +1,9 @@
 package cli
 
-import "lictrail/cmd/lictrail/internal/exit"
+import (
+	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/cmd/lictrail/internal/exit"
+)
 
 // What nearly every command uses of package exit, by shorter names.
 const (
@@ -25,3 +28,16 @@ var (
 	errRecorded = exit.ErrRecorded
 	errRefused  = exit.ErrRefused
 )
+
+// What tests elsewhere read simulated tenants with.
+type Reader = connect.Reader
+
+var (
+	SimulatedReader  = connect.SimulatedReader
+	SimulatedSources = connect.SimulatedSources
+)
+
+// host is what a connection needs of this execution.
+func (e *env) host() connect.Host {
+	return connect.Host{Getenv: e.getenv, Ask: e.Ask, Version: version()}
+}

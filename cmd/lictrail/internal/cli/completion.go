@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/graph"
 	"lictrail/snapshot"
@@ -16,7 +17,7 @@ import (
 // flagWords are the values that flags take, by the command and the flag or, for
 // flags of several commands, by the flag alone.
 var flagWords = map[string][]string{
-	"audit-source":        {auditGraph, "purview", "activity-api", "none"},
+	"audit-source":        {connect.AuditGraph, connect.AuditPurview, connect.AuditActivity, connect.AuditNone},
 	"auth":                graph.CredentialKinds(),
 	"changes cause":       texts(snapshot.Causes),
 	"changes initiator":   texts(snapshot.Initiators),

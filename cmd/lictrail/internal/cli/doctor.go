@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
@@ -17,7 +18,7 @@ import (
 )
 
 type doctorOptions struct {
-	connection
+	connect.Connection
 	offline     bool
 	permissions bool
 	features    []string
@@ -59,7 +60,7 @@ PowerShell that make an application with exactly that, or complete the one that
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
-	o.addFlags(f)
+	o.AddFlags(f)
 	f.BoolVar(&o.offline, "offline", false, "check only what is on this machine")
 	f.BoolVar(&o.permissions, "permissions", false, "print what to grant, and commands that do it")
 	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions base,groups,audit, what sync reads without further flags)")

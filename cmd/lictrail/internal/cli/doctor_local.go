@@ -83,7 +83,7 @@ func (d *doctor) inputs() {
 		}
 		found, err := input.Describe(path, care)
 		if err != nil {
-			e := exit.Explained(inputError("", "name a file that you may read", err))
+			e := exit.Explained(exit.Input("", "name a file that you may read", err))
 			d.warn(name, e.Hint, "%s", e.Message)
 			return
 		}
@@ -93,7 +93,7 @@ func (d *doctor) inputs() {
 		look("configuration", d.e.settings.path, input.Trusted)
 	}
 	look("file of variables", d.e.envFile, input.Secret)
-	look("certificate", cmp.Or(d.o.certificate, d.e.getenv(graph.CertificateVariable)), input.Secret)
+	look("certificate", cmp.Or(d.o.Certificate, d.e.getenv(graph.CertificateVariable)), input.Secret)
 	look(graph.FederatedFile, d.e.getenv(graph.FederatedFile), input.Trusted)
 	for _, variable := range slices.Concat(graph.SecretFiles(), notify.SecretFiles()) {
 		look(variable, d.e.getenv(variable), input.Secret)

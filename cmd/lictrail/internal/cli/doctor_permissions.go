@@ -57,19 +57,19 @@ type grantJSON struct {
 
 // printPermissions prints what to grant, and how. It asks nobody.
 func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
-	cloud, err := o.where(e)
+	cloud, err := o.Where(e.host())
 	if err != nil {
 		return err
 	}
-	if o.clientID != "" && !snapshot.IsGUID(o.clientID) {
-		return usage(fmt.Sprintf("--client-id %q is not an application id", o.clientID), "the GUID that the Entra admin center calls Application (client) ID")
+	if o.ClientID != "" && !snapshot.IsGUID(o.ClientID) {
+		return usage(fmt.Sprintf("--client-id %q is not an application id", o.ClientID), "the GUID that the Entra admin center calls Application (client) ID")
 	}
 	if len(features) == 0 {
 		features = []graph.Feature{graph.FeatureBase, graph.FeatureGroups, graph.FeatureAudit}
 	}
 	chosen := []graph.Feature{graph.FeatureBase}
 	for _, f := range features {
-		if lacking := o.lacks(f, cloud); lacking != nil {
+		if lacking := o.Lacks(f, cloud); lacking != nil {
 			e.Warnf("%s is left out: %v", string(f), lacking)
 			continue
 		}
@@ -104,7 +104,7 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 	if err != nil || e.format != "text" {
 		return err
 	}
-	s := setUp{app: snapshot.NormalID(o.clientID), cloud: o.cloud, apis: wantedRoles(all)}
+	s := setUp{app: snapshot.NormalID(o.ClientID), cloud: o.Cloud, apis: wantedRoles(all)}
 	for _, text := range []string{s.azureCLI(), s.powerShell()} {
 		if err := e.Printf("\n"); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
 	"lictrail/snapshot"
@@ -40,8 +41,8 @@ func (d *doctor) remote(ctx context.Context) error {
 	progress := d.e.NewProgress()
 	defer progress.Done()
 	progress.Phase("tenant", "")
-	v := &visit{doctor: d, progress: showProgress(progress)}
-	defer v.o.close()
+	v := &visit{doctor: d, progress: connect.Progress(progress)}
+	defer v.o.Close()
 	if err := v.connect(); err != nil {
 		return err
 	}
@@ -69,23 +70,15 @@ func (d *doctor) remote(ctx context.Context) error {
 
 // connect makes the prober as sync makes its client. It contacts no host.
 func (v *visit) connect() (err error) {
-	if v.cloud, err = v.o.where(v.e); err != nil {
+	if v.cloud, err = v.o.Where(v.e.host()); err != nil {
 		return err
 	}
-	_, err = v.o.client(v.e, v.progress)
+	_, err = v.o.Client(v.e.host(), v.progress)
 	if errors.Is(err, errUsage) {
 		return err
 	}
-	var o graph.Options
 	if err == nil {
-		o, err = v.o.options(v.e, v.cloud, v.cloud.Endpoint, "", v.progress)
-	}
-	if err == nil {
-		o.Now = v.e.now
-		v.prober, err = graph.NewProber(o)
-	}
-	if err == nil {
-		v.o.clients = append(v.o.clients, v.prober)
+		v.prober, err = v.o.Prober(v.e.host(), v.cloud, v.e.now, v.progress)
 	}
 	v.away = err
 	return nil
@@ -103,7 +96,7 @@ func (v *visit) signIn(ctx context.Context) {
 		v.away = errors.New("not signed in")
 		return
 	}
-	found := "auth " + v.o.auth
+	found := "auth " + v.o.Auth
 	if !v.known {
 		v.ok(checkSignIn, "%s; the token does not say whose it is", found)
 		return
@@ -138,7 +131,7 @@ func (v *visit) writes() []string {
 
 // try tries one permission by its call.
 func (v *visit) try(ctx context.Context, p graph.Permission) {
-	if lacking := v.o.lacks(p.Feature, v.cloud); lacking != nil {
+	if lacking := v.o.Lacks(p.Feature, v.cloud); lacking != nil {
 		v.row(p, checkSkipped, lacking.Error())
 		return
 	}
@@ -188,32 +181,14 @@ func (v *visit) learn(p graph.Permission, found graph.Finding) {
 	}
 }
 
-// lacks says why the cloud has nothing for a feature; nil where it has. An
-// endpoint of one's own is asked.
-func (c *connection) lacks(f graph.Feature, cloud graph.Cloud) error {
-	switch {
-	case f == graph.FeaturePurview:
-		return c.lacksSearch(cloud)
-	case f == graph.FeatureFeed:
-		return c.lacksFeed(cloud)
-	case f == graph.FeatureUsage && !cloud.UsageReports && c.endpoint == "":
-		return fmt.Errorf("the cloud %s has no usage reports through Graph", c.cloud)
-	}
-	return nil
-}
-
 // tryFeed looks whether the feed is on, and does not turn it on.
 func (v *visit) tryFeed(ctx context.Context, p graph.Permission) {
-	tenant := cmp.Or(v.answered.ID, v.who.Tenant, tenantGuard(v.o.tenant), v.database.ID)
+	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Tenant), v.database.ID)
 	if tenant == "" {
 		v.row(p, checkSkipped, "which tenant answers is not known")
 		return
 	}
-	short := v.o.connection
-	short.patience = min(short.patience, graph.ProbePatience)
-	short.clients = nil // those of the visit are not to be closed yet
-	defer short.close()
-	feed, err := short.feed(v.e, v.cloud, v.progress)
+	feed, err := v.o.Feed(v.e.host(), v.cloud, min(v.o.Patience, graph.ProbePatience), v.progress)
 	if err != nil {
 		v.row(p, checkSkipped, err.Error()) // no token is set for it
 		return
@@ -265,12 +240,12 @@ func (v *visit) refused(p graph.Permission, err error) {
 // needs, and the address at which an administrator grants what the application's
 // registration asks for: learn.microsoft.com/entra/identity-platform/v2-admin-consent.
 func (v *visit) consent(f graph.Feature) []string {
-	app := cmp.Or(v.who.AppID, v.o.clientID, v.e.getenv("AZURE_CLIENT_ID"))
+	app := cmp.Or(v.who.AppID, v.o.ClientID, v.e.getenv("AZURE_CLIENT_ID"))
 	if v.known && !v.who.AppOnly || !snapshot.IsGUID(app) {
 		return nil
 	}
 	lines := []string{fmt.Sprintf("lictrail doctor --permissions --for %s --client-id %s", f, app)}
-	tenant := cmp.Or(v.answered.ID, v.who.Tenant, tenantGuard(v.o.tenant))
+	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Tenant))
 	if authority, err := url.Parse(v.cloud.AuthorityHost); err == nil && tenant != "" {
 		lines = append(lines, authority.JoinPath(string(tenant), "adminconsent").String()+"?client_id="+app)
 	}
@@ -303,10 +278,10 @@ func (v *visit) clock() {
 func (v *visit) tell() {
 	t := v.answered
 	if t.ID == "" && v.away == nil && v.permitted > 0 {
-		t.ID = tenantGuard(v.o.tenant) // as sync takes it
+		t.ID = connect.Asked(v.o.Tenant) // as sync takes it
 	}
 	v.tenant = t
-	asked := tenantGuard(v.o.tenant)
+	asked := connect.Asked(v.o.Tenant)
 	switch {
 	case t.ID == "" && v.away != nil:
 		v.skip(checkTenant, "%v", v.away)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
@@ -156,8 +157,8 @@ func TestDoctorPermissions(t *testing.T) {
 			p.server.Inject(fault)
 			rows, code := p.doctor(t)
 			p.db = filepath.Join(t.TempDir(), "t.db")
-			source := map[graph.Feature]string{graph.FeaturePurview: auditPurview, graph.FeatureFeed: auditActivity}[permission.Feature]
-			if text, want := p.run(t, false, "sync", "--activity", "all", "--audit-source", cmpFirst(source, auditGraph)); code != want {
+			source := map[graph.Feature]string{graph.FeaturePurview: connect.AuditPurview, graph.FeatureFeed: connect.AuditActivity}[permission.Feature]
+			if text, want := p.run(t, false, "sync", "--activity", "all", "--audit-source", cmpFirst(source, connect.AuditGraph)); code != want {
 				t.Errorf("exit code %d, that of sync is %d: %s", code, want, text)
 			}
 			p.server.StopFeed()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph/graphtest"
 )
@@ -52,8 +53,8 @@ func warningSync(t *testing.T, dir string, stdout, stderr io.Writer) (*env, *syn
 	}
 	e := &env{Streams: out.NewStreams(strings.NewReader(""), stdout, stderr, getenv), getenv: getenv, now: time.Now,
 		db: filepath.Join(dir, "t.db"), format: "text"}
-	return e, &syncOptions{connection: connection{auth: "token", cloud: "global", endpoint: base, patience: time.Minute},
-		maxShrink: "20%", burst: "5,5%", sources: []string{auditGraph}, headFile: filepath.Join(heads, "head")}
+	return e, &syncOptions{Connection: connect.Connection{Auth: "token", Cloud: "global", Endpoint: base, Patience: time.Minute},
+		maxShrink: "20%", burst: "5,5%", sources: []string{connect.AuditGraph}, headFile: filepath.Join(heads, "head")}
 }
 
 // A run that history has taken must not be said to have left nothing there.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/metrics"
@@ -97,7 +98,7 @@ func (e *env) writeMetrics(ctx context.Context, o *syncOptions, a attempt) error
 	if err != nil && a.code == exitDone {
 		return err
 	}
-	f.tenant = cmp.Or(f.tenant, tenantGuard(o.tenant), tenantGuard(e.getenv(graph.TenantVariable)))
+	f.tenant = cmp.Or(f.tenant, connect.Asked(o.Tenant), connect.Asked(e.getenv(graph.TenantVariable)))
 	if f.success.IsZero() {
 		f.success = earlierSuccess(o.metricsFile)
 	}

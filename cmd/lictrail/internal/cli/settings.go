@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lictrail/cmd/lictrail/internal/config"
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
@@ -328,7 +329,7 @@ func shared(root *cobra.Command) map[string]bool {
 	note := func(f *pflag.Flag) { names[f.Name] = true }
 	root.PersistentFlags().VisitAll(note)
 	connecting := pflag.NewFlagSet("", pflag.ContinueOnError)
-	(&connection{}).addFlags(connecting)
+	(&connect.Connection{}).AddFlags(connecting)
 	connecting.VisitAll(note)
 	return names
 }

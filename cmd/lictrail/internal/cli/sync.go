@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
@@ -23,7 +24,7 @@ import (
 )
 
 type syncOptions struct {
-	connection
+	connect.Connection
 	acceptShrink bool
 	maxShrink    string
 	burst        string
@@ -96,7 +97,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		},
 	}
 	f := cmd.Flags()
-	o.addFlags(f)
+	o.AddFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users or licenses than before, and record why it would have been refused")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's holders, lose or get it in one run")
@@ -107,7 +108,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
 	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
-	f.StringSliceVar(&o.sources, "audit-source", []string{auditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")
+	f.StringSliceVar(&o.sources, "audit-source", []string{connect.AuditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")
 	o.tell.addFlags(f)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
@@ -147,18 +148,18 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	show := showProgress(progress)
-	defer o.close()
-	client, err := o.client(e, show)
+	show := connect.Progress(progress)
+	defer o.Close()
+	client, err := o.Client(e.host(), show)
 	if err != nil {
 		return err
 	}
 	to := tracker.Options{
 		Activity: activity,
-		Tenant:   tenantGuard(o.tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
+		Tenant:   connect.Asked(o.Tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
 		Version: version(), Now: e.now, Warnings: e.unsentWarnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
-	if err := o.readMore(e, o.sources, client, show, &to); err != nil {
+	if err := o.ReadMore(e.host(), o.sources, client, show, &to); err != nil {
 		return err
 	}
 	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)
@@ -172,7 +173,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	}
 	defer release()
 	to.Warnings = append(to.Warnings, networkDisk(disk.Of(filepath.Dir(db.Path())))...)
-	summary, err := tracker.Run(ctx, Reader{client}, db, to)
+	summary, err := tracker.Run(ctx, connect.Reader{Client: client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err
@@ -222,15 +223,6 @@ func writeHead(path string, s *tracker.Summary) error {
 		return err
 	})
 	return notWritten(s, "head", err, "keep the head that this run printed; lictrail runs --format json tells it again")
-}
-
-// tenantGuard is the tenant that must answer. A domain name serves for signing
-// in only: which tenant it belongs to is for the sign-in service to say.
-func tenantGuard(tenant string) snapshot.TenantID {
-	if !snapshot.IsGUID(tenant) {
-		return ""
-	}
-	return snapshot.NormalID(snapshot.TenantID(tenant))
 }
 
 // unitOf is what a phase counts on the progress line.

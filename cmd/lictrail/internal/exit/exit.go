@@ -2,11 +2,13 @@
 package exit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
 	"syscall"
 
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -112,6 +114,20 @@ func Explain(err error) error {
 		}
 	}
 	return &out.Error{Code: Failed, Message: Sentence(err), Hint: hintOf(err, ""), Err: err}
+}
+
+// Input makes the refusal of a file wrong use. what says what the file is there,
+// such as "the rules"; hint serves where the refusal itself has none.
+func Input(what, hint string, err error) error {
+	var refused *input.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	message := refused.Error()
+	if what != "" {
+		message = what + " " + message
+	}
+	return &out.Error{Code: WrongUse, Message: message, Hint: cmp.Or(refused.Hint, hint), Err: err}
 }
 
 // Explained is Explain of an error that is not nil, as what it is.

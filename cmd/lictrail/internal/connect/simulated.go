@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"strings"
@@ -26,7 +26,7 @@ func SimulatedSources(r Reader, activity string, o *tracker.Options) error {
 		return err
 	}
 	feed, err := graph.NewFeed(options)
-	o.Audit, o.Search, o.Feed = r, SearchReader{client: r.Client}, FeedReader{feed: feed}
+	o.Audit, o.Search, o.Feed = r, SearchReader{Client: r.Client}, FeedReader{Feed: feed}
 	return err
 }
 

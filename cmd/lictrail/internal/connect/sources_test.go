@@ -1,8 +1,7 @@
-package cli
+package connect
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -66,13 +65,13 @@ func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourc
 	must(t, err)
 	feed, err := graph.NewFeed(options(activity, graphtest.ActivityToken))
 	must(t, err)
-	s.reader = Reader{client}
+	s.reader = Reader{Client: client}
 	s.o = tracker.Options{MaxShrink: 0.2, Version: "test", Now: tenant.Now}
 	switch source {
-	case auditPurview:
-		s.o.Search = SearchReader{client: client}
-	case auditActivity:
-		s.o.Feed = FeedReader{feed: feed}
+	case AuditPurview:
+		s.o.Search = SearchReader{Client: client}
+	case AuditActivity:
+		s.o.Feed = FeedReader{Feed: feed}
 	}
 	return s
 }
@@ -111,8 +110,8 @@ func openHistory(t *testing.T) *store.DB {
 
 // newPlaces are the places of the API that the sources ask.
 var newPlaces = map[string][]graphtest.Endpoint{
-	auditPurview:  {graphtest.EndpointSearches, graphtest.EndpointSearch, graphtest.EndpointSearchRecords},
-	auditActivity: {graphtest.EndpointFeedList, graphtest.EndpointFeedContent, graphtest.EndpointFeedBlob},
+	AuditPurview:  {graphtest.EndpointSearches, graphtest.EndpointSearch, graphtest.EndpointSearchRecords},
+	AuditActivity: {graphtest.EndpointFeedList, graphtest.EndpointFeedContent, graphtest.EndpointFeedBlob},
 }
 
 var everyFault = flag.Bool("every-fault", false, "play every fault on every place that audit sources ask")
@@ -143,7 +142,7 @@ func TestSourceFaultsNeverCover(t *testing.T) {
 	if *everyFault {
 		faults, often = slices.Concat(graphtest.AllFaults, graphtest.FeedFaults), []int{1, graphtest.Forever}
 	}
-	for _, source := range []string{auditPurview, auditActivity} {
+	for _, source := range []string{AuditPurview, AuditActivity} {
 		t.Run(source, func(t *testing.T) {
 			tenant := graphtest.New(3)
 			tenant.Populate(4, 1)
@@ -212,74 +211,4 @@ func missing(have, want []*snapshot.RawEvent, coverage []snapshot.Coverage) (los
 		}
 	}
 	return lost
-}
-
-// A national cloud has no audit search; an endpoint of one's own is asked.
-func TestLacksSearch(t *testing.T) {
-	for _, name := range []string{"global", "usgov", "dod", "china"} {
-		cloud, err := (&connection{cloud: name}).where(&env{getenv: func(string) string { return "" }})
-		must(t, err)
-		err = (&connection{cloud: name}).lacksSearch(cloud)
-		if (err == nil) != (name == "global") || err != nil && !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if asked := (&connection{cloud: name, endpoint: "http://127.0.0.1:1"}).lacksSearch(cloud); asked != nil {
-			t.Errorf("%s: %v", name, asked)
-		}
-		r := SearchReader{why: err}
-		if err == nil {
-			continue
-		}
-		if _, started := r.StartSearch(t.Context(), time.Time{}, time.Time{}, nil); !errors.Is(started, err) {
-			t.Errorf("%s: %v", name, started)
-		}
-	}
-}
-
-// A national cloud has no usage reports; an endpoint of one's own is asked.
-func TestLacksReports(t *testing.T) {
-	for _, name := range []string{"global", "usgov", "dod", "china"} {
-		c := &connection{cloud: name}
-		cloud, err := c.where(&env{getenv: func(string) string { return "" }})
-		must(t, err)
-		r, lacks := c.activityReader(cloud, nil).(withoutReports)
-		if lacks == (name == "global") {
-			t.Errorf("%s: %T", name, c.activityReader(cloud, nil))
-		}
-		if lacks {
-			if _, err := r.Usage(t.Context(), snapshot.AppsUsage); err == nil || !strings.Contains(err.Error(), "the cloud "+name+" has no usage reports") {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		c.endpoint = "http://127.0.0.1:1"
-		if _, lacks := c.activityReader(cloud, nil).(withoutReports); lacks {
-			t.Errorf("%s: an endpoint of one's own is not asked", name)
-		}
-	}
-}
-
-// The authority is that of the flag, of the cloud that is named, of the
-// variable, in this order.
-func TestAuthority(t *testing.T) {
-	variable := "https://login.partner.example/"
-	for _, tc := range []struct{ flag, cloud, variable, want string }{
-		{"", "global", "", "https://login.microsoftonline.com/"},
-		{"", "global", variable, variable},
-		{"", "usgov", variable, "https://login.microsoftonline.us/"},
-		{"https://login.flag.example", "china", variable, "https://login.flag.example"},
-		{"http://login.flag.example", "global", "", ""},
-		{"", "global", "login.partner.example", ""},
-	} {
-		c := &connection{cloud: tc.cloud, authorityHost: tc.flag}
-		cloud, err := c.where(&env{getenv: func(string) string { return tc.variable }})
-		if tc.want == "" {
-			if !errors.Is(err, errUsage) {
-				t.Errorf("%+v: %v", tc, err)
-			}
-			continue
-		}
-		if err != nil || cloud.AuthorityHost != tc.want {
-			t.Errorf("%+v: got %s, %v", tc, cloud.AuthorityHost, err)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
 	"lictrail/snapshot"
@@ -15,48 +16,48 @@ import (
 
 // Where sync can read audit evidence.
 const (
-	auditGraph    = "graph"
-	auditPurview  = "purview"
-	auditActivity = "activity-api"
-	auditNone     = "none"
+	AuditGraph    = "graph"
+	AuditPurview  = "purview"
+	AuditActivity = "activity-api"
+	AuditNone     = "none"
 )
 
 // parseSources reads --audit-source.
 func parseSources(list []string) ([]string, error) {
-	known := []string{auditGraph, auditPurview, auditActivity, auditNone}
+	known := []string{AuditGraph, AuditPurview, AuditActivity, AuditNone}
 	for _, s := range list {
 		if !slices.Contains(known, s) {
-			return nil, usage(fmt.Sprintf("unknown audit source %q", s), "--audit-source "+strings.Join(known, ", "))
+			return nil, exit.Usage(fmt.Sprintf("unknown audit source %q", s), "--audit-source "+strings.Join(known, ", "))
 		}
 	}
-	if len(list) == 0 || len(list) > 1 && slices.Contains(list, auditNone) {
-		return nil, usage("--audit-source none goes with no other source", "--audit-source graph,purview")
+	if len(list) == 0 || len(list) > 1 && slices.Contains(list, AuditNone) {
+		return nil, exit.Usage("--audit-source none goes with no other source", "--audit-source graph,purview")
 	}
 	return list, nil
 }
 
-// readMore has the run read when users were active, and audit evidence from the
+// ReadMore has the run read when users were active, and audit evidence from the
 // sources that were chosen. One that cannot be set up fails when it is read,
 // which is a warning on the run.
-func (c *connection) readMore(e *env, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
+func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
 	chosen, err := parseSources(chosen)
 	if err != nil {
 		return err
 	}
-	cloud, err := c.where(e)
+	cloud, err := c.Where(h)
 	if err != nil {
 		return err
 	}
 	o.ActivityReader = c.activityReader(cloud, client)
 	for _, source := range chosen {
 		switch source {
-		case auditGraph:
+		case AuditGraph:
 			o.Audit = Reader{client}
-		case auditPurview:
+		case AuditPurview:
 			o.Search = SearchReader{client, c.lacksSearch(cloud)}
-		case auditActivity:
-			feed, err := c.feed(e, cloud, progress)
-			if errors.Is(err, errUsage) {
+		case AuditActivity:
+			feed, err := c.Feed(h, cloud, c.Patience, progress)
+			if errors.Is(err, exit.ErrUsage) {
 				return err
 			}
 			o.Feed = FeedReader{feed, err}
@@ -65,34 +66,48 @@ func (c *connection) readMore(e *env, chosen []string, client *graph.Client, pro
 	return nil
 }
 
+// Lacks says why the cloud has nothing for a feature; nil where it has. An
+// endpoint of one's own is asked.
+func (c *Connection) Lacks(f graph.Feature, cloud graph.Cloud) error {
+	switch {
+	case f == graph.FeaturePurview:
+		return c.lacksSearch(cloud)
+	case f == graph.FeatureFeed:
+		return c.lacksFeed(cloud)
+	case f == graph.FeatureUsage && !cloud.UsageReports && c.Endpoint == "":
+		return fmt.Errorf("the cloud %s has no usage reports through Graph", c.Cloud)
+	}
+	return nil
+}
+
 // lacksSearch says why there is no audit search; nil where there is one. An
 // endpoint of one's own is asked.
-func (c *connection) lacksSearch(cloud graph.Cloud) error {
-	if cloud.AuditSearch || c.endpoint != "" {
+func (c *Connection) lacksSearch(cloud graph.Cloud) error {
+	if cloud.AuditSearch || c.Endpoint != "" {
 		return nil
 	}
 	also := ""
 	if c.lacksFeed(cloud) == nil {
 		also = "; activity-api reads the same log"
 	}
-	return fmt.Errorf("the cloud %s has no audit search through Graph%s", c.cloud, also)
+	return fmt.Errorf("the cloud %s has no audit search through Graph%s", c.Cloud, also)
 }
 
 // lacksFeed says why there is no Management Activity API; nil where there is one.
-func (c *connection) lacksFeed(cloud graph.Cloud) error {
+func (c *Connection) lacksFeed(cloud graph.Cloud) error {
 	if cloud.ActivityEndpoint == "" {
-		return fmt.Errorf("the cloud %s has no Management Activity API", c.cloud)
+		return fmt.Errorf("the cloud %s has no Management Activity API", c.Cloud)
 	}
 	return nil
 }
 
 // activityReader reads when users were active, as far as the cloud can tell. An
 // endpoint of one's own is asked.
-func (c *connection) activityReader(cloud graph.Cloud, client *graph.Client) tracker.ActivityReader {
-	if cloud.UsageReports || c.endpoint != "" {
+func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) tracker.ActivityReader {
+	if cloud.UsageReports || c.Endpoint != "" {
 		return Reader{client}
 	}
-	return withoutReports{Reader{client}, fmt.Errorf("the cloud %s has no usage reports", c.cloud)}
+	return withoutReports{Reader{client}, fmt.Errorf("the cloud %s has no usage reports", c.Cloud)}
 }
 
 // withoutReports reads sign-ins only.
@@ -105,18 +120,19 @@ func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (tracker
 	return tracker.Usage{}, r.why
 }
 
-// feed makes the client of the Management Activity API. It contacts no host.
-func (c *connection) feed(e *env, cloud graph.Cloud, progress func(graph.Progress)) (*graph.Feed, error) {
+// Feed makes the client of the Management Activity API. It contacts no host.
+func (c *Connection) Feed(h Host, cloud graph.Cloud, patience time.Duration, progress func(graph.Progress)) (*graph.Feed, error) {
 	if err := c.lacksFeed(cloud); err != nil {
 		return nil, err
 	}
-	o, err := c.options(e, cloud, cloud.ActivityEndpoint, graph.ActivityTokenVariable, progress)
+	o, err := c.options(h, cloud, cloud.ActivityEndpoint, graph.ActivityTokenVariable, progress)
 	if err != nil {
 		return nil, err
 	}
+	o.Patience = patience
 	feed, err := graph.NewFeed(o)
 	if err != nil {
-		return nil, usage(err.Error(), "--activity-endpoint https://manage.office.com")
+		return nil, exit.Usage(err.Error(), "--activity-endpoint https://manage.office.com")
 	}
 	c.clients = append(c.clients, feed)
 	return feed, nil
@@ -132,7 +148,7 @@ func reach(err error) error {
 
 // SearchReader lets the tracker search the unified audit log through Graph.
 type SearchReader struct {
-	client *graph.Client
+	Client *graph.Client
 	why    error // why there is no search; nil where there is
 }
 
@@ -143,7 +159,7 @@ func (r SearchReader) StartSearch(ctx context.Context, from, to time.Time, opera
 	if r.why != nil {
 		return "", r.why
 	}
-	s, err := r.client.StartSearch(ctx, graph.SearchQuery{
+	s, err := r.Client.StartSearch(ctx, graph.SearchQuery{
 		Name: "lictrail " + from.UTC().Format(time.DateOnly) + " to " + to.UTC().Format(time.DateOnly),
 		From: from, To: to, RecordType: unifiedType, Operations: operations,
 	})
@@ -151,9 +167,9 @@ func (r SearchReader) StartSearch(ctx context.Context, from, to time.Time, opera
 }
 
 func (r SearchReader) Search(ctx context.Context, id string, wait bool) (tracker.SearchState, error) {
-	look := r.client.SearchState
+	look := r.Client.SearchState
 	if wait {
-		look = r.client.AwaitSearch
+		look = r.Client.AwaitSearch
 	}
 	if r.why != nil {
 		return tracker.SearchState{}, fmt.Errorf("%w: %w", tracker.ErrOutOfReach, r.why)
@@ -163,7 +179,7 @@ func (r SearchReader) Search(ctx context.Context, id string, wait bool) (tracker
 }
 
 func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func()) error {
-	_, err := r.client.SearchRecords(ctx, id, &unifiedSink{page, restart})
+	_, err := r.Client.SearchRecords(ctx, id, &unifiedSink{page, restart})
 	return reach(err)
 }
 
@@ -191,7 +207,7 @@ func (s *unifiedSink) Restart() error {
 
 // FeedReader lets the tracker read the Management Activity API.
 type FeedReader struct {
-	feed *graph.Feed
+	Feed *graph.Feed
 	why  error // why there is none; nil where there is
 }
 
@@ -199,15 +215,15 @@ func (r FeedReader) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool
 	if r.why != nil {
 		return false, r.why
 	}
-	return r.feed.Enabled(ctx, tenant)
+	return r.Feed.Enabled(ctx, tenant)
 }
 
 func (r FeedReader) Start(ctx context.Context, tenant snapshot.TenantID) error {
-	return r.feed.Start(ctx, tenant)
+	return r.Feed.Start(ctx, tenant)
 }
 
 func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]tracker.FeedBlob, error) {
-	list, err := r.feed.Contents(ctx, tenant, from, to)
+	list, err := r.Feed.Contents(ctx, tenant, from, to)
 	blobs := make([]tracker.FeedBlob, len(list))
 	for i, c := range list {
 		blobs[i] = tracker.FeedBlob(c)
@@ -218,14 +234,14 @@ func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b tracker.FeedBlob, wanted func(string) bool,
 	page func([][]byte) error, restart func()) error {
 	sink := &unifiedSink{func(_ []string, records [][]byte) error { return page(records) }, restart}
-	_, err := r.feed.Records(ctx, tenant, graph.Content(b), wanted, sink)
+	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, sink)
 	return reach(err)
 }
 
 // Requests counts the requests sent so far.
 func (r FeedReader) Requests() int64 {
-	if r.feed == nil {
+	if r.Feed == nil {
 		return 0
 	}
-	return int64(r.feed.Requests())
+	return int64(r.Feed.Requests())
 }
