@@ -231,6 +231,9 @@ func TestApply_FailsInTheMiddle(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := lastObject(t, to)
+		if last == "" {
+			continue // one statement has no middle
+		}
 		execute(t, path, "CREATE TABLE "+last+" (in_the_way)")
 		before := schemaOf(t, path)
 		if err := open(t.Context(), path, applyUpTo(Latest())); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", to)) {
@@ -260,7 +263,7 @@ func lastObject(t *testing.T, version int) string {
 			last = strings.TrimSuffix(f[2], "(")
 		}
 	}
-	if last == "" {
+	if statements := strings.Count(string(text), ";\n"); last == "" && statements > 1 {
 		t.Fatalf("%s makes no table and no view", names()[version-1])
 	}
 	return last

@@ -4,16 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"lictrail/snapshot"
 )
@@ -56,49 +53,52 @@ func (e *Erased) Total() int64 {
 	return n
 }
 
+// Called is what records call somebody, beside what the rows of users say.
+type Called struct {
+	IDs       []string // object ids
+	Addresses []string // UPNs and mail addresses
+	Names     []string // display names
+	Others    []string // addresses of others with object ids of their own
+}
+
 // Forget erases a person from every row, and from every page of the file: who
 // they were, how they were called, and every stored event that names them. What
 // a user held and when stays, as that of nobody in particular, so that counts
-// stay true. Rows that were changed keep the digest that the chain has of them.
-func (db *DB) Forget(ctx context.Context, row int64) (*Erased, error) {
-	name := fmt.Sprintf("%s-%d", forgottenName, row)
-	return db.erase(ctx, sealForget, map[string]int64{"user": row}, func(e *eraser) error {
-		p, err := e.person(row, name)
-		if err != nil {
-			return err
-		}
-		for _, l := range e.all {
-			if l.about != "" {
-				if err := e.about(l, row, name); err != nil {
-					return err
-				}
-			}
-			if len(l.mentions) > 0 {
-				if err := e.mentions(l, p); err != nil {
-					return err
-				}
-			}
-		}
-		for _, t := range unsealed() {
-			if t.about != "" {
-				if err := e.drop(t, t.about+" = ?", row); err != nil {
-					return err
-				}
-			}
-		}
-		if err := e.profiles(row); err != nil {
-			return err
-		}
-		_, err = e.tx.ExecContext(e.ctx, "UPDATE user SET fingerprint = 0 WHERE id = ?", row)
-		return err
-	}, name)
+// stay true. row is that of the user, 0 for somebody who is none: an actor, or
+// somebody of the archive, whom called names. At the end every value is searched,
+// and nothing is erased if one still names the person.
+func (db *DB) Forget(ctx context.Context, row int64, called ...Called) (*Erased, error) {
+	return db.erase(ctx, sealForget, forgetDetail{User: row}, func(e *eraser, p *purpose) error { return e.forget(p, called) })
+}
+
+// Forgettable counts what Forget would erase, by table, and erases nothing.
+func (db *DB) Forgettable(ctx context.Context, row int64, called ...Called) (*Erased, error) {
+	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	all, err := layouts(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := lastSeal(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true}
+	p := &purpose{kind: sealForget, user: row, name: standIn(row, last.ID+1)}
+	if err := e.forget(p, called); err != nil {
+		return nil, fmt.Errorf("look for what to erase: %w", classify(err))
+	}
+	return &Erased{Name: p.name, Rows: e.rows}, nil
 }
 
 // Prune erases what old rows of evidence say: of events, and of whatever else
 // is declared to be prunable. What was concluded from them stays.
 func (db *DB) Prune(ctx context.Context, before time.Time) (*Erased, error) {
-	detail := map[string]string{"before": before.UTC().Format(time.RFC3339)}
-	return db.erase(ctx, sealPrune, detail, func(e *eraser) error {
+	before = before.UTC().Truncate(time.Second)
+	return db.erase(ctx, sealPrune, pruneDetail{Before: before.Format(time.RFC3339)}, func(e *eraser, _ *purpose) error {
 		for _, l := range e.all {
 			if l.aged == "" {
 				continue
@@ -115,11 +115,12 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (*Erased, error) {
 			}
 		}
 		return nil
-	}, "")
+	})
 }
 
 // Prunable counts what Prune would erase, by table.
 func (h *History) Prunable(ctx context.Context, before time.Time) (map[string]int64, error) {
+	before = before.UTC().Truncate(time.Second)
 	all, err := layouts(ctx, h.tx)
 	if err != nil {
 		return nil, err
@@ -157,18 +158,27 @@ func (h *History) Prunable(ctx context.Context, before time.Time) (map[string]in
 // erase runs a transaction that erases, and then takes what was erased out of
 // the file's pages and its log. Another process that reads meanwhile would keep
 // the old pages alive: it is waited for first.
-func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *eraser) error, name string) (*Erased, error) {
+func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *eraser, p *purpose) error) (*Erased, error) {
 	if err := db.emptyLog(ctx); err != nil {
 		return nil, fmt.Errorf("%s: nothing was erased: %w", kind, err)
 	}
-	erased := &Erased{Name: name, Rows: map[string]int64{}}
+	erased := &Erased{Rows: map[string]int64{}}
 	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
 		all, err := layouts(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
+		last, err := lastSeal(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		p := &purpose{kind: kind}
+		if f, ok := detail.(forgetDetail); ok {
+			p.user, p.name = f.User, standIn(f.User, last.ID+1)
+			erased.Name = p.name
+		}
 		e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: erased.Rows}
-		if err := e.unguarded(func() error { return do(e) }); err != nil || len(e.rows) == 0 {
+		if err := e.unguarded(func() error { return do(e, p) }); err != nil || len(e.rows) == 0 {
 			return nil, err
 		}
 		return &entry{kind: kind, detail: detail, erased: e.rows}, nil
@@ -177,7 +187,7 @@ func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *era
 		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	if err := db.overwrite(ctx); err != nil {
-		return nil, &ResidueError{Kind: kind, Name: name, Err: err}
+		return nil, &ResidueError{Kind: kind, Name: erased.Name, Err: err}
 	}
 	return erased, nil
 }
@@ -213,6 +223,7 @@ type eraser struct {
 	tx   *sql.Tx
 	all  []*layout
 	rows map[string]int64
+	dry  bool // count only
 }
 
 // unguarded takes the triggers away that keep history as it is, and puts them
@@ -243,59 +254,113 @@ func (e *eraser) unguarded(do func() error) error {
 
 // drop takes rows away that no seal covers.
 func (e *eraser) drop(t table, where string, arg any) error {
-	result, err := e.tx.ExecContext(e.ctx, fmt.Sprintf(`DELETE FROM "%s" WHERE %s`, t.name, where), arg)
+	var n int64
+	err := e.tx.QueryRowContext(e.ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, t.name, where), arg).Scan(&n)
+	if err == nil && !e.dry {
+		_, err = e.tx.ExecContext(e.ctx, fmt.Sprintf(`DELETE FROM "%s" WHERE %s`, t.name, where), arg)
+	}
 	if err != nil {
 		return fmt.Errorf("erase in table %s: %w", t.name, err)
 	}
-	n, err := result.RowsAffected()
 	if n > 0 {
 		e.rows[t.name] += n
 	}
-	return err
+	return nil
 }
 
-// redact writes values to a row, with a record of its digests before and after.
+// redact writes values to a row, with a record of its digests before and after and
+// of the cells that it touches.
 func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
+	where := quoteAll(l.key, " = ? AND ") + " = ?"
+	before, text, err := e.row(l, where, key)
+	if err != nil {
+		return err
+	}
+	after := slices.Clone(before)
+	for c, v := range set {
+		after[l.column(c)] = v
+	}
+	cells, err := l.touchedCells(before, after)
+	if err != nil || len(cells) == 0 {
+		return err
+	}
+	e.rows[l.name]++
+	if e.dry {
+		return nil
+	}
+	if i := l.column(saltColumn); i >= 0 {
+		s := l.salts(before)
+		after[i] = s.without(l.cells(before), cells)
+		set = maps.Clone(set)
+		set[saltColumn] = after[i]
+	}
 	columns := slices.Sorted(maps.Keys(set))
 	args := make([]any, 0, len(columns)+len(key))
 	for _, c := range columns {
 		args = append(args, set[c])
 	}
-	where := quoteAll(l.key, " = ? AND ") + " = ?"
-	before, text, err := e.digest(l, where, key)
-	if err != nil {
-		return err
-	}
 	if _, err := e.tx.ExecContext(e.ctx, fmt.Sprintf(`UPDATE "%s" SET %s = ? WHERE %s`, l.name, quoteAll(columns, " = ?, "), where), append(args, key...)...); err != nil {
 		return fmt.Errorf("erase in table %s: %w", l.name, err)
 	}
-	after, _, err := e.digest(l, where, key)
-	if err != nil || before == after {
+	was, err := l.erasableDigest(before)
+	if err != nil {
 		return err
 	}
-	e.rows[l.name]++
-	_, err = e.tx.ExecContext(e.ctx, "INSERT INTO erased (table_name, row_key, before, after) VALUES (?, ?, ?, ?)", l.name, text, before[:], after[:])
+	is, err := l.erasableDigest(after)
+	if err != nil {
+		return err
+	}
+	_, err = e.tx.ExecContext(e.ctx, "INSERT INTO erased (table_name, row_key, before, after, cells) VALUES (?, ?, ?, ?, ?)",
+		l.name, text, was[:], is[:], marshaled(cells))
 	return err
 }
 
-func (e *eraser) digest(l *layout, where string, key []any) (sum [sha256.Size]byte, text string, err error) {
-	names := l.names(l.erasable())
-	found := false
-	err = eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE %s`, quoteAll(names, ", "), l.keyText(), l.name, where), key, func(values []any) error {
-		last := len(values) - 1
-		switch k := values[last].(type) {
-		case string:
-			text = k
-		case int64:
-			text = fmt.Sprint(k)
-		}
-		sum, found = snapshot.RowDigest(l.name, names, values[:last])
+// row reads a row, and its key as table erased has it.
+func (e *eraser) row(l *layout, where string, key []any) (values []any, text string, err error) {
+	err = eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE %s`, quoteAll(l.columns, ", "), l.keyText(), l.name, where), key, func(row []any) error {
+		last := len(row) - 1
+		values, text = row[:last], fmt.Sprint(row[last])
 		return nil
 	})
-	if err == nil && !found {
+	if err == nil && values == nil {
 		err = fmt.Errorf("%w: a row of table %s cannot be read", ErrDamaged, l.name)
 	}
-	return sum, text, err
+	return values, text, err
+}
+
+// touchedCells are the cells in which a row differs from before, with their digests
+// from before.
+func (l *layout) touchedCells(before, after []any) (map[string]string, error) {
+	digests, err := l.cellDigests(before)
+	if err != nil {
+		return nil, err
+	}
+	left := map[string]cell{}
+	for _, c := range l.cells(after) {
+		left[c.name] = c
+	}
+	cells := map[string]string{}
+	for _, c := range l.cells(before) {
+		if now, ok := left[c.name]; !ok || !c.same(&now) {
+			sum := digests[c.name]
+			cells[c.name] = hex.EncodeToString(sum[:])
+		}
+	}
+	return cells, nil
+}
+
+// erasableDigest digests the part of a row in which something may be erased.
+func (l *layout) erasableDigest(values []any) ([sha256.Size]byte, error) {
+	places := l.erasable()
+	part := make([]any, len(places))
+	for i, p := range places {
+		part[i] = values[p]
+	}
+	sum, ok := snapshot.RowDigest(l.name, l.names(places), part)
+	if !ok {
+		return sum, fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, l.name)
+	}
+	return sum, nil
 }
 
 // keys lists the keys of rows that a condition chooses, at most so many.
@@ -306,90 +371,6 @@ func (e *eraser) keys(l *layout, where string, args []any) ([][]any, error) {
 		return nil
 	})
 	return keys, err
-}
-
-// about erases what rows about a person say of them.
-func (e *eraser) about(l *layout, row int64, name string) error {
-	set := maps.Clone(l.personal)
-	for c, v := range set {
-		switch v {
-		case forgottenName:
-			set[c] = name
-		case noPlans:
-			empty, err := newWriter(e.ctx, e.tx, 0).layout("")
-			if err != nil {
-				return err
-			}
-			set[c] = empty
-		}
-	}
-	keys, err := e.keys(l, quoteAll([]string{l.about}, "")+" = ?", []any{row})
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if err := e.redact(l, key, set); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mentions erases a person where rows about others name them. Rows that are
-// evidence as a whole, such as events, are emptied as by pruning: what else
-// they say of a person cannot be told.
-func (e *eraser) mentions(l *layout, p *person) error {
-	names := append(slices.Clone(l.key), l.mentions...)
-	type change struct {
-		key []any
-		set map[string]any
-	}
-	var changes []change
-	err := eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s FROM "%s"`, quoteAll(names, ", "), l.name), nil, func(values []any) error {
-		set := p.without(l, values[len(l.key):])
-		if set != nil {
-			changes = append(changes, change{values[:len(l.key)], set})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, c := range changes {
-		if err := e.redact(l, c.key, c.set); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// profiles takes from attributes that nobody else has what tells of a person.
-// The department stays, by which seats were counted.
-func (e *eraser) profiles(row int64) error {
-	i := slices.IndexFunc(e.all, func(l *layout) bool { return l.name == "profile" })
-	keys, err := e.keys(e.all[i], `id IN (SELECT profile_id FROM user_version WHERE user_id = ?1)
-		AND id NOT IN (SELECT profile_id FROM user_version WHERE user_id <> ?1)`, []any{row})
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		var text string
-		var a snapshot.Attributes
-		if err := e.tx.QueryRowContext(e.ctx, "SELECT more FROM profile WHERE id = ?", key...).Scan(&text); err != nil {
-			return err
-		}
-		if err := json.Unmarshal([]byte(text), &a); err != nil {
-			return fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
-		}
-		more, err := json.Marshal(map[string]any{"country": a.Country, "usage_location": a.UsageLocation, "forgotten": key[0]})
-		if err != nil {
-			return err
-		}
-		if err := e.redact(e.all[i], key, map[string]any{"more": string(more)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // unpruned chooses the rows from before a time that say something still.
@@ -418,141 +399,3 @@ func (e *eraser) prune(l *layout, before int64) error {
 		}
 	}
 }
-
-// person is somebody to be forgotten, with all that they were called.
-type person struct {
-	name    string         // what stands in their place
-	ids     *regexp.Regexp // what nobody else is called: object id, UPNs, addresses
-	sayings *regexp.Regexp // their name, and numbers, which others may share; nil: none
-}
-
-// person collects what somebody was ever called.
-func (e *eraser) person(row int64, name string) (*person, error) {
-	ids, sayings := map[string]bool{}, map[string]bool{}
-	var key any
-	err := e.tx.QueryRowContext(e.ctx, "SELECT object_id FROM user WHERE id = ?", row).Scan(&key)
-	if err != nil {
-		return nil, err
-	}
-	id := string(userID(key))
-	plain := strings.ReplaceAll(id, "-", "")
-	if id != name {
-		ids[id], ids[plain] = true, true
-	}
-	presence := ""
-	err = eachRow(e.ctx, e.tx, `SELECT upn, coalesce(mail, ''), name, coalesce(employee_id, ''), coalesce(presence, '') FROM user_version WHERE user_id = ? ORDER BY from_run`,
-		[]any{row}, func(values []any) error {
-			text := func(i int) string { s, _ := values[i].(string); return s }
-			for _, address := range []string{text(0), text(1)} {
-				if address != "" && address != name {
-					ids[address], ids[plain+address] = true, true // a deleted user's UPN begins with the id
-				}
-			}
-			for _, saying := range []string{text(2), text(3)} {
-				if utf8.RuneCountInString(saying) > 2 {
-					sayings[saying] = true
-				}
-			}
-			presence = text(4)
-			return nil
-		})
-	if err == nil && presence == "" {
-		err = ErrPresent
-	}
-	return &person{name: name, ids: wordsOf(ids), sayings: wordsOf(sayings)}, err
-}
-
-// wordsOf finds any of the words, the longest first, whatever the case, as they
-// are and as JSON has them.
-func wordsOf(set map[string]bool) *regexp.Regexp {
-	for word := range maps.Clone(set) {
-		if text, err := json.Marshal(word); err == nil {
-			set[strings.Trim(string(text), `"`)] = true
-		}
-	}
-	words := slices.SortedFunc(maps.Keys(set), func(a, b string) int { return len(b) - len(a) })
-	if len(words) == 0 {
-		return nil
-	}
-	for i, w := range words {
-		words[i] = regexp.QuoteMeta(w)
-	}
-	return regexp.MustCompile("(?i)" + strings.Join(words, "|"))
-}
-
-// without returns what columns must hold so that the person is not in them;
-// nil when they are not.
-func (p *person) without(l *layout, values []any) map[string]any {
-	var set map[string]any
-	for i, c := range l.mentions {
-		text, _ := values[i].(string)
-		clean := p.replace(p.ids, text)
-		if clean == text {
-			continue
-		}
-		if l.pruned != nil {
-			return l.pruned
-		}
-		if set == nil {
-			set = map[string]any{}
-			if l.column("salt") >= 0 {
-				set["salt"] = nil
-			}
-		}
-		set[c] = clean
-	}
-	if set == nil {
-		return nil
-	}
-	for i, c := range l.mentions { // a row that names them may say their name, too
-		text, ok := set[c].(string)
-		if !ok {
-			text, _ = values[i].(string)
-		}
-		if clean := p.replace(p.sayings, text); clean != text {
-			set[c] = clean
-		}
-	}
-	return set
-}
-
-// replace puts the person's stand-in for every word found that is not a part of
-// a longer one: ann@contoso.com is not joann@contoso.com.
-func (p *person) replace(words *regexp.Regexp, text string) string {
-	if words == nil {
-		return text
-	}
-	var b strings.Builder
-	rest := 0
-	for _, at := range words.FindAllStringIndex(text, -1) {
-		if inWord(text, at[0], at[1]) {
-			continue
-		}
-		b.WriteString(text[rest:at[0]])
-		b.WriteString(p.name)
-		rest = at[1]
-	}
-	b.WriteString(text[rest:])
-	return b.String()
-}
-
-func inWord(text string, from, to int) bool {
-	before, _ := utf8.DecodeLastRuneInString(text[:from])
-	after, size := utf8.DecodeRuneInString(text[to:])
-	if from > 0 && (wordy(before) || strings.ContainsRune("._+-'", before)) && !escape.MatchString(text[max(0, from-6):from]) {
-		return true
-	}
-	if to == len(text) {
-		return false
-	}
-	if after == '.' || after == '-' {
-		next, _ := utf8.DecodeRuneInString(text[to+size:])
-		return to+size < len(text) && wordy(next)
-	}
-	return wordy(after)
-}
-
-// escape is the end of an escaped character in JSON, which is not part of a word.
-var escape = regexp.MustCompile(`\\(?:[nrtbf]|u[0-9a-fA-F]{4})$`)
-
-func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }

@@ -33,17 +33,14 @@ func (w *writer) freshOf(table string, columns []string) *fresh {
 }
 
 func newFresh(l *layout, columns []string, run int64) *fresh {
-	f := &fresh{
-		book:   &book{l: l, ended: map[int64]int64{run: freshSeal}, number: func(int64) int64 { return freshSeal }, sums: map[int64]*sum{}},
-		values: make([]any, len(l.columns)), inOrder: true,
-	}
+	f := &fresh{book: newBook(l), values: make([]any, len(l.columns)), inOrder: true}
+	f.ended, f.number = map[int64]int64{run: freshSeal}, func(int64) int64 { return freshSeal }
 	for _, c := range columns {
 		f.places = append(f.places, l.column(c))
 	}
 	for _, c := range l.key {
 		f.keys = append(f.keys, l.column(c))
 	}
-	f.open()
 	return f
 }
 
@@ -64,15 +61,16 @@ func (f *fresh) add(values []any) error {
 	return f.enter(f.values)
 }
 
-// whole is the digest of the whole table; ok is false where it must be read to know.
-func (f *fresh) whole(ctx context.Context, q querier) (d digest, ok bool, err error) {
+// whole is the digest of the whole table and of its cells; ok is false where it
+// must be read to know.
+func (f *fresh) whole(ctx context.Context, q querier) (d, cells digest, ok bool, err error) {
 	if f == nil || !f.inOrder || f.sums[freshSeal] == nil {
-		return d, false, nil
+		return d, cells, false, nil
 	}
-	d = f.sums[freshSeal].digest()
+	d, cells = f.sums[freshSeal].digest(), f.cells[freshSeal].digest()
 	var rows int64
 	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM %s", quoteAll([]string{f.l.name}, ""))).Scan(&rows)
-	return d, rows == d.Rows, classify(err)
+	return d, cells, rows == d.Rows, classify(err)
 }
 
 // compareKeys orders keys as SQLite does. What is neither numbers nor texts has

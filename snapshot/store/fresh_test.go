@@ -53,7 +53,7 @@ func TestFresh(t *testing.T) {
 		next := &seal{ID: tx.last.ID + 1, Kind: sealEnd, Run: int64(s.Run)}
 		var known []string
 		for _, l := range tx.all {
-			got, ok, err := w.fresh()[l.name].whole(t.Context(), tx)
+			got, cells, ok, err := w.fresh()[l.name].whole(t.Context(), tx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,8 +61,9 @@ func TestFresh(t *testing.T) {
 				continue
 			}
 			known = append(known, l.name)
-			if want, err := next.digestRows(t.Context(), tx, l, tx.last); got != want || err != nil {
-				t.Errorf("%s: table %s is digested as %v, and read back as %v, %v", tt.name, l.name, got, want, err)
+			want, wantCells, err := next.digestRows(t.Context(), tx, l, tx.last)
+			if got != want || cells != wantCells || err != nil {
+				t.Errorf("%s: table %s is digested as %v, %v, and read back as %v, %v, %v", tt.name, l.name, got, cells, want, wantCells, err)
 			}
 		}
 		slices.Sort(known)
@@ -103,7 +104,7 @@ func TestFresh_MustRead(t *testing.T) {
 		if _, err := tx.ExecContext(t.Context(), tt.more); err != nil {
 			t.Fatal(err)
 		}
-		if d, ok, err := w.fresh()["user"].whole(t.Context(), tx); ok || err != nil {
+		if d, _, ok, err := w.fresh()["user"].whole(t.Context(), tx); ok || err != nil {
 			t.Errorf("%s: digested as %v, %v", name, d, err)
 		}
 		if err := tx.Rollback(); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -46,7 +47,16 @@ type sealContent struct {
 	Whole   map[string]string `json:"whole"`            // by table: all rows that may change
 	Erased  map[string]int64  `json:"erased,omitempty"` // forget, prune: rows by table
 	Detail  json.RawMessage   `json:"detail,omitempty"`
+	// Cells are, by table, the rows once more, as cells; the first seal that has
+	// them covers all rows up to then. Format is 2 since there are cells.
+	Cells  map[string]digest `json:"cells,omitempty"`
+	Format int               `json:"format,omitempty"`
 }
+
+const sealFormat = 2
+
+// hasCells reports whether the seal covers the cells of its rows, too.
+func (s *seal) hasCells() bool { return s.content.Format >= sealFormat }
 
 // digest is one over several rows, in the order of their keys.
 type digest struct {
@@ -213,17 +223,24 @@ func (s *seal) erases() bool { return s.Kind == sealForget || s.Kind == sealPrun
 // digestAll digests the rows that a new seal covers: those that its run wrote,
 // and those numbered after the seal before.
 func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *seal, fresh map[string]*fresh) error {
-	s.content = sealContent{Rows: map[string]digest{}, Numbers: map[string]int64{}, Whole: map[string]string{}}
+	s.content = sealContent{Rows: map[string]digest{}, Numbers: map[string]int64{}, Whole: map[string]string{}, Cells: map[string]digest{}, Format: sealFormat}
+	upgrade := before.ID > 0 && !before.hasCells()
 	for _, l := range all {
-		d, known, err := fresh[l.name].whole(ctx, q)
-		if err == nil && !known {
-			d, err = s.digestRows(ctx, q, l, before)
+		d, cells, known, err := fresh[l.name].whole(ctx, q)
+		if err == nil && (!known || upgrade) {
+			d, cells, err = s.digestRows(ctx, q, l, before)
+		}
+		if err == nil && upgrade && l.hasCells() {
+			cells, err = s.allCells(ctx, q, l)
 		}
 		if err != nil {
 			return err
 		}
 		if d.Rows > 0 {
 			s.content.Rows[l.name] = d
+		}
+		if cells.Rows > 0 {
+			s.content.Cells[l.name] = cells
 		}
 		if err := s.digestRest(ctx, q, l); err != nil {
 			return err
@@ -232,9 +249,10 @@ func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *
 	return nil
 }
 
-// digestRows reads what the seal covers of one table.
-func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *seal) (d digest, err error) {
-	b := &book{l: l, begun: map[int64]int64{}, ended: map[int64]int64{}, sums: map[int64]*sum{}}
+// digestRows reads what the seal covers of one table: the rows, and their cells.
+func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *seal) (rows, cells digest, err error) {
+	b := newBook(l)
+	b.begun, b.ended = map[int64]int64{}, map[int64]int64{}
 	where, args := "", []any(nil)
 	switch {
 	case l.sealed == byNumber:
@@ -256,15 +274,30 @@ func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *sea
 		}
 		where, args = "WHERE id = ?", []any{s.Run}
 	default:
-		return d, nil
+		return rows, cells, nil
 	}
 	if err := b.read(ctx, q, where, args, false); err != nil {
-		return d, err
+		return rows, cells, err
 	}
-	if total, ok := b.sums[s.ID]; ok {
-		d = total.digest()
+	return b.sums[s.ID].digest(), b.cells[s.ID].digest(), nil
+}
+
+// allCells digests the cells of every row of a table that belongs to this seal or
+// to one before.
+func (s *seal) allCells(ctx context.Context, q querier, l *layout) (digest, error) {
+	runs, err := pairs[int64, int64](ctx, q, "SELECT run_id, id FROM seal WHERE kind IN ('end', 'tried')")
+	if err != nil {
+		return digest{}, err
 	}
-	return d, nil
+	if s.ends() {
+		runs[s.Run] = s.ID
+	}
+	b := newBook(l)
+	b.begun, b.ended, b.number = map[int64]int64{}, runs, func(int64) int64 { return s.ID }
+	b.cellsIn = func(int64) int64 { return s.ID }
+	b.left = func(_ string, _ []any, erasures []*erasure) map[string]string { return touched(erasures) }
+	err = b.read(ctx, q, "", nil, true)
+	return b.cells[s.ID].digest(), err
 }
 
 // digestRest digests what of a table may change, and notes its last number.
@@ -322,44 +355,49 @@ func (s *sum) add(what byte, row [sha256.Size]byte) {
 	s.hash.Write(row[:])
 }
 
+// digest is the digest of what was added; nil is a sum of nothing.
 func (s *sum) digest() digest {
+	if s == nil {
+		return digest{}
+	}
 	return digest{Rows: s.rows, SHA256: hex.EncodeToString(s.hash.Sum(nil))}
 }
 
 // book reads the rows of a table and enters each with the seals it belongs to.
 type book struct {
 	l            *layout
-	begun, ended map[int64]int64      // by run: the seal
-	number       func(id int64) int64 // the seal of a numbered row; 0: none
-	sums         map[int64]*sum       // by seal
-	rows, erased int64                // read; and of them erased before
-	unsealed     int64                // rows, and ends of rows, of no seal that is known here
-	mismatch     func(key string)     // told of an erased row that is not as erasing left it
+	begun, ended map[int64]int64        // by run: the seal
+	number       func(id int64) int64   // the seal of a numbered row; 0: none
+	cellsIn      func(seal int64) int64 // the seal that covers the cells of a row of that seal
+	sums, cells  map[int64]*sum         // by seal
+	rows, erased int64                  // read; and of them erased before
+	unsealed     int64                  // rows, and ends of rows, of no seal that is known here
+	// left judges what erasures left of a row, nil when it is not even that, and
+	// returns the cells that they touched.
+	left func(key string, values []any, erasures []*erasure) map[string]string
 
 	beginNames, endNames   []string
 	beginValues, endValues []any
 	id, from, to           int // places of columns
 }
 
-// open makes the book ready for rows.
-func (b *book) open() {
-	l := b.l
+// newBook makes a book ready for rows.
+func newBook(l *layout) *book {
+	b := &book{l: l, cellsIn: func(seal int64) int64 { return seal }, sums: map[int64]*sum{}, cells: map[int64]*sum{}}
 	b.beginNames, b.endNames = l.names(l.begin), l.names(l.end)
 	b.beginValues, b.endValues = make([]any, len(l.begin)), make([]any, len(l.end))
 	b.id, b.from, b.to = l.column(l.key[0]), l.column(l.fromRun()), l.column("to_run")
+	return b
 }
 
 // read enters the rows that a condition chooses, in the order of their keys.
 // With erased, rows that were erased count as they were before.
 func (b *book) read(ctx context.Context, q querier, where string, args []any, erased bool) error {
-	b.open()
 	l := b.l
 	columns := quoteAll(l.columns, ", ")
 	if erased {
-		columns += fmt.Sprintf(`, %s,
-			(SELECT before FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id LIMIT 1),
-			(SELECT after FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id DESC LIMIT 1)`,
-			l.keyText(), l.name, l.qualifiedKey(), l.name, l.qualifiedKey())
+		columns += fmt.Sprintf(`, %s, (SELECT json_group_array(json_array(id, hex(before), hex(after), cells)) FROM
+			(SELECT * FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id))`, l.keyText(), l.name, l.qualifiedKey())
 	}
 	query := fmt.Sprintf(`SELECT %s FROM "%s" %s ORDER BY %s`, columns, l.name, where, quoteAll(l.key, ", "))
 	return eachRow(ctx, q, query, args, b.enter)
@@ -381,37 +419,47 @@ func (l *layout) qualifiedKey() string {
 func (b *book) enter(values []any) error {
 	b.rows++
 	begin, end, ends := b.seals(values)
-	erased := func(row [sha256.Size]byte, places []int) [sha256.Size]byte {
-		if len(values) == len(b.l.columns) || !slices.Equal(places, b.l.erasable()) {
-			return row
-		}
-		return b.before(row, values[len(b.l.columns):])
-	}
 	row, ok := b.digest(b.beginNames, b.beginValues, b.l.begin, values)
-	row = erased(row, b.l.begin)
-	if begin != 0 {
-		b.sum(begin).add('B', row)
-	} else {
-		b.unsealed++
+	if !ok {
+		return b.strange()
 	}
-	if !ok || !ends {
-		return b.strange(ok)
+	if err := b.add('B', begin, row, values, b.l.sealed != byItself); err != nil || !ends {
+		return err
 	}
-	row, ok = b.digest(b.endNames, b.endValues, b.l.end, values)
-	row = erased(row, b.l.end)
-	if end != 0 {
-		b.sum(end).add('E', row)
-	} else {
-		b.unsealed++
+	if row, ok = b.digest(b.endNames, b.endValues, b.l.end, values); !ok {
+		return b.strange()
 	}
-	return b.strange(ok)
+	return b.add('E', end, row, values, b.l.sealed == byItself)
 }
 
-func (b *book) strange(ok bool) error {
-	if !ok {
-		return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, b.l.name)
+// add adds a row's digest, and those of its cells where these are what the row
+// may be erased in.
+func (b *book) add(what byte, seal int64, row [sha256.Size]byte, values []any, erasable bool) error {
+	var touched map[string]string
+	if erasable && len(values) > len(b.l.columns) {
+		var err error
+		if row, touched, err = b.before(row, values); err != nil {
+			return err
+		}
 	}
-	return nil
+	if seal == 0 {
+		b.unsealed++
+		return nil
+	}
+	b.sum(b.sums, seal).add(what, row)
+	in := b.cellsIn(seal)
+	if !erasable || !b.l.hasCells() || in == 0 {
+		return nil
+	}
+	cells, err := b.l.cellsDigest(values[:len(b.l.columns)], touched)
+	if err == nil {
+		b.sum(b.cells, in).add(what, cells)
+	}
+	return err
+}
+
+func (b *book) strange() error {
+	return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, b.l.name)
 }
 
 func (b *book) digest(names []string, into []any, places []int, values []any) ([sha256.Size]byte, bool) {
@@ -421,21 +469,26 @@ func (b *book) digest(names []string, into []any, places []int, values []any) ([
 	return snapshot.RowDigest(b.l.name, names, into)
 }
 
-// before is the digest of a row before it was erased, if it was. more is the
-// row's key and the digests before the first and after the last erasing.
-func (b *book) before(row [sha256.Size]byte, more []any) [sha256.Size]byte {
-	before, _ := more[1].([]byte)
-	after, _ := more[2].([]byte)
-	if before == nil {
-		return row
+// before is the digest of a row before it was first erased, if it was, and the
+// cells that were. Behind its columns a row has its key and its erasures.
+func (b *book) before(row [sha256.Size]byte, values []any) ([sha256.Size]byte, map[string]string, error) {
+	more := values[len(b.l.columns):]
+	text, _ := more[1].(string)
+	if text == "[]" {
+		return row, nil, nil
+	}
+	erasures, err := parseErasures(text)
+	if err != nil {
+		return row, nil, err
 	}
 	b.erased++
-	if len(before) != len(row) || string(after) != string(row[:]) {
-		key, _ := more[0].(string)
-		b.mismatch(key)
-		return row
+	first, last := erasures[0], erasures[len(erasures)-1]
+	key := fmt.Sprint(more[0])
+	if !bytes.Equal(last.after, row[:]) || len(first.before) != len(row) {
+		b.left(key, nil, nil)
+		return row, nil, nil
 	}
-	return [sha256.Size]byte(before)
+	return [sha256.Size]byte(first.before), b.left(key, values[:len(b.l.columns)], erasures), nil
 }
 
 // seals tells to which seals a row belongs with its begin and its end.
@@ -457,11 +510,11 @@ func (b *book) seals(values []any) (begin, end int64, ends bool) {
 	return begin, b.ended[to], true
 }
 
-func (b *book) sum(seal int64) *sum {
-	if b.sums[seal] == nil {
-		b.sums[seal] = newSum()
+func (b *book) sum(sums map[int64]*sum, seal int64) *sum {
+	if sums[seal] == nil {
+		sums[seal] = newSum()
 	}
-	return b.sums[seal]
+	return sums[seal]
 }
 
 // eachRow runs a query and hands on its rows, while the next are being read. The

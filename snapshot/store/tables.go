@@ -36,8 +36,13 @@ type table struct {
 	// personal is what forget leaves in its columns.
 	about    string
 	personal map[string]any
-	// mentions are columns of text in which a person may be named besides.
-	mentions []string
+	// mentions are columns of text in which a person may be named besides; leaves
+	// are those of them that hold JSON, where each value goes by itself.
+	mentions, leaves []string
+	// attributes is the column with attributes that users share, in JSON.
+	attributes string
+	// sentence is the column for which a sentence stands when a person is erased.
+	sentence string
 
 	// aged is the column with the time of a row that prune may erase, and
 	// pruned what it leaves. Of a table that no seal covers whole rows go, by
@@ -50,12 +55,12 @@ type table struct {
 // missing or no longer there.
 var tables = []table{
 	{name: "tenant", sealed: asWhole},
-	{name: "run", sealed: byItself, mentions: []string{"warnings", "error"}},
+	{name: "run", sealed: byItself, mentions: []string{"warnings", "error"}, leaves: []string{"warnings"}},
 	{name: "user", sealed: byNumber, loose: map[string]string{"fingerprint": "derived: verify computes it anew"},
 		about: "id", personal: map[string]any{"object_id": forgottenName}},
-	{name: "profile", sealed: byNumber},
+	{name: "profile", sealed: byNumber, mentions: []string{"department"}, attributes: "more"},
 	{name: "user_version", sealed: byRun, about: "user_id",
-		personal: map[string]any{"upn": forgottenName, "name": "", "mail": nil, "employee_id": nil, "created_at": nil}},
+		personal: map[string]any{"upn": forgottenName, "name": "", "mail": nil, "employee_id": nil, "created_at": nil}, mentions: []string{"name"}},
 	{name: "sku", sealed: byNumber, loose: map[string]string{"part_number": newestName}},
 	{name: "sku_version", sealed: byRun},
 	{name: "plan", sealed: byNumber, loose: map[string]string{"name": newestName}},
@@ -70,7 +75,7 @@ var tables = []table{
 		personal: map[string]any{"layout_id": noPlans, "date_0": nil, "date_1": nil, "date_2": nil, "dates": nil}},
 	{name: "first_evidence", sealed: byRun},
 	{name: "change", sealed: byNumber},
-	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}},
+	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}, leaves: []string{"detail"}, sentence: "reason"},
 	{name: "event", sealed: byNumber, mentions: []string{"raw", "target"},
 		aged: "at", pruned: map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}},
 	{name: "event_copy", sealed: byNumber, mentions: []string{"raw", "target"},

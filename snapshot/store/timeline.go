@@ -320,7 +320,7 @@ func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*
 	return func(yield func(*Revision, error) bool) {
 		rows, err := h.tx.QueryContext(ctx, `
 			SELECT a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
-				a.salt IS NULL FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
+				length(a.salt) IS NOT 16 FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
 		if err != nil {
 			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
 			return

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -166,8 +168,11 @@ func objects(ctx context.Context, q querier) (map[string]string, error) {
 
 // sealed follows the chain, and digests every row anew.
 func (v *Verification) sealed(ctx context.Context, q querier, head string) error {
-	c := &chain{v: v, begun: map[int64]int64{}, ended: map[int64]int64{}}
+	c := &chain{v: v, begun: map[int64]int64{}, ended: map[int64]int64{}, purposes: map[int64]*purpose{}}
 	if err := c.follow(ctx, q, head); err != nil {
+		return err
+	}
+	if err := c.erasings(ctx, q); err != nil {
 		return err
 	}
 	all, err := layouts(ctx, q)
@@ -186,7 +191,9 @@ func (v *Verification) sealed(ctx context.Context, q querier, head string) error
 type chain struct {
 	v            *Verification
 	seals        []*seal
-	begun, ended map[int64]int64 // by run: the seal, counted from 1
+	begun, ended map[int64]int64    // by run: the seal, counted from 1
+	first        int64              // the first seal that covers cells, counted from 1; 0: none
+	purposes     map[int64]*purpose // of seals that erase, by seal, counted from 1
 }
 
 func (c *chain) last() *seal {
@@ -236,7 +243,13 @@ func (s *seal) word() string {
 }
 
 func (c *chain) add(s *seal) {
+	if c.last().hasCells() && !s.hasCells() {
+		c.v.found(CheckChain, "seal %d%s is of an older form than the seal before", s.ID, s.word())
+	}
 	c.seals = append(c.seals, s)
+	if c.first == 0 && s.hasCells() {
+		c.first = int64(len(c.seals))
+	}
 	for _, of := range []struct {
 		applies bool
 		runs    map[int64]int64
@@ -298,16 +311,20 @@ func (c *chain) table(ctx context.Context, q querier, l *layout) error {
 	if l.sealed == asWhole {
 		return nil
 	}
-	b := &book{l: l, begun: c.begun, ended: c.ended, sums: map[int64]*sum{}, number: c.numbers(l)}
+	b := newBook(l)
+	b.begun, b.ended, b.number, b.cellsIn = c.begun, c.ended, c.numbers(l.name), c.cellsIn
 	erased, keys, err := c.erasedOf(ctx, q, l)
 	if err != nil {
 		return err
 	}
 	bad := 0
-	b.mismatch = func(key string) {
-		if bad++; bad <= maxFindings {
-			c.v.found(CheckDigests, "table %s: row %q is not as erasing left it", l.name, key)
+	b.left = func(key string, values []any, erasures []*erasure) map[string]string {
+		if problem := c.judge(l, values, erasures); problem != "" {
+			if bad++; bad <= maxFindings {
+				c.v.found(CheckDigests, "table %s: row %q is not as erasing left it: %s", l.name, key, problem)
+			}
 		}
+		return touched(erasures)
 	}
 	if err := b.read(ctx, q, "", nil, erased > 0); err != nil {
 		return err
@@ -322,11 +339,85 @@ func (c *chain) table(ctx context.Context, q querier, l *layout) error {
 	return c.compare(l, b)
 }
 
+// erasings reads what seals erased. Whom a seal forgets must be forgotten.
+func (c *chain) erasings(ctx context.Context, q querier) error {
+	for i, s := range c.seals {
+		if !s.erases() {
+			continue
+		}
+		p, err := purposeOf(ctx, q, s)
+		if err != nil {
+			if err := c.v.failed(CheckDigests, err); err != nil {
+				return err
+			}
+			continue
+		}
+		c.purposes[int64(i+1)] = p
+		if p.user == 0 {
+			continue
+		}
+		var called sql.NullString
+		err = q.QueryRowContext(ctx, "SELECT CASE typeof(object_id) WHEN 'text' THEN object_id END FROM user WHERE id = ?", p.user).Scan(&called)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return classify(err)
+		}
+		if called.String != p.name {
+			c.v.found(CheckDigests, "seal %d%s forgets the user in row %d, who is not called %s", s.ID, s.word(), p.user, p.name)
+		}
+	}
+	return nil
+}
+
+// judge holds a row against what its erasures leave; "" when it is that.
+func (c *chain) judge(l *layout, values []any, erasures []*erasure) string {
+	if erasures == nil {
+		return "it was altered since"
+	}
+	cells := map[string]*cell{}
+	for _, x := range l.cells(values) {
+		cells[x.name] = &x
+	}
+	by := map[string]*purpose{}
+	for i, e := range erasures {
+		seal := int64(sort.Search(len(c.seals), func(i int) bool { return c.seals[i].content.Numbers["erased"] >= e.id }) + 1)
+		p := c.purposes[seal]
+		switch {
+		case p == nil:
+			return "no seal says that it was erased"
+		case e.cells == nil && c.seals[seal-1].hasCells():
+			return "it is not said what was erased"
+		case e.cells == nil && i == len(erasures)-1 && !l.wasLeft(values, p):
+			return "that is not what a " + p.kind + " leaves"
+		}
+		for name := range e.cells {
+			if by[name] != nil && !l.isPersonal(values, name, p) {
+				return name + " was erased before" // by a stand-in, which nothing erases
+			}
+			by[name] = p
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		if cells[name] == nil || !l.isLeft(values, cells[name], by[name]) {
+			return fmt.Sprintf("%s is not what a %s leaves", name, by[name].kind)
+		}
+	}
+	return ""
+}
+
+// cellsIn is the seal that covers the cells of the rows of a seal: itself or, where
+// an earlier version made it, the first that covers cells; 0: none.
+func (c *chain) cellsIn(of int64) int64 {
+	if c.first == 0 {
+		return 0
+	}
+	return max(of, c.first)
+}
+
 // numbers returns which seal a numbered row belongs to. Rows come in order.
-func (c *chain) numbers(l *layout) func(int64) int64 {
+func (c *chain) numbers(table string) func(int64) int64 {
 	at := 0
 	return func(id int64) int64 {
-		for at < len(c.seals) && c.seals[at].content.Numbers[l.name] < id {
+		for at < len(c.seals) && c.seals[at].content.Numbers[table] < id {
 			at++
 		}
 		if at == len(c.seals) {
@@ -338,15 +429,14 @@ func (c *chain) numbers(l *layout) func(int64) int64 {
 
 func (c *chain) compare(l *layout, b *book) error {
 	for i, s := range c.seals {
-		want, have := s.content.Rows[l.name], digest{}
-		if total := b.sums[int64(i+1)]; total != nil {
-			have = total.digest()
-		}
+		want, have := s.content.Rows[l.name], b.sums[int64(i+1)].digest()
 		switch {
 		case want.Rows != have.Rows:
 			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.name, s.ID, s.word(), want.Rows, have.Rows)
 		case want != have:
 			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.name, have.Rows, s.ID, s.word())
+		case s.hasCells() && s.content.Cells[l.name] != b.cells[int64(i+1)].digest():
+			c.v.found(CheckDigests, "table %s: of the rows that seal %d%s covers, an erased one was altered beyond what was erased", l.name, s.ID, s.word())
 		}
 	}
 	return nil
@@ -373,8 +463,7 @@ func (c *chain) erasures(ctx context.Context, q querier) error {
 	if broken > 0 {
 		c.v.found(CheckDigests, "table erased: %d rows were changed between one erasing and the next", broken)
 	}
-	erasedTable := &layout{table: table{name: "erased"}}
-	number, there := c.numbers(erasedTable), map[int64]map[string]int64{} // by seal, counted from 1, and table
+	number, there := c.numbers("erased"), map[int64]map[string]int64{} // by seal, counted from 1, and table
 	err = eachRow(ctx, q, "SELECT id, table_name FROM erased ORDER BY id", nil, func(values []any) error {
 		id, _ := values[0].(int64)
 		name, _ := values[1].(string)

@@ -1,0 +1,300 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lictrail/snapshot"
+)
+
+// A row of a table in which something may be erased is digested a second time,
+// as cells: what no erasure touches is one cell, what is always erased together
+// another, and each text in which a person may be named one of its own. The
+// digests of the cells that an erasure touched stay with it, so that the others
+// can be held against their seal for ever.
+
+// Names of cells that are not those of a column.
+const (
+	cellKept  = "kept"  // what no erasure touches
+	cellGroup = "group" // what is erased together
+	cellRest  = "rest"  // of a profile: the attributes that forget erases
+)
+
+// cell is a part of a row.
+type cell struct {
+	name    string
+	columns []string
+	values  []any
+}
+
+// hasCells reports whether something may be erased in the table.
+func (l *layout) hasCells() bool {
+	return len(l.personal)+len(l.mentions)+len(l.pruned) > 0 || l.attributes != ""
+}
+
+// inGroup reports whether a column is erased together with others.
+func (l *layout) inGroup(column string) bool {
+	_, personal := l.personal[column]
+	_, pruned := l.pruned[column]
+	return pruned || personal && !slices.Contains(l.mentions, column)
+}
+
+// cells takes a row apart. values are those of l.columns.
+func (l *layout) cells(values []any) []cell {
+	kept, group := cell{name: cellKept}, cell{name: cellGroup}
+	var others []cell
+	for _, i := range l.erasable() {
+		c, v := l.columns[i], values[i]
+		switch {
+		case c == saltColumn:
+		case l.inGroup(c):
+			group.add(c, v)
+		case c == l.attributes:
+			shared, rest := splitAttributes(v)
+			kept.add(c, shared)
+			others = append(others, cell{cellRest, []string{c}, []any{rest}})
+		case slices.Contains(l.leaves, c):
+			others = append(others, leavesOf(c, v)...)
+		case slices.Contains(l.mentions, c):
+			others = append(others, cell{c, []string{c}, []any{v}})
+		default:
+			kept.add(c, v)
+		}
+	}
+	all := []cell{kept}
+	if len(group.columns) > 0 {
+		all = append(all, group)
+	}
+	return append(all, others...)
+}
+
+func (c *cell) add(column string, value any) {
+	c.columns, c.values = append(c.columns, column), append(c.values, value)
+}
+
+// same reports whether two cells say the same.
+func (c *cell) same(o *cell) bool {
+	return slices.Equal(c.columns, o.columns) && slices.EqualFunc(c.values, o.values, func(a, b any) bool {
+		x, isBlob := a.([]byte)
+		y, both := b.([]byte)
+		return isBlob && both && bytes.Equal(x, y) || !isBlob && !both && a == b
+	})
+}
+
+// digest digests a cell. salt is nil for none.
+func (c *cell) digest(table string, salt []byte) ([sha256.Size]byte, error) {
+	columns, values := c.columns, c.values
+	if salt != nil {
+		columns, values = append([]string{"\x00salt"}, columns...), append([]any{salt}, values...)
+	}
+	sum, ok := snapshot.RowDigest(table+" "+c.name, columns, values)
+	if !ok {
+		return sum, fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, table)
+	}
+	return sum, nil
+}
+
+// cellsDigest digests a row from the digests of its cells. Those that an erasure
+// touched are given, as they were before.
+func (l *layout) cellsDigest(values []any, touched map[string]string) (sum [sha256.Size]byte, err error) {
+	digests, err := l.cellDigests(values)
+	if err != nil {
+		return sum, err
+	}
+	for name, before := range touched {
+		raw, err := hex.DecodeString(before)
+		if err != nil || len(raw) != sha256.Size {
+			return sum, fmt.Errorf("%w: table erased: a digest that is none", ErrDamaged)
+		}
+		digests[name] = [sha256.Size]byte(raw)
+	}
+	h := sha256.New()
+	h.Write([]byte(l.name))
+	for _, name := range slices.Sorted(maps.Keys(digests)) {
+		d := digests[name]
+		fmt.Fprintf(h, "\n%q ", name)
+		h.Write(d[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// cellDigests digests each cell of a row, with its salt.
+func (l *layout) cellDigests(values []any) (map[string][sha256.Size]byte, error) {
+	salts := l.salts(values)
+	all := map[string][sha256.Size]byte{}
+	for _, c := range l.cells(values) {
+		sum, err := c.digest(l.name, salts.of(c.name, all[cellGroup]))
+		if err != nil {
+			return nil, err
+		}
+		all[c.name] = sum
+	}
+	return all, nil
+}
+
+const (
+	saltColumn = "salt"
+	saltSize   = 16
+)
+
+// salts are the salts of a row's cells: so that nobody can confirm, by the digest
+// that stays, what a cell said before it was erased. They derive from the row's
+// salt; once that had to go with a cell, those of the others stand in its place.
+type salts struct {
+	table bool // it has salts
+	row   []byte
+	cells map[string]string
+}
+
+func (l *layout) salts(values []any) salts {
+	i := l.column(saltColumn)
+	if i < 0 {
+		return salts{}
+	}
+	s := salts{table: true}
+	stored, _ := values[i].([]byte)
+	if len(stored) == saltSize {
+		s.row = stored
+	} else if len(stored) > 0 {
+		_ = json.Unmarshal(stored, &s.cells) // what cannot be read gives no salt, and so another digest
+	}
+	return s
+}
+
+// of is the salt of a cell; nil: none. Where the table has no salts, what is
+// erased together keeps the texts beside it from being guessed one by one.
+func (s *salts) of(name string, group [sha256.Size]byte) []byte {
+	switch {
+	case name == cellKept:
+		return nil
+	case !s.table:
+		if name == cellGroup || group == [sha256.Size]byte{} {
+			return nil
+		}
+		return group[:]
+	case s.row != nil:
+		sum := sha256.Sum256(append(slices.Clone(s.row), name...))
+		return sum[:saltSize]
+	}
+	salt, err := hex.DecodeString(s.cells[name])
+	if err != nil || len(salt) == 0 {
+		return nil
+	}
+	return salt
+}
+
+// without is what the column must hold once cells were erased: the salts of the
+// others, or nothing.
+func (s *salts) without(cells []cell, touched map[string]string) any {
+	rest := map[string]string{}
+	for _, c := range cells {
+		if _, gone := touched[c.name]; gone {
+			continue
+		}
+		if salt := s.of(c.name, [sha256.Size]byte{}); salt != nil {
+			rest[c.name] = hex.EncodeToString(salt)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(rest) // a map of texts
+	return text
+}
+
+// leavesOf takes a text of JSON apart, a cell for each value in it that is no list
+// and no object. One that cannot be read is a cell as a whole.
+func leavesOf(column string, value any) []cell {
+	text, _ := value.(string)
+	parsed, err := parseJSON(text)
+	if err != nil {
+		return []cell{{column, []string{column}, []any{value}}}
+	}
+	var leaves []cell
+	walkLeaves(parsed, column, func(path string, leaf any) any {
+		var v any = fmt.Sprintf("%T %v", leaf, leaf)
+		if s, ok := leaf.(string); ok {
+			v = s
+		}
+		leaves = append(leaves, cell{path, []string{path}, []any{v}})
+		return leaf
+	})
+	return leaves
+}
+
+// parseJSON reads a text; numbers stay as they are written.
+func parseJSON(text string) (any, error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if d.More() {
+		return nil, fmt.Errorf("%w: more than one value", ErrDamaged)
+	}
+	return v, nil
+}
+
+// walkLeaves calls leaf with each value that is no list and no object and with
+// the way to it, in order, and puts in its place what that returns. An empty list
+// or object counts as a value.
+func walkLeaves(v any, path string, leaf func(path string, v any) any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			v[k] = walkLeaves(v[k], path+"/"+k, leaf)
+		}
+		if len(v) > 0 {
+			return v
+		}
+	case []any:
+		for i := range v {
+			v[i] = walkLeaves(v[i], path+"/"+strconv.Itoa(i), leaf)
+		}
+		if len(v) > 0 {
+			return v
+		}
+	}
+	return leaf(path, v)
+}
+
+// sharedAttributes are those that forget leaves, by which seats were counted.
+var sharedAttributes = []string{"country", "usage_location"}
+
+// splitAttributes splits attributes in JSON into those that forget leaves and the
+// others.
+func splitAttributes(value any) (shared, rest any) {
+	text, _ := value.(string)
+	var all map[string]any
+	if parsed, err := parseJSON(text); err == nil {
+		all, _ = parsed.(map[string]any)
+	}
+	if all == nil {
+		return nil, value
+	}
+	left := map[string]any{}
+	for _, name := range sharedAttributes {
+		if v, ok := all[name]; ok {
+			left[name] = v
+			delete(all, name)
+		}
+	}
+	return marshaled(left), marshaled(all)
+}
+
+// marshaled is JSON in the one form in which erasing writes it.
+func marshaled(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error() // it came from JSON
+	}
+	return string(text)
+}

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/hex"
+	"strings"
+	"testing"
+)
+
+// forge alters rows with the program's own packages, by somebody who may write the
+// file and has the source: the alterations are recorded and sealed as those of a
+// forget or a prune.
+func forge(t *testing.T, db *DB, kind string, detail any, alter func(e *eraser) error) {
+	t.Helper()
+	err := db.write(t.Context(), func(tx *sql.Tx) (*entry, error) {
+		all, err := layouts(t.Context(), tx)
+		if err != nil {
+			return nil, err
+		}
+		e := &eraser{ctx: t.Context(), tx: tx, all: all, rows: map[string]int64{}}
+		err = e.unguarded(func() error { return alter(e) })
+		return &entry{kind: kind, detail: detail, erased: e.rows}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// P15: a history that was rewritten after a head was kept, and says that it was an
+// erasure, does not pass with that head, nor without one.
+func TestP15_ForgedErasure(t *testing.T) {
+	t.Parallel()
+	original := forgettable(t)
+	head, path := verify(t, original, "").Head, original.Path()
+	leaver := rowOf(t, original, "user-1")
+	closeDB(t, original)
+	prune, forget := pruneDetail{"2030-01-01T00:00:00Z"}, forgetDetail{User: leaver}
+	set := func(table string, key any, values map[string]any) func(e *eraser) error {
+		keys := []any{key}
+		if table == "user_version" || table == "group_version" {
+			keys = append(keys, int64(1)) // the run
+		}
+		return func(e *eraser) error { return e.redact(e.layout(table), keys, values) }
+	}
+	run := func(query string) func(e *eraser) error {
+		return func(e *eraser) error { _, err := e.tx.ExecContext(t.Context(), query); return err }
+	}
+	all := func(steps ...func(e *eraser) error) func(e *eraser) error {
+		return func(e *eraser) error {
+			for _, step := range steps {
+				if err := step(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	const detail = `{"actor":{"id":"eve","kind":"user"},"evidence":[{"activity":"","at":"0001-01-01T00:00:00Z","id":"event","source":"graph"}]}`
+	really := func(e *eraser) error {
+		return e.forget(&purpose{kind: sealForget, user: leaver, name: standIn(leaver, 0)}, nil)
+	}
+	forged, found := 0, 0
+	for _, f := range []struct {
+		name   string
+		kind   string
+		detail any
+		alter  func(e *eraser) error
+	}{
+		{"another actor in a record, as a prune", sealPrune, prune, set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`})},
+		{"another actor in an attribution, as a prune", sealPrune, prune, set("attribution", int64(1), map[string]any{"detail": detail})},
+		{"both, as a prune", sealPrune, prune, all(set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`}), set("attribution", int64(1), map[string]any{"detail": detail}))},
+		{"a pruned record, and another actor as a forget", sealForget, forget, all(really, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), set("attribution", int64(1), map[string]any{"detail": detail}))},
+		{"another sentence", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve."}))},
+		{"another sentence with the stand-in in it", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve, and not forgotten-1."}))},
+		{"another cause, which no erasure touches", sealForget, forget, all(really, set("attribution", int64(2), map[string]any{"reason": "x"}), run("UPDATE attribution SET cause = 'microsoft' WHERE id = 2"))},
+		{"another kind of actor", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": strings.Replace(detail, `"user"`, `"forgotten-1"`, 1)}))},
+		{"a younger record, as a prune", sealPrune, pruneDetail{"2001-01-01T00:00:00Z"}, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
+		{"another time of a pruned record", sealPrune, prune, all(set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), run("UPDATE event SET at = at + 1 WHERE id = 1"))},
+		{"another UPN", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "eve@contoso.com"}))},
+		{"another name of somebody who is not forgotten", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"name": "Eve"}))},
+		{"the rows of somebody else erased as well", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "forgotten-1", "name": "", "mail": nil, "employee_id": nil, "created_at": nil}))},
+		{"another object id", sealForget, forget, all(really, set("user", int64(2), map[string]any{"object_id": "eve"}))},
+		{"another rule of a group", sealForget, forget, all(really, set("group_version", int64(1), map[string]any{"membership_rule": "forgotten-1 or eve"}))},
+		{"another note", sealForget, forget, all(really, set("import_record", int64(1), map[string]any{"note": "by eve"}))},
+		{"another warning", sealForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[{"code":"groups","message":"All is well."}]`}))},
+		{"one warning less", sealForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[]`}))},
+		{"another department", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"department": "Sales"}))},
+		{"other attributes", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"more": `{"country":"XX","forgotten":1}`}))},
+		{"one forgotten who is still named", sealForget, forgetDetail{User: 2}, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."})},
+		{"an erasure of an older form", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was forgotten-1, says eve."}), run("UPDATE erased SET cells = NULL WHERE table_name = 'attribution'"))},
+		{"cells that are not told", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": detail}), run("UPDATE erased SET cells = '{}' WHERE table_name = 'attribution'"))},
+		{"a record that is taken away", sealPrune, prune, run("DELETE FROM event WHERE id = 1")},
+		{"rows erased that no erasure counts", sealEvidence, nil, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
+		{"another stand-in", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-1 was erased."}), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."}))},
+		{"names twice", sealForget, forget, all(really, func(e *eraser) error {
+			return e.redact(e.layout("attribution"), []any{int64(1)}, map[string]any{"detail": `{"actor":{"id":"eve"},` + detail[1:]})
+		})},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			db := openRW(t, copyOf(t, path))
+			forge(t, db, f.kind, f.detail, f.alter)
+			forged++
+			if v := verify(t, db, ""); len(v.Findings) == 0 {
+				t.Error("without a head it passes")
+			}
+			if v := verify(t, db, head); len(v.Findings) == 0 {
+				t.Error("with the head from before it passes")
+				return
+			}
+			found++
+		})
+	}
+	t.Logf("P15: %d forged erasures: %d found", forged, found)
+	t.Run("what forget really does", func(t *testing.T) {
+		db := openRW(t, copyOf(t, path))
+		forge(t, db, sealForget, forget, really)
+		whole(t, verify(t, db, head))
+	})
+	t.Run("a chain that goes on in an older form", func(t *testing.T) {
+		db := openRW(t, copyOf(t, path))
+		last, err := lastSeal(t.Context(), db.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forge(t, db, sealNames, nil, func(*eraser) error { return nil })
+		next, err := lastSeal(t.Context(), db.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.text = strings.Replace(next.text, `,"format":2`, "", 1)
+		next.Head = next.headAfter(last.Head)
+		tamper(t, db, "UPDATE seal SET content = x'"+hex.EncodeToString([]byte(next.text))+"' || '', head = '"+next.Head+"' WHERE id = (SELECT max(id) FROM seal)")
+		if v := verify(t, db, head); len(v.Findings) == 0 {
+			t.Error("it passes")
+		}
+	})
+}
+
+// forgettable is a history with something in every table, in which user-1 has left.
+func forgettable(t *testing.T) *DB {
+	t.Helper()
+	db := sealedHistory(t)
+	leave(t, db, "user-1")
+	return db
+}
