@@ -46,37 +46,60 @@ func (l *layout) inGroup(column string) bool {
 	return pruned || personal && !slices.Contains(l.mentions, column)
 }
 
-// cells takes a row apart. values are those of l.columns.
-func (l *layout) cells(values []any) []cell {
-	kept, group := cell{name: cellKept}, cell{name: cellGroup}
-	var others []cell
+// part says of which columns a cell is made.
+type part struct {
+	name    string
+	columns []string
+	places  []int
+	split   func(column string, value any) []cell // nil: as they are
+}
+
+// plan lists the parts of the table's rows, in the order in which they are digested.
+func (l *layout) plan() []part {
+	kept, group := part{name: cellKept}, part{name: cellGroup}
+	var others []part
 	for _, i := range l.erasable() {
-		c, v := l.columns[i], values[i]
+		c := l.columns[i]
+		own := part{name: c, columns: []string{c}, places: []int{i}}
 		switch {
 		case c == saltColumn:
 		case l.inGroup(c):
-			group.add(c, v)
+			group.columns, group.places = append(group.columns, c), append(group.places, i)
 		case c == l.attributes:
-			shared, rest := splitAttributes(v)
-			kept.add(c, shared)
-			others = append(others, cell{cellRest, []string{c}, []any{rest}})
+			own.split = attributeCells
+			others = append(others, own)
 		case slices.Contains(l.leaves, c):
-			others = append(others, leavesOf(c, v)...)
+			own.split = leavesOf
+			others = append(others, own)
 		case slices.Contains(l.mentions, c):
-			others = append(others, cell{c, []string{c}, []any{v}})
+			others = append(others, own)
 		default:
-			kept.add(c, v)
+			kept.columns, kept.places = append(kept.columns, c), append(kept.places, i)
 		}
 	}
-	all := []cell{kept}
+	all := []part{kept}
 	if len(group.columns) > 0 {
 		all = append(all, group)
 	}
 	return append(all, others...)
 }
 
-func (c *cell) add(column string, value any) {
-	c.columns, c.values = append(c.columns, column), append(c.values, value)
+// cells takes a row apart. values are those of l.columns.
+func (l *layout) cells(values []any) []cell {
+	all := make([]cell, 0, 2*len(l.parts))
+	for i := range l.parts {
+		p := &l.parts[i]
+		if p.split != nil {
+			all = append(all, p.split(p.name, values[p.places[0]])...)
+			continue
+		}
+		c := cell{p.name, p.columns, make([]any, len(p.places))}
+		for j, place := range p.places {
+			c.values[j] = values[place]
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // same reports whether two cells say the same.
@@ -91,7 +114,7 @@ func (c *cell) same(o *cell) bool {
 // digest digests a cell. salt is nil for none.
 func (c *cell) digest(table string, salt []byte) ([sha256.Size]byte, error) {
 	columns, values := c.columns, c.values
-	if salt != nil {
+	if salt != nil { // a name that no column has
 		columns, values = append([]string{"\x00salt"}, columns...), append([]any{salt}, values...)
 	}
 	sum, ok := snapshot.RowDigest(table+" "+c.name, columns, values)
@@ -104,39 +127,39 @@ func (c *cell) digest(table string, salt []byte) ([sha256.Size]byte, error) {
 // cellsDigest digests a row from the digests of its cells. Those that an erasure
 // touched are given, as they were before.
 func (l *layout) cellsDigest(values []any, touched map[string]string) (sum [sha256.Size]byte, err error) {
-	digests, err := l.cellDigests(values)
-	if err != nil {
-		return sum, err
-	}
-	for name, before := range touched {
-		raw, err := hex.DecodeString(before)
-		if err != nil || len(raw) != sha256.Size {
-			return sum, fmt.Errorf("%w: table erased: a digest that is none", ErrDamaged)
+	text := make([]byte, 0, 512)
+	text = append(text, l.name...)
+	err = l.eachCell(values, func(c *cell, sum [sha256.Size]byte) error {
+		if before, ok := touched[c.name]; ok {
+			if n, err := hex.Decode(sum[:], []byte(before)); err != nil || n != len(sum) {
+				return fmt.Errorf("%w: table erased: a digest that is none", ErrDamaged)
+			}
 		}
-		digests[name] = [sha256.Size]byte(raw)
-	}
-	h := sha256.New()
-	h.Write([]byte(l.name))
-	for _, name := range slices.Sorted(maps.Keys(digests)) {
-		d := digests[name]
-		fmt.Fprintf(h, "\n%q ", name)
-		h.Write(d[:])
-	}
-	return [sha256.Size]byte(h.Sum(nil)), nil
+		text = append(append(text, '\n'), strconv.Itoa(len(c.name))...)
+		text = append(append(append(text, ' '), c.name...), sum[:]...)
+		return nil
+	})
+	return sha256.Sum256(text), err
 }
 
-// cellDigests digests each cell of a row, with its salt.
-func (l *layout) cellDigests(values []any) (map[string][sha256.Size]byte, error) {
-	salts := l.salts(values)
-	all := map[string][sha256.Size]byte{}
-	for _, c := range l.cells(values) {
-		sum, err := c.digest(l.name, salts.of(c.name, all[cellGroup]))
+// eachCell calls do with each cell of a row and its digest, with its salt.
+func (l *layout) eachCell(values []any, do func(c *cell, sum [sha256.Size]byte) error) error {
+	salts, group := l.salts(values), [sha256.Size]byte{}
+	cells := l.cells(values)
+	for i := range cells {
+		c := &cells[i]
+		sum, err := c.digest(l.name, salts.of(c.name, group))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all[c.name] = sum
+		if c.name == cellGroup {
+			group = sum
+		}
+		if err := do(c, sum); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
 }
 
 const (
@@ -269,16 +292,17 @@ func walkLeaves(v any, path string, leaf func(path string, v any) any) any {
 // sharedAttributes are those that forget leaves, by which seats were counted.
 var sharedAttributes = []string{"country", "usage_location"}
 
-// splitAttributes splits attributes in JSON into those that forget leaves and the
+// attributeCells splits attributes in JSON into those that forget leaves and the
 // others.
-func splitAttributes(value any) (shared, rest any) {
+func attributeCells(column string, value any) []cell {
 	text, _ := value.(string)
 	var all map[string]any
 	if parsed, err := parseJSON(text); err == nil {
 		all, _ = parsed.(map[string]any)
 	}
+	rest := cell{cellRest, []string{column}, []any{value}}
 	if all == nil {
-		return nil, value
+		return []cell{rest}
 	}
 	left := map[string]any{}
 	for _, name := range sharedAttributes {
@@ -287,7 +311,8 @@ func splitAttributes(value any) (shared, rest any) {
 			delete(all, name)
 		}
 	}
-	return marshaled(left), marshaled(all)
+	rest.values[0] = marshaled(all)
+	return []cell{{column, rest.columns, []any{marshaled(left)}}, rest}
 }
 
 // marshaled is JSON in the one form in which erasing writes it.

@@ -331,22 +331,17 @@ func (e *eraser) row(l *layout, where string, key []any) (values []any, text str
 // touchedCells are the cells in which a row differs from before, with their digests
 // from before.
 func (l *layout) touchedCells(before, after []any) (map[string]string, error) {
-	digests, err := l.cellDigests(before)
-	if err != nil {
-		return nil, err
-	}
-	left := map[string]cell{}
+	left, cells := map[string]cell{}, map[string]string{}
 	for _, c := range l.cells(after) {
 		left[c.name] = c
 	}
-	cells := map[string]string{}
-	for _, c := range l.cells(before) {
+	err := l.eachCell(before, func(c *cell, sum [sha256.Size]byte) error {
 		if now, ok := left[c.name]; !ok || !c.same(&now) {
-			sum := digests[c.name]
 			cells[c.name] = hex.EncodeToString(sum[:])
 		}
-	}
-	return cells, nil
+		return nil
+	})
+	return cells, err
 }
 
 // erasableDigest digests the part of a row in which something may be erased.

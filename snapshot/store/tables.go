@@ -115,6 +115,7 @@ type layout struct {
 	begin   []int    // columns of a row's digest when it is written
 	end     []int    // columns of the digest when it ends; nil: rows of this table do not end
 	whole   []int    // columns that every seal digests for all rows: the key and the loose ones
+	parts   []part   // of the cells of a row; see cells
 }
 
 // runBegins are the columns of a run that are known when it begins. The others
@@ -158,6 +159,9 @@ func layouts(ctx context.Context, q querier) ([]*layout, error) {
 			return nil, fmt.Errorf("%w: table %s does not have its columns", ErrDamaged, t.name)
 		}
 		l.sort()
+		if l.hasCells() {
+			l.parts = l.plan()
+		}
 		all = append(all, l)
 	}
 	return all, nil
