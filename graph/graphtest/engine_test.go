@@ -254,6 +254,11 @@ func TestAgents(t *testing.T) {
 	if len(rows) != 1 || !strings.EqualFold(rows[0]["id"].(string), agent.ID) {
 		t.Errorf("agents %v", rows)
 	}
+	for _, row := range serve(t, tenant, WithMarkedAgents()).all(q("/users", "$select", "id")) {
+		if marked := row["@odata.type"] == "#microsoft.graph.agentUser"; marked != strings.EqualFold(row["id"].(string), agent.ID) {
+			t.Errorf("row %v", row)
+		}
+	}
 	must(t, tenant.AssignDirect(agent, user, SKUE3))
 	if a := last(tenant); a.Cause != CauseAutomation {
 		t.Errorf("cause %s", a.Cause)

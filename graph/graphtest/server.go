@@ -68,6 +68,7 @@ type config struct {
 	step        time.Duration
 	vary, empty bool
 	tidy        bool
+	marked      bool
 	gzip        bool
 	budget      int
 	window      time.Duration
@@ -103,6 +104,10 @@ func WithEmptyPages() Option { return func(c *config) { c.empty = true } }
 // WithTidyRows keeps rows and fields in a fixed order and ids in lower case.
 func WithTidyRows() Option { return func(c *config) { c.tidy = true } }
 
+// WithMarkedAgents has plain /users name the type of agent users. No page says
+// whether the service does.
+func WithMarkedAgents() Option { return func(c *config) { c.marked = true } }
+
 // WithoutGzip never compresses.
 func WithoutGzip() Option { return func(c *config) { c.gzip = false } }
 
@@ -135,7 +140,7 @@ func NewServer(t *Tenant, opts ...Option) *Server {
 		feed:    feed{enabled: c.feed.running, since: Epoch.AddDate(-1, 0, 0)},
 		t:       t, cfg: c, cursors: map[string]cursor{}, closed: make(chan struct{}), kept: map[string][]byte{},
 		rng:  rand.New(rand.NewPCG(c.seed, 2)),
-		draw: render{t: t, r: rand.New(rand.NewPCG(c.seed, 3)), tidy: c.tidy},
+		draw: render{t: t, r: rand.New(rand.NewPCG(c.seed, 3)), tidy: c.tidy, marked: c.marked},
 	}
 	s.files = &fileHost{s: s}
 	return s

@@ -18,6 +18,8 @@ type render struct {
 	t    *Tenant
 	r    *rand.Rand
 	tidy bool
+	// marked rows of agent users name their type.
+	marked bool
 }
 
 // id writes a GUID, now and then in upper case.
@@ -202,6 +204,15 @@ func (x render) signIn(at time.Time) any {
 }
 
 func (x render) user(u *User, fields []string) []byte {
+	if x.marked && u.Agent {
+		typed := append([]string{"@odata.type"}, fields...)
+		return x.row(typed, func(f string) any {
+			if f == "@odata.type" {
+				return "#microsoft.graph.agentUser"
+			}
+			return userProps[f](x, u)
+		})
+	}
 	return x.row(fields, func(f string) any { return userProps[f](x, u) })
 }
 

@@ -32,6 +32,7 @@ import (
 // A file begins with what it shows. Then come, a line each:
 //
 //	group G1 gives E5 EMS         a group, with or without licenses
+//	group G1 of Sales gives E5    a dynamic group: everybody of that department
 //	user u1 in G1 G2 with EMS     a user, with groups and direct licenses
 //	app NAME, agent NAME          an application of the tenant, an agent user
 //
@@ -42,6 +43,7 @@ import (
 //	Tue 3 Mar 09:00  ACTOR assigns SKU to u1 | ACTOR removes SKU from u1 | ACTOR saves u1
 //	                 ACTOR adds u1 to G1 | ACTOR removes u1 from G1 | u1 is approved to join G1
 //	                 ACTOR gives SKU to G1 | ACTOR takes SKU from G1 | ACTOR saves G1
+//	                 ACTOR moves u1 to Sales | ACTOR changes the phone of u1
 //	                 ACTOR deletes u1 [in the admin center, which takes the licenses first] | ACTOR restores u1 | ACTOR renames u1 to NAME
 //	                 SKU of u1 goes into ActiveWithError | Microsoft moves the dates of u1
 //	                 Microsoft adds the plan NAME to SKU [, off for its users]
@@ -206,9 +208,13 @@ func (c *played) setUp(line string) error {
 	defer c.tenant.Advance(time.Hour)
 	switch {
 	case f[0] == "group":
-		c.groups[f[1]] = c.tenant.CreateGroup(by, f[1], "")
+		name, department := f[1], ""
+		if len(f) > 3 && f[2] == "of" {
+			department, f = f[3], f[2:]
+		}
+		c.groups[name] = c.tenant.CreateGroup(by, name, department)
 		for _, sku := range f[min(3, len(f)):] {
-			if err := c.tenant.SetGroupLicense(by, c.groups[f[1]], caseSKUs[sku]); err != nil {
+			if err := c.tenant.SetGroupLicense(by, c.groups[name], caseSKUs[sku]); err != nil {
 				return err
 			}
 		}
@@ -308,6 +314,12 @@ var caseSteps = []struct {
 		return c.tenant.UpdateUser(c.actors[m[1]], c.users[m[2]], "UserPrincipalName, DisplayName", func(u *graphtest.User) {
 			u.UPN, u.Mail, u.DisplayName = m[3]+"@"+c.tenant.Domain, m[3]+"@"+c.tenant.Domain, m[3]
 		})
+	}},
+	{regexp.MustCompile(`^(.+) moves (\S+) to (\S+)$`), func(c *played, m []string) error {
+		return c.tenant.ChangeDepartment(c.actors[m[1]], c.users[m[2]], m[3])
+	}},
+	{regexp.MustCompile(`^(.+) changes the phone of (\S+)$`), func(c *played, m []string) error {
+		return c.tenant.UpdateUser(c.actors[m[1]], c.users[m[2]], "TelephoneNumber", func(*graphtest.User) {})
 	}},
 	{regexp.MustCompile(`^(.+) (assigns|gives|adds) (\S+) to (\S+)$`), func(c *played, m []string) error {
 		by, user, group := c.actors[m[1]], c.users[m[4]], c.groups[m[4]]

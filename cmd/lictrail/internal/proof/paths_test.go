@@ -17,7 +17,11 @@ import (
 	"lictrail/snapshot/store"
 )
 
-var plain = flag.Bool("plain", false, "let only administrators and the tenant's own apps act")
+var (
+	plain    = flag.Bool("plain", false, "let only administrators and the tenant's own apps act")
+	oneShape = flag.String("paths", "", "play only this shape, such as \"two groups\"")
+	oneLoss  = flag.String("log", "", "play only this log, such as lossy")
+)
 
 // attributionByReplay: until attribution is by replay, what is wrong where a
 // license has several paths is printed and fails nothing.
@@ -72,6 +76,9 @@ func grid(t *testing.T, losses []loss, log reads, after func(*testing.T, *plays,
 	share := max(*operations/(len(shapes)*len(losses)), 120)
 	for _, l := range losses {
 		for _, s := range shapes {
+			if *oneShape != "" && *oneShape != s.name || *oneLoss != "" && *oneLoss != l.name {
+				continue
+			}
 			c := cell{s, l, newVerdicts()}
 			for n := 0; c.operations < share; n++ {
 				p := playPaths(t, s, l, n, share-c.operations, log)
