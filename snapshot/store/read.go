@@ -22,8 +22,10 @@ type History struct {
 	groups map[snapshot.GroupID]string
 	plans  map[snapshot.PlanID]string
 	skus   map[snapshot.SKUID]string
-	refs   refs
-	firsts map[firstKey]*firsts // of the listing under way
+	// sameParts counts the SKUs of a part number, in lower case.
+	sameParts map[string]int
+	refs      refs
+	firsts    map[firstKey]*firsts // of the listing under way
 
 	until      snapshot.RunID // only what was known before this run; 0: everything
 	pseudonyms *pseudonyms    // nil: people go by their names
@@ -85,6 +87,12 @@ func (h *History) loadNames(ctx context.Context) error {
 	if h.skus, err = pairs[snapshot.SKUID, string](ctx, h.tx, "SELECT object_id, part_number FROM sku"); err != nil {
 		return err
 	}
+	h.sameParts = make(map[string]int, len(h.skus))
+	for _, part := range h.skus {
+		if part != "" {
+			h.sameParts[strings.ToLower(part)]++
+		}
+	}
 	h.refs, err = loadRefs(ctx, h.tx)
 	return err
 }
@@ -116,6 +124,12 @@ func (h *History) PlanName(id snapshot.PlanID) string { return h.plans[id] }
 
 // PartNumbers maps every SKU ever seen to its newest part number.
 func (h *History) PartNumbers() map[snapshot.SKUID]string { return h.skus }
+
+// SharesPartNumber reports whether another SKU of the tenant has the same part
+// number.
+func (h *History) SharesPartNumber(id snapshot.SKUID) bool {
+	return h.sameParts[strings.ToLower(h.skus[id])] > 1
+}
 
 // Person is a user as reports name them.
 type Person struct {

@@ -14,8 +14,8 @@ import (
 
 // Filter narrows what is listed; zero fields do not.
 type Filter struct {
-	Users      []Person // any of these
-	SKU        snapshot.SKUID
+	Users      []Person         // any of these
+	SKUs       []snapshot.SKUID // any of these
 	Group      snapshot.GroupID // held by way of this group
 	Department string           // whatever the case
 }
@@ -176,21 +176,23 @@ func (f Filter) query(run int64, byUPN bool) (string, []any) {
 		CROSS JOIN profile f ON f.id = v.profile_id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
-	if f.SKU != "" {
-		args = append(args, string(f.SKU))
-		query += fmt.Sprintf(" AND p.sku_id = (SELECT id FROM sku WHERE object_id = ?%d)", len(args))
+	marks := func(n int, arg func(int) any) string {
+		list := make([]string, n)
+		for i := range list {
+			args = append(args, arg(i))
+			list[i] = fmt.Sprintf("?%d", len(args))
+		}
+		return strings.Join(list, ", ")
+	}
+	if n := len(f.SKUs); n > 0 {
+		query += " AND p.sku_id IN (SELECT id FROM sku WHERE object_id IN (" + marks(n, func(i int) any { return string(f.SKUs[i]) }) + "))"
 	}
 	if f.Department != "" {
 		args = append(args, f.Department)
 		query += fmt.Sprintf(" AND f.department = ?%d COLLATE NOCASE", len(args))
 	}
-	if len(f.Users) > 0 {
-		marks := make([]string, len(f.Users))
-		for i, u := range f.Users {
-			args = append(args, u.Row)
-			marks[i] = fmt.Sprintf("?%d", len(args))
-		}
-		query += " AND v.user_id IN (" + strings.Join(marks, ", ") + ")"
+	if n := len(f.Users); n > 0 {
+		query += " AND v.user_id IN (" + marks(n, func(i int) any { return f.Users[i].Row }) + ")"
 	}
 	if byUPN {
 		return query + " ORDER BY v.upn COLLATE NOCASE, v.user_id", args

@@ -3,6 +3,8 @@ package store
 import (
 	"strings"
 	"testing"
+
+	"lictrail/snapshot"
 )
 
 // TestFilter_NeedsNoSorting: rows are streamed in the order of an index, so that
@@ -10,7 +12,7 @@ import (
 func TestFilter_NeedsNoSorting(t *testing.T) {
 	t.Parallel()
 	db, _ := richHistory(t)
-	for _, f := range []Filter{{}, {SKU: "e3"}, {Department: "Sales"}, {SKU: "e3", Department: "Sales"}} {
+	for _, f := range []Filter{{}, {SKUs: []snapshot.SKUID{"e3"}}, {Department: "Sales"}, {SKUs: []snapshot.SKUID{"e3", "ems"}}, {SKUs: []snapshot.SKUID{"e3"}, Department: "Sales"}} {
 		for _, byUPN := range []bool{true, false} {
 			query, args := f.query(1, byUPN)
 			if plan := planOf(t, db, query, args...); plan == "" || strings.Contains(plan, "TEMP B-TREE") {

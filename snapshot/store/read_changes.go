@@ -16,7 +16,7 @@ import (
 // ChangeFilter narrows which changes are listed; zero fields do not.
 type ChangeFilter struct {
 	Users        []Person
-	SKU          snapshot.SKUID
+	SKUs         []snapshot.SKUID // any of these
 	Kinds        []snapshot.Kind
 	Causes       []snapshot.Cause
 	Initiators   []snapshot.Initiator
@@ -92,9 +92,7 @@ func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
 		rows[i] = u.Row
 	}
 	q.in("c.user_id", rows)
-	if f.SKU != "" {
-		q.add("s.object_id = ?", string(f.SKU))
-	}
+	q.in("s.object_id", texts(f.SKUs))
 	q.in("c.kind", texts(f.Kinds))
 	q.in("a.cause", texts(f.Causes))
 	q.in("a.initiator", texts(f.Initiators))

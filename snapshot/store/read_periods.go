@@ -165,7 +165,7 @@ func (h *History) Holdings(ctx context.Context, f Filter) iter.Seq2[*Holding, er
 func (h *History) unseenOnly(f Filter, seen map[firstKey]bool) []firstKey {
 	var keys []firstKey
 	for key, first := range h.firsts {
-		if len(first.unseen) > 0 && !seen[key] && (f.SKU == "" || f.SKU == key.sku) {
+		if len(first.unseen) > 0 && !seen[key] && (len(f.SKUs) == 0 || slices.Contains(f.SKUs, key.sku)) {
 			keys = append(keys, key)
 		}
 	}

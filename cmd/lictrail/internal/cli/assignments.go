@@ -72,7 +72,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if f.Users, err = n.optionalUsers(ctx, o.user); err != nil {
 			return err
 		}
-		if f.SKU, err = n.findSKU(o.sku); err != nil {
+		if f.SKUs, err = n.findSKUs(o.sku); err != nil {
 			return err
 		}
 		if f.Group, err = n.findGroup(o.group); err != nil {
@@ -113,7 +113,7 @@ func (n names) assignmentListing() listing[*store.Assignment] {
 			{csv: "name", cell: func(a row) any { return a.User.Name }},
 			{csv: "department", cell: func(a row) any { return a.User.Department }},
 			{csv: "sku_id", cell: func(a row) any { return string(a.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(a row) any { return n.shortSKU(a.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(a row) any { return n.shortSKU(a.SKU) }, cell: func(a row) any { return n.plainSKU(a.SKU) }},
 			{csv: "product", cell: func(a row) any { return n.cat.SKUName(a.SKU, n.partNumber(a.SKU)) }},
 			{Column: out.Column{Head: "PATH", Min: 6, Rank: 1}, csv: "paths", text: func(a row) any { return n.pathsWord(a) }},
 			{csv: "path_ids", cell: func(a row) any { return pathIDs(a) }},

@@ -122,7 +122,7 @@ type eventMatch struct {
 	actor      string
 	users      map[snapshot.UserID]bool
 	upn        string // of a user whom records may know and history does not
-	sku        snapshot.SKUID
+	skus       []snapshot.SKUID
 	skuName    string // part number
 	group      string
 	groupID    snapshot.GroupID
@@ -157,18 +157,22 @@ func (m *eventMatch) wantSKU(ctx context.Context, n names, word string) (err err
 	if word == "" {
 		return nil
 	}
-	if m.sku, err = n.findSKU(word); err != nil {
+	if m.skus, err = n.findSKUs(word); err != nil {
+		if len(n.skusOf(word)) > 0 {
+			return err
+		}
 		s, other := n.cat.FindSKU(word)
-		m.sku = s.ID
+		id := s.ID
 		if other != nil && isGUID(word) {
-			m.sku = snapshot.NormalID(snapshot.SKUID(word))
-			other = archiveKnows(ctx, n, err, func(f *foundEvent) bool { return bytes.Contains(bytes.ToLower(f.Raw), []byte(m.sku)) })
+			id = snapshot.NormalID(snapshot.SKUID(word))
+			other = archiveKnows(ctx, n, err, func(f *foundEvent) bool { return bytes.Contains(bytes.ToLower(f.Raw), []byte(id)) })
 		}
 		if other != nil {
 			return err
 		}
+		m.skus = []snapshot.SKUID{id}
 	}
-	m.skuName = n.partNumber(m.sku)
+	m.skuName = n.partNumber(m.skus[0])
 	return nil
 }
 
@@ -222,7 +226,7 @@ func (m *eventMatch) isOf(f *foundEvent) bool {
 // findParts notes the chunked records that show the SKU: each part has only a
 // piece of the text.
 func (m *eventMatch) findParts(ctx context.Context, n names, f store.EventFilter) error {
-	if m.sku == "" {
+	if len(m.skus) == 0 {
 		return nil
 	}
 	m.parts = map[string]bool{}
@@ -231,7 +235,7 @@ func (m *eventMatch) findParts(ctx context.Context, n names, f store.EventFilter
 			return err
 		}
 		e, err := audit.Decode(row.RawEvent)
-		if err == nil && e.Part != nil && (strings.Contains(e.Part.Body, string(m.sku)) ||
+		if err == nil && e.Part != nil && (slices.ContainsFunc(m.skus, func(id snapshot.SKUID) bool { return strings.Contains(e.Part.Body, string(id)) }) ||
 			m.skuName != "" && strings.Contains(e.Part.Body, "SkuName="+m.skuName+",")) {
 			m.parts[e.Part.ID] = true
 		}
@@ -266,7 +270,7 @@ func (m *eventMatch) wants(f *foundEvent) bool {
 	case m.users != nil && !m.isAbout(f):
 	case m.actor != "" && !is(e.Actor.ID, e.Actor.AppID, e.Actor.UPN, e.Actor.Name, e.Actor.ClientApp):
 	case m.group != "" && !m.isOf(f):
-	case m.sku != "" && !m.shows(e):
+	case len(m.skus) > 0 && !m.shows(e):
 	default:
 		return true
 	}
@@ -275,7 +279,7 @@ func (m *eventMatch) wants(f *foundEvent) bool {
 
 // shows reports whether a record has the SKU in any of its license sets.
 func (m *eventMatch) shows(e *snapshot.Event) bool {
-	has := func(l snapshot.EventLicense) bool { return l.SKU == m.sku }
+	has := func(l snapshot.EventLicense) bool { return slices.Contains(m.skus, l.SKU) }
 	switch {
 	case e.Part != nil:
 		return m.parts[e.Part.ID]

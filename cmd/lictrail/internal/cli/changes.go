@@ -64,7 +64,7 @@ func (o changesOptions) filter(ctx context.Context, e *env, n names) (f store.Ch
 	if f.Users, err = n.optionalUsers(ctx, o.user); err != nil {
 		return f, err
 	}
-	if f.SKU, err = n.findSKU(o.sku); err != nil {
+	if f.SKUs, err = n.findSKUs(o.sku); err != nil {
 		return f, err
 	}
 	if f.Kinds, err = oneOf("kind", o.kind, snapshot.Kinds); err != nil {

@@ -86,8 +86,21 @@ func (n names) partNumber(id snapshot.SKUID) string {
 	return s.PartNumber
 }
 
-// shortSKU is the part number, or the id of a SKU that has none.
-func (n names) shortSKU(id snapshot.SKUID) string { return cmp.Or(n.partNumber(id), string(id)) }
+// plainSKU is the part number, or the id of a SKU that has none.
+func (n names) plainSKU(id snapshot.SKUID) string { return cmp.Or(n.partNumber(id), string(id)) }
+
+// shortSKU is the part number, with the id where other SKUs of the tenant have the
+// same, or the id of a SKU that has none.
+func (n names) shortSKU(id snapshot.SKUID) string {
+	part := n.partNumber(id)
+	switch {
+	case part == "":
+		return string(id)
+	case n.h.SharesPartNumber(id):
+		return part + " (" + string(id) + ")"
+	}
+	return part
+}
 
 type groupJSON struct {
 	ID   string  `json:"id"`

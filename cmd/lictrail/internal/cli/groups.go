@@ -156,7 +156,7 @@ func (n names) groupListing() listing[*store.GroupRow] {
 			{csv: "group_id", cell: func(r row) any { return string(r.Group) }},
 			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2}, csv: "group", text: func(r row) any { return n.pathWord(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }},
 			{csv: "sku_id", cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }, cell: func(r row) any { return n.plainSKU(r.SKU) }},
 			{Column: out.Column{Head: "MEMBERS"}, csv: "members_with_license", text: func(r row) any { return r.Members }},
 			{Column: out.Column{Head: "ERRORS"}, csv: "errors", text: func(r row) any { return errorsWord(r) }},
 			{csv: "dynamic", cell: func(r row) any { return r.Dynamic }},

@@ -242,7 +242,7 @@ func (j *importJudge) row(ctx context.Context, f *importFile, row earlier.Row) e
 	if base.reason = person.refused; base.reason == "" {
 		base.person = person.Person
 	}
-	skus, err := earlier.SplitLicenses(row.Licenses, j.sku)
+	skus, err := earlier.SplitLicenses(row.Licenses, func(word string) (snapshot.SKUID, error) { return j.skuOf(person, word) })
 	if err != nil && base.reason == "" {
 		base.reason = err.Error()
 	}
@@ -308,20 +308,31 @@ func (r *importRow) effect() string {
 	return "nothing earlier than what is known: first assigned " + longDate(*r.before)
 }
 
-// sku finds a SKU of the tenant or, for one that it no longer had when tracking
-// began, in the catalog. Older exports put the tenant's name before it.
-func (j *importJudge) sku(word string) (snapshot.SKUID, error) {
+// skuOf finds the SKU that a word means for a person: a SKU of the tenant or, for
+// one that it no longer had when tracking began, one of the catalog. Of several
+// with one part number it is the one that the person is known to have held. Older
+// exports put the tenant's name before it.
+func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error) {
 	if _, after, ok := strings.Cut(word, ":"); ok {
 		word = after
 	}
-	if id, err := j.n.findSKU(word); err == nil {
-		return id, nil
+	found := j.n.skusOf(word)
+	if len(found) == 0 {
+		for _, s := range j.n.cat.FindSKUs(word) {
+			found = append(found, s.ID)
+		}
 	}
-	s, err := j.n.cat.FindSKU(word)
-	if err != nil {
+	if len(found) > 1 {
+		held := slices.DeleteFunc(slices.Clone(found), func(id snapshot.SKUID) bool { return p.holdings[id] == nil })
+		if len(held) != 1 {
+			return "", fmt.Errorf("%q is the name of several SKUs, and which of them the user held is not known: give its id, one of %s", word, joinIDs(found))
+		}
+		found = held
+	}
+	if len(found) == 0 {
 		return "", fmt.Errorf("no SKU %q is known", word)
 	}
-	return s.ID, nil
+	return found[0], nil
 }
 
 // person finds who is meant by a line, once for each way of naming them.
@@ -505,7 +516,7 @@ func (j *importJudge) listing() listing[*importRow] {
 					return nil
 				}
 				return j.n.shortSKU(r.record.SKU)
-			}},
+			}, cell: func(r row) any { return j.n.plainSKU(r.record.SKU) }},
 			{Column: out.Column{Head: "ASSIGNED"}, csv: "assigned", text: func(r row) any { return word(r.record.Held()) }},
 			{Column: out.Column{Head: "REMOVED"}, csv: "removed", text: func(r row) any { return word(r.record.Removed) }},
 			{csv: "path", cell: func(r row) any { return r.record.Path }},

@@ -87,30 +87,62 @@ func (n names) optionalUsers(ctx context.Context, ref string) ([]store.Person, e
 	return n.users(ctx, ref)
 }
 
-// findSKU finds the SKU that is meant by an id, a part number or a product
-// name. The tenant's own words come first.
-func (n names) findSKU(word string) (snapshot.SKUID, error) {
-	if word == "" {
-		return "", nil
-	}
+// skusOf finds the SKUs of the tenant that a word means: the one with that id, else
+// all with that part number, which Microsoft does not keep unique, else those of
+// that product name, present or former. They are sorted.
+func (n names) skusOf(word string) []snapshot.SKUID {
+	word = strings.TrimSpace(word)
+	var found []snapshot.SKUID
 	for id, part := range n.h.PartNumbers() {
-		if strings.EqualFold(part, word) || strings.EqualFold(string(id), word) {
-			return id, nil
+		if strings.EqualFold(string(id), word) {
+			return []snapshot.SKUID{id}
+		}
+		if strings.EqualFold(part, word) {
+			found = append(found, id)
 		}
 	}
-	var known []snapshot.SKUID
-	for _, s := range n.cat.FindSKUs(word) {
-		if _, ok := n.h.PartNumbers()[s.ID]; ok {
-			known = append(known, s.ID)
+	if len(found) == 0 {
+		for _, s := range n.cat.FindSKUs(word) {
+			if _, ok := n.h.PartNumbers()[s.ID]; ok {
+				found = append(found, s.ID)
+			}
 		}
 	}
-	switch len(known) {
-	case 1:
-		return known[0], nil
-	case 0:
-		return "", usage(fmt.Sprintf("no SKU %q in the history", word), "lictrail skus lists those that the tenant has had")
+	slices.Sort(found)
+	return found
+}
+
+// findSKUs finds the SKUs that a question is about, none for "". A part number may
+// be that of several; any other word must mean one.
+func (n names) findSKUs(word string) ([]snapshot.SKUID, error) {
+	if word == "" {
+		return nil, nil
 	}
-	return "", usage(fmt.Sprintf("several SKUs are called %q", word), "one of: "+joinIDs(known))
+	found := n.skusOf(word)
+	samePart := !slices.ContainsFunc(found, func(id snapshot.SKUID) bool { return !strings.EqualFold(n.partNumber(id), n.partNumber(found[0])) })
+	if len(found) > 1 && !samePart {
+		return nil, severalSKUs(word, found)
+	}
+	if len(found) == 0 {
+		return nil, usage(fmt.Sprintf("no SKU %q in the history", word), "lictrail skus lists those that the tenant has had")
+	}
+	return found, nil
+}
+
+// findSKU finds the one SKU that is meant, "" for "".
+func (n names) findSKU(word string) (snapshot.SKUID, error) {
+	found, err := n.findSKUs(word)
+	switch {
+	case err != nil || len(found) == 0:
+		return "", err
+	case len(found) > 1:
+		return "", severalSKUs(word, found)
+	}
+	return found[0], nil
+}
+
+func severalSKUs(word string, ids []snapshot.SKUID) error {
+	return usage(fmt.Sprintf("%q is the name of several SKUs", word), "one of: "+joinIDs(ids))
 }
 
 // findGroup finds the group that is meant by an object id or a name.

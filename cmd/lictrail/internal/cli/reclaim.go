@@ -176,13 +176,13 @@ func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOpti
 	if err != nil {
 		return err
 	}
-	sku, err := n.findSKU(o.sku)
+	skus, err := n.findSKUs(o.sku)
 	if err != nil {
 		return err
 	}
 	keep := func(u *snapshot.User, id snapshot.SKUID) bool {
 		named := slices.ContainsFunc(users, func(p store.Person) bool { return p.ID == u.ID })
-		return (named || len(users) == 0) && (sku == "" || sku == id) && (o.department == "" || strings.EqualFold(o.department, u.Department))
+		return (named || len(users) == 0) && (len(skus) == 0 || slices.Contains(skus, id)) && (o.department == "" || strings.EqualFold(o.department, u.Department))
 	}
 	report.Seats = slices.DeleteFunc(report.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
 	var rows []*reclaim.Row
@@ -312,7 +312,7 @@ func (n names) reclaimListing() listing[*reclaim.Row] {
 			{csv: "company", cell: func(r row) any { return r.User.Company }},
 			{csv: "country", cell: func(r row) any { return r.User.Country }},
 			{csv: "sku_id", cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }, cell: func(r row) any { return n.plainSKU(r.SKU) }},
 			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.SKU, n.partNumber(r.SKU)) }},
 			{csv: "paths", cell: func(r row) any { return n.reclaimPaths(r) }},
 			{csv: "bucket", cell: func(r row) any { return string(r.Bucket) }},

@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
@@ -213,13 +215,14 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 // may stand there before the first seat is bought.
 func (n names) ruleSKU(file string, line int, word string) (snapshot.SKUID, error) {
 	id, err := n.findSKU(word)
-	if err == nil {
-		return id, nil
+	if err != nil && len(n.skusOf(word)) == 0 {
+		if s, other := n.cat.FindSKU(word); other == nil {
+			return s.ID, nil
+		} else if several := new(catalog.AmbiguousError); errors.As(other, &several) {
+			err = usage(fmt.Sprintf("%q is the name of several SKUs", word), "one of: "+strings.Join(several.IDs, ", "))
+		}
 	}
-	if known := n.cat.FindSKUs(word); len(known) > 0 {
-		return known[0].ID, nil
-	}
-	return "", inFile(file, line, err)
+	return id, inFile(file, line, err)
 }
 
 // inFile says where in a file something is wrong.

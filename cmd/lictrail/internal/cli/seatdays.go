@@ -70,7 +70,7 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 			return err
 		}
 		var f store.Filter
-		if f.SKU, err = n.findSKU(o.sku); err != nil {
+		if f.SKUs, err = n.findSKUs(o.sku); err != nil {
 			return err
 		}
 		rows, err := n.seatRows(ctx, f, within, o.by)
@@ -212,7 +212,7 @@ func (n names) seatListing(by string) listing[*seatRow] {
 		none: "no seat was held in these days",
 		columns: append(columns,
 			column[row]{csv: "sku_id", cell: func(r row) any { return string(r.sku) }},
-			column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }},
+			column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }, cell: func(r row) any { return n.plainSKU(r.sku) }},
 			column[row]{Column: out.Column{Head: "USERS"}, csv: "users", text: func(r row) any { return r.users }},
 			column[row]{Column: out.Column{Head: "MIN"}, csv: "seat_days_min", text: func(r row) any { return r.min }},
 			column[row]{Column: out.Column{Head: "MAX"}, csv: "seat_days_max", text: func(r row) any { return r.max }},

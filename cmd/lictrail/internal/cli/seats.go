@@ -204,7 +204,7 @@ func (n names) name(ctx context.Context, l *lapse) error {
 	if l.left > 0 || l.short == 0 {
 		return nil
 	}
-	for a, err := range n.h.Assignments(ctx, store.Filter{SKU: l.SKU}) {
+	for a, err := range n.h.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{l.SKU}}) {
 		if err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (n names) lapseListing() listing[*lapse] {
 		none: "no subscription lapses by then, as far as Microsoft gives dates",
 		columns: []column[row]{
 			{csv: "sku_id", cell: func(l row) any { return string(l.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(l row) any { return n.shortSKU(l.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(l row) any { return n.shortSKU(l.SKU) }, cell: func(l row) any { return n.plainSKU(l.SKU) }},
 			{csv: "subscription_id", cell: func(l row) any { return l.ID }},
 			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, csv: "status", text: func(l row) any { return l.Status }},
 			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(l row) any { return l.Total }},

@@ -87,7 +87,7 @@ func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
 		none: "the tenant has no SKU",
 		columns: []column[row]{
 			{csv: "sku_id", cell: func(r row) any { return string(r.ID) }},
-			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }},
+			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }, cell: func(r row) any { return n.plainSKU(r.ID) }},
 			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
 			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r.SKURow) }, cell: func(r row) any { return r.Status }},
 			{Column: out.Column{Head: "BOUGHT"}, csv: "enabled", text: func(r row) any { return r.Units.Enabled }},

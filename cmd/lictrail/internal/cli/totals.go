@@ -117,7 +117,7 @@ func (n names) totalListing(by string) listing[*total] {
 	}
 	return listing[row]{json: l.json, none: l.none, columns: append(l.columns,
 		column[row]{csv: "sku_id", cell: func(t row) any { return string(t.sku) }},
-		column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(t row) any { return n.shortSKU(t.sku) }},
+		column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(t row) any { return n.shortSKU(t.sku) }, cell: func(t row) any { return n.plainSKU(t.sku) }},
 		column[row]{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, csv: "product", text: func(t row) any { return n.cat.SKUName(t.sku, n.partNumber(t.sku)) }},
 		column[row]{Column: out.Column{Head: "USERS"}, csv: "users", text: func(t row) any { return t.users }},
 		column[row]{Column: out.Column{Head: "DIRECT"}, csv: "direct", text: func(t row) any { return t.direct }},

@@ -302,7 +302,7 @@ func (n names) watchListing() listing[*switchedOff] {
 			{csv: "user_id", cell: func(r row) any { return string(r.user.ID) }},
 			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, csv: "upn", text: func(r row) any { return r.user.UPN }},
 			{csv: "sku_id", cell: func(r row) any { return string(r.sku) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 2}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 2}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }, cell: func(r row) any { return n.plainSKU(r.sku) }},
 			{csv: "plan_id", cell: func(r row) any { return string(r.plan) }},
 			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, csv: "plan", text: func(r row) any { return n.planWord(r.plan) }},
 			{Column: out.Column{Head: "NOW"}, csv: "off_now", text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.now] }, cell: func(r row) any { return r.now }},

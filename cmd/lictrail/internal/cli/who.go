@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +52,7 @@ func runWho(ctx context.Context, e *env, args []string, all bool) error {
 			return err
 		}
 		if len(args) == 3 {
-			if f.SKU, err = n.findSKU(args[2]); err != nil {
+			if f.SKUs, err = n.findSKUs(args[2]); err != nil {
 				return err
 			}
 		}
@@ -67,8 +69,22 @@ func runWho(ctx context.Context, e *env, args []string, all bool) error {
 
 // newest returns every change, or the latest and those that came with it: two
 // licenses taken in one operation are one answer.
+//
+// Of several SKUs of one part number each has its own.
 func (n names) newest(ctx context.Context, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {
 	var found []*store.ChangeRow
+	if len(f.SKUs) > 1 && !all {
+		for _, id := range f.SKUs {
+			f.SKUs = []snapshot.SKUID{id}
+			some, err := n.newest(ctx, f, all)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+		}
+		slices.SortStableFunc(found, func(a, b *store.ChangeRow) int { return b.When.At.Compare(a.When.At) })
+		return found, nil
+	}
 	for c, err := range n.h.Changes(ctx, f) {
 		if err != nil {
 			return nil, err
@@ -122,15 +138,15 @@ func (n names) sharedWords(ctx context.Context, a *snapshot.Actor) (string, erro
 func (n names) tellNobody(ctx context.Context, e *env, args []string, f store.ChangeFilter) error {
 	person := &f.Users[0].User
 	what := "license"
-	if f.SKU != "" {
-		what = n.shortSKU(f.SKU)
+	if len(f.SKUs) > 0 {
+		what = cmp.Or(n.partNumber(f.SKUs[0]), string(f.SKUs[0]))
 	}
 	err := e.Printf("No %s of %s was %s since tracking began on %s.\n", what, person.UPN, args[0],
 		n.h.First.ObservedUntil.Format("2 January 2006"))
 	if err != nil {
 		return err
 	}
-	held, err := collect(n.h.Assignments(ctx, store.Filter{Users: f.Users, SKU: f.SKU}))
+	held, err := collect(n.h.Assignments(ctx, store.Filter{Users: f.Users, SKUs: f.SKUs}))
 	if err != nil {
 		return err
 	}
