@@ -427,7 +427,7 @@ func (k FaultKind) rowEdit() func(map[string]any) {
 		}
 	case FaultBlankUsers:
 		return func(row map[string]any) {
-			if _, ok := row["assignedLicenses"]; !ok {
+			if _, ok := row["licenseAssignmentStates"]; !ok {
 				return // not a user
 			}
 			row["accountEnabled"] = nil
