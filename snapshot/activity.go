@@ -55,6 +55,7 @@ const (
 	NoPremium    ActivityGap = "no-premium" // the tenant has no Entra ID P1 or P2
 	Concealed    ActivityGap = "concealed"  // the report names pseudonyms, not users
 	ReadFailed   ActivityGap = "failed"     // it was asked for and could not be read
+	NotInCloud   ActivityGap = "not-in-this-cloud"
 )
 
 // ActivityRead is how a run read a source.

@@ -113,10 +113,15 @@ type Total struct {
 	Reclaimable int    // of these, the candidates that would free a seat
 	Saving      int64  // what those cost a month
 	SinceIdle   int64  // what those have cost since they went idle
+	Unjudged    int    // seats of which nothing tells whether they are used
 	// Lower: some seats with the label have no price, or had none for some of
 	// the time: the amounts are lower bounds.
 	Lower bool
 }
+
+// Known reports whether the total says anything of seats to take back: there are
+// some, or all seats could be judged.
+func (t *Total) Known() bool { return t.Reclaimable > 0 || t.Unjudged == 0 }
 
 // Totals adds up seats by label and currency, in order. The same label in
 // another case is the same label.
@@ -166,6 +171,9 @@ func (t *totals) add(s *Seat, label string) {
 		sum.Monthly += s.Monthly.Micros
 	}
 	sum.Seats++
+	if s.Row != nil && s.Row.Bucket == Unknown {
+		sum.Unjudged++
+	}
 	if s.Row == nil || s.Row.Bucket != Candidate || !s.Row.Frees {
 		return
 	}

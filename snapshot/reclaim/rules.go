@@ -194,7 +194,7 @@ func (c *seatCase) unknown(row *Row) bool {
 	if row.Gap == "" {
 		return false
 	}
-	row.Reason = "Whether it is used is not known: " + c.gapWords(row.Gap) + "."
+	row.Reason = "Whether it is used is not known: " + row.Gap.Words() + "."
 	return true
 }
 

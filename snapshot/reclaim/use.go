@@ -17,6 +17,7 @@ const (
 	GapNoPremium  = Gap(snapshot.NoPremium)
 	GapConcealed  = Gap(snapshot.Concealed)
 	GapFailed     = Gap(snapshot.ReadFailed)
+	GapNotInCloud = Gap(snapshot.NotInCloud)
 	NotListed     = Gap("not-listed")  // what was read does not name the user
 	NotCovered    = Gap("not-covered") // what was read does not tell of this product
 	OutOfDate     = Gap("out-of-date") // it was read too long ago
@@ -104,8 +105,8 @@ func (j *judge) gapOf(h *Holder) Gap {
 	return gap
 }
 
-// gapWords words a gap, and what to do about it.
-func (j *judge) gapWords(g Gap) string {
+// Words words a gap, and what to do about it.
+func (g Gap) Words() string {
 	switch g {
 	case GapNotRead:
 		return "no run has read activity; run lictrail sync --activity all"
@@ -117,6 +118,8 @@ func (j *judge) gapWords(g Gap) string {
 		return "the usage reports conceal names; an administrator can show them under Settings, Org settings, Reports"
 	case GapFailed:
 		return "activity could not be read; the run's warnings say why"
+	case GapNotInCloud:
+		return "the tenant's cloud has no usage reports"
 	case NotListed:
 		return "what was read of activity does not name the user"
 	case NotCovered:

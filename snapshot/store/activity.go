@@ -180,6 +180,29 @@ func (h *History) ActivityReads(ctx context.Context) (map[snapshot.ActivitySourc
 	return reads, classify(rows.Err())
 }
 
+// ActivityReadsByRun returns how each run read the sources that it was asked to.
+func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap, error) {
+	rows, err := h.tx.QueryContext(ctx, "SELECT r.run_id, s.name, r.gap FROM activity_read r JOIN activity_source s ON s.id = r.source_id")
+	if err != nil {
+		return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+	}
+	defer rows.Close()
+	reads := make(map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap)
+	for rows.Next() {
+		var run snapshot.RunID
+		var source snapshot.ActivitySource
+		var gap snapshot.ActivityGap
+		if err := rows.Scan(&run, &source, &gap); err != nil {
+			return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+		}
+		if reads[run] == nil {
+			reads[run] = make(map[snapshot.ActivitySource]snapshot.ActivityGap)
+		}
+		reads[run][source] = gap
+	}
+	return reads, classify(rows.Err())
+}
+
 // Activity returns what is known of every user's activity. What runs after the
 // one asked about saw is among it.
 func (h *History) Activity(ctx context.Context) (map[snapshot.UserID]snapshot.UserActivity, error) {

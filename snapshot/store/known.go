@@ -132,3 +132,12 @@ func groupsAt(ctx context.Context, q querier, run int64) ([]snapshot.Group, erro
 	}
 	return groups, rows.Err()
 }
+
+// FirstGroupRead is the first run that could read a group; 0 where none could.
+func (h *History) FirstGroupRead(ctx context.Context) (run snapshot.RunID, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT coalesce(min(from_run), 0) FROM group_version").Scan(&run)
+	if err != nil {
+		return 0, fmt.Errorf("read the groups: %w", classify(err))
+	}
+	return run, nil
+}

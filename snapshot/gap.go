@@ -1,0 +1,69 @@
+package snapshot
+
+import "time"
+
+// Read is something that a run reads beside users and SKUs, if it may. What a
+// run could not read stays as it was last read (I11), and an answer that needs
+// it has a [Gap].
+type Read string
+
+const (
+	ReadOrganization  Read = "organization"  // the tenant's name and plans
+	ReadSubscriptions Read = "subscriptions" // what is bought and when it lapses
+	ReadGroups        Read = "groups"        // names, rules and licenses of groups
+	ReadDeletedUsers  Read = "deleted-users" // who was deleted
+	ReadAuditLog      Read = "audit-log"     // who did what, from any source
+	ReadActivity      Read = "activity"      // when users were last active, by any [ActivitySource]
+	ReadNames         Read = "names"         // whom a usage report is about: it may conceal that
+)
+
+// Reads lists all of them.
+var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadActivity, ReadNames}
+
+// GapWhy is why something was not read.
+type GapWhy string
+
+const (
+	GapNotPermitted GapWhy = "not-permitted"
+	GapNotAsked     GapWhy = "not-asked"
+	GapFailed       GapWhy = "failed"
+	GapNotInCloud   GapWhy = "not-in-this-cloud"
+)
+
+// Gap is something that an answer would have needed and that was not read.
+type Gap struct {
+	What   Read
+	Source ActivitySource // of activity or names: which one; "" for any
+	Why    GapWhy
+	Run    RunID     // that did not read it
+	Since  time.Time // it is known up to then; zero: it never was
+	Until  time.Time // it is known again from then on; zero: it is not
+	Late   bool      // of the audit log: it was asked for when Microsoft no longer had all of it
+}
+
+// Reading is what became of a read in one run.
+type Reading struct {
+	Run  RunID
+	At   time.Time // when the run had ended
+	Why  GapWhy    // why it was not read; "" when it was
+	Skip bool      // the run had no need to read it
+}
+
+// GapOf returns the gap that is left by the readings of one thing, the newest
+// first: there is none where the newest succeeded.
+func GapOf(what Read, source ActivitySource, readings []Reading) (Gap, bool) {
+	gap := Gap{What: what, Source: source}
+	for _, r := range readings {
+		switch {
+		case r.Skip:
+		case r.Why == "" && gap.Why == "":
+			return Gap{}, false
+		case r.Why == "":
+			gap.Since = r.At
+			return gap, true
+		case gap.Why == "":
+			gap.Why, gap.Run = r.Why, r.Run
+		}
+	}
+	return gap, gap.Why != ""
+}
