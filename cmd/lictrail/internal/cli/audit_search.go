@@ -89,6 +89,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 		case e.format == "jsonl":
 			return n.exportLines(ctx, e, o.raw, rows)
 		case e.format == "text" && o.raw:
+			e.aside = true // programs take the records
 			return printRaw(e, rows)
 		}
 		return n.searchListing(o.raw).print(e, n, rows)

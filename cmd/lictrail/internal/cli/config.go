@@ -96,7 +96,7 @@ func runConfigShow(e *env, cmd *cobra.Command, all bool) error {
 			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, csv: "value", text: text(func(r row) string { return r.value })},
 			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, csv: "from", text: text(func(r row) string { return r.from.String() })},
 		},
-	}.print(e, names{&store.History{}, catalog.Builtin()}, given(append(e.fileRow(), e.settings.rows(cmd, all)...)))
+	}.print(e, names{h: &store.History{}, cat: catalog.Builtin()}, given(append(e.fileRow(), e.settings.rows(cmd, all)...)))
 }
 
 // fileRow is where the file of settings is, or would be; a note says if there is

@@ -19,8 +19,9 @@ import (
 
 // names turns ids into what people call the things.
 type names struct {
-	h   *store.History
-	cat *catalog.Catalog
+	h    *store.History
+	cat  *catalog.Catalog
+	read *readings // nil: there is no answer that could have gaps
 }
 
 // stamp is a time as RFC 3339 in UTC, or null.
@@ -413,6 +414,9 @@ func (n names) skuRow(r *skuWithTrend) skuRowJSON {
 		SKU: n.sku(r.ID), Status: r.Status, Prepaid: r.Units, Consumed: r.Consumed, Assigned: r.Assigned,
 		Available: available(r.SKURow), ServicePlans: r.Plans, Subscriptions: []subscriptionJSON{},
 	}
+	if n.lacks(snapshot.ReadSubscriptions) {
+		j.Subscriptions = nil // not known, rather than none
+	}
 	for _, s := range r.Bought {
 		j.Subscriptions = append(j.Subscriptions, newSubscription(s))
 	}
@@ -520,16 +524,22 @@ type reclaimTotalJSON struct {
 	Currency    *string    `json:"currency"`
 	Seats       int        `json:"seats"`
 	Monthly     *moneyJSON `json:"monthly"`
-	Reclaimable int        `json:"reclaimable"`
+	Reclaimable *int       `json:"reclaimable"` // null: none of the seats could be judged by use
+	Unjudged    int        `json:"not_judged"`
 	Saving      *moneyJSON `json:"saving"`
 	SinceIdle   *moneyJSON `json:"since_idle"`
 	LowerBound  bool       `json:"lower_bound"`
 }
 
 func newReclaimTotal(by string, t *reclaim.Total) reclaimTotalJSON {
-	j := reclaimTotalJSON{By: by, Label: orNull(t.Label), Currency: orNull(t.Currency), Seats: t.Seats, Reclaimable: t.Reclaimable, LowerBound: t.Lower}
+	j := reclaimTotalJSON{By: by, Label: orNull(t.Label), Currency: orNull(t.Currency), Seats: t.Seats, Unjudged: t.Unjudged, LowerBound: t.Lower}
+	if t.Known() {
+		j.Reclaimable = &t.Reclaimable
+	}
 	if t.Currency != "" {
 		j.Monthly = newMoney(&reclaim.Money{Micros: t.Monthly, Currency: t.Currency})
+	}
+	if t.Currency != "" && t.Known() {
 		j.Saving = newMoney(&reclaim.Money{Micros: t.Saving, Currency: t.Currency})
 		j.SinceIdle = newMoney(&reclaim.Money{Micros: t.SinceIdle, Currency: t.Currency})
 	}

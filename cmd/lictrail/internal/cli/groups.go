@@ -138,8 +138,11 @@ func printRemedy(e *env, f *failure) error {
 
 func (n names) groupRow(r *store.GroupRow) groupRowJSON {
 	j := groupRowJSON{
-		Group: n.group(r.Group), SKU: n.sku(r.SKU), MembersWithLicense: r.Members, DisabledPlans: n.plans(r.Disabled),
+		Group: n.group(r.Group), SKU: n.sku(r.SKU), MembersWithLicense: r.Members,
 		Errors: []groupErrorJSON{}, Dynamic: r.Dynamic, ProcessingState: orNull(r.ProcessingState),
+	}
+	if r.Dynamic != nil { // else the group's own licenses are not known
+		j.DisabledPlans = n.plans(r.Disabled)
 	}
 	for _, f := range r.Errors {
 		j.Errors = append(j.Errors, groupErrorJSON{f.Error, f.Users, f.Since(n.h.At.Previous), newDate(n.h.RunDate(f.SinceRun)), remedyOf(f.Error)})
@@ -161,10 +164,18 @@ func (n names) groupListing() listing[*store.GroupRow] {
 			{Column: out.Column{Head: "ERRORS"}, csv: "errors", text: func(r row) any { return errorsWord(r) }},
 			{csv: "dynamic", cell: func(r row) any { return r.Dynamic }},
 			{csv: "processing_state", cell: func(r row) any { return r.ProcessingState }},
-			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, csv: "disabled_plans", text: func(r row) any { return dash(n.planList(r.Disabled)) },
+			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, csv: "disabled_plans", text: func(r row) any { return n.plansOffWord(r) },
 				cell: func(r row) any { return n.planList(r.Disabled) }},
 		},
 	}
+}
+
+// plansOffWord lists the plans that the group leaves out, if it could be read.
+func (n names) plansOffWord(r *store.GroupRow) any {
+	if r.Dynamic == nil {
+		return notKnown
+	}
+	return dash(n.planList(r.Disabled))
 }
 
 func errorsWord(r *store.GroupRow) any {

@@ -182,6 +182,11 @@ func (p *past) catalogWhy(d *store.Period, run snapshot.RunID) string {
 	return fmt.Sprintf("it moved in run %d", run)
 }
 
+// incomplete: what was done and undone between two runs is not known.
+func (p *past) incomplete(e *env) bool {
+	return slices.ContainsFunc(p.gapsIn(e.command), func(g snapshot.Gap) bool { return g.What == snapshot.ReadAuditLog })
+}
+
 func personLine(u *snapshot.User) string {
 	line := u.UPN
 	if u.Name != "" {
@@ -204,7 +209,11 @@ func (p *past) print(e *env) error {
 		}
 	}
 	if len(p.holdings) == 0 {
-		if err := e.Printf("\nNo license was held since tracking began on %s.\n", p.h.First.ObservedUntil.Format("2 January 2006")); err != nil {
+		words := "\nNo license was held since tracking began on %s.\n"
+		if p.incomplete(e) {
+			words = "\nWhether a license was held since tracking began on %s is not known; the runs show none.\n"
+		}
+		if err := e.Printf(words, p.h.First.ObservedUntil.Format("2 January 2006")); err != nil {
 			return err
 		}
 	}
@@ -322,7 +331,11 @@ func (p *past) printChanges(e *env) error {
 		return err
 	}
 	if len(p.changes) == 0 {
-		return e.Printf("none since tracking began on %s\n", p.h.First.ObservedUntil.Format("2 January 2006"))
+		words := "none since tracking began on %s\n"
+		if p.incomplete(e) {
+			words = "not known; the runs since %s show the same\n"
+		}
+		return e.Printf(words, p.h.First.ObservedUntil.Format("2 January 2006"))
 	}
 	told := make(map[int]bool)
 	for i, c := range p.changes {

@@ -75,8 +75,9 @@ func (p *past) printJSON(e *env) error {
 		Swaps   []swapJSON    `json:"swaps"`
 		Imports []earlierJSON `json:"imports"`
 		Items   []changeJSON  `json:"items"`
+		Gaps    []out.Gap     `json:"gaps"`
 	}{out.Schema, tenantJSON{string(p.h.Tenant.ID), orNull(p.h.Tenant.Name)}, []userJSON{}, []holdingJSON{}, []periodJSON{},
-		[]swapJSON{}, []earlierJSON{}, []changeJSON{}}
+		[]swapJSON{}, []earlierJSON{}, []changeJSON{}, p.gapsJSON(e.command)}
 	for i := range p.people {
 		doc.Users = append(doc.Users, newUser(&p.people[i].User))
 	}

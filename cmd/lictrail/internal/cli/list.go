@@ -29,13 +29,14 @@ func (l listing[T]) print(e *env, n names, rows iter.Seq2[T, error]) error {
 	case "csv":
 		return l.printCSV(e, rows)
 	case formatWorkbook:
-		return l.printWorkbook(e, rows)
+		return l.printWorkbook(e, n, rows)
 	}
-	return l.printText(e, rows)
+	return l.printText(e, n, rows)
 }
 
 func (l listing[T]) printJSON(e *env, n names, rows iter.Seq2[T, error]) error {
 	doc := out.NewDocument(e.Out, n.tenant())
+	doc.Gaps = n.gapsJSON(e.command)
 	for row, err := range rows {
 		if err != nil {
 			return err
@@ -64,14 +65,14 @@ func (l listing[T]) printCSV(e *env, rows iter.Seq2[T, error]) error {
 // CSV, and their types.
 const formatWorkbook = "xlsx"
 
-func (l listing[T]) printWorkbook(e *env, rows iter.Seq2[T, error]) error {
+func (l listing[T]) printWorkbook(e *env, n names, rows iter.Seq2[T, error]) error {
 	header, cells := l.cells()
 	book := out.NewWorkbook(e.command, header...)
 	defer book.Close()
 	if err := fill(book.Row, cells, rows); err != nil {
 		return err
 	}
-	return book.Finish(e.Out)
+	return book.Finish(e.Out, gapSentences(n.gapsIn(e.command))...)
 }
 
 // cells are the columns of CSV.
@@ -108,7 +109,7 @@ func (c column[T]) csvCell(row T) any {
 	return c.text(row)
 }
 
-func (l listing[T]) printText(e *env, rows iter.Seq2[T, error]) error {
+func (l listing[T]) printText(e *env, n names, rows iter.Seq2[T, error]) error {
 	var columns []out.Column
 	var cells []func(T) any
 	for _, c := range l.columns {
@@ -129,7 +130,9 @@ func (l listing[T]) printText(e *env, rows iter.Seq2[T, error]) error {
 		table.Row(values...)
 	}
 	if table.Len() == 0 {
-		e.Notef("%s", l.none)
+		if len(n.gapsIn(e.command)) == 0 {
+			e.Notef("%s", l.none)
+		}
 		return nil
 	}
 	return table.Print(e.Streams)

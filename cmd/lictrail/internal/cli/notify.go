@@ -72,7 +72,7 @@ func runNotifyTest(ctx context.Context, e *env) error {
 	}
 	m := &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: notify.Test}
 	outcomes := new(notify.Sender).Send(ctx, receivers, m)
-	if err := outcomeListing().print(e, names{&store.History{}, catalog.Builtin()}, given(outcomes)); err != nil {
+	if err := outcomeListing().print(e, names{h: &store.History{}, cat: catalog.Builtin()}, given(outcomes)); err != nil {
 		return err
 	}
 	failed := slices.DeleteFunc(outcomes, func(o notify.Outcome) bool { return o.Err == nil })
@@ -269,7 +269,11 @@ func (t *teller) message(ctx context.Context, e *env, db *store.DB, s *tracker.S
 	if err != nil {
 		return nil, err
 	}
-	n := names{h, cat}
+	n, err := newNames(ctx, h, cat)
+	if err != nil {
+		return nil, err
+	}
+	m.Gaps, m.NotKnown = n.gapsJSON("sync"), gapSentences(n.gapsIn("sync"))
 	if m.Open, err = n.openChanges(ctx, s.Run, t.names); err != nil || !t.mails() {
 		return m, err
 	}

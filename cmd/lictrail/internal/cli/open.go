@@ -42,7 +42,20 @@ func withHistory(ctx context.Context, e *env, do func(n names) error) error {
 			return err
 		}
 	}
-	return do(names{h, cat})
+	n, err := newNames(ctx, h, cat)
+	if err != nil {
+		return err
+	}
+	if err := do(n); err != nil {
+		return err
+	}
+	return n.tellGaps(e)
+}
+
+// newNames is a history to be asked, with what is known of how it was read.
+func newNames(ctx context.Context, h *store.History, cat *catalog.Catalog) (names, error) {
+	read, err := loadReadings(ctx, h)
+	return names{h, cat, read}, err
 }
 
 // loadCatalog joins the built-in names with those that were imported.

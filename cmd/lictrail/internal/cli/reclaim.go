@@ -211,7 +211,7 @@ func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) er
 		return err
 	}
 	sum := sumOf(report)
-	lines := sum.lines()
+	lines := sum.lines(n.unread(e.command, snapshot.ReadActivity, snapshot.ReadNames))
 	if len(shown) > 0 {
 		lines = slices.Insert(lines, 0, "")
 	}
@@ -235,9 +235,9 @@ func sumOf(report *reclaim.Report) reclaimSum {
 	for _, r := range report.Rows {
 		switch r.Bucket {
 		case reclaim.Unknown:
-			s.others["unknown: "+string(r.Gap)]++
+			s.others["not judged: "+r.Gap.Words()]++
 		case reclaim.Excluded:
-			s.others["excluded"]++
+			s.others["excluded by the rules"]++
 		case reclaim.Candidate:
 			s.add(r)
 		}
@@ -263,10 +263,11 @@ func (s *reclaimSum) add(r *reclaim.Row) {
 	}
 }
 
-// lines says it in some lines.
-func (s *reclaimSum) lines() []string {
+// lines says it in some lines. Without any candidate there is nothing to say of
+// them while some activity is unread.
+func (s *reclaimSum) lines(unread bool) []string {
 	var lines []string
-	if s.candidates > 0 || len(s.others) == 0 {
+	if s.candidates > 0 || len(s.others) == 0 && !unread {
 		line := fmt.Sprintf("%s; %s would become free", plural(s.candidates, "candidate"), plural(s.frees, "seat"))
 		if len(s.monthly.Amounts) > 0 {
 			line += fmt.Sprintf(", %s a month", costWords(s.monthly))
@@ -280,7 +281,7 @@ func (s *reclaimSum) lines() []string {
 		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.idle)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.others)) {
-		lines = append(lines, fmt.Sprintf("Not proposed: %s, %s.", plural(s.others[k], "seat"), k))
+		lines = append(lines, fmt.Sprintf("%s %s.", plural(s.others[k], "seat"), k))
 	}
 	return lines
 }
@@ -477,6 +478,18 @@ func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
 		}
 		return out.Decimal(reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal())
 	}
+	known := func(t row, v any) any {
+		if !t.Known() {
+			return nil
+		}
+		return v
+	}
+	told := func(t row, v any) any {
+		if !t.Known() {
+			return notKnown
+		}
+		return v
+	}
 	return listing[row]{
 		json: func(t row) any { return newReclaimTotal(by, t) },
 		none: "no seat is held",
@@ -485,11 +498,12 @@ func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
 			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, csv: "label", text: func(t row) any { return orNil(t.Label) }},
 			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(t row) any { return t.Seats }},
 			{Column: out.Column{Head: "A MONTH", Right: true}, csv: "monthly", text: func(t row) any { return amount(t, t.Monthly) }},
-			{Column: out.Column{Head: "TO TAKE BACK"}, csv: "reclaimable", text: func(t row) any { return t.Reclaimable }},
-			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, csv: "saving", text: func(t row) any { return amount(t, t.Saving) }},
-			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, csv: "since_idle", text: func(t row) any { return amount(t, t.SinceIdle) }},
+			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, csv: "reclaimable", text: func(t row) any { return told(t, t.Reclaimable) }, cell: func(t row) any { return known(t, t.Reclaimable) }},
+			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, csv: "saving", text: func(t row) any { return told(t, amount(t, t.Saving)) }, cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
+			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, csv: "since_idle", text: func(t row) any { return told(t, amount(t, t.SinceIdle)) }, cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
 			{Column: out.Column{Head: "CURRENCY"}, csv: "currency", text: func(t row) any { return currencyWord(t) }, cell: func(t row) any { return t.Currency }},
 			{csv: "lower_bound", cell: func(t row) any { return t.Lower }},
+			{csv: "not_judged", cell: func(t row) any { return t.Unjudged }},
 		},
 	}
 }

@@ -18,7 +18,7 @@ import (
 // reclaimReport judges every seat of the newest run. It is computed once and
 // printed in any form.
 func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Report, error) {
-	named := names{n.h.Named(), n.cat} // rules and marks go by names
+	named := names{n.h.Named(), n.cat, n.read} // rules and marks go by names
 	settings, err := named.settings(ctx, file)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -193,11 +194,22 @@ func (w *week) tile(figure, label, section string, alarm bool) {
 	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm})
 }
 
+// unsure is a tile whose figure is not known, or only at least.
+func (w *week) unsure(figure, label, section string, alarm bool) {
+	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm, Unknown: true})
+}
+
+// gapTexts words what the report lacks of some reads.
+func (w *week) gapTexts(reads ...snapshot.Read) []string {
+	gaps := slices.DeleteFunc(w.gapsIn("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })
+	return gapSentences(gaps)
+}
+
 func (w *week) section(s page.Section) { w.p.Sections = append(w.p.Sections, s) }
 
-// noted is for a section that has nothing but a sentence.
-func (w *week) noted(id, heading, text string) {
-	w.section(page.Section{ID: id, Heading: heading, Text: []string{text}})
+// noted is for a section that has nothing but sentences.
+func (w *week) noted(id, heading string, text ...string) {
+	w.section(page.Section{ID: id, Heading: heading, Text: text})
 }
 
 // tableOf makes a table of at most so many things.

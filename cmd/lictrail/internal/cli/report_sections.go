@@ -45,7 +45,7 @@ func (w *week) changed(ctx context.Context) error {
 	s := page.Section{ID: "changes", Heading: "What changed"}
 	if w.base != nil {
 		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
-		s.Text = sentences(w.changedWords(), w.movedWords())
+		s.Text = append(sentences(w.changedWords(), w.movedWords()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
@@ -69,6 +69,9 @@ func (w *week) changed(ctx context.Context) error {
 }
 
 func (w *week) changedWords() string {
+	if len(w.changes) == 0 && len(w.gapTexts(snapshot.ReadAuditLog)) > 0 {
+		return "The two runs show the same."
+	}
 	if len(w.changes) == 0 {
 		return "Nothing changed."
 	}
@@ -166,6 +169,9 @@ func (w *week) unexplained(context.Context) error {
 	}
 	w.tile(fmt.Sprint(len(open)), "unexplained", id, len(open) > 0)
 	switch {
+	case len(w.changes) == 0 && len(w.gapTexts(snapshot.ReadAuditLog)) > 0:
+		w.noted(id, heading, w.gapTexts(snapshot.ReadAuditLog)...)
+		return nil
 	case len(w.changes) == 0:
 		w.noted(id, heading, "Nothing changed, so there is nothing to explain.")
 		return nil
@@ -174,7 +180,7 @@ func (w *week) unexplained(context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("Nothing tells who made %d of %s. Records that come late, or from another source (lictrail audit import), can still explain them.",
+		Text: []string{fmt.Sprintf("Who made %d of %s is not known. Records that come late, or from another source (lictrail audit import), can still explain them.",
 			len(open), plural(len(w.changes), "change"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
@@ -231,11 +237,11 @@ func (w *week) failing(ctx context.Context) error {
 	}
 	w.tile(fmt.Sprint(users), "failing by groups", id, fresh > 0)
 	if len(list) == 0 {
-		w.noted(id, heading, "No group fails to give its licenses.")
+		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows show."}, w.gapTexts(snapshot.ReadGroups)...)...)
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, plural(users, "failure"))},
+		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
 			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
 			list, maxRows, "lictrail groups", func(f failure) []any {
@@ -259,13 +265,23 @@ func (w *week) lapsing(context.Context) error {
 	for _, l := range list {
 		hit += l.short
 	}
-	w.tile(fmt.Sprint(len(list)), "subscriptions lapsing", id, hit > 0)
+	missing := w.gapTexts(snapshot.ReadSubscriptions)
+	switch {
+	case len(missing) > 0 && len(list) == 0:
+		w.unsure(notKnown, "subscriptions lapsing", id, false)
+		w.noted(id, heading, missing...)
+		return nil
+	case len(missing) > 0:
+		w.unsure(fmt.Sprintf("%d or more", len(list)), "subscriptions lapsing", id, hit > 0)
+	default:
+		w.tile(fmt.Sprint(len(list)), "subscriptions lapsing", id, hit > 0)
+	}
 	if len(list) == 0 {
 		w.noted(id, heading, "No subscription lapses within 60 days, as far as Microsoft gives dates.")
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."},
+		Text: append([]string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."}, missing...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Whom it hits"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
@@ -289,8 +305,16 @@ func (w *week) reclaimable(ctx context.Context) error {
 	if len(sum.monthly.Amounts) > 0 {
 		label += ", " + costWords(sum.monthly) + " a month"
 	}
-	w.tile(fmt.Sprint(sum.frees), label, id, false)
-	s := page.Section{ID: id, Heading: heading, Text: sum.lines(), Charts: w.idleCharts(report)}
+	missing := w.gapTexts(snapshot.ReadActivity, snapshot.ReadNames)
+	switch {
+	case len(missing) > 0 && sum.frees == 0:
+		w.unsure(notKnown, label, id, false)
+	case len(missing) > 0:
+		w.unsure(fmt.Sprintf("%d or more", sum.frees), label, id, false)
+	default:
+		w.tile(fmt.Sprint(sum.frees), label, id, false)
+	}
+	s := page.Section{ID: id, Heading: heading, Text: append(sum.lines(len(missing) > 0), missing...), Charts: w.idleCharts(report)}
 	candidates := slices.DeleteFunc(slices.Clone(report.Rows), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
 	if len(candidates) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
@@ -401,6 +425,7 @@ func (w *week) trust(ctx context.Context) error {
 		}
 	}
 	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log say so; where none is known, the page says unknown rather than guess."}
+	s.Text = append(s.Text, gapSentences(w.gapsIn("report"))...)
 	if uncovered > 0 {
 		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", plural(uncovered, "run")))
 	}

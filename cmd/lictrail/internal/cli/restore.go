@@ -49,6 +49,7 @@ type restoreJSON struct {
 // what was held at the run asked about.
 func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) error {
 	doc := out.NewDocument(e.Out, n.tenant())
+	doc.Gaps = n.gapsJSON(e.command)
 	var r *restoreJSON
 	for a, err := range n.h.Assignments(ctx, f) {
 		if err != nil {

@@ -37,6 +37,7 @@ type env struct {
 	command string // what was asked for, such as "audit events"
 	verbose bool
 
+	aside        bool // what is not known goes to stderr: the text is for programs
 	pseudonymize bool
 	unknown      error // help was asked for on a command that there is not
 

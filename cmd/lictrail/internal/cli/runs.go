@@ -62,7 +62,7 @@ func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID) e
 	if err != nil {
 		return err
 	}
-	n := names{&store.History{Tenant: tenant}, catalog.Builtin()}
+	n := names{h: &store.History{Tenant: tenant}, cat: catalog.Builtin()}
 	if only == 0 {
 		return runListing().print(e, n, given(runs))
 	}

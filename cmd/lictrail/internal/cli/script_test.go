@@ -127,26 +127,36 @@ func stubborn() int {
 	return 0
 }
 
-// printSheet shows a workbook as text: its sheets, what stays in sight, its
-// tables, and every cell with its type.
+// printSheet shows a workbook as text.
 func printSheet(path string) int {
-	f, err := excelize.OpenFile(path)
+	text, err := sheetText(path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	fmt.Print(text)
+	return 0
+}
+
+// sheetText is a workbook as text: its sheets, what stays in sight, its tables,
+// and every cell with its type.
+func sheetText(path string) (string, error) {
+	f, err := excelize.OpenFile(path)
+	if err != nil {
+		return "", err
+	}
 	defer f.Close()
+	var b strings.Builder
 	for _, sheet := range f.GetSheetList() {
 		panes, _ := f.GetPanes(sheet)
 		tables, _ := f.GetTables(sheet)
-		fmt.Printf("sheet %q, %d row in sight\n", sheet, panes.YSplit)
+		fmt.Fprintf(&b, "sheet %q, %d row in sight\n", sheet, panes.YSplit)
 		for _, t := range tables {
-			fmt.Printf("table %s with filters: %v\n", t.Range, t.ShowHeaderRow == nil || *t.ShowHeaderRow)
+			fmt.Fprintf(&b, "table %s with filters: %v\n", t.Range, t.ShowHeaderRow == nil || *t.ShowHeaderRow)
 		}
 		rows, err := f.GetRows(sheet)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			return "", err
 		}
 		for y, row := range rows {
 			for x, value := range row {
@@ -154,12 +164,12 @@ func printSheet(path string) int {
 				kind, _ := f.GetCellType(sheet, at)
 				formula, _ := f.GetCellFormula(sheet, at)
 				if value != "" {
-					fmt.Printf("%s %s %s%s\n", at, cellTypes[kind], value, formula)
+					fmt.Fprintf(&b, "%s %s %s%s\n", at, cellTypes[kind], value, formula)
 				}
 			}
 		}
 	}
-	return 0
+	return b.String(), nil
 }
 
 var cellTypes = map[excelize.CellType]string{excelize.CellTypeUnset: "number", excelize.CellTypeNumber: "number", excelize.CellTypeBool: "bool",

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -101,7 +102,7 @@ func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
 			{Column: out.Column{Head: "OVER"}, csv: "over_assigned", text: func(r row) any { return r.over() }},
 			{Column: out.Column{Head: "TREND", Right: true}, csv: "trend_per_week", text: func(r row) any { return r.trendWord() }, cell: func(r row) any { return perWeek(r.trend) }},
 			{Column: out.Column{Head: "RUNS OUT", Right: true}, csv: "runs_out", text: func(r row) any { return r.runsOutWord(at) }, cell: func(r row) any { return r.runsOutDay(at) }},
-			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return dayOrNil(nextLifecycle(r.SKURow)) },
+			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return n.nextWord(r.SKURow) },
 				cell: func(r row) any { return stamp(nextLifecycle(r.SKURow)) }},
 			{csv: "gone_at", cell: func(r row) any { return goneAt(r.SKURow) }},
 			{csv: "first_seen", cell: func(r row) any { return stamp(r.First.ObservedUntil) }},
@@ -114,6 +115,14 @@ func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
 		}
 	}
 	return l
+}
+
+// nextWord is the day of nextLifecycle, as far as subscriptions were ever read.
+func (n names) nextWord(r *store.SKURow) any {
+	if r.To == nil && n.lacks(snapshot.ReadSubscriptions) {
+		return notKnown
+	}
+	return dayOrNil(nextLifecycle(r))
 }
 
 func goneAt(r *store.SKURow) *string {

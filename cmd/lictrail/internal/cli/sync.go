@@ -256,7 +256,11 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 		return err
 	}
 	defer h.Close()
-	if err := (names{h, catalog.Builtin()}).printBursts(e, s, limit); err != nil {
+	n, err := newNames(ctx, h, catalog.Builtin())
+	if err != nil {
+		return err
+	}
+	if err := n.printBursts(e, s, limit); err != nil {
 		return err
 	}
 	r := s.Result
@@ -265,7 +269,10 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if err != nil {
 		return err
 	}
-	return e.Printf("%s\nHead %s\n", changesSentence(s), s.Head)
+	if err := e.Printf("%s\nHead %s\n", changesSentence(s), s.Head); err != nil {
+		return err
+	}
+	return n.tellGaps(e)
 }
 
 func changesSentence(s *tracker.Summary) string {

@@ -111,7 +111,10 @@ func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tra
 	if err != nil {
 		return err
 	}
-	n := names{h, cat}
+	n, err := newNames(ctx, h, cat)
+	if err != nil {
+		return err
+	}
 	if o.report != "" {
 		base, err := n.baseOf(e, "")
 		if err != nil {

@@ -141,8 +141,11 @@ func (n names) tellNobody(ctx context.Context, e *env, args []string, f store.Ch
 	if len(f.SKUs) > 0 {
 		what = cmp.Or(n.partNumber(f.SKUs[0]), string(f.SKUs[0]))
 	}
-	err := e.Printf("No %s of %s was %s since tracking began on %s.\n", what, person.UPN, args[0],
-		n.h.First.ObservedUntil.Format("2 January 2006"))
+	words := "No %s of %s was %s since tracking began on %s.\n"
+	if len(n.gapsIn(e.command)) > 0 {
+		words = "It is not known that any %s of %s was %s since tracking began on %s.\n"
+	}
+	err := e.Printf(words, what, person.UPN, args[0], n.h.First.ObservedUntil.Format("2 January 2006"))
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,10 @@ type Message struct {
 	Open            []Change // the first of them
 
 	Warnings []snapshot.Warning
-	Head     string   // at the end of the chain of runs; "" where it could not be read
-	Failure  *Failure // why the run failed
+	Gaps     []out.Gap // what the run could not read, and what it says of changes would need
+	NotKnown []string  // the same in sentences
+	Head     string    // at the end of the chain of runs; "" where it could not be read
+	Failure  *Failure  // why the run failed
 
 	Page *page.Page // the week in full, for mail; nil: there is none, or it may not be sent
 }
@@ -98,6 +100,8 @@ func (m *Message) Title() string {
 		return fmt.Sprintf("lictrail: the run%s failed", of)
 	case m.First:
 		return fmt.Sprintf("lictrail: tracking%s begins", of)
+	case m.Changes() == 0 && len(m.NotKnown) > 0:
+		return "lictrail: no change seen in the licenses" + of + ", and not all was read"
 	case m.Changes() == 0:
 		return "lictrail: no change in the licenses" + of
 	}
@@ -132,6 +136,9 @@ func (m *Message) lines() []string {
 	if len(m.ByKind) > 0 {
 		add("What: %s.", words(m.ByKind))
 		add("Causes: %s.", words(m.ByCause))
+	}
+	for _, text := range m.NotKnown {
+		add("%s", shown(text, 400))
 	}
 	return lines
 }

@@ -21,6 +21,7 @@ type document struct {
 	Run      any        `json:"run"`
 	Changes  *changes   `json:"changes"`
 	Warnings warnings   `json:"warnings"`
+	Gaps     []out.Gap  `json:"gaps"`
 	Head     *string    `json:"head"`
 	Error    *errorJSON `json:"error"`
 }
@@ -66,7 +67,7 @@ func (m *Message) webhook() ([]byte, error) {
 
 func (m *Message) document(items int) *document {
 	d := &document{Schema: out.Schema, ID: m.ID, Event: m.Event, SentAt: m.At.UTC().Format("2006-01-02T15:04:05Z"), Lictrail: m.Version,
-		Text: m.Title(), Run: m.Run, Head: orNull(m.Head), Warnings: someWarnings(m.Warnings, items)}
+		Text: m.Title(), Run: m.Run, Head: orNull(m.Head), Warnings: someWarnings(m.Warnings, items), Gaps: append([]out.Gap{}, m.Gaps...)}
 	if m.Tenant.ID != "" {
 		d.Tenant = &tenant{m.Tenant.ID, orNull(cut(m.Tenant.Name, 300))}
 	}

@@ -3,6 +3,7 @@ package out
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,10 +25,21 @@ type Tenant struct {
 	Name string // "" prints null
 }
 
+// Gap is something that an answer would have needed and that was not read.
+type Gap struct {
+	What   string  `json:"what"`
+	Source *string `json:"source"`
+	Why    string  `json:"why"`
+	Since  *string `json:"since"` // it is known up to then
+	Until  *string `json:"until"` // and again from then on
+	Needs  *string `json:"needs"` // what would tell
+}
+
 // Document writes a command's one JSON document, item by item, so that it needs
 // no memory for all of them. After an error the document is of no use, and
 // every further call returns that error.
 type Document struct {
+	Gaps  []Gap // may be set until the document is closed
 	w     *bufio.Writer
 	item  bytes.Buffer // the item under way
 	items int
@@ -80,6 +92,9 @@ func (d *Document) CloseWith(name string, value any) error {
 	if d.items > 0 {
 		end = "\n  " + end
 	}
+	gaps, err := JSON(append([]Gap{}, d.Gaps...))
+	d.err = cmp.Or(d.err, err)
+	end += ",\n  \"gaps\": " + string(gaps)
 	if name != "" {
 		text, err := JSON(value)
 		d.err = errors.Join(d.err, err)
@@ -89,7 +104,7 @@ func (d *Document) CloseWith(name string, value any) error {
 	if d.err == nil {
 		d.err = d.w.Flush()
 	}
-	err := d.err
+	err = d.err
 	if d.err == nil {
 		d.err = errors.New("the document is closed")
 	}

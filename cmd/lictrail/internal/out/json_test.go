@@ -41,7 +41,8 @@ func TestDocument(t *testing.T) {
       }
     },
     7
-  ]
+  ],
+  "gaps": []
 }
 `)
 	if !json.Valid(b.Bytes()) {
@@ -54,7 +55,7 @@ func TestDocument_NoItems(t *testing.T) {
 	if err := NewDocument(&b, Tenant{}).Close(); err != nil {
 		t.Fatal(err)
 	}
-	check(t, b.String(), "{\n  \"schema\": 1,\n  \"tenant\": {\"id\": null, \"name\": null},\n  \"items\": []\n}\n")
+	check(t, b.String(), "{\n  \"schema\": 1,\n  \"tenant\": {\"id\": null, \"name\": null},\n  \"items\": [],\n  \"gaps\": []\n}\n")
 	if !json.Valid(b.Bytes()) {
 		t.Error("not valid JSON")
 	}

@@ -210,8 +210,8 @@ func (b *Workbook) fail(err error) error {
 // Close gives up what the workbook holds on to, files for what is large among it.
 func (b *Workbook) Close() error { return b.file.Close() }
 
-// Finish writes the workbook.
-func (b *Workbook) Finish(w io.Writer) error {
+// Finish writes the workbook. What is not known goes onto a sheet of its own.
+func (b *Workbook) Finish(w io.Writer, notKnown ...string) error {
 	if b.err == nil && !b.started {
 		b.err = b.start()
 	}
@@ -224,7 +224,27 @@ func (b *Workbook) Finish(w io.Writer) error {
 	if err := b.stream.Flush(); err != nil {
 		return b.fail(err)
 	}
+	if err := b.note(notKnown); err != nil {
+		return b.fail(err)
+	}
 	return b.fail(b.file.Write(w))
+}
+
+// note writes sentences onto a second sheet, if there are any.
+func (b *Workbook) note(lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	const sheet = "not known"
+	if _, err := b.file.NewSheet(sheet); err != nil {
+		return err
+	}
+	for i, line := range lines {
+		if err := b.file.SetCellStr(sheet, fmt.Sprintf("A%d", i+1), fmt.Sprint(text(line))); err != nil {
+			return err
+		}
+	}
+	return b.file.SetColWidth(sheet, "A", "A", 100)
 }
 
 // filters makes a table of the rows, which has a filter on every column.

@@ -34,6 +34,7 @@ type Tile struct {
 	Label   string
 	Section string // id of the section
 	Alarm   bool   // somebody should look at it
+	Unknown bool   // the figure is not known, or known in part
 }
 
 // Section is a part of the page under a heading of its own.

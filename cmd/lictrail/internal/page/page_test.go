@@ -30,7 +30,7 @@ func sample(name string) *Page {
 	}
 	return &Page{
 		Title: "Licenses of " + name, Lead: "From 2 to 9 March 2026.",
-		Tiles: []Tile{{"1,234", "licensed users", "seats", false}, {"2", "unexplained", "changes", true}},
+		Tiles: []Tile{{Figure: "1,234", Label: "licensed users", Section: "seats"}, {Figure: "2", Label: "unexplained", Section: "changes", Alarm: true}, {Figure: "not known", Label: "subscriptions lapsing", Section: "changes", Unknown: true}},
 		Sections: []Section{
 			{ID: "changes", Heading: "What changed", Text: []string{"16 changes.", name},
 				Charts: []Chart{WeekChart("chart-causes", "Changes by week and cause", []Key{{"c0", "admin"}, {"c9", "unknown"}}, weeks),
