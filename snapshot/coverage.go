@@ -152,3 +152,14 @@ func joinComplete(stretches []Coverage, source Source) []Coverage {
 func covers(whole []Coverage, from, to time.Time) bool {
 	return slices.ContainsFunc(whole, func(c Coverage) bool { return !c.From.After(from) && !c.To.Before(to) })
 }
+
+// CoverageBegin is where the first of some stretches begins.
+func CoverageBegin(stretches []Coverage) time.Time {
+	begin := stretches[0].From
+	for _, c := range stretches {
+		if c.From.Before(begin) {
+			begin = c.From
+		}
+	}
+	return begin
+}

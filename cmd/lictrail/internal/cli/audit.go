@@ -61,7 +61,7 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 		}
 		rows := snapshot.JoinCoverage(stretches)
 		if len(rows) > 0 {
-			rows = append(rows, snapshot.UnionCoverage(stretches, coverageBegin(stretches), coverageEnd(n, stretches))...)
+			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), coverageEnd(n, stretches))...)
 		}
 		type row = *snapshot.Coverage
 		return listing[row]{
@@ -79,16 +79,6 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 			},
 		}.print(e, n, each(rows))
 	})
-}
-
-func coverageBegin(stretches []snapshot.Coverage) time.Time {
-	begin := stretches[0].From
-	for _, c := range stretches {
-		if c.From.Before(begin) {
-			begin = c.From
-		}
-	}
-	return begin
 }
 
 // coverageEnd is where the newest run ended, or the last stretch.

@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
-	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -75,109 +72,29 @@ func runDoctor(ctx context.Context, e *env, o doctorOptions) error {
 	if o.permissions {
 		return printPermissions(e, o, features)
 	}
-	d := &doctor{e: e, o: o, features: features, now: e.now()}
-	d.local(ctx)
-	if !o.offline {
-		if err := d.remote(ctx); err != nil {
-			return err
-		}
-	}
-	d.coverage()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := d.print(); err != nil {
+	report, err := e.examine(ctx, o, features)
+	if err != nil {
 		return err
 	}
-	return d.verdict()
-}
-
-// The words of a check.
-const (
-	checkOK      = "ok"
-	checkWarning = "warning" // sync works all the same
-	checkFailed  = "failed"  // sync would not work
-	checkSkipped = "skipped" // it could not be looked at, or there is no such thing here
-)
-
-// check is one row.
-type check struct {
-	name, status string
-	found        string
-	fix          string
-	paste        []string          // commands and addresses that belong to the fix
-	permission   *graph.Permission // that the row is about
-	err          error             // of a failed check: what sync would meet
-	early        bool              // sync meets it before it opens the database
-}
-
-// doctor collects the checks.
-type doctor struct {
-	e        *env
-	o        doctorOptions
-	features []graph.Feature // none: all
-	now      time.Time
-	checks   []check
-
-	database  snapshot.Tenant // that the database is about; empty when there is none
-	stretches []snapshot.Coverage
-	tracked   bool // there is a complete run
-	tenant    snapshot.Tenant
-	premium   *bool // nil: not known
-}
-
-func (d *doctor) add(c check) { d.checks = append(d.checks, c) }
-
-func (d *doctor) ok(name, format string, args ...any) {
-	d.add(check{name: name, status: checkOK, found: fmt.Sprintf(format, args...)})
-}
-
-func (d *doctor) warn(name, fix, format string, args ...any) {
-	d.add(check{name: name, status: checkWarning, found: fmt.Sprintf(format, args...), fix: fix})
-}
-
-func (d *doctor) skip(name, format string, args ...any) {
-	d.add(check{name: name, status: checkSkipped, found: fmt.Sprintf(format, args...)})
-}
-
-// fail notes what sync would fail with. The hint is that of the error.
-func (d *doctor) fail(name string, err error) {
-	d.add(check{name: name, status: checkFailed, found: err.Error(), fix: hintFor(err), err: err})
-}
-
-// hintFor is what sync would tell to do about an error.
-func hintFor(err error) string { return exit.Explained(err).Hint }
-
-// wanted reports whether a feature is to be checked. A run does not go without
-// the base.
-func (d *doctor) wanted(f graph.Feature) bool {
-	return f == graph.FeatureBase || len(d.features) == 0 || slices.Contains(d.features, f)
-}
-
-// syncOrder is the order in which sync would meet what is wrong: what it meets
-// first decides on the exit code.
-var syncOrder = []string{checkFolder, checkDatabase, checkLock, checkIntegrity, checkSignIn, checkSKUs, checkTenant, checkUsers}
-
-// verdict is the error that sync would end with; nil when it would work.
-func (d *doctor) verdict() error {
-	var failed []check
-	for _, c := range d.checks {
-		if c.err != nil {
-			failed = append(failed, c)
-		}
+	if err := e.printReport(report, o.offline); err != nil {
+		return err
 	}
-	if len(failed) == 0 {
-		return nil
+	return report.Verdict()
+}
+
+func (e *env) examine(ctx context.Context, o doctorOptions, features []graph.Feature) (*doctor.Report, error) {
+	look := doctor.Options{Connection: &o.Connection, Host: e.host(), DB: e.db, EnvFile: e.envFile, Features: features,
+		Offline: o.offline, Now: e.now, Version: version()}
+	if e.settings.file != nil {
+		look.Config = e.settings.path
 	}
-	rank := func(c check) int {
-		if c.early {
-			return -1
-		}
-		return slices.Index(syncOrder, c.name)
+	if !o.offline {
+		progress := e.NewProgress()
+		defer progress.Done()
+		progress.Phase("tenant", "")
+		look.Progress = connect.Progress(progress)
 	}
-	slices.SortStableFunc(failed, func(a, b check) int { return rank(a) - rank(b) })
-	first := exit.Explained(failed[0].err)
-	return &out.Error{Code: first.Code, Message: fmt.Sprintf("sync would not work: %s: %s", failed[0].name, failed[0].found), Hint: first.Hint, Err: first}
+	return doctor.Run(ctx, look)
 }
 
 type permissionJSON struct {
@@ -196,119 +113,106 @@ type doctorJSON struct {
 	ExitCode   *int            `json:"exit_code"`
 }
 
-func (c *check) json() doctorJSON {
-	j := doctorJSON{Check: c.name, Status: c.status, Found: c.found, Fix: orNull(c.fix), Paste: c.paste, ExitCode: c.exitCode()}
+func newDoctorJSON(c *doctor.Check) doctorJSON {
+	j := doctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: orNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
 	if j.Paste == nil {
 		j.Paste = []string{}
 	}
-	if p := c.permission; p != nil {
+	if p := c.Permission; p != nil {
 		j.Permission = &permissionJSON{p.Application, p.Delegated, orNull(p.Alternative)}
 	}
 	return j
 }
 
-// exitCode is what sync would end with; nil for what has not failed.
-func (c *check) exitCode() *int {
-	if c.err == nil {
-		return nil
-	}
-	code := exit.Explained(c.err).Code
-	return &code
-}
-
-func (d *doctor) print() error {
-	n := names{h: &store.History{Tenant: d.tenant}}
-	if d.tenant.ID == "" {
-		n.h.Tenant = d.database
-	}
-	styles := map[string]out.Style{checkOK: out.Green, checkWarning: out.Yellow, checkFailed: out.Red, checkSkipped: out.Dim}
-	type row = *check
+func (e *env) printReport(r *doctor.Report, offline bool) error {
+	styles := map[string]out.Style{doctor.OK: out.Green, doctor.Warning: out.Yellow, doctor.Failed: out.Red, doctor.Skipped: out.Dim}
+	type row = *doctor.Check
 	application := func(get func(*graph.Permission) string) func(row) any {
 		return func(c row) any {
-			if c.permission == nil {
+			if c.Permission == nil {
 				return nil
 			}
-			return get(c.permission)
+			return get(c.Permission)
 		}
 	}
 	err := listing[row]{
-		json: func(c row) any { return c.json() },
+		json: func(c row) any { return newDoctorJSON(c) },
 		columns: []column[row]{
-			{Column: out.Column{Head: "CHECK"}, csv: "check", text: func(c row) any { return c.name }},
-			{Column: out.Column{Head: "STATUS"}, csv: "status", text: func(c row) any { return out.Cell{Value: c.status, Style: styles[c.status]} },
-				cell: func(c row) any { return c.status }},
-			{Column: out.Column{Head: "FOUND", Min: 30, Wrap: true}, csv: "found", text: func(c row) any { return c.found }},
-			{csv: "fix", cell: func(c row) any { return c.fix }},
-			{csv: "paste", cell: func(c row) any { return strings.Join(c.paste, "\n") }},
+			{Column: out.Column{Head: "CHECK"}, csv: "check", text: func(c row) any { return c.Name }},
+			{Column: out.Column{Head: "STATUS"}, csv: "status", text: func(c row) any { return out.Cell{Value: c.Status, Style: styles[c.Status]} },
+				cell: func(c row) any { return c.Status }},
+			{Column: out.Column{Head: "FOUND", Min: 30, Wrap: true}, csv: "found", text: func(c row) any { return c.Found }},
+			{csv: "fix", cell: func(c row) any { return c.Fix }},
+			{csv: "paste", cell: func(c row) any { return strings.Join(c.Paste, "\n") }},
 			{csv: "application_permission", cell: application(func(p *graph.Permission) string { return p.Application })},
 			{csv: "delegated_permission", cell: application(func(p *graph.Permission) string { return p.Delegated })},
 			{csv: "exit_code", cell: func(c row) any {
-				if code := c.exitCode(); code != nil {
+				if code := c.ExitCode(); code != nil {
 					return *code
 				}
 				return nil
 			}},
 		},
-	}.print(d.e, n, each(d.checks))
-	if err != nil || d.e.format != "text" {
+	}.print(e, names{h: &store.History{Tenant: r.Tenant}}, each(r.Checks))
+	if err != nil || e.format != "text" {
 		return err
 	}
-	return d.printFixes()
+	return e.printFixes(r, offline)
 }
 
 // printFixes tells what to do, once for all the checks that want the same.
-func (d *doctor) printFixes() error {
+func (e *env) printFixes(r *doctor.Report, offline bool) error {
 	told := map[string]bool{}
-	for _, c := range d.checks {
-		if c.fix == "" || told[c.fix] {
+	for _, c := range r.Checks {
+		if c.Fix == "" || told[c.Fix] {
 			continue
 		}
 		var about []string
 		var paste []string
-		for _, other := range d.checks {
-			if other.fix == c.fix {
-				about = append(about, other.name)
-				for _, line := range other.paste {
+		for _, other := range r.Checks {
+			if other.Fix == c.Fix {
+				about = append(about, other.Name)
+				for _, line := range other.Paste {
 					if !slices.Contains(paste, line) {
 						paste = append(paste, line)
 					}
 				}
 			}
 		}
-		told[c.fix] = true
-		if err := d.e.Printf("\n"); err != nil {
+		told[c.Fix] = true
+		if err := e.Printf("\n"); err != nil {
 			return err
 		}
-		if err := d.e.Paragraph(strings.Join(about, ", ") + ": " + c.fix); err != nil {
+		if err := e.Paragraph(strings.Join(about, ", ") + ": " + c.Fix); err != nil {
 			return err
 		}
 		for _, line := range paste {
-			if err := d.e.Printf("  %s\n", line); err != nil {
+			if err := e.Printf("  %s\n", line); err != nil {
 				return err
 			}
 		}
 	}
-	return d.printVerdict()
+	return e.printVerdict(r, offline)
 }
 
 // printVerdict ends the report of a doctor who found nothing that keeps sync from
 // working; what does is the error of the command.
-func (d *doctor) printVerdict() error {
+func (e *env) printVerdict(r *doctor.Report, offline bool) error {
 	warnings := 0
-	for _, c := range d.checks {
-		if c.err != nil {
+	for _, c := range r.Checks {
+		if c.Err != nil {
 			return nil
 		}
-		if c.status == checkWarning {
+		if c.Status == doctor.Warning {
 			warnings++
 		}
 	}
 	what := "sync would work"
-	if d.o.offline {
+	if offline {
 		what = "Nothing on this machine keeps sync from working"
 	}
 	if warnings > 0 {
 		what += "; " + plural(warnings, "warning")
 	}
-	return d.e.Printf("\n%s.\n", what)
+	return e.Printf("\n%s.\n", what)
 }

@@ -2,48 +2,14 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
-
-// grant is what one feature needs of one API.
-type grant struct {
-	feature   graph.Feature
-	api       graph.API
-	roles     []string
-	delegated []string
-	reads     []string
-	chosen    bool
-	goesOn    bool // the row before has the feature
-}
-
-// grants are the least permissions of each feature.
-func grants(chosen []graph.Feature) []grant {
-	var all []grant
-	for _, f := range graph.Features {
-		g := grant{feature: f, chosen: slices.Contains(chosen, f)}
-		for _, p := range graph.Permissions() {
-			if p.Feature != f {
-				continue
-			}
-			g.api = p.API
-			g.roles = append(g.roles, p.Roles...)
-			g.delegated = append(g.delegated, p.Delegated)
-			g.reads = append(g.reads, p.Op)
-		}
-		for _, list := range []*[]string{&g.roles, &g.delegated} {
-			slices.Sort(*list)
-			*list = slices.Compact(*list)
-		}
-		all = append(all, g)
-	}
-	return all
-}
 
 type grantJSON struct {
 	Feature     string   `json:"feature"`
@@ -75,12 +41,15 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 		}
 		chosen = append(chosen, f)
 	}
-	all := grants(chosen)
-	rows := all
+	all := doctor.Grants(chosen)
+	rows := make([]grantRow, len(all))
+	for i, g := range all {
+		rows[i] = grantRow{Grant: g}
+	}
 	if e.format == "text" {
 		rows = aRoleEach(all)
 	}
-	type row = *grant
+	type row = *grantRow
 	unless := func(goesOn bool, value any) any {
 		if goesOn {
 			return ""
@@ -89,23 +58,22 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 	}
 	err = listing[row]{
 		json: func(g row) any {
-			return grantJSON{string(g.feature), g.chosen, g.api.Name, g.api.AppID, g.roles, g.delegated, g.reads}
+			return grantJSON{string(g.Feature), g.Chosen, g.API.Name, g.API.AppID, g.Roles, g.Delegated, g.Reads}
 		},
 		columns: []column[row]{
-			{Column: out.Column{Head: "FEATURE"}, csv: "feature", text: func(g row) any { return unless(g.goesOn, string(g.feature)) }},
-			{Column: out.Column{Head: "CHOSEN"}, csv: "chosen", text: func(g row) any { return unless(g.goesOn, map[bool]any{true: "yes"}[g.chosen]) }, cell: func(g row) any { return g.chosen }},
-			{Column: out.Column{Head: "API"}, csv: "api", text: func(g row) any { return unless(g.goesOn, g.api.Name) }},
-			{csv: "api_id", cell: func(g row) any { return g.api.AppID }},
-			{Column: out.Column{Head: "APPLICATION PERMISSIONS"}, csv: "application", text: func(g row) any { return strings.Join(g.roles, ", ") }},
-			{csv: "delegated", cell: func(g row) any { return strings.Join(g.delegated, ", ") }},
-			{csv: "reads", cell: func(g row) any { return strings.Join(g.reads, ", ") }},
+			{Column: out.Column{Head: "FEATURE"}, csv: "feature", text: func(g row) any { return unless(g.goesOn, string(g.Feature)) }},
+			{Column: out.Column{Head: "CHOSEN"}, csv: "chosen", text: func(g row) any { return unless(g.goesOn, map[bool]any{true: "yes"}[g.Chosen]) }, cell: func(g row) any { return g.Chosen }},
+			{Column: out.Column{Head: "API"}, csv: "api", text: func(g row) any { return unless(g.goesOn, g.API.Name) }},
+			{csv: "api_id", cell: func(g row) any { return g.API.AppID }},
+			{Column: out.Column{Head: "APPLICATION PERMISSIONS"}, csv: "application", text: func(g row) any { return strings.Join(g.Roles, ", ") }},
+			{csv: "delegated", cell: func(g row) any { return strings.Join(g.Delegated, ", ") }},
+			{csv: "reads", cell: func(g row) any { return strings.Join(g.Reads, ", ") }},
 		},
 	}.print(e, names{h: &store.History{}}, each(rows))
 	if err != nil || e.format != "text" {
 		return err
 	}
-	s := setUp{app: snapshot.NormalID(o.ClientID), cloud: o.Cloud, apis: wantedRoles(all)}
-	for _, text := range []string{s.azureCLI(), s.powerShell()} {
+	for _, text := range doctor.Commands(o.ClientID, o.Cloud, all) {
 		if err := e.Printf("\n"); err != nil {
 			return err
 		}
@@ -118,132 +86,22 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 	return nil
 }
 
+// grantRow is a row of the table.
+type grantRow struct {
+	doctor.Grant
+	goesOn bool // the row before has the feature
+}
+
 // aRoleEach has a row for each permission: side by side they would be wider than
 // a page.
-func aRoleEach(all []grant) []grant {
-	var rows []grant
+func aRoleEach(all []doctor.Grant) []grantRow {
+	var rows []grantRow
 	for _, g := range all {
-		for i, role := range g.roles {
-			row := g
-			row.roles, row.goesOn = []string{role}, i > 0
+		for i, role := range g.Roles {
+			row := grantRow{Grant: g, goesOn: i > 0}
+			row.Roles = []string{role}
 			rows = append(rows, row)
 		}
 	}
 	return rows
 }
-
-// wantedRoles are the permissions of the chosen features, each once, by API.
-func wantedRoles(all []grant) []grant {
-	var apis []grant
-	for _, g := range all {
-		if !g.chosen {
-			continue
-		}
-		i := slices.IndexFunc(apis, func(a grant) bool { return a.api == g.api })
-		if i < 0 {
-			apis = append(apis, grant{api: g.api})
-			i = len(apis) - 1
-		}
-		apis[i].roles = append(apis[i].roles, g.roles...)
-	}
-	for i := range apis {
-		slices.Sort(apis[i].roles)
-		apis[i].roles = slices.Compact(apis[i].roles)
-	}
-	return apis
-}
-
-// setUp writes commands that make an application, or complete one. The ids of
-// permissions are looked up by their names when the commands run: names are what
-// a person can check. What is put into the commands are GUIDs and names of our own.
-type setUp struct {
-	app   string // "": a new one
-	cloud string
-	apis  []grant
-}
-
-// environments are what the tools call Microsoft's clouds.
-var environments = map[string]struct{ azure, graph string }{
-	"usgov": {"AzureUSGovernment", "USGov"}, "dod": {"AzureUSGovernment", "USGovDoD"}, "china": {"AzureChinaCloud", "China"},
-}
-
-func (s setUp) azureCLI() string {
-	var b strings.Builder
-	b.WriteString("# Azure CLI, in sh or bash, signed in as an administrator who may consent\n(\nset -eu\n")
-	if x, ok := environments[s.cloud]; ok {
-		fmt.Fprintf(&b, "# az cloud set --name %s, and az login, come first\n", x.azure)
-	}
-	if s.app == "" {
-		b.WriteString("app=$(az ad app create --display-name lictrail \\\n  --sign-in-audience AzureADMyOrg --query appId --output tsv)\n" +
-			"az ad sp create --id \"$app\" --output none\n")
-	} else {
-		fmt.Fprintf(&b, "app=%s\n", quotePOSIX(s.app))
-	}
-	b.WriteString(`add() {
-  role=$(az ad sp show --id "$1" --output tsv --query \
-    "appRoles[?value=='$2' && contains(allowedMemberTypes, 'Application')].id")
-  test -n "$role" || { echo "no application permission $2" >&2; exit 1; }
-  az ad app permission add --id "$app" --api "$1" \
-    --api-permissions "$role=Role"
-}
-`)
-	for _, a := range s.apis {
-		for _, role := range a.roles {
-			fmt.Fprintf(&b, "add %s %s\n", a.api.AppID, role)
-		}
-	}
-	b.WriteString(`az ad app permission admin-consent --id "$app"
-echo "AZURE_CLIENT_ID=$app"
-echo "AZURE_TENANT_ID=$(az account show --query tenantId --output tsv)"
-)
-`)
-	return b.String()
-}
-
-func (s setUp) powerShell() string {
-	var b strings.Builder
-	b.WriteString("# Microsoft Graph PowerShell, by an administrator who may consent\n& {\n$ErrorActionPreference = 'Stop'\n")
-	environment := ""
-	if x, ok := environments[s.cloud]; ok {
-		environment = " -Environment " + x.graph
-	}
-	fmt.Fprintf(&b, "Connect-MgGraph%s -NoWelcome `\n  -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All\n", environment)
-	b.WriteString("$wanted = @{\n")
-	for _, a := range s.apis {
-		fmt.Fprintf(&b, "  '%s' =\n    '%s'\n", a.api.AppID, strings.Join(a.roles, "',\n    '"))
-	}
-	b.WriteString("}\n")
-	if s.app == "" {
-		b.WriteString("$app = New-MgApplication -DisplayName lictrail `\n  -SignInAudience AzureADMyOrg\n$sp = New-MgServicePrincipal -AppId $app.AppId\n")
-	} else {
-		fmt.Fprintf(&b, "$sp = Get-MgServicePrincipal `\n  -Filter \"appId eq '%s'\"\n", s.app)
-	}
-	b.WriteString(`$held = Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $sp.Id -All
-$access = foreach ($api in $wanted.Keys) {
-  $resource = Get-MgServicePrincipal -Filter "appId eq '$api'"
-  $roles = foreach ($name in $wanted[$api]) {
-    $role = $resource.AppRoles | Where-Object {
-      $_.Value -eq $name -and $_.AllowedMemberTypes -contains 'Application' }
-    if (-not $role) { throw "no application permission $name" }
-    if ($held.AppRoleId -notcontains $role.Id) {
-      $null = New-MgServicePrincipalAppRoleAssignment ` + "`" + `
-        -ServicePrincipalId $sp.Id -PrincipalId $sp.Id ` + "`" + `
-        -ResourceId $resource.Id -AppRoleId $role.Id
-    }
-    @{ Id = $role.Id; Type = 'Role' }
-  }
-  @{ ResourceAppId = $api; ResourceAccess = @($roles) }
-}
-`)
-	if s.app == "" { // one that is there already may ask for more, and a managed identity has none
-		b.WriteString("Update-MgApplication -ApplicationId $app.Id -RequiredResourceAccess @($access)\n")
-	}
-	b.WriteString(`"AZURE_CLIENT_ID=$($sp.AppId)"
-"AZURE_TENANT_ID=$((Get-MgContext).TenantId)"
-}
-`)
-	return b.String()
-}
-
-// quotePOSIX quotes a word for a POSIX shell.
-func quotePOSIX(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

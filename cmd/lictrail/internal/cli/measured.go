@@ -179,7 +179,7 @@ func (f *figures) measureGaps(n names, stretches []snapshot.Coverage) {
 	end := coverageEnd(n, stretches)
 	for source, mine := range of {
 		f.gaps[source] = 0
-		for _, c := range snapshot.UnionCoverage(mine, coverageBegin(mine), end) {
+		for _, c := range snapshot.UnionCoverage(mine, snapshot.CoverageBegin(mine), end) {
 			if !c.Complete {
 				f.gaps[source] += c.To.Sub(c.From)
 			}

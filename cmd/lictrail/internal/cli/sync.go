@@ -14,6 +14,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/disk"
+	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -172,7 +173,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 		return err
 	}
 	defer release()
-	to.Warnings = append(to.Warnings, networkDisk(disk.Of(filepath.Dir(db.Path())))...)
+	to.Warnings = append(to.Warnings, doctor.NetworkDisk(disk.Of(filepath.Dir(db.Path())))...)
 	summary, err := tracker.Run(ctx, connect.Reader{Client: client}, db, to)
 	progress.Done()
 	if err != nil {

@@ -168,9 +168,4 @@ func causeWord(a *snapshot.Attribution) string {
 }
 
 // plural counts things: "1 user", "3 users".
-func plural[N ~int | ~int64](n N, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
+func plural[N ~int | ~int64](n N, thing string) string { return out.Plural(n, thing) }

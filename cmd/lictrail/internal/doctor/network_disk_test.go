@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"strings"
@@ -19,7 +19,7 @@ func TestNetworkDisk(t *testing.T) {
 		"a share without a name": {disk.Volume{Network: true}, nil, "the database is on a file system, over the network: keep the database on a disk of this machine"},
 		"nobody tells":           {disk.Volume{}, disk.ErrUnknown, ""},
 	} {
-		got := networkDisk(test.volume, test.err)
+		got := NetworkDisk(test.volume, test.err)
 		if len(got) > 0 != (test.want != "") || len(got) > 0 && (got[0].Code != "network-disk" || !strings.HasPrefix(got[0].Message, test.want)) {
 			t.Errorf("%s: %+v", what, got)
 		}

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
 	"lictrail/snapshot"
@@ -24,12 +25,11 @@ const maxClockOff = 5 * time.Minute
 // visit is the doctor's look at a tenant.
 type visit struct {
 	*doctor
-	cloud    graph.Cloud
-	prober   *graph.Prober
-	progress func(graph.Progress)
-	who      graph.Identity
-	known    bool  // who is known
-	away     error // why nothing more can be asked; nil when it can
+	cloud  graph.Cloud
+	prober *graph.Prober
+	who    graph.Identity
+	known  bool  // who is known
+	away   error // why nothing more can be asked; nil when it can
 
 	answered  snapshot.Tenant // by organization or SKUs
 	permitted int             // of these two, those that could be read
@@ -38,11 +38,8 @@ type visit struct {
 
 // remote checks the sign-in and what lies behind it. Its errors are wrong use.
 func (d *doctor) remote(ctx context.Context) error {
-	progress := d.e.NewProgress()
-	defer progress.Done()
-	progress.Phase("tenant", "")
-	v := &visit{doctor: d, progress: connect.Progress(progress)}
-	defer v.o.Close()
+	v := &visit{doctor: d}
+	defer v.o.Connection.Close()
 	if err := v.connect(); err != nil {
 		return err
 	}
@@ -70,15 +67,15 @@ func (d *doctor) remote(ctx context.Context) error {
 
 // connect makes the prober as sync makes its client. It contacts no host.
 func (v *visit) connect() (err error) {
-	if v.cloud, err = v.o.Where(v.e.host()); err != nil {
+	if v.cloud, err = v.o.Connection.Where(v.o.Host); err != nil {
 		return err
 	}
-	_, err = v.o.Client(v.e.host(), v.progress)
-	if errors.Is(err, errUsage) {
+	_, err = v.o.Connection.Client(v.o.Host, v.o.Progress)
+	if errors.Is(err, exit.ErrUsage) {
 		return err
 	}
 	if err == nil {
-		v.prober, err = v.o.Prober(v.e.host(), v.cloud, v.e.now, v.progress)
+		v.prober, err = v.o.Connection.Prober(v.o.Host, v.cloud, v.o.Now, v.o.Progress)
 	}
 	v.away = err
 	return nil
@@ -96,7 +93,7 @@ func (v *visit) signIn(ctx context.Context) {
 		v.away = errors.New("not signed in")
 		return
 	}
-	found := "auth " + v.o.Auth
+	found := "auth " + v.o.Connection.Auth
 	if !v.known {
 		v.ok(checkSignIn, "%s; the token does not say whose it is", found)
 		return
@@ -131,12 +128,12 @@ func (v *visit) writes() []string {
 
 // try tries one permission by its call.
 func (v *visit) try(ctx context.Context, p graph.Permission) {
-	if lacking := v.o.Lacks(p.Feature, v.cloud); lacking != nil {
-		v.row(p, checkSkipped, lacking.Error())
+	if lacking := v.o.Connection.Lacks(p.Feature, v.cloud); lacking != nil {
+		v.row(p, Skipped, lacking.Error())
 		return
 	}
 	if v.away != nil {
-		v.row(p, checkSkipped, v.away.Error())
+		v.row(p, Skipped, v.away.Error())
 		return
 	}
 	if p.Feature == graph.FeatureFeed {
@@ -146,7 +143,7 @@ func (v *visit) try(ctx context.Context, p graph.Permission) {
 	found, err := v.prober.Probe(ctx, p.Op)
 	switch {
 	case errors.Is(err, graph.ErrUntried):
-		v.row(p, checkSkipped, "no user is known to ask for")
+		v.row(p, Skipped, "no user is known to ask for")
 	case err != nil:
 		v.refused(p, err)
 		if _, heard := v.prober.Clock(); !heard && errors.Is(err, graph.ErrUnavailable) {
@@ -164,7 +161,7 @@ func (v *visit) learn(p graph.Permission, found graph.Finding) {
 	if found.Empty {
 		word += "; there is none in the tenant"
 	}
-	v.row(p, checkOK, word)
+	v.row(p, OK, word)
 	if found.Tenant.ID != "" {
 		v.answered = found.Tenant
 	}
@@ -183,14 +180,14 @@ func (v *visit) learn(p graph.Permission, found graph.Finding) {
 
 // tryFeed looks whether the feed is on, and does not turn it on.
 func (v *visit) tryFeed(ctx context.Context, p graph.Permission) {
-	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Tenant), v.database.ID)
+	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Connection.Tenant), v.database.ID)
 	if tenant == "" {
-		v.row(p, checkSkipped, "which tenant answers is not known")
+		v.row(p, Skipped, "which tenant answers is not known")
 		return
 	}
-	feed, err := v.o.Feed(v.e.host(), v.cloud, min(v.o.Patience, graph.ProbePatience), v.progress)
+	feed, err := v.o.Connection.Feed(v.o.Host, v.cloud, min(v.o.Connection.Patience, graph.ProbePatience), v.o.Progress)
 	if err != nil {
-		v.row(p, checkSkipped, err.Error()) // no token is set for it
+		v.row(p, Skipped, err.Error()) // no token is set for it
 		return
 	}
 	on, err := feed.Enabled(ctx, tenant)
@@ -198,19 +195,19 @@ func (v *visit) tryFeed(ctx context.Context, p graph.Permission) {
 	case err != nil:
 		v.refused(p, err)
 	case on:
-		v.row(p, checkOK, "permitted; the feed is on")
+		v.row(p, OK, "permitted; the feed is on")
 	default:
-		v.row(p, checkOK, "permitted; the feed is off until sync --audit-source activity-api")
+		v.row(p, OK, "permitted; the feed is off until sync --audit-source activity-api")
 	}
 }
 
 func (v *visit) row(p graph.Permission, status, found string) {
-	v.add(check{name: p.Op, status: status, found: found, permission: &p})
+	v.add(Check{Name: p.Op, Status: status, Found: found, Permission: &p})
 }
 
 // refused is the row of a read that failed.
 func (v *visit) refused(p graph.Permission, err error) {
-	c := check{name: p.Op, status: checkWarning, permission: &p, found: err.Error(), fix: hintFor(err)}
+	c := Check{Name: p.Op, Status: Warning, Permission: &p, Found: err.Error(), Fix: hintFor(err)}
 	var e *graph.Error
 	if !errors.As(err, &e) {
 		e = &graph.Error{}
@@ -218,20 +215,20 @@ func (v *visit) refused(p graph.Permission, err error) {
 	denied := errors.Is(err, graph.ErrAuth) && e.Status != 0
 	switch {
 	case strings.Contains(strings.ToLower(e.Code), "nonpremiumtenant"):
-		c.status, c.found, c.fix = checkSkipped, "needs Entra ID P1 or P2, which the tenant does not have", ""
+		c.Status, c.Found, c.Fix = Skipped, "needs Entra ID P1 or P2, which the tenant does not have", ""
 	case denied && (e.Status == http.StatusForbidden || e.Code == "AF10001"):
-		c.found = fmt.Sprintf("not permitted: HTTP %d %s", e.Status, e.Code)
-		c.paste = v.consent(p.Feature)
+		c.Found = fmt.Sprintf("not permitted: HTTP %d %s", e.Status, e.Code)
+		c.Paste = v.consent(p.Feature)
 	case denied:
-		c.found = fmt.Sprintf("refused: HTTP %d %s", e.Status, e.Code)
+		c.Found = fmt.Sprintf("refused: HTTP %d %s", e.Status, e.Code)
 	case e.Status != 0:
-		c.found = fmt.Sprintf("failed: HTTP %d %s", e.Status, e.Code)
+		c.Found = fmt.Sprintf("failed: HTTP %d %s", e.Status, e.Code)
 	case errors.Is(err, graph.ErrUnavailable):
-		c.fix = "check the network, a proxy, --cloud and --graph-endpoint, or try again later"
+		c.Fix = "check the network, a proxy, --cloud and --graph-endpoint, or try again later"
 	}
-	c.found = strings.TrimSpace(c.found)
+	c.Found = strings.TrimSpace(c.Found)
 	if p.Needed {
-		c.status, c.err = checkFailed, err
+		c.Status, c.Err = Failed, err
 	}
 	v.add(c)
 }
@@ -240,12 +237,12 @@ func (v *visit) refused(p graph.Permission, err error) {
 // needs, and the address at which an administrator grants what the application's
 // registration asks for: learn.microsoft.com/entra/identity-platform/v2-admin-consent.
 func (v *visit) consent(f graph.Feature) []string {
-	app := cmp.Or(v.who.AppID, v.o.ClientID, v.e.getenv("AZURE_CLIENT_ID"))
+	app := cmp.Or(v.who.AppID, v.o.Connection.ClientID, v.o.Host.Getenv("AZURE_CLIENT_ID"))
 	if v.known && !v.who.AppOnly || !snapshot.IsGUID(app) {
 		return nil
 	}
 	lines := []string{fmt.Sprintf("lictrail doctor --permissions --for %s --client-id %s", f, app)}
-	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Tenant))
+	tenant := cmp.Or(v.answered.ID, v.who.Tenant, connect.Asked(v.o.Connection.Tenant))
 	if authority, err := url.Parse(v.cloud.AuthorityHost); err == nil && tenant != "" {
 		lines = append(lines, authority.JoinPath(string(tenant), "adminconsent").String()+"?client_id="+app)
 	}
@@ -278,10 +275,10 @@ func (v *visit) clock() {
 func (v *visit) tell() {
 	t := v.answered
 	if t.ID == "" && v.away == nil && v.permitted > 0 {
-		t.ID = connect.Asked(v.o.Tenant) // as sync takes it
+		t.ID = connect.Asked(v.o.Connection.Tenant) // as sync takes it
 	}
 	v.tenant = t
-	asked := connect.Asked(v.o.Tenant)
+	asked := connect.Asked(v.o.Connection.Tenant)
 	switch {
 	case t.ID == "" && v.away != nil:
 		v.skip(checkTenant, "%v", v.away)

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"cmp"
@@ -16,6 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
 	"lictrail/migrations"
@@ -53,19 +54,19 @@ const (
 
 // local checks what is on this machine.
 func (d *doctor) local(ctx context.Context) {
-	d.ok("lictrail", "%s, schema %d", version(), migrations.Latest())
+	d.ok("lictrail", "%s, schema %d", d.o.Version, migrations.Latest())
 	if v, err := store.SQLiteVersion(ctx); err != nil {
 		d.fail("SQLite", err)
 	} else {
 		d.ok("SQLite", "%s", v)
 	}
 	d.inputs()
-	info, err := os.Lstat(d.e.db)
+	info, err := os.Lstat(d.o.DB)
 	d.folder()
 	d.volume(info)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok(checkDatabase, "none yet; the first run makes %s", d.e.db)
+		d.ok(checkDatabase, "none yet; the first run makes %s", d.o.DB)
 	case err != nil:
 		d.fail(checkDatabase, err)
 	default:
@@ -89,20 +90,18 @@ func (d *doctor) inputs() {
 		}
 		d.ok(name, "%q, %s", path, found)
 	}
-	if d.e.settings.file != nil {
-		look("configuration", d.e.settings.path, input.Trusted)
-	}
-	look("file of variables", d.e.envFile, input.Secret)
-	look("certificate", cmp.Or(d.o.Certificate, d.e.getenv(graph.CertificateVariable)), input.Secret)
-	look(graph.FederatedFile, d.e.getenv(graph.FederatedFile), input.Trusted)
+	look("configuration", d.o.Config, input.Trusted)
+	look("file of variables", d.o.EnvFile, input.Secret)
+	look("certificate", cmp.Or(d.o.Connection.Certificate, d.o.Host.Getenv(graph.CertificateVariable)), input.Secret)
+	look(graph.FederatedFile, d.o.Host.Getenv(graph.FederatedFile), input.Trusted)
 	for _, variable := range slices.Concat(graph.SecretFiles(), notify.SecretFiles()) {
-		look(variable, d.e.getenv(variable), input.Secret)
+		look(variable, d.o.Host.Getenv(variable), input.Secret)
 	}
 }
 
 // folder checks where the database is, or will be.
 func (d *doctor) folder() {
-	folder, err := filepath.Abs(filepath.Dir(d.e.db))
+	folder, err := filepath.Abs(filepath.Dir(d.o.DB))
 	if err != nil {
 		d.fail(checkFolder, err)
 		return
@@ -121,8 +120,8 @@ func (d *doctor) folder() {
 	}
 	known := !errors.Is(err, disk.ErrUnknown)
 	if err != nil && known {
-		d.add(check{name: checkFolder, status: checkFailed, found: err.Error(), err: err,
-			fix: "let the user who runs sync write to this folder, or name a file elsewhere with --db"})
+		d.add(Check{Name: checkFolder, Status: Failed, Found: err.Error(), Err: err,
+			Fix: "let the user who runs sync write to this folder, or name a file elsewhere with --db"})
 		return
 	}
 	mode := info.Mode()
@@ -130,8 +129,8 @@ func (d *doctor) folder() {
 	case place != folder:
 		d.ok(checkFolder, "not there yet; the first run makes %s", folder)
 	case shared:
-		d.add(check{name: checkFolder, status: checkWarning, found: fmt.Sprintf("mode %04o: others may put another file in the database's place", mode.Perm()),
-			fix: "make the folder its owner's alone", paste: []string{"chmod 700 " + quotePOSIX(folder)}})
+		d.add(Check{Name: checkFolder, Status: Warning, Found: fmt.Sprintf("mode %04o: others may put another file in the database's place", mode.Perm()),
+			Fix: "make the folder its owner's alone", Paste: []string{"chmod 700 " + quotePOSIX(folder)}})
 	case !known:
 		d.ok(checkFolder, "%s", folder)
 	default:
@@ -142,7 +141,7 @@ func (d *doctor) folder() {
 // volume checks what the folder is on.
 func (d *doctor) volume(database fs.FileInfo) {
 	const name = "disk"
-	place, err := disk.Existing(filepath.Dir(d.e.db))
+	place, err := disk.Existing(filepath.Dir(d.o.DB))
 	if err != nil {
 		d.skip(name, "the folder could not be looked at")
 		return
@@ -170,9 +169,9 @@ func (d *doctor) volume(database fs.FileInfo) {
 
 const hintNetworkDisk = "keep the database on a disk of this machine, and copy backups elsewhere: locks and shared memory, on which SQLite relies, do not hold over a network"
 
-// networkDisk warns of a database on a network. What cannot be told is no reason
+// NetworkDisk warns of a database on a network. What cannot be told is no reason
 // to warn each week.
-func networkDisk(v disk.Volume, err error) []snapshot.Warning {
+func NetworkDisk(v disk.Volume, err error) []snapshot.Warning {
 	if err != nil || !v.Network {
 		return nil
 	}
@@ -192,11 +191,11 @@ func bytesWord(n uint64) string {
 
 // file checks the database.
 func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
-	locked := check{name: checkLock, status: checkSkipped, found: "this system does not tell"}
+	locked := Check{Name: checkLock, Status: Skipped, Found: "this system does not tell"}
 	if info.Mode().IsRegular() { // before it is opened: see store.Writing
-		locked = lockOf(ctx, d.e.db)
+		locked = lockOf(ctx, d.o.DB)
 	}
-	db, err := store.OpenReadOnly(ctx, d.e.db, migrations.Check)
+	db, err := store.OpenReadOnly(ctx, d.o.DB, migrations.Check)
 	switch {
 	case err == nil:
 	case errors.Is(err, migrations.ErrEmpty):
@@ -211,13 +210,13 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 	default:
 		d.fail(checkDatabase, err)
 		if errors.Is(err, store.ErrNotPrivate) {
-			d.checks[len(d.checks)-1].paste = []string{chmodWords(d.e.db)}
+			d.checks[len(d.checks)-1].Paste = []string{chmodWords(d.o.DB)}
 		}
 		return
 	}
 	defer db.Close()
-	if err := disk.MayWrite(d.e.db); err != nil && !errors.Is(err, disk.ErrUnknown) {
-		d.add(check{name: checkDatabase, status: checkFailed, found: err.Error(), err: err, fix: "run sync as the user whom the file belongs to"})
+	if err := disk.MayWrite(d.o.DB); err != nil && !errors.Is(err, disk.ErrUnknown) {
+		d.add(Check{Name: checkDatabase, Status: Failed, Found: err.Error(), Err: err, Fix: "run sync as the user whom the file belongs to"})
 	} else {
 		d.ok(checkDatabase, "schema %d, %s, mode %04o", migrations.Latest(), bytesWord(uint64(info.Size())), info.Mode().Perm())
 	}
@@ -240,19 +239,19 @@ func chmodWords(path string) string {
 
 // lockOf looks whether somebody writes to the database, for as long as a run
 // would wait.
-func lockOf(ctx context.Context, path string) check {
+func lockOf(ctx context.Context, path string) Check {
 	for waited := time.Duration(0); ; waited += lockPause {
 		writing, known, err := store.Writing(path)
 		switch {
 		case err != nil:
-			return check{name: checkLock, status: checkSkipped, found: err.Error()}
+			return Check{Name: checkLock, Status: Skipped, Found: err.Error()}
 		case !known:
-			return check{name: checkLock, status: checkSkipped, found: "this system does not tell"}
+			return Check{Name: checkLock, Status: Skipped, Found: "this system does not tell"}
 		case !writing:
-			return check{name: checkLock, status: checkOK, found: "nobody is writing"}
+			return Check{Name: checkLock, Status: OK, Found: "nobody is writing"}
 		case waited >= lockPatience || ctx.Err() != nil:
 			err := fmt.Errorf("%w: another process is writing to it", store.ErrBusy)
-			return check{name: checkLock, status: checkFailed, found: err.Error(), fix: hintFor(err), err: err}
+			return Check{Name: checkLock, Status: Failed, Found: err.Error(), Fix: hintFor(err), Err: err}
 		}
 		select {
 		case <-time.After(lockPause):
@@ -273,7 +272,7 @@ func (d *doctor) integrity(ctx context.Context, db *store.DB) {
 	case h.Head == "":
 		d.ok(checkIntegrity, "quick check ok; nothing is sealed yet")
 	default:
-		d.ok(checkIntegrity, "quick check ok; %s, head %.8s", plural(h.Seals, "seal"), h.Head)
+		d.ok(checkIntegrity, "quick check ok; %s, head %.8s", out.Plural(h.Seals, "seal"), h.Head)
 	}
 }
 
@@ -317,14 +316,14 @@ func (d *doctor) runs(runs []*store.Run) {
 			d.ok(checkRuns, "none yet")
 			return
 		}
-		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s, none complete", plural(since, "run"))
+		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s, none complete", out.Plural(since, "run"))
 		return
 	}
 	age := d.now.Sub(last.ObservedUntil)
 	found := fmt.Sprintf("run %d, %s old", int64(last.ID), ageWord(age))
 	switch {
 	case since > 0:
-		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s; %s since, not complete", found, plural(since, "run"))
+		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s; %s since, not complete", found, out.Plural(since, "run"))
 	case age > overdue:
 		d.warn(checkRuns, "run sync weekly at least, by cron or the Task Scheduler: README, Every week", "%s", found)
 	default:
@@ -345,11 +344,11 @@ func ageWord(d time.Duration) string {
 	case d < 0:
 		return "0 minutes"
 	case d < 2*time.Hour:
-		return plural(int(d.Minutes()), "minute")
+		return out.Plural(int(d.Minutes()), "minute")
 	case d < 48*time.Hour:
-		return plural(int(d.Hours()), "hour")
+		return out.Plural(int(d.Hours()), "hour")
 	}
-	return plural(int(d.Hours()/24), "day")
+	return out.Plural(int(d.Hours()/24), "day")
 }
 
 // coverage tells for each source how far it was read, and when what came since
@@ -390,14 +389,14 @@ func (d *doctor) coverage() {
 }
 
 // covered is the row of one source. last is the newest stretch that was read.
-func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []snapshot.Coverage) check {
-	c := check{name: "coverage: " + string(source), status: checkOK}
+func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []snapshot.Coverage) Check {
+	c := Check{Name: "coverage: " + string(source), Status: OK}
 	if last.To.IsZero() {
-		c.status, c.fix = checkWarning, "lictrail audit coverage tells why"
-		c.found = "never read"
+		c.Status, c.Fix = Warning, "lictrail audit coverage tells why"
+		c.Found = "never read"
 		for _, r := range read {
 			if r.Source == source && r.Why != "" {
-				c.found = "not read: " + r.Why
+				c.Found = "not read: " + r.Why
 			}
 		}
 		return c
@@ -411,19 +410,19 @@ func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []
 	safe, gone := last.To.Add(least), d.now.Add(-longest) // surely there until; surely not there before
 	switch {
 	case gone.After(last.To):
-		c.status = checkWarning
-		c.found = fmt.Sprintf("read until %s; from then to %s it is lost", day(last.To), day(gone))
-		c.fix = "run sync more often; where the tenant has it, sync --audit-source graph,purview reaches 180 days back, and exports can be imported: docs/audit-archive.md"
+		c.Status = Warning
+		c.Found = fmt.Sprintf("read until %s; from then to %s it is lost", day(last.To), day(gone))
+		c.Fix = "run sync more often; where the tenant has it, sync --audit-source graph,purview reaches 180 days back, and exports can be imported: docs/audit-archive.md"
 	case !safe.After(d.now):
-		c.status, c.fix = checkWarning, "run sync now"
-		c.found = fmt.Sprintf("read until %s; without Entra ID P1 or P2 a part of what came since is lost", day(last.To))
+		c.Status, c.Fix = Warning, "run sync now"
+		c.Found = fmt.Sprintf("read until %s; without Entra ID P1 or P2 a part of what came since is lost", day(last.To))
 	default:
-		c.found = fmt.Sprintf("read until %s; what came since is lost from %s on", day(last.To), day(safe))
+		c.Found = fmt.Sprintf("read until %s; what came since is lost from %s on", day(last.To), day(safe))
 		if least != longest {
-			c.found += ", or later with Entra ID P1 or P2"
+			c.Found += ", or later with Entra ID P1 or P2"
 		}
 		if safe.Sub(d.now) < 24*time.Hour {
-			c.status, c.fix = checkWarning, "run sync now"
+			c.Status, c.Fix = Warning, "run sync now"
 		}
 	}
 	return c
@@ -432,7 +431,7 @@ func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []
 // gaps tells of what no source has.
 func (d *doctor) gaps() {
 	const name = "coverage: all"
-	begin, end := coverageBegin(d.stretches), time.Time{}
+	begin, end := snapshot.CoverageBegin(d.stretches), time.Time{}
 	for _, c := range d.stretches {
 		if c.To.After(end) {
 			end = c.To
@@ -450,7 +449,7 @@ func (d *doctor) gaps() {
 		return
 	}
 	d.warn(name, "lictrail audit coverage shows them; exports that still have the time can be imported: docs/audit-archive.md",
-		"%s since %s, %s in all", plural(gaps, "gap"), day(begin), ageWord(total))
+		"%s since %s, %s in all", out.Plural(gaps, "gap"), day(begin), ageWord(total))
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
