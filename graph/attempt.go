@@ -49,7 +49,7 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 		resp.Body.Close()
 		resp = file
 	}
-	b := &body{from: resp.Body, left: r.c.opts.MaxPage, watch: w}
+	b := &body{from: resp.Body, left: r.most(), watch: w}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return r.refused(resp, b)
 	}
@@ -58,6 +58,14 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 	}
 	r.observe(resp)
 	return nil
+}
+
+// most is how many bytes of an answer are read, unpacked.
+func (r *reader) most() int64 {
+	if r.files {
+		return max(r.c.opts.MaxPage, maxFile)
+	}
+	return r.c.opts.MaxPage
 }
 
 // sign makes the request, when the pacer lets it go. Neither the time that it
@@ -87,7 +95,6 @@ func (r *reader) observe(resp *http.Response) {
 var (
 	errQuiet     = errors.New("no byte came for too long")
 	errImpatient = errors.New("the page did not end before patience did")
-	errTooLarge  = errors.New("the page is too large")
 )
 
 // watch ends an attempt that brings no bytes, or that drips past the end of
@@ -183,10 +190,12 @@ func (r *reader) unsent(err error) *Error {
 func (r *reader) unread(resp *http.Response, b *body, err error) *Error {
 	e := r.fail(nil)
 	switch {
-	case b.err != nil && !packedBadly(b.err) && b.err != errTooLarge:
-		e = r.unsent(b.watch.why(b.err))
 	case b.err == errTooLarge:
-		e.Err = kinded(ErrIncomplete, "%w: over %d bytes", b.err, r.c.opts.MaxPage)
+		e.Err = kinded(ErrIncomplete, "%w: over %d bytes", b.err, r.most())
+	case errors.Is(err, errTooLarge):
+		e.Err = kinded(ErrIncomplete, "%w", tidy(err))
+	case b.err != nil && !packedBadly(b.err):
+		e = r.unsent(b.watch.why(b.err))
 	default:
 		e.Err, e.retry = kinded(ErrIncomplete, "%w", tidy(err)), refetch
 	}

@@ -45,6 +45,7 @@ func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, sink Sink[Au
 		row:    auditRow(),
 		opts:   jsonOptions,
 		sink:   sink,
+		most:   maxLogRows,
 	}
 	return p.run(ctx)
 }

@@ -26,7 +26,7 @@ type Options struct {
 	Credential Credential    // where tokens come from
 	Patience   time.Duration // how long a read may go without reading a page; 0 means 10 minutes
 	Quiet      time.Duration // how long a response may bring no byte; 0 means 60 seconds
-	MaxPage    int64         // bytes of one page, unpacked; 0 means 512 MiB
+	MaxPage    int64         // bytes of one page, unpacked; 0 means 64 MiB
 	PageSize   int32         // users and deleted users a page, 1 to 999; 0 means 999
 	Version    string        // lictrail's, for the User-Agent header
 	Unpaced    bool          // neither hold queries for audits and sign-ins down to 5 in 10 seconds nor wait between looks at a search; for tests
@@ -123,7 +123,7 @@ func (c *Client) Requests() int { return int(c.requests.Load()) }
 func (o Options) withDefaults() Options {
 	setDefault(&o.Patience, 10*time.Minute)
 	setDefault(&o.Quiet, time.Minute)
-	setDefault(&o.MaxPage, 512<<20)
+	setDefault(&o.MaxPage, maxPage)
 	setDefault(&o.PageSize, 999)
 	if o.Now == nil {
 		o.Now = time.Now

@@ -49,6 +49,9 @@ func (l list[T]) empty() list[T] { return list[T]{rows: l.rows[:0]} }
 // repeat: SKUs, service plans and licensed groups.
 const maxInterned = 1 << 16
 
+// maxInternedText is the longest text that is kept for the next row.
+const maxInternedText = 256
+
 // interner keeps one copy of each text that rows repeat: a page of a thousand
 // users names the same few service plans sixty thousand times.
 type interner struct {
@@ -56,6 +59,9 @@ type interner struct {
 	words map[string]string
 	times map[string]instant // a few: plans that came together have one date
 	buf   []byte
+
+	page  *jsontext.Decoder // of the page that is being read
+	spent int               // elements of its lists
 }
 
 // options returns decoding options under which [guid], [word] and [instant]
@@ -64,7 +70,8 @@ func (in *interner) options() json.Options {
 	in.guids, in.words, in.times = map[string]guid{}, map[string]string{}, map[string]instant{}
 	return json.JoinOptions(jsonOptions, json.WithUnmarshalers(json.JoinUnmarshalers(
 		json.UnmarshalFromFunc(in.guid), json.UnmarshalFromFunc(in.word), json.UnmarshalFromFunc(in.instant),
-		json.UnmarshalFromFunc(in.plans))))
+		json.UnmarshalFromFunc(in.plans),
+		elements[wireLicense](in), elements[wirePlan](in), elements[wireState](in), elements[wireServicePlan](in), elements[guid](in), elements[string](in))))
 }
 
 // plans reads assignedPlans token by token: it is nine tenths of a page, and
@@ -78,6 +85,9 @@ func (in *interner) plans(dec *jsontext.Decoder, l *list[wirePlan]) error {
 		return err
 	}
 	for dec.PeekKind() == jsontext.KindBeginObject {
+		if err := in.spend(dec); err != nil {
+			return err
+		}
 		var p wirePlan
 		if err := in.plan(dec, &p); err != nil {
 			return err
@@ -153,7 +163,7 @@ func look[T any](in *interner, dec *jsontext.Decoder, known map[string]T, limit 
 		return found, err
 	}
 	found = parse(text)
-	if len(known) < limit {
+	if len(known) < limit && len(v) <= maxInternedText {
 		known[string(v)] = found
 	}
 	return found, nil

@@ -74,7 +74,7 @@ type wireSubscriptionState struct {
 func (f *Feed) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error) {
 	var all Collector[wireSubscriptionState]
 	p := &pager[wireSubscriptionState]{
-		reader: f.c.newReader(opFeed + " subscriptions"), first: f.request(tenant, "list", nil), bare: true, sink: &all,
+		reader: f.c.newReader(opFeed + " subscriptions"), first: f.request(tenant, "list", nil), bare: true, sink: &all, whole: true,
 		key: func(s wireSubscriptionState) string { return s.ContentType }, opts: jsonOptions,
 		row: each(clearRow, func(w *wireSubscriptionState) (wireSubscriptionState, error) { return *w, nil }),
 	}
@@ -132,7 +132,7 @@ func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to 
 	const layout = "2006-01-02T15:04:05" // without a zone, in UTC
 	var all Collector[Content]
 	p := &pager[Content]{
-		reader: f.c.newReader(opFeed + " content"), bare: true, sink: &all, opts: new(interner).options(),
+		reader: f.c.newReader(opFeed + " content"), bare: true, sink: &all, opts: new(interner).options(), whole: true,
 		first: f.request(tenant, "content", map[string]any{"contentType": contentType,
 			"startTime": from.UTC().Format(layout), "endTime": to.UTC().Format(layout)}),
 		key: func(c Content) string { return c.ID }, row: each(clearRow, (*wireContent).content),
@@ -154,7 +154,7 @@ func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content,
 		u.RawQuery = query.Encode()
 	}
 	p := &pager[UnifiedRecord]{
-		reader: r, first: follow(u), bare: true, sink: sink, opts: jsonOptions,
+		reader: r, first: follow(u), bare: true, sink: sink, opts: jsonOptions, most: maxLogRows,
 		key: func(r UnifiedRecord) string { return r.ID },
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }, wanted),
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // getObject reads a single object into w, and hands it to check while it can
@@ -16,7 +15,7 @@ func getObject[W any](ctx context.Context, r *reader, build request, check func(
 			Error *graphError `json:"error"`
 			W     W           `json:",embed"`
 		}
-		dec := jsontext.NewDecoder(body, new(interner).options())
+		dec := newDecoder(body, new(interner).options())
 		if err := json.UnmarshalDecode(dec, &wire); err != nil {
 			return err
 		}

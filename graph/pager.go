@@ -74,11 +74,14 @@ type pager[T any] struct {
 	key   func(T) string
 	sink  Sink[T]
 	bare  bool // a page is an array and nothing else; a header links to the next
+	most  int  // rows of the whole read; 0: maxAllRows
+	whole bool // the rows are kept in memory: all pages together may have what one may
 	stats Stats
 
 	relay *relay[T]
 	seen  keySet // keys of all pages so far
-	links map[string]bool
+	links keySet
+	bytes int64  // of all pages so far
 	last  string // first key of the previous page
 	stale bool   // the previous page had nothing new
 	empty int    // empty pages in a row
@@ -105,7 +108,7 @@ func (p *pager[T]) run(ctx context.Context) (Stats, error) {
 func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 	p.relay = newRelay(p.op, p.sink)
 	defer func() { err = cmp.Or(p.relay.close(), err) }()
-	p.seen, p.links = newKeySet(), map[string]bool{}
+	p.seen, p.links, p.bytes = keySet{}, keySet{}, 0
 	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
 	build := p.first
 	for p.page = 1; ; p.page++ {
@@ -141,11 +144,28 @@ func (p *pager[T]) take(pg *page[T]) (*url.URL, error) {
 		return nil, p.broken(err)
 	}
 	p.count(len(fresh), len(pg.rows)-len(fresh))
-	if err := p.relay.give(p.page, fresh); err != nil {
+	if err := p.ends(next != nil, pg.bytes); err != nil {
+		return nil, p.broken(err)
+	}
+	if err := p.relay.give(p.page, fresh, pg.bytes); err != nil {
 		return nil, err
 	}
 	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
 	return next, nil
+}
+
+// ends fails a read that has gone on for longer than any tenant could make it.
+func (p *pager[T]) ends(more bool, bytes int64) error {
+	p.bytes += bytes
+	switch most := cmp.Or(p.most, maxAllRows); {
+	case p.whole && p.bytes > p.c.opts.MaxPage:
+		return fmt.Errorf("%w: over %d bytes in %d pages", errEndless, p.c.opts.MaxPage, p.page)
+	case more && p.rows > most:
+		return fmt.Errorf("%w: over %d rows", errEndless, most)
+	case more && p.page >= maxPages:
+		return fmt.Errorf("%w: over %d pages", errEndless, maxPages)
+	}
+	return nil
 }
 
 func (p *pager[T]) broken(err error) *Error {
@@ -201,26 +221,6 @@ func (p *pager[T]) fresh(rows []T) ([]T, error) {
 	return fresh, nil
 }
 
-// keySet is a set of row keys. GUIDs, of which a tenant may have millions, take
-// 16 bytes each.
-type keySet struct {
-	guids  map[[16]byte]struct{}
-	others map[string]struct{}
-}
-
-func newKeySet() keySet { return keySet{map[[16]byte]struct{}{}, map[string]struct{}{}} }
-
-// add reports whether the key is new.
-func (s keySet) add(key string) bool {
-	before := len(s.guids) + len(s.others)
-	if g, ok := snapshot.UserID(key).GUID(); ok {
-		s.guids[g] = struct{}{}
-	} else {
-		s.others[key] = struct{}{}
-	}
-	return len(s.guids)+len(s.others) > before
-}
-
 // link checks where a page sends us next. The link goes on as it is, but never
 // to another host, and never twice to the same place.
 func (p *pager[T]) link(next string) (*url.URL, error) {
@@ -231,10 +231,9 @@ func (p *pager[T]) link(next string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.links[next] {
+	if !p.links.add(next) {
 		return nil, errors.New("the link to the next page was followed before")
 	}
-	p.links[next] = true
 	return u, nil
 }
 
@@ -267,14 +266,16 @@ type page[T any] struct {
 	key  func(T) string
 	bare bool
 
-	rows []T
-	next string // "" on the last page
+	rows  []T
+	next  string // "" on the last page
+	bytes int64  // unpacked
 }
 
 // read decodes a page as it comes in. It is all good, or an error.
 func (pg *page[T]) read(r io.Reader) error {
 	pg.rows, pg.next = nil, ""
-	dec := jsontext.NewDecoder(r, pg.opts)
+	dec := newDecoder(r, pg.opts)
+	defer func() { pg.bytes = dec.InputOffset() }()
 	if pg.bare {
 		if err := pg.array(dec, "the body"); err != nil {
 			return err
@@ -338,7 +339,9 @@ func (pg *page[T]) array(dec *jsontext.Decoder, what string) error {
 		if pg.key(row) == "" {
 			return fmt.Errorf("row %d has no id", len(pg.rows)+1)
 		}
-		pg.rows = append(pg.rows, row)
+		if pg.rows = append(pg.rows, row); len(pg.rows) > maxRows {
+			return tooMuch(maxRows, "rows")
+		}
 	}
 	end, err := dec.ReadToken()
 	if err == nil && end.Kind() != jsontext.KindEndArray {
@@ -413,7 +416,7 @@ func clearRow[W any](w *W) { *w = *new(W) }
 func collect[W, T any](ctx context.Context, c *Client, op string, first request, key func(T) string, convert func(*W) (T, error)) ([]T, error) {
 	var all Collector[T]
 	p := &pager[T]{
-		reader: c.newReader(op), first: first, key: key, sink: &all,
+		reader: c.newReader(op), first: first, key: key, sink: &all, whole: true,
 		opts: new(interner).options(), row: each(clearRow[W], convert),
 	}
 	_, err := p.run(ctx)

@@ -108,6 +108,9 @@ type listener struct{ next policy.Transporter }
 // Do implements [policy.Transporter].
 func (l listener) Do(req *http.Request) (*http.Response, error) {
 	resp, err := l.next.Do(req)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxToken)
+	}
 	h, ok := req.Context().Value(heardKey{}).(*heard)
 	if !ok {
 		return resp, err
@@ -121,6 +124,9 @@ func (l listener) Do(req *http.Request) (*http.Response, error) {
 	}
 	return resp, err
 }
+
+// maxToken is more than any answer of an authority has.
+const maxToken = 1 << 20
 
 // add joins what was heard to azidentity's error.
 func (h heard) add(err error) error {

@@ -4,7 +4,8 @@ import "fmt"
 
 // relay hands pages to a sink in a goroutine of its own, so that the next page
 // is read while the sink works. One page waits at most: a slow sink slows the
-// reading, and memory stays that of three pages.
+// reading, and memory stays that of three pages. A page that is larger than a
+// third of what one may have is waited for.
 type relay[T any] struct {
 	op    string
 	sink  Sink[T]
@@ -14,8 +15,9 @@ type relay[T any] struct {
 }
 
 type numbered[T any] struct {
-	page int
-	rows []T
+	page  int
+	rows  []T
+	taken chan struct{} // closed when the sink has the page; nil: nobody waits
 }
 
 func newRelay[T any](op string, sink Sink[T]) *relay[T] {
@@ -31,13 +33,28 @@ func (r *relay[T]) work() {
 			r.err = fmt.Errorf("take page %d of %s: %w", p.page, r.op, err)
 			return
 		}
+		if p.taken != nil {
+			close(p.taken)
+		}
 	}
 }
 
 // give passes a page on, or returns the error that an earlier one met.
-func (r *relay[T]) give(page int, rows []T) error {
+func (r *relay[T]) give(page int, rows []T, bytes int64) error {
+	n := numbered[T]{page: page, rows: rows}
+	if bytes > maxPage/3 {
+		n.taken = make(chan struct{})
+	}
 	select {
-	case r.pages <- numbered[T]{page, rows}:
+	case r.pages <- n:
+	case <-r.ended:
+		return r.err
+	}
+	if n.taken == nil {
+		return nil
+	}
+	select {
+	case <-n.taken:
 		return nil
 	case <-r.ended:
 		return r.err

@@ -147,6 +147,7 @@ func (c *Client) SearchRecords(ctx context.Context, id string, sink Sink[Unified
 		key:    func(r UnifiedRecord) string { return r.ID },
 		opts:   jsonOptions,
 		sink:   sink,
+		most:   maxLogRows,
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.ID, w.Operation },
 			func(string) bool { return true }),
 	}

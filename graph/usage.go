@@ -78,6 +78,8 @@ type Usage struct {
 	Since       time.Time // what happened earlier is not in it; zero: no limit is known
 	Concealed   bool      // it names pseudonyms: nothing can be told of users
 	Rows        []snapshot.ActivityRow
+
+	names int // bytes of them
 }
 
 // Usage reads a usage report. Graph answers with a redirect to a file on
@@ -191,6 +193,12 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 	case upn == "" || strings.EqualFold(row[columnDeleted], "true"):
 		return nil
 	}
+	if len(u.Rows) >= maxUsage {
+		return tooMuch(maxUsage, "rows")
+	}
+	if u.names += len(upn); u.names > maxNames {
+		return tooMuch(maxNames, "bytes of names")
+	}
 	entry := snapshot.ActivityRow{UPN: strings.Clone(upn), Source: report.Sources[0]}
 	product := snapshot.ActivityKind("")
 	if report.product != nil {
@@ -215,6 +223,7 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 	}
 	if len(entry.Licensed) > 0 {
 		entry.Name = strings.Clone(strings.TrimSpace(row[columnName]))
+		u.names += len(entry.Name)
 	}
 	slices.SortFunc(entry.Uses, func(a, b snapshot.Use) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
 	u.Rows = append(u.Rows, entry)
@@ -258,14 +267,16 @@ type usageTable struct {
 	csv    *csv.Reader
 	header []string
 	row    map[string]string // used again for each row; what is kept of it must be cloned
+	done   int64             // bytes of the rows so far
 }
 
 func newTable(body io.Reader) (*usageTable, error) {
-	buffered := bufio.NewReader(body)
+	t := &usageTable{row: map[string]string{}}
+	buffered := bufio.NewReader(&window{from: body, most: maxRecord, consumed: func() int64 { return t.done }})
+	t.csv = csv.NewReader(buffered)
 	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
 		buffered.Discard(3) //nolint:errcheck // they were just seen
 	}
-	t := &usageTable{csv: csv.NewReader(buffered), row: map[string]string{}}
 	header, err := t.csv.Read()
 	if err != nil {
 		if err == io.EOF {
@@ -273,6 +284,10 @@ func newTable(body io.Reader) (*usageTable, error) {
 		}
 		return nil, err
 	}
+	if len(header) > maxColumns {
+		return nil, tooMuch(maxColumns, "columns")
+	}
+	t.done = t.csv.InputOffset()
 	for _, name := range header {
 		t.header = append(t.header, strings.TrimSpace(name))
 	}
@@ -295,6 +310,7 @@ func (t *usageTable) next() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.done = t.csv.InputOffset() // within a row, csv counts on at each end of a line
 	for i, name := range t.header {
 		t.row[name] = cells[i]
 	}
