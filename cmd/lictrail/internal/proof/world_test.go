@@ -94,7 +94,7 @@ func (w *world) movers(c *store.ChangeRow) []doing {
 		moves := slices.Contains([]graphtest.ActKind{graphtest.PathRedated, graphtest.LicenseAdded, graphtest.PlansChanged,
 			graphtest.StateChanged, graphtest.DatesReset}, a.Kind)
 		inside := !a.At.Before(c.Window.NotBefore) && !a.At.After(c.Window.NotAfter)
-		if moves && inside && (c.Dated.IsZero() || apart(a.At, c.Dated) <= 2*time.Second) {
+		if moves && inside && (c.Dated.IsZero() || apart(a.At, c.Dated) <= near) {
 			list = append(list, w.doing(i))
 		}
 	}
