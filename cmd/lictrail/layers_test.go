@@ -65,10 +65,40 @@ type layer struct {
 // impure is what a package that only computes has no use for.
 var impure = []string{"net", "net/http", "database/sql", "os/exec"}
 
+// rooms are packages of the program by their short names.
+func rooms(names ...string) (paths []string) {
+	for _, name := range names {
+		paths = append(paths, "cmd/lictrail/internal/"+name)
+	}
+	return paths
+}
+
+// history is what makes and keeps history, and knows of no tenant.
+var history = []string{"snapshot", "snapshot/...", "diff", "diff/...", "cmd/lictrail/internal/tracker"}
+
+// tenants is what reads tenants and their databases.
+var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("exit", "input", "lock", "out"))
+
 // layers are the rules of the house, the first that fits a package counting:
-// cmd knows everything; below it graph, store, diff and migrations do not know
-// each other; the domain, below them, knows only itself.
+// the rooms of the program need what is named, and none of them the command
+// line, which knows everything; below it graph, store, diff and migrations do
+// not know each other; the domain, below them, knows only itself.
 var layers = []layer{
+	{pkgs: "cmd/lictrail/internal/tracker", needs: history, others: true, never: []string{"net/http"}},
+	{pkgs: "cmd/lictrail/internal/exit", needs: tenants, others: true},
+	{pkgs: "cmd/lictrail/internal/connect", needs: tenants, others: true},
+	{pkgs: "cmd/lictrail/internal/doctor", needs: slices.Concat(tenants, rooms("connect", "disk", "notify", "page")), others: true},
+	{pkgs: "cmd/lictrail/internal/notify", needs: append(rooms("input", "out", "page"), "snapshot"), others: true},
+	{pkgs: "cmd/lictrail/internal/rules", needs: append(rooms("near"), "snapshot", "snapshot/reclaim"), others: true, never: impure},
+	{pkgs: "cmd/lictrail/internal/page", needs: rooms("out"), others: true},
+	{pkgs: "cmd/lictrail/internal/lock", needs: rooms("input"), others: true},
+	{pkgs: "cmd/lictrail/internal/out", others: true, never: []string{"database/sql"}},
+	{pkgs: "cmd/lictrail/internal/input", others: true, never: impure},
+	{pkgs: "cmd/lictrail/internal/disk", others: true, never: impure},
+	{pkgs: "cmd/lictrail/internal/config", others: true, never: impure},
+	{pkgs: "cmd/lictrail/internal/metrics", never: impure},
+	{pkgs: "cmd/lictrail/internal/schedule", never: impure},
+	{pkgs: "cmd/lictrail/internal/near", never: impure},
 	{pkgs: "cmd/...", needs: []string{"..."}, others: true},
 	{pkgs: "internal/golden", others: true, never: impure},
 	{pkgs: "snapshot", never: impure},
