@@ -347,15 +347,18 @@ func (n names) unread(command string, reads ...snapshot.Read) bool {
 
 // tellGaps says below an answer what it would have needed: as a part of the text,
 // on stderr beside CSV and records. JSON, workbooks and pages have a place for it.
-func (n names) tellGaps(e *env) error {
+// below: there is something above it.
+func (n names) tellGaps(e *env, below bool) error {
 	texts := gapSentences(n.gapsIn(e.command))
 	if len(texts) == 0 {
 		return nil
 	}
 	switch {
 	case e.format == "text" && !e.aside:
-		if err := e.Printf("\n"); err != nil {
-			return err
+		if below {
+			if err := e.Printf("\n"); err != nil {
+				return err
+			}
 		}
 		for _, text := range texts {
 			if err := e.Paragraph(text); err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -46,10 +47,24 @@ func withHistory(ctx context.Context, e *env, do func(n names) error) error {
 	if err != nil {
 		return err
 	}
+	answer := &begun{Writer: e.Out}
+	e.Out = answer
+	defer func() { e.Out = answer.Writer }()
 	if err := do(n); err != nil {
 		return err
 	}
-	return n.tellGaps(e)
+	return n.tellGaps(e, answer.yes)
+}
+
+// begun notes whether anything was written.
+type begun struct {
+	io.Writer
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = b.yes || len(p) > 0
+	return b.Writer.Write(p)
 }
 
 // newNames is a history to be asked, with what is known of how it was read.

@@ -273,7 +273,7 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if err := e.Printf("%s\nHead %s\n", changesSentence(s), s.Head); err != nil {
 		return err
 	}
-	return n.tellGaps(e)
+	return n.tellGaps(e, true)
 }
 
 func changesSentence(s *tracker.Summary) string {
