@@ -226,3 +226,22 @@ func (h *History) ActorActivity(ctx context.Context, actor string) (Activity, er
 	}
 	return a, nil
 }
+
+// Actors lists whom attributions name, as actors and as those behind them; one
+// who was called in several ways is there with each.
+func (h *History) Actors(ctx context.Context) ([]snapshot.Actor, error) {
+	seen := map[snapshot.Actor]bool{}
+	var actors []snapshot.Actor
+	for r, err := range h.Revisions(ctx, 0) {
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range []*snapshot.Actor{r.Actor, viaActor(r.Via)} {
+			if a != nil && !seen[*a] {
+				seen[*a] = true
+				actors = append(actors, *a)
+			}
+		}
+	}
+	return actors, nil
+}

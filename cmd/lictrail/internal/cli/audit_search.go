@@ -122,7 +122,8 @@ type eventMatch struct {
 	activities []string
 	actor      string
 	users      map[snapshot.UserID]bool
-	upn        string // of a user whom records may know and history does not
+	upn        string      // of a user whom records may know and history does not
+	known      []*archived // whom only records know
 	skus       []snapshot.SKUID
 	skuName    string // part number
 	group      string
@@ -148,8 +149,12 @@ func (m *eventMatch) user(ctx context.Context, n names, ref string) error {
 	if len(people) > 0 {
 		return nil
 	}
-	_, unknown := n.users(ctx, ref)
-	return archiveKnows(ctx, n, unknown, func(f *foundEvent) bool { return m.isAbout(f) })
+	users, known, err := n.anybody(ctx, ref)
+	for _, u := range users {
+		m.users[u.ID] = true
+	}
+	m.known = known
+	return err
 }
 
 // wantSKU finds the SKU by the tenant's words or the catalog's: the tenant may no
@@ -215,6 +220,9 @@ func decoded(row *store.StoredEvent) *foundEvent {
 // isAbout reports whether a record is about the user.
 func (m *eventMatch) isAbout(f *foundEvent) bool {
 	upn := f.event.TargetUPN
+	if slices.ContainsFunc(m.known, func(p *archived) bool { return p.is(f.Target, upn) }) {
+		return true
+	}
 	return f.Target != "" && m.users[snapshot.UserID(f.Target)] || upn != "" && strings.EqualFold(upn, m.upn)
 }
 

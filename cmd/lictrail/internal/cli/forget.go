@@ -1,15 +1,70 @@
 package cli
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
 )
 
+// irreversible are the flags of commands that cannot be undone.
+type irreversible struct{ yes, dryRun bool }
+
+func (i *irreversible) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&i.yes, "yes", false, "erase without asking; needed where there is no terminal to ask on")
+	cmd.Flags().BoolVar(&i.dryRun, "dry-run", false, "only show what would be erased")
+}
+
+// mayAsk refuses, before anything is looked for, where nobody can be asked.
+func (i *irreversible) mayAsk(e *env) error {
+	if i.yes || i.dryRun || e.InTTY {
+		return nil
+	}
+	return usage(fmt.Sprintf("%s erases for good, and there is no terminal to ask on", e.command),
+		fmt.Sprintf("look with lictrail %s --dry-run first, then add --yes", e.command))
+}
+
+// confirm shows what would be erased and asks; it returns whether to go on.
+func (i *irreversible) confirm(ctx context.Context, e *env, what string) (bool, error) {
+	if i.dryRun {
+		return false, e.Printf("Would be erased: %s.\n", what)
+	}
+	if i.yes {
+		return true, nil
+	}
+	if _, err := fmt.Fprintf(e.Err, "To be erased, for good: %s.\nType yes to erase: ", out.Safe(what)); err != nil {
+		return false, err
+	}
+	answer := make(chan string, 1)
+	go func() { // ends with the program when it is interrupted
+		line, _ := bufio.NewReader(e.In).ReadString('\n') // nothing is no yes
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case said := <-answer:
+		if said == "yes" {
+			return true, nil
+		}
+	}
+	return false, &out.Error{Code: exit.Failed, Message: "nothing was erased: it was not confirmed", Hint: "type yes, or give --yes"}
+}
+
 func newForget(e *env) *cobra.Command {
-	return &cobra.Command{
+	var ask irreversible
+	cmd := &cobra.Command{
 		Use:   "forget USER",
 		Short: "Erase a person from the history, for good",
 		Long: `Erases a person who has left the tenant: object id, names, addresses, the dates
@@ -19,76 +74,177 @@ page of the file and its log. What they held and when stays, as that of
 "forgotten-17", so that counts of the past stay true, with the department and
 country by which seats were counted.
 
-It cannot be undone. The chain stays whole and tells that it was done; verify
-shows when and how many rows. Backups and reports made before still name the
-person. Other programs must not have the database open.`,
-		Example: "  lictrail forget 47e864a8-1658-486e-a00f-8f09a6f770c3",
-		Args:    argsBetween(1, 1, "one user"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return runForget(cmd.Context(), e, args[0]) },
+USER may be anybody whom the history or its archive of audit records names: a
+user, an actor, or somebody who left before tracking began. Texts are searched
+as they read once decoded, and erased when in doubt.
+
+It shows what it would erase and asks; without a terminal it needs --yes. It
+cannot be undone. The chain stays whole and shows that it was done; verify shows
+when and how many rows. Backups and reports made before still name the person.
+Other programs must not have the database open.`,
+		Example: `  lictrail forget 47e864a8-1658-486e-a00f-8f09a6f770c3 --dry-run
+  lictrail forget ann@contoso.com --yes`,
+		Args: argsBetween(1, 1, "one user"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runForget(cmd.Context(), e, args[0], &ask) },
 	}
+	ask.flags(cmd)
+	return cmd
 }
 
-func runForget(ctx context.Context, e *env, ref string) error {
-	row, err := personRow(ctx, e, ref)
+// toForget is who is to be forgotten.
+type toForget struct {
+	row    int64 // 0: no user
+	title  string
+	called store.Called
+}
+
+func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error {
+	if err := ask.mayAsk(e); err != nil {
+		return err
+	}
+	who, err := personToForget(ctx, e, ref)
 	if err != nil {
 		return err
+	}
+	what, err := forgettable(ctx, e, who)
+	if err != nil {
+		return err
+	}
+	if what.Total() > 0 || ask.dryRun {
+		words := fmt.Sprintf("%s, in %s", who.title, cmp.Or(rowsWord(what.Rows), "no row"))
+		if ok, err := ask.confirm(ctx, e, words); err != nil || !ok {
+			return err
+		}
 	}
 	db, err := openImport(ctx, e.db, false)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	erased, err := db.Forget(ctx, row)
+	erased, err := db.Forget(ctx, who.row, who.called)
 	if err != nil {
 		return err
 	}
 	if erased.Total() == 0 {
-		return e.Printf("%s: nothing was left to erase.\n", erased.Name)
+		return e.Printf("%s: nothing was left to erase.\n", who.title)
 	}
 	return e.Printf("Erased; what remains is called %s. Rows changed: %s.\nBackups and reports made before still name the person.\n",
 		erased.Name, rowsWord(erased.Rows))
 }
 
-// personRow finds the one person who is meant.
-func personRow(ctx context.Context, e *env, ref string) (row int64, err error) {
+// forgettable counts what would be erased.
+func forgettable(ctx context.Context, e *env, who *toForget) (*store.Erased, error) {
+	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return db.Forgettable(ctx, who.row, who.called)
+}
+
+// standIn is how somebody is called who was forgotten and never was a user.
+var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
+
+// personToForget finds the one person who is meant, among the users and among
+// those whom only audit records and attributions name.
+func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err error) {
+	if standIn.MatchString(ref) {
+		return &toForget{title: ref}, nil // to overwrite what an erasing left behind
+	}
 	err = withHistory(ctx, e, func(n names) error {
-		found, err := n.users(ctx, ref)
+		users, err := n.h.FindUsers(ctx, ref)
 		if err != nil {
 			return err
 		}
-		if len(found) > 1 {
-			return usage(fmt.Sprintf("%d users have had the address %q", len(found), ref), "give the object id (lictrail history shows it)")
+		all, err := n.archive(ctx)
+		if err != nil {
+			return err
 		}
-		row = found[0].Row
-		return nil
+		var people []*toForget
+		taken := map[string]bool{}
+		add := func(row int64, id, title string, p *archived) {
+			if taken[id] {
+				return
+			}
+			taken[id] = true
+			f := &toForget{row: row, title: title}
+			if p != nil {
+				f.called = p.called()
+			}
+			f.called.Others = all.others(id)
+			people = append(people, f)
+		}
+		for _, u := range users {
+			add(u.Row, string(u.ID), personLine(&u.User), all.byID[string(u.ID)])
+		}
+		for _, p := range all.find(ref) {
+			if p.ID == "" && len(people) > 0 {
+				continue // the records name the address alone
+			}
+			if strings.HasPrefix(p.ID, "forgotten-") {
+				continue
+			}
+			user, ok, err := n.h.UserByID(ctx, snapshot.UserID(p.ID))
+			if err != nil {
+				return err
+			}
+			if ok && p.ID != "" {
+				add(user.Row, p.ID, personLine(&user.User), p)
+				continue
+			}
+			add(0, p.ID, p.line(), p)
+		}
+		switch len(people) {
+		case 0:
+			return usage(fmt.Sprintf("nobody is called %q in the history or in its audit records", ref),
+				"give the object id, or a UPN or mail address, present or past; lictrail audit search --actor or --user shows whom records name")
+		case 1:
+			who = people[0]
+			return nil
+		}
+		titles := make([]string, len(people))
+		for i, p := range people {
+			titles[i] = p.title
+		}
+		return usage(fmt.Sprintf("%d people are called %q: %s", len(people), ref, strings.Join(titles, "; ")), "give the object id of the one who is meant")
 	})
-	return row, err
+	return who, err
+}
+
+// line is who somebody is whom only records name.
+func (a *archived) line() string {
+	line := strings.Join(a.Addresses, ", ")
+	if len(a.Names) > 0 {
+		line = strings.TrimSpace(strings.Join(a.Names, ", ") + " " + line)
+	}
+	return strings.TrimSpace(line + "  " + a.ID)
 }
 
 func newPrune(e *env) *cobra.Command {
 	var before string
-	var dryRun bool
+	var ask irreversible
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
 		Short: "Erase what old audit records say",
 		Long: `Erases what stored audit records from before a time say, for a rule that such
 records must not be kept for ever. That there was a record stays, and so does
 everything that was concluded from it: periods, changes and their causes are
-never pruned. verify goes on to hold, and tells which causes it can no longer
+never pruned. verify goes on to hold, and shows which causes it can no longer
 hold against their records.
 
-It cannot be undone. Other programs must not have the database open.`,
+It shows what it would erase and asks; without a terminal it needs --yes. It
+cannot be undone. Other programs must not have the database open.`,
 		Example: `  lictrail prune --before 730d --dry-run
-  lictrail prune --before 2024-01-01`,
+  lictrail prune --before 2024-01-01 --yes`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runPrune(cmd.Context(), e, before, dryRun) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runPrune(cmd.Context(), e, before, &ask) },
 	}
 	cmd.Flags().StringVar(&before, "before", "", "erase what is older than this `time`")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count what would be erased")
+	ask.flags(cmd)
 	return cmd
 }
 
-func runPrune(ctx context.Context, e *env, before string, dryRun bool) error {
+func runPrune(ctx context.Context, e *env, before string, ask *irreversible) error {
 	if before == "" {
 		return usage("prune needs --before", "lictrail prune --before 730d --dry-run")
 	}
@@ -99,6 +255,9 @@ func runPrune(ctx context.Context, e *env, before string, dryRun bool) error {
 	if at.After(e.now()) {
 		return usage(fmt.Sprintf("--before %q lies in the future", before), "--before 730d")
 	}
+	if err := ask.mayAsk(e); err != nil {
+		return err
+	}
 	rows := map[string]int64{}
 	err = withHistory(ctx, e, func(n names) error {
 		rows, err = n.h.Prunable(ctx, at)
@@ -107,16 +266,22 @@ func runPrune(ctx context.Context, e *env, before string, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	word := "Erased"
-	if dryRun {
-		word = "Would be erased"
-	} else if rows, err = prune(ctx, e, at); err != nil {
-		return err
+	since := at.Format(time.RFC3339)
+	if len(rows) > 0 {
+		ok, err := ask.confirm(ctx, e, fmt.Sprintf("%s, from before %s", rowsWord(rows), since))
+		if err != nil || !ok {
+			return err
+		}
+	}
+	if !ask.dryRun { // also when nothing is left: to overwrite what an erasing left behind
+		if rows, err = prune(ctx, e, at); err != nil {
+			return err
+		}
 	}
 	if len(rows) == 0 {
-		return e.Printf("Nothing from before %s is left to erase. Periods, changes and causes are never pruned.\n", at.Format(time.RFC3339))
+		return e.Printf("Nothing from before %s is left to erase. Periods, changes and causes are never pruned.\n", since)
 	}
-	return e.Printf("%s, from before %s: %s. Periods, changes and causes stay.\n", word, at.Format(time.RFC3339), rowsWord(rows))
+	return e.Printf("Erased, from before %s: %s. Periods, changes and causes stay.\n", since, rowsWord(rows))
 }
 
 func prune(ctx context.Context, e *env, before time.Time) (map[string]int64, error) {

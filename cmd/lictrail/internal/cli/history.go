@@ -30,9 +30,12 @@ swap. USER is an object id, or a UPN or mail address, present or past.`,
 
 func runHistory(ctx context.Context, e *env, ref string) error {
 	return withHistory(ctx, e, func(n names) error {
-		people, err := n.users(ctx, ref)
+		people, known, err := n.anybody(ctx, ref)
 		if err != nil {
 			return err
+		}
+		if len(known) > 0 {
+			return n.historyFromArchive(ctx, e, known)
 		}
 		if e.format == "csv" || e.format == formatWorkbook {
 			changes := n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})

@@ -47,10 +47,14 @@ func runWho(ctx context.Context, e *env, args []string, all bool) error {
 	}
 	return withHistory(ctx, e, func(n names) error {
 		f := store.ChangeFilter{Kinds: kinds, Newest: true}
-		var err error
-		if f.Users, err = n.users(ctx, args[1]); err != nil {
+		users, people, err := n.anybody(ctx, args[1])
+		if err != nil {
 			return err
 		}
+		if len(people) > 0 {
+			return n.whoFromArchive(ctx, e, people, args)
+		}
+		f.Users = users
 		if len(args) == 3 {
 			if f.SKUs, err = n.findSKUs(args[2]); err != nil {
 				return err
