@@ -43,7 +43,7 @@ func Describe(source snapshot.Source, raw []byte) (snapshot.RawEvent, error) {
 // does not show: somebody changed licenses, and what they did is not known.
 func Decode(raw snapshot.RawEvent) (snapshot.Event, error) {
 	f, err := read(raw.Source, raw.Raw)
-	if err != nil {
+	if err = inWords(err); err != nil {
 		return snapshot.Event{}, fmt.Errorf("decode audit event %q: %w", cmp.Or(raw.ID, f.id), err)
 	}
 	id := cmp.Or(raw.ID, f.id, f.derivedID())
@@ -145,6 +145,7 @@ func readWrapped(auditData json.RawMessage, raw []byte) (fields, error) {
 	if strings.TrimSpace(string(data)) == "" {
 		return fields{}, errEmptyData
 	}
+	data = unpacked(data)
 	var wrapper wrapper
 	if err := json.Unmarshal(raw, &wrapper); err != nil {
 		return fields{}, err
@@ -194,6 +195,10 @@ func parseTime(s string) (at time.Time, resolution time.Duration, err error) {
 	}
 	if at, err := time.Parse(ToTheMinute, s); err == nil {
 		return at.UTC(), time.Minute, nil
+	}
+	var object struct{ Value text }
+	if strings.HasPrefix(s, "{") && json.Unmarshal([]byte(s), &object) == nil { // Windows PowerShell
+		s = string(object.Value)
 	}
 	if m := netDate.FindStringSubmatch(s); m != nil {
 		ms, _ := strconv.ParseInt(m[1], 10, 64) // at most 15 digits
@@ -287,10 +292,13 @@ func failed(result string) bool {
 	return false
 }
 
-// doubt says why it is not known whether the operation succeeded; "" when it is.
+// doubt says why it is not known what took place; "" when it is.
 func (f *fields) doubt() string {
 	reason := current(f.properties, "MethodExecutionResult.")
+	_, odd := find(f.properties, noObject)
 	switch {
+	case odd:
+		return "its modified properties are not objects, so what was done is not known"
 	case succeeded(f.result), failed(f.result), reason != "" && !succeeded(reason):
 		return ""
 	case strings.TrimSpace(f.result) == "":

@@ -28,11 +28,15 @@ type Record struct {
 // has no time, or if it has a member twice that says two things. A record without an id gets one that is derived from what it
 // says: read again, it is the same.
 func Read(source snapshot.Source, raw []byte) (*Record, error) {
-	f, err := read(source, raw)
+	err := errShallow(raw)
+	var f fields
+	if err == nil {
+		f, err = read(source, raw)
+	}
 	if err == nil {
 		err = distinct(raw)
 	}
-	if err != nil {
+	if err = inWords(err); err != nil {
 		return nil, fmt.Errorf("describe audit event %q: %w", f.id, err)
 	}
 	at, _, err := f.when()
@@ -95,8 +99,8 @@ func (r *Record) Event() (snapshot.Event, error) {
 	return e, nil
 }
 
-// Doubt says why it is not known whether what the record tells took place; ""
-// when it is. A record in doubt is evidence of nothing.
+// Doubt says why it is not known what took place, or whether it did; "" when both
+// are. A record in doubt is evidence of nothing.
 func (r *Record) Doubt() string { return r.fields.doubt() }
 
 // IsCut reports whether the record was cut off: it does not show all that it showed.
@@ -195,6 +199,16 @@ func (g *glimpse) dated(found Glance) Glance {
 // error if the JSON is not an audit record of a known shape; the glance then has
 // at most the time.
 func Look(raw []byte) (Glance, error) {
+	found, err := look(raw)
+	if err != nil {
+		if shallow := errShallow(raw); shallow != nil {
+			err = shallow
+		}
+	}
+	return found, inWords(err)
+}
+
+func look(raw []byte) (Glance, error) {
 	var g glimpse
 	if err := json.Unmarshal(raw, &g); err != nil {
 		return Glance{}, err
@@ -223,6 +237,7 @@ func (g *glimpse) wrapped() (Glance, error) {
 	if strings.TrimSpace(string(data)) == "" {
 		return g.dated(Glance{}), errEmptyData
 	}
+	data = unpacked(data)
 	var inner glimpse
 	err := json.Unmarshal([]byte(data), &inner)
 	cut := isCut(err)

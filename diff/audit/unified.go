@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"lictrail/snapshot"
@@ -37,8 +39,44 @@ const (
 	typeUPN   = "5"
 )
 
+// identityTypes are the names of the types, which Search-UnifiedAuditLog -Formatted
+// writes in place of their numbers.
+var identityTypes = map[string]text{"claim": "0", "name": typeName, "other": typeOther, "puid": "3", "spn": "4", "upn": typeUPN}
+
 // partnerTechnician is the UserType of a partner's administrator.
 const partnerTechnician = "9"
+
+// userTypes are the names of the types of users.
+var userTypes = map[string]text{"regular": "0", "reserved": "1", "admin": "2", "dcadmin": "3", "system": "4", "application": "5",
+	"serviceprincipal": "6", "custompolicy": "7", "systempolicy": "8", "partnertechnician": partnerTechnician, "guest": "10"}
+
+// numbers puts numbers in the place of names. A name that is not known is an error:
+// who acted may depend on it.
+func (r *unifiedRecord) numbers() error {
+	if err := number(&r.UserType, "UserType", userTypes); err != nil {
+		return err
+	}
+	for _, list := range [][]identity{r.Actor, r.Target} {
+		for i := range list {
+			if err := number(&list[i].Type, "the type of an identity", identityTypes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func number(t *text, what string, names map[string]text) error {
+	if _, err := strconv.Atoi(string(*t)); err == nil || *t == "" {
+		return nil
+	}
+	n, known := names[strings.ToLower(strings.TrimSpace(string(*t)))]
+	if !known {
+		return fmt.Errorf("%s is %q, which is not known", what, *t)
+	}
+	*t = n
+	return nil
+}
 
 func readUnified(raw []byte) (fields, error) {
 	var r unifiedRecord
@@ -50,6 +88,9 @@ func readUnified(raw []byte) (fields, error) {
 
 // fields brings the record to common terms.
 func (r *unifiedRecord) fields() (fields, error) {
+	if err := r.numbers(); err != nil {
+		return fields{id: string(r.ID)}, err
+	}
 	f := fields{
 		source:      snapshot.SourceUnified,
 		id:          string(r.ID),

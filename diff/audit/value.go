@@ -116,6 +116,10 @@ type property struct {
 	old, new value
 }
 
+// noObject stands for an element of a list of properties that is none. Other
+// services than the directory list bare names.
+const noObject = "(no object)"
+
 // find returns the first property of that name, in any case.
 func find(props []property, name string) (property, bool) {
 	for _, p := range props {
@@ -150,6 +154,10 @@ func propertyList(list string) (props []property, whole bool) {
 		var element json.RawMessage
 		if dec.Decode(&element) != nil {
 			return appendProperty(props, strings.TrimLeft(rest, ", \t\r\n")), false
+		}
+		if element[0] != '{' {
+			props = append(props, property{name: noObject})
+			continue
 		}
 		props = appendProperty(props, string(element))
 	}

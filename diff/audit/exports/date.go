@@ -11,7 +11,7 @@ import (
 )
 
 // datePattern is a date with a time of day as people write them, in any order.
-var datePattern = regexp.MustCompile(`^(\d{1,4})([./-])(\d{1,2})[./-](\d{1,4})\.?[ ,T]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])\.? ?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|\+00:?00))?$`)
+var datePattern = regexp.MustCompile(`^(\d{1,4})([./-]) ?(\d{1,2})[./-] ?(\d{1,4})\.?[ ,T]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])\.? ?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|\+00:?00))?$`)
 
 // plain has only the spaces that a keyboard has: browsers put others before AM.
 var plain = strings.NewReplacer("\u202f", " ", "\u00a0", " ", "\u200e", "")

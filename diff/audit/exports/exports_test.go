@@ -199,6 +199,8 @@ func TestForeignFiles(t *testing.T) {
 		"a workbook":  {zipped(t, "[Content_Types].xml", []byte("<x/>")), "save the sheet as CSV UTF-8"},
 		"zip in zip":  {zipped(t, "b.zip", zipped(t, "a.csv", []byte("AuditData\n"))), "a zip archive inside another"},
 		"broken gzip": {[]byte("\x1f\x8b\x08 not really"), "read gzip"},
+		"an Avro":     {[]byte("Obj\x01\x04\x14avro.codec\x08null\x16avro.schema"), "it is an Avro file, as Event Hubs Capture writes them"},
+		"a page":      {[]byte("<html><body>Sign in to your account</body></html>"), "it is a page or XML"},
 		"assignments": {[]byte("UserPrincipalName,SKU\nann@contoso.com,E3\n"), "neither JSON nor a table with columns of audit records"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,6 +231,8 @@ func TestParseDate(t *testing.T) {
 		{"16.04.2026 13:11:35", "", "2026-04-16T13:11:35Z"},
 		{"03.04.2026 13:11", "", "2026-04-03T13:11:00Z"},
 		{"2026/4/3 13:11:35", "", "2026-04-03T13:11:35Z"},
+		{"16. 4. 2026 13:11", "", "2026-04-16T13:11:00Z"},
+		{"2026. 04. 16. 13:11", "", "2026-04-16T13:11:00Z"},
 		{"3/4/2026 13:11:35", "", ""},
 		{"3/4/2026 13:11:35", DMY, "2026-04-03T13:11:35Z"},
 		{"3/4/2026 1:11:35 p.m.", MDY, "2026-03-04T13:11:35Z"},

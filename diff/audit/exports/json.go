@@ -35,6 +35,8 @@ type scanner struct {
 	*text
 	line  int
 	yield func(*Record) bool
+	depth int  // of the lists, and of what carries them, that are open
+	lost  bool // what was read was broken, so that depth says nothing
 }
 
 func (s *scanner) give(r *Record) error {
@@ -49,6 +51,9 @@ func (s *scanner) all() error {
 	member := false // a colon came before
 	for {
 		c, err := s.next()
+		if errors.Is(err, io.EOF) && s.depth > 0 && !s.lost {
+			return s.give(&Record{Line: s.line, Refused: errUnclosed.Error()})
+		}
 		if err != nil {
 			return err
 		}
@@ -56,7 +61,13 @@ func (s *scanner) all() error {
 		switch c {
 		case '{':
 			err = s.object(member)
-		case '[', ']', '}', ',', ';', ':', 0x1e: // the last begins records of RFC 7464
+		case '[':
+			s.depth++
+			s.discard()
+		case ']', '}':
+			s.depth = max(0, s.depth-1)
+			s.discard()
+		case ',', ';', ':', 0x1e: // the last begins records of RFC 7464
 			s.discard()
 		case '"':
 			err = s.quoted(line, member)
@@ -99,9 +110,10 @@ type value struct {
 }
 
 var (
-	errBroken = errors.New("not JSON: what stands here cannot stand here")
-	errCut    = errors.New("the text ends within the record")
-	errLong   = fmt.Errorf("the record is longer than %d MB", maxRecord>>20)
+	errBroken   = errors.New("not JSON: what stands here cannot stand here")
+	errCut      = errors.New("the text ends within the record")
+	errUnclosed = errors.New("the text ends within a list: records after it may be missing")
+	errLong     = fmt.Errorf("the record is longer than %d MB", maxRecord>>20)
 )
 
 // take adds a byte. done tells that the value is complete with it.
@@ -253,10 +265,12 @@ func (s *scanner) object(skip bool) error {
 		}
 		if c == '[' && key == "rows" && columns > 0 {
 			s.discard()
+			s.depth += 2
 			return s.rows(columnNames(v.buf[columns:]))
 		}
 		if c == '[' && lists[key] {
 			s.discard()
+			s.depth += 2
 			return nil
 		}
 	}
@@ -276,6 +290,7 @@ func lastKey(buf []byte) string {
 func (s *scanner) broken(line int, err error) error {
 	switch {
 	case errors.Is(err, errCut), errors.Is(err, errBroken), errors.Is(err, errLong):
+		s.lost = true
 		return s.give(&Record{Line: line, Refused: err.Error()})
 	}
 	return err
@@ -313,7 +328,7 @@ func (s *scanner) scalar(line int, member bool) error {
 		if member {
 			return nil
 		}
-		return s.give(&Record{Line: line, Refused: errBroken.Error()})
+		return s.broken(line, errBroken)
 	}
 }
 
@@ -344,6 +359,9 @@ func columnNames(list []byte) []string {
 func (s *scanner) rows(columns []string) error {
 	for {
 		c, err := s.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

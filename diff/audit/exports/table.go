@@ -71,10 +71,25 @@ func readHeader(in *text) (*table, error) {
 	if first == "" {
 		return nil, fmt.Errorf("%w: it is empty", ErrUnknown)
 	}
+	for _, f := range foreign {
+		if strings.HasPrefix(first, f.begins) {
+			return nil, fmt.Errorf("%w: it is %s", ErrUnknown, f.is)
+		}
+	}
 	if !utf8.ValidString(first) || strings.ContainsRune(first, 0) {
 		return nil, fmt.Errorf("%w: it is no text", ErrUnknown)
 	}
 	return nil, fmt.Errorf("%w: it is neither JSON nor a table with columns of audit records; it begins with %q", ErrUnknown, shorten(first))
+}
+
+// foreign are files that people take for exports, by how they begin.
+var foreign = []struct{ begins, is string }{
+	{"Obj\x01", "an Avro file, as Event Hubs Capture writes them; save what is in its bodies as JSON"},
+	{"PAR1", "a Parquet file; export the records as JSON or CSV"},
+	{"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV UTF-8"},
+	{"SQLite format 3", "a SQLite database"},
+	{"%PDF", "a PDF"},
+	{"<", "a page or XML; export the records as JSON or CSV"},
 }
 
 func trimEnd(line []byte) []byte { return []byte(strings.TrimRight(string(line), "\r\n")) }

@@ -507,7 +507,7 @@ func (n names) foundWords(f *foundEvent) any {
 		words = append(words, cmp.Or(n.h.GroupName(e.Group), e.GroupName, string(e.Group)))
 	}
 	if e.Part != nil {
-		words = append(words, fmt.Sprintf("part %d of %d", e.Part.Seq, e.Part.Count))
+		words = append(words, partWords(e.Part))
 	}
 	if f.Copy > 1 {
 		words = append(words, fmt.Sprintf("copy %d, fuller", f.Copy))
@@ -518,4 +518,12 @@ func (n names) foundWords(f *foundEvent) any {
 		words = append(words, "failed")
 	}
 	return dash(strings.Join(words, " "))
+}
+
+// partWords says which part of a record an event is. Some do not say of how many.
+func partWords(p *snapshot.Part) string {
+	if p.Count == 0 {
+		return fmt.Sprintf("part %d, of how many is not known", p.Seq)
+	}
+	return fmt.Sprintf("part %d of %d", p.Seq, p.Count)
 }
