@@ -39,10 +39,19 @@ type verdicts struct {
 	missing                int // a difference of two snapshots that no change tells
 	dates, wrongDates      int // periods and dates
 	byClass                map[string]int
+	byCause                map[graphtest.Cause]*tally // of what two snapshots show
 }
 
 func newVerdicts() *verdicts {
-	return &verdicts{claims: map[snapshot.Confidence]int{}, wrong: map[snapshot.Confidence]int{}, apart: map[snapshot.Confidence]int{}, byClass: map[string]int{}}
+	return &verdicts{claims: map[snapshot.Confidence]int{}, wrong: map[snapshot.Confidence]int{}, apart: map[snapshot.Confidence]int{}, byClass: map[string]int{}, byCause: map[graphtest.Cause]*tally{}}
+}
+
+// of counts what had a cause in truth, and what was said to have it.
+func (v *verdicts) of(c graphtest.Cause) *tally {
+	if v.byCause[c] == nil {
+		v.byCause[c] = &tally{}
+	}
+	return v.byCause[c]
 }
 
 // faults is how often anything was wrong.
@@ -156,11 +165,17 @@ func (j *judge) turn(c *store.ChangeRow, k graphtest.Holding) {
 	}
 	j.used[turnKey{k, n}] = c
 	truths := j.doings(j.lives[k][n])
-	if !j.verdict(c, truths) || c.Attribution.Cause == snapshot.CauseUnknown {
+	right, said := j.verdict(c, truths), c.Attribution.Cause
+	if c.Observed {
+		j.tally.of(truths[0].cause).truth++
+		j.tally.of(graphtest.Cause(said)).claimed++
+	}
+	if !right || said == snapshot.CauseUnknown {
 		return
 	}
 	named := party(c) != "" || nameless(truths)
 	if c.Observed {
+		j.tally.of(truths[0].cause).right++
 		j.tally.attributed++
 		j.tally.named += btoi(named)
 	}

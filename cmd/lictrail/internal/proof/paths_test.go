@@ -3,6 +3,7 @@ package proof
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -189,10 +190,32 @@ func judged(t *testing.T, p *plays, v *verdicts) {
 //	go test ./cmd/lictrail/internal/proof -run Attribution_Paths -v -timeout 2h -operations 20000
 func TestAttribution_Paths(t *testing.T) {
 	cells := grid(t, losses, always, judged)
-	t.Logf("%s", table(cells))
+	t.Logf("%s%s", table(cells), causes(cells))
 	for _, c := range cells {
 		c.require(t)
 	}
+}
+
+// causes is the recall of each cause, by log.
+func causes(cells []cell) string {
+	var b strings.Builder
+	for _, l := range losses {
+		all := newVerdicts()
+		for _, c := range cells {
+			for cause, n := range c.byCause {
+				if c.loss.name == l.name {
+					sum := all.of(cause)
+					sum.truth, sum.claimed, sum.right = sum.truth+n.truth, sum.claimed+n.claimed, sum.right+n.right
+				}
+			}
+		}
+		fmt.Fprintf(&b, "\n%-9s %-15s %7s %7s %7s %8s\n", "log", "cause", "true", "claimed", "right", "recall")
+		for _, cause := range slices.Sorted(maps.Keys(all.byCause)) {
+			n := all.of(cause)
+			fmt.Fprintf(&b, "%-9s %-15s %7d %7d %7d %8s\n", l.name, cause, n.truth, n.claimed, n.right, percent(n.right, n.truth))
+		}
+	}
+	return b.String()
 }
 
 // TestAttribution_PathsWithoutLog: nor may snapshots alone lead to anything
