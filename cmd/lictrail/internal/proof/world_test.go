@@ -164,18 +164,46 @@ func (w *world) seen(s stretch) bool {
 }
 
 // proven reports whether the time between two stretches is proven: a run did
-// not find the SKU, or whole records show it gone and given again.
+// not find the SKU with a user who was there, or whole records show it gone and
+// given again. While the user was deleted the period goes on, unless a record
+// shows that the license was given anew.
 func (w *world) proven(k graphtest.Holding, before, after stretch) bool {
-	if w.gapSeen(before, after) {
+	there, away := w.gapSeen(k, before, after)
+	if there {
 		return true
 	}
-	return !after.restored && w.whole(w.lives[k][before.end]) && w.whole(w.lives[k][after.start]) && after.began.After(w.runs[0])
+	anew := !after.restored && w.whole(w.lives[k][after.start]) && after.began.After(w.runs[0])
+	return anew && (away || w.whole(w.lives[k][before.end]))
 }
 
-// gapSeen reports whether a run lies between two stretches. A restore goes on
-// with what was there before.
-func (w *world) gapSeen(before, after stretch) bool {
-	return !after.restored && slices.ContainsFunc(w.runs, func(at time.Time) bool { return !at.Before(before.ended) && at.Before(after.began) })
+// gapSeen reports whether a run lies between two stretches, and found the user
+// there, or found the user deleted.
+func (w *world) gapSeen(k graphtest.Holding, before, after stretch) (there, away bool) {
+	for _, at := range w.runs {
+		if at.Before(before.ended) || !at.Before(after.began) {
+			continue
+		}
+		if w.deleted(k.User, at) {
+			away = true
+		} else {
+			there = true
+		}
+	}
+	return there, away
+}
+
+// deleted reports whether a user was deleted at a time.
+func (w *world) deleted(user string, at time.Time) bool {
+	gone := false
+	for _, a := range w.acts {
+		if a.At.After(at) {
+			break
+		}
+		if a.User == user {
+			gone = a.Kind == graphtest.UserDeleted || gone && a.Kind != graphtest.UserRestored
+		}
+	}
+	return gone
 }
 
 // starts lists when the current period may be said to have begun: with its last
@@ -230,7 +258,7 @@ func (w *world) firsts(k graphtest.Holding) []time.Time {
 func (w *world) pathGapProven(k graphtest.Holding) func(before, after stretch) bool {
 	sku := graphtest.Holding{User: k.User, SKU: k.SKU}
 	return func(before, after stretch) bool {
-		if w.gapSeen(before, after) {
+		if there, _ := w.gapSeen(k, before, after); there {
 			return true
 		}
 		if !w.logged || after.restored || !after.began.After(w.runs[0]) {
