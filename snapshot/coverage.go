@@ -15,7 +15,7 @@ func JoinCoverage(stretches []Coverage) []Coverage {
 		whole := joinComplete(stretches, source)
 		joined = append(joined, whole...)
 		for _, c := range stretches {
-			if c.Source == source && !c.Complete && !covers(whole, c.From, c.To) {
+			if c.Source == source && !c.Complete && c.From.Before(c.To) && !covers(whole, c.From, c.To) {
 				joined = append(joined, c)
 			}
 		}
@@ -64,7 +64,7 @@ func UnionCoverage(stretches []Coverage, from, to time.Time) []Coverage {
 		if until.After(to) {
 			until = to
 		}
-		if at.Before(until) {
+		if !meets(at, until) {
 			union = append(union, Coverage{Source: AnySource, From: at, To: until, Why: whyGap(stretches, at, until)})
 		}
 	}
@@ -137,7 +137,7 @@ func joinComplete(stretches []Coverage, source Source) []Coverage {
 	var joined []Coverage
 	for _, c := range whole {
 		last := len(joined) - 1
-		if last < 0 || c.From.After(joined[last].To) {
+		if last < 0 || !meets(joined[last].To, c.From) {
 			joined = append(joined, c)
 			continue
 		}
@@ -148,6 +148,11 @@ func joinComplete(stretches []Coverage, source Source) []Coverage {
 	}
 	return joined
 }
+
+// meets reports whether nothing lies between the end of one stretch and the
+// beginning of another. A day ends with its last millisecond, which is also how
+// finely times are kept.
+func meets(end, begin time.Time) bool { return !begin.After(end.Add(time.Millisecond)) }
 
 func covers(whole []Coverage, from, to time.Time) bool {
 	return slices.ContainsFunc(whole, func(c Coverage) bool { return !c.From.After(from) && !c.To.Before(to) })

@@ -29,6 +29,17 @@ func TestJoinCoverage(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{"stretches that meet", []Coverage{whole("graph", 1, 3), whole("graph", 3, 5)}, []Coverage{joined("graph", 1, 5, 2)}},
+		{
+			"a day that ends with its last millisecond, and the next",
+			[]Coverage{{Source: "graph", From: on(1), To: on(2).Add(-time.Millisecond), Complete: true, Events: 1}, whole("graph", 2, 3)},
+			[]Coverage{joined("graph", 1, 3, 2)},
+		},
+		{
+			"two milliseconds apart",
+			[]Coverage{{Source: "graph", From: on(1), To: on(2).Add(-2 * time.Millisecond), Complete: true, Events: 1}, whole("graph", 2, 3)},
+			[]Coverage{{Source: "graph", From: on(1), To: on(2).Add(-2 * time.Millisecond), Complete: true, Events: 1}, whole("graph", 2, 3)},
+		},
+		{"a gap of no length", []Coverage{gap("graph", 2, 2, "throttled")}, nil},
 		{"stretches that overlap", []Coverage{whole("graph", 1, 4), whole("graph", 3, 5)}, []Coverage{joined("graph", 1, 5, 2)}},
 		{"a stretch inside another", []Coverage{whole("graph", 1, 9), whole("graph", 3, 5)}, []Coverage{joined("graph", 1, 9, 2)}},
 		{"a stretch that joins two", []Coverage{whole("graph", 1, 3), whole("graph", 5, 7), whole("graph", 2, 6)}, []Coverage{joined("graph", 1, 7, 3)}},
@@ -133,6 +144,29 @@ func readThroughout(stretches []Coverage, from, to time.Time) bool {
 		}
 	}
 	return true
+}
+
+// TestUnionCoverage_NoLength: there is no gap between two days, nor one of no
+// length at either end.
+func TestUnionCoverage_NoLength(t *testing.T) {
+	days := []Coverage{
+		{Source: "graph", From: on(1), To: on(2).Add(-time.Millisecond), Complete: true},
+		{Source: "unified", From: on(2), To: on(3), Complete: true},
+	}
+	for _, to := range []time.Time{on(3), on(3).Add(time.Millisecond)} {
+		for _, c := range UnionCoverage(days, on(1), to) {
+			if !c.Complete {
+				t.Errorf("up to %v: a gap from %v to %v", to, c.From, c.To)
+			}
+		}
+	}
+	last := UnionCoverage(days, on(1), on(3).Add(2*time.Millisecond))
+	if len(last) != 2 || last[1].Complete {
+		t.Errorf("got %+v, want a gap at the end", last)
+	}
+	if !Covered(days, on(1), on(3)) {
+		t.Error("two days that follow each other do not cover both")
+	}
 }
 
 func TestUnionCoverage(t *testing.T) {

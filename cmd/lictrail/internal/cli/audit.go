@@ -71,10 +71,10 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 			none: "the audit log was never read",
 			columns: []column[row]{
 				{Column: out.Column{Head: "SOURCE"}, csv: "source", text: func(c row) any { return string(c.Source) }},
-				{Column: out.Column{Head: "FROM"}, csv: "from", text: func(c row) any { return minute(c.From, c.From) }, cell: func(c row) any { return stamp(c.From) }},
-				{Column: out.Column{Head: "TO"}, csv: "to", text: func(c row) any { return minute(c.To, c.To) }, cell: func(c row) any { return stamp(c.To) }},
+				{Column: out.Column{Head: "FROM"}, csv: "from", text: func(c row) any { return coverageTime(c, c.From) }, cell: func(c row) any { return stamp(c.From) }},
+				{Column: out.Column{Head: "TO"}, csv: "to", text: func(c row) any { return coverageTime(c, c.To) }, cell: func(c row) any { return stamp(c.To) }},
 				{Column: out.Column{Head: "READ"}, csv: "complete", text: func(c row) any { return coveredWord(c) }, cell: func(c row) any { return c.Complete }},
-				{Column: out.Column{Head: "EVENTS"}, csv: "events", text: func(c row) any { return c.Events }},
+				{Column: out.Column{Head: "EVENTS"}, csv: "events", text: func(c row) any { return eventsOrNil(c) }, cell: func(c row) any { return c.Events }},
 				{Column: out.Column{Head: "WHY NOT", Wrap: true}, csv: "why", text: func(c row) any { return dash(c.Why) }, cell: func(c row) any { return c.Why }},
 			},
 		}.print(e, n, each(rows))
@@ -90,6 +90,22 @@ func coverageEnd(n names, stretches []snapshot.Coverage) time.Time {
 		}
 	}
 	return end
+}
+
+// coverageTime is an end of a stretch, to the minute unless both ends are in one.
+func coverageTime(c *snapshot.Coverage, end time.Time) string {
+	if c.From.Truncate(time.Minute).Equal(c.To.Truncate(time.Minute)) {
+		return end.UTC().Format("2006-01-02 15:04:05.000")
+	}
+	return minute(end, end)
+}
+
+// eventsOrNil is the number of records of a stretch that was read.
+func eventsOrNil(c *snapshot.Coverage) any {
+	if !c.Complete && c.Events == 0 {
+		return nil
+	}
+	return c.Events
 }
 
 func coveredWord(c *snapshot.Coverage) any {
