@@ -204,7 +204,8 @@ func TestUsage_NoPermission(t *testing.T) {
 	}
 }
 
-// A file that is gone is asked for again from the beginning; where a redirect
+// A file that is gone is asked for again from the beginning, once where its host
+// refuses it: patience, which is for outages, is not spent on that. Where a redirect
 // leads off https, nothing is fetched.
 func TestUsage_Redirects(t *testing.T) {
 	const file = "Report Refresh Date,User Principal Name,Last Activity Date\n2026-01-05,ann@contoso.com,2026-01-01\n"
@@ -214,6 +215,7 @@ func TestUsage_Redirects(t *testing.T) {
 		good           bool
 	}{
 		{"gone once", "/file", 4, true},
+		{"refused for good", "/refused", 4, false},
 		{"plain", "http://files.example.com/file", 1, false},
 		{"nowhere", "", 1, false},
 		{"another scheme", "ftp://127.0.0.1/file", 1, false},
@@ -226,6 +228,8 @@ func TestUsage_Redirects(t *testing.T) {
 				switch {
 				case r.URL.Path == "/file" && r.Header.Get("Authorization") != "":
 					t.Error("the file was asked for with a token")
+				case r.URL.Path == "/refused":
+					w.WriteHeader(http.StatusUnauthorized)
 				case r.URL.Path == "/file":
 					if files++; files == 1 {
 						w.WriteHeader(http.StatusForbidden)
@@ -234,8 +238,8 @@ func TestUsage_Redirects(t *testing.T) {
 					fmt.Fprint(w, file)
 				default:
 					location := test.location
-					if location == "/file" {
-						location = "http://" + r.Host + "/file"
+					if strings.HasPrefix(location, "/") {
+						location = "http://" + r.Host + location
 					}
 					w.Header().Set("Location", location)
 					w.WriteHeader(http.StatusFound)

@@ -17,6 +17,7 @@ const (
 	later         // wait and ask again, until patience ends
 	refetch       // the body was bad: ask again, maxRefetch times
 	renew         // the token was refused: get a fresh one, once
+	anew          // the address of a file was refused: ask for another one, once
 )
 
 const (
@@ -79,7 +80,7 @@ func (r *reader) fetch(ctx context.Context, build request, read bodyReader) erro
 // allow reports whether a failure's own rule lets it be tried again.
 func (t *tries) allow(failed *Error) bool {
 	switch failed.retry {
-	case renew:
+	case renew, anew:
 		first := !t.renewed
 		t.renewed = true
 		return first
@@ -96,6 +97,9 @@ func (t *tries) allow(failed *Error) bool {
 func (r *reader) await(ctx context.Context, failed *Error, t tries) error {
 	if failed.retry == renew {
 		r.renewal = renewal{wanted: true, claims: failed.claims}
+		return nil
+	}
+	if failed.retry == anew {
 		return nil
 	}
 	wait := failed.wait

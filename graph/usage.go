@@ -108,7 +108,8 @@ func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
 }
 
 // file follows the redirect of a report. The address is good for some minutes
-// and is a secret in itself; a failure there begins again at Graph.
+// and is a secret in itself; a failure there begins again at Graph, but once only
+// where the host refuses what Graph has just made.
 func (r *reader) file(w *watch, redirect *http.Response) (*http.Response, *Error) {
 	address, err := url.Parse(redirect.Header.Get("Location"))
 	plain := err == nil && address.Scheme == "http" && r.c.base.Scheme == "http" && loopback(address.Hostname())
@@ -131,6 +132,9 @@ func (r *reader) file(w *watch, redirect *http.Response) (*http.Response, *Error
 	resp.Body.Close()
 	e := r.fail(kinded(ErrUnavailable, "the report's file could not be fetched from %q", address.Host))
 	e.Status, e.retry = resp.StatusCode, later
+	if judged, _ := judge(resp.StatusCode); judged != later {
+		e.retry, e.Hint = anew, "the host that keeps the reports refused the address that Graph gave for it: look at proxies and firewalls between"
+	}
 	return nil, e
 }
 

@@ -49,7 +49,7 @@ func activityError(err error) error {
 	switch {
 	case strings.Contains(strings.ToLower(e.Code), "nonpremiumtenant"):
 		gap = snapshot.NoPremium
-	case e.Status == 403:
+	case errors.Is(err, graph.ErrAuth): // the host of a report's file refuses for other reasons
 		gap = snapshot.NotPermitted
 	}
 	return &tracker.ActivityError{Gap: gap, Hint: e.Hint, Err: err}
