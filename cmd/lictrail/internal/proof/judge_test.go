@@ -326,7 +326,11 @@ func disagreements(c *store.ChangeRow, d doing) []string {
 		wrong("path: %s, in truth %s", pathName(*c.Path), d.path)
 	}
 	if a.Cause == snapshot.CauseGroup {
-		return append(list, viaDisagreements(a.Via, d)...)
+		list = append(list, viaDisagreements(a.Via, d)...)
+		if d.act.Trigger == graphtest.TriggerDynamicRule { // a rule may be called what started it
+			return list
+		}
+		return append(list, initiatorDisagreement(a, d)...)
 	}
 	if a.Actor != nil && a.Actor.ID != "" && d.actor.ID != "" && a.Actor.ID != d.actor.ID {
 		wrong("person: %s, in truth %s", a.Actor.ID, d.actor.ID)
