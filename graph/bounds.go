@@ -21,11 +21,11 @@ const (
 	maxRecord   = 2 << 20   // bytes of one row of a usage report
 	maxColumns  = 1000      // of a usage report
 	maxRows     = 20_000    // rows of a page
-	maxElements = 400_000   // elements of all the lists in a page: three bytes of JSON can cost a hundred of memory
+	maxElements = 300_000   // elements of all the lists in a page: three bytes of JSON can cost a hundred of memory
 	maxPages    = 20_000    // pages of a read
 	maxAllRows  = 5_000_000 // rows of a read of users, which take some bytes each
 	maxLogRows  = 1_000_000 // rows of a read of a log, which are kept until it ends
-	maxUsage    = 300_000   // rows of a usage report that are kept
+	maxUsage    = 250_000   // rows of a usage report that are kept
 	maxNames    = 32 << 20  // bytes of the names in them
 )
 

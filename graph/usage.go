@@ -219,6 +219,9 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 			kind = product
 		}
 		if !at.IsZero() {
+			if entry.Uses == nil {
+				entry.Uses = make([]snapshot.Use, 0, len(report.columns))
+			}
 			entry.Uses = append(entry.Uses, snapshot.Use{Kind: kind, At: at})
 		}
 	}
@@ -247,6 +250,9 @@ func (report *Report) licenses(row map[string]string) ([]snapshot.WorkloadLicens
 			return nil, err
 		}
 		if !day.IsZero() {
+			if licenses == nil {
+				licenses = make([]snapshot.WorkloadLicense, 0, len(report.licensed))
+			}
 			licenses = append(licenses, snapshot.WorkloadLicense{Workload: w, Day: day})
 		}
 	}

@@ -26,10 +26,19 @@ var offline = flag.Bool("offline", false, "tell C1 as not run where the database
 // is all of lictrail in a process of its own.
 const asProgram = "LICTRAIL_FAULTS_PROGRAM"
 
+// peakFile names a file for how much memory the program took. What wait4(2) says
+// of that has the memory of the test in it, from which the program was forked.
+const peakFile = "LICTRAIL_FAULTS_PEAK"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		runtime.LockOSThread() // strace counts calls by thread, and a commit must be on one
-		os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+		code := cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		if file := os.Getenv(peakFile); file != "" {
+			status, _ := os.ReadFile("/proc/self/status")
+			must(os.WriteFile(file, status, 0o600))
+		}
+		os.Exit(code)
 	}
 	if heavy {
 		flag.Parse()
