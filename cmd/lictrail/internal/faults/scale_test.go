@@ -38,10 +38,11 @@ func TestR17_Scale(t *testing.T) {
 			Quiet run   `json:"quiet_run"`
 		}
 		cmd := exec.CommandContext(t.Context(), bench, "-lictrail", self, "-dir", dir, "-json", "-users", fmt.Sprint(users), "-weeks", "51", "-sample", "1000")
-		cmd.Stderr = os.Stderr
+		var notes strings.Builder
+		cmd.Stderr = &notes
 		text, err := cmd.Output()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v: %s", err, notes.String())
 		}
 		if err := json.Unmarshal(text, &r); err != nil || len(r.Weeks) != 51 {
 			t.Fatalf("%d weeks, %v", len(r.Weeks), err)
