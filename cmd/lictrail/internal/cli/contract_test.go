@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot"
 )
 
@@ -19,6 +20,7 @@ var items = []struct {
 	commands string
 	item     any
 }{
+	{"every document: gaps", out.Gap{}},
 	{"assignments", assignmentJSON{}},
 	{"changes, who, history", changeJSON{}},
 	{"history: skus", holdingJSON{}},

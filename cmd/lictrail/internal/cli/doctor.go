@@ -85,8 +85,8 @@ func runDoctor(ctx context.Context, e *env, o doctorOptions) error {
 func (e *env) examine(ctx context.Context, o doctorOptions, features []graph.Feature) (*doctor.Report, error) {
 	look := doctor.Options{Connection: &o.Connection, Host: e.host(), DB: e.db, EnvFile: e.envFile, Features: features,
 		Offline: o.offline, Now: e.now, Version: version()}
-	if e.settings.file != nil {
-		look.Config = e.settings.path
+	if e.settings.File != nil {
+		look.Config = e.settings.Path
 	}
 	if !o.offline {
 		progress := e.NewProgress()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/config"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/settings"
 )
 
 // A fleet is the tenants of the configuration. A command that is for all of them
@@ -78,20 +78,20 @@ const runComplete = "run complete"
 
 // forFleet reports whether a command is for every tenant of the configuration.
 func (e *env) forFleet() bool {
-	return e.allTenants || e.command == "sync" && e.settings.tenant == nil && len(e.settings.tenantNames()) > 0
+	return e.allTenants || e.command == "sync" && e.settings.Tenant == nil && len(e.settings.TenantNames()) > 0
 }
 
 // checkTenant refuses to guess which tenant is meant.
 func (e *env) checkTenant() error {
-	names := e.settings.tenantNames()
+	names := e.settings.TenantNames()
 	switch {
-	case e.allTenants && e.settings.tenant != nil:
+	case e.allTenants && e.settings.Tenant != nil:
 		return usage("--all-tenants and --tenant-name say different things", "leave one of them out")
 	case e.allTenants && len(names) == 0:
 		return usage("--all-tenants: the configuration names no tenants", "tables [[tenant]] in the file that --config names: docs/unattended.md")
-	case len(names) == 0 || e.settings.tenant != nil || e.allTenants || slices.Contains(oneTenant, e.command):
+	case len(names) == 0 || e.settings.Tenant != nil || e.allTenants || slices.Contains(oneTenant, e.command):
 		return nil
-	case e.origins["db"].kind != fromDefault:
+	case e.origins["db"].Kind != settings.FromDefault:
 		return nil
 	}
 	hint := "--tenant-name " + strings.Join(names, ", --tenant-name ")
@@ -108,7 +108,7 @@ func (e *env) runFleet(ctx context.Context, cmd *cobra.Command, args []string) e
 	if err := f.check(); err != nil {
 		return err
 	}
-	tenants := e.settings.file.Tenants
+	tenants := e.settings.File.Tenants
 	f.results = make([]tenantResult, len(tenants))
 	slots := make(chan struct{}, max(1, e.parallel))
 	var all sync.WaitGroup
@@ -136,7 +136,7 @@ func (e *env) runFleet(ctx context.Context, cmd *cobra.Command, args []string) e
 func (f *fleet) check() error {
 	for _, name := range []string{"db", "tenant"} {
 		if flag := f.cmd.Flag(name); flag != nil && flag.Changed {
-			return usage(fmt.Sprintf("--%s is one tenant's, and this is for all of them", name), "choose one with --tenant-name, or set it below [[tenant]] in "+f.settings.path)
+			return usage(fmt.Sprintf("--%s is one tenant's, and this is for all of them", name), "choose one with --tenant-name, or set it below [[tenant]] in "+f.settings.Path)
 		}
 	}
 	if !slices.Contains([]string{"text", "json", "csv"}, f.format) {
@@ -157,19 +157,19 @@ func (f *fleet) check() error {
 // checkFile refuses to have two tenants write the same file.
 func (f *fleet) checkFile(flag *pflag.Flag) error {
 	owner := map[string]string{}
-	for i := range f.settings.file.Tenants {
+	for i := range f.settings.File.Tenants {
 		s := *f.settings
-		s.tenant = &s.file.Tenants[i]
-		v, from := s.lookup(f.cmd, flag)
-		path := strings.Join(beside(flag, v.Texts, from), ",")
+		s.Tenant = &s.File.Tenants[i]
+		v, from := s.Lookup(f.cmd, flag)
+		path := strings.Join(settings.Beside(flag, v.Texts, from), ",")
 		if path == "" {
 			continue
 		}
-		if twin, ok := owner[realPath(path)]; ok {
-			return usage(fmt.Sprintf("tenants %q and %q would both write --%s %s", twin, s.tenant.Name, flag.Name, path),
-				fmt.Sprintf("set %s below [tenant.%s], for each tenant its own", flag.Name, strings.Join(commandWords(f.cmd), ".")))
+		if twin, ok := owner[settings.RealPath(path)]; ok {
+			return usage(fmt.Sprintf("tenants %q and %q would both write --%s %s", twin, s.Tenant.Name, flag.Name, path),
+				fmt.Sprintf("set %s below [tenant.%s], for each tenant its own", flag.Name, strings.Join(settings.CommandWords(f.cmd), ".")))
 		}
-		owner[realPath(path)] = s.tenant.Name
+		owner[settings.RealPath(path)] = s.Tenant.Name
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (f *fleet) runOne(ctx context.Context, r *tenantResult) {
 	log := &lineWriter{each: func(line []byte) { f.hear(r, line) }}
 	c := exec.CommandContext(ctx, program, f.arguments(r.tenant)...)
 	c.Args[0] = os.Args[0]
-	c.Env = f.settings.environment(r.tenant)
+	c.Env = f.settings.Environment(r.tenant)
 	c.Stdout, c.Stderr = &r.out, log
 	c.WaitDelay = grace
 	c.Cancel = func() error {
@@ -213,22 +213,14 @@ func (f *fleet) runOne(ctx context.Context, r *tenantResult) {
 
 // arguments are those that were given, for one tenant.
 func (f *fleet) arguments(t *config.Tenant) []string {
-	args := commandWords(f.cmd)
+	args := settings.CommandWords(f.cmd)
 	f.cmd.Flags().Visit(func(flag *pflag.Flag) {
-		if !slices.Contains([]string{"config", "all-tenants", "parallel", "format", "output", "log-format", "quiet", envFileFlag}, flag.Name) {
-			args = append(args, "--"+flag.Name+"="+flagText(flag))
+		if !slices.Contains([]string{"config", "all-tenants", "parallel", "format", "output", "log-format", "quiet", settings.EnvFileFlag}, flag.Name) {
+			args = append(args, "--"+flag.Name+"="+settings.FlagText(flag))
 		}
 	})
-	args = append(args, "--config="+f.settings.path, "--tenant-name="+t.Name, "--format="+f.format, "--output=", "--log-format=json", "--quiet=false", "--")
+	args = append(args, "--config="+f.settings.Path, "--tenant-name="+t.Name, "--format="+f.format, "--output=", "--log-format=json", "--quiet=false", "--")
 	return append(args, f.args...)
-}
-
-// environment leaves out what a tenant is not to know.
-func (s *settings) environment(own *config.Tenant) []string {
-	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return s.hidden(own, name)
-	})
 }
 
 // hear takes a line of a tenant's log: to this log as it is, or to people with
@@ -299,7 +291,7 @@ func (f *fleet) verdict() error {
 	case exitChanged:
 		return errChanged
 	}
-	return &out.Error{Code: worst, Err: errSomeTenants, Hint: "lictrail " + strings.Join(commandWords(f.cmd), " ") + " --tenant-name NAME tries one of them again",
+	return &out.Error{Code: worst, Err: errSomeTenants, Hint: "lictrail " + strings.Join(settings.CommandWords(f.cmd), " ") + " --tenant-name NAME tries one of them again",
 		Message: fmt.Sprintf("%d of %s failed: %s", len(failed), plural(len(f.results), "tenant"), strings.Join(failed, ", "))}
 }
 
@@ -431,18 +423,4 @@ func record(text []byte) []byte {
 		}
 	}
 	return text
-}
-
-// flagText is a flag's value as one would write it.
-func flagText(f *pflag.Flag) string {
-	many, ok := f.Value.(pflag.SliceValue)
-	if !ok {
-		return f.Value.String()
-	}
-	var b strings.Builder
-	w := csv.NewWriter(&b) // as pflag reads it
-	if len(many.GetSlice()) > 0 && w.Write(many.GetSlice()) == nil {
-		w.Flush()
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -8,6 +8,7 @@ import (
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/settings"
 )
 
 // place is a file to be written, and what names it: a flag or an argument.
@@ -66,7 +67,7 @@ const sqliteMagic = "SQLite format 3\x00"
 
 // samePlace reports whether two paths lead to one file, or would.
 func samePlace(a, b string) bool {
-	if realPath(a) == realPath(b) {
+	if settings.RealPath(a) == settings.RealPath(b) {
 		return true
 	}
 	x, errX := os.Stat(a)

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/snapshot/store"
 )
 
@@ -44,13 +45,13 @@ type env struct {
 	logFormat string // text or json
 	runID     string // of this execution, in its log and its lock
 
-	config     string            // the file of settings that --config names
-	envFile    string            // the file of variables
-	tenantName string            // which tenant of the file
-	allTenants bool              // every tenant of the file
-	parallel   int               // how many of them at a time
-	settings   *settings         // set by prepare
-	origins    map[string]origin // of the flags of this command
+	config     string                     // the file of settings that --config names
+	envFile    string                     // the file of variables
+	tenantName string                     // which tenant of the file
+	allTenants bool                       // every tenant of the file
+	parallel   int                        // how many of them at a time
+	settings   *settings.Settings         // set by prepare
+	origins    map[string]settings.Origin // of the flags of this command
 }
 
 // Run executes the command line and returns the exit code.
@@ -73,7 +74,7 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if err != nil && ctx.Err() != nil && !stands(err) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
-	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(variableOf("log-format")) == "json") {
+	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(settings.VariableOf("log-format")) == "json") {
 		e.logJSON() // it went wrong before it was settled
 	}
 	return e.Fail(e.place(explain(err)), e.format == "json")
@@ -174,7 +175,7 @@ It reads tenants and never writes to one.`,
 	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
 	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
 	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or lictrail/config.toml in your configuration directory, if it is there)")
-	flags.StringVar(&e.envFile, envFileFlag, "", "`file` of variables such as AZURE_CLIENT_SECRET=..., which only you may read")
+	flags.StringVar(&e.envFile, settings.EnvFileFlag, "", "`file` of variables such as AZURE_CLIENT_SECRET=..., which only you may read")
 	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -228,13 +229,9 @@ const (
 	noFormats   = "no-formats" // not these
 )
 
-// formerName marks a command that another one has replaced, and that goes on
-// working for the programs that call it.
-const formerName = "former-name"
-
 // formerly hides a command from help and completion. It keeps its settings.
 func formerly(cmd *cobra.Command) *cobra.Command {
-	cmd.Hidden, cmd.Annotations = true, map[string]string{formerName: "yes"}
+	cmd.Hidden, cmd.Annotations = true, map[string]string{settings.Former: "yes"}
 	return cmd
 }
 
@@ -267,7 +264,7 @@ func (e *env) prepare(cmd *cobra.Command) error {
 	}
 	known := formatsOf(cmd)
 	if !slices.Contains(known, e.format) {
-		if kind := e.origins["format"].kind; kind == fromFile || kind == fromVariable {
+		if kind := e.origins["format"].Kind; kind == settings.FromFile || kind == settings.FromVariable {
 			e.format = cmd.Flag("format").DefValue // said of all commands: this one knows others
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/schedule"
+	"lictrail/cmd/lictrail/internal/settings"
 )
 
 // scheduleOptions is what schedule takes beside the flags of sync.
@@ -114,17 +115,17 @@ var placed = []string{"systemd", "kubernetes", "github-actions"}
 // syncArgs is the command to run: sync, with every flag that is set somewhere.
 func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 	args := []string{"sync"}
-	if len(e.settings.tenantNames()) > 0 && e.settings.tenant == nil {
+	if len(e.settings.TenantNames()) > 0 && e.settings.Tenant == nil {
 		if slices.Contains([]string{"kubernetes", "github-actions"}, kind) {
-			return nil, usage("the configuration names several tenants, and each needs a job of its own there", "--tenant-name "+e.settings.tenantNames()[0])
+			return nil, usage("the configuration names several tenants, and each needs a job of its own there", "--tenant-name "+e.settings.TenantNames()[0])
 		}
-		path, err := filepath.Abs(e.settings.path)
+		path, err := filepath.Abs(e.settings.Path)
 		if err != nil {
-			return nil, fmt.Errorf("resolve %q: %w", e.settings.path, err)
+			return nil, fmt.Errorf("resolve %q: %w", e.settings.Path, err)
 		}
 		return append(args, "--config="+path), nil
 	}
-	sync := commandOf(cmd.Root(), []string{"sync"})
+	sync := settings.CommandOf(cmd.Root(), []string{"sync"})
 	var names []string
 	sync.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	if !slices.Contains(placed, kind) {
@@ -135,20 +136,20 @@ func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 		if own := cmd.Flag(name); own.Changed {
 			f = own
 		}
-		v, from := e.settings.lookup(sync, f)
+		v, from := e.settings.Lookup(sync, f)
 		switch {
 		case name == "exit-code": // a scheduler would take changes for a failure
 			continue
-		case slices.Contains(flagOnly, name) && f.Changed:
+		case slices.Contains(settings.FlagOnly, name) && f.Changed:
 			return nil, usage("--"+name+" is for one execution, not for every week", "leave it out")
-		case from.kind == fromDefault && name == "db" && kind == "windows":
+		case from.Kind == settings.FromDefault && name == "db" && kind == "windows":
 			v.Texts = []string{`C:\ProgramData\lictrail\lictrail.db`} // nobody finds the data of LOCAL SERVICE
-		case from.kind == fromDefault:
+		case from.Kind == settings.FromDefault:
 			continue
-		case from.kind == fromFlag:
-			v.Texts = []string{flagText(f)}
+		case from.Kind == settings.FromFlag:
+			v.Texts = []string{settings.FlagText(f)}
 		}
-		args = append(args, "--"+name+"="+strings.Join(beside(f, v.Texts, from), ","))
+		args = append(args, "--"+name+"="+strings.Join(settings.Beside(f, v.Texts, from), ","))
 	}
 	return args, nil
 }

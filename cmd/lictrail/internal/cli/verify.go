@@ -13,6 +13,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -37,7 +38,7 @@ elsewhere: sync prints it, and writes it with --head-file.`,
   lictrail verify --format json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if e.origins["head"].kind != fromDefault {
+			if e.origins["head"].Kind != settings.FromDefault {
 				var err error
 				if head, err = parseHead(head); err != nil {
 					return err

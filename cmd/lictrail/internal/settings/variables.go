@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/config"
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
-	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 )
 
-// envFileFlag names a file of variables.
-const envFileFlag = "env-file"
+// EnvFileFlag names a file of variables.
+const EnvFileFlag = "env-file"
 
 // signInVariables are those that config show shows: they say who signs in, and
 // with what.
@@ -38,7 +38,7 @@ var families = []string{"IDENTITY_", "MSI_", "IMDS_", "ACTIONS_ID_TOKEN_"}
 // variable of Microsoft's tools and of lictrail is, unless it is known to be none:
 // one that sets another flag than those of the sign-in, or names a receiver of
 // messages.
-func (s *settings) signsIn(name string) bool {
+func (s *Settings) signsIn(name string) bool {
 	name = strings.ToUpper(name) // as Windows has it
 	switch {
 	case strings.HasPrefix(name, "AZURE_"):
@@ -50,34 +50,34 @@ func (s *settings) signsIn(name string) bool {
 }
 
 // flagVariables are the variables that set flags, but for those of the sign-in.
-func (s *settings) flagVariables() map[string]bool {
+func (s *Settings) flagVariables() map[string]bool {
 	if s.ofFlags == nil {
-		s.ofFlags = map[string]bool{configVariable: true}
+		s.ofFlags = map[string]bool{PathVariable: true}
 		var note func(c *cobra.Command)
 		note = func(c *cobra.Command) {
 			for _, name := range flagNames(c) {
 				if _, in := signInFlags[name]; !in {
-					s.ofFlags[variableOf(name)] = true
+					s.ofFlags[VariableOf(name)] = true
 				}
 			}
 			for _, sub := range c.Commands() {
 				note(sub)
 			}
 		}
-		note(newRoot(&env{Streams: &out.Streams{}}))
+		note(s.newRoot())
 	}
 	return s.ofFlags
 }
 
 // ownerOf is the tenant whose variable this is alone: that of the longest prefix
 // that fits; nil where it is nobody's.
-func (s *settings) ownerOf(name string) *config.Tenant {
+func (s *Settings) ownerOf(name string) *config.Tenant {
 	var owner *config.Tenant
-	if s.file == nil {
+	if s.File == nil {
 		return nil
 	}
-	for i := range s.file.Tenants {
-		t := &s.file.Tenants[i]
+	for i := range s.File.Tenants {
+		t := &s.File.Tenants[i]
 		if t.EnvPrefix != "" && strings.HasPrefix(name, t.EnvPrefix) && (owner == nil || len(t.EnvPrefix) > len(owner.EnvPrefix)) {
 			owner = t
 		}
@@ -88,30 +88,31 @@ func (s *settings) ownerOf(name string) *config.Tenant {
 // hidden reports whether a variable of the environment, or of a file for all
 // tenants, is to be unknown to a tenant: it is another tenant's alone, or this
 // tenant has variables of its own and it is part of a sign-in.
-func (s *settings) hidden(t *config.Tenant, name string) bool {
+func (s *Settings) hidden(t *config.Tenant, name string) bool {
 	if owner := s.ownerOf(name); owner != nil {
 		return owner.EnvPrefix != t.EnvPrefix
 	}
-	_, ownFile := t.Values[envFileFlag]
+	_, ownFile := t.Values[EnvFileFlag]
 	return (ownFile || t.EnvPrefix != "") && s.signsIn(name)
 }
 
-// variables returns the environment as this execution sees it: a file of
+// Variables returns the environment as this execution sees it: a file of
 // variables beats the environment. A tenant may have variables of its own, by
 // their prefix or in a file of its own, and then sees none by which somebody else
 // would sign in. Microsoft's library, and the programs that it starts, look at
 // the environment itself, so that the process gets what differs as well.
-func (e *env) variables() (func(string) string, error) {
+func (s *Settings) Variables(envFile string) (func(string) string, error) {
 	said := map[string]string{}
-	if e.envFile != "" {
+	if envFile != "" {
 		var err error
-		if said, err = readVariables(e.envFile); err != nil {
+		if said, err = readVariables(envFile); err != nil {
 			return nil, err
 		}
 	}
-	seen := e.settings.see(e.getenv, said)
+	getenv := s.getenv
+	seen := s.See(getenv, said)
 	names := slices.Concat(signInVariables, slices.Collect(maps.Keys(said)))
-	if e.settings.tenant != nil {
+	if s.Tenant != nil {
 		for _, variable := range os.Environ() {
 			name, _, _ := strings.Cut(variable, "=")
 			names = append(names, name)
@@ -119,7 +120,7 @@ func (e *env) variables() (func(string) string, error) {
 	}
 	for _, name := range names {
 		switch value := seen(name); {
-		case value == e.getenv(name):
+		case value == getenv(name):
 		case value == "":
 			if err := os.Unsetenv(name); err != nil {
 				return nil, fmt.Errorf("unset the variable %s: %w", name, err)
@@ -130,22 +131,23 @@ func (e *env) variables() (func(string) string, error) {
 			}
 		}
 	}
+	s.getenv = seen
 	return seen, nil
 }
 
-// see is the environment with what a file says, as the chosen tenant sees it.
-func (s *settings) see(getenv func(string) string, said map[string]string) func(string) string {
+// See is the environment with what a file says, as the chosen tenant sees it.
+func (s *Settings) See(getenv func(string) string, said map[string]string) func(string) string {
 	given := func(name string) string {
 		if v, ok := said[name]; ok {
 			return v
 		}
 		return getenv(name)
 	}
-	tenant := s.tenant
+	tenant := s.Tenant
 	if tenant == nil {
 		return given
 	}
-	_, ownFile := tenant.Values[envFileFlag]
+	_, ownFile := tenant.Values[EnvFileFlag]
 	s.own = func(name string) (value, called string) {
 		if prefixed := tenant.EnvPrefix + name; tenant.EnvPrefix != "" && given(prefixed) != "" {
 			return given(prefixed), prefixed
@@ -178,9 +180,9 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // with # before comments, quotes around a value or not, and no expansion. What
 // stands in the file is a secret: no error quotes it.
 func readVariables(path string) (map[string]string, error) {
-	data, err := readInput("the file of variables", path, input.Secret, maxVariables, "--"+envFileFlag+" FILE")
+	data, err := input.Read(path, input.Secret, maxVariables)
 	if err != nil {
-		return nil, err
+		return nil, exit.Input("the file of variables", "--"+EnvFileFlag+" FILE", err)
 	}
 	set := map[string]string{}
 	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
@@ -191,10 +193,10 @@ func readVariables(path string) (map[string]string, error) {
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || !variableName.MatchString(name) {
-			return nil, usage(fmt.Sprintf("%s, line %d: not of the form NAME=value", path, i+1), "AZURE_CLIENT_SECRET=...")
+			return nil, exit.Usage(fmt.Sprintf("%s, line %d: not of the form NAME=value", path, i+1), "AZURE_CLIENT_SECRET=...")
 		}
 		if value, ok = unquoted(value); !ok {
-			return nil, usage(fmt.Sprintf("%s, line %d: the value of %s begins with a quote and does not end with it", path, i+1, name),
+			return nil, exit.Usage(fmt.Sprintf("%s, line %d: the value of %s begins with a quote and does not end with it", path, i+1, name),
 				"close the quote; a value that itself has quotes stands between those of the other kind: "+name+"='\"...'")
 		}
 		set[name] = value
@@ -213,3 +215,11 @@ func unquoted(value string) (text string, ok bool) {
 
 // maxVariables is more than any file of variables has.
 const maxVariables = 1 << 20
+
+// Environment leaves out what a tenant is not to know.
+func (s *Settings) Environment(own *config.Tenant) []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return s.hidden(own, name)
+	})
+}
