@@ -18,10 +18,16 @@ var (
 	builtinSKUs string
 	//go:embed plans.csv
 	builtinPlans string
+	// What products were called before, a name a line.
+	//go:embed former.csv
+	builtinFormer string
 )
 
 var builtin = sync.OnceValue(func() *Catalog {
 	c, err := readTables(builtinSKUs, builtinPlans)
+	if err == nil {
+		err = c.readFormer(builtinFormer)
+	}
 	if err != nil {
 		panic("catalog: " + err.Error())
 	}
@@ -51,6 +57,17 @@ func readTables(skus, plans string) (*Catalog, error) {
 			return fmt.Errorf("SKU %q is malformed or there twice", row[1])
 		}
 		return c.addPlansByName(s.ID, row[4], ids)
+	})
+}
+
+func (c *Catalog) readFormer(table string) error {
+	return eachRow(table, "name,id", func(row []string) error {
+		id := snapshot.SKUID(row[1])
+		if _, known := c.skus[id]; !known || row[0] == "" {
+			return fmt.Errorf("the former name %q is of no product", row[0])
+		}
+		c.byFormer.add(row[0], id)
+		return nil
 	})
 }
 

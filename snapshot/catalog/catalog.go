@@ -69,8 +69,11 @@ type Catalog struct {
 	skus   map[snapshot.SKUID]SKU
 	plans  map[snapshot.PlanID]Plan
 	byPart index[snapshot.SKUID]
-	byName index[snapshot.SKUID] // former names too
-	byPlan index[snapshot.PlanID]
+	byName index[snapshot.SKUID] // of a later list too, beside the built-in name
+	// byFormer has names that Microsoft gave up long ago. Some were given to other
+	// products since.
+	byFormer index[snapshot.SKUID]
+	byPlan   index[snapshot.PlanID]
 }
 
 // New returns a catalog of the products and plans given. Of two with the same
@@ -88,11 +91,12 @@ func New(skus []SKU, plans []Plan) *Catalog {
 
 func newCatalog() *Catalog {
 	return &Catalog{
-		skus:   map[snapshot.SKUID]SKU{},
-		plans:  map[snapshot.PlanID]Plan{},
-		byPart: index[snapshot.SKUID]{},
-		byName: index[snapshot.SKUID]{},
-		byPlan: index[snapshot.PlanID]{},
+		skus:     map[snapshot.SKUID]SKU{},
+		plans:    map[snapshot.PlanID]Plan{},
+		byPart:   index[snapshot.SKUID]{},
+		byName:   index[snapshot.SKUID]{},
+		byFormer: index[snapshot.SKUID]{},
+		byPlan:   index[snapshot.PlanID]{},
 	}
 }
 
@@ -121,6 +125,17 @@ func (c *Catalog) FindSKUs(word string) []SKU {
 	if len(ids) == 0 {
 		ids = c.byName.find(word)
 	}
+	if len(ids) == 0 {
+		ids = c.byFormer.find(word)
+	}
+	return c.named(ids)
+}
+
+// Formerly returns the products that had the name before, sorted by id, whatever
+// has it now: an old list may mean either.
+func (c *Catalog) Formerly(name string) []SKU { return c.named(c.byFormer.find(name)) }
+
+func (c *Catalog) named(ids []snapshot.SKUID) []SKU {
 	found := make([]SKU, 0, len(ids))
 	for _, id := range ids {
 		s, _ := c.SKU(id)
@@ -215,6 +230,7 @@ func Merge(builtin, imported *Catalog) *Catalog {
 		}
 		m.byPart.addAll(c.byPart)
 		m.byName.addAll(c.byName)
+		m.byFormer.addAll(c.byFormer)
 		m.byPlan.addAll(c.byPlan)
 	}
 	return m

@@ -3,6 +3,7 @@ package earlier
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +149,13 @@ func TestSplitLicenses(t *testing.T) {
 		return "", errors.New("unknown " + word)
 	}
 	for cell, want := range map[string]string{
+		"E3;EMS":                                 "e3 ems",
+		"E3, EMS":                                "e3 ems",
+		"E3|EMS":                                 "e3 ems",
+		"E3\nEMS\n":                              "e3 ems",
+		"Enterprise Mobility + Security E3, E3;": "ems e3",
+		"E3;NEW":                                 "",
+		"E3 EMS":                                 "",
 		"E3":                                     "e3",
 		"E3+EMS":                                 "e3 ems",
 		"Enterprise Mobility + Security E3 + E3": "ems e3",
@@ -156,7 +164,7 @@ func TestSplitLicenses(t *testing.T) {
 		"E3+NEW":                                 "",
 		"+":                                      "",
 	} {
-		got, err := SplitLicenses(cell, match)
+		got, err := SplitLicenses(cell, "", match)
 		var words []string
 		for _, id := range got {
 			words = append(words, string(id))
@@ -164,6 +172,71 @@ func TestSplitLicenses(t *testing.T) {
 		if strings.Join(words, " ") != want || (err != nil) != (want == "") {
 			t.Errorf("%q: got %v, %v; want %q", cell, got, err, want)
 		}
+	}
+}
+
+func TestSplitLicenses_Separator(t *testing.T) {
+	match := func(word string) (snapshot.SKUID, error) {
+		if word == "E3" || word == "E5" || word == "A, B" {
+			return snapshot.SKUID(word), nil
+		}
+		return "", errors.New("unknown " + word)
+	}
+	for _, test := range []struct{ cell, separator, want string }{
+		{"E3 / E5", "/", "E3 E5"},
+		{"E3 and E5", " and ", "E3 E5"},
+		{"E3 E5", " ", "E3 E5"},
+		{"E3/E5", "", ""},
+		{"E3,E5", "/", ""},
+		{"A, B/E3", "/", "A, B E3"},
+		{"//", "/", ""},
+	} {
+		got, err := SplitLicenses(test.cell, test.separator, match)
+		var words []string
+		for _, id := range got {
+			words = append(words, string(id))
+		}
+		if strings.Join(words, " ") != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("%q by %q: %v, %v; want %q", test.cell, test.separator, got, err, test.want)
+		}
+	}
+}
+
+// TestReadPassesOver: what stands before the names of the columns is passed over
+// and named, and the lines keep their numbers.
+func TestReadPassesOver(t *testing.T) {
+	const table = "UPN;SKU;License;Assigned\na@x;;E3;2019-08-12\nb@x;;;\n"
+	for name, test := range map[string]struct {
+		text   string
+		line   int    // of the record
+		passed string // lines, and what they are
+	}{
+		"nothing":          {table, 2, "3 it names no license"},
+		"a type":           {"#TYPE System.Management.Automation.PSCustomObject\r\n" + table, 3, "1 the #TYPE line of Windows PowerShell, 4 it names no license"},
+		"a quoted type":    {"\"#TYPE Selected.System.String\"\n" + table, 3, "1 the #TYPE line of Windows PowerShell, 4 it names no license"},
+		"a separator":      {"sep=;\n" + table, 3, "1 the line that tells the separator, 4 it names no license"},
+		"a title":          {"License report\n\n" + table, 4, `1 a title: "License report", 5 it names no license`},
+		"a title in cells": {"License report, March;;;\n;;;\n" + table, 4, `1 a title: "License report, March;;;", 5 it names no license`},
+		"several":          {"#TYPE x\nsep=;\nReport\n" + table, 5, `1 the #TYPE line of Windows PowerShell, 2 the line that tells the separator, 3 a title: "Report", 6 it names no license`},
+	} {
+		for encoding, raw := range map[string][]byte{"UTF-8": []byte(test.text), "UTF-16": encode16(test.text, binary.LittleEndian), "UTF-16 unmarked": encode16(test.text, binary.LittleEndian)[2:]} {
+			f, err := Read(raw, Options{})
+			if err != nil {
+				t.Errorf("%s in %s: %v", name, encoding, err)
+				continue
+			}
+			var passed []string
+			for _, p := range f.Passed {
+				passed = append(passed, fmt.Sprintf("%d %s", p.Line, p.Reason))
+			}
+			if got := strings.Join(passed, ", "); got != test.passed || len(f.Rows) != 1 || f.Rows[0].Line != test.line || f.Rows[0].Licenses != "E3" {
+				t.Errorf("%s in %s: passed over %s; want %s; rows %+v", name, encoding, got, test.passed, f.Rows)
+			}
+		}
+	}
+	_, err := Read([]byte(strings.Repeat("a title\n", maxPreamble)+table), Options{})
+	if !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), `the file begins with "a title"`) {
+		t.Errorf("after %d titles: %v", maxPreamble, err)
 	}
 }
 

@@ -30,7 +30,7 @@ type Row struct {
 	Line     int
 	ID       snapshot.UserID // object id; "" when the file has none
 	UPN      string
-	Licenses string // a SKU, or several joined by +
+	Licenses string // a SKU, or several
 	Assigned Moment // zero when not given
 	Removed  Moment
 	Path     string
@@ -56,8 +56,9 @@ type Options struct {
 type File struct {
 	Rows        []Row
 	Refused     []Refusal
-	Unlicensed  int  // lines about users without a license
-	HasAssigned bool // the file has a column for the date of assignment
+	Passed      []Refusal // lines that were passed over: before the header, and without a license
+	Unlicensed  int       // lines about users without a license
+	HasAssigned bool      // the file has a column for the date of assignment
 	Columns     []string
 }
 
@@ -91,34 +92,111 @@ var headings = [fields][]string{
 	fieldNote: {"note", "notes", "comment", "comments", "remark", "remarks"},
 }
 
-// Read reads a CSV file: UTF-8, or UTF-16 with a byte order mark; separated by
-// commas, semicolons or tabs. A wrong line is refused by itself. The file as a
-// whole is refused, with [ErrFile], when it lacks a column for users or
-// licenses, or when its lines cannot be told apart.
+// columns are those of each field, the best first.
+type columns [fields][]int
+
+// Read reads a CSV file: UTF-8 or UTF-16; separated by commas, semicolons, tabs or
+// bars. A wrong line is refused by itself. The file as a whole is refused, with
+// [ErrFile], when it lacks a column for users or licenses, or when its lines
+// cannot be told apart.
 func Read(raw []byte, o Options) (*File, error) {
 	text, err := decode(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	rows := csv.NewReader(strings.NewReader(text))
-	rows.Comma = separator(text)
-	rows.FieldsPerRecord = -1
-	header, err := rows.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%w: read the column names: %w", ErrFile, err)
-	}
-	columns, err := findColumns(header, o)
+	h, err := findHeader(text, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	f := &File{HasAssigned: columns[fieldAssigned] >= 0, Columns: header}
-	if err := f.readRows(rows, columns, len(header), o); err != nil {
+	f := &File{HasAssigned: len(h.columns[fieldAssigned]) > 0, Columns: h.names, Passed: h.passed}
+	if err := f.readRows(h, o); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if len(f.Rows)+len(f.Refused)+f.Unlicensed == 0 {
 		return nil, fmt.Errorf("%w: it has column names but no lines", ErrFile)
 	}
 	return f, nil
+}
+
+// header is the line with the names of the columns.
+type header struct {
+	rows    *csv.Reader // of the lines after it
+	names   []string
+	columns columns
+	before  int       // lines before those
+	passed  []Refusal // what those are, but for empty ones
+}
+
+// maxPreamble is how many lines may stand before the header: "#TYPE ..." of
+// Windows PowerShell, "sep=;" for spreadsheets, or a title.
+const maxPreamble = 10
+
+// findHeader finds the first line that names the columns that are needed.
+func findHeader(text string, o Options) (*header, error) {
+	var passed []Refusal
+	var first error
+	separators := ",;\t|"
+	rest := text
+	for n := range maxPreamble {
+		line, after, more := strings.Cut(rest, "\n")
+		line = strings.TrimRight(line, "\r")
+		for _, sep := range separators {
+			names, err := readerOf(line, sep).Read()
+			if err != nil {
+				continue
+			}
+			columns, err := findColumns(names, o)
+			if err == nil {
+				return &header{rows: readerOf(after, sep), names: names, columns: columns, before: n + 1, passed: passed}, nil
+			}
+			if first == nil && len(names) > 1 {
+				first = err
+			}
+		}
+		if sep, ok := strings.CutPrefix(strings.ToLower(strings.Trim(line, "\" ")), "sep="); ok && sep != "" {
+			separators = string([]rune(sep)[0]) + separators
+		}
+		if strings.Trim(line, " \t,;") != "" {
+			passed = append(passed, Refusal{n + 1, preambleWords(line)})
+		}
+		if rest = after; !more {
+			break
+		}
+	}
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil, errors.New("it is empty")
+	case first == nil:
+		_, first = findColumns(nil, o)
+	}
+	return nil, fmt.Errorf("%w; the file begins with %q", first, shorten(strings.TrimSpace(text)))
+}
+
+func readerOf(text string, sep rune) *csv.Reader {
+	rows := csv.NewReader(strings.NewReader(text))
+	rows.Comma, rows.FieldsPerRecord = sep, -1
+	return rows
+}
+
+// preambleWords says what a line before the header is.
+func preambleWords(line string) string {
+	switch lower := strings.ToLower(strings.Trim(line, "\" ")); {
+	case strings.HasPrefix(lower, "#type"):
+		return "the #TYPE line of Windows PowerShell"
+	case strings.HasPrefix(lower, "sep="):
+		return "the line that tells the separator"
+	}
+	return fmt.Sprintf("a title: %q", shorten(line))
+}
+
+func shorten(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	const most = 60
+	r := []rune(strings.TrimRight(s, "\r"))
+	if len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return string(r)
 }
 
 func decode(raw []byte) (string, error) {
@@ -129,6 +207,10 @@ func decode(raw []byte) (string, error) {
 		return decode16(raw[2:], binary.LittleEndian)
 	case bytes.HasPrefix(raw, []byte{0xfe, 0xff}):
 		return decode16(raw[2:], binary.BigEndian)
+	case len(raw) >= 4 && raw[0] != 0 && raw[1] == 0 && raw[3] == 0:
+		return decode16(raw, binary.LittleEndian)
+	case len(raw) >= 4 && raw[0] == 0 && raw[1] != 0 && raw[2] == 0:
+		return decode16(raw, binary.BigEndian)
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	if !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
@@ -152,34 +234,21 @@ func decode16(raw []byte, order binary.ByteOrder) (string, error) {
 	return text, nil
 }
 
-// separator is what the first line has most of.
-func separator(text string) rune {
-	line, _, _ := strings.Cut(text, "\n")
-	best := ','
-	for _, c := range ";\t" {
-		if strings.Count(line, string(c)) > strings.Count(line, string(best)) {
-			best = c
-		}
-	}
-	return best
-}
-
-// findColumns returns the index of each field's column, -1 for none.
-func findColumns(header []string, o Options) ([fields]int, error) {
-	var found [fields]int
+// findColumns returns each field's columns.
+func findColumns(header []string, o Options) (found columns, err error) {
 	for f := range found {
-		found[f] = -1
 		for _, name := range headings[f] {
-			if i := slices.IndexFunc(header, func(h string) bool { return heading(h) == name }); i >= 0 {
-				found[f] = i
-				break
+			for i, h := range header {
+				if heading(h) == name {
+					found[f] = append(found[f], i)
+				}
 			}
 		}
 	}
-	if found[fieldID] < 0 && found[fieldUPN] < 0 {
+	if len(found[fieldID])+len(found[fieldUPN]) == 0 {
 		return found, errors.New("no column names the user: it needs one such as User principal name or Object Id")
 	}
-	if found[fieldSKU] < 0 && o.SKU == "" {
+	if len(found[fieldSKU]) == 0 && o.SKU == "" {
 		return found, errors.New("no column names the license: it needs one such as SKU or Licenses, or --sku for all lines")
 	}
 	return found, nil
@@ -194,37 +263,51 @@ func heading(name string) string {
 	}, name)
 }
 
-func (f *File) readRows(rows *csv.Reader, columns [fields]int, width int, o Options) error {
+func (f *File) readRows(h *header, o Options) error {
 	for {
-		cells, err := rows.Read()
+		cells, err := h.rows.Read()
 		var bad *csv.ParseError
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.As(err, &bad) && bad.Line > bad.StartLine:
-			return fmt.Errorf("line %d: a quoted cell does not end where it should", bad.StartLine)
+			return fmt.Errorf("line %d: a quoted cell does not end where it should", h.before+bad.StartLine)
 		case errors.As(err, &bad):
-			f.Refused = append(f.Refused, Refusal{bad.StartLine, bad.Err.Error()})
+			f.Refused = append(f.Refused, Refusal{h.before + bad.StartLine, quoteWords(bad.Err)})
 			continue
 		case err != nil:
 			return err
 		}
-		line, _ := rows.FieldPos(0)
+		line, _ := h.rows.FieldPos(0)
+		line += h.before
 		if !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" }) {
 			continue
 		}
-		if len(cells) > width {
-			f.Refused = append(f.Refused, Refusal{line, fmt.Sprintf("%d cells under %d column names", len(cells), width)})
+		if len(cells) > len(h.names) {
+			f.Refused = append(f.Refused, Refusal{line, fmt.Sprintf("%d cells under %d column names", len(cells), len(h.names))})
 			continue
 		}
-		f.add(line, cells, columns, o)
+		f.add(line, cells, h.columns, o)
 	}
 }
 
-func (f *File) add(line int, cells []string, columns [fields]int, o Options) {
+// quoteWords says what is wrong with the quotes of a line.
+func quoteWords(err error) string {
+	if errors.Is(err, csv.ErrBareQuote) {
+		return "a quote stands inside a cell that is not in quotes"
+	}
+	return "a quoted cell does not end where it should"
+}
+
+func (f *File) add(line int, cells []string, columns columns, o Options) {
 	cell := func(which field) string {
-		if i := columns[which]; i >= 0 && i < len(cells) {
-			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(cells[i]), "'"))
+		for _, i := range columns[which] {
+			if i >= len(cells) {
+				continue
+			}
+			if c := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(cells[i]), "'")); c != "" {
+				return c
+			}
 		}
 		return ""
 	}
@@ -235,7 +318,7 @@ func (f *File) add(line int, cells []string, columns [fields]int, o Options) {
 	}
 	r := Row{Line: line, ID: snapshot.NormalID(snapshot.UserID(cell(fieldID))), UPN: cell(fieldUPN),
 		Licenses: cell(fieldSKU), Path: cell(fieldPath), Note: cell(fieldNote)}
-	if columns[fieldSKU] < 0 {
+	if len(columns[fieldSKU]) == 0 {
 		r.Licenses = o.SKU
 	}
 	var err error
@@ -245,6 +328,7 @@ func (f *File) add(line int, cells []string, columns [fields]int, o Options) {
 		return
 	case r.Licenses == "" || strings.EqualFold(r.Licenses, "unlicensed"):
 		f.Unlicensed++
+		f.Passed = append(f.Passed, Refusal{line, "it names no license"})
 		return
 	}
 	if r.Assigned, err = optional(cell(fieldAssigned), o.Order); err != nil {
@@ -268,20 +352,28 @@ func optional(text string, order Order) (Moment, error) {
 	return ParseMoment(text, order)
 }
 
-// SplitLicenses splits a cell that may list several SKUs joined by plus signs,
-// which are in some product names too: it takes the longest that match knows.
-func SplitLicenses(cell string, match func(word string) (snapshot.SKUID, error)) ([]snapshot.SKUID, error) {
+// Separators are what joins several SKUs in one cell, unless it is said what does.
+const Separators = "+;,|\n"
+
+// maxJoined is how many parts the name of one product may have.
+const maxJoined = 8
+
+// SplitLicenses splits a cell that may list several SKUs, joined by one of
+// [Separators] or else by what separator says. Product names have such characters
+// in them, too: it takes the longest that match knows. All must be known.
+func SplitLicenses(cell, separator string, match func(word string) (snapshot.SKUID, error)) ([]snapshot.SKUID, error) {
 	var skus []snapshot.SKUID
-	parts := strings.Split(cell, "+")
-	for len(parts) > 0 {
-		id, taken, err := longest(parts, match)
+	ends := partEnds(cell, separator)
+	begin := 0
+	for len(ends) > 0 {
+		id, taken, err := longest(cell[begin:], begin, ends, match)
 		if err != nil {
 			return nil, err
 		}
 		if id != "" && !slices.Contains(skus, id) {
 			skus = append(skus, id)
 		}
-		parts = parts[taken:]
+		begin, ends = ends[taken-1].next, ends[taken:]
 	}
 	if len(skus) == 0 {
 		return nil, errors.New("it names no license")
@@ -289,12 +381,33 @@ func SplitLicenses(cell string, match func(word string) (snapshot.SKUID, error))
 	return skus, nil
 }
 
+// part is where a part of a cell ends, and the next begins.
+type part struct{ end, next int }
+
+func partEnds(cell, separator string) []part {
+	var ends []part
+	for i := 0; i < len(cell); {
+		n := 0
+		switch {
+		case separator == "" && strings.IndexByte(Separators, cell[i]) >= 0:
+			n = 1
+		case separator != "" && strings.HasPrefix(cell[i:], separator):
+			n = len(separator)
+		}
+		if n > 0 {
+			ends = append(ends, part{i, i + n})
+		}
+		i += max(1, n)
+	}
+	return append(ends, part{len(cell), len(cell)})
+}
+
 // longest matches as many parts from the first on as it can. The error is that
 // of the first part alone.
-func longest(parts []string, match func(string) (snapshot.SKUID, error)) (snapshot.SKUID, int, error) {
+func longest(rest string, begin int, ends []part, match func(string) (snapshot.SKUID, error)) (snapshot.SKUID, int, error) {
 	var failed error
-	for n := len(parts); n > 0; n-- {
-		word := strings.TrimSpace(strings.Join(parts[:n], "+"))
+	for n := min(len(ends), maxJoined); n > 0; n-- {
+		word := strings.TrimSpace(rest[:ends[n-1].end-begin])
 		if word == "" {
 			return "", n, nil
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type importOptions struct {
 	dateOrder string
 	heldOn    string
 	sku       string
+	separator string
 }
 
 func newImport(e *env) *cobra.Command {
@@ -38,12 +40,14 @@ func newImport(e *env) *cobra.Command {
 		Long: `Takes earlier records from CSV files: one line per user and license, with
 columns found by their names, in any order. It understands
   the user      User principal name, UPN, Email; Object Id, User Id
-  the license   SKU, SKU id, License, Licenses (several joined by +), Product
+  the license   SKU, SKU id, License, Licenses, Product
   since when    Assigned, Assigned date, LicensedAsOf, Since
   until when    Removed, DelicensedAsOf, Until
   Path, Note    kept as they are
-and leaves other columns alone. Files are UTF-8, or UTF-16 with a byte order
-mark, separated by commas, semicolons or tabs.
+and leaves other columns alone. A cell may list several licenses, joined by + ; ,
+or |, or by what --separator says. Files are UTF-8 or UTF-16, separated by commas,
+semicolons, tabs or bars; a #TYPE line, a line such as sep=; and titles may stand
+before the names of the columns. Lines that are passed over are named.
 
 A record is somebody's word: its date counts as "on or before", labelled
 import, and can move a first-assigned date to an earlier time only, never to a
@@ -63,6 +67,7 @@ changes nothing.`,
 	f.StringVar(&o.dateOrder, "date-order", "", "the `order` of dates such as 03/04/2019: dmy or mdy")
 	f.StringVar(&o.heldOn, "held-on", "", "the `day` of a list of who held what that has no dates of its own")
 	f.StringVar(&o.sku, "sku", "", "the `SKU` of a file without a column for it")
+	f.StringVar(&o.separator, "separator", "", "the `text` that joins several licenses in a cell, where it is none of + ; , |")
 	return cmd
 }
 
@@ -72,6 +77,7 @@ const (
 	verdictAlready  = "already" // an earlier import of the same file took it
 	verdictRefused  = "refused"
 	verdictConflict = "conflict"
+	verdictPassed   = "passed-over" // it is no record
 )
 
 // importRow is a record, or a line that was refused, and what became of it.
@@ -113,7 +119,7 @@ func runImport(ctx context.Context, e *env, o importOptions, paths []string) err
 		return err
 	}
 	defer db.Close()
-	j := &importJudge{e: e, heldOn: heldOn, people: map[string]*importPerson{}}
+	j := &importJudge{e: e, heldOn: heldOn, separator: o.separator, people: map[string]*importPerson{}}
 	if err := j.judge(ctx, db, files); err != nil {
 		return err
 	}
@@ -195,7 +201,9 @@ type importJudge struct {
 	e      *env
 	n      names
 	heldOn earlier.Moment
-	people map[string]*importPerson
+	// separator joins several licenses in a cell; "" for the usual ones.
+	separator string
+	people    map[string]*importPerson
 }
 
 // importPerson is what history knows of somebody whom a file names.
@@ -219,6 +227,9 @@ func (j *importJudge) judge(ctx context.Context, db *store.DB, files []*importFi
 	}
 	j.n = names{h: h, cat: cat}
 	for _, f := range files {
+		for _, r := range f.read.Passed {
+			f.rows = append(f.rows, &importRow{file: f.Name, line: r.Line, verdict: verdictPassed, reason: r.Reason})
+		}
 		for _, r := range f.read.Refused {
 			f.rows = append(f.rows, &importRow{file: f.Name, line: r.Line, verdict: verdictRefused, reason: r.Reason})
 		}
@@ -242,7 +253,7 @@ func (j *importJudge) row(ctx context.Context, f *importFile, row earlier.Row) e
 	if base.reason = person.refused; base.reason == "" {
 		base.person = person.Person
 	}
-	skus, err := earlier.SplitLicenses(row.Licenses, func(word string) (snapshot.SKUID, error) { return j.skuOf(person, word) })
+	skus, err := earlier.SplitLicenses(row.Licenses, j.separator, func(word string) (snapshot.SKUID, error) { return j.skuOf(person, word) })
 	if err != nil && base.reason == "" {
 		base.reason = err.Error()
 	}
@@ -317,11 +328,18 @@ func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error
 		word = after
 	}
 	found := j.n.skusOf(word)
-	if len(found) == 0 {
-		for _, s := range j.n.cat.FindSKUs(word) {
+	for _, s := range j.n.cat.Formerly(word) { // some of these names were given away since
+		if _, ok := j.n.h.PartNumbers()[s.ID]; ok {
 			found = append(found, s.ID)
 		}
 	}
+	if len(found) == 0 {
+		for _, s := range append(j.n.cat.FindSKUs(word), j.n.cat.Formerly(word)...) {
+			found = append(found, s.ID)
+		}
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
 	if len(found) > 1 {
 		held := slices.DeleteFunc(slices.Clone(found), func(id snapshot.SKUID) bool { return p.holdings[id] == nil })
 		if len(held) != 1 {
@@ -330,7 +348,11 @@ func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error
 		found = held
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("no SKU %q is known", word)
+		hint := ""
+		if strings.ContainsAny(word, "/&") || strings.Contains(word, " and ") {
+			hint = "; if it lists several, say with --separator what joins them"
+		}
+		return "", fmt.Errorf("no SKU %q is known%s", word, hint)
 	}
 	return found[0], nil
 }
@@ -381,6 +403,10 @@ func (j *importJudge) know(ctx context.Context, p *importPerson, users []store.P
 	return err
 }
 
+// shownAlike is how many lines of one verdict and reason the text lists; JSON and CSV
+// have all.
+const shownAlike = 20
+
 // print tells what became of every line: in text, of those that matter.
 func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, files []*importFile) error {
 	h, err := db.History(ctx) // names are read from it
@@ -393,19 +419,31 @@ func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, file
 	var taken, refused, all int64
 	for _, f := range files {
 		for _, r := range f.rows {
-			all++
-			if r.verdict == verdictTaken || r.verdict == verdictAlready {
+			switch r.verdict {
+			case verdictPassed:
+			case verdictTaken, verdictAlready:
+				all++
 				taken++
-			} else {
+			default:
+				all++
 				refused++
 			}
-			if dryRun || j.e.format != "text" || r.verdict == verdictRefused || r.verdict == verdictConflict {
+			if dryRun || j.e.format != "text" || r.verdict == verdictRefused || r.verdict == verdictConflict || r.verdict == verdictPassed {
 				rows = append(rows, r)
 			}
 		}
 	}
+	var more []string
+	if j.e.format == "text" {
+		rows, more = fewAlike(rows)
+	}
 	if j.e.format != "text" || len(rows) > 0 {
 		if err := j.listing().print(j.e, j.n, rowsOf(rows)); err != nil {
+			return err
+		}
+	}
+	for _, line := range more {
+		if err := j.e.Printf("%s\n", line); err != nil {
 			return err
 		}
 	}
@@ -415,12 +453,46 @@ func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, file
 		}
 	}
 	if taken == 0 && !dryRun {
-		return usage("nothing was taken", "lictrail import --dry-run shows why; lictrail import --help tells what a file must have")
+		return usage("nothing was taken", nothingTaken(refused))
 	}
 	if refused > 0 {
 		return partly(refused, all, "record")
 	}
 	return nil
+}
+
+// nothingTaken says what to do about files of which nothing could be taken.
+func nothingTaken(refused int64) string {
+	if refused == 0 {
+		return "none of the lines names a license; lictrail import --help tells which columns may"
+	}
+	return "the reason stands beside each line"
+}
+
+// valuesIn is what differs between reasons that are the same.
+var valuesIn = regexp.MustCompile(`"[^"]*"|\d+`)
+
+// fewAlike leaves out lines that are not taken for a reason that was shown often
+// enough, and says of how many.
+func fewAlike(rows []*importRow) (few []*importRow, more []string) {
+	type kind struct{ verdict, reason string }
+	seen, first := map[kind]int{}, map[kind]string{}
+	var order []kind
+	for _, r := range rows {
+		k := kind{r.verdict, valuesIn.ReplaceAllString(r.reason, "")}
+		if seen[k]++; seen[k] == 1 {
+			first[k], order = r.reason, append(order, k)
+		}
+		if seen[k] <= shownAlike || r.verdict == verdictTaken || r.verdict == verdictAlready {
+			few = append(few, r)
+		}
+	}
+	for _, k := range order {
+		if n := seen[k] - shownAlike; n > 0 && k.verdict != verdictTaken && k.verdict != verdictAlready {
+			more = append(more, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", plural(int64(n), "more line"), k.verdict, first[k]))
+		}
+	}
+	return few, more
 }
 
 // rowsOf lists the elements of a slice as a command streams rows.
