@@ -190,7 +190,9 @@ func vanished(before *Counts, now Counts, share float64) string {
 
 func (c *Counts) consumed() (sum int64) {
 	for _, s := range c.SKUs {
-		sum += s.Consumed
+		if !s.Uncounted {
+			sum += s.Consumed
+		}
 	}
 	return sum
 }

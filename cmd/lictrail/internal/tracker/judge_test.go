@@ -117,6 +117,10 @@ func TestJudge(t *testing.T) {
 			n.holders("e3", 40, 40)
 			n.SKUs["e3"] = Seats{PartNumber: "E3", Holders: 40, Uncounted: true}
 		}},
+		{name: "everything is gone, and nothing is counted", edit: func(_, n counts) {
+			nobody(n)
+			n.SKUs["e3"] = Seats{PartNumber: "E3", Consumed: 50, Uncounted: true}
+		}, want: map[error][]string{ErrVanished: {"E3: 0 users hold it, 50 in the run before", "count of seats in use is missing"}}},
 		{name: "everything is gone, and the count says so", edit: func(_, n counts) { nobody(n) }},
 		{name: "everything is gone, and Microsoft counts a seat", edit: func(_, n counts) { nobody(n); n.holders("visio", 0, 1) },
 			want: map[error][]string{ErrVanished: {"none of 100 users holds a license, and Microsoft counts 1 seats"}}},
