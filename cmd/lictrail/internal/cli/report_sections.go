@@ -86,7 +86,7 @@ func (w *week) movedWords() string {
 	if w.moved == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Besides, Microsoft moved the date of %s without anything else; that is not a change of a license.", plural(w.moved, "assignment"))
+	return fmt.Sprintf("Besides, Microsoft's date of %s moved, and no run shows anything else of it.", plural(w.moved, "assignment"))
 }
 
 // changesCommand is how to list the changes of the report.
@@ -176,7 +176,7 @@ func (w *week) unexplained(context.Context) error {
 		w.noted(id, heading, "Nothing changed, so there is nothing to explain.")
 		return nil
 	case len(open) == 0:
-		w.noted(id, heading, "Every change is explained by the audit log or by what caused it.")
+		w.noted(id, heading, "A cause is known for every change.")
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
@@ -235,7 +235,7 @@ func (w *week) failing(ctx context.Context) error {
 	for _, f := range list {
 		users, fresh = users+f.Users, fresh+int64(f.fresh)
 	}
-	w.tile(fmt.Sprint(users), "failing by groups", id, fresh > 0)
+	w.tile(fmt.Sprint(users), "group license errors", id, fresh > 0)
 	if len(list) == 0 {
 		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows show."}, w.gapTexts(snapshot.ReadGroups)...)...)
 		return nil
@@ -283,7 +283,7 @@ func (w *week) lapsing(context.Context) error {
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: append([]string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."}, missing...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
-			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Whom it hits"}, {Head: "What happens", Long: true}}},
+			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
 				return []any{w.shortSKU(l.SKU), dayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
 			})}})
@@ -381,7 +381,7 @@ func (w *week) seats(context.Context) error {
 				r.trendWord(), r.runsOutWord(w.h.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s that nobody ever held: lictrail skus lists them as well.", plural(unused, "SKU")))
+		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", plural(unused, "SKU")))
 	}
 	for i := range w.skus {
 		if text := w.overWords(&w.skus[i]); text != "" {
@@ -424,7 +424,7 @@ func (w *week) trust(ctx context.Context) error {
 			list = append(list, []any{fmt.Sprintf("run %d", r.ID), warning.Code, warning.Message})
 		}
 	}
-	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log say so; where none is known, the page says unknown rather than guess."}
+	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log or what the runs read show it; where none is known, the page says unknown rather than guess."}
 	s.Text = append(s.Text, gapSentences(w.gapsIn("report"))...)
 	if uncovered > 0 {
 		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", plural(uncovered, "run")))

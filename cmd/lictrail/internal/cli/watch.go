@@ -272,7 +272,7 @@ func (r *switchedOff) actor() *snapshot.Actor {
 
 func (r *switchedOff) reason() string {
 	if r.by == nil {
-		return "No change shows who switched it off: it was off when tracking began, or it came with a path that did not have it."
+		return "No change shows who switched it off. It may have been off when tracking began, or have come with a path that did not have it."
 	}
 	return r.by.Attribution.Reason
 }

@@ -118,8 +118,8 @@ func (n names) tellWho(ctx context.Context, e *env, args []string, f store.Chang
 	return nil
 }
 
-// An account is taken for one that several people may share when it has acted
-// from so many clients, or on so many users.
+// An account may be more than one person's when it has acted through so many
+// applications, or on so many users.
 const (
 	sharedClients = 3
 	sharedUsers   = 20
@@ -134,8 +134,18 @@ func (n names) sharedWords(ctx context.Context, a *snapshot.Actor) (string, erro
 	if err != nil || done.Clients < sharedClients && done.Users < sharedUsers {
 		return "", err
 	}
-	return fmt.Sprintf("This account changed licenses of %s from %s since %s: several people may share it.",
-		plural(done.Users, "user"), plural(done.Clients, "client"), done.Since.Format("2 January 2006")), nil
+	return sharedText(done), nil
+}
+
+// sharedText says what the account did. That several people share it, no record
+// shows, nor that it is one person's alone.
+func sharedText(done store.Activity) string {
+	from := ""
+	if done.Clients > 1 {
+		from = fmt.Sprintf(", through %d different applications,", done.Clients)
+	}
+	return fmt.Sprintf("Changes of licenses of %s%s are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
+		plural(done.Users, "user"), from, done.Since.Format("2 January 2006"))
 }
 
 // tellNobody says that there is no such change, and what the user holds.
@@ -224,7 +234,7 @@ func atWords(v *snapshot.Via) string {
 // unknownWords says what each reason for not knowing means.
 var unknownWords = map[snapshot.UnknownWhy]string{
 	snapshot.NotCovered:      "the audit log was not read for the whole time in which it happened",
-	snapshot.NoEvent:         "the audit log was read and no event names this change",
-	snapshot.IncompleteEvent: "an event names the user, but not in full what was changed",
-	snapshot.Ambiguous:       "several events could be the one, and they disagree",
+	snapshot.NoEvent:         "no record that was read names this change",
+	snapshot.IncompleteEvent: "a record names the user, and not in full what was changed",
+	snapshot.Ambiguous:       "several records could be of this change, and they disagree",
 }

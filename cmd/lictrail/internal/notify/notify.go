@@ -131,7 +131,7 @@ func (m *Message) lines() []string {
 		add("Run %d: %s.", m.Number, plural(m.Changes(), "change"))
 	}
 	if m.DateMoves > 0 {
-		add("Besides, Microsoft moved the date of %s and nothing else.", plural(m.DateMoves, "assignment"))
+		add("Besides, Microsoft's date of %s moved, and nothing else shows.", plural(m.DateMoves, "assignment"))
 	}
 	if len(m.ByKind) > 0 {
 		add("What: %s.", words(m.ByKind))

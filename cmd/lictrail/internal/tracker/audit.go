@@ -128,7 +128,7 @@ func (t *run) fetchGraph(ctx context.Context) error {
 	}
 	if err != nil {
 		c.Complete, c.Why = false, err.Error()
-		t.warn("audit-log", "the audit log could not be read, so that causes stay unknown: %v", err)
+		t.warn("audit-log", "the audit log could not be read, so that who made changes may stay unknown: %v", err)
 	}
 	if t.unreadable > 0 && c.Complete {
 		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", t.unreadable)

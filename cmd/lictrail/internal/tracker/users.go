@@ -36,7 +36,7 @@ func (t *run) readUsers(ctx context.Context) error {
 	t.passed, t.passedAt = read, t.o.Now()
 	t.warnings = append(t.warnings, read.Warnings...)
 	if read.Duplicates > 0 {
-		t.warn("repeated-users", "%d users were listed twice: the tenant changed while it was read", read.Duplicates)
+		t.warn("repeated-users", "%d users were listed twice, as happens when a tenant changes while it is read", read.Duplicates)
 	}
 	if err := t.plausible(ctx); err != nil {
 		t.passed.ObservedUntil = time.Time{} // the read does not stand

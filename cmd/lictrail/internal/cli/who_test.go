@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"lictrail/snapshot/store"
+)
+
+func TestSharedText(t *testing.T) {
+	since := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		done store.Activity
+		want string
+	}{
+		{store.Activity{Users: 106, Since: since},
+			"Changes of licenses of 106 users are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
+		{store.Activity{Users: 21, Clients: 1, Since: since},
+			"Changes of licenses of 21 users are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
+		{store.Activity{Users: 1, Clients: 3, Since: since},
+			"Changes of licenses of 1 user, through 3 different applications, are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
+	} {
+		if got := sharedText(test.done); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
