@@ -513,42 +513,37 @@ func (j *judge) lossy() bool {
 // which a wrong statement is right: the paths that the recorded acts move are
 // those of every snapshot.
 func (j *judge) falseStory(c *store.ChangeRow) bool {
-	left := make([]graphtest.Act, 0, len(j.acts))
-	w := &world{runs: j.runs, logged: j.logged}
-	for i, a := range j.acts {
-		onSKU := a.User == string(c.User) && a.SKU == string(c.SKU)
-		if onSKU && a.At.After(c.Window.NotBefore) && !a.At.After(c.Window.NotAfter) && !j.recorded(i) {
-			a.Kind = ""
-		}
-		left = append(left, a)
-	}
-	w.acts, w.evidence, w.lives = left, j.evidence, graphtest.Lives(left)
-	if !j.sameSnapshots(w, c) {
+	w := j.left(graphtest.Holding{User: string(c.User), SKU: string(c.SKU)}, c.Window)
+	if w == nil {
 		return j.byBareRecord(c)
 	}
 	other := &judge{world: w, tally: newVerdicts(), used: map[turnKey]*store.ChangeRow{}, report: func(string, ...any) {}}
-	w.evidence = nil // in the story that is left nothing is lost
 	other.change(c)
-	w.evidence = j.evidence
 	return other.tally.faults() == 0 || j.byBareRecord(c)
 }
 
-// sameSnapshots reports whether another truth shows the same paths at both ends
-// of a change's window.
-func (j *judge) sameSnapshots(w *world, c *store.ChangeRow) bool {
-	for k, turns := range j.lives {
-		if k.User != string(c.User) || k.SKU != string(c.SKU) {
-			continue
-		}
-		if heldAt(turns, c.Window.NotAfter) != heldAt(w.lives[k], c.Window.NotAfter) {
-			return false
+// left is the story of a user's SKU that is left in a window where the log lost
+// records; nil if it does not end with the paths that the snapshot shows.
+func (w *world) left(k graphtest.Holding, window snapshot.Window) *world {
+	acts := slices.Clone(w.acts)
+	for i := range acts {
+		a := &acts[i]
+		if a.User == k.User && a.SKU == k.SKU && a.At.After(window.NotBefore) && !a.At.After(window.NotAfter) && !w.recorded(i) {
+			a.Kind = ""
 		}
 	}
-	return true
+	left := &world{acts: acts, lives: graphtest.Lives(acts), runs: w.runs, logged: w.logged}
+	for path, turns := range w.lives {
+		if path.User == k.User && path.SKU == k.SKU && heldAt(turns, window.NotAfter) != heldAt(left.lives[path], window.NotAfter) {
+			return nil
+		}
+	}
+	return left
 }
 
-// byBareRecord reports whether the change rests on a record without details,
-// while the record of what really happened is lost.
+// byBareRecord reports whether the change rests on a record without details, and
+// names nobody but whoever that names, while the record of what really happened
+// is lost.
 func (j *judge) byBareRecord(c *store.ChangeRow) bool {
 	lost, bare := false, false
 	for i, a := range j.acts {
@@ -556,6 +551,7 @@ func (j *judge) byBareRecord(c *store.ChangeRow) bool {
 			lost = lost || !j.recorded(i)
 		}
 		rests := !c.Attribution.At.IsZero() && apart(a.At, c.Attribution.At) <= near || c.Attribution.Via != nil && apart(a.At, c.Attribution.Via.At) <= near
+		rests = rests && (party(c) == "" || party(c) == a.Actor.ID)
 		bare = bare || rests && (a.User == string(c.User) || a.Kind == graphtest.GroupLicenseSet) && j.evidence[i].Records > 0 && !j.evidence[i].Whole
 	}
 	return lost && bare
