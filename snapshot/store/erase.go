@@ -86,7 +86,7 @@ func (db *DB) Forgettable(ctx context.Context, row int64, called ...Called) (*Er
 	if err != nil {
 		return nil, err
 	}
-	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true}
+	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true, seen: map[string]bool{}}
 	p := &purpose{kind: sealForget, user: row, name: standIn(row, last.ID+1)}
 	if err := e.forget(p, called); err != nil {
 		return nil, fmt.Errorf("look for what to erase: %w", classify(err))
@@ -223,7 +223,8 @@ type eraser struct {
 	tx   *sql.Tx
 	all  []*layout
 	rows map[string]int64
-	dry  bool // count only
+	dry  bool            // count only
+	seen map[string]bool // dry: rows that were counted, which a second time would not differ
 }
 
 // unguarded takes the triggers away that keep history as it is, and puts them
@@ -284,10 +285,14 @@ func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
 	if err != nil || len(cells) == 0 {
 		return err
 	}
-	e.rows[l.name]++
 	if e.dry {
+		if row := l.name + " " + text; !e.seen[row] {
+			e.seen[row] = true
+			e.rows[l.name]++
+		}
 		return nil
 	}
+	e.rows[l.name]++
 	if i := l.column(saltColumn); i >= 0 {
 		s := l.salts(before)
 		after[i] = s.without(l.cells(before), cells)

@@ -82,6 +82,8 @@ func unescapeFirst(text string) (decoded string, size int) {
 	switch mark, next := text[0], text[1]|0x20; {
 	case mark == '\\' && strings.IndexByte("\\\"'/", text[1]) >= 0:
 		return text[1:2], 2
+	case mark == '\\' && strings.IndexByte("rnt", text[1]) >= 0:
+		return string("\r\n\t"[strings.IndexByte("rnt", text[1])]), 2
 	case mark == '\\' && next == 'u' && strings.HasPrefix(text[2:], "{"):
 		end := strings.IndexByte(text[:min(len(text), 10)], '}')
 		if n, err := strconv.ParseUint(text[3:max(3, end)], 16, 32); err == nil {
