@@ -19,7 +19,8 @@ import (
 // TestLaw plays random histories of a small tenant through diff and the store,
 // and checks what history says against a model that remembers every snapshot
 // whole. Users leave, are deleted, come back; licenses come and go by several
-// paths; runs fail in between.
+// paths; runs fail in between, read activity and archive records; people who left
+// are forgotten and records pruned, after which the chain must be whole.
 func TestLaw(t *testing.T) {
 	histories := 200
 	if testing.Short() {
@@ -35,8 +36,12 @@ func TestLaw(t *testing.T) {
 					continue
 				}
 				l.run()
+				if seed%2 == 0 {
+					l.erase()
+				}
 			}
 			if l.first != 0 {
+				l.checkChain()
 				l.checkKnown(begin(t, l.db))
 				l.checkPast()
 				l.checkPeriods()
@@ -65,7 +70,9 @@ type law struct {
 	users map[snapshot.UserID]*lawUser
 	first snapshot.RunID
 	past  map[snapshot.RunID]map[snapshot.UserID]snapshot.User
-	dates map[holding]snapshot.Date // first-assigned, as last told
+	dates map[holding]snapshot.Date    // first-assigned, as last told
+	heads []string                     // of the runs so far
+	gone  map[snapshot.UserID]*lawUser // forgotten, by what they are called now
 	catalog
 }
 
@@ -99,7 +106,7 @@ func newLaw(t *testing.T, seed uint64) *law {
 	return &law{
 		t: t, rng: rand.New(rand.NewPCG(seed, 6)), db: openRW(t, newHistory(t)),
 		users: map[snapshot.UserID]*lawUser{}, past: map[snapshot.RunID]map[snapshot.UserID]snapshot.User{},
-		size: 1 + int(seed)%len(lawUsers), dates: map[holding]snapshot.Date{}, catalog: catalog{groups: map[snapshot.GroupID]snapshot.Group{}},
+		gone: map[snapshot.UserID]*lawUser{}, size: 1 + int(seed)%len(lawUsers), dates: map[holding]snapshot.Date{}, catalog: catalog{groups: map[snapshot.GroupID]snapshot.Group{}},
 	}
 }
 
@@ -250,15 +257,117 @@ func (l *law) run() {
 	r.Spool = fill(l.t, s, deltas...)
 	r.Changes = l.changes(s, deltas)
 	r.Corrections = l.corrections(s)
+	r.Activity, r.Events = l.activity(s), l.events(s)
 	if err := s.Commit(l.t.Context(), r); err != nil {
 		l.t.Fatal(err)
 	}
+	l.heads = append(l.heads, s.Head)
 	l.remember(s.Run)
 	if l.chance(2) {
 		l.checkCatalog(s)
 	} else {
 		l.checkFirst(s.Run)
 	}
+}
+
+// activity is what a run reads of whoever is there.
+func (l *law) activity(s *Sync) *ActivityResult {
+	last := map[snapshot.UserID]time.Time{}
+	for _, id := range slices.Sorted(maps.Keys(l.users)) {
+		if l.users[id].now.Presence == snapshot.Present && l.chance(2) {
+			last[id] = week(int(s.Run) - l.rng.IntN(8))
+		}
+	}
+	if l.chance(4) {
+		return nil
+	}
+	return signIns(week(int(s.Run)), last)
+}
+
+// events are records about some of those whom the tenant has or had.
+func (l *law) events(s *Sync) []snapshot.RawEvent {
+	var all []snapshot.RawEvent
+	for _, id := range slices.Sorted(maps.Keys(l.users)) {
+		if l.chance(2) {
+			raw := fmt.Sprintf(`{"id":%q,"upn":%q}`, id, l.users[id].now.UPN)
+			all = append(all, snapshot.RawEvent{Source: snapshot.SourceGraph, ID: fmt.Sprintf("%d of %d", len(all), s.Run), At: week(int(s.Run)), Target: string(id), Raw: []byte(raw)})
+		}
+	}
+	return all
+}
+
+// erase forgets somebody who has left, or prunes records, now and then.
+func (l *law) erase() {
+	l.t.Helper()
+	if l.chance(3) {
+		defer l.checkChain()
+	}
+	if l.chance(6) {
+		if _, err := l.db.Prune(l.t.Context(), week(l.rng.IntN(8))); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.users)) {
+		if u := l.users[id]; u.now.Presence != snapshot.Present && l.chance(2) {
+			l.forget(id, u)
+		}
+	}
+}
+
+// forget erases a user who has left, in the history and in the model, where what
+// they held stays as somebody's.
+func (l *law) forget(id snapshot.UserID, u *lawUser) {
+	l.t.Helper()
+	erased, err := l.db.Forget(l.t.Context(), rowOf(l.t, l.db, id))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	name := snapshot.UserID(erased.Name)
+	delete(l.users, id)
+	l.gone[name] = u
+	for _, users := range l.past {
+		past, ok := users[id]
+		if !ok {
+			continue
+		}
+		delete(users, id)
+		past.ID, past.Attributes = name, snapshot.Attributes{UPN: string(name), Mail: string(name), Department: past.Department}
+		users[name] = past
+	}
+	for key, date := range l.dates {
+		if key.user == id {
+			delete(l.dates, key)
+			l.dates[holding{name, key.sku}] = date
+		}
+	}
+	for table, rows := range content(l.t, l.db) {
+		for _, row := range rows {
+			if strings.Contains(row, string(id)) && !l.sharesWords(id) {
+				l.t.Errorf("table %s still names %s: %s", table, id, row)
+			}
+		}
+	}
+}
+
+// sharesWords reports whether a user's id is a part of other words.
+func (l *law) sharesWords(id snapshot.UserID) bool { return id == "ann" }
+
+// checkChain: the history verifies, with the head of every run.
+func (l *law) checkChain() {
+	l.t.Helper()
+	head := ""
+	if len(l.heads) > 0 {
+		head = l.heads[l.rng.IntN(len(l.heads))]
+	}
+	whole(l.t, verify(l.t, l.db, head))
+}
+
+// model is what the model has of somebody, who may be forgotten.
+func (l *law) model(id snapshot.UserID) *lawUser {
+	if u := l.users[id]; u != nil {
+		return u
+	}
+	return l.gone[id]
 }
 
 // deltas compares every user with what history knows, as a run does.
@@ -405,6 +514,12 @@ func (l *law) checkKnown(s *Sync) map[snapshot.UserID]*snapshot.Known {
 	l.t.Helper()
 	known := map[snapshot.UserID]*snapshot.Known{}
 	prints := l.prints(s)
+	for name := range l.gone {
+		if p, ok := prints[name]; !ok || p.Fingerprint != 0 {
+			l.t.Errorf("%s is not kept: %v", name, p)
+		}
+		delete(prints, name)
+	}
 	if len(prints) != len(l.users) {
 		l.t.Fatalf("run %d: history knows %d users of %d", s.Run, len(prints), len(l.users))
 	}
@@ -533,7 +648,7 @@ func (l *law) checkPast() {
 // periodAt is the number of the period that a run lies in.
 func (l *law) periodAt(id snapshot.UserID, sku snapshot.SKUID, run snapshot.RunID) int {
 	n := 0
-	for _, p := range l.users[id].periods[sku] {
+	for _, p := range l.model(id).periods[sku] {
 		if p.from <= run {
 			n++
 		}
@@ -544,7 +659,7 @@ func (l *law) periodAt(id snapshot.UserID, sku snapshot.SKUID, run snapshot.RunI
 // checkDates is I10: the dates told contain what the model knows.
 func (l *law) checkDates(h *History, key holding, a *Assignment) {
 	l.t.Helper()
-	periods := l.users[key.user].periods[key.sku]
+	periods := l.model(key.user).periods[key.sku]
 	l.checkStart(h, key, "first", a.First, periods[0].from)
 	l.checkStart(h, key, "since", a.Since, periods[a.Periods-1].from)
 	if a.First.At.After(a.Since.At) {
@@ -579,7 +694,9 @@ func (l *law) checkPeriods() {
 		key := holding{p.User.ID, p.SKU}
 		told[key] = append(told[key], p)
 	}
-	for id, u := range l.users {
+	people := maps.Clone(l.users)
+	maps.Copy(people, l.gone)
+	for id, u := range people {
 		for sku, want := range u.periods {
 			key := holding{id, sku}
 			got := told[key]
