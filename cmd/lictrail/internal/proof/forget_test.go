@@ -45,7 +45,12 @@ func TestP5_Forget(t *testing.T) {
 	}
 	defer db.Close()
 	sync := func() string {
-		s, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.9, Audit: reader, Version: "proof", Now: tenant.Now})
+		for i, id := range tenant.UserIDs() {
+			tenant.SignIn(id, i%3 > 0)
+			tenant.Use(id, "Teams")
+		}
+		s, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.9, Audit: reader, Version: "proof", Now: tenant.Now,
+			Activity: snapshot.ActivitySources, ActivityReader: reader})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +116,36 @@ func TestP5_Forget(t *testing.T) {
 	tenant.Advance(7 * 24 * time.Hour)
 	sync()
 	check()
-	t.Logf("P5: %d people of %d forgotten: 0 hits, verified, and a run after", forgotten, len(people))
+	pruned, err := db.Prune(t.Context(), tenant.Now())
+	if err != nil || pruned.Rows["event"] == 0 || pruned.Rows["active_time"] == 0 {
+		t.Errorf("pruned %v, %v", pruned, err)
+	}
+	check()
+	if err := db.Backup(t.Context(), path+".copy", verifyCopy(t)); err != nil {
+		t.Errorf("backup: %v", err)
+	}
+	tenant.Advance(7 * 24 * time.Hour)
+	sync()
+	check()
+	t.Logf("P5: %d people of %d forgotten: 0 hits, verified, a run, a prune, a backup and a run after", forgotten, len(people))
+}
+
+// verifyCopy verifies a backup.
+func verifyCopy(t *testing.T) func(copied string) error {
+	return func(copied string) error {
+		db, err := store.OpenReadOnly(t.Context(), copied, migrations.Check)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		h, err := db.History(t.Context())
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		verify(t, db, h)
+		return nil
+	}
 }
 
 // cut is how a record comes that was cut off: who it is about is not in it.
