@@ -24,7 +24,7 @@ var flips = flag.Int("flips", 200, "how many bytes TestR8 flips; docs/reliabilit
 // history says must be seen; most damage changes nothing that anybody reads.
 func TestR8_Damage(t *testing.T) {
 	t.Parallel()
-	db := sealedHistory(t)
+	db := erasedHistory(t)
 	want := evidenceOf(t, db)
 	path := db.Path()
 	closeDB(t, db)

@@ -137,7 +137,7 @@ func TestP15_ForgedErasure(t *testing.T) {
 }
 
 // forgettable is a history with something in every table, in which user-1 has left.
-func forgettable(t *testing.T) *DB {
+func forgettable(t testing.TB) *DB {
 	t.Helper()
 	db := sealedHistory(t)
 	leave(t, db, "user-1")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -55,6 +56,26 @@ func sealedHistory(t testing.TB) *DB {
 	}
 	if err := db.ImportNames(t.Context(), []SKUName{{ID: "e3", PartNumber: "ENTERPRISEPACK", Name: "Office 365 E3"}},
 		[]PlanName{{ID: "exchange", Name: "EXCHANGE", FriendlyName: "Exchange"}}); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// erasedHistory is a sealedHistory from which a person and old records were erased,
+// and which went on.
+func erasedHistory(t testing.TB) *DB {
+	t.Helper()
+	db := forgettable(t)
+	if _, err := db.Forget(t.Context(), rowOf(t, db, "user-1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Prune(t.Context(), week(1).Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, db)
+	r := richResult(t, s)
+	r.Changes[0].Attribution.Actor = &snapshot.Actor{Kind: snapshot.ActorUser, ID: "boss", UPN: "boss@contoso.com"}
+	if err := s.Commit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -247,7 +268,7 @@ func tamper(t testing.TB, db *DB, statements ...string) {
 // R9: whatever column of whatever table is changed, verify sees it.
 func TestR9_EveryColumn(t *testing.T) {
 	t.Parallel()
-	original := sealedHistory(t)
+	original := erasedHistory(t)
 	path := original.Path()
 	closeDB(t, original)
 	covered, seen := 0, 0
