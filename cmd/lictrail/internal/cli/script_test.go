@@ -189,6 +189,14 @@ type play struct {
 
 var plays = map[string]*play{} // by working directory; scripts run one after another
 
+// SKUs of simulated tenants.
+const (
+	e3    = "05e9a617-0261-4cee-bb44-138d3ef5d965" // SPE_E3
+	e5    = "06ebc4ee-1bb5-47dd-8120-11324bc54e06" // SPE_E5
+	ems   = "efccb6f7-5641-4e0e-bd10-b4976e1bf68e" // EMS
+	visio = "c5928f49-12ba-48f7-ada3-0d743a3601d5" // VISIOCLIENT
+)
+
 var skuIDs = map[string]string{"E3": e3, "E5": e5, "EMS": ems, "VISIO": visio, "COPILOT": graphtest.SKUCopilot, "FLOW": graphtest.SKUFlowFree}
 
 func tenantCommand(ts *testscript.TestScript, neg bool, args []string) {
