@@ -199,6 +199,16 @@ func (w *week) unsure(figure, label, section string, alarm bool) {
 	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm, Unknown: true})
 }
 
+// knownUpTo words up to when something is known that was not read since.
+func (w *week) knownUpTo(what snapshot.Read) string {
+	for _, g := range w.gapsIn("report") {
+		if g.What == what && !g.Since.IsZero() {
+			return ", by what was known on " + dayWords(g.Since)
+		}
+	}
+	return ""
+}
+
 // gapTexts words what the report lacks of some reads.
 func (w *week) gapTexts(reads ...snapshot.Read) []string {
 	gaps := slices.DeleteFunc(w.gapsIn("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })

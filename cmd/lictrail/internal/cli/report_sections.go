@@ -272,7 +272,7 @@ func (w *week) lapsing(context.Context) error {
 		w.noted(id, heading, missing...)
 		return nil
 	case len(missing) > 0:
-		w.unsure(fmt.Sprintf("%d or more", len(list)), "subscriptions lapsing", id, hit > 0)
+		w.unsure(fmt.Sprint(len(list)), "subscriptions lapsing"+w.knownUpTo(snapshot.ReadSubscriptions), id, hit > 0)
 	default:
 		w.tile(fmt.Sprint(len(list)), "subscriptions lapsing", id, hit > 0)
 	}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/graph"
+	"lictrail/snapshot"
+)
+
+func TestWhyOf(t *testing.T) {
+	for message, want := range map[string]snapshot.GapWhy{
+		"subscriptions could not be read: read page 1 of subscriptions: " + graph.ErrAuth.Error() + ": HTTP 403": snapshot.GapNotPermitted,
+		"the audit source is out of reach: " + fmt.Sprintf(connect.LacksWords, "china") + " audit search":        snapshot.GapNotInCloud,
+		"subscriptions could not be read: graph is out of reach: HTTP 503":                                       snapshot.GapFailed,
+		"": snapshot.GapFailed,
+	} {
+		if got := whyOf(message); got != want {
+			t.Errorf("%q: %s, want %s", message, got, want)
+		}
+	}
+}
+
+func TestGapSentences(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
+	const (
+		bought = "what is bought and when it lapses"
+		audit  = "who did what, and what was done and undone between two runs"
+	)
+	tests := []struct {
+		gaps []snapshot.Gap
+		want []string
+	}{
+		{nil, nil},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadSubscriptions, Why: snapshot.GapNotPermitted}},
+			[]string{"Not known: " + bought + ". It may not be read; what would tell: the application permission Organization.Read.All."},
+		},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadSubscriptions, Why: snapshot.GapFailed, Run: 7, Since: day(2)}},
+			[]string{"Not known since 2 March 2026: " + bought + ". It could not be read: lictrail runs show 7."},
+		},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotInCloud, Since: day(2), Until: day(9)}},
+			[]string{"Not known for some time from 2 March 2026 to 9 March 2026: " + audit + ". The tenant's cloud does not offer it."},
+		},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Until: day(9)}},
+			[]string{"Not known for some time before 9 March 2026: " + audit + ". No run read it: lictrail sync --audit-source graph."},
+		},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Late: true}},
+			[]string{"Not known: " + audit + ". No run read it before Microsoft forgot it: lictrail sync every week or more often."},
+		},
+		{
+			[]snapshot.Gap{
+				{What: snapshot.ReadActivity, Source: snapshot.SignIns, Why: snapshot.GapNotPermitted},
+				{What: snapshot.ReadActivity, Source: snapshot.AppsUsage, Why: snapshot.GapNotPermitted},
+				{What: snapshot.ReadActivity, Source: snapshot.CopilotUsage, Why: snapshot.GapNotPermitted},
+			},
+			[]string{
+				"Not known: when users were last active (sign-ins). It may not be read; what would tell: the application permission AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant.",
+				"Not known: when users were last active (apps, copilot). It may not be read; what would tell: the application permission Reports.Read.All.",
+			},
+		},
+	}
+	for _, test := range tests {
+		if got := gapSentences(test.gaps); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", test.want) {
+			t.Errorf("got  %q\nwant %q", got, test.want)
+		}
+	}
+}
