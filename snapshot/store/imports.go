@@ -96,6 +96,7 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 		}
 		if p := h.pseudonyms; p != nil {
 			r.User, r.Path, r.Note = snapshot.UserID(p.of(string(r.User))), "", ""
+			r.File.Name = p.text(r.File.Name)
 		}
 		found = append(found, r)
 	}

@@ -27,8 +27,9 @@ type History struct {
 	refs      refs
 	firsts    map[firstKey]*firsts // of the listing under way
 
-	until      snapshot.RunID // only what was known before this run; 0: everything
-	pseudonyms *pseudonyms    // nil: people go by their names
+	until      snapshot.RunID              // only what was known before this run; 0: everything
+	pseudonyms *pseudonyms                 // nil: people go by their names
+	named      map[snapshot.GroupID]string // the groups' names under pseudonyms, people and all
 }
 
 // History opens the history for reading. It fails with [ErrNoRun] while no

@@ -35,6 +35,9 @@ func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRo
 			return nil, fmt.Errorf("read the users: %w", classify(err))
 		}
 		a.Run = h.Runs[run]
+		if h.pseudonyms != nil {
+			a.UPN, a.Department = h.pseudonyms.of(a.UPN), h.pseudonyms.text(a.Department)
+		}
 		all[user] = append(all[user], a)
 	}
 	return all, classify(rows.Err())

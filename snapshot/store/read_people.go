@@ -80,6 +80,7 @@ func (h *History) LicensedGroups(ctx context.Context) (map[snapshot.GroupID]snap
 	}
 	groups := make(map[snapshot.GroupID]snapshot.Group, len(list))
 	for _, g := range list {
+		g.Name, g.MembershipRule = h.pseudonyms.text(g.Name), h.pseudonyms.text(g.MembershipRule)
 		groups[g.ID] = g
 	}
 	return groups, nil
