@@ -35,10 +35,11 @@ type Gap struct {
 	What   Read
 	Source ActivitySource // of activity or names: which one; "" for any
 	Why    GapWhy
-	Run    RunID     // that did not read it
-	Since  time.Time // it is known up to then; zero: it never was
-	Until  time.Time // it is known again from then on; zero: it is not
-	Late   bool      // of the audit log: it was asked for when Microsoft no longer had all of it
+	Run    RunID         // that did not read it
+	Since  time.Time     // it is known up to then; zero: it never was
+	Until  time.Time     // it is known again from then on; zero: it is not
+	Length time.Duration // of the audit log: how much is missing between the two, or since the first; 0 where it is all
+	Late   bool          // of the audit log: it was asked for when Microsoft no longer had all of it
 }
 
 // Reading is what became of a read in one run.

@@ -125,10 +125,12 @@ var lacksWords = regexp.MustCompile(fmt.Sprintf(connect.LacksWords, `\w+`))
 func (n names) auditGap() []snapshot.Gap {
 	from, to := n.h.First.ObservedAt, n.h.At.ObservedUntil
 	var first, last *snapshot.Coverage
+	var length time.Duration
 	for _, c := range snapshot.UnionCoverage(n.read.coverage, from, to) {
 		if c.Complete {
 			continue
 		}
+		length += c.To.Sub(c.From)
 		if last = &c; first == nil {
 			first = &c
 		}
@@ -136,12 +138,15 @@ func (n names) auditGap() []snapshot.Gap {
 	if first == nil {
 		return nil
 	}
-	gap := snapshot.Gap{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Run: n.h.At.ID}
+	gap := snapshot.Gap{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Run: n.h.At.ID, Length: length}
 	if snapshot.Covered(n.read.coverage, from.Add(-time.Millisecond), n.h.First.ObservedUntil) {
 		gap.Since = first.From
 	}
-	if last.To.Before(to) {
+	switch {
+	case last.To.Before(to):
 		gap.Until = last.To
+	case first.From.Equal(last.From):
+		gap.Length = 0 // all of the time since
 	}
 	for _, r := range n.runsDown() { // the newest that was to read it
 		if !r.ObservedUntil.After(last.From) {
@@ -254,11 +259,13 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	text := "Not known"
 	switch {
 	case !g.Since.IsZero() && !g.Until.IsZero():
-		text += fmt.Sprintf(" for some time from %s to %s", dayWords(g.Since), dayWords(g.Until))
+		text += fmt.Sprintf(" for %s from %s to %s", lengthWords(g.Length), dayWords(g.Since), dayWords(g.Until))
+	case !g.Since.IsZero() && g.Length > 0:
+		text += fmt.Sprintf(" for %s since %s", lengthWords(g.Length), dayWords(g.Since))
 	case !g.Since.IsZero():
 		text += " since " + dayWords(g.Since)
 	case !g.Until.IsZero():
-		text += " for some time before " + dayWords(g.Until)
+		text += fmt.Sprintf(" for %s before %s", lengthWords(g.Length), dayWords(g.Until))
 	}
 	text += ": " + gapWords[g.What].tells
 	var sources []string
@@ -291,6 +298,19 @@ func sentenceOf(gaps []snapshot.Gap) string {
 		text += fmt.Sprintf(". It could not be read: lictrail runs show %d", g.Run)
 	}
 	return text + "."
+}
+
+// lengthWords words a length of time in its largest unit.
+func lengthWords(d time.Duration) string {
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
+		if d >= unit.length {
+			return plural(int(d/unit.length), unit.name)
+		}
+	}
+	return "less than a minute"
 }
 
 // gapSentences words gaps, those that differ by their source alone in one.

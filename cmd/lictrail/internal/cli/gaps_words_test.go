@@ -43,12 +43,16 @@ func TestGapSentences(t *testing.T) {
 			[]string{"Not known since 2 March 2026: " + bought + ". It could not be read: lictrail runs show 7."},
 		},
 		{
-			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotInCloud, Since: day(2), Until: day(9)}},
-			[]string{"Not known for some time from 2 March 2026 to 9 March 2026: " + audit + ". The tenant's cloud does not offer it."},
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotInCloud, Since: day(2), Until: day(9), Length: 50 * time.Hour}},
+			[]string{"Not known for 2 days from 2 March 2026 to 9 March 2026: " + audit + ". The tenant's cloud does not offer it."},
 		},
 		{
-			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Until: day(9)}},
-			[]string{"Not known for some time before 9 March 2026: " + audit + ". No run read it: lictrail sync --audit-source graph."},
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Until: day(9), Length: 3 * time.Minute}},
+			[]string{"Not known for 3 minutes before 9 March 2026: " + audit + ". No run read it: lictrail sync --audit-source graph."},
+		},
+		{
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapFailed, Run: 3, Since: day(2), Length: 26 * time.Hour}},
+			[]string{"Not known for 1 day since 2 March 2026: " + audit + ". It could not be read: lictrail runs show 3."},
 		},
 		{
 			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Late: true}},
