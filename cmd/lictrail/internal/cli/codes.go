@@ -29,7 +29,7 @@ var (
 	errRefused  = exit.ErrRefused
 )
 
-// What tests elsewhere read simulated tenants with.
+// Reader is what tests elsewhere read simulated tenants with.
 type Reader = connect.Reader
 
 var (

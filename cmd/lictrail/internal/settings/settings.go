@@ -213,7 +213,7 @@ func assign(f *pflag.Flag, v config.Value, from Origin) error {
 	return nil
 }
 
-// beside takes the name of a file in the configuration as seen from there: a
+// Beside takes the name of a file in the configuration as seen from there: a
 // scheduler starts programs in folders of its own choice.
 func Beside(f *pflag.Flag, texts []string, from Origin) []string {
 	if what, _ := pflag.UnquoteUsage(f); what != "file" || from.Kind != FromFile {

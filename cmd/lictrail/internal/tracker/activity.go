@@ -77,7 +77,7 @@ type activity struct {
 
 // errNobody: Graph has at times answered without any activity to a question
 // that it did not like, where it should have refused it.
-var errNobody = errors.New("Graph shows a sign-in of no user at all, which is not believed")
+var errNobody = errors.New("no user at all has a sign-in in what Graph shows, which is not believed")
 
 func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) error {
 	var rows []snapshot.ActivityRow

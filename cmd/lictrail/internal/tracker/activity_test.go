@@ -83,7 +83,7 @@ func TestFetchActivity(t *testing.T) {
 		{"begun anew", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}, {ann}, {bob}}, restartAt: 1}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"\" 2 users\nann sign-ins 1\nbob sign-ins 0\n"},
 		{"nobody at all", fakeActivity{pages: [][]snapshot.ActivityRow{{bob}}}, []snapshot.ActivitySource{snapshot.SignIns},
-			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: Graph shows a sign-in of no user at all, which is not believed\n"},
+			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: no user at all has a sign-in in what Graph shows, which is not believed\n"},
 		{"cut off", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}}, err: errors.New("cut off")}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: cut off\n"},
 		{"not permitted", fakeActivity{err: denied}, []snapshot.ActivitySource{snapshot.SignIns},
