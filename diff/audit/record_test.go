@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"testing"
 
 	"lictrail/snapshot"
@@ -169,6 +170,34 @@ func TestGlance_Time(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}
+
+// A license set of which a side is missing, not empty, is known in part.
+func TestRead_SideMissing(t *testing.T) {
+	for properties, want := range map[string]string{
+		`"oldValue": "[]", "newValue": "[]"`: "true true whole",
+		`"oldValue": null, "newValue": ""`:   "true true whole",
+		`"newValue": "[]"`:                   "false true cut",
+		`"oldValue": "[]"`:                   "true false cut",
+		`"oldVal": "[]", "newValue": "[]"`:   "false true cut",
+	} {
+		r, err := Read("", []byte(`{"activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license", "result": "success",
+			"targetResources": [{"type": "User", "id": "0b000000-0000-4000-8000-00000000000b", "modifiedProperties": [{"displayName": "AssignedLicense", `+properties+`}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := r.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(e.License.OldKnown, " ", e.License.NewKnown, " whole")
+		if r.IsCut() {
+			got = fmt.Sprint(e.License.OldKnown, " ", e.License.NewKnown, " cut")
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", properties, got, want)
 		}
 	}
 }

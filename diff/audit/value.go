@@ -166,10 +166,11 @@ func propertyList(list string) (props []property, whole bool) {
 }
 
 // appendProperty adds the property that a JSON object describes, even one
-// that is cut off, once its name can be read.
+// that is cut off, once its name can be read. Of a value that it lacks nothing is
+// known: none at all is written as null, or as nothing in quotes.
 func appendProperty(props []property, object string) []property {
-	list, whole := members(object)
-	p := property{old: value{cut: !whole}, new: value{cut: !whole}}
+	list, _ := members(object)
+	p := property{old: value{cut: true}, new: value{cut: true}}
 	for _, m := range list {
 		switch strings.ToLower(m.name) {
 		case "name", "displayname":
