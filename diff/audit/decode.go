@@ -299,12 +299,33 @@ func (f *fields) doubt() string {
 	switch {
 	case odd:
 		return "its modified properties are not objects, so what was done is not known"
+	case f.actor.Tenant != "" && !snapshot.IsGUID(f.actor.Tenant):
+		return fmt.Sprintf("the tenant of who did it is %q, which is no id", f.actor.Tenant)
+	case f.doubtfulTarget() != "":
+		return f.doubtfulTarget()
 	case succeeded(f.result), failed(f.result), reason != "" && !succeeded(reason):
 		return ""
 	case strings.TrimSpace(f.result) == "":
 		return "it has no result, so whether it succeeded is not known"
 	}
 	return fmt.Sprintf("whether it succeeded is not known: its result is %q", f.result)
+}
+
+// targetKinds are the objects that records of the activities that matter are about.
+var targetKinds = []string{"", kindUser, kindGroup, "Device", "ServicePrincipal", "Application", "App", "Contact", "OrgContact", "Directory", "Role",
+	"Policy", "AdministrativeUnit", "Other", "N/A"}
+
+// doubtfulTarget says why it is not known what the record is about; "" when it is.
+func (f *fields) doubtfulTarget() string {
+	for _, t := range f.targets {
+		if !slices.ContainsFunc(targetKinds, equalFold(t.kind)) {
+			return fmt.Sprintf("the type of a target is %q, which is not known", t.kind)
+		}
+	}
+	if who := f.subject(); isLicensing(Normalize(f.activity)) && who.user() == "" && who.upn == "" {
+		return "it does not say which user it is about"
+	}
+	return ""
 }
 
 // isCut reports whether the record's text was cut off.

@@ -135,6 +135,9 @@ func TestDoubt(t *testing.T) {
 		{`"result": "unknownFutureValue",`, "", `whether it succeeded is not known: its result is "unknownFutureValue"`},
 		{`"result": 0,`, "", `whether it succeeded is not known: its result is "0"`},
 		{``, failed, ""},
+		{`"result": "success",`, `, "modifiedProperties": ["AssignedLicense"]`, "its modified properties are not objects, so what was done is not known"},
+		{`"result": "success", "initiatedBy": {"user": {"id": "x", "homeTenantId": "0b000000-0b000000"}},`, "", `the tenant of who did it is "0b000000-0b000000", which is no id`},
+		{`"result": "success",`, `}, {"type": "Usr", "id": "x"`, `the type of a target is "Usr", which is not known`},
 	} {
 		r, err := Read("", []byte(`{`+test.result+` "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license",
 			"targetResources": [{"type": "User", "id": "0b000000-0000-4000-8000-00000000000b"`+test.properties+`}]}`))
@@ -198,6 +201,19 @@ func TestRead_SideMissing(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", properties, got, want)
+		}
+	}
+}
+
+// A license change that names no user is evidence for nobody.
+func TestDoubt_NoUser(t *testing.T) {
+	for _, targets := range []string{`[]`, `[{"type": "Group", "id": "0b000000-0000-4000-8000-00000000000b"}]`} {
+		r, err := Read("", []byte(`{"result": "success", "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license", "targetResources": `+targets+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Doubt(); got != "it does not say which user it is about" {
+			t.Errorf("%s: %q", targets, got)
 		}
 	}
 }
