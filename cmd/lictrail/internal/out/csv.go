@@ -13,6 +13,9 @@ import (
 
 // CSV writes rows as RFC 4180 has them, lines ended by CR LF. No cell that came
 // from elsewhere is taken for a formula by a spreadsheet.
+// encoding/csv does not serve: it cannot quote a cell with a semicolon or a tab,
+// by which some spreadsheets begin a new cell, and so perhaps a formula; and with
+// CR LF it drops a CR that is part of a cell.
 type CSV struct {
 	w       *bufio.Writer
 	columns int
