@@ -10,12 +10,14 @@ import (
 	"lictrail/migrations"
 )
 
-// A value that somebody else has put into the file does not take the memory that
-// it asks for, whichever table it is in: verify finds it, and so does what reads it.
-func TestLimit_PlantedValue(t *testing.T) {
+// P16: a value that somebody else has put into the file does not take the memory
+// that it asks for, whichever table it is in: verify finds it.
+func TestP16_PlantedValues(t *testing.T) {
 	original := sealedHistory(t)
 	path := original.Path()
 	closeDB(t, original)
+	const most = 16 << 20
+	tried, took := 0, uint64(0)
 	for name, statement := range map[string]string{
 		"a record":   "UPDATE event SET raw = replace(hex(zeroblob(9437184)), '0', 'x') WHERE id = 1",
 		"a blob":     "UPDATE erased SET before = zeroblob(18874368) WHERE 0; UPDATE pseudonym_key SET key = zeroblob(18874368)",
@@ -39,11 +41,14 @@ func TestLimit_PlantedValue(t *testing.T) {
 			if !found {
 				t.Errorf("findings: %v", v.Findings)
 			}
-			if took := allocated() - before; took > 16<<20 {
-				t.Errorf("verify allocated %d MB", took>>20)
+			used := allocated() - before
+			if used > most {
+				t.Errorf("verify allocated %d MB", used>>20)
 			}
+			tried, took = tried+1, max(took, used)
 		})
 	}
+	t.Logf("P16: %d values of 18 MB: found, %d MB allocated at most", tried, took>>20)
 }
 
 // plant changes a file by a driver without the limit.

@@ -22,7 +22,10 @@ var elsewhere = []struct {
 	{"snapshot/store", "TestP2_OthersFile", nil, "a history, and its log, that is somebody else's", "refused, unchanged"},
 	{"cmd/lictrail/internal/proof", "TestP5_Forget", nil, "everybody who left erased, and what they were called searched in every byte of the files; the chain verified", "0 hits, verified"},
 	{"cmd/lictrail/internal/cli", "TestP22_FleetSecrets", nil, "the variables of the environment, as a fleet's tenants see them and as programs started for them get them: secrets, files of secrets, other tenants' and ones that nobody knows yet", "0 wrongly"},
-	{"migrations", "TestP11_Planted", nil, "triggers, views and virtual tables planted in a history", "refused, nothing run"},
+	{"migrations", "TestP11_Planted", nil, "triggers, views, virtual tables, generated columns, indexes on expressions and other tables planted in a history", "refused, nothing run"},
+	{"snapshot/store", "TestP14_Spellings", nil, "somebody forgotten whose address stands in group names, rules, quotes, notes, warnings, errors, file names, records and sentences, spelled as JSON, queries, HTML, mail, XML, base64 and UTF-16 spell it", "0 hits in decoded values and in bytes; longer addresses of others kept; verified"},
+	{"snapshot/store", "TestP15_ForgedErasure", nil, "a history rewritten with the program's own packages and sealed as a forget or a prune", "all found"},
+	{"snapshot/store", "TestP16_PlantedValues", nil, "values longer than the limit planted in a history, in records, sentences, warnings, seals and keys", "found, in bounded memory"},
 }
 
 // TestElsewhere runs those tests at their full size and takes their figures.
