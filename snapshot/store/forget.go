@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,13 +11,19 @@ import (
 	"lictrail/snapshot"
 )
 
-// NamedError says that something that cannot be erased still names the person
-// whom forget was to erase.
+// ErrNamed says that something that cannot be erased still names the person whom
+// forget was to erase.
+var ErrNamed = errors.New("the person is named where nothing may be erased")
+
+// NamedError says where that is.
 type NamedError struct{ Table, Column string }
 
 func (e *NamedError) Error() string {
-	return fmt.Sprintf("column %s of table %s still names the person, where nothing may be erased", e.Column, e.Table)
+	return fmt.Sprintf("%v: in column %s of table %s", ErrNamed, e.Column, e.Table)
 }
+
+// Unwrap returns ErrNamed.
+func (e *NamedError) Unwrap() error { return ErrNamed }
 
 // forget erases a person from every row.
 func (e *eraser) forget(p *purpose, called []Called) error {

@@ -32,7 +32,7 @@ func spelledHistory(t testing.TB, spelled string) *DB {
 	longer := newcomer(s, "long")
 	longer.New.UPN, longer.New.Mail, longer.New.Name = "x"+zoeUPN, "", "Xavier"
 	before := newcomer(s, "before")
-	before.New.Name = "Office of " + spelled
+	before.New.Name, before.New.Office, before.New.Country = "Office of "+spelled, "Beside "+spelled, "DE"
 	r := resultOf(t, s, leaver, longer, before)
 	r.Groups = []snapshot.Group{{ID: "g1", Name: "E3 of " + spelled, MembershipRule: "user.upn -in ['" + spelled + "']"}, {ID: "g2", Name: "For Zoë O'Brien", MembershipRule: "-" + spelled}}
 	r.Warnings = []snapshot.Warning{{Code: "groups", Message: "Group \"" + spelled + "\" could not be read."}, {Code: "skus", Message: "It stays."}}
@@ -132,6 +132,7 @@ func TestP14_Spellings(t *testing.T) {
 			for query, want := range map[string]string{
 				"SELECT upn FROM user_version WHERE user_id = (SELECT id FROM user WHERE object_id = 'long')":          "x" + zoeUPN,
 				"SELECT raw FROM event WHERE event_id = 'longer'":                                                      `{"initiatedBy":"x` + zoeUPN + `"}`,
+				"SELECT more ->> '$.country' FROM profile WHERE more ->> '$.forgotten' IS NOT NULL":                    "DE",
 				"SELECT detail ->> '$.evidence[0].id' FROM attribution WHERE id = 1":                                   "longer",
 				"SELECT detail ->> '$.actor.upn' FROM attribution WHERE id = 2":                                        "boss@contoso.com",
 				"SELECT warnings ->> '$[1].message' FROM run WHERE id = 1":                                             "It stays.",

@@ -84,6 +84,7 @@ var exits = []struct {
 	{syscall.ENOSPC, Failed, roomHint}, // of a file beside it, such as the lock's
 	{syscall.EDQUOT, Failed, roomHint},
 	{store.ErrPresent, WrongUse, "delete the account first: the next run would record the person anew"},
+	{store.ErrNamed, Failed, "nothing was erased; change what is called so where it comes from, such as the tenant's name or an imported list, run sync or the import again, and then forget"},
 	{store.ErrExists, WrongUse, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, Busy, "keep one database per tenant: name another file with --db"},
 	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs tells how it ended"},

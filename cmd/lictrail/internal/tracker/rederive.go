@@ -123,8 +123,8 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 			text = wordText(w.Change, nil, &w.Attribution)
 		}
 		switch {
-		case away(&w.change.Change):
-			v.Unrepeated++ // what the deleted user still listed is not stored
+		case away(&w.change.Change), w.Redacted:
+			v.Unrepeated++ // what the deleted user still listed is not stored, nor what forget erased
 		case anew[text] == 0:
 			v.found(store.CheckAttributions, "change %d, revision %d: the stored events lead to another word than the one stored", w.Change, w.Number)
 		default:
