@@ -200,11 +200,16 @@ func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
 		return e.redact(l, key, set)
 	}
 	delete(set, l.attributes)
-	users, err := pairs[int64, int64](e.ctx, e.tx, fmt.Sprintf("SELECT user_id, 0 FROM user_version WHERE profile_id = %d", key[0]))
+	var users []int64
+	err := eachRow(e.ctx, e.tx, "SELECT DISTINCT user_id FROM user_version WHERE profile_id = ?", key, func(values []any) error {
+		user, _ := values[0].(int64)
+		users = append(users, user)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for user := range users {
+	for _, user := range users {
 		if err := e.unprint(user); err != nil {
 			return err
 		}
