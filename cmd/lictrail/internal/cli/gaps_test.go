@@ -270,12 +270,19 @@ func commandsOf(c *cobra.Command) (list []*cobra.Command) {
 
 // TestGaps_Known: no command and no read escapes [TestGaps].
 func TestGaps_Known(t *testing.T) {
+	known := map[string]bool{}
 	for _, c := range commandsOf(Root()) {
 		name := commandName(c)
+		known[name] = true
 		_, asked := needs[name]
 		_, not := noQuestions[name]
 		if asked == not {
 			t.Errorf("%q must be in needs, if it answers from the history, or else in noQuestions", name)
+		}
+	}
+	for name := range needs {
+		if !known[name] {
+			t.Errorf("needs has %q, which is no command", name)
 		}
 	}
 	var lacking []snapshot.Read
