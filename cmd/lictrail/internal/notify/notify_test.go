@@ -56,11 +56,15 @@ func messages() map[string]*Message {
 		Failure: &Failure{Code: 4, Message: "read users: 403", Hint: "grant User.Read.All"}}
 	first := aRun(0, "")
 	first.First, first.ByKind, first.ByCause, first.DateMoves, first.Warnings = true, nil, nil, 0, nil
+	unread := aRun(0, "")
+	unread.ByKind, unread.ByCause, unread.DateMoves = nil, nil, 0
+	unread.Gaps = []out.Gap{{What: "audit-log", Why: "not-permitted"}}
+	unread.NotKnown = []string{"Not known: who did what. It may not be read; what would tell: the application permission AuditLog.Read.All."}
 	full := aRun(2, evil)
 	full.Page = &page.Page{Title: "Licenses of " + evil, Lead: "The week.", Foot: []string{"It names people."},
 		Sections: []page.Section{{ID: "changes", Heading: "What changed", Text: []string{evil}}}}
 	return map[string]*Message{
-		"run": aRun(2, "4be1"), "hostile": hostile, "failure": failure, "first": first, "full": full, "50000": aRun(50_000, strings.Repeat("長い名前", 200)),
+		"run": aRun(2, "4be1"), "hostile": hostile, "failure": failure, "first": first, "unread": unread, "full": full, "50000": aRun(50_000, strings.Repeat("長い名前", 200)),
 		"test": {ID: "ID7", At: time.Date(2026, 5, 4, 6, 0, 9, 0, time.UTC), Version: "v1.2.3", Event: Test},
 	}
 }
@@ -289,7 +293,7 @@ func checkMail(t *testing.T, name string, body []byte) string {
 func TestTitle(t *testing.T) {
 	for name, want := range map[string]string{
 		"run": "lictrail: 2 changes in the licenses of Contoso, 2 unexplained", "failure": "lictrail: the run of Contoso failed",
-		"first": "lictrail: tracking of Contoso begins", "test": "lictrail: this is a test",
+		"first": "lictrail: tracking of Contoso begins", "unread": "lictrail: no change seen in the licenses of Contoso, and not all was read", "test": "lictrail: this is a test",
 	} {
 		if got := messages()[name].Title(); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
