@@ -358,7 +358,7 @@ func (e *eraser) searchTable(table string, columns []string, who *person) error 
 					row += textOf(v) + "\n"
 				}
 			}
-			if who.isNamed(text, row) {
+			if who.isUnmistakable(text, row) {
 				return &NamedError{table, columns[i]}
 			}
 		}
@@ -380,7 +380,8 @@ func textOf(v any) string {
 type person struct {
 	guids   []string            // object ids, as text
 	ids     []string            // wherever they stand: object ids, as text and as bytes, and addresses in all their forms
-	words   []string            // wherever they stand as a word: object ids that are no GUIDs, and full names that nobody else has
+	words   []string            // wherever they stand as a word: object ids that are no GUIDs
+	full    []string            // where texts may go, as a word: full names that nobody else has; something else may be called so
 	names   []string            // in rows about the person: display names
 	numbers []string            // in rows about the person, as a word: employee ids
 	longer  []string            // addresses of others in which one of the person's stands
@@ -507,7 +508,7 @@ func (e *eraser) others(p *purpose, who *person) error {
 	if err != nil {
 		return err
 	}
-	who.words = append(who.words, unique...)
+	who.full = unique
 	return nil
 }
 
@@ -531,9 +532,18 @@ func (w *person) isOthers(address string) bool {
 	return slices.ContainsFunc(addressForms(address), func(f string) bool { return w.others[f] != nil || slices.Contains(w.longer, f) })
 }
 
-// isNamed reports whether a text names the person, in whatever spelling. row is all
-// that the row says, which tells whose an address is that several people had.
+// isNamed reports whether a text names the person, in whatever spelling, by what
+// nobody else is called. row is all that the row says, which tells whose an address
+// is that several people had.
 func (w *person) isNamed(text, row string) bool {
+	return w.isUnmistakable(text, row) || text != "" && len(w.full) > 0 && readings(text, func(text string) bool {
+		folded := fold(text)
+		return slices.ContainsFunc(w.full, func(name string) bool { return hasWord(folded, name) })
+	})
+}
+
+// isUnmistakable is isNamed but for names.
+func (w *person) isUnmistakable(text, row string) bool {
 	return text != "" && readings(text, func(text string) bool {
 		folded := fold(text)
 		for _, id := range w.ids {

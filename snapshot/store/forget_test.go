@@ -159,12 +159,27 @@ func TestForget_NamedWhereNothingMayGo(t *testing.T) {
 	tamper(t, db, "INSERT INTO sku_name VALUES ('x', '', 'License of "+strings.ReplaceAll(zoeUPN, "'", "''")+"')")
 	before := content(t, db)
 	_, err := db.Forget(t.Context(), rowOf(t, db, zoe))
+	if !errors.Is(err, ErrNamed) {
+		t.Fatalf("forget: %v", err)
+	}
 	var named *NamedError
 	if !errors.As(err, &named) || named.Table != "sku_name" || named.Column != "name" {
 		t.Fatalf("forget: %v", err)
 	}
 	if after := content(t, db); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("something was erased")
+	}
+}
+
+// A product that is called like somebody is no reason not to forget them.
+func TestForget_NamesakeProduct(t *testing.T) {
+	t.Parallel()
+	db := spelledHistory(t, zoeUPN)
+	if err := db.ImportNames(t.Context(), []SKUName{{ID: "e3", Name: "Zoë O'Brien for Teams"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Forget(t.Context(), rowOf(t, db, zoe)); err != nil {
+		t.Fatal(err)
 	}
 }
 

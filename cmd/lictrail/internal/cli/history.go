@@ -20,7 +20,8 @@ func newHistory(e *env) *cobra.Command {
 		Long: `Every SKU that the user held: when it was first assigned, every period, how
 many days in all, and why Microsoft's date differs, where that is known. Then
 every change, oldest first; a SKU that took the place of another is told as one
-swap. USER is an object id, or a UPN or mail address, present or past.`,
+swap. USER is an object id, or a UPN or mail address, present or past. About
+somebody whom no run has seen the archived audit records answer.`,
 		Example: `  lictrail history ann@contoso.com
   lictrail history ann@contoso.com --format json`,
 		Args: argsBetween(1, 1, "one user"),

@@ -28,7 +28,8 @@ func newWho(e *env) *cobra.Command {
 		Long: `Who removed, assigned or changed a user's license: the person, application,
 group, subscription or Microsoft, with the evidence; or why that cannot be
 known and what was checked. The latest change comes first and alone, unless
---all.`,
+--all. About somebody whom no run has seen, such as a person who left before
+tracking began, the archived audit records answer.`,
 		Example: `  lictrail who removed ann@contoso.com
   lictrail who assigned ann@contoso.com SPE_E5
   lictrail who changed ann@contoso.com --all --format json`,
