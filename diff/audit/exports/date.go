@@ -80,10 +80,12 @@ func days(m []string, order Order) (year, month, day int, err error) {
 	if len(m[4]) == 2 {
 		c += 2000
 	}
-	switch {
-	case m[2] == ".", a > 12, order == DMY && b <= 12:
+	switch told := orderOf(m[0]); {
+	case told != Untold && order != Untold && told != order && m[2] != ".":
+		return 0, 0, 0, dateError(fmt.Sprintf("is no date in the order %s", order))
+	case told == DMY, told == Untold && order == DMY:
 		return c, b, a, nil
-	case b > 12, order == MDY, a == b:
+	case told == MDY, order == MDY, a == b:
 		return c, a, b, nil
 	}
 	return 0, 0, 0, errOrder

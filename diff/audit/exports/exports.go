@@ -34,6 +34,9 @@ const maxRecord = 16 << 20
 // ErrUnknown says that a file is no export of audit records in any form that is known.
 var ErrUnknown = errors.New("not an export of audit records")
 
+// ErrOrder says that the dates of a file are not in the order that was given.
+var ErrOrder = errors.New("its dates contradict their order")
+
 // Record is one record of a file.
 type Record struct {
 	audit.Glance
@@ -137,11 +140,16 @@ func (f File) Records(order Order) iter.Seq2[*Record, error] {
 				yield(nil, err)
 				return
 			}
+			found, err := f.order()
+			if err == nil && order != Untold && found != Untold && found != order {
+				err = fmt.Errorf("%w: some can only be %s, and are not %s", ErrOrder, found, order)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			if t.order = order; order == Untold {
-				if t.order, err = f.order(); err != nil {
-					yield(nil, err)
-					return
-				}
+				t.order = found
 			}
 			read = t.read
 		}

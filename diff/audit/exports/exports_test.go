@@ -234,6 +234,8 @@ func TestParseDate(t *testing.T) {
 		{"16. 4. 2026 13:11", "", "2026-04-16T13:11:00Z"},
 		{"2026. 04. 16. 13:11", "", "2026-04-16T13:11:00Z"},
 		{"3/4/2026 13:11:35", "", ""},
+		{"16/04/2026 13:11:35", MDY, ""},
+		{"4/16/2026 13:11:35", DMY, ""},
 		{"3/4/2026 13:11:35", DMY, "2026-04-03T13:11:35Z"},
 		{"3/4/2026 1:11:35 p.m.", MDY, "2026-03-04T13:11:35Z"},
 		{"4/4/2026 13:11:35", "", "2026-04-04T13:11:35Z"},
@@ -346,3 +348,21 @@ func FuzzRows(f *testing.F) {
 }
 
 func newTestReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
+
+// An order that a date of the file contradicts is not taken for the others.
+func TestRecords_OrderContradicted(t *testing.T) {
+	const table = "Date (UTC),Activity,Result,ActorType,Target1Type\n3/4/2026 10:20:30,Add user,success,User,User\n4/16/2026 10:20:30,Add user,success,User,User\n"
+	for order, want := range map[Order]error{Untold: nil, MDY: nil, DMY: ErrOrder} {
+		files, err := Files(strings.NewReader(table), int64(len(table)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = nil
+		for _, e := range files[0].Records(order) {
+			err = errors.Join(err, e)
+		}
+		if !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("order %q: %v, want %v", order, err, want)
+		}
+	}
+}

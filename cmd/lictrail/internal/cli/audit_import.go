@@ -150,6 +150,9 @@ func importFailed(err error) error {
 	if refused := refusedArchive(err); refused != nil {
 		return refused
 	}
+	if errors.Is(err, exports.ErrOrder) {
+		return usage(err.Error(), "name the other order with --date-order, or leave it away; nothing was imported")
+	}
 	if errors.Is(err, tracker.ErrFile) {
 		return usage(err.Error(), "the file is damaged or no export; nothing was imported")
 	}
