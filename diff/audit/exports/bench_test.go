@@ -88,9 +88,10 @@ func readAll(t testing.TB, data []byte) (records, refused int) {
 	return records, refused
 }
 
-// TestLinear_Quotes: a quote that does not end costs its own row, and no line is
+// TestP30_Quotes: a quote that does not end costs its own row, and no line is
 // read more than twice nor copied more often, whatever the size of the file.
-func TestLinear_Quotes(t *testing.T) {
+func TestP30_Quotes(t *testing.T) {
+	worst, mostRead := 0.0, 0.0
 	for name, make := range map[string]func(size int) []byte{"one": strayQuote, "many": strayQuotes} {
 		allocated := func(size int) float64 {
 			data := make(size)
@@ -104,6 +105,7 @@ func TestLinear_Quotes(t *testing.T) {
 			return float64(after.TotalAlloc-before.TotalAlloc) / float64(size)
 		}
 		small, large := allocated(1<<20), allocated(1<<24)
+		worst = max(worst, large/small)
 		if large > 1.5*small {
 			t.Errorf("%s: %.1f bytes of memory a byte of 1 MB, %.1f of 16 MB", name, small, large)
 		}
@@ -117,7 +119,9 @@ func TestLinear_Quotes(t *testing.T) {
 		if r.work > 2*int64(len(data)) {
 			t.Errorf("%s: %d bytes of lines taken of %d", name, r.work, len(data))
 		}
+		mostRead = max(mostRead, float64(r.work)/float64(len(data)))
 	}
+	t.Logf("P30: a byte of 16 MB costs %.1f times one of 1 MB; each line is read %.1f times at most", worst, mostRead)
 }
 
 // TestLinear_Targets: four times the targets cost four times as much, where each
