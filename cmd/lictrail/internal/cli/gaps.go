@@ -258,6 +258,8 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	g := gaps[0]
 	text := "Not known"
 	switch {
+	case !g.Since.IsZero() && dayWords(g.Since) == dayWords(g.Until):
+		text += fmt.Sprintf(" for %s on %s", lengthWords(g.Length), dayWords(g.Since))
 	case !g.Since.IsZero() && !g.Until.IsZero():
 		text += fmt.Sprintf(" for %s from %s to %s", lengthWords(g.Length), dayWords(g.Since), dayWords(g.Until))
 	case !g.Since.IsZero() && g.Length > 0:

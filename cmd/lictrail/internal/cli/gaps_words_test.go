@@ -47,6 +47,10 @@ func TestGapSentences(t *testing.T) {
 			[]string{"Not known for 2 days from 2 March 2026 to 9 March 2026: " + audit + ". The tenant's cloud does not offer it."},
 		},
 		{
+			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapFailed, Run: 3, Since: day(2), Until: day(2).Add(time.Hour), Length: time.Hour}},
+			[]string{"Not known for 1 hour on 2 March 2026: " + audit + ". It could not be read: lictrail runs show 3."},
+		},
+		{
 			[]snapshot.Gap{{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Until: day(9), Length: 3 * time.Minute}},
 			[]string{"Not known for 3 minutes before 9 March 2026: " + audit + ". No run read it: lictrail sync --audit-source graph."},
 		},

@@ -270,17 +270,20 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if err != nil {
 		return err
 	}
-	if err := e.Printf("%s\nHead %s\n", changesSentence(s), s.Head); err != nil {
+	if err := e.Printf("%s\nHead %s\n", changesSentence(s, len(n.gapsIn(e.command)) > 0), s.Head); err != nil {
 		return err
 	}
 	return n.tellGaps(e, true)
 }
 
-func changesSentence(s *tracker.Summary) string {
+// changesSentence says what changed, or what that would need: unread.
+func changesSentence(s *tracker.Summary, unread bool) string {
 	changes := s.Result.Changes
 	switch {
 	case s.First:
 		return "The first run: what it found was there before. Changes show from the next run on."
+	case len(changes) == 0 && unread:
+		return fmt.Sprintf("It shows what run %d showed.", int64(s.Previous.ID))
 	case len(changes) == 0:
 		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
 	}

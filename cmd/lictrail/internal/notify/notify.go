@@ -127,6 +127,8 @@ func (m *Message) lines() []string {
 	}
 	if m.First {
 		add("Run %d is the first: what it found was there before. Changes show from the next run on.", m.Number)
+	} else if m.Event == Ran && m.Changes() == 0 && len(m.NotKnown) > 0 {
+		add("Run %d shows what the run before it showed.", m.Number)
 	} else if m.Event == Ran {
 		add("Run %d: %s.", m.Number, plural(m.Changes(), "change"))
 	}
