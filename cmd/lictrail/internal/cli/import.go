@@ -44,10 +44,11 @@ columns found by their names, in any order. It understands
   since when    Assigned, Assigned date, LicensedAsOf, Since
   until when    Removed, DelicensedAsOf, Until
   Path, Note    kept as they are
-and leaves other columns alone. A cell may list several licenses, joined by + ; ,
-or |, or by what --separator says. Files are UTF-8 or UTF-16, separated by commas,
-semicolons, tabs or bars; a #TYPE line, a line such as sep=; and titles may stand
-before the names of the columns. Lines that are passed over are named.
+and leaves other columns alone. A cell may list several licenses, joined by
++ ; , or |, or by what --separator says. Files are UTF-8 or UTF-16, separated
+by commas, semicolons, tabs or bars; a #TYPE line, a line such as sep=; and
+titles may stand before the names of the columns. Lines that are passed over are
+named.
 
 A record is somebody's word: its date counts as "on or before", labelled
 import, and can move a first-assigned date to an earlier time only, never to a
