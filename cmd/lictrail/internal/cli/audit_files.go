@@ -26,6 +26,7 @@ type exportInput struct {
 	most     int64 // bytes that archives may unpack to, together, and each packed file
 	unpacked int64 // that the archives have, as they say
 	passed   int   // files of folders that were passed over
+	noted    int   // of those, and of litter
 	files    []tracker.ExportFile
 	close    []func() error
 }
@@ -85,7 +86,7 @@ func (in *exportInput) folder(ctx context.Context, dir string) error {
 			return err
 		}
 		if !entry.Type().IsRegular() {
-			in.Notef("%q was passed over: it is no ordinary file", name)
+			in.notePassed("%q was passed over: it is no ordinary file", name)
 			in.passed++
 			return nil
 		}
@@ -95,7 +96,7 @@ func (in *exportInput) folder(ctx context.Context, dir string) error {
 		}
 		found, unknown, err := in.read(ctx, f, filepath.ToSlash(name))
 		for _, why := range unknown {
-			in.Notef("%q was passed over: %v", name, why)
+			in.notePassed("%q was passed over: %v", name, why)
 		}
 		if !exports.IsLitter(entry.Name()) {
 			in.passed += len(unknown)
@@ -103,6 +104,16 @@ func (in *exportInput) folder(ctx context.Context, dir string) error {
 		in.files = append(in.files, found...)
 		return err
 	})
+}
+
+// shownPassed is how many files that are passed over are named.
+const shownPassed = 20
+
+// notePassed names a file that is passed over, unless many were.
+func (in *exportInput) notePassed(format string, args ...any) {
+	if in.noted++; in.noted <= shownPassed {
+		in.Notef(format, args...)
+	}
 }
 
 // stdin takes the standard input, which can be read once only, by way of a file.

@@ -90,6 +90,9 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 			return err
 		}
 	}
+	if more := in.noted - shownPassed; more > 0 {
+		e.Notef("%s passed over, for reasons such as these", plural(int64(more), "more file"))
+	}
 	if len(in.files) == 0 {
 		return usage("no file of audit records was found", "lictrail audit import --help tells what is known")
 	}
