@@ -147,9 +147,11 @@ func (p *pager[T]) take(pg *page[T]) (*url.URL, error) {
 	if err := p.ends(next != nil, pg.bytes); err != nil {
 		return nil, p.broken(err)
 	}
+	start := p.c.opts.Now()
 	if err := p.relay.give(p.page, fresh, pg.bytes); err != nil {
 		return nil, err
 	}
+	p.since = p.since.Add(p.c.opts.Now().Sub(start)) // the sink's time is not Graph's
 	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
 	return next, nil
 }

@@ -215,3 +215,49 @@ func TestP23_HostilePages(t *testing.T) {
 	publish(t, "P23", "pages of blanks, of empty rows and lists, of long strings, names and links, and usage reports of long rows and cells, up to 2 GB unpacked, at each endpoint",
 		fmt.Sprintf("at most %d MB, no panic", mostMemory), "%d runs: %d MB at most", tried, worst)
 }
+
+// TestP25_LargeLog reads a log that is far larger than what a run may take. What
+// matters of it is in the archive afterwards.
+func TestP25_LargeLog(t *testing.T) {
+	w := newWorld(t)
+	const pages, rows, size = 24, 100, 30_000
+	long := strings.Repeat("x", size)
+	base := w.serveHostile(t, func(r *http.Request) func(io.Writer) {
+		page := 0
+		fmt.Sscanf(r.URL.Query().Get("page"), "%d", &page)
+		if page == 0 && !strings.Contains(r.URL.Query().Get("$filter"), "'Change user license'") {
+			return nil
+		}
+		return func(out io.Writer) {
+			if page < pages-1 {
+				fmt.Fprintf(out, `{"@odata.nextLink":"http://%s%s?page=%d","value":[`, r.Host, r.URL.Path, page+1)
+			} else {
+				fmt.Fprint(out, `{"value":[`)
+			}
+			for i := range rows {
+				if i > 0 {
+					fmt.Fprint(out, ",")
+				}
+				fmt.Fprintf(out, `{"id":"large-%d-%d","activityDateTime":"2026-01-10T00:00:00Z","activityDisplayName":"Change user license","result":"success",`+
+					`"targetResources":[{"id":"6ea91a8d-e32e-41a1-b7bd-%06d%06d","modifiedProperties":[{"displayName":"Other","oldValue":"[]","newValue":"%s"}]}]}`, page, i, page, i, long)
+			}
+			fmt.Fprint(out, `]}`)
+		}
+	})
+	worst := 0
+	for _, dir := range []string{t.TempDir(), w.copyOf(t, w.first)} { // a first run, and one with changes
+		r, mb := peak(t, dir, append(w.syncArgs(dir), "--graph-endpoint", base, "--patience", "1m")...)
+		worst = max(worst, mb)
+		if r.code != 0 || strings.Contains(r.stderr, "audit-log") || mb > largeLogMemory {
+			t.Errorf("%d MB, want at most %d; %v", mb, largeLogMemory, r)
+		}
+		if r := command("audit", "events", "--db", dbIn(dir), "--format", "csv"); strings.Count(r.stdout, "large-") != pages*rows {
+			t.Errorf("%d of %d records are in the archive: %.300v", strings.Count(r.stdout, "large-"), pages*rows, r)
+		}
+	}
+	publish(t, "P25", fmt.Sprintf("a log of %d MB, all of which matters, at a first run and at a later one; all of it archived", pages*rows*size>>20),
+		fmt.Sprintf("at most %d MB of memory", largeLogMemory), "%d MB at most", worst)
+}
+
+// largeLogMemory is what a run may take, in MB, for a log of seventy.
+const largeLogMemory = 160

@@ -3,7 +3,9 @@ package tracker
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -126,6 +128,9 @@ func (t *run) fetchGraph(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if errors.Is(err, errStore) {
+		return err
+	}
 	if err != nil {
 		c.Complete, c.Why = false, err.Error()
 		t.warn("audit-log", "the audit log could not be read, so that who made changes may stay unknown: %v", err)
@@ -134,7 +139,7 @@ func (t *run) fetchGraph(ctx context.Context) error {
 		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", t.unreadable)
 		t.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
-	c.Events = int64(len(t.events))
+	c.Events = int64(len(t.events) + t.spilled)
 	t.coverage = append(t.coverage, c)
 	return nil
 }
@@ -168,9 +173,11 @@ func (t *run) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
 	return nil
 }
 
-// fetch reads one query to its end, or nothing of it.
+// fetch reads one query to its end. What it reads is kept until the run is
+// committed, and only then is the time taken for read.
 func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 	var got []snapshot.RawEvent
+	size := 0
 	err := t.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
 		for _, raw := range records {
 			e, err := audit.Describe(snapshot.SourceGraph, raw)
@@ -178,29 +185,81 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 				t.unreadable++
 				continue
 			}
-			got = append(got, e)
+			got, size = append(got, e), size+len(raw)
 		}
-		return nil
-	}, func() { got = nil })
+		if size < maxHeld {
+			return nil
+		}
+		t.keep(got)
+		got, size = nil, 0
+		if err := t.spill(ctx); err != nil {
+			return err
+		}
+		return endless(t.spilled)
+	}, func() { got, size = nil, 0 })
 	if err != nil {
 		return err
 	}
+	t.keep(got)
+	if t.held < maxHeld {
+		return nil
+	}
+	return t.spill(ctx)
+}
+
+// keep takes the records that matter.
+func (t *run) keep(got []snapshot.RawEvent) {
 	for _, e := range got {
 		if key := keyOfCopy(&e); !t.fetched[key] && t.relevant(&e) {
 			t.fetched[key] = true
-			t.events = append(t.events, e)
+			t.events, t.held = append(t.events, e), t.held+len(e.Raw)
+			if e.Target != "" && audit.Normalize(e.Activity) == snapshot.ChangeUserLicense && t.detailElsewhere(e) {
+				t.vague[snapshot.UserID(e.Target)] = true
+			}
 		}
+	}
+}
+
+const (
+	// maxHeld bounds the bytes of records in memory. A log may have hundreds of
+	// megabytes for one run.
+	maxHeld = 16 << 20
+	// maxRecords bounds the records that matter of one read of a log: changes are
+	// explained from all of them at once, at some 2 KB of memory each.
+	maxRecords = 400_000
+)
+
+// endless fails a read of a log that has more records than a run can look at.
+func endless(records int) error {
+	if records > maxRecords {
+		return fmt.Errorf("the log has over %d records that matter for one run", maxRecords)
 	}
 	return nil
 }
 
-// copyKey tells copies of records apart that differ.
-type copyKey struct {
-	id  string
-	sum [sha256.Size]byte
+// spill takes what was read of the log to the archive, where it is found as what
+// earlier runs have read is: records are evidence whatever becomes of the run.
+func (t *run) spill(ctx context.Context) error {
+	err := t.sync.Archive(ctx, store.Archived{Events: t.events, Fuller: audit.Fuller})
+	t.spilled += len(t.events)
+	t.events, t.held = nil, 0
+	return stored(err)
 }
 
-func keyOfCopy(e *snapshot.RawEvent) copyKey { return copyKey{e.ID, sha256.Sum256(e.Raw)} }
+// copyKey tells copies of records apart that differ. It is a hash: a log may have
+// a million records.
+type copyKey [16]byte
+
+func keyOfCopy(e *snapshot.RawEvent) copyKey { return hashOf(e.ID, string(e.Raw)) }
+
+// hashOf is a hash of texts.
+func hashOf(texts ...string) copyKey {
+	sum := sha256.New()
+	for _, text := range texts {
+		fmt.Fprintf(sum, "%d:%s", len(text), text)
+	}
+	return copyKey(sum.Sum(nil)[:len(copyKey{})])
+}
 
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
@@ -281,11 +340,7 @@ func (t *run) changedUsers() []snapshot.UserID {
 			users[d.ID] = true
 		}
 	}
-	for _, e := range t.events {
-		if e.Target != "" && audit.Normalize(e.Activity) == snapshot.ChangeUserLicense && t.detailElsewhere(e) {
-			users[snapshot.UserID(e.Target)] = true
-		}
-	}
+	maps.Copy(users, t.vague)
 	return mapKeys(users)
 }
 

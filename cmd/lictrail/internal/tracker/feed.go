@@ -192,7 +192,7 @@ func (f *feedRead) one(ctx context.Context, p *feedPart) error {
 		p.err = f.blob(ctx, blob, b)
 	}
 	switch {
-	case ctx.Err() != nil || errors.Is(p.err, ErrOutOfReach):
+	case ctx.Err() != nil || errors.Is(p.err, ErrOutOfReach) || errors.Is(p.err, errStore):
 		return p.err
 	case p.err != nil:
 		f.failed = append(f.failed, p.Stretch)
@@ -209,18 +209,14 @@ func (f *feedRead) blob(ctx context.Context, blob FeedBlob, b *batch) error {
 	if f.read[blob.ID] {
 		return nil
 	}
-	var got [][]byte
-	err := f.o.Feed.Records(ctx, f.tenant.ID, blob, wanted(), func(records [][]byte) error {
-		got = append(got, records...)
+	return f.o.Feed.Records(ctx, f.tenant.ID, blob, wanted(), func(records [][]byte) error {
+		for _, raw := range records {
+			if err := b.add(ctx, raw); err != nil {
+				return err
+			}
+		}
 		return nil
-	}, func() { got = nil })
-	if err != nil {
-		return err
-	}
-	for _, raw := range got {
-		b.add(raw)
-	}
-	return nil
+	}, func() {}) // what a reading showed is true, and what comes again is known
 }
 
 // claims says for which time a part counts. Content holds records of up to a

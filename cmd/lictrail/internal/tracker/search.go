@@ -192,17 +192,20 @@ func (s *searches) divide(ctx context.Context, p store.Stretch) error {
 // one finished search have been seen to differ.
 func (s *searches) records(ctx context.Context, id string) (b *batch, found int, err error) {
 	b = s.newBatch()
-	all := map[string]bool{}
+	all := map[copyKey]bool{}
 	for reading := 1; reading <= readings; reading++ {
 		before := len(all)
-		now := map[string]bool{}
+		now := map[copyKey]bool{}
 		err := s.o.Search.SearchRecords(ctx, id, func(ids []string, records [][]byte) error {
 			for i, id := range ids {
-				if !all[id] { // what a reading showed is true, whether or not it comes to its end
-					all[id] = true
-					b.add(records[i])
+				key := hashOf(id)
+				if !all[key] { // what a reading showed is true, whether or not it comes to its end
+					all[key] = true
+					if err := b.add(ctx, records[i]); err != nil {
+						return err
+					}
 				}
-				now[id] = true
+				now[key] = true
 			}
 			return nil
 		}, func() { clear(now) })

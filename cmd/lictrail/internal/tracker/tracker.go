@@ -87,7 +87,7 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err := db.MayWrite(ctx); err != nil { // not after the tenant was read
 		return nil, err
 	}
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
@@ -139,8 +139,11 @@ type run struct {
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
-	events     []snapshot.RawEvent // fetched by this run
-	fetched    map[copyKey]bool    // copies of them
+	events     []snapshot.RawEvent      // fetched by this run, and not in the archive yet
+	held       int                      // bytes of them
+	spilled    int                      // fetched by this run, and in the archive already
+	vague      map[snapshot.UserID]bool // named by license events without details
+	fetched    map[copyKey]bool         // copies of them
 	changed    map[snapshot.UserID]bool
 	coverage   []snapshot.Coverage                                                           // to be committed with the run
 	archived   []snapshot.Coverage                                                           // committed already, by this run

@@ -112,26 +112,40 @@ func wanted() func(operation string) bool {
 	return func(operation string) bool { return names[audit.Normalize(operation)] }
 }
 
-// batch collects the records of one stretch.
+// batch collects the records of one stretch. What is more than fits in memory
+// goes to the archive at once.
 type batch struct {
 	*unifiedLog
 	events []snapshot.RawEvent
+	held   int   // bytes of them
+	taken  int64 // records, also those in the archive
 	seen   map[copyKey]bool
 	lost   int // records that cannot be read
 }
 
 func (l *unifiedLog) newBatch() *batch { return &batch{unifiedLog: l, seen: map[copyKey]bool{}} }
 
-func (b *batch) add(raw []byte) {
+func (b *batch) add(ctx context.Context, raw []byte) error {
 	e, err := audit.Describe(b.source, raw)
+	key := keyOfCopy(&e)
 	switch {
 	case err != nil:
 		b.lost++
-	case b.seen[keyOfCopy(&e)]:
+	case b.seen[key]:
 	case b.matters(&e):
-		b.events = append(b.events, e)
+		b.events, b.held = append(b.events, e), b.held+len(raw)
+		b.taken++
 	}
-	b.seen[keyOfCopy(&e)] = true
+	b.seen[key] = true
+	if b.held < maxHeld {
+		return nil
+	}
+	err = b.sync.Archive(ctx, store.Archived{Events: b.events, Fuller: audit.Fuller})
+	b.events, b.held = nil, 0
+	if err != nil {
+		return stored(err)
+	}
+	return endless(int(b.taken))
 }
 
 // matters is relevant, for a log of which one stretch may bear on many runs.
@@ -152,7 +166,7 @@ func (b *batch) archive(ctx context.Context, done store.Stretch, claims []snapsh
 		}
 	}
 	if len(claims) > 0 {
-		claims[0].Events = int64(len(b.events))
+		claims[0].Events = b.taken
 	}
 	err := b.sync.Archive(ctx, store.Archived{Done: []store.Stretch{done}, Events: b.events, Fuller: audit.Fuller, Coverage: claims})
 	if err == nil {
