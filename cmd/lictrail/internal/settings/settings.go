@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -47,7 +48,9 @@ type Settings struct {
 	// it is called there; nil where no tenant is chosen.
 	own func(name string) (value, called string)
 
-	ofFlags map[string]bool // see flagVariables
+	// flagVariables are those of all commands, found out once: the tenants of a
+	// fleet ask at the same time.
+	flagVariables func() map[string]bool
 }
 
 // Origin is where the value of a flag came from.
@@ -97,7 +100,8 @@ func None(getenv func(string) string) *Settings { return &Settings{getenv: geten
 // Load reads the file of settings, which need not be there unless somebody named
 // it, and checks all that stands in it.
 func Load(path string, named bool, getenv func(string) string, newRoot func() *cobra.Command) (*Settings, error) {
-	s := &Settings{Path: path, getenv: getenv, newRoot: newRoot}
+	s := &Settings{Path: path, getenv: getenv, newRoot: newRoot,
+		flagVariables: sync.OnceValue(func() map[string]bool { return variablesOf(newRoot()) })}
 	if path == "" {
 		return s, nil
 	}

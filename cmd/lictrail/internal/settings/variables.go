@@ -49,24 +49,23 @@ func (s *Settings) signsIn(name string) bool {
 	return slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(name, f) })
 }
 
-// flagVariables are the variables that set flags, but for those of the sign-in.
-func (s *Settings) flagVariables() map[string]bool {
-	if s.ofFlags == nil {
-		s.ofFlags = map[string]bool{PathVariable: true}
-		var note func(c *cobra.Command)
-		note = func(c *cobra.Command) {
-			for _, name := range flagNames(c) {
-				if _, in := signInFlags[name]; !in {
-					s.ofFlags[VariableOf(name)] = true
-				}
-			}
-			for _, sub := range c.Commands() {
-				note(sub)
+// variablesOf are the variables that set the flags of a command and those below it,
+// but for those of the sign-in.
+func variablesOf(root *cobra.Command) map[string]bool {
+	found := map[string]bool{PathVariable: true}
+	var note func(c *cobra.Command)
+	note = func(c *cobra.Command) {
+		for _, name := range flagNames(c) {
+			if _, in := signInFlags[name]; !in {
+				found[VariableOf(name)] = true
 			}
 		}
-		note(s.newRoot())
+		for _, sub := range c.Commands() {
+			note(sub)
+		}
 	}
-	return s.ofFlags
+	note(root)
+	return found
 }
 
 // ownerOf is the tenant whose variable this is alone: that of the longest prefix
