@@ -65,6 +65,7 @@ type fields struct {
 	result      string // as written
 	reason      string
 	actor       snapshot.Actor
+	actorless   bool // the record lacks the member that says who did it
 	targets     []target
 	properties  []property
 	whole       bool // properties has all there are
@@ -301,6 +302,8 @@ func (f *fields) doubt() string {
 		return "its modified properties are not objects, so what was done is not known"
 	case f.actor.Tenant != "" && !snapshot.IsGUID(f.actor.Tenant):
 		return fmt.Sprintf("the tenant of who did it is %q, which is no id", f.actor.Tenant)
+	case f.actorless:
+		return "it has no initiatedBy, so who did it is not known"
 	case f.doubtfulTarget() != "":
 		return f.doubtfulTarget()
 	case succeeded(f.result), failed(f.result), reason != "" && !succeeded(reason):

@@ -46,7 +46,11 @@ func readGraph(raw []byte) (fields, error) {
 	if err := r.Properties.into(&r); err != nil {
 		return fields{}, fmt.Errorf("properties: %w", err)
 	}
+	var actor struct{ InitiatedBy json.RawMessage } // null where the record has it so
+	json.Unmarshal(raw, &actor)                     //nolint:errcheck // it was read above
+	r.Properties.into(&actor)                       //nolint:errcheck // it was read above
 	f := fields{
+		actorless:   actor.InitiatedBy == nil,
 		source:      source,
 		id:          string(r.ID),
 		at:          string(cmp.Or(r.ActivityDateTime, r.Time, r.TimeGenerated)),

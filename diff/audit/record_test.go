@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"lictrail/snapshot"
@@ -136,10 +137,15 @@ func TestDoubt(t *testing.T) {
 		{`"result": 0,`, "", `whether it succeeded is not known: its result is "0"`},
 		{``, failed, ""},
 		{`"result": "success",`, `, "modifiedProperties": ["AssignedLicense"]`, "its modified properties are not objects, so what was done is not known"},
+		{`"result": "success",`, "", "it has no initiatedBy, so who did it is not known"},
 		{`"result": "success", "initiatedBy": {"user": {"id": "x", "homeTenantId": "0b000000-0b000000"}},`, "", `the tenant of who did it is "0b000000-0b000000", which is no id`},
 		{`"result": "success",`, `}, {"type": "Usr", "id": "x"`, `the type of a target is "Usr", which is not known`},
 	} {
-		r, err := Read("", []byte(`{`+test.result+` "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license",
+		by := `"initiatedBy": null,`
+		if strings.Contains(test.result, "initiatedBy") || test.doubt == "it has no initiatedBy, so who did it is not known" {
+			by = ""
+		}
+		r, err := Read("", []byte(`{`+test.result+` "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license", `+by+`
 			"targetResources": [{"type": "User", "id": "0b000000-0000-4000-8000-00000000000b"`+test.properties+`}]}`))
 		if err != nil {
 			t.Fatal(err)
@@ -208,7 +214,7 @@ func TestRead_SideMissing(t *testing.T) {
 // A license change that names no user is evidence for nobody.
 func TestDoubt_NoUser(t *testing.T) {
 	for _, targets := range []string{`[]`, `[{"type": "Group", "id": "0b000000-0000-4000-8000-00000000000b"}]`} {
-		r, err := Read("", []byte(`{"result": "success", "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license", "targetResources": `+targets+`}`))
+		r, err := Read("", []byte(`{"result": "success", "activityDateTime": "2026-03-04T10:20:30Z", "activityDisplayName": "Change user license", "initiatedBy": null, "targetResources": `+targets+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}

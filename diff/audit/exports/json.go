@@ -395,7 +395,7 @@ func row(columns []string, raw []byte, line int) *Record {
 	}
 	var b object
 	for i, c := range cells {
-		if string(c) != "null" {
+		if string(c) != "null" || strings.EqualFold(columns[i], "InitiatedBy") {
 			b.member(columns[i], c)
 		}
 	}

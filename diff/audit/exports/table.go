@@ -288,7 +288,7 @@ func (t *table) columns(cells []string) (raw []byte, reason string) {
 	}
 	var o object
 	for i, c := range cells {
-		if c = strings.TrimSpace(c); c == "" {
+		if c = strings.TrimSpace(c); c == "" && t.names[i] != "initiatedby" {
 			continue
 		}
 		if slices.Contains(t.dates, i) {
