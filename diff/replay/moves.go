@@ -1,0 +1,573 @@
+package replay
+
+import (
+	"slices"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// assumed stands, as a cause, for a step that no record shows.
+const assumed = 1<<15 - 1
+
+// tick is a point of time at which something is known to have happened: a record,
+// or the date of a path's row.
+type tick struct {
+	at    time.Time
+	point int // None for the date of a row
+	path  int // whose row has the date
+}
+
+// rank orders what happened at one time: the steps of groups, then the records of
+// licenses, then the dates of rows.
+func (s *search) rank(t tick) int {
+	switch {
+	case t.point == None:
+		return 2
+	case s.Points[t.point].Kind >= Saved:
+		return 1
+	}
+	return 0
+}
+
+func (s *search) makeTicks() {
+	for i, p := range s.Points {
+		s.ticks = append(s.ticks, tick{p.At, i, None})
+	}
+	for i, p := range s.Paths {
+		if s.needsDate(i) {
+			s.ticks = append(s.ticks, tick{p.After.Date, None, i})
+		}
+	}
+	slices.SortStableFunc(s.ticks, func(a, b tick) int {
+		if c := a.at.Compare(b.at); c != 0 {
+			return c
+		}
+		return s.rank(a) - s.rank(b)
+	})
+}
+
+// gapOf returns the times between which a node lies, and whether the log was read
+// for all of it.
+func (s *search) gapOf(n *node) (lo, hi time.Time, covered bool) {
+	lo, hi = s.Start, s.EndUntil
+	if n.tick > 0 {
+		lo = later(lo, s.ticks[n.tick-1].at)
+	}
+	if n.tick < len(s.ticks) {
+		hi = earlier(hi, s.ticks[n.tick].at)
+	}
+	hi = later(lo, hi)
+	return lo, hi, s.Covered(lo, hi)
+}
+
+// pricer returns what the lack of a record costs: next to nothing where the log was
+// not read, but more than no such move at all, so that histories stay short.
+func pricer(covered bool) func(int) int {
+	if covered {
+		return func(cost int) int { return cost }
+	}
+	return func(int) int { return unread }
+}
+
+// expand adds the edges of a node: what may happen before the next tick, and what
+// may happen at it.
+func (s *search) expand(n *node) {
+	if !n.state.gone {
+		s.between(n)
+	}
+	if n.tick == len(s.ticks) {
+		return
+	}
+	switch t := s.ticks[n.tick]; {
+	case n.state.gone:
+		s.step(n, n.tick+1, n.state, 0)
+	case t.point == None:
+		s.rowDate(n, t)
+	default:
+		s.record(n, t.point)
+	}
+}
+
+// between adds what leaves no record, and what should have left one.
+func (s *search) between(n *node) {
+	lo, hi, covered := s.gapOf(n)
+	price := pricer(covered)
+	st := n.state
+	for set := range subsets(s.movable(&st, lo) &^ st.moved) {
+		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: price(silentTurn)})
+	}
+	for i, p := range s.Paths {
+		if s.isGroup(i) {
+			s.assume(n, i, price(unlogged), covered)
+			if p.After.Failed && st.held.has(i) && !st.moved.has(i) && !p.After.Date.IsZero() && !p.After.Date.Before(lo) && !p.After.Date.After(hi) {
+				s.together(n, n.tick, of(i), moment{from: p.After.Date, to: p.After.Date, by: None, why: Failed})
+			}
+			continue
+		}
+		if st.moved.has(i) || s.frozen(&st, i, hi) {
+			continue
+		}
+		cost, why := price(unlogged), Unlogged
+		if s.Lapsed && st.held.has(i) {
+			cost, why = 0, Lapsed
+		}
+		next, turns := s.turnedTo(st, i, !st.held.has(i))
+		if covered || st.forced.has(i) {
+			next.moved = next.moved.set(i, true)
+		} else { // it may have moved to and fro
+			next.forced = next.forced.set(i, true)
+		}
+		s.step(n, n.tick, next, cost, Move{Path: i, Act: actOf(next, i), Why: why, By: None, Cause: None, Turns: turns, From: lo, To: hi})
+	}
+	if s.Lapsed && st.held != 0 && st.held&^st.moved == st.held {
+		s.lapse(n, lo, hi)
+	}
+}
+
+// assume lets a group's side change without a record: once between two ticks, and
+// to and fro where the log was not read.
+func (s *search) assume(n *node, path, cost int, covered bool) {
+	st := n.state
+	first := !st.forced.has(path)
+	if st.dated.has(path) || !first && (covered || st.again.has(path)) {
+		return
+	}
+	next := st
+	next.cause[path], next.moved = assumed, st.moved.set(path, false)
+	if first {
+		next.forced = st.forced.set(path, true)
+	} else {
+		next.again = st.again.set(path, true)
+	}
+	other := next
+	next.member = st.member.set(path, !st.member.has(path))
+	s.step(n, n.tick, next, cost)
+	if s.mayBeSet(path) {
+		other.gives = st.gives.set(path, !st.gives.has(path))
+		s.step(n, n.tick, other, cost)
+	}
+}
+
+// mayBeSet reports whether something hints at a change of the group's licenses.
+func (s *search) mayBeSet(path int) bool {
+	p := s.Paths[path]
+	return p.GivesBefore != p.GivesAfter || slices.ContainsFunc(s.Points, func(pt Point) bool { return pt.Kind == GroupSet && pt.Path == path })
+}
+
+// lapse ends all paths at once.
+func (s *search) lapse(n *node, lo, hi time.Time) {
+	next, moves := n.state, []Move(nil)
+	for i := range s.Paths {
+		if n.state.held.has(i) && !s.frozen(&n.state, i, hi) {
+			var turns bool
+			next, turns = s.turnedTo(next, i, false)
+			next.member = next.member.set(i, false)
+			moves = append(moves, Move{Path: i, Act: Off, Why: Lapsed, By: None, Cause: None, Turns: turns, From: lo, To: hi})
+		}
+	}
+	next.moved = n.state.held
+	s.step(n, n.tick, next, 0, moves...)
+}
+
+func actOf(s state, path int) Act {
+	if s.held.has(path) {
+		return On
+	}
+	return Off
+}
+
+// movable are the groups whose paths are yet to follow them, and may.
+func (s *search) movable(st *state, at time.Time) mask {
+	var m mask
+	for i := range s.Paths {
+		if s.isGroup(i) && st.pending(i) && !s.frozen(st, i, at) {
+			m |= of(i)
+		}
+	}
+	return m
+}
+
+// subsets lists the sets of some of the paths, none excepted.
+func subsets(all mask) func(func(mask) bool) {
+	return func(yield func(mask) bool) {
+		for set := all; set != 0; set = (set - 1) & all {
+			if !yield(set) {
+				return
+			}
+		}
+	}
+}
+
+// moment is when, and by which record, paths move at one instant.
+type moment struct {
+	from, to time.Time
+	by       int
+	why      Why
+	silent   int  // what it costs that the SKU turns without a record
+	dates    bool // mark the rows whose dates lie near as dated
+	row      int  // plus 1: the path whose row is dated by this
+	fits     Fact // whether the SKU must be held afterwards
+}
+
+// together moves the paths of groups at one instant. Where the SKU turns, each of
+// them may have been decisive: the oldest step when it comes and the newest when
+// it goes is what is usual.
+func (s *search) together(n *node, tick int, set mask, m moment) {
+	st := n.state
+	next := st
+	cost := s.disorder(&st, set)
+	var moves []Move
+	for i := range s.Paths {
+		if !set.has(i) {
+			continue
+		}
+		on, cause := !st.held.has(i), st.causeOf(i)
+		move := Move{Path: i, Act: Off, Why: m.why, By: m.by, Cause: None, From: m.from, To: m.to}
+		if on {
+			move.Act = On
+		}
+		switch {
+		case !s.isGroup(i): // a path that Graph does not tell may be a group's
+		case st.cause[i] == assumed:
+			if m.by == None {
+				move.Why = Unlogged
+			}
+		case !st.pending(i): // it failed
+			move.Why = Failed
+		case cause >= 0:
+			move.Cause = cause
+			move.From = later(move.From, s.Points[cause].At)
+			move.To = later(move.From, move.To)
+			cost += s.lag(cause, move.From)
+		case s.Paths[i].Returned && on:
+			move.Why = Excused
+		case s.Paths[i].Before.Failed && on: // it can be given again
+			move.Why = Failed
+			cost += noReason
+		default:
+			cost += stale
+		}
+		next.held = next.held.set(i, on)
+		next.cause[i] = 0
+		if m.dates && on && s.datedAt(i, m.from) || m.row == i+1 {
+			next.dated = next.dated.set(i, true)
+		}
+		if m.by != None {
+			move.From, move.To = m.from, m.to
+		}
+		moves = append(moves, move)
+	}
+	next.moved |= set
+	if was, is := s.holds(&st), s.holds(&next); was == is {
+		if m.fits.fits(is) {
+			s.step(n, tick, next, cost, moves...)
+		}
+		return
+	} else if !m.fits.fits(is) {
+		return
+	} else {
+		s.carried(n, tick, next, cost+m.silent, moves, is)
+	}
+}
+
+// carried adds one edge for each of the moves that may have been decisive.
+func (s *search) carried(n *node, tick int, next state, cost int, moves []Move, came bool) {
+	usual := -1
+	for k, m := range moves {
+		if (m.Act == On) != came {
+			continue
+		}
+		if usual < 0 || came && m.Cause < moves[usual].Cause || !came && m.Cause > moves[usual].Cause {
+			usual = k
+		}
+	}
+	for k, m := range moves {
+		if (m.Act == On) != came {
+			continue
+		}
+		variant, extra := slices.Clone(moves), 0
+		variant[k].Turns = true
+		if k != usual {
+			extra = oddCarrier
+		}
+		s.step(n, tick, next, cost+extra, variant...)
+	}
+}
+
+// disorder is what it costs that a group outside of a set has an older step than
+// the newest in it, and did not move.
+func (s *search) disorder(st *state, set mask) int {
+	newest := None
+	for i := range s.Paths {
+		if set.has(i) && st.cause[i] != assumed {
+			newest = max(newest, st.causeOf(i))
+		}
+	}
+	for i := range s.Paths {
+		older := st.cause[i] != assumed && st.cause[i] != 0 && st.causeOf(i) < newest
+		if s.isGroup(i) && !set.has(i) && st.pending(i) && older {
+			return disorder
+		}
+	}
+	return 0
+}
+
+// datedAt reports whether the path's row has a date at a time.
+func (s *search) datedAt(path int, at time.Time) bool {
+	return s.needsDate(path) && s.Paths[path].After.Date.Sub(at).Abs() <= snapshot.RowResolution
+}
+
+// rowDate adds what may have happened at the date of a row.
+func (s *search) rowDate(n *node, t tick) {
+	st, i := n.state, t.path
+	if st.dated.has(i) {
+		s.step(n, n.tick+1, st, 0)
+		return
+	}
+	if s.recordFollows(i, t.at) {
+		s.step(n, n.tick+1, st, 0)
+	}
+	_, _, covered := s.gapOf(n)
+	price := pricer(covered && s.Covered(t.at, t.at))
+	switch {
+	case st.held.has(i):
+		s.redate(n, t, price(noReason))
+	case !s.isGroup(i):
+		next, turns := s.turnedTo(st, i, true)
+		next.dated = next.dated.set(i, true)
+		s.step(n, n.tick+1, next, price(unlogged), Move{Path: i, Act: On, Why: Unlogged, By: None, Cause: None, Turns: turns, From: t.at, To: t.at})
+	case st.wants(i):
+		lo, _, _ := s.gapOf(n)
+		others := s.movable(&st, t.at) &^ of(i)
+		// Microsoft cuts off what is less than a second from the dates of rows.
+		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: price(silentTurn), row: i + 1}
+		s.together(n, n.tick+1, of(i), m)
+		for set := range subsets(others) {
+			s.together(n, n.tick+1, set|of(i), m)
+		}
+	}
+}
+
+// redate lets the date of a held path's row move.
+func (s *search) redate(n *node, t tick, price int) {
+	next, i := n.state, t.path
+	next.dated = next.dated.set(i, true)
+	move := Move{Path: i, Act: Redated, Why: Unlogged, By: None, Cause: None, From: t.at, To: t.at}
+	cause := next.causeOf(i)
+	switch p := s.Paths[i]; {
+	case s.isGroup(i) && next.wants(i) && next.cause[i] == assumed:
+		price, next.cause[i] = 0, 0
+	case s.isGroup(i) && next.wants(i) && cause >= 0 && t.at.Sub(s.Points[cause].At) < snapshot.GroupLag && s.Points[cause].At.After(p.Before.Date):
+		move.Why, move.Cause, price, next.cause[i] = Followed, cause, 0, 0
+	case p.Excused, p.Returned && t.at.Sub(s.Start) <= snapshot.DeletionSpan:
+		move.Why, price = Excused, 0
+	}
+	s.step(n, n.tick+1, next, price, move)
+}
+
+// recordFollows reports whether a record that may have dated a path's row comes
+// within the resolution of rows after a time.
+func (s *search) recordFollows(path int, at time.Time) bool {
+	return slices.ContainsFunc(s.Points, func(p Point) bool {
+		after := p.At.Sub(at)
+		return after >= 0 && after <= snapshot.RowResolution && mayMove(p.Kind, s.isGroup(path))
+	})
+}
+
+// mayMove reports whether a record of a kind can be that of a group's path, or of
+// one that is no group's.
+func mayMove(kind PointKind, group bool) bool {
+	return kind == Either || kind == Engine && group || kind == Saved
+}
+
+// record adds what a record may have done.
+func (s *search) record(n *node, point int) {
+	switch p := s.Points[point]; p.Kind {
+	case Joined, Left:
+		s.membership(n, point, p)
+	case GroupSet:
+		s.groupSet(n, point, p)
+	case Recalculated:
+		next := n.state
+		if next.pending(p.Path) { // the engine may have been about to follow, or have failed before
+			s.step(n, n.tick+1, next, 0)
+		}
+		if next.wants(p.Path) {
+			next.cause[p.Path] = int16(point) + 1
+		}
+		s.step(n, n.tick+1, next, 0)
+	case Deleted:
+		s.deleted(n, point, p)
+	default:
+		s.licenses(n, point, p)
+	}
+}
+
+func (s *search) membership(n *node, point int, p Point) {
+	joined := p.Kind == Joined
+	if n.state.member.has(p.Path) == joined {
+		return // a step without a record may come before
+	}
+	next := n.state
+	next.member = next.member.set(p.Path, joined)
+	s.wanted(n, next, point, p, 0)
+}
+
+// wanted adds a step of a group after which its member may want something else.
+func (s *search) wanted(n *node, next state, point int, p Point, cost int) {
+	st := n.state
+	if st.wants(p.Path) != next.wants(p.Path) {
+		if st.pending(p.Path) && st.cause[p.Path] != assumed { // it is taken back before the engine followed
+			cost += s.lag(st.causeOf(p.Path), p.At)
+		}
+		next.cause[p.Path] = int16(point) + 1
+	}
+	s.step(n, n.tick+1, next, cost)
+}
+
+func (s *search) groupSet(n *node, point int, p Point) {
+	gave := n.state.gives.has(p.Path)
+	if !p.Before.fits(gave) {
+		next := n.state
+		next.gives = next.gives.set(p.Path, p.After == Yes)
+		s.wanted(n, next, point, p, contradicted)
+		return
+	}
+	for _, gives := range []bool{false, true} {
+		if !p.After.fits(gives) {
+			continue
+		}
+		next := n.state
+		next.gives = next.gives.set(p.Path, gives)
+		if gives && gave && next.held.has(p.Path) && next.wants(p.Path) {
+			next.cause[p.Path] = int16(point) + 1 // its plans may differ: rows may be dated anew
+		}
+		s.wanted(n, next, point, p, 0)
+	}
+}
+
+func (s *search) deleted(n *node, point int, p Point) {
+	next, cost := n.state, 0
+	var moves []Move
+	for i := range s.Paths {
+		switch {
+		case i >= len(s.Listed) || s.Listed[i].fits(next.held.has(i)):
+		case s.Listed[i] == No: // the licenses were taken for the deletion, and the record of it is missing
+			cost = max(cost, unlogged)
+		default:
+			cost += contradicted
+		}
+	}
+	for i := range s.Paths {
+		if s.isGroup(i) && next.pending(i) {
+			cost += s.lag(next.causeOf(i), p.At)
+		}
+		if next.held.has(i) {
+			var turns bool
+			next, turns = s.turnedTo(next, i, false)
+			moves = append(moves, Move{Path: i, Act: Off, Why: Recorded, By: point, Cause: None, Turns: turns, From: p.At, To: p.At})
+		}
+	}
+	next.gone = true
+	s.step(n, n.tick+1, next, cost, moves...)
+}
+
+// licenses adds what a record of the user's licenses may have done.
+func (s *search) licenses(n *node, point int, p Point) {
+	full := p.Before != NotKnown && p.After != NotKnown
+	if full {
+		s.step(n, n.tick+1, n.state, contradicted)
+	}
+	if !p.Before.fits(s.holds(&n.state)) {
+		if !full {
+			s.step(n, n.tick+1, n.state, contradicted)
+		}
+		return
+	}
+	if p.After.fits(s.holds(&n.state)) {
+		s.step(n, n.tick+1, n.state, 0)
+		s.savedAgain(n, point, p)
+	}
+	if p.Kind != Engine {
+		s.saved(n, point, p)
+	}
+	if p.Kind != Saved {
+		s.engine(n, point, p)
+	}
+}
+
+// savedAgain lets a record date rows of which nothing else moved. That somebody's
+// save dates the row of a group is possible, and not usual.
+func (s *search) savedAgain(n *node, point int, p Point) {
+	for i := range s.Paths {
+		if !n.state.held.has(i) || n.state.dated.has(i) || !s.datedAt(i, p.At) {
+			continue
+		}
+		cost := 0
+		if s.isGroup(i) && p.Kind == Saved {
+			cost = oddCarrier
+		}
+		next := n.state
+		next.dated = next.dated.set(i, true)
+		cause := None
+		if s.isGroup(i) && next.wants(i) && next.cause[i] != assumed {
+			cause = next.causeOf(i)
+		}
+		next.cause[i] = 0
+		s.step(n, n.tick+1, next, cost, Move{Path: i, Act: Redated, Why: Recorded, By: point, Cause: cause, From: p.At, To: p.At})
+	}
+}
+
+// saved lets a record move a path that is no group's.
+func (s *search) saved(n *node, point int, p Point) {
+	for i := range s.Paths {
+		if s.isGroup(i) || s.frozen(&n.state, i, p.At) {
+			continue
+		}
+		next, turns := s.turnedTo(n.state, i, !n.state.held.has(i))
+		if !p.After.fits(s.holds(&next)) {
+			continue
+		}
+		move := Move{Path: i, Act: actOf(next, i), Why: Recorded, By: point, Cause: None, Turns: turns, From: p.At, To: p.At}
+		s.step(n, n.tick+1, next, 0, move)
+		if next.held.has(i) && s.datedAt(i, p.At) {
+			next.dated = next.dated.set(i, true)
+			s.step(n, n.tick+1, next, 0, move)
+		}
+	}
+}
+
+// engine lets group-based licensing move paths of groups, at one instant.
+func (s *search) engine(n *node, point int, p Point) {
+	st := n.state
+	movable := s.movable(&st, p.At)
+	for i, path := range s.Paths {
+		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown
+		if fails && !s.frozen(&st, i, p.At) {
+			movable |= of(i)
+		}
+	}
+	m := moment{from: p.At, to: p.At, by: point, why: Recorded, fits: p.After}
+	for set := range subsets(movable) {
+		if p.Named >= 0 && !set.has(p.Named) {
+			continue
+		}
+		s.together(n, n.tick+1, set, m)
+		if s.anyDated(set, &st, p.At) {
+			m.dates = true
+			s.together(n, n.tick+1, set, m)
+			m.dates = false
+		}
+	}
+}
+
+// anyDated reports whether a path of a set that begins has a row of a time.
+func (s *search) anyDated(set mask, st *state, at time.Time) bool {
+	for i := range s.Paths {
+		if set.has(i) && !st.held.has(i) && s.datedAt(i, at) {
+			return true
+		}
+	}
+	return false
+}
