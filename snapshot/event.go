@@ -66,6 +66,7 @@ type Actor struct {
 	ClientAppID string `json:"client_app_id,omitempty"`
 	Tenant      string `json:"tenant,omitempty"`  // home tenant of a user, when the record says; lower case
 	Partner     bool   `json:"partner,omitempty"` // the record marks the user as a partner's (unified UserType 9)
+	Agent       bool   `json:"agent,omitempty"`   // the record marks the user as an agent's: software with a user account
 }
 
 // Known reports whether the event names any actor at all.

@@ -172,7 +172,7 @@ func userFirst(t graphTarget) int {
 }
 
 type graphInitiators struct {
-	User struct{ ID, UserPrincipalName, DisplayName, HomeTenantID text }
+	User struct{ ID, UserPrincipalName, DisplayName, HomeTenantID, AgentType text }
 	App  struct{ AppID, DisplayName, ServicePrincipalID text }
 }
 
@@ -196,7 +196,7 @@ func (by graphInitiators) actor(targets []graphTarget) snapshot.Actor {
 func (by graphInitiators) user(targets []graphTarget) snapshot.Actor {
 	u := by.User
 	a := snapshot.Actor{Kind: snapshot.ActorUser, ID: objectID(u.ID), UPN: string(u.UserPrincipalName),
-		Tenant: objectID(u.HomeTenantID)}
+		Tenant: objectID(u.HomeTenantID), Agent: isAgent(u.AgentType)}
 	if microsoftOperated(string(u.ID), a.UPN) {
 		a.Kind, a.Name = snapshot.ActorSystem, cmp.Or(string(u.DisplayName), a.UPN)
 		return a
@@ -211,6 +211,12 @@ func (by graphInitiators) user(targets []graphTarget) snapshot.Actor {
 	}
 	return a
 }
+
+// isAgent reports whether an agentType marks an agent: any value but notAgentic
+// does. Graph v1.0 calls an agent's user account unknownFutureValue where a client
+// does not ask for the newer members of the enumeration. See
+// learn.microsoft.com/entra/agent-id/sign-in-audit-logs-agents.
+func isAgent(kind text) bool { return kind != "" && !strings.EqualFold(string(kind), "notAgentic") }
 
 // isPerson reports whether a display name is evidently that of the user: made
 // of the words of the principal name, or the name that the record itself gives
