@@ -9,66 +9,65 @@ import (
 	"lictrail/snapshot"
 )
 
+// Rules is the version of the rules by which this package attributes. It goes up
+// with every change after which the same evidence may lead to another result: what
+// older rules said is then attributed anew, and not held against these.
+const Rules = 2
+
 // Context is everything that attribution may look at besides the changes
 // themselves. Functions that are nil know nothing.
 type Context struct {
 	Tenant snapshot.TenantID
 	Run    snapshot.RunID  // for changes that only the log saw
 	Window snapshot.Window // of the run, for the same; that of the changes when zero
+	// PreviousUntil is when the reading of the snapshot before ended, ObservedAt
+	// when that of the snapshot after began: users were read at some time between
+	// the beginning and the end.
+	PreviousUntil, ObservedAt time.Time
 
 	Bundles  []snapshot.Bundle   // from 24 h before the window on
 	Coverage []snapshot.Coverage // complete stretches and failed ones
-	// ObservedAt is the start of the snapshot that shows the changes: events
-	// after it may postdate the reading of a user.
-	ObservedAt time.Time
-	// Used has the events that are evidence of changes of earlier runs. They
-	// explain nothing else, unless they are about a group as such.
-	Used map[EventRefKey]bool
 
 	// Powers has actors who, as other records show, act on others' licenses or
 	// groups; see [Powers].
 	Powers map[string]bool
+	// Principal is the service principal with an object id, as the directory shows it.
+	Principal func(id string) (snapshot.Principal, bool)
+
+	// States are the rows of a user's paths in the snapshots before and after.
+	States func(snapshot.UserID) (before, after []snapshot.Path, known bool)
 
 	PlanID    func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) // a plan as events call it
 	PlanName  func(snapshot.PlanID) string
 	GroupName func(snapshot.GroupID) string
-	Group     func(snapshot.GroupID) (snapshot.Group, bool) // as the newest snapshot has it
-	SKUName   func(snapshot.SKUID) string                   // part number
-	UPN       func(snapshot.UserID) string                  // for reasons only
+	// GroupBefore and Group are a group as the snapshots before and after have it.
+	GroupBefore, Group func(snapshot.GroupID) (snapshot.Group, bool)
+	SKUName            func(snapshot.SKUID) string  // part number
+	UPN                func(snapshot.UserID) string // for reasons only
 	// SelfService tells the free, trial and viral SKUs that users sign up for
 	// themselves.
 	SelfService func(snapshot.SKUID) bool
-	SKU         func(snapshot.SKUID) (now snapshot.SKU, listed bool) // as the newest snapshot has it
+	SKU         func(snapshot.SKUID) (now snapshot.SKU, listed bool) // as the snapshot after has it
 	Holders     func(snapshot.SKUID) int                             // users who hold the SKU after the run
 	DeletedAt   func(snapshot.UserID) time.Time                      // from deletedItems
-	// DeletedHeld tells whether the deleted object still lists the SKU by the path.
-	DeletedHeld func(snapshot.UserID, snapshot.PathKey) (held, known bool)
 }
 
-// EventRefKey identifies an audit event.
+// EventRefKey identifies an audit record.
 type EventRefKey struct {
 	Source snapshot.Source
 	ID     string
 }
 
-// Attributed is a change with the word on its cause.
+// Attributed is a change with its attribution.
 type Attributed struct {
 	snapshot.Change
 	Attribution snapshot.Attribution
 }
 
-const (
-	slack  = 5 * time.Minute  // between the clocks of snapshots and of events
-	lag    = 24 * time.Hour   // between a change to a group and its licenses
-	jitter = 5 * time.Second  // between the events of one cause
-	offing = 10 * time.Minute // between a deletion and the licenses taken for it, or a restore or a group's recalculation and those it gives
-	dating = time.Minute      // between an operation and the date that Microsoft gives to what it did
-)
-
 // Attribute says why each change of one run happened: the attribution at an
 // index is that of the change there. It also returns the changes that only the
-// audit log saw. An event explains one change of a user's SKU at most; what no
-// event and no rule explains for certain is unknown, with the reason why.
+// audit log saw. What no record and no rule explains for certain is unknown, with
+// the reason why.
 func Attribute(changes []snapshot.Change, c *Context) (attributions []snapshot.Attribution, unseen []Attributed) {
 	a := newAttributor(changes, c)
 	attributions = make([]snapshot.Attribution, len(changes))
@@ -108,14 +107,14 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 	switch {
 	case ch.User == "":
 		return a.tenant(ch)
-	case ch.Presence == snapshot.Deleted, ch.Presence == snapshot.Gone:
+	case a.gone[ch.User]:
 		return a.left(ch)
-	case ch.Returned && (ch.Kind == snapshot.Assigned || ch.Kind == snapshot.PathAdded):
-		return a.returned(ch)
-	case (ch.Kind == snapshot.StateChanged || ch.Kind == snapshot.PlansChanged) && (ch.Returned || a.wasAway(ch)):
-		return a.unknown(ch)
-	case a.wasAway(ch) && !gained(ch):
+	case a.back[ch.User] && a.restoredBy(ch.User) == nil && ch.Returned:
+		return a.restored(ch)
+	case a.wasAway(ch.User):
 		return a.away(ch)
+	case a.back[ch.User] && (ch.Kind == snapshot.PlansChanged || ch.Kind == snapshot.StateChanged):
+		return a.unknown(ch)
 	}
 	switch ch.Kind {
 	case snapshot.PlansChanged:
@@ -125,7 +124,7 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 	case snapshot.DateMoved:
 		return a.date(ch)
 	}
-	return a.holding(ch, a.find(ch, time.Time{}))
+	return a.moved(ch)
 }
 
 // gained reports whether the change's path began.
@@ -139,20 +138,6 @@ func gained(ch *snapshot.Change) bool {
 	return true
 }
 
-// holding attributes a path that began or ended.
-func (a *attributor) holding(ch *snapshot.Change, f found) snapshot.Attribution {
-	if pathOf(ch).Kind == snapshot.ByGroup {
-		return a.byGroup(ch, f)
-	}
-	return a.direct(ch, f)
-}
-
-// found is what the log says of how a state came about.
-type found struct {
-	op    *op   // the operation that led to the state now; nil when none did
-	clash []*op // operations that contradict the state now, or each other
-}
-
 // effect is what an operation does to the state that a change shows.
 type effect int
 
@@ -161,6 +146,12 @@ const (
 	toward
 	against
 )
+
+// found is what the log says of how a state came about.
+type found struct {
+	op    *op   // the operation that led to the state now; nil when none did
+	clash []*op // operations that contradict the state now, or each other
+}
 
 // walk goes through operations in order of time. The last one toward the state
 // now is the one that led to it, unless one against it follows. Those at the
@@ -193,111 +184,7 @@ func (a *attributor) walk(ops []*op, what func(*op) effect) found {
 
 // isLate reports whether what happened then may postdate the reading of a user.
 func (a *attributor) isLate(at time.Time) bool {
-	return !at.Before(a.observed.Add(-slack))
-}
-
-// find looks for the license operation that gave the user the SKU or took it,
-// up to a time if that is not zero.
-func (a *attributor) find(ch *snapshot.Change, until time.Time) found {
-	want := taken
-	if gained(ch) {
-		want = given
-	}
-	return a.walk(a.touching(ch, until), func(o *op) effect {
-		if o.moved(ch.SKU) == want {
-			return toward
-		}
-		return against
-	})
-}
-
-// touching lists the operations in the change's window that gave the user the
-// SKU or took it.
-func (a *attributor) touching(ch *snapshot.Change, until time.Time) []*op {
-	var list []*op
-	for _, o := range a.license[ch.User] {
-		past := !until.IsZero() && o.At.After(until)
-		if o.evidence && !o.used && !past && o.moved(ch.SKU) != 0 && inTime(ch, o) {
-			list = append(list, o)
-		}
-	}
-	return list
-}
-
-// inTime reports whether an operation lies where it can have done what a change
-// shows: in its window and, where Microsoft dates the change, at that date.
-func inTime(ch *snapshot.Change, o *op) bool {
-	return ch.Window.Contains(o.At, slack) && (ch.Dated.IsZero() || ch.Dated.Sub(o.At).Abs() <= dating)
-}
-
-// fits reports whether the operation can have done what the change shows to
-// its path. An operation tells only of the SKU as a whole: of two paths that
-// go at once, one goes without a trace.
-func (a *attributor) fits(ch *snapshot.Change, o *op) bool {
-	path := pathOf(ch)
-	switch {
-	case o.claimed[ch.SKU]:
-		return false
-	case path.Kind == snapshot.Unknown:
-		return true
-	case path.Kind == snapshot.Direct:
-		return !o.engine
-	case !o.engine && o.Actor.Known(), a.namesOther(ch, o):
-		return false // somebody's own doing, or another group's
-	case ch.Kind == snapshot.PathMoved:
-		return o.engine
-	case ch.Kind == snapshot.PathAdded, ch.Kind == snapshot.PathRemoved:
-		return o.engine && a.hasSibling(ch, func(s *snapshot.Change) bool {
-			return (s.Kind == snapshot.Assigned || s.Kind == snapshot.Removed) && pathOf(s).Kind == snapshot.Direct
-		})
-	}
-	return true
-}
-
-// namesOther reports whether an operation of the engine names the group behind
-// it, and it is not the change's.
-func (a *attributor) namesOther(ch *snapshot.Change, o *op) bool {
-	hint := a.hinted(o, ch.SKU)
-	return o.engine && hint != "" && hint != pathOf(ch).Group
-}
-
-// hasSibling reports whether the run has another such change of the user's SKU.
-func (a *attributor) hasSibling(ch *snapshot.Change, such func(*snapshot.Change) bool) bool {
-	return slices.ContainsFunc(a.siblings[userSKU{ch.User, ch.SKU}], func(s *snapshot.Change) bool {
-		return s != ch && such(s)
-	})
-}
-
-// direct attributes a path that is direct or unknown.
-func (a *attributor) direct(ch *snapshot.Change, f found) snapshot.Attribution {
-	fits := f.op != nil && a.fits(ch, f.op)
-	switch {
-	case ch.Kind == snapshot.PathAdded, ch.Kind == snapshot.PathRemoved, ch.Kind == snapshot.PathMoved && !fits:
-		return a.hidden(ch)
-	case len(f.clash) > 0:
-		return a.ambiguous(ch, f.clash)
-	case f.op == nil:
-		return a.unexplained(ch)
-	case !fits && a.hasSibling(ch, func(s *snapshot.Change) bool { return pathOf(s).Kind == snapshot.ByGroup }):
-		return a.hidden(ch)
-	case !fits:
-		return a.misfit(ch, f.op)
-	case f.op.engine:
-		return a.engineOnly(ch, f.op)
-	}
-	return a.byParty(ch, f.op)
-}
-
-// byParty attributes a change to whoever did the operation.
-func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
-	o.claim(ch.SKU)
-	p := a.party(o, ch.User, ch.SKU)
-	at := snapshot.Attribution{Cause: p.cause, Initiator: p.initiator, Confidence: p.confidence, UnknownWhy: p.why,
-		At: o.At, Evidence: evidence(o), Reason: a.partyReason(ch, o, p)}
-	if p.cause != snapshot.CauseUnknown {
-		at.Actor = actorOf(o)
-	}
-	return at
+	return !at.Before(a.observed.Add(-snapshot.ClockSlack))
 }
 
 // actorOf returns the operation's actor, nil when it names none.

@@ -16,11 +16,10 @@ type op struct {
 	*snapshot.Bundle
 	evidence bool // it succeeded and changed something, or may have
 	engine   bool // group-based licensing did it
-	used     bool // it is evidence of a change of an earlier run
 	added    []snapshot.EventLicense
 	removed  []snapshot.EventLicense
 	plans    []audit.PlanChange
-	// claimed has the SKUs of which it explains a change, told those of which
+	// claimed has the SKUs of which it explains a change, told those of whose plans
 	// an attribution mentions it.
 	claimed, told map[snapshot.SKUID]bool
 }
@@ -33,11 +32,9 @@ const (
 	taken move = -1
 )
 
-func newOp(b *snapshot.Bundle, used map[EventRefKey]bool) *op {
-	o := &op{Bundle: b, evidence: audit.Evidence(b), engine: isEngine(b),
-		claimed: map[snapshot.SKUID]bool{}, told: map[snapshot.SKUID]bool{}}
+func (c *Context) newOp(b *snapshot.Bundle) *op {
+	o := &op{Bundle: b, evidence: audit.Evidence(b), engine: c.isEngine(b), claimed: map[snapshot.SKUID]bool{}, told: map[snapshot.SKUID]bool{}}
 	o.added, o.removed, o.plans = audit.Delta(b.License)
-	o.used = slices.ContainsFunc(b.Events, func(e *snapshot.Event) bool { return used[EventRefKey{e.Source, e.ID}] })
 	return o
 }
 
@@ -57,7 +54,7 @@ func listed(set []snapshot.EventLicense, sku snapshot.SKUID) bool {
 }
 
 // claim makes the operation the explanation of a change of the SKU.
-func (o *op) claim(sku snapshot.SKUID) { o.claimed[sku], o.told[sku] = true, true }
+func (o *op) claim(sku snapshot.SKUID) { o.claimed[sku] = true }
 
 // group returns the group that the operation is about.
 func (o *op) group() snapshot.GroupID {
@@ -117,15 +114,20 @@ type attributor struct {
 	named   map[string][]*op          // about the licenses of a user whom it knows by name only
 	updates map[snapshot.UserID][]*op // of attributes, and additions
 	members map[userGroup][]*op
-	groups  map[snapshot.GroupID][]*op // licenses, rules and recalculations
-	upns    map[snapshot.UserID]string // as the events have them
-	powers  map[string]bool            // actors who act on others' licenses or groups
+	joined  map[snapshot.UserID][]snapshot.GroupID // groups that records of memberships name, sorted
+	groups  map[snapshot.GroupID][]*op             // licenses, rules and recalculations
+	upns    map[snapshot.UserID]string             // as the events have them
+	powers  map[string]bool                        // actors who act on others' licenses or groups
+	syncs   map[string]bool                        // actors whom a record shows to synchronize a local directory
 
 	siblings map[userSKU][]*snapshot.Change
 	catalog  map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
 	ofGroup  map[groupSKU]*snapshot.Change
 	lost     map[snapshot.SKUID]map[snapshot.UserID]bool // users who lost the SKU in this run
 	gaps     map[snapshot.Window]snapshot.Window         // what was not read of a window, once worked out
+	gone     map[snapshot.UserID]bool                    // users who left the tenant's users
+	back     map[snapshot.UserID]bool                    // and who came back
+	scenes   map[userSKU]*scene                          // once solved
 }
 
 func newAttributor(changes []snapshot.Change, c *Context) *attributor {
@@ -133,18 +135,25 @@ func newAttributor(changes []snapshot.Change, c *Context) *attributor {
 		Context: c, changes: changes, window: windowOf(changes, c),
 		license: map[snapshot.UserID][]*op{}, named: map[string][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
 		members: map[userGroup][]*op{}, groups: map[snapshot.GroupID][]*op{},
-		upns: map[snapshot.UserID]string{}, powers: map[string]bool{},
+		upns: map[snapshot.UserID]string{}, powers: map[string]bool{}, syncs: map[string]bool{},
 		siblings: map[userSKU][]*snapshot.Change{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
 		ofGroup: map[groupSKU]*snapshot.Change{}, lost: map[snapshot.SKUID]map[snapshot.UserID]bool{},
-		gaps: map[snapshot.Window]snapshot.Window{},
+		gaps: map[snapshot.Window]snapshot.Window{}, joined: map[snapshot.UserID][]snapshot.GroupID{},
+		gone: map[snapshot.UserID]bool{}, back: map[snapshot.UserID]bool{}, scenes: map[userSKU]*scene{},
 	}
 	a.observed = c.ObservedAt
 	if a.observed.IsZero() {
 		a.observed = a.window.NotAfter
 	}
 	maps.Copy(a.powers, c.Powers)
-	for _, o := range sortedOps(c) {
+	for _, o := range distinct(sortedOps(c)) {
 		a.index(o)
+	}
+	for key := range a.members {
+		a.joined[key.user] = append(a.joined[key.user], key.group)
+	}
+	for _, groups := range a.joined {
+		slices.Sort(groups)
 	}
 	for i := range changes {
 		a.indexChange(&changes[i])
@@ -169,7 +178,7 @@ func sortedOps(c *Context) []*op {
 	ops := make([]*op, 0, len(c.Bundles))
 	for i := range c.Bundles {
 		if b := &c.Bundles[i]; len(b.Events) > 0 && !b.Failed {
-			ops = append(ops, newOp(b, c.Used))
+			ops = append(ops, c.newOp(b))
 		}
 	}
 	slices.SortFunc(ops, func(x, y *op) int {
@@ -178,9 +187,38 @@ func sortedOps(c *Context) []*op {
 	return ops
 }
 
+// distinct drops what a second log tells of an operation, too far apart in time to
+// have been put together: some give times to the minute.
+func distinct(ops []*op) []*op {
+	kept := ops[:0:0]
+	for i, o := range ops {
+		again := false
+		for k := len(kept) - 1; k >= 0 && o.At.Sub(kept[k].At) <= snapshot.RowResolution; k-- {
+			again = again || isCopy(kept[k], o)
+		}
+		if !again {
+			kept = append(kept, ops[i])
+		}
+	}
+	return kept
+}
+
+// isCopy reports whether two operations are one, in two logs.
+func isCopy(x, y *op) bool {
+	sameSKUs := func(s, t []snapshot.EventLicense) bool {
+		return slices.EqualFunc(s, t, func(l, m snapshot.EventLicense) bool { return l.SKU == m.SKU })
+	}
+	return x.Events[0].Source != y.Events[0].Source && x.Activity == y.Activity && x.Target == y.Target && x.Target != "" && x.group() == y.group() &&
+		sameActor(x.Actor, y.Actor) && x.Incomplete == y.Incomplete && x.NoOp == y.NoOp && sameSKUs(x.added, y.added) && sameSKUs(x.removed, y.removed) &&
+		len(x.plans) == len(y.plans) && (len(x.added)+len(x.removed) > 0 || x.Activity == snapshot.AddMember || x.Activity == snapshot.RemoveMember)
+}
+
 // index files an operation under what it is about.
 func (a *attributor) index(o *op) {
 	user, group := o.Target, o.group()
+	if o.Actor.Kind == snapshot.ActorUser && o.Actor.ID != "" && o.client(syncClient) {
+		a.syncs[o.Actor.ID] = true
+	}
 	if upn := o.Events[0].TargetUPN; user != "" && upn != "" {
 		a.upns[user] = upn
 	}
@@ -243,6 +281,8 @@ func (a *attributor) indexChange(ch *snapshot.Change) {
 	case ch.User != "":
 		key := userSKU{ch.User, ch.SKU}
 		a.siblings[key] = append(a.siblings[key], ch)
+		a.gone[ch.User] = a.gone[ch.User] || ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone
+		a.back[ch.User] = a.back[ch.User] || ch.Back || ch.Returned
 		if ch.Kind == snapshot.Removed {
 			if a.lost[ch.SKU] == nil {
 				a.lost[ch.SKU] = map[snapshot.UserID]bool{}

@@ -14,23 +14,54 @@ func (a *attributor) plans(ch *snapshot.Change) snapshot.Attribution {
 	if f.op == nil && len(f.clash) == 0 && a.catalogDropped(ch) {
 		return a.microsoft(ch, snapshot.ByCatalog, a.droppedReason(ch))
 	}
+	if f.op == nil && len(f.clash) == 0 && a.catalogAdded(ch) {
+		return a.microsoft(ch, snapshot.ByCatalog, a.addedReason(ch))
+	}
 	if pathOf(ch).Kind == snapshot.ByGroup {
-		return a.byGroup(ch, f)
+		return a.plansByGroup(ch, f.op)
 	}
 	parts := a.partial(ch, ops)
 	switch {
 	case len(f.clash) > 0:
-		return a.ambiguous(ch, f.clash)
+		return a.clash(ch, f.clash)
 	case f.op != nil && f.op.engine:
-		return a.engineOnly(ch, f.op)
+		return a.plansByEngine(ch, f.op)
 	case f.op != nil:
+		f.op.claim(ch.SKU)
 		return a.byParty(ch, f.op)
 	case len(parts) > 0 && a.together(ch, parts):
 		return a.jointly(ch, parts)
 	case len(parts) > 0:
-		return a.ambiguous(ch, parts)
+		return a.clash(ch, parts)
 	}
 	return a.unexplained(ch)
+}
+
+// plansByGroup attributes plans that a group gives: only what was set for the
+// group changes them.
+func (a *attributor) plansByGroup(ch *snapshot.Change, license *op) snapshot.Attribution {
+	t := a.planTrigger(ch, license)
+	if t.op == nil && !a.covers(ch.Window) {
+		return a.unknown(ch)
+	}
+	moved := a.ofGroup[groupSKU{pathOf(ch).Group, ch.SKU}]
+	if t.op == nil && moved != nil && moved.Kind == snapshot.GroupLicenseChanged && moved.Plans != nil &&
+		contains(moved.Plans.Disabled, ch.Plans.Disabled) && contains(moved.Plans.Enabled, ch.Plans.Enabled) {
+		t.kind = snapshot.ByGroupLicense
+	}
+	return a.groupAttribution(ch, license, t)
+}
+
+// plansByEngine attributes plans that group-based licensing changed, where Graph
+// does not tell the path.
+func (a *attributor) plansByEngine(ch *snapshot.Change, o *op) snapshot.Attribution {
+	o.claim(ch.SKU)
+	if id := a.hinted(o, ch.SKU); id != "" {
+		known := *ch
+		known.Path = &snapshot.PathRef{Kind: snapshot.ByGroup, Group: id}
+		return a.plansByGroup(&known, o)
+	}
+	return a.groupAttribution(ch, o, trigger{kind: snapshot.TriggerUnknown})
 }
 
 // planOps lists the operations that changed plans of the user's SKU and can
@@ -40,7 +71,7 @@ func (a *attributor) planOps(ch *snapshot.Change) []*op {
 	for _, o := range a.license[ch.User] {
 		kind := pathOf(ch).Kind
 		fits := kind == snapshot.Unknown || o.engine == (kind == snapshot.ByGroup)
-		if fits && o.evidence && !o.used && !o.claimed[ch.SKU] && ch.Window.Contains(o.At, slack) {
+		if fits && o.evidence && !o.claimed[ch.SKU] && ch.Window.Contains(o.At, snapshot.ClockSlack) {
 			list = append(list, o)
 		}
 	}
@@ -150,7 +181,7 @@ func (a *attributor) together(ch *snapshot.Change, parts []*op) bool {
 func (a *attributor) jointly(ch *snapshot.Change, parts []*op) snapshot.Attribution {
 	last := parts[len(parts)-1]
 	if last.engine {
-		return a.ambiguous(ch, parts)
+		return a.clash(ch, parts)
 	}
 	at := a.byParty(ch, last)
 	for _, o := range parts {
@@ -180,6 +211,21 @@ func (a *attributor) catalogDropped(ch *snapshot.Change) bool {
 		}
 	}
 	return contains(dropped, ch.Plans.Enabled)
+}
+
+// catalogAdded reports whether plans are off that Microsoft has just added to the
+// SKU: nobody can have switched them off before.
+func (a *attributor) catalogAdded(ch *snapshot.Change) bool {
+	if ch.Plans == nil || len(ch.Plans.Enabled) > 0 {
+		return false
+	}
+	var added []snapshot.PlanID
+	for _, c := range a.catalog[ch.SKU] {
+		if c.Kind == snapshot.SKUPlanAdded && c.Plans != nil {
+			added = append(added, c.Plans.Enabled...)
+		}
+	}
+	return contains(added, ch.Plans.Disabled)
 }
 
 // contains reports whether all of part is in whole.

@@ -37,7 +37,7 @@ func (a *attributor) groupLicense(ch *snapshot.Change) snapshot.Attribution {
 	unsure := a.unsure(ch)
 	switch {
 	case len(f.clash) > 0:
-		return a.ambiguous(ch, f.clash)
+		return a.clash(ch, f.clash)
 	case f.op != nil:
 		return a.byParty(ch, f.op)
 	case len(unsure) == 0 && a.skuGone(ch.SKU):
@@ -89,6 +89,16 @@ func (a *attributor) unsure(ch *snapshot.Change) []*op {
 
 func (a *attributor) skuGone(sku snapshot.SKUID) bool {
 	return slices.ContainsFunc(a.catalog[sku], func(c *snapshot.Change) bool { return c.Kind == snapshot.SKUGone })
+}
+
+// lapsedFor returns the change of the run that shows a user's SKU to have lapsed.
+func (a *attributor) lapsedFor(user snapshot.UserID, sku snapshot.SKUID) *snapshot.Change {
+	for _, ch := range a.siblings[userSKU{user, sku}] {
+		if c := a.lapsed(ch); c != nil && ch.Kind != snapshot.DateMoved {
+			return c
+		}
+	}
+	return nil
 }
 
 // lapsed returns the change of the run that shows the SKU to have lapsed, if a

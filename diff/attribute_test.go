@@ -85,16 +85,27 @@ type play struct {
 	deleted map[snapshot.UserID]time.Time
 	lists   map[userSKU]bool
 	known   map[snapshot.UserID]bool
+	rows    []row
+	apps    map[string]snapshot.Principal       // that were read, by object id
+	last    map[snapshot.GroupID]snapshot.Group // as the snapshot before has them, where the case says
+}
+
+// row is a path's row in the snapshots before and after.
+type row struct {
+	user          snapshot.UserID
+	before, after *snapshot.Path
 }
 
 func newPlay(t *testing.T, text string) *play {
 	p := &play{t: t, groups: map[snapshot.GroupID]snapshot.Group{}, skus: map[snapshot.SKUID]snapshot.SKU{},
 		listed: map[snapshot.SKUID]bool{}, free: map[snapshot.SKUID]bool{}, holders: map[snapshot.SKUID]int{},
-		deleted: map[snapshot.UserID]time.Time{}, lists: map[userSKU]bool{}, known: map[snapshot.UserID]bool{}}
+		deleted: map[snapshot.UserID]time.Time{}, lists: map[userSKU]bool{}, known: map[snapshot.UserID]bool{},
+		last: map[snapshot.GroupID]snapshot.Group{}, apps: map[string]snapshot.Principal{}}
+	p.ctx.Principal = func(id string) (snapshot.Principal, bool) { a, ok := p.apps[id]; return a, ok }
 	p.ctx.Tenant = "contoso"
 	p.ctx.Window = snapshot.Window{NotBefore: p.at("03-01T10:00"), NotAfter: p.at("03-08T10:20")}
 	p.ctx.ObservedAt = p.at("03-08T10:00")
-	p.ctx.Used = map[EventRefKey]bool{}
+	p.ctx.PreviousUntil = p.at("03-01T10:20")
 	for _, line := range lines(text) {
 		p.setting(line)
 	}
@@ -120,6 +131,8 @@ func (p *play) setting(f []string) {
 		p.sku(f, opt)
 	case "group":
 		p.group(f, opt)
+	case "app": // app "HR Bot" owner=contoso: a service principal that was read
+		p.apps["sp-"+f[1]] = snapshot.Principal{ID: "sp-" + f[1], AppID: opt["appid"], Owner: snapshot.TenantID(opt["owner"])}
 	case "deleted":
 		user := snapshot.UserID(f[1])
 		if len(f) > 2 && !strings.Contains(f[2], "=") {
@@ -130,10 +143,13 @@ func (p *play) setting(f []string) {
 		for _, s := range words(list) {
 			p.lists[userSKU{user, snapshot.SKUID(s)}] = true
 		}
-	case "used":
-		for _, id := range f[1:] {
-			p.ctx.Used[EventRefKey{snapshot.SourceGraph, id}] = true
+	case "holds": // holds ann E3 direct 02-01T10:00 [> 03-04T10:00]: a row that is held throughout, and its dates
+		path := snapshot.Path{PathKey: snapshot.PathKey{SKU: snapshot.SKUID(f[2]), PathRef: *pathRef(f[3])}, Held: true, State: "Active", UpdatedAt: p.at(f[4])}
+		after := path
+		if len(f) > 6 {
+			after.UpdatedAt = p.at(f[6])
 		}
+		p.rows = append(p.rows, row{snapshot.UserID(f[1]), &path, &after})
 	default:
 		p.t.Fatalf("unknown line %q", f)
 	}
@@ -157,6 +173,110 @@ func (p *play) group(f []string, opt map[string]string) {
 		g.Licenses = append(g.Licenses, snapshot.GroupLicense{SKU: snapshot.SKUID(s)})
 	}
 	p.groups[g.ID] = g
+	if _, ok := opt["gave"]; ok {
+		g.Licenses = nil
+		for _, s := range words(opt["gave"]) {
+			g.Licenses = append(g.Licenses, snapshot.GroupLicense{SKU: snapshot.SKUID(s)})
+		}
+		p.last[g.ID] = g
+	}
+}
+
+// groupBefore is a group as it was: the changes of its licenses undone.
+func (p *play) groupBefore(id snapshot.GroupID) (snapshot.Group, bool) {
+	if g, ok := p.last[id]; ok {
+		return g, true
+	}
+	g, ok := p.groups[id]
+	g.Licenses = slices.Clone(g.Licenses)
+	for _, ch := range p.changes {
+		switch {
+		case ch.User != "" || ch.Path == nil || ch.Path.Group != id:
+		case ch.Kind == snapshot.GroupLicenseAdded:
+			g.Licenses = slices.DeleteFunc(g.Licenses, func(l snapshot.GroupLicense) bool { return l.SKU == ch.SKU })
+		case ch.Kind == snapshot.GroupLicenseRemoved:
+			g.Licenses = append(g.Licenses, snapshot.GroupLicense{SKU: ch.SKU})
+		}
+	}
+	return g, ok
+}
+
+// states are the rows that the case's changes and its "holds" lines stand for.
+func (p *play) states(id snapshot.UserID) (before, after []snapshot.Path, known bool) {
+	for _, r := range p.rows {
+		if r.user == id {
+			before, after = append(before, *r.before), append(after, *r.after)
+		}
+	}
+	for _, ch := range p.changes {
+		if ch.User == id && ch.Path != nil {
+			b, a := p.rowsOf(&ch)
+			before, after = append(before, b...), append(after, a...)
+		}
+	}
+	unique := func(list []snapshot.Path) []snapshot.Path {
+		slices.SortStableFunc(list, func(x, y snapshot.Path) int { return x.PathKey.Compare(y.PathKey) })
+		return slices.CompactFunc(list, func(x, y snapshot.Path) bool { return x.PathKey == y.PathKey })
+	}
+	before, after = unique(before), unique(after)
+	for _, ch := range p.changes { // a path that came or went beside another, which the case does not name
+		other := snapshot.Path{PathKey: snapshot.PathKey{SKU: ch.SKU, PathRef: *pathRef("elsewhere")}, Held: true, UpdatedAt: p.at("02-01T10:00")}
+		whole := slices.ContainsFunc(p.changes, func(o snapshot.Change) bool {
+			return o.User == id && o.SKU == ch.SKU && (o.Kind == snapshot.Assigned || o.Kind == snapshot.Removed || o.Kind == snapshot.PathMoved)
+		})
+		if ch.User == id && isPathChange(&ch) && !whole && ch.Kind != snapshot.PathMoved && ch.Presence == "" {
+			before, after = unique(append(before, other)), unique(append(after, other))
+		}
+	}
+	return before, after, true
+}
+
+func (p *play) rowsOf(ch *snapshot.Change) (before, after []snapshot.Path) {
+	path := snapshot.Path{PathKey: snapshot.PathKey{SKU: ch.SKU, PathRef: *ch.Path}, Held: true, State: "Active"}
+	failed := path
+	failed.Held, failed.State = false, stateError
+	long := p.at("02-01T10:00")
+	dated := path
+	dated.UpdatedAt = ch.Dated
+	if ch.Kind == snapshot.DateMoved && ch.Dated.IsZero() {
+		dated.UpdatedAt = p.at("03-04T10:01")
+	}
+	switch ch.Kind {
+	case snapshot.Assigned, snapshot.PathAdded:
+		if ch.State != nil && ch.State.From == stateError {
+			before = append(before, failed)
+		}
+		return before, []snapshot.Path{dated}
+	case snapshot.Removed, snapshot.PathRemoved:
+		path.UpdatedAt = long
+		if ch.State != nil && ch.State.To == stateError {
+			failed.UpdatedAt = ch.Dated
+			after = append(after, failed)
+		}
+		return []snapshot.Path{path}, after
+	case snapshot.PathMoved:
+		from := path
+		from.PathRef, from.UpdatedAt = *ch.From, long
+		return []snapshot.Path{from}, []snapshot.Path{dated}
+	case snapshot.StateChanged:
+		for i, state := range []string{ch.State.From, ch.State.To} {
+			row := path
+			row.State, row.Held = state, state != stateError && state != ""
+			if i == 0 && state != "" {
+				before = append(before, row)
+			} else if state != "" {
+				row.UpdatedAt = ch.Dated
+				after = append(after, row)
+			}
+		}
+		return before, after
+	case snapshot.DateMoved:
+		path.UpdatedAt = long
+		return []snapshot.Path{path}, []snapshot.Path{dated}
+	}
+	after = []snapshot.Path{path} // its date is not told
+	path.UpdatedAt = long
+	return []snapshot.Path{path}, after
 }
 
 func planID(name string) snapshot.PlanID { return snapshot.PlanID("id-of-" + strings.ToLower(name)) }
@@ -185,9 +305,7 @@ func (p *play) context() *Context {
 		return 100
 	}
 	c.DeletedAt = func(id snapshot.UserID) time.Time { return p.deleted[id] }
-	c.DeletedHeld = func(u snapshot.UserID, k snapshot.PathKey) (bool, bool) {
-		return p.lists[userSKU{u, k.SKU}], p.known[u]
-	}
+	c.States, c.GroupBefore = p.states, p.groupBefore
 	return &c
 }
 
@@ -221,6 +339,10 @@ func (p *play) parseChanges(text string) []snapshot.Change {
 			ch.Dated = p.at(at)
 		}
 		p.deltas(&ch, opt)
+		if left := ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone; left && p.known[ch.User] {
+			lists := p.lists[userSKU{ch.User, ch.SKU}]
+			ch.Listed = &lists
+		}
 		list = append(list, ch)
 	}
 	return list

@@ -3,9 +3,11 @@ package diff
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"lictrail/diff/replay"
 	"lictrail/snapshot"
 )
 
@@ -46,12 +48,11 @@ func (a *attributor) groupName(id snapshot.GroupID) string {
 }
 
 func (a *attributor) planName(sku snapshot.SKUID, id snapshot.PlanID) string {
+	name := ""
 	if a.PlanName != nil {
-		if name := a.PlanName(id); name != "" {
-			return name
-		}
+		name = a.PlanName(id)
 	}
-	if a.SKU != nil {
+	if a.SKU != nil && (name == "" || name == string(id)) {
 		now, _ := a.SKU(sku)
 		for _, p := range now.Plans {
 			if p.ID == id && p.Name != "" {
@@ -59,7 +60,7 @@ func (a *attributor) planName(sku snapshot.SKUID, id snapshot.PlanID) string {
 			}
 		}
 	}
-	return string(id)
+	return cmp.Or(name, string(id))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
@@ -67,6 +68,8 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " U
 // who names an actor.
 func who(actor snapshot.Actor) string {
 	switch {
+	case actor.Agent:
+		return "the agent " + cmp.Or(actor.UPN, actor.Name, actor.ID)
 	case actor.Kind == snapshot.ActorUser && actor.UPN != "":
 		return actor.UPN
 	case actor.Kind == snapshot.ActorUser && actor.Name != "":
@@ -180,7 +183,7 @@ func stateWords(d *snapshot.StateDelta) string {
 func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
 	did := a.did(ch)
 	switch {
-	case ch.Kind == snapshot.DateMoved && o.NoOp:
+	case ch.Kind == snapshot.DateMoved && (o.NoOp || o.Incomplete):
 		did = fmt.Sprintf("saved the licenses of %s again, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
 	case ch.Kind == snapshot.DateMoved && o.moved(ch.SKU) == 0:
 		did = fmt.Sprintf("switched service plans of %s for %s, which moved its date", a.sku(ch.SKU), a.user(ch.User))
@@ -192,6 +195,10 @@ func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
 	switch {
 	case p.why == snapshot.IncompleteEvent:
 		return fmt.Sprintf("Somebody %s at %s; the log does not say who.", did, stamp(o.At))
+	case p.cause == snapshot.CauseUnknown && a.unowned(o.Actor):
+		return sentence(fmt.Sprintf("%s %s at %s; who owns the app is not known, and a name proves nothing.", who(o.Actor), did, stamp(o.At)))
+	case p.cause == snapshot.CauseSubscription:
+		return fmt.Sprintf("Microsoft (%q) %s, as it does when a subscription has ended.", cmp.Or(o.Actor.Name, who(o.Actor)), did)
 	case p.cause == snapshot.CauseUnknown:
 		return sentence(fmt.Sprintf("%s %s at %s; what or who is behind it is not known.", who(o.Actor), did, stamp(o.At)))
 	case p.cause == snapshot.CauseMicrosoft:
@@ -225,6 +232,12 @@ func (a *attributor) groupSentence(ch *snapshot.Change, t trigger) string {
 		return a.ruleSentence(ch, t)
 	case t.op == nil:
 		return a.unmovedSentence(ch, t)
+	case ch.Kind == snapshot.DateMoved:
+		return a.groupDatedSentence(ch, t)
+	case t.request && gained(ch):
+		return fmt.Sprintf("Microsoft (%q) added %s to %s, which gives %s, as it does when a request to join is approved; the record does not name a person.", t.op.Actor.Name, user, group, sku)
+	case t.request:
+		return fmt.Sprintf("Microsoft (%q) removed %s from %s, which gave %s; the record does not name a person.", t.op.Actor.Name, user, group, sku)
 	case t.op.Activity == snapshot.TriggerGroupLicense:
 		return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which gives %s to %s.", who(t.op.Actor), group, sku, user))
 	case ch.Kind == snapshot.PlansChanged:
@@ -237,6 +250,19 @@ func (a *attributor) groupSentence(ch *snapshot.Change, t trigger) string {
 		return sentence(fmt.Sprintf("%s gave %s to %s, of which %s is a member.", who(t.op.Actor), sku, group, user))
 	}
 	return sentence(fmt.Sprintf("%s took %s from %s, of which %s was a member.", who(t.op.Actor), sku, group, user))
+}
+
+// groupDatedSentence says what moved the date of a group's path.
+func (a *attributor) groupDatedSentence(ch *snapshot.Change, t trigger) string {
+	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
+	did := fmt.Sprintf("set the licenses of %s", group)
+	switch t.op.Activity {
+	case snapshot.TriggerGroupLicense:
+		did = fmt.Sprintf("had the licenses of %s applied again", group)
+	case snapshot.AddMember:
+		did = fmt.Sprintf("added %s to %s again", user, group)
+	}
+	return sentence(fmt.Sprintf("%s %s, which moved the date of %s of %s.", who(t.op.Actor), did, sku, user))
 }
 
 // ruleSentence tells of a dynamic group.
@@ -374,14 +400,96 @@ func (a *attributor) seenWords(ch *snapshot.Change, ops []*op) string {
 	return strings.Join(list, ", ")
 }
 
-func (a *attributor) ambiguousReason(ch *snapshot.Change, ops []*op) string {
+func (a *attributor) clashReason(ch *snapshot.Change, ops []*op) string {
 	return fmt.Sprintf("It is not certain who %s: the events do not agree with the snapshots or with each other (%s).",
 		a.did(ch), a.seenWords(ch, ops))
 }
 
-func (a *attributor) misfitReason(ch *snapshot.Change, o *op) string {
-	return fmt.Sprintf("It is not certain who %s: group-based licensing is on record for it at %s, but the snapshots show a direct assignment.",
-		a.did(ch), stamp(o.At))
+// eitherReason names the courses of events that fit the evidence.
+func (a *attributor) eitherReason(ch *snapshot.Change, list []verdict) string {
+	return fmt.Sprintf("It is not certain who %s. What is known fits more than one course of events: %s.", a.did(ch), a.either(ch, list))
+}
+
+func (a *attributor) perhapsReason(ch *snapshot.Change, list []verdict) string {
+	if len(opsOf(list)) == 0 {
+		return a.silenceReason(ch)
+	}
+	return fmt.Sprintf("It is not known who %s, for %s. Perhaps %s.", a.did(ch), a.gapWords(ch.Window), a.either(ch, list))
+}
+
+// eitherGroupReason says that a group did it, and that which step led to it is
+// not certain.
+func (a *attributor) eitherGroupReason(ch *snapshot.Change, list []verdict) string {
+	did := "gave"
+	if !gained(ch) {
+		did = "no longer gives"
+	}
+	return fmt.Sprintf("Group-based licensing %s %s to %s. Which change of a group led to it is not certain: %s.", did, a.sku(ch.SKU), a.user(ch.User), a.either(ch, list))
+}
+
+// either lists what verdicts rest on, each once.
+func (a *attributor) either(ch *snapshot.Change, list []verdict) string {
+	var parts []string
+	for i := range list {
+		if part := a.courseWords(ch, &list[i]); !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	const most = 4
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("one of %d more possibilities", len(parts)-most))
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + ", or " + parts[len(parts)-1]
+}
+
+// courseWords says in a clause what one course of events rests on.
+func (a *attributor) courseWords(ch *snapshot.Change, v *verdict) string {
+	step := v.step
+	switch group := a.groupName(v.path.Group); {
+	case v.deleted && v.by == nil:
+		return "the deletion of the account"
+	case v.deleted:
+		return fmt.Sprintf("%s deleted the account at %s", who(v.by.Actor), stamp(v.by.At))
+	case step != nil && step.Activity == snapshot.AddMember:
+		return fmt.Sprintf("%s added the user to %s at %s", who(step.Actor), group, stamp(step.At))
+	case step != nil && step.Activity == snapshot.RemoveMember:
+		return fmt.Sprintf("%s removed the user from %s at %s", who(step.Actor), group, stamp(step.At))
+	case step != nil:
+		return fmt.Sprintf("%s changed the licenses of %s at %s", who(step.Actor), group, stamp(step.At))
+	case v.path.Kind == snapshot.ByGroup && v.Why != replay.Unlogged:
+		return fmt.Sprintf("%s changed in a way that is not on record", group)
+	case v.by != nil:
+		return fmt.Sprintf("%s changed the user's licenses at %s", who(v.by.Actor), stamp(v.by.At))
+	case v.Act == replay.Redated:
+		return "Microsoft moved the date"
+	}
+	return "something that is not on record"
+}
+
+func (a *attributor) undecidedReason(ch *snapshot.Change, records int) string {
+	return fmt.Sprintf("It is not certain who %s: the %d records of the time fit too many courses of events, or none.", a.did(ch), records)
+}
+
+func (a *attributor) awayReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("It is not certain who %s: the account was deleted and restored meanwhile (%s).", a.did(ch), a.seenWords(ch, a.life[ch.User]))
+}
+
+func (a *attributor) perhapsDeletionReason(ch *snapshot.Change, o *op) string {
+	user := a.user(ch.User)
+	return sentence(fmt.Sprintf("%s removed %s from %s at %s, and the account was deleted at %s. No record shows who deleted it, so it is not certain whether the removal was part of the deletion.",
+		who(o.Actor), a.sku(ch.SKU), user, stamp(o.At), stamp(a.deletionTime(ch.User, nil))))
+}
+
+func (a *attributor) perhapsDatedReason(ch *snapshot.Change, t trigger) string {
+	return sentence(fmt.Sprintf("Microsoft's own date of %s for %s moved to %s. %s changed the group at %s; whether that moved the date is not certain.",
+		a.sku(ch.SKU), a.user(ch.User), stamp(ch.Dated), sentence(who(t.op.Actor)), stamp(t.op.At)))
+}
+
+func (a *attributor) stateReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("The state of %s of %s changed%s. No record of that time shows what led to it.", a.sku(ch.SKU), a.user(ch.User), stateWords(ch.State))
 }
 
 // incompleteReason names those who changed the licenses in a way that the log
@@ -407,16 +515,14 @@ func (a *attributor) takenReason(ch *snapshot.Change, gone *op) string {
 	return sentence(fmt.Sprintf("%s deleted %s, by then without %s.", who(gone.Actor), user, sku))
 }
 
-func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string {
+func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
 	user, sku := a.user(ch.User), a.sku(ch.SKU)
-	at := a.deletionTime(ch, gone)
+	at := a.deletionTime(ch.User, gone)
 	switch {
 	case gone != nil && !a.isPurge(gone):
 		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", who(gone.Actor), user, sku))
-	case gone == nil && taken != nil:
-		return sentence(fmt.Sprintf("%s took %s from %s, who was deleted at %s.", who(taken.Actor), sku, user, stamp(at)))
 	case gone != nil:
-		return fmt.Sprintf("Microsoft removed %s, who held %s, for good at %s; no event shows who had deleted the account.", user, sku, stamp(at))
+		return fmt.Sprintf("Microsoft removed %s, who held %s, for good at %s; no event shows who had deleted the account.", user, sku, stamp(gone.At))
 	case at.IsZero():
 		return fmt.Sprintf("%s, who held %s, was deleted; no event shows by whom.", user, sku)
 	}
@@ -425,7 +531,7 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone, taken *op) string
 
 // perhapsTakenReason tells of a deletion, and not that it took the license.
 func (a *attributor) perhapsTakenReason(ch *snapshot.Change, gone *op) string {
-	user, at := a.user(ch.User), a.deletionTime(ch, gone)
+	user, at := a.user(ch.User), a.deletionTime(ch.User, gone)
 	switch {
 	case gone == nil && ch.Presence == snapshot.Gone:
 		return a.vanishedReason(ch)
@@ -434,7 +540,7 @@ func (a *attributor) perhapsTakenReason(ch *snapshot.Change, gone *op) string {
 	case gone == nil:
 		return fmt.Sprintf("%s was deleted at %s.", user, stamp(at))
 	case a.isPurge(gone):
-		return fmt.Sprintf("Microsoft removed %s for good at %s.", user, stamp(at))
+		return fmt.Sprintf("Microsoft removed %s for good at %s.", user, stamp(gone.At))
 	}
 	return sentence(fmt.Sprintf("%s deleted %s at %s.", who(gone.Actor), user, stamp(at)))
 }
@@ -483,13 +589,12 @@ func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string 
 		sku, user, stamp(ch.Dated))
 }
 
-func (a *attributor) recalculatedReason(ch *snapshot.Change, t trigger) string {
-	return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which moved the date of %s of %s.",
-		who(t.op.Actor), a.groupName(pathOf(ch).Group), a.sku(ch.SKU), a.user(ch.User)))
-}
-
 func (a *attributor) droppedReason(ch *snapshot.Change) string {
 	return fmt.Sprintf("Microsoft took service plans out of %s that were switched off for %s.", a.sku(ch.SKU), a.user(ch.User))
+}
+
+func (a *attributor) addedReason(ch *snapshot.Change) string {
+	return fmt.Sprintf("Microsoft added service plans to %s that are off for %s.", a.sku(ch.SKU), a.user(ch.User))
 }
 
 func (a *attributor) catalogReason(ch *snapshot.Change) string {

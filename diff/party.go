@@ -1,6 +1,9 @@
 package diff
 
 import (
+	"cmp"
+	"regexp"
+	"slices"
 	"strings"
 
 	"lictrail/snapshot"
@@ -23,8 +26,10 @@ var (
 	perhapsUser  = party{snapshot.CauseSelfService, snapshot.ByUser, snapshot.Low, ""}
 	byOwnApp     = party{snapshot.CauseAutomation, snapshot.ByAutomation, snapshot.High, ""}
 	bySync       = byOwnApp
+	byAgent      = byOwnApp
 	byAutomation = party{snapshot.CauseAutomation, snapshot.ByAutomation, snapshot.Medium, ""}
 	byMicrosoft  = party{snapshot.CauseMicrosoft, snapshot.ByMicrosoft, snapshot.Medium, ""}
+	byBilling    = party{snapshot.CauseSubscription, snapshot.ByBilling, snapshot.Medium, ""}
 	byEngine     = party{snapshot.CauseGroup, snapshot.ByUnknown, snapshot.Medium, ""}
 	strange      = party{snapshot.CauseUnknown, snapshot.ByUnknown, snapshot.Low, snapshot.Ambiguous}
 	nameless     = party{snapshot.CauseUnknown, snapshot.ByUnknown, snapshot.Low, snapshot.IncompleteEvent}
@@ -38,9 +43,10 @@ type identity struct {
 	party
 }
 
-// identities is the catalog of parties other than people and customers' own
-// applications. Names are those of published samples and of Microsoft's lists
-// of its applications; Graph's events mostly lack the application's id.
+// identities is the catalog of Microsoft's applications that change licenses or
+// groups. An application id proves one. A name proves nothing, since customers
+// name their applications as they like: it tells which of Microsoft's it is where
+// the owner, or the record's shape, shows that it is Microsoft's.
 var identities = []identity{
 	{"signup", "b4bddae8-ab25-483e-8670-df09b9f1d0ea", bySignup},
 
@@ -59,6 +65,8 @@ var identities = []identity{
 	{"microsoft approval management", "65d91a3d-ab74-42e6-8a2f-0add61688c74 38049638-cc2c-4cde-abe4-4479d721ed44", byAutomation},
 	{"managed service identity", "", byAutomation},
 
+	{"microsoft entra subscription lifecycle process", "", byBilling},
+
 	{"microsoft substrate management", "98db8bd6-0cc0-4e67-9de5-f187f1cd1b41", byMicrosoft},
 	{"office 365 exchange online", "00000002-0000-0ff1-ce00-000000000000", byMicrosoft},
 	{"exchange online", "", byMicrosoft},
@@ -72,48 +80,113 @@ var identities = []identity{
 	{"azure multi-factor auth*", "", byMicrosoft},
 	{"microsoft online services*", "", byMicrosoft},
 	{"microsoft azure ad internal - jit provisioning", "", byMicrosoft},
+	{"ms-ce-cxg-mac-aadshadowrolewriter", "", byMicrosoft},
+	{"dart team", "", byMicrosoft},
 	{"self-service internal", "", byMicrosoft},
 }
 
-// firstParty has the beginnings of names that look like Microsoft's. What
-// looks so and is not in the catalog is not guessed at.
-var firstParty = []string{"microsoft", "office 365", "azure", "windows", "entra", "ms-"}
+// microsoftWords are words of the names of Microsoft's services. An application
+// whose name has one, and whose owner is not known, may be the customer's or
+// Microsoft's.
+var microsoftWords = regexp.MustCompile(`(?i)(^|[^a-z0-9])(microsoft|ms|azure|aad|entra|windows|win32|office|o365|m365|365|outlook|exchange|sharepoint|` +
+	`one ?drive|one ?note|teams|skype|lync|yammer|viva|dynamics|crm|power ?(bi|apps?|automate|platform|pages|virtual|query)|flow|dataverse|intune|defender|` +
+	`purview|planner|project|visio|sway|stream|forms|kaizala|whiteboard|loop|copilot|cortana|bing|graph|substrate|visual studio|devops|xbox|` +
+	`log analytics|managed service identity|service fabric|signup|sign-up|commerce)([^a-z]|$)`)
 
 // syncAccounts has the beginnings of the principal names of the accounts that
-// synchronize a local directory.
+// synchronize a local directory. Anybody may be named so.
 var syncAccounts = []string{"sync_", "adtoaadsyncserviceaccount@"}
 
 const (
 	engineName        = "group-based licensing" // the beginning of the name varies
 	propagationClient = "PropagationService"
 	syncClient        = "DirectorySync"
-	ruleEngine        = "microsoft approval management" // evaluates dynamic groups
+	ruleEngine        = "microsoft approval management" // evaluates dynamic groups, and carries out join requests
 )
 
 // isEngine reports whether group-based licensing did the operation. Its events
-// have several names for it, or none.
-func isEngine(b *snapshot.Bundle) bool {
+// have several names for it, or none. An application of that name that is known not
+// to be Microsoft's is not it.
+func (c *Context) isEngine(b *snapshot.Bundle) bool {
 	if !b.Actor.Known() {
 		return hasClient(b, propagationClient)
 	}
-	return b.Actor.Kind != snapshot.ActorUser && strings.Contains(strings.ToLower(b.Actor.Name), engineName)
+	return b.Actor.Kind != snapshot.ActorUser && strings.Contains(strings.ToLower(b.Actor.Name), engineName) && c.mayBeMicrosofts(b.Actor)
+}
+
+// isRuleEngine reports whether the actor is the service that carries out what
+// rules of dynamic groups and approved join requests ask for.
+func (c *Context) isRuleEngine(actor snapshot.Actor) bool {
+	return actor.Kind != snapshot.ActorUser && (strings.EqualFold(actor.Name, ruleEngine) || catalogued(c.appID(actor)).name == ruleEngine) &&
+		c.mayBeMicrosofts(actor)
+}
+
+// mayBeMicrosofts reports whether nothing shows that an application is somebody
+// else's than Microsoft's.
+func (c *Context) mayBeMicrosofts(actor snapshot.Actor) bool {
+	owner := c.owner(actor)
+	return owner == "" || owner != c.Tenant && owner.IsMicrosoft()
+}
+
+// principal is the application of an actor as the directory shows it; empty when
+// that was not read, or told nothing.
+func (c *Context) principal(actor snapshot.Actor) snapshot.Principal {
+	if c.Principal == nil || actor.Kind != snapshot.ActorApp || actor.ID == "" {
+		return snapshot.Principal{}
+	}
+	p, _ := c.Principal(actor.ID)
+	return p
+}
+
+// owner is the tenant that owns an actor's application, "" when not known.
+func (c *Context) owner(actor snapshot.Actor) snapshot.TenantID {
+	return snapshot.NormalID(c.principal(actor).Owner)
+}
+
+// appID is the application id of an actor, "" when not known.
+func (c *Context) appID(actor snapshot.Actor) string {
+	return snapshot.NormalID(cmp.Or(actor.AppID, c.principal(actor).AppID))
+}
+
+// catalogued returns the entry of the catalog with an application id.
+func catalogued(app string) identity {
+	for _, known := range identities {
+		if app != "" && slices.Contains(strings.Fields(known.apps), app) {
+			return known
+		}
+	}
+	return identity{}
+}
+
+// NeedsOwner reports whether who owns an actor's application decides what the actor
+// is taken for.
+func NeedsOwner(actor snapshot.Actor) bool {
+	return actor.Kind == snapshot.ActorApp && snapshot.IsGUID(actor.ID) && catalogued(snapshot.NormalID(actor.AppID)).name == ""
 }
 
 // party classifies the actor of an operation on a user, and on a SKU if that
 // is what it was about.
 func (a *attributor) party(o *op, target snapshot.UserID, sku snapshot.SKUID) party {
 	actor := o.Actor
+	home := snapshot.NormalID(snapshot.TenantID(actor.Tenant))
+	foreign := home != "" && a.Tenant != "" && home != a.Tenant
 	switch {
 	case o.engine:
 		return byEngine
-	case o.client(syncClient), hasAnyPrefix(actor.UPN, syncAccounts):
+	case o.client(syncClient), actor.ID != "" && a.syncs[actor.ID]:
 		return bySync
 	case !actor.Known():
 		return nameless
 	case actor.Kind != snapshot.ActorUser:
-		return appParty(actor)
-	case actor.Partner, actor.Tenant != "" && a.Tenant != "" && snapshot.NormalID(actor.Tenant) != string(a.Tenant):
+		return a.appParty(actor)
+	case actor.Agent:
+		return byAgent
+	case foreign && home.IsMicrosoft():
+		return byMicrosoft
+	case actor.Partner, foreign:
 		return byPartner
+	case hasAnyPrefix(actor.UPN, syncAccounts):
+		return strange // the account that synchronizes, or a person: no record of it shows the synchronization at work
 	case target != "" && actor.ID == string(target):
 		return a.self(actor, sku)
 	}
@@ -136,31 +209,50 @@ func (a *attributor) self(actor snapshot.Actor, sku snapshot.SKUID) party {
 	return perhapsUser
 }
 
-// appParty classifies an application or a part of Microsoft's machinery: by
-// application id where the record has one, else by name. A name of the catalog
-// with an id that is not the catalog's is somebody else.
-func appParty(actor snapshot.Actor) party {
-	name := strings.ToLower(strings.TrimSpace(actor.Name))
-	for _, known := range identities {
-		if actor.AppID != "" && strings.Contains(known.apps, actor.AppID) {
-			return known.party
-		}
-	}
-	for _, known := range identities {
-		if known.matches(name) && (actor.AppID == "" || known.apps == "") {
-			return known.party
-		}
-		if known.matches(name) {
-			return strange
-		}
+// appParty classifies an application or a part of Microsoft's machinery: by its
+// application id where that is in the catalog, else by who owns the application.
+// Where neither is known, a name that Microsoft's might have is not guessed at, and
+// any other is taken for the customer's automation, with less confidence.
+func (c *Context) appParty(actor snapshot.Actor) party {
+	app, owner := c.appID(actor), c.owner(actor)
+	if known := catalogued(app); known.name != "" {
+		return known.party
 	}
 	switch {
-	case actor.Kind == snapshot.ActorSystem:
-		return byMicrosoft
-	case name == "", hasAnyPrefix(name, firstParty):
+	case owner == c.Tenant && owner != "":
+		return byOwnApp
+	case owner.IsMicrosoft(), actor.Kind == snapshot.ActorSystem:
+		return named(actor.Name).party
+	case owner != "":
+		return byAutomation // another organization's product, which the customer let in
+	case actor.Name == "", c.resemblesMicrosofts(actor):
 		return strange
 	}
-	return byOwnApp
+	return byAutomation
+}
+
+// unowned reports whether it is for want of its owner that an actor's
+// application is not classified.
+func (c *Context) unowned(actor snapshot.Actor) bool {
+	return actor.Kind == snapshot.ActorApp && actor.Name != "" && c.owner(actor) == "" && c.appParty(actor) == strange
+}
+
+// resemblesMicrosofts reports whether an application's name could be one of
+// Microsoft's.
+func (c *Context) resemblesMicrosofts(actor snapshot.Actor) bool {
+	return microsoftWords.MatchString(actor.Name) || named(actor.Name).name != ""
+}
+
+// named returns the entry of the catalog with the name of an actor that is known
+// to be Microsoft's; one without a name where it is not in the catalog.
+func named(name string) identity {
+	name = strings.ToLower(strings.TrimSpace(name))
+	for _, known := range identities {
+		if known.matches(name) {
+			return known
+		}
+	}
+	return identity{party: byMicrosoft}
 }
 
 func (i identity) matches(name string) bool {

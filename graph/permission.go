@@ -17,6 +17,7 @@ const (
 	opGroup         = "group"
 	opDeletedUsers  = "deleted users"
 	opAudits        = "directory audits"
+	opPrincipal     = "application owners"
 	opSignIns       = "sign-ins"
 	opUsage         = "usage report"
 	opSearch        = "Purview audit search"
@@ -25,13 +26,14 @@ const (
 )
 
 // Feature is what a permission is for, as a whole: one run without further
-// flags needs the first three.
+// flags asks for the first four.
 type Feature string
 
 const (
 	FeatureBase     Feature = "base"         // users, SKUs, the tenant
 	FeatureGroups   Feature = "groups"       // names and licenses of the groups that give licenses
 	FeatureAudit    Feature = "audit"        // who did it, from the directory audit log
+	FeatureOwners   Feature = "owners"       // whose the applications are that the audit log names
 	FeatureActivity Feature = "activity"     // when users last signed in
 	FeatureUsage    Feature = "usage"        // usage reports
 	FeaturePurview  Feature = "purview"      // the unified audit log through Graph
@@ -39,7 +41,7 @@ const (
 )
 
 // Features lists them.
-var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureActivity, FeatureUsage, FeaturePurview, FeatureFeed}
+var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureOwners, FeatureActivity, FeatureUsage, FeaturePurview, FeatureFeed}
 
 // API is a service whose permissions an application can be granted.
 type API struct {
@@ -85,6 +87,8 @@ var permissions = []Permission{
 	{opAudits, "AuditLog.Read.All", "AuditLog.Read.All with the role Reports Reader, Security Reader or Global Reader",
 		"AuditLog.Read.All together with Directory.Read.All, which some tenants ask for", false,
 		FeatureAudit, graphAPI, roles("AuditLog.Read.All")},
+	{opPrincipal, "Application.Read.All", "Application.Read.All", "Directory.Read.All", false,
+		FeatureOwners, graphAPI, roles("Application.Read.All")},
 	{opSignIns, "AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant", "AuditLog.Read.All and User.Read.All",
 		"AuditLog.Read.All and Directory.Read.All", false, FeatureActivity, graphAPI, roles("AuditLog.Read.All", "User.Read.All")},
 	{opUsage, "Reports.Read.All", "Reports.Read.All with the role Reports Reader", "", false, FeatureUsage, graphAPI, roles("Reports.Read.All")},

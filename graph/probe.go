@@ -180,6 +180,8 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 	case opAudits:
 		now := p.c.opts.Now()
 		_, err = p.c.DirectoryAudits(ctx, AuditQuery{Activity: "Change user license", From: now.Add(-auditSample), To: now, Top: 1}, &Collector[AuditRecord]{})
+	case opPrincipal: // no application has this object id: whether Graph looks for it is the question
+		_, err = p.c.Principal(ctx, graphAPI.AppID)
 	case opSignIns:
 		_, err = p.c.SignIns(ctx, &Collector[snapshot.ActivityRow]{})
 	case opUsage:

@@ -59,6 +59,9 @@ type Change struct {
 	// Back: the user was not among the tenant's users in the snapshot before,
 	// and had been earlier.
 	Back bool
+	// Listed says whether the deleted account still lists the path: what it lists
+	// went with the deletion. nil when the list of deleted users did not say.
+	Listed *bool
 	// Affected counts the users whose rows this change to the tenant explains.
 	Affected int
 	// Dated is, for DateMoved, Microsoft's date after the change: what moved
@@ -336,6 +339,11 @@ type Attribution struct {
 	Reason     string     // one sentence that a manager can read
 	At         time.Time  // the change's exact time, when an event gives it
 	Evidence   []EventRef
+	// Path is the path by which the SKU came or went, where that is not the one
+	// of the change: a path that the later snapshot shows need not have been first.
+	Path *PathRef
+	// Rules is the version of the rules that came to this; 0: the first ones.
+	Rules int
 }
 
 // Coverage is a stretch of time for which a source's log was read.

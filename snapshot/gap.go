@@ -13,12 +13,13 @@ const (
 	ReadGroups        Read = "groups"        // names, rules and licenses of groups
 	ReadDeletedUsers  Read = "deleted-users" // who was deleted
 	ReadAuditLog      Read = "audit-log"     // who did what, from any source
+	ReadOwners        Read = "owners"        // which tenant owns the applications that did something
 	ReadActivity      Read = "activity"      // when users were last active, by any [ActivitySource]
 	ReadNames         Read = "names"         // whom a usage report is about: it may conceal that
 )
 
 // Reads lists all of them.
-var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadActivity, ReadNames}
+var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadOwners, ReadActivity, ReadNames}
 
 // GapWhy is why something was not read.
 type GapWhy string

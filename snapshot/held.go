@@ -9,6 +9,9 @@ import (
 type Stretch struct {
 	From Date
 	To   *Date // nil while it goes on
+	// Resumed: it goes on with the period of the stretch before, since the account
+	// was deleted and restored in between.
+	Resumed bool
 }
 
 // Day is a day in UTC, counted from 1970-01-01.

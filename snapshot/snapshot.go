@@ -17,11 +17,12 @@
 //	    Error must never count as held.
 //	I5  null, "" and "None" must all mean that a state row has no error.
 //	I6  A period ends when a complete snapshot no longer shows any held path
-//	    of the SKU. A return opens a new period; a move between paths goes on
+//	    of the SKU, or when whole records show it gone and given again in
+//	    between. A return opens a new period; a move between paths goes on
 //	    with the old one; so does the restore of a deleted user.
 //	I7  The first run must mint no changes: what it finds was there before.
-//	I8  A first-assigned date must never move later; it moves earlier only
-//	    with better evidence.
+//	I8  A first-assigned date must never move later, unless what it rests on
+//	    no longer proves it; it moves earlier only with better evidence.
 //	I9  A database must hold one tenant only.
 //	I10 A change lies between the start of the previous snapshot and the end
 //	    of the one that shows it. A derived date must contain the truth.
@@ -120,8 +121,8 @@ const (
 
 // PathRef names a path of some SKU without its state.
 type PathRef struct {
-	Kind  PathKind
-	Group GroupID // set when Kind is ByGroup, else ""
+	Kind  PathKind `json:"kind"`
+	Group GroupID  `json:"group,omitempty"` // set when Kind is ByGroup, else ""
 }
 
 // Compare orders direct before group before unknown, groups by id.

@@ -70,6 +70,14 @@ func pricer(covered bool) func(int) int {
 	return func(int) int { return unread }
 }
 
+// silent is what it costs that the SKU turns without a record of the engine.
+func silent(covered bool) int {
+	if covered {
+		return silentTurn
+	}
+	return 0
+}
+
 // expand adds the edges of a node: what may happen before the next tick, and what
 // may happen at it.
 func (s *search) expand(n *node) {
@@ -95,7 +103,7 @@ func (s *search) between(n *node) {
 	price := pricer(covered)
 	st := n.state
 	for set := range subsets(s.movable(&st, lo) &^ st.moved) {
-		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: price(silentTurn)})
+		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silent(covered)})
 	}
 	for i, p := range s.Paths {
 		if s.isGroup(i) {
@@ -105,7 +113,7 @@ func (s *search) between(n *node) {
 			}
 			continue
 		}
-		if st.moved.has(i) || s.frozen(&st, i, hi) {
+		if st.moved.has(i) || s.frozen(&st, i, hi) || p.Hidden && covered {
 			continue
 		}
 		cost, why := price(unlogged), Unlogged
@@ -341,7 +349,7 @@ func (s *search) rowDate(n *node, t tick) {
 		lo, _, _ := s.gapOf(n)
 		others := s.movable(&st, t.at) &^ of(i)
 		// Microsoft cuts off what is less than a second from the dates of rows.
-		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: price(silentTurn), row: i + 1}
+		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered && s.Covered(t.at, t.at)), row: i + 1}
 		s.together(n, n.tick+1, of(i), m)
 		for set := range subsets(others) {
 			s.together(n, n.tick+1, set|of(i), m)
@@ -522,7 +530,7 @@ func (s *search) savedAgain(n *node, point int, p Point) {
 // saved lets a record move a path that is no group's.
 func (s *search) saved(n *node, point int, p Point) {
 	for i := range s.Paths {
-		if s.isGroup(i) || s.frozen(&n.state, i, p.At) {
+		if s.isGroup(i) || s.Paths[i].Hidden || s.frozen(&n.state, i, p.At) {
 			continue
 		}
 		next, turns := s.turnedTo(n.state, i, !n.state.held.has(i))
@@ -543,7 +551,7 @@ func (s *search) engine(n *node, point int, p Point) {
 	st := n.state
 	movable := s.movable(&st, p.At)
 	for i, path := range s.Paths {
-		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown
+		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown && !path.Hidden
 		if fails && !s.frozen(&st, i, p.At) {
 			movable |= of(i)
 		}

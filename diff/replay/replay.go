@@ -55,6 +55,9 @@ type Path struct {
 	// Excused: the row's date has another reason to have moved, such as a change
 	// of its service plans or of its state.
 	Excused bool
+	// Hidden: it stands for paths of which nothing is known. It may only have come
+	// and gone while the log was not read.
+	Hidden bool
 	// Returned: the account came back, and held the path when it left. It may hold
 	// it from the start, or get it again.
 	Returned bool

@@ -19,7 +19,7 @@ const DefaultToken = "graphtest-token"
 // AllScopes are the permissions that a server grants unless told otherwise.
 var AllScopes = []string{
 	"User.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
-	"Group.Read.All", "AuditLog.Read.All", "Reports.Read.All", "AuditLogsQuery-Entra.Read.All", "ActivityFeed.Read",
+	"Group.Read.All", "AuditLog.Read.All", "Application.Read.All", "Reports.Read.All", "AuditLogsQuery-Entra.Read.All", "ActivityFeed.Read",
 }
 
 // Request is one request the server received.

@@ -77,6 +77,10 @@ func Conflict(r *Record, f Facts) string {
 			return fmt.Sprintf("removed on %s, but history shows it held since %s without a break", removed, s.From.NotAfter.Format(time.DateOnly))
 		}
 	}
+	if s, run := notYet(f, held); s != nil && (removed.IsZero() || !removed.From.Before(s.From.At)) {
+		return fmt.Sprintf("assigned on %s, but run %d did not find it held on %s, and a record shows it given only at %s",
+			held, run.At, run.From.Format(time.DateOnly), s.From.At.UTC().Format("2006-01-02 15:04 UTC"))
+	}
 	if s := notHeld(f.Runs, held, removed); s != nil {
 		return fmt.Sprintf("assigned on %s, but run %d did not find it held on %s", held, s.At, s.From.Format(time.DateOnly))
 	}
@@ -92,6 +96,26 @@ func heldThroughout(stretches []snapshot.Stretch, m Moment) *snapshot.Stretch {
 		}
 	}
 	return nil
+}
+
+// notYet finds a stretch that a record shows to have begun only after a moment,
+// where the run before had not found the SKU held and began before the moment.
+func notYet(f Facts, held Moment) (*snapshot.Stretch, *Seen) {
+	for i, s := range f.Stretches {
+		if s.From.Precision != snapshot.Exact || !held.To.Before(s.From.At) {
+			continue
+		}
+		var before *Seen
+		for k, run := range f.Runs {
+			if run.Until.Before(s.From.At) {
+				before = &f.Runs[k]
+			}
+		}
+		if before != nil && !before.Held && !held.From.Before(before.From) {
+			return &f.Stretches[i], before
+		}
+	}
+	return nil, nil
 }
 
 // notHeld finds a run that did not find the SKU held at a time at which the

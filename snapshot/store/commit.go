@@ -42,6 +42,7 @@ type Result struct {
 	Fuller      Fuller // which copy of a record says more; nil: the first one stays alone
 	Coverage    []snapshot.Coverage
 	Corrections []Correction
+	Principals  []Principal // what the run learned of applications
 
 	Activity *ActivityResult // nil: not asked for; what is known stays
 }
@@ -116,6 +117,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.corrections(r.Corrections) },
 		func() error { return w.events(r.Events, r.Fuller) },
 		func() error { return w.coverage(r.Coverage) },
+		func() error { return w.principals(r.Principals) },
 		func() error { return w.activity(r.Activity) },
 		func() error { return w.finish(r) },
 	}

@@ -14,10 +14,12 @@ type attributionDetail struct {
 	Actor    *snapshot.Actor     `json:"actor,omitempty"`
 	Via      *snapshot.Via       `json:"via,omitempty"`
 	Evidence []snapshot.EventRef `json:"evidence,omitempty"`
+	Path     *snapshot.PathRef   `json:"path,omitempty"`
+	Rules    int                 `json:"rules,omitempty"`
 }
 
 func (w *writer) attribution(change int64, revision int, a *snapshot.Attribution) error {
-	detail, err := json.Marshal(attributionDetail{Actor: a.Actor, Via: a.Via, Evidence: a.Evidence})
+	detail, err := json.Marshal(attributionDetail{Actor: a.Actor, Via: a.Via, Evidence: a.Evidence, Path: a.Path, Rules: a.Rules})
 	if err != nil {
 		return err
 	}

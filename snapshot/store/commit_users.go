@@ -260,7 +260,7 @@ func (w *writer) change(c *snapshot.Change) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Back: c.Back, Affected: c.Affected, Dated: c.Dated})
+	detail, err := json.Marshal(changeDetail{Plans: c.Plans, State: c.State, Units: c.Units, Presence: c.Presence, Returned: c.Returned, Back: c.Back, Affected: c.Affected, Dated: c.Dated, Listed: c.Listed})
 	if err != nil {
 		return 0, err
 	}
@@ -284,6 +284,7 @@ type changeDetail struct {
 	Back     bool                 `json:"back,omitempty"`
 	Affected int                  `json:"affected,omitempty"`
 	Dated    time.Time            `json:"dated,omitzero"`
+	Listed   *bool                `json:"listed,omitempty"`
 }
 
 func (w *writer) changeKeys(c *snapshot.Change) (user, sku any, err error) {

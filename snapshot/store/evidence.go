@@ -123,16 +123,20 @@ type firsts struct {
 	held  []snapshot.Date // it was held then; for the first-assigned date only
 	start snapshot.Date   // assigned then, and held up to the first run; zero when not known
 
-	exact  []exactDate       // of changes that snapshots saw
-	unseen []snapshot.Unseen // in order of time
+	moves  []move            // of its paths, in order of time
+	doubts []move            // dates of Microsoft's at which records show that a path may have begun again
+	unseen []snapshot.Unseen // the SKU as a whole came and went; in order of time
 }
 
-// exactDate is the time that an event gives to a change that a run showed.
-type exactDate struct {
-	run  snapshot.RunID
-	kind snapshot.Kind
-	path snapshot.PathRef
-	date snapshot.Date
+// move is a change by which a path began or ended, with the path by which it did.
+type move struct {
+	run      snapshot.RunID
+	kind     snapshot.Kind
+	path     snapshot.PathRef
+	on       bool
+	observed bool
+	cause    snapshot.Cause
+	date     snapshot.Date
 }
 
 func (h *History) firstsOf(s *spells) firsts {
@@ -152,7 +156,7 @@ func (h *History) loadFirsts(ctx context.Context, f Filter) error {
 	if len(args) > 0 {
 		only = " AND user_id IN (?" + strings.Repeat(", ?", len(args)-1) + ")"
 	}
-	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadExact,
+	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadMoves,
 		h.loadUnseen, h.loadImportEvidence} {
 		if err := load(ctx, only, args); err != nil {
 			return fmt.Errorf("read the evidence: %w", classify(err))
@@ -223,36 +227,53 @@ func (h *History) loadEventEvidence(ctx context.Context, only string, args []any
 	})
 }
 
-// loadExact reads every time that an event was found to give to a change. A
-// change has the time of the newest word that gives one: a later word that
-// gives none must not take a date back (I8). An assignment is also evidence of
-// the SKU having been held, be it that only the log saw it, or that a later word
-// names another event.
-func (h *History) loadExact(ctx context.Context, only string, args []any) error {
-	var at, group, notBefore sql.NullInt64
-	var observed bool
-	var name string
-	var e exactDate
+// loadMoves reads how paths began and ended, by the newest attribution: what it
+// no longer proves is not proven. An assignment is also evidence of the SKU having
+// been held.
+func (h *History) loadMoves(ctx context.Context, only string, args []any) error {
+	var at, group, notBefore, notAfter sql.NullInt64
+	var name, kind, byGroup, dated string
+	var doubtful bool
+	var m move
 	return h.evidenceRows(ctx, `
-		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, c.not_before, a.at,
-			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), '')
+		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, c.not_before, c.not_after, a.at, a.cause,
+			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), ''),
+			coalesce(a.detail ->> '$.path.kind', ''), coalesce(a.detail ->> '$.path.group', ''),
+			coalesce(c.detail ->> '$.dated', ''), a.cause = 'group' OR coalesce(a.unknown_why, '') = 'ambiguous'
 		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
+			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		LEFT JOIN licensed_group g ON g.id = c.group_id
-		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved') AND a.at IS NOT NULL AND c.user_id IS NOT NULL`+only+`
-		ORDER BY a.revision, c.id`, args, []any{&e.run, &e.kind, &group, &e.path.Group, &observed, &notBefore, &at, &name}, func(f *firsts) {
-		e.path.Kind = pathKind(group.Int64)
-		e.date = snapshot.ExactDate(fromMillis(at)).On(name)
-		if observed {
-			f.exact = append(f.exact, e)
-		}
-		switch {
-		case e.kind != snapshot.Assigned:
-		case notBefore.Valid:
-			f.held = append(f.held, e.date)
-		default: // before the first run: exact for the change, not for the first time ever
-			f.held = append(f.held, snapshot.HeldOn(e.date.At, snapshot.BasisAudit).On(name))
-		}
-	})
+		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved', 'date-moved')
+			AND (a.at IS NOT NULL OR c.observed = 0 AND a.cause <> 'unknown' OR c.kind = 'date-moved') AND +c.user_id IS NOT NULL`+only+`
+		ORDER BY coalesce(a.at, c.not_after), c.id`,
+		args, []any{&m.run, &m.kind, &group, &m.path.Group, &m.observed, &notBefore, &notAfter, &at, &m.cause, &name, &kind, &byGroup, &dated, &doubtful}, func(f *firsts) {
+			m.path.Kind = pathKind(group.Int64)
+			if kind != "" {
+				m.path = snapshot.PathRef{Kind: snapshot.PathKind(kind), Group: snapshot.GroupID(byGroup)}
+			}
+			m.on = m.kind != snapshot.Removed
+			m.date = snapshot.WindowDate(snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}).On(name)
+			if at.Valid {
+				m.date = snapshot.ExactDate(fromMillis(at)).On(name)
+			}
+			if m.kind == snapshot.DateMoved {
+				if when, err := time.Parse(time.RFC3339, dated); err == nil && doubtful {
+					m.date.NotAfter = when.Add(rowResolution)
+					f.doubts = append(f.doubts, m)
+				}
+				return
+			}
+			if at.Valid || m.kind == snapshot.PathAdded {
+				f.moves = append(f.moves, m)
+			}
+			switch {
+			case m.kind != snapshot.Assigned || !at.Valid:
+			case notBefore.Valid:
+				f.held = append(f.held, m.date)
+			default: // before the first run: exact for the change, not for the first time ever
+				f.held = append(f.held, snapshot.HeldOn(m.date.At, snapshot.BasisAudit).On(name))
+			}
+		})
 }
 
 // loadUnseen reads what only the audit log saw: few changes of many, which are

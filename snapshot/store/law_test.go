@@ -403,6 +403,9 @@ func (l *law) changes(s *Sync, deltas []snapshot.Delta) []Attributed {
 			if l.chance(3) {
 				a = l.exact(c.Window)
 			}
+			if a.Cause == snapshot.CauseAdmin && c.Back {
+				a.Cause = snapshot.CauseUserRestored
+			}
 			all = append(all, Attributed{Change: c, Attribution: a})
 		}
 	}
@@ -427,7 +430,11 @@ func (l *law) corrections(s *Sync) []Correction {
 			l.t.Fatal(err)
 		}
 		if c.Attribution.At.IsZero() && l.chance(2) {
-			all = append(all, Correction{Change: c.ID, Attribution: l.exact(c.Window)})
+			a := l.exact(c.Window)
+			if c.Back { // the restore gave it, and the period goes on
+				a.Cause = snapshot.CauseUserRestored
+			}
+			all = append(all, Correction{Change: c.ID, Attribution: a})
 		}
 	}
 	return all

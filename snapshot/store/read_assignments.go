@@ -204,13 +204,11 @@ func (f Filter) query(run int64, byUPN bool) (string, []any) {
 // held at the run asked about.
 func (h *History) assignment(s *spells) *Assignment {
 	a := &Assignment{User: s.user.User, SKU: s.sku}
-	var start snapshot.RunID
 	for _, p := range s.paths {
 		if p.To.Valid && p.To.Int64 <= int64(h.At.ID) {
 			continue
 		}
 		a.Paths = append(a.Paths, PathSince{Path: p.Path, Since: h.pathSince(s, p)})
-		a.Periods, start = p.Period, p.Start
 		if p.UpdatedAt.After(a.GraphDate) {
 			a.GraphDate = p.UpdatedAt
 		}
@@ -219,22 +217,47 @@ func (h *History) assignment(s *spells) *Assignment {
 		return nil
 	}
 	slices.SortFunc(a.Paths, func(x, y PathSince) int { return x.PathKey.Compare(y.PathKey) })
-	a.Since, a.First = h.periodStart(s, start), h.firstDate(s)
+	stretches := h.stretches(s)
+	periods := byPeriod(stretches)
+	a.Periods, a.Since, a.First = len(periods), periods[len(periods)-1][0].From, h.firstOf(s, stretches)
 	return a
 }
 
 // firstDate dates the first time ever at which the user held the SKU.
-func (h *History) firstDate(s *spells) snapshot.Date {
-	first := s.paths[0].Start
-	for _, p := range s.paths {
-		first = min(first, p.Start)
+func (h *History) firstDate(s *spells) snapshot.Date { return h.firstOf(s, h.stretches(s)) }
+
+// firstOf dates the first of stretches, by better evidence where there is some.
+// What lies between a snapshot without the SKU and a record that shows it given
+// contradicts that record, and proves nothing.
+func (h *History) firstOf(s *spells, stretches []snapshot.Stretch) snapshot.Date {
+	first, held := stretches[0].From, h.firstsOf(s).held
+	if first.Precision == snapshot.Exact && first.At.Before(h.First.ObservedUntil) { // no snapshot shows that it was not there before
+		first = snapshot.HeldOn(first.At, first.Basis).On(first.Evidence)
 	}
-	return snapshot.FirstDate(h.periodStart(s, first), h.firstsOf(s).held...)
+	if first.Precision == snapshot.Exact {
+		absent := h.absentBefore(first.At)
+		held = slices.DeleteFunc(slices.Clone(held), func(d snapshot.Date) bool {
+			return d.Precision != snapshot.Exact && !absent.IsZero() && !d.At.Before(absent)
+		})
+	}
+	return snapshot.FirstDate(first, held...)
+}
+
+// absentBefore is when the last run before a time began to look; zero when there
+// was none.
+func (h *History) absentBefore(at time.Time) time.Time {
+	var last time.Time
+	for _, r := range h.Runs {
+		if r.ObservedUntil.Before(at) && r.ObservedAt.After(last) {
+			last = r.ObservedAt
+		}
+	}
+	return last
 }
 
 // rowResolution is how precisely Microsoft dates its rows, and more: an event
 // within it of a row's date is what the row's date is about.
-const rowResolution = time.Minute
+const rowResolution = snapshot.RowResolution
 
 // periodStart dates the beginning of the period that a run first showed. Of
 // the time before the first run only an event that shows the beginning counts,
@@ -264,6 +287,48 @@ func (h *History) alreadyThere(state time.Time) snapshot.Date {
 
 // pathSince dates the beginning of a path.
 func (h *History) pathSince(s *spells, p pathRow) snapshot.Date {
+	since := h.pathSeen(s, p)
+	for _, e := range h.firstsOf(s).moves {
+		later := e.date.At.After(since.NotAfter) || since.Precision == snapshot.InWindow && !e.date.NotBefore.Before(since.NotBefore)
+		if e.path == p.PathRef && !e.observed && e.on && later && !e.date.At.After(h.At.ObservedUntil) {
+			since = e.date
+		}
+	}
+	if row := h.firstRow(s, p); since.Precision == snapshot.Exact && row.UpdatedAt.After(since.At.Add(rowResolution)) {
+		// Microsoft touched the row once more before a run saw it: the path may have
+		// ended and begun again.
+		since = betweenDates(since, snapshot.HeldOn(row.UpdatedAt.Add(rowResolution), snapshot.BasisState).On(since.Evidence))
+	}
+	for _, d := range h.firstsOf(s).doubts {
+		if d.path == p.PathRef && d.date.NotAfter.After(since.NotAfter) && !d.date.NotAfter.After(h.At.ObservedUntil.Add(rowResolution)) {
+			since = betweenDates(since, d.date)
+		}
+	}
+	return since
+}
+
+// firstRow is the first row that a run saw of a path that is held since.
+func (h *History) firstRow(s *spells, p pathRow) pathRow {
+	first := p
+	for _, q := range s.paths {
+		if q.PathKey == p.PathKey && q.Span == p.Span && q.From < first.From {
+			first = q
+		}
+	}
+	return first
+}
+
+// betweenDates is when something began that was there at two times, and may have
+// ended in between.
+func betweenDates(was, now snapshot.Date) snapshot.Date {
+	if was.NotBefore.IsZero() {
+		return snapshot.HeldOn(now.NotAfter, snapshot.BasisState).On(now.Evidence)
+	}
+	return snapshot.WindowDate(snapshot.Window{NotBefore: was.NotBefore, NotAfter: now.NotAfter}).On(now.Evidence)
+}
+
+// pathSeen dates the beginning of a path by what runs saw.
+func (h *History) pathSeen(s *spells, p pathRow) snapshot.Date {
 	if p.Span.Path != h.First.ID {
 		return h.startDate(s, p.Span.Path, &p)
 	}
@@ -304,8 +369,8 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 // the run's window.
 func (h *History) changeDate(s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) snapshot.Date {
 	date := snapshot.WindowDate(h.Window(run)).On(runEvidence(run))
-	for _, e := range h.firstsOf(s).exact {
-		if e.run == run && slices.Contains(kinds, e.kind) && (p == nil || e.path == p.PathRef) {
+	for _, e := range h.firstsOf(s).moves {
+		if e.observed && e.run == run && e.date.Precision == snapshot.Exact && slices.Contains(kinds, e.kind) && (p == nil || e.path == p.PathRef) {
 			date = e.date
 		}
 	}

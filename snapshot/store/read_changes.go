@@ -24,6 +24,7 @@ type ChangeFilter struct {
 	IDs          []int64
 	After, UpTo  snapshot.RunID // shown by runs after the one, up to and with the other
 	Since, Until time.Time      // by the change's date; both inclusive
+	Unseen       bool           // only those that only the audit log saw
 	Untracked    bool           // only those of the time before the first run
 	Newest       bool           // newest first, by date
 	Oldest       bool           // oldest first, by date; else in the order in which they were found
@@ -31,11 +32,19 @@ type ChangeFilter struct {
 
 // ChangeRow is a change as history keeps it.
 type ChangeRow struct {
-	snapshot.Change
-	Person      *Person // as they were when it happened; nil for changes to the tenant
-	When        snapshot.Date
-	Attribution snapshot.Attribution
-	Revision    int
+	snapshot.Change         // its path is the one that the attribution shows, where it shows another
+	Person          *Person // as they were when it happened; nil for changes to the tenant
+	When            snapshot.Date
+	Attribution     snapshot.Attribution
+	Revision        int
+	seenPath        *snapshot.PathRef
+}
+
+// AsSeen is the change as it was found by comparing snapshots.
+func (c *ChangeRow) AsSeen() snapshot.Change {
+	seen := c.Change
+	seen.Path = c.seenPath
+	return seen
 }
 
 // Changes lists changes in the order in which they were found.
@@ -116,6 +125,9 @@ func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
 	if !f.Until.IsZero() {
 		q.add("coalesce(a.at, c.not_after) <= ?", f.Until.UnixMilli())
 	}
+	if f.Unseen {
+		q.add("c.observed = 0 AND c.not_before IS NOT NULL")
+	}
 	if f.Untracked {
 		q.add("c.not_before IS NULL AND c.observed = 0")
 	}
@@ -179,7 +191,12 @@ func scanChange(rows *sql.Rows) (*ChangeRow, error) {
 	if !a.At.IsZero() {
 		c.When = snapshot.ExactDate(a.At)
 	}
-	return &c, c.unpack(detail, attribution)
+	err = c.unpack(detail, attribution)
+	c.seenPath = c.Path
+	if c.Attribution.Path != nil {
+		c.Path = c.Attribution.Path
+	}
+	return &c, err
 }
 
 func pathRefOf(group sql.NullInt64, id snapshot.GroupID) *snapshot.PathRef {
@@ -194,12 +211,13 @@ func (c *ChangeRow) unpack(detail, attribution string) error {
 	if err := json.Unmarshal([]byte(detail), &d); err != nil {
 		return fmt.Errorf("%w: change %d: %w", ErrDamaged, c.ID, err)
 	}
-	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated
+	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated, c.Listed = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated, d.Listed
 	var e attributionDetail
 	if err := json.Unmarshal([]byte(attribution), &e); err != nil {
 		return fmt.Errorf("%w: cause of change %d: %w", ErrDamaged, c.ID, err)
 	}
 	c.Attribution.Actor, c.Attribution.Via, c.Attribution.Evidence = e.Actor, e.Via, e.Evidence
+	c.Attribution.Path, c.Attribution.Rules = e.Path, e.Rules
 	return nil
 }
 

@@ -20,8 +20,6 @@ type Period struct {
 	Number    int // from 1
 	From      snapshot.Date
 	To        *snapshot.Date     // nil while it goes on
-	FromRun   snapshot.RunID     // the run that first showed it
-	ToRun     snapshot.RunID     // the run that no longer showed it; 0 while it goes on
 	Paths     []snapshot.PathRef // by which it was held, in the order in which they began
 	GraphDate time.Time          // the newest of Microsoft's dates in the period
 	GraphRun  snapshot.RunID     // the run that first showed that date
@@ -37,8 +35,8 @@ func (h *History) Periods(ctx context.Context, f Filter) iter.Seq2[*Period, erro
 				yield(nil, err)
 				return
 			}
-			for _, rows := range byPeriod(s.paths) {
-				if !yield(h.period(s, rows), nil) {
+			for i, stretches := range byPeriod(h.stretches(s)) {
+				if !yield(h.period(s, i+1, stretches), nil) {
 					return
 				}
 			}
@@ -46,42 +44,88 @@ func (h *History) Periods(ctx context.Context, f Filter) iter.Seq2[*Period, erro
 	}
 }
 
-// byPeriod splits rows by period, each in the order of runs.
-func byPeriod(rows []pathRow) [][]pathRow {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b pathRow) int {
-		if a.Period != b.Period {
-			return a.Period - b.Period
-		}
-		return int(a.From - b.From)
-	})
-	var split [][]pathRow
-	for i, r := range rows {
-		if i == 0 || r.Period != rows[i-1].Period {
+// byPeriod splits stretches by period.
+func byPeriod(stretches []snapshot.Stretch) [][]snapshot.Stretch {
+	var split [][]snapshot.Stretch
+	for i, s := range stretches {
+		if i == 0 || !s.Resumed {
 			split = append(split, nil)
 		}
 		last := len(split) - 1
-		split[last] = append(split[last], r)
+		split[last] = append(split[last], s)
 	}
 	return split
 }
 
-func (h *History) period(s *spells, rows []pathRow) *Period {
-	p := &Period{User: s.user.User, SKU: s.sku, Number: rows[0].Period, FromRun: rows[0].Start}
+// stretches are the times for which a user held a SKU, in order: what runs saw,
+// and what only the audit log saw in between.
+func (h *History) stretches(s *spells) []snapshot.Stretch {
+	rows := slices.Clone(s.paths)
+	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
+	var list []snapshot.Stretch
+	var before span
+	period := 0
+	for _, runs := range h.spans(rows) {
+		stretch := h.stretch(s, runs)
+		began := rows[slices.IndexFunc(rows, func(r pathRow) bool { return snapshot.RunID(r.From) == runs.from })]
+		stretch.Resumed = len(list) > 0 && began.Period == period && before.to != 0 && !h.givenAnew(s, runs.from)
+		period, before = began.Period, runs
+		list = append(list, stretch)
+	}
+	return snapshot.WithUnseen(list, h.unseenUntil(h.firstsOf(s)))
+}
+
+// givenAnew reports whether a record shows that a license which a run found again
+// after the account was restored had been given anew.
+func (h *History) givenAnew(s *spells, run snapshot.RunID) bool {
+	return slices.ContainsFunc(h.firstsOf(s).moves, func(m move) bool {
+		return m.observed && m.run == run && m.kind == snapshot.Assigned && m.date.Precision == snapshot.Exact && m.cause != snapshot.CauseUserRestored
+	})
+}
+
+// unseenUntil lists what only the audit log saw up to the run asked about.
+func (h *History) unseenUntil(f firsts) []snapshot.Unseen {
+	until := h.At.ObservedUntil
+	return slices.DeleteFunc(slices.Clone(f.unseen), func(u snapshot.Unseen) bool { return u.At.After(until) })
+}
+
+func (h *History) period(s *spells, number int, stretches []snapshot.Stretch) *Period {
+	last := stretches[len(stretches)-1]
+	p := &Period{User: s.user.User, SKU: s.sku, Number: number, Stretches: stretches, From: stretches[0].From, To: last.To}
+	rows := slices.Clone(s.paths)
+	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
 	for _, r := range rows {
-		if !slices.Contains(p.Paths, r.PathRef) {
-			p.Paths = append(p.Paths, r.PathRef)
+		if !h.shownIn(r, p) {
+			continue
 		}
+		p.add(r.PathRef)
 		if r.UpdatedAt.After(p.GraphDate) {
 			p.GraphDate, p.GraphRun = r.UpdatedAt, snapshot.RunID(r.From)
 		}
 	}
-	for _, runs := range h.spans(rows) {
-		p.Stretches = append(p.Stretches, h.stretch(s, runs))
-		p.ToRun = runs.to
+	for _, e := range h.firstsOf(s).moves {
+		if e.on && !e.observed && !e.date.At.Before(p.From.NotBefore) && (p.To == nil || !e.date.At.After(p.To.NotAfter)) {
+			p.add(e.path)
+		}
 	}
-	p.From, p.To = h.periodStart(s, p.FromRun), p.Stretches[len(p.Stretches)-1].To
 	return p
+}
+
+func (p *Period) add(path snapshot.PathRef) {
+	if path.Kind != snapshot.Unknown && !slices.Contains(p.Paths, path) || len(p.Paths) == 0 {
+		p.Paths = append(p.Paths, path)
+	}
+}
+
+// shownIn reports whether a run of the period's time showed a row.
+func (h *History) shownIn(r pathRow, p *Period) bool {
+	for id, run := range h.Runs {
+		shown := int64(id) >= r.From && (!r.To.Valid || int64(id) < r.To.Int64) && id <= h.At.ID
+		if shown && !run.ObservedUntil.Before(p.From.NotAfter) && (p.To == nil || run.ObservedAt.Before(p.To.NotAfter) && !run.ObservedUntil.After(p.To.NotAfter)) {
+			return true
+		}
+	}
+	return false
 }
 
 // span is a stretch of runs: up to, not including, to; 0 for no end.
@@ -193,11 +237,7 @@ func (h *History) holding(s *spells) *Holding {
 	holding := &Holding{Person: s.user, SKU: s.sku, First: h.firstDate(s)}
 	rows := slices.Clone(s.paths)
 	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
-	holding.runs = h.spans(rows)
-	for _, runs := range holding.runs {
-		holding.Stretches = append(holding.Stretches, h.stretch(s, runs))
-	}
-	holding.Stretches = snapshot.WithUnseen(holding.Stretches, h.firstsOf(s).unseen)
+	holding.runs, holding.Stretches = h.spans(rows), h.stretches(s)
 	return holding
 }
 

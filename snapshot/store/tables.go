@@ -90,6 +90,7 @@ var tables = []table{
 	{name: "audit_file", sealed: byNumber, mentions: []string{"name", "member"}},
 	{name: "audit_plan", sealed: notEvidence, why: "no evidence: what is still to be read of a log"},
 	{name: "audit_feed", sealed: asWhole},
+	{name: "principal", sealed: byNumber, mentions: []string{"name"}},
 	{name: "activity_source", sealed: asWhole},
 	{name: "activity_kind", sealed: asWhole},
 	{name: "activity_read", sealed: byRun},

@@ -60,7 +60,7 @@ PowerShell that make an application with exactly that, or complete the one that
 	o.AddFlags(f)
 	f.BoolVar(&o.offline, "offline", false, "check only what is on this machine")
 	f.BoolVar(&o.permissions, "permissions", false, "print what to grant, and commands that do it")
-	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions base,groups,audit, what sync reads without further flags)")
+	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions base,groups,audit,owners, what sync reads without further flags)")
 	return cmd
 }
 

@@ -31,7 +31,7 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 		return usage(fmt.Sprintf("--client-id %q is not an application id", o.ClientID), "the GUID that the Entra admin center calls Application (client) ID")
 	}
 	if len(features) == 0 {
-		features = []graph.Feature{graph.FeatureBase, graph.FeatureGroups, graph.FeatureAudit}
+		features = []graph.Feature{graph.FeatureBase, graph.FeatureGroups, graph.FeatureAudit, graph.FeatureOwners}
 	}
 	chosen := []graph.Feature{graph.FeatureBase}
 	for _, f := range features {

@@ -23,16 +23,16 @@ var needs = map[string][]snapshot.Read{
 	"audit coverage": {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
 	"audit events":   {snapshot.ReadAuditLog},
 	"audit search":   {snapshot.ReadAuditLog},
-	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
+	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"groups":         {snapshot.ReadGroups},
-	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
+	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
 	"report":         slices.Clone(snapshot.Reads),
 	"seat-days":      {snapshot.ReadAuditLog},
 	"skus":           {snapshot.ReadSubscriptions},
-	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
+	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
-	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
+	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 }
 
 // readings are how the runs read what they may leave out.
@@ -40,6 +40,7 @@ type readings struct {
 	coverage []snapshot.Coverage
 	activity map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap
 	groups   snapshot.RunID // that was the first to read a group; 0: none was
+	owners   bool           // there are applications whose owner was asked for in vain
 }
 
 func loadReadings(ctx context.Context, h *store.History) (*readings, error) {
@@ -52,7 +53,11 @@ func loadReadings(ctx context.Context, h *store.History) (*readings, error) {
 		return nil, err
 	}
 	groups, err := h.FirstGroupRead(ctx)
-	return &readings{coverage, activity, groups}, err
+	if err != nil {
+		return nil, err
+	}
+	owners, err := h.OwnersWanted(ctx)
+	return &readings{coverage, activity, groups, owners}, err
 }
 
 // gapsIn are the gaps of a command's answer, at the run that is asked about.
@@ -99,6 +104,8 @@ func (n names) readingsOf(what snapshot.Read) []snapshot.Reading {
 		switch what {
 		case snapshot.ReadDeletedUsers:
 			reading.Skip = r.Previous == 0 // nobody can be missing from the first run
+		case snapshot.ReadOwners: // each is asked for once
+			reading.Skip = reading.Why == "" || !n.read.owners
 		case snapshot.ReadGroups:
 			reading.Skip = reading.Why == "" && (n.read.groups == 0 || r.ID < n.read.groups) // no group gave a license
 		}
@@ -224,6 +231,7 @@ var gapWords = map[snapshot.Read]struct{ tells, op, ask string }{
 	snapshot.ReadSubscriptions: {"what is bought and when it lapses", "subscriptions", ""},
 	snapshot.ReadGroups:        {"names, rules and licenses of groups", "group", ""},
 	snapshot.ReadDeletedUsers:  {"who was deleted", "deleted users", ""},
+	snapshot.ReadOwners:        {"who owns the applications that did something", "application owners", ""},
 	snapshot.ReadAuditLog:      {"who did what, and what was done and undone between two runs", "directory audits", "lictrail sync --audit-source graph"},
 	snapshot.ReadActivity:      {"when users were last active", "usage report", "lictrail sync --activity all"},
 	snapshot.ReadNames:         {"whom the usage reports are about, which conceal names", "", ""},

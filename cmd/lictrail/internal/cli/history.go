@@ -124,6 +124,17 @@ func (p *past) change(user snapshot.UserID, sku snapshot.SKUID, run snapshot.Run
 	return p.changes[i]
 }
 
+// turn finds the assignment or the removal of a SKU that has a date.
+func (p *past) turn(user snapshot.UserID, sku snapshot.SKUID, at snapshot.Date, kind snapshot.Kind) *store.ChangeRow {
+	i := slices.IndexFunc(p.changes, func(c *store.ChangeRow) bool {
+		return c.User == user && c.SKU == sku && c.Kind == kind && c.When.At.Equal(at.At) && c.When.Precision == at.Precision
+	})
+	if i < 0 {
+		return nil
+	}
+	return p.changes[i]
+}
+
 // graphWhy tells why Microsoft's date of a period is later than ours; "" when
 // it is not, or when that is not known.
 func (p *past) graphWhy(d *store.Period) string {
@@ -268,11 +279,11 @@ func (p *past) printHolding(e *env, h *store.Holding) error {
 }
 
 func (p *past) printPeriod(e *env, d *store.Period) error {
-	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, longDate(d.From), p.byWords(d, d.FromRun, snapshot.Assigned))
+	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, longDate(d.From), p.byWords(d, d.From, snapshot.Assigned))
 	if d.To == nil {
 		line += ", held now"
 	} else {
-		line += ", removed " + longDate(*d.To) + p.byWords(d, d.ToRun, snapshot.Removed)
+		line += ", removed " + longDate(*d.To) + p.byWords(d, *d.To, snapshot.Removed)
 	}
 	line += "; " + strings.Join(p.pathNames(d), ", ")
 	if gaps := len(d.Stretches) - 1; gaps > 0 {
@@ -295,8 +306,8 @@ func times(n int) string {
 }
 
 // byWords names who began or ended a period.
-func (p *past) byWords(d *store.Period, run snapshot.RunID, kind snapshot.Kind) string {
-	if c := p.change(d.User.ID, d.SKU, run, kind); c != nil && c.Attribution.Actor != nil {
+func (p *past) byWords(d *store.Period, at snapshot.Date, kind snapshot.Kind) string {
+	if c := p.turn(d.User.ID, d.SKU, at, kind); c != nil && c.Attribution.Actor != nil {
 		return ", by " + actorWord(c.Attribution.Actor)
 	}
 	return ""

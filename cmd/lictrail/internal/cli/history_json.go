@@ -124,7 +124,7 @@ func (p *past) holdingJSON(h *store.Holding) holdingJSON {
 func (p *past) periodJSON(d *store.Period) periodJSON {
 	j := periodJSON{User: newUser(&d.User), SKU: p.sku(d.SKU), Period: d.Number, From: newDate(d.From), Paths: p.pathNames(d),
 		GraphDate: stamp(d.GraphDate), GraphWhy: orNull(p.graphWhy(d))}
-	if c := p.change(d.User.ID, d.SKU, d.FromRun, snapshot.Assigned); c != nil {
+	if c := p.turn(d.User.ID, d.SKU, d.From, snapshot.Assigned); c != nil {
 		j.FromActor = newActor(c.Attribution.Actor)
 	}
 	if d.To == nil {
@@ -132,7 +132,7 @@ func (p *past) periodJSON(d *store.Period) periodJSON {
 	}
 	to := newDate(*d.To)
 	j.To = &to
-	if c := p.change(d.User.ID, d.SKU, d.ToRun, snapshot.Removed); c != nil {
+	if c := p.turn(d.User.ID, d.SKU, *d.To, snapshot.Removed); c != nil {
 		j.ToActor = newActor(c.Attribution.Actor)
 	}
 	return j

@@ -334,6 +334,23 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.AssignDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 	case "remove":
 		return p.RemoveDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
+	case "by": // by APP assign|remove USER SKU
+		by := p.named(arg(0))
+		if arg(1) == "remove" {
+			return p.RemoveDirect(by, p.people[arg(2)], skuIDs[arg(3)])
+		}
+		return p.AssignDirect(by, p.people[arg(2)], skuIDs[arg(3)])
+	case "askedowners": // how often it was asked who owns an application
+		asked := 0
+		for _, r := range p.server.Requests() {
+			if r.Endpoint == graphtest.EndpointPrincipal {
+				asked++
+			}
+		}
+		if strconv.Itoa(asked) != arg(0) {
+			return fmt.Errorf("%d applications were asked about, want %s", asked, arg(0))
+		}
+		return nil
 	case "group":
 		p.groups[arg(0)] = p.CreateGroup(admin, arg(0), "")
 		return p.SetGroupLicense(admin, p.groups[arg(0)], skuIDs[arg(1)], p.planIDs(ts, skuIDs[arg(1)], args[2:])...)
@@ -437,6 +454,19 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return nil
 	}
 	return fmt.Errorf("unknown tenant command %q", verb)
+}
+
+// named is an application by its name: one of Microsoft's, or else the tenant's own.
+func (p *play) named(name string) graphtest.Actor {
+	if name == graphtest.PowerBIService.Name {
+		return graphtest.PowerBIService
+	}
+	for _, a := range p.Apps {
+		if a.Name == name {
+			return a
+		}
+	}
+	return p.AddApp(name)
 }
 
 func (p *play) export(format, path string) error {

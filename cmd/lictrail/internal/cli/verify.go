@@ -123,7 +123,7 @@ func verify(ctx context.Context, db *store.DB, head string) (*verification, erro
 		defer h.Close()
 		r.tenant = h.Tenant
 		var replay *tracker.Replay
-		if replay, err = tracker.Verify(ctx, h, version()); err == nil {
+		if replay, err = tracker.Verify(ctx, h); err == nil {
 			r.replay = replay
 		}
 	}

@@ -94,12 +94,34 @@ func (n names) newest(ctx context.Context, f store.ChangeFilter, all bool) ([]*s
 		if err != nil {
 			return nil, err
 		}
-		if !all && len(found) > 0 && !c.When.At.Equal(found[0].When.At) {
+		if !all && len(found) > 0 && c.When.At.Before(found[0].Window.NotBefore) {
 			break
 		}
 		found = append(found, c)
 	}
-	return found, nil
+	if all || len(found) == 0 {
+		return found, nil
+	}
+	return newestOf(found), nil
+}
+
+// newestOf returns the newest change and those of its time. Where the SKU came or
+// went as a whole in the same time, that is the answer, and not one of its paths.
+func newestOf(list []*store.ChangeRow) []*store.ChangeRow {
+	first := list[0]
+	for _, c := range list {
+		if first.Kind != snapshot.Assigned && first.Kind != snapshot.Removed && (c.Kind == snapshot.Assigned || c.Kind == snapshot.Removed) &&
+			c.User == first.User && c.SKU == first.SKU {
+			first = c
+		}
+	}
+	return slices.DeleteFunc(list, func(c *store.ChangeRow) bool {
+		return !c.When.At.Equal(first.When.At) || c.Kind != first.Kind && c.SKU == first.SKU && c.User == first.User && isPath(c.Kind) && !isPath(first.Kind)
+	})
+}
+
+func isPath(k snapshot.Kind) bool {
+	return k == snapshot.PathAdded || k == snapshot.PathRemoved || k == snapshot.PathMoved
 }
 
 func (n names) tellWho(ctx context.Context, e *env, args []string, f store.ChangeFilter, found []*store.ChangeRow) error {
@@ -109,6 +131,11 @@ func (n names) tellWho(ctx context.Context, e *env, args []string, f store.Chang
 	for i, c := range found {
 		if i > 0 {
 			if err := e.Printf("\n"); err != nil {
+				return err
+			}
+		}
+		if len(f.Users) > 1 { // the name belonged to several accounts
+			if err := e.Printf("%s\n", c.User); err != nil {
 				return err
 			}
 		}

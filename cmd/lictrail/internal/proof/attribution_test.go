@@ -212,7 +212,7 @@ func verify(t *testing.T, db *store.DB, h *store.History) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := tracker.Verify(t.Context(), h, "proof")
+	replay, err := tracker.Verify(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +322,9 @@ func (s *score) date(t *testing.T, c *store.ChangeRow, movers []graphtest.Act) {
 func (s *score) judge(t *testing.T, c *store.ChangeRow, act *graphtest.Act, wrong string) {
 	t.Helper()
 	if c.Attribution.Cause == snapshot.CauseUnknown && c.Observed {
+		if *verbose && act != nil && act.Cause == graphtest.CauseUserRestored {
+			t.Logf("UNKNOWN %s returned=%t path %v %s/%s dated %v\n %s truth %+v", c.Kind, c.Returned, c.Path, c.Attribution.Cause, c.Attribution.UnknownWhy, c.Dated, c.Attribution.Reason, act)
+		}
 		return
 	}
 	claimed := s.of(graphtest.Cause(c.Attribution.Cause))
@@ -425,10 +428,11 @@ const near = 5 * time.Second
 // it is the last act of that sort on the path in the window.
 func (a acts) find(c *store.ChangeRow) *graphtest.Act {
 	all := a[[2]string{string(c.User), string(c.SKU)}]
+	timed := !c.Observed && !c.Attribution.At.IsZero()
 	var last, at *graphtest.Act
 	for i := range all {
 		act := &all[i]
-		if !slices.Contains(kindsOf[c.Kind], act.Kind) || c.Observed && !fits(c, act) {
+		if !slices.Contains(kindsOf[c.Kind], act.Kind) || !timed && !fits(c, act) {
 			continue
 		}
 		last = act
@@ -436,7 +440,7 @@ func (a acts) find(c *store.ChangeRow) *graphtest.Act {
 			at = act
 		}
 	}
-	if at != nil || !c.Observed {
+	if at != nil || timed {
 		return at
 	}
 	return last

@@ -390,39 +390,29 @@ func (c *checker) first(d snapshot.Date, k holding) {
 // logged reports whether a run read the log after a time.
 func (c *checker) logged(t time.Time) bool { return c.audited && t.Before(c.runs[len(c.runs)-1].at) }
 
+// period checks that a period begins and ends with a time at which the SKU really
+// came and went.
 func (c *checker) period(p *store.Period) {
 	k := holding{string(p.User.ID), string(p.SKU), ""}
-	l, from := c.lives[k], c.byID[p.FromRun]
-	i := l.at(c.runs[from].at)
+	l := c.lives[k]
+	c.oneOf("beginnings of periods", p.From, slices.Concat(l.began, l.blinks), k)
+	if p.To != nil {
+		c.oneOf("ends of periods", *p.To, slices.Concat(l.ended, l.blinks), k)
+		return
+	}
+	if l.at(c.runs[len(c.runs)-1].at) < 0 {
+		c.wrong("period %d of %v goes on, but is not held", p.Number, k)
+	}
+}
+
+// oneOf checks that a date is true of one of several times.
+func (c *checker) oneOf(what string, d snapshot.Date, truths []time.Time, k holding) {
+	i := slices.IndexFunc(truths, func(t time.Time) bool { return within(d, t) })
 	if i < 0 {
-		c.wrong("period %d of %v: not held at run %d", p.Number, k, from+1)
+		c.wrong("%s of %v: %s %s..%s (%s), the truth is none of %d times", what, k, d.Precision, stampOf(d.NotBefore), stampOf(d.NotAfter), d.Basis, len(truths))
 		return
 	}
-	if from > 0 && l.at(c.runs[from-1].at) >= 0 {
-		c.wrong("period %d of %v: held before run %d as well", p.Number, k, from+1)
-	}
-	i = l.beforeRestores(i, p.From)
-	truth := l.began[i]
-	for _, blink := range l.blinks {
-		if l.at(blink) == i && within(p.From, blink) {
-			truth = blink
-		}
-	}
-	c.holdsTrue("beginnings of periods", p.From, truth, k)
-	if p.To == nil {
-		if l.at(c.runs[len(c.runs)-1].at) < 0 {
-			c.wrong("period %d of %v goes on, but is not held", p.Number, k)
-		}
-		return
-	}
-	to := c.byID[p.ToRun]
-	var ended time.Time
-	for _, e := range l.ended {
-		if !e.After(c.runs[to].at) {
-			ended = e
-		}
-	}
-	c.holdsTrue("ends of periods", *p.To, ended, k)
+	c.holdsTrue(what, d, truths[i], k)
 }
 
 // days checks the days on which a SKU was held. Without an event nothing tells

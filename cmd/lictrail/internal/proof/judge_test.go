@@ -113,6 +113,9 @@ func btoi(b bool) int {
 
 // change judges one change.
 func (j *judge) change(c *store.ChangeRow) {
+	if !c.Observed && c.Attribution.Cause == snapshot.CauseUnknown && c.Attribution.At.IsZero() {
+		return // it was taken back
+	}
 	whole := graphtest.Holding{User: string(c.User), SKU: string(c.SKU)}
 	switch c.Kind {
 	case snapshot.Assigned, snapshot.Removed:
@@ -181,6 +184,8 @@ func (j *judge) turn(c *store.ChangeRow, k graphtest.Holding) {
 	}
 	if named && !j.blinked(k, n) {
 		j.tally.toldNamed++
+	} else if *verbose {
+		j.report("NOT NAMED: %s", j.describe(c))
 	}
 }
 
@@ -388,13 +393,31 @@ func (j *judge) transitions() {
 			if !turn.At.After(first) || turn.At.After(last) || j.blinked(k, i) {
 				continue
 			}
+			if j.used[turnKey{k, i}] == nil && j.awayMeanwhile(turn) {
+				continue // a restore goes on with the period: it is no transition
+			}
 			j.tally.turns++
 			if j.used[turnKey{k, i}] != nil {
 				j.tally.told++
+			} else if *verbose {
+				j.report("NOT TOLD: %v at %s", k, j.tell(j.doings(turn)))
+				for _, o := range turns {
+					j.report("   turn %t %s", o.Began, j.tell(j.doings(o)))
+				}
 			}
 		}
 		j.differences(k, turns)
 	}
+}
+
+// awayMeanwhile reports whether a turn is that of a deletion or of a restore.
+func (j *judge) awayMeanwhile(turn graphtest.Turn) bool {
+	for _, d := range j.doings(turn) {
+		if d.cause == graphtest.CauseUserDeleted || d.cause == graphtest.CauseUserRestored {
+			return true
+		}
+	}
+	return false
 }
 
 // differences looks for differences of two snapshots that no change tells.

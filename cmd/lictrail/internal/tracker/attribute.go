@@ -1,8 +1,8 @@
 package tracker
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,12 +10,12 @@ import (
 	"lictrail/diff"
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
-	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
 )
 
 // attribute says of each change why it happened, adds what only the audit log
-// saw, and corrects earlier words where records that came late say more.
+// saw, and attributes anew what earlier runs saw, where records that came late, or
+// newer rules, say otherwise.
 func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []store.Attributed, corrections []store.Correction, _ error) {
 	if t.sync.Previous == nil {
 		return nil, nil, nil // I7
@@ -33,283 +33,256 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 	if err != nil {
 		return nil, nil, err
 	}
-	a, again, err := newAttributor(ctx, t, h, t.scene(), stretches, slices.Concat(since, t.coverage))
+	s, err := t.scene(ctx, h)
 	if err != nil {
 		return nil, nil, err
 	}
-	out := a.run(changes, t.window(), t.passed.ObservedAt, a.used(0))
-	for _, r := range again {
-		late, corrected := a.correct(r)
-		out, corrections = append(out, late...), append(corrections, corrected...)
+	coverage := slices.Concat(stretches, t.coverage)
+	bundles, err := t.bundles(ctx, s.span())
+	if err != nil {
+		return nil, nil, err
+	}
+	runs := touched(h, slices.Concat(since, t.coverage))
+	anew, err := h.OldRules(ctx, diff.Rules, rulesCode())
+	if err != nil {
+		return nil, nil, err
+	}
+	if anew {
+		runs = laterRuns(h)
+	}
+	noted, err := h.Principals(ctx, t.sync.Run)
+	if err != nil {
+		return nil, nil, err
+	}
+	span := s.span()
+	for _, r := range runs {
+		if w := recordsOf(h.Window(r.ID)); w.NotBefore.Before(span.NotBefore) {
+			span.NotBefore = w.NotBefore
+		}
+	}
+	if noted, err = t.readOwners(ctx, noted, span); err != nil {
+		return nil, nil, err
+	}
+	runs = together(runs, ownedSince(h, noted, t.sync.Run))
+	s.principal = ownersOf(noted)
+	out, err := s.attribute(changes, bundles, coverage, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &past{h: h, all: h, run: t.sync.Run, coverage: coverage, bundles: t.bundles, principal: s.principal}
+	changed := map[string]int{}
+	for _, r := range runs {
+		late, better, err := p.again(ctx, r, changed)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, corrections = append(out, late...), append(corrections, better...)
+	}
+	if anew {
+		t.warnings = append(t.warnings, snapshot.Warning{Code: rulesCode(), Message: rulesSummary(changed)})
+	}
+	for i := range out {
+		if out[i].Run == 0 {
+			out[i].Run = t.sync.Run
+		}
 	}
 	return out, corrections, nil
 }
 
-// newAttributor gathers what a run knows, and says at which earlier runs it
-// looks again. stretches are those read of the logs before, read those read since
-// the run before.
-func newAttributor(ctx context.Context, t *run, h *store.History, s *scene, stretches, read []snapshot.Coverage) (*attributor, []*store.Run, error) {
-	a := &attributor{h: h, scene: s, coverage: slices.Concat(stretches, t.coverage), upns: map[snapshot.UserID]string{},
-		evidence: map[diff.EventRefKey]snapshot.RunID{}}
-	for _, d := range t.deltas {
-		a.upns[d.ID] = d.New.UPN
-	}
-	again := a.again(read)
-	from := t.window().NotBefore
-	for _, r := range again {
-		from = earliest(from, h.Window(r.ID).NotBefore)
-	}
-	if err := a.load(ctx, again, from, time.Time{}); err != nil {
-		return nil, nil, err
-	}
-	var err error
-	a.bundles, err = t.bundles(ctx, from)
-	return a, again, err
+// span is the time whose records bear on the window: the engine may not have
+// followed what came a day before, and a snapshot's clock may differ.
+func (s *scene) span() snapshot.Window { return recordsOf(s.window) }
+
+func recordsOf(w snapshot.Window) snapshot.Window {
+	return snapshot.Window{NotBefore: w.NotBefore.Add(-snapshot.GroupLag), NotAfter: w.NotAfter.Add(snapshot.ClockSlack)}
 }
 
-// scene is the tenant that changes are looked at in, as a run had it.
-type scene struct {
-	tenant      snapshot.TenantID
-	run         snapshot.RunID // for changes that only the log saw
-	groups      map[snapshot.GroupID]snapshot.Group
-	skus        map[snapshot.SKUID]snapshot.SKU
-	assigned    map[snapshot.SKUID]int64
-	deletedAt   func(snapshot.UserID) time.Time
-	deletedHeld func(snapshot.UserID, snapshot.PathKey) (held, known bool)
-	knows       func(snapshot.UserID) bool // whether history has the user, or gets it
-}
+// rulesCode is the code of the warning with which a run tells that it attributed
+// everything anew by the rules of this program.
+func rulesCode() string { return fmt.Sprintf("attributed-anew-%d", diff.Rules) }
 
-func (t *run) scene() *scene {
-	return &scene{tenant: t.tenant.ID, run: t.sync.Run, groups: byGroup(t.groupsRead), skus: bySKU(t.skus), assigned: t.assigned,
-		deletedAt: func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt }, deletedHeld: t.deletedHeld, knows: t.knows}
-}
-
-func byGroup(list []snapshot.Group) map[snapshot.GroupID]snapshot.Group {
-	groups := make(map[snapshot.GroupID]snapshot.Group, len(list))
-	for _, g := range list {
-		groups[g.ID] = g
+func rulesSummary(changed map[string]int) string {
+	n, parts := 0, []string(nil)
+	for _, words := range mapKeys(changed) {
+		n += changed[words]
+		parts = append(parts, fmt.Sprintf("%s: %d", words, changed[words]))
 	}
-	return groups
+	message := fmt.Sprintf("the rules of attribution are new (version %d): what earlier runs saw was attributed anew, and %d attributions were corrected", diff.Rules, n)
+	if n > 0 {
+		message += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return message
 }
 
-func bySKU(list []snapshot.SKU) map[snapshot.SKUID]snapshot.SKU {
-	skus := make(map[snapshot.SKUID]snapshot.SKU, len(list))
-	for _, s := range list {
-		skus[s.ID] = s
-	}
-	return skus
+// touched lists the earlier runs whose window the reading of a log touched again.
+func touched(h *store.History, read []snapshot.Coverage) []*store.Run {
+	return slices.DeleteFunc(laterRuns(h), func(r *store.Run) bool {
+		w := recordsOf(h.Window(r.ID))
+		return !slices.ContainsFunc(read, func(c snapshot.Coverage) bool {
+			return (c.Complete || c.Events > 0) && !w.NotAfter.Before(c.From) && !w.NotBefore.After(c.To)
+		})
+	})
 }
 
-// attributor attributes the changes of a run and looks again at those of
-// earlier runs on which records may have come since.
-type attributor struct {
-	*scene
-	h        *store.History
-	from     time.Time // records from a day before it on are looked at
-	coverage []snapshot.Coverage
-	bundles  []snapshot.Bundle
-	powers   map[string]bool                       // actors who act on others, as far as other records show
-	earlier  map[snapshot.RunID][]*store.ChangeRow // with runs that are looked at again
-	evidence map[diff.EventRefKey]snapshot.RunID   // what explains a change already
-	upns     map[snapshot.UserID]string            // of users with changes, for reasons only
-}
-
-// load reads the changes of a stretch of time that records may bear on; a zero
-// time does not bound it.
-func (a *attributor) load(ctx context.Context, again []*store.Run, from, to time.Time) error {
-	a.earlier = make(map[snapshot.RunID][]*store.ChangeRow, len(again))
-	for _, r := range again {
-		a.earlier[r.ID] = nil
-	}
-	a.from = from
-	if err := a.loadFirst(ctx); err != nil {
-		return err
-	}
-	for c, err := range a.h.Changes(ctx, store.ChangeFilter{Since: from, Until: to}) {
-		if err != nil {
-			return err
-		}
-		for _, e := range c.Attribution.Evidence {
-			a.evidence[keyOf(e)] = c.Run
-		}
-		if c.Person != nil && a.upns[c.User] == "" {
-			a.upns[c.User] = c.Person.UPN
-		}
-		if _, ok := a.earlier[c.Run]; ok {
-			a.earlier[c.Run] = append(a.earlier[c.Run], c)
-		}
-	}
-	return nil
-}
-
-func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Source: e.Source, ID: e.ID} }
-
-// again lists the earlier runs whose time the reading of a log touched once
-// more since the run before.
-func (a *attributor) again(read []snapshot.Coverage) []*store.Run {
+// laterRuns lists the complete runs but the first, in order.
+func laterRuns(h *store.History) []*store.Run {
 	var runs []*store.Run
-	for _, c := range read {
-		if !c.Complete && c.Events == 0 {
-			continue // nothing was had
-		}
-		for _, r := range a.h.Runs {
-			if r.Previous != 0 && !r.ObservedUntil.Before(c.From) && !slices.Contains(runs, r) {
-				runs = append(runs, r)
-			}
+	for _, r := range h.Runs {
+		if r.Previous != 0 {
+			runs = append(runs, r)
 		}
 	}
 	slices.SortFunc(runs, func(x, y *store.Run) int { return int(x.ID - y.ID) })
 	return runs
 }
 
-// loadFirst takes the events that show what the first run found as evidence of
-// that run: just before its window, they would seem to be part of the next.
-func (a *attributor) loadFirst(ctx context.Context) error {
-	refs, err := a.h.FirstEvents(ctx)
-	for _, e := range refs {
-		a.evidence[keyOf(e)] = a.h.First.ID
-	}
-	return err
+// past attributes again what earlier runs saw.
+type past struct {
+	h, all   *store.History // the history as it was known, and all of it
+	run      snapshot.RunID // which writes the result
+	coverage []snapshot.Coverage
+	bundles  func(context.Context, snapshot.Window) ([]snapshot.Bundle, error)
+	// principal is what was known of applications.
+	principal func(id string) (snapshot.Principal, bool)
 }
 
-// used is the evidence of changes of runs other than one.
-func (a *attributor) used(except snapshot.RunID) map[diff.EventRefKey]bool {
-	used := make(map[diff.EventRefKey]bool, len(a.evidence))
-	for key, run := range a.evidence {
-		if run != except {
-			used[key] = true
-		}
+// again attributes the changes of an earlier run once more. It returns the changes
+// that only the log saw and that were not known, and what is said otherwise now:
+// the earlier attribution stays as a revision. changed counts causes that differ.
+func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
+	s, err := sceneOf(ctx, p.all, r)
+	if err != nil {
+		return nil, nil, err
 	}
-	return used
-}
-
-// run attributes the changes of one run.
-func (a *attributor) run(changes []snapshot.Change, w snapshot.Window, observedAt time.Time, used map[diff.EventRefKey]bool) []store.Attributed {
-	attributions, unseen := diff.Attribute(changes, a.context(w, observedAt, used))
-	out := make([]store.Attributed, 0, len(changes)+len(unseen))
-	for i, c := range changes {
-		out = append(out, store.Attributed{Change: c, Attribution: attributions[i]})
+	s.principal = p.principal
+	seen, unseen, err := p.stored(ctx, r, s.window)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, u := range unseen {
-		if a.knows(u.User) {
-			out = append(out, store.Attributed{Change: u.Change, Attribution: u.Attribution})
-		}
+	bundles, err := p.bundles(ctx, s.span())
+	if err != nil {
+		return nil, nil, err
 	}
-	return out
-}
-
-// knows reports whether history has, or with this run gets, the user: records
-// also speak of users who came and went between two runs.
-func (t *run) knows(id snapshot.UserID) bool {
-	known := t.users.get(id)
-	return known.row != 0 || known.pass == t.pass
-}
-
-// correct looks again at an earlier run. A word is corrected only by records it
-// did not rest on; the earlier word stays as a revision.
-func (a *attributor) correct(r *store.Run) (late []store.Attributed, corrections []store.Correction) {
 	var changes []snapshot.Change
-	var rows []*store.ChangeRow
-	for _, c := range a.earlier[r.ID] {
+	for _, c := range seen {
+		changes = append(changes, c.AsSeen())
+	}
+	out, err := s.attribute(changes, bundles, p.coverage, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	erased, err := p.all.Erased(ctx, s.span().NotBefore, s.span().NotAfter)
+	if err != nil {
+		return nil, nil, err
+	}
+	correct := func(c *store.ChangeRow, now *snapshot.Attribution) {
+		if revises(c, now, erased) {
+			corrections = append(corrections, store.Correction{Change: c.ID, Attribution: *now})
+			if c.Attribution.Cause != now.Cause {
+				changed[string(c.Attribution.Cause)+" to "+string(now.Cause)]++
+			}
+		}
+	}
+	for i, c := range seen {
+		correct(c, &out[i].Attribution)
+	}
+	known := make([]bool, len(unseen))
+	for _, f := range out[len(seen):] {
+		i := slices.IndexFunc(unseen, func(c *store.ChangeRow) bool { return sameUnseen(c, &f) })
+		if i < 0 {
+			f.Run = p.run
+			late = append(late, f)
+			continue
+		}
+		if !known[i] {
+			correct(unseen[i], &f.Attribution)
+		}
+		known[i] = true
+	}
+	for i, c := range unseen {
+		if !known[i] {
+			correct(c, withdrawn())
+		}
+	}
+	return late, corrections, nil
+}
+
+// stored lists the changes that a run saw, and those of its window that only the
+// log saw.
+func (p *past) stored(ctx context.Context, r *store.Run, w snapshot.Window) (seen, unseen []*store.ChangeRow, _ error) {
+	for c, err := range p.h.Changes(ctx, store.ChangeFilter{Run: r.ID}) {
+		if err != nil {
+			return nil, nil, err
+		}
 		if c.Observed {
-			changes, rows = append(changes, c.Change), append(rows, c)
+			seen = append(seen, c)
 		}
 	}
-	out := a.run(changes, a.h.Window(r.ID), r.ObservedAt, a.used(r.ID))
-	for i, c := range rows {
-		if better(&c.Attribution, &out[i].Attribution) {
-			corrections = append(corrections, store.Correction{Change: c.ID, Attribution: out[i].Attribution})
+	for c, err := range p.h.Changes(ctx, store.ChangeFilter{Unseen: true, Since: w.NotBefore, Until: w.NotAfter}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if !c.Window.NotBefore.Before(w.NotBefore) && !c.Window.NotAfter.After(w.NotAfter) {
+			unseen = append(unseen, c)
 		}
 	}
-	return a.unseenYet(out[len(rows):]), corrections
+	return seen, unseen, nil
 }
 
-// unseenYet drops what an earlier run has told already.
-func (a *attributor) unseenYet(found []store.Attributed) []store.Attributed {
-	return slices.DeleteFunc(slices.Clone(found), func(f store.Attributed) bool {
-		return slices.ContainsFunc(f.Attribution.Evidence, func(e snapshot.EventRef) bool {
-			_, told := a.evidence[keyOf(e)]
-			return told
-		})
-	})
-}
-
-// better reports whether the new word rests on records that the old one lacked,
-// or no longer lacks the log where the old one did, or knows from a fuller copy of
-// a record what the old one did not. A known cause becomes unknown only where
-// records contradict it.
-func better(old, now *snapshot.Attribution) bool {
-	if old.Cause != snapshot.CauseUnknown && now.Cause == snapshot.CauseUnknown && now.UnknownWhy != snapshot.Ambiguous {
+// sameUnseen reports whether a stored change that only the log saw is one that is
+// found now: of the same kind, and by the same records or at the same time.
+func sameUnseen(c *store.ChangeRow, f *store.Attributed) bool {
+	if c.Kind != f.Kind || c.User != f.User || c.SKU != f.SKU {
 		return false
 	}
-	if old.Cause == snapshot.CauseUnknown && now.Cause == snapshot.CauseUserDeleted && onlyDeletions(now.Evidence) {
-		return false // the run saw what the deleted account still listed; that is not stored
-	}
-	if old.UnknownWhy == snapshot.IncompleteEvent && now.Cause != snapshot.CauseUnknown {
-		return true
-	}
-	if old.UnknownWhy == snapshot.NotCovered && now.UnknownWhy != snapshot.NotCovered {
-		return true
-	}
-	return slices.ContainsFunc(now.Evidence, func(e snapshot.EventRef) bool {
-		return !slices.ContainsFunc(old.Evidence, func(o snapshot.EventRef) bool { return keyOf(o) == keyOf(e) })
+	return !f.Attribution.At.IsZero() && f.Attribution.At.Truncate(time.Millisecond).Equal(c.Attribution.At) || shareEvidence(&c.Attribution, &f.Attribution)
+}
+
+func shareEvidence(x, y *snapshot.Attribution) bool {
+	return slices.ContainsFunc(x.Evidence, func(e snapshot.EventRef) bool {
+		return slices.ContainsFunc(y.Evidence, func(o snapshot.EventRef) bool { return keyOf(o) == keyOf(e) })
 	})
 }
 
-// onlyDeletions reports whether events show that an account went, and not that
-// a license went with it.
-func onlyDeletions(events []snapshot.EventRef) bool {
-	return !slices.ContainsFunc(events, func(e snapshot.EventRef) bool {
-		a := audit.Normalize(e.Activity)
-		return a != snapshot.DeleteUser && a != snapshot.HardDeleteUser
-	})
+func keyOf(e snapshot.EventRef) diff.EventRefKey { return diff.EventRefKey{Source: e.Source, ID: e.ID} }
+
+// withdrawn is what is said of a change that only the log saw, when what is known
+// now no longer proves it.
+func withdrawn() *snapshot.Attribution {
+	return &snapshot.Attribution{Cause: snapshot.CauseUnknown, Initiator: snapshot.ByUnknown, Confidence: snapshot.Low,
+		UnknownWhy: snapshot.Ambiguous, Rules: diff.Rules, Reason: "What is known now no longer proves that this happened: it was concluded from fewer records."}
 }
 
-// context gathers what attribution may look at.
-func (a *attributor) context(w snapshot.Window, observedAt time.Time, used map[diff.EventRefKey]bool) *diff.Context {
-	return &diff.Context{
-		Tenant: a.tenant, Run: a.scene.run, Window: w, Bundles: a.bundles, Coverage: a.coverage, ObservedAt: observedAt, Used: used, Powers: a.powers,
-		PlanID:      func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) { return planID(a.skus[sku], word) },
-		PlanName:    func(id snapshot.PlanID) string { return cmp.Or(a.h.PlanName(id), catalog.Builtin().PlanName(id)) },
-		UPN:         func(id snapshot.UserID) string { return a.upns[id] },
-		GroupName:   func(id snapshot.GroupID) string { return cmp.Or(a.groups[id].Name, a.h.GroupName(id)) },
-		Group:       func(id snapshot.GroupID) (snapshot.Group, bool) { g, ok := a.groups[id]; return g, ok },
-		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(a.skus[id].PartNumber, a.h.PartNumbers()[id]) },
-		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { s, ok := a.skus[id]; return s, ok },
-		Holders:     func(id snapshot.SKUID) int { return int(a.assigned[id]) },
-		DeletedAt:   a.deletedAt,
-		DeletedHeld: a.deletedHeld,
-		SelfService: selfService,
-	}
-}
-
-// deletedHeld tells whether the deleted user still lists a SKU by a path. A path
-// that Graph does not tell may be any of the SKU.
-func (t *run) deletedHeld(id snapshot.UserID, key snapshot.PathKey) (held, known bool) {
-	d, ok := t.deleted[id]
-	return slices.ContainsFunc(d.Listed, func(p snapshot.Path) bool {
-		untold := p.Kind == snapshot.Unknown || key.Kind == snapshot.Unknown
-		return p.SKU == key.SKU && (untold || p.PathRef == key.PathRef)
-	}), ok && d.ListedKnown
-}
-
-// selfService reports whether users can sign up for a SKU by themselves.
-func selfService(id snapshot.SKUID) bool {
-	s, ok := catalog.Builtin().SKU(id)
-	return ok && s.Offer.NoCost()
-}
-
-// planID finds the service plan that a record means: records name plans, the
-// snapshot has GUIDs. The SKU's own plans come first.
-func planID(sku snapshot.SKU, word string) (snapshot.PlanID, bool) {
-	if snapshot.IsGUID(word) {
-		return snapshot.NormalID(snapshot.PlanID(word)), true
-	}
-	for _, p := range sku.Plans {
-		if strings.EqualFold(p.Name, word) {
-			return p.ID, true
+// revises reports whether a new attribution takes the place of a stored one. That
+// the log was not read never takes back what was proven; nor does the lack of
+// records that were erased on purpose.
+func revises(c *store.ChangeRow, now *snapshot.Attribution, erased bool) bool {
+	old := &c.Attribution
+	if old.Cause != snapshot.CauseUnknown && now.Cause == snapshot.CauseUnknown {
+		unlisted := c.Presence != "" && c.Listed == nil // the run knew what the deleted account listed; that was not stored at first
+		if now.UnknownWhy == snapshot.NotCovered || unlisted && now.UnknownWhy != snapshot.Ambiguous {
+			return false
 		}
 	}
-	id, err := catalog.Builtin().PlanID(word)
-	return id, err == nil
+	if erased && old.Cause != snapshot.CauseUnknown && slices.ContainsFunc(old.Evidence, func(e snapshot.EventRef) bool {
+		return !slices.ContainsFunc(now.Evidence, func(o snapshot.EventRef) bool { return keyOf(o) == keyOf(e) })
+	}) {
+		return false
+	}
+	return !sameAttribution(old, now)
+}
+
+// sameAttribution compares all but the sentence, in which names may have changed,
+// and the version of the rules.
+func sameAttribution(x, y *snapshot.Attribution) bool {
+	plain := func(a snapshot.Attribution) string { a.Rules = 0; return attributionText(0, nil, &a) }
+	return plain(*x) == plain(*y)
+}
+
+// storedBundles decodes stored records and puts those of each operation together.
+func storedBundles(h *store.History) func(context.Context, snapshot.Window) ([]snapshot.Bundle, error) {
+	return func(ctx context.Context, w snapshot.Window) ([]snapshot.Bundle, error) {
+		events, err := storedEvents(ctx, h, store.EventFilter{From: w.NotBefore, To: w.NotAfter})
+		return audit.Bundles(events), err
+	}
 }

@@ -125,6 +125,9 @@ func (t *run) fetchGraph(ctx context.Context) error {
 	if err == nil {
 		err = t.fetchUpdates(ctx, asked)
 	}
+	if err == nil {
+		err = t.keepMemberships(ctx)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -210,14 +213,86 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 // keep takes the records that matter.
 func (t *run) keep(got []snapshot.RawEvent) {
 	for _, e := range got {
-		if key := keyOfCopy(&e); !t.fetched[key] && t.relevant(&e) {
+		switch key := keyOfCopy(&e); {
+		case t.fetched[key]:
+		case t.relevant(&e):
 			t.fetched[key] = true
 			t.events, t.held = append(t.events, e), t.held+len(e.Raw)
-			if e.Target != "" && audit.Normalize(e.Activity) == snapshot.ChangeUserLicense && t.detailElsewhere(e) {
-				t.vague[snapshot.UserID(e.Target)] = true
-			}
+			t.note(&e)
+		case e.Target != "" && isMembership(audit.Normalize(e.Activity)) && len(t.aside) < maxAside:
+			t.aside = append(t.aside, e)
 		}
 	}
+}
+
+// note keeps in mind whose licenses, and which groups', a record is about.
+func (t *run) note(raw *snapshot.RawEvent) {
+	switch e, err := audit.Decode(*raw); {
+	case err != nil:
+	case e.Activity == snapshot.SetGroupLicense:
+		t.groupsSet[e.Group] = true
+	case e.License != nil || e.LicenseTouched || e.Activity == snapshot.ChangeUserLicense:
+		t.licensing[e.Target] = true
+		if e.Target != "" && e.Activity == snapshot.ChangeUserLicense && e.Success && e.License == nil && e.Part == nil {
+			t.vague[e.Target] = true
+		}
+	}
+}
+
+func isMembership(a snapshot.Activity) bool {
+	return a == snapshot.AddMember || a == snapshot.RemoveMember
+}
+
+const (
+	// maxAside bounds how many records of memberships are kept until it is known
+	// whose licenses changed.
+	maxAside = 50_000
+	// maxGroupReads bounds how many groups are read because a record names them.
+	maxGroupReads = 200
+)
+
+// keepMemberships keeps the membership records of users with changes or records of
+// licenses, of groups that no user's row has named: a group may have given a
+// license for the first time, or only between two snapshots. Each such group is
+// read once; of one that gives nothing, and whose licenses nobody set, nothing is
+// kept.
+func (t *run) keepMemberships(ctx context.Context) error {
+	if t.sync.Previous == nil {
+		return nil
+	}
+	users := maps.Clone(t.licensing)
+	for _, d := range t.deltas {
+		users[d.ID] = true
+	}
+	of := map[snapshot.GroupID][]snapshot.RawEvent{}
+	for _, raw := range t.aside {
+		if e, err := audit.Decode(raw); err == nil && users[e.Target] && e.Group != "" {
+			of[e.Group] = append(of[e.Group], raw)
+		}
+	}
+	ids := mapKeys(of)
+	if len(ids) > maxGroupReads {
+		t.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read", len(ids), maxGroupReads)
+		ids = ids[:maxGroupReads]
+	}
+	for _, id := range ids {
+		g, err := t.Group(ctx, id)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && !g.Gone && len(g.Licenses) == 0 && !t.groupsSet[id] {
+			continue
+		}
+		if err == nil {
+			t.groups[id] = true
+			t.groupsRead = append(t.groupsRead, g)
+		}
+		for _, raw := range of[id] {
+			t.fetched[keyOfCopy(&raw)] = true
+			t.events, t.held = append(t.events, raw), t.held+len(raw.Raw)
+		}
+	}
+	return nil
 }
 
 const (
@@ -312,7 +387,10 @@ var concerned = map[snapshot.Activity]bool{
 // fetchUpdates reads "Update user" where it may matter: for users whose
 // licenses differ, and for license changes whose details are elsewhere.
 func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
-	users := t.changedUsers()
+	users, err := t.changedUsers(ctx, c)
+	if err != nil {
+		return err
+	}
 	t.changed = make(map[snapshot.UserID]bool, len(users))
 	for _, id := range users {
 		t.changed[id] = true
@@ -332,8 +410,10 @@ func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
 }
 
 // changedUsers are those with a change in this run, and those whom a license
-// event without details names, sorted.
-func (t *run) changedUsers() []snapshot.UserID {
+// event without details names, sorted. Where the log is read of the time of earlier
+// runs, which did not read it, the users whose licenses they saw change are among
+// them.
+func (t *run) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot.UserID, error) {
 	users := make(map[snapshot.UserID]bool)
 	for _, d := range t.deltas {
 		if len(d.Changes) > 0 {
@@ -341,7 +421,23 @@ func (t *run) changedUsers() []snapshot.UserID {
 		}
 	}
 	maps.Copy(users, t.vague)
-	return mapKeys(users)
+	if t.sync.Previous == nil || !c.From.Before(t.sync.Previous.ObservedAt.Add(-overlap)) {
+		return mapKeys(users), nil
+	}
+	h, err := t.db.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	for ch, err := range h.Changes(ctx, store.ChangeFilter{Since: c.From}) {
+		if err != nil {
+			return nil, err
+		}
+		if ch.User != "" {
+			users[ch.User] = true
+		}
+	}
+	return mapKeys(users), nil
 }
 
 // detailElsewhere reports whether a license event says nothing of licenses.
@@ -350,9 +446,9 @@ func (t *run) detailElsewhere(raw snapshot.RawEvent) bool {
 	return err == nil && e.Success && e.License == nil && e.Part == nil
 }
 
-// bundles decodes the archive from some time before on, with what was just
-// fetched, and puts the records of each operation together.
-func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, error) {
+// bundles decodes the archive of a stretch of time, with what was just fetched, and
+// puts the records of each operation together.
+func (t *run) bundles(ctx context.Context, w snapshot.Window) ([]snapshot.Bundle, error) {
 	events := make([]snapshot.Event, 0, len(t.events))
 	have := make(map[diff.EventRefKey]int, len(t.events))
 	add := func(raw *snapshot.RawEvent) {
@@ -370,14 +466,14 @@ func (t *run) bundles(ctx context.Context, from time.Time) ([]snapshot.Bundle, e
 			events = append(events, e)
 		}
 	}
-	for raw, err := range t.archive(ctx, store.EventFilter{From: from.Add(-contextSpan)}) {
+	for raw, err := range t.archive(ctx, store.EventFilter{From: w.NotBefore, To: w.NotAfter}) {
 		if err != nil {
 			return nil, err
 		}
 		add(raw)
 	}
 	for i := range t.events {
-		if !t.events[i].At.Before(from.Add(-contextSpan)) {
+		if at := t.events[i].At; !at.Before(w.NotBefore) && (w.NotAfter.IsZero() || !at.After(w.NotAfter)) {
 			add(&t.events[i])
 		}
 	}

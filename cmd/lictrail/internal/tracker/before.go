@@ -18,7 +18,7 @@ func (t *run) lookBack(ctx context.Context) (map[snapshot.UserID][]snapshot.Firs
 	if t.sync.Previous != nil {
 		return nil, nil
 	}
-	bundles, err := t.bundles(ctx, time.Time{})
+	bundles, err := t.bundles(ctx, snapshot.Window{})
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"lictrail/diff"
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -36,10 +35,15 @@ func Conclude(ctx context.Context, db *store.DB, from, to time.Time) (*Concluded
 		return nil, err
 	}
 	defer h.Close()
-	c := &concluder{h: h, out: out, powers: map[string]bool{}, claimed: map[diff.EventRefKey]snapshot.RunID{}}
+	c := &concluder{h: h, out: out, powers: map[string]bool{}}
 	if c.coverage, err = h.Coverage(ctx); err != nil {
 		return nil, err
 	}
+	noted, err := h.Principals(ctx, h.At.ID)
+	if err != nil {
+		return nil, err
+	}
+	c.principal = ownersOf(noted)
 	if !from.After(h.First.ObservedUntil) {
 		if err := c.before(ctx); err != nil {
 			return nil, err
@@ -47,14 +51,27 @@ func Conclude(ctx context.Context, db *store.DB, from, to time.Time) (*Concluded
 	}
 	for _, id := range slices.Sorted(maps.Keys(h.Runs)) {
 		w := h.Window(id)
-		if id == h.First.ID || from.After(w.NotAfter.Add(contextSpan)) || to.Before(w.NotBefore.Add(-contextSpan)) {
+		if span := recordsOf(w); id == h.First.ID || from.After(span.NotAfter) || to.Before(span.NotBefore) {
 			continue
 		}
 		if err := c.again(ctx, h.Runs[id]); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.wanted(ctx, noted, from, to); err != nil {
+		return nil, err
+	}
 	return &c.Concluded, out.Commit()
+}
+
+// wanted notes the applications that the records of a stretch of time name as
+// actors and whose owner is not known: the next run asks for it.
+func (c *concluder) wanted(ctx context.Context, noted []store.Principal, from, to time.Time) error {
+	met := map[string]time.Time{}
+	if err := meet(met, c.h.Events(ctx, store.EventFilter{From: from, To: to})); err != nil {
+		return err
+	}
+	return c.out.Wanted(slices.DeleteFunc(pendingOwners(noted, met), func(p store.Principal) bool { return p.Run != 0 }))
 }
 
 type concluder struct {
@@ -62,8 +79,9 @@ type concluder struct {
 	h        *store.History
 	out      *store.Conclusions
 	coverage []snapshot.Coverage
-	powers   map[string]bool                     // as far as records were looked at
-	claimed  map[diff.EventRefKey]snapshot.RunID // evidence of what was concluded
+	powers   map[string]bool // actors who act on others, as far as records were looked at
+	// principal is what is known of applications.
+	principal func(id string) (snapshot.Principal, bool)
 }
 
 // storedEvents decodes stored records. What cannot be read was told of when it was
@@ -81,94 +99,16 @@ func storedEvents(ctx context.Context, h *store.History, f store.EventFilter) ([
 	return events, nil
 }
 
-// attributor sets the scene as a run had it.
-func (c *concluder) attributor(ctx context.Context, r *store.Run, bundles []snapshot.Bundle) (*attributor, error) {
-	groups, err := c.h.GroupsAt(ctx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	skus, assigned, err := c.h.SKUsAt(ctx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(c.powers, diff.Powers(bundles))
-	people := &people{ctx: ctx, h: c.h, known: map[snapshot.UserID]*store.Person{}}
-	s := &scene{tenant: c.h.Tenant.ID, run: c.h.At.ID, groups: byGroup(groups), skus: bySKU(skus), assigned: assigned,
-		deletedAt: func(id snapshot.UserID) time.Time { return people.deletedAt(id, c.h.Window(r.ID)) },
-		// What a deleted object lists was seen by the run of that time only.
-		deletedHeld: func(snapshot.UserID, snapshot.PathKey) (held, known bool) { return false, false },
-		knows:       func(id snapshot.UserID) bool { return people.find(id) != nil }}
-	return &attributor{scene: s, h: c.h, coverage: c.coverage, bundles: bundles, powers: c.powers,
-		evidence: map[diff.EventRefKey]snapshot.RunID{}, upns: map[snapshot.UserID]string{}}, nil
-}
-
-// people looks users up, each once.
-type people struct {
-	ctx   context.Context
-	h     *store.History
-	known map[snapshot.UserID]*store.Person
-}
-
-func (p *people) find(id snapshot.UserID) *store.Person {
-	person, asked := p.known[id]
-	if !asked {
-		if found, ok, err := p.h.UserByID(p.ctx, id); err == nil && ok {
-			person = &found
-		}
-		p.known[id] = person
-	}
-	return person
-}
-
-func (p *people) deletedAt(id snapshot.UserID, w snapshot.Window) time.Time {
-	if person := p.find(id); person != nil && w.Contains(person.DeletedAt, clockSlack) {
-		return person.DeletedAt
-	}
-	return time.Time{}
-}
-
 // again looks again at the changes of a run.
 func (c *concluder) again(ctx context.Context, r *store.Run) error {
-	w := c.h.Window(r.ID)
-	events, err := storedEvents(ctx, c.h, store.EventFilter{From: w.NotBefore.Add(-contextSpan), To: w.NotAfter.Add(contextSpan)})
-	if err != nil || len(events) == 0 {
-		return err
-	}
-	a, err := c.attributor(ctx, r, audit.Bundles(events))
+	p := &past{h: c.h, all: c.h, run: c.h.At.ID, coverage: c.coverage, bundles: storedBundles(c.h), principal: c.principal}
+	late, corrections, err := p.again(ctx, r, map[string]int{})
 	if err != nil {
 		return err
-	}
-	if err := a.load(ctx, []*store.Run{r}, w.NotBefore.Add(-contextSpan), c.next(r).Add(contextSpan)); err != nil {
-		return err
-	}
-	maps.Copy(a.evidence, c.claimed)
-	late, corrections := a.correct(r)
-	for _, f := range late {
-		c.claim(r.ID, f.Attribution.Evidence)
-	}
-	for _, f := range corrections {
-		c.claim(r.ID, f.Attribution.Evidence)
 	}
 	c.Unseen, c.Corrections = c.Unseen+len(late), c.Corrections+len(corrections)
 	if err := c.out.Changes(late); err != nil {
 		return err
 	}
 	return c.out.Corrections(corrections)
-}
-
-func (c *concluder) claim(run snapshot.RunID, refs []snapshot.EventRef) {
-	for _, e := range refs {
-		c.claimed[keyOf(e)] = run
-	}
-}
-
-// next is the end of the run after one: events of its time may explain either.
-func (c *concluder) next(r *store.Run) time.Time {
-	until := r.ObservedUntil
-	for _, other := range c.h.Runs {
-		if other.Previous == r.ID {
-			until = latest(until, other.ObservedUntil)
-		}
-	}
-	return until
 }

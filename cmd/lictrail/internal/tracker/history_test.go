@@ -94,7 +94,7 @@ func verifyAll(t *testing.T, db *store.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := Verify(t.Context(), openHistory(t, db), "test")
+	replay, err := Verify(t.Context(), openHistory(t, db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,6 +321,11 @@ func (s *scripted) Subscriptions(context.Context) ([]snapshot.Subscription, erro
 	return s.subscriptions, s.failing("subscriptions")
 }
 
+// Principal knows no application.
+func (s *scripted) Principal(_ context.Context, id string) (snapshot.Principal, error) {
+	return snapshot.Principal{ID: id, Gone: true}, s.failing("owners")
+}
+
 func (s *scripted) Group(_ context.Context, id snapshot.GroupID) (snapshot.Group, error) {
 	for _, g := range s.groups {
 		if g.ID == id {
@@ -489,7 +494,11 @@ func parseRow(t *testing.T, f []string, opt map[string]string) snapshot.StateRow
 
 func day(t *testing.T, s string) time.Time {
 	t.Helper()
-	at, err := time.Parse("2006-01-02", s)
+	layout := time.DateOnly
+	if len(s) > len(layout) {
+		layout = time.RFC3339
+	}
+	at, err := time.Parse(layout, s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,18 +91,37 @@ func (b *rebuilder) bundles(events []snapshot.Event) []snapshot.Bundle {
 // next run.
 func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles []snapshot.Bundle) ([]store.Attributed, toldBefore, error) {
 	first := b.h.First
-	a, err := b.attributor(ctx, first, slices.DeleteFunc(bundles, func(x snapshot.Bundle) bool {
-		return !x.At.Before(first.ObservedAt.Add(-clockSlack))
-	}))
+	bundles = slices.DeleteFunc(bundles, func(x snapshot.Bundle) bool {
+		return !x.At.Before(first.ObservedAt.Add(-snapshot.ClockSlack))
+	})
+	told, err := b.told(ctx, events)
 	if err != nil {
 		return nil, nil, err
 	}
-	told, err := b.told(ctx, a, events)
+	s, err := sceneOf(ctx, b.h, first)
 	if err != nil {
 		return nil, nil, err
 	}
-	found := a.run(nil, snapshot.Window{NotAfter: first.ObservedUntil}, first.ObservedAt, a.used(0))
-	return withoutCopies(found), told, nil
+	s.principal = b.principal
+	s.window = snapshot.Window{NotAfter: first.ObservedUntil}
+	maps.Copy(b.powers, diff.Powers(bundles))
+	found, err := s.attribute(nil, bundles, b.coverage, b.powers)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := map[snapshot.UserID]bool{}
+	found = slices.DeleteFunc(found, func(f store.Attributed) bool {
+		is, asked := known[f.User]
+		if !asked {
+			_, is, err = b.h.UserByID(ctx, f.User)
+			known[f.User] = is
+		}
+		return !is
+	})
+	for i := range found {
+		found[i].Run = b.h.At.ID
+	}
+	return withoutCopies(found), told, err
 }
 
 // copySpan is within what a SKU that goes, or comes, twice went or came once: no
@@ -129,9 +148,8 @@ func withoutCopies(found []store.Attributed) []store.Attributed {
 	})
 }
 
-// told lists what earlier imports told of the users, and notes what the events
-// are evidence of already.
-func (b *rebuilder) told(ctx context.Context, a *attributor, events []snapshot.Event) (toldBefore, error) {
+// told lists what earlier imports told of the users.
+func (b *rebuilder) told(ctx context.Context, events []snapshot.Event) (toldBefore, error) {
 	var users []store.Person
 	for i, e := range events {
 		if i > 0 && events[i-1].Target == e.Target {
@@ -141,7 +159,6 @@ func (b *rebuilder) told(ctx context.Context, a *attributor, events []snapshot.E
 			return nil, err
 		} else if ok {
 			users = append(users, p)
-			a.upns[p.ID] = p.UPN
 		}
 	}
 	told := toldBefore{}
@@ -153,10 +170,6 @@ func (b *rebuilder) told(ctx context.Context, a *attributor, events []snapshot.E
 			if !ch.Observed && ch.Window.NotBefore.IsZero() {
 				key := toldKey{ch.User, ch.SKU, ch.Kind}
 				told[key] = append(told[key], ch)
-				continue
-			}
-			for _, e := range ch.Attribution.Evidence {
-				a.evidence[keyOf(e)] = ch.Run
 			}
 		}
 	}
@@ -183,7 +196,7 @@ func (b *rebuilder) tell(found []store.Attributed, told toldBefore) error {
 		switch {
 		case i < 0:
 			fresh = append(fresh, f)
-		case better(&rows[i].Attribution, &f.Attribution):
+		case revises(rows[i], &f.Attribution, false):
 			corrections = append(corrections, store.Correction{Change: rows[i].ID, Attribution: f.Attribution})
 		}
 	}
@@ -192,12 +205,6 @@ func (b *rebuilder) tell(found []store.Attributed, told toldBefore) error {
 		return err
 	}
 	return b.out.Corrections(corrections)
-}
-
-func shareEvidence(x, y *snapshot.Attribution) bool {
-	return slices.ContainsFunc(x.Evidence, func(e snapshot.EventRef) bool {
-		return slices.ContainsFunc(y.Evidence, func(o snapshot.EventRef) bool { return keyOf(e) == keyOf(o) })
-	})
 }
 
 // settle tells what was kept back, now that all records have shown who acts on

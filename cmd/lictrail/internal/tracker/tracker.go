@@ -36,6 +36,8 @@ type Reader interface {
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
 	Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group, error)
 	DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error)
+	// Principal reads the service principal of an application.
+	Principal(ctx context.Context, id string) (snapshot.Principal, error)
 	// Requests is the number of requests sent so far.
 	Requests() int64
 }
@@ -87,7 +89,7 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err := db.MayWrite(ctx); err != nil { // not after the tenant was read
 		return nil, err
 	}
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
@@ -139,11 +141,14 @@ type run struct {
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
-	events     []snapshot.RawEvent      // fetched by this run, and not in the archive yet
-	held       int                      // bytes of them
-	spilled    int                      // fetched by this run, and in the archive already
-	vague      map[snapshot.UserID]bool // named by license events without details
-	fetched    map[copyKey]bool         // copies of them
+	events     []snapshot.RawEvent       // fetched by this run, and not in the archive yet
+	held       int                       // bytes of them
+	spilled    int                       // fetched by this run, and in the archive already
+	vague      map[snapshot.UserID]bool  // named by license events without details
+	licensing  map[snapshot.UserID]bool  // named by records of licenses
+	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
+	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
+	fetched    map[copyKey]bool          // copies of them
 	changed    map[snapshot.UserID]bool
 	coverage   []snapshot.Coverage                                                           // to be committed with the run
 	archived   []snapshot.Coverage                                                           // committed already, by this run
@@ -152,6 +157,7 @@ type run struct {
 	lookups    int
 	deleted    map[snapshot.UserID]snapshot.DeletedUser
 	groupsRead []snapshot.Group
+	principals []store.Principal // what this run learned of applications
 }
 
 // open learns which tenant answers and begins the run.
@@ -260,8 +266,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := t.readMissing(ctx); err != nil {
 		return nil, err
 	}
-	groups, err := t.readGroups(ctx)
-	if err != nil {
+	if err := t.readGroups(ctx); err != nil {
 		return nil, err
 	}
 	subscriptions, subscriptionsErr := t.Subscriptions(ctx)
@@ -291,9 +296,9 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		EndedAt: t.o.Now(), ObservedAt: t.passed.ObservedAt, ObservedUntil: t.passed.ObservedUntil,
 		Users: t.counts.Users, LicensedUsers: t.counts.Licensed, Assignments: t.counts.Held, Requests: t.requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
-		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: groups,
+		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: t.groupsRead,
 		Spool: t.spool, Before: before, Changes: changes,
-		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Activity: activity,
+		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Activity: activity,
 	}, nil
 }
 
@@ -363,7 +368,10 @@ func (t *run) changes() []snapshot.Change {
 	all := slices.Clone(t.tenantOut)
 	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return cmp.Compare(a.ID, b.ID) })
 	for _, d := range t.deltas {
-		all = append(all, d.Changes...)
+		for _, c := range d.Changes {
+			c.Listed = t.listed(&c)
+			all = append(all, c)
+		}
 	}
 	for i := range all {
 		all[i].Window = t.window()
@@ -372,6 +380,20 @@ func (t *run) changes() []snapshot.Change {
 		}
 	}
 	return all
+}
+
+// listed says whether a deleted user still lists the change's path; nil when that
+// is not known. A path that Graph does not tell may be any of the SKU.
+func (t *run) listed(c *snapshot.Change) *bool {
+	d, ok := t.deleted[c.User]
+	if c.Presence != snapshot.Deleted || c.Path == nil || !ok || !d.ListedKnown {
+		return nil
+	}
+	lists := slices.ContainsFunc(d.Listed, func(p snapshot.Path) bool {
+		untold := p.Kind == snapshot.Unknown || c.Path.Kind == snapshot.Unknown
+		return p.SKU == c.SKU && (untold || p.PathRef == *c.Path)
+	})
+	return &lists
 }
 
 // reconcile compares our count of holders with Microsoft's. The difference is

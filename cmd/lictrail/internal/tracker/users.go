@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"lictrail/diff"
@@ -112,12 +113,18 @@ func (t *run) add(d snapshot.Delta, row int64) error {
 	if d.Empty() {
 		return nil
 	}
-	if len(d.Changes) > 0 {
+	if len(d.Changes) > 0 || t.sync.Previous != nil && t.rowsMoved(&d) {
 		brief := snapshot.Delta{ID: d.ID, New: d.New, Changes: d.Changes}
 		brief.New.Plans = nil
 		t.deltas = append(t.deltas, brief)
 	}
 	return t.spool.Add(&d, row)
+}
+
+// rowsMoved reports whether rows differ though nothing is told of them. Those of
+// SKUs whose catalog changed are left out: all their dates moved.
+func (t *run) rowsMoved(d *snapshot.Delta) bool {
+	return slices.ContainsFunc(d.Opened, func(p snapshot.OpenedPath) bool { return !t.comparer.CatalogMoved[p.SKU] })
 }
 
 func (t *run) count(u *User) {
@@ -168,7 +175,7 @@ func (t *run) silent(ctx context.Context, id snapshot.UserID, row int64) error {
 // plausible judges the pass as a whole.
 func (t *run) plausible(ctx context.Context) error {
 	if p := t.sync.Previous; p != nil && t.passed.ObservedAt.Before(p.ObservedUntil) {
-		if p.ObservedUntil.Sub(t.passed.ObservedAt) > clockSlack {
+		if p.ObservedUntil.Sub(t.passed.ObservedAt) > snapshot.ClockSlack {
 			return fmt.Errorf("%w: Graph's clock says %s, and said %s in the run before", ErrImplausible,
 				t.passed.ObservedAt.Format(time.RFC3339), p.ObservedUntil.Format(time.RFC3339))
 		}
@@ -358,11 +365,11 @@ func (t *run) missing(ctx context.Context, id snapshot.UserID, row int64, listed
 
 // readGroups reads the groups that give licenses now or gave them before. One
 // that cannot be read stays as it was last read (I11).
-func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
+func (t *run) readGroups(ctx context.Context) error {
 	t.phase("groups")
 	known, err := t.sync.Groups(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	giving := maps.Clone(t.groups) // users' rows of this run name these
 	for _, g := range known {
@@ -376,7 +383,7 @@ func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
 	for _, id := range mapKeys(t.groups) {
 		g, err := t.Group(ctx, id)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		if err == nil && g.Gone && giving[id] {
 			err = fmt.Errorf("group %s is not found, and users hold licenses by it", id)
@@ -394,7 +401,7 @@ func (t *run) readGroups(ctx context.Context) ([]snapshot.Group, error) {
 	if t.sync.Previous != nil {
 		t.tenantOut = append(t.tenantOut, diff.Groups(known, groups, t.sync.Run)...)
 	}
-	return groups, nil
+	return nil
 }
 
 // keepName lets a group that is gone keep the name it had.

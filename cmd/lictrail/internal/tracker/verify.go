@@ -26,11 +26,11 @@ type Replay struct {
 
 // Verify checks that the stored changes are what leads from each stored state
 // to the next, and that each cause follows from the stored events. Reading is a
-// stream: one user is in memory at a time, and the changes. version is this
-// program's: another may have judged by other rules.
-func Verify(ctx context.Context, h *store.History, version string) (*Replay, error) {
+// stream: one user is in memory at a time, and the changes. What other rules of
+// attribution came to is held against its events only.
+func Verify(ctx context.Context, h *store.History) (*Replay, error) {
 	v := &verifier{h: h, moved: map[snapshot.RunID]map[snapshot.SKUID]bool{}}
-	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions, func(ctx context.Context) error { return v.rederive(ctx, version) }} {
+	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions, v.rederive} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (v *verifier) changesBy(ctx context.Context, f store.ChangeFilter, want fun
 			return nil, err
 		}
 		if want(c) {
-			all[c.Run] = append(all[c.Run], c.Change)
+			all[c.Run] = append(all[c.Run], c.AsSeen())
 		}
 	}
 	return all, nil
@@ -184,7 +184,7 @@ func (v *verifier) same(run snapshot.RunID, whose string, anew, stored []snapsho
 func texts(changes []snapshot.Change) []string {
 	all := make([]string, len(changes))
 	for i, c := range changes {
-		c.ID, c.Affected, c.Window = 0, 0, snapshot.Window{}
+		c.ID, c.Affected, c.Listed, c.Window = 0, 0, nil, snapshot.Window{}
 		text, err := json.Marshal(c)
 		if err != nil {
 			text = []byte(err.Error()) // it differs from every other

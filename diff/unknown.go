@@ -2,20 +2,16 @@ package diff
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"lictrail/snapshot"
 )
 
-// unexplained attributes a change of which no event tells: to a subscription
-// that lapsed, or to nobody.
+// unexplained attributes a change of plans of which no event tells: to a
+// subscription that lapsed, or to nobody.
 func (a *attributor) unexplained(ch *snapshot.Change) snapshot.Attribution {
 	if s := a.suspects(ch); len(s) > 0 {
 		return a.incomplete(ch, s)
-	}
-	if a.lapsed(ch) != nil {
-		return a.subscription(ch)
 	}
 	return a.unknown(ch)
 }
@@ -35,19 +31,22 @@ func unknownFor(why snapshot.UnknownWhy, reason string, ops ...*op) snapshot.Att
 		UnknownWhy: why, Reason: reason, Evidence: evidence(ops...)}
 }
 
-// ambiguous is the answer where events contradict each other or the snapshot.
-func (a *attributor) ambiguous(ch *snapshot.Change, ops []*op) snapshot.Attribution {
-	reason := a.ambiguousReason(ch, ops)
-	ops = slices.DeleteFunc(slices.Clone(ops), func(o *op) bool { return a.isLate(o.At) }) // they may be the next run's
-	tell(ch, ops)
-	return unknownFor(snapshot.Ambiguous, reason, ops...)
+// ambiguous is the answer where several courses of events fit the evidence.
+func (a *attributor) ambiguous(ch *snapshot.Change, list []verdict) snapshot.Attribution {
+	why := snapshot.Ambiguous
+	if len(list) == 2 && slices.ContainsFunc(list, func(v verdict) bool { return v.nobody }) &&
+		slices.ContainsFunc(list, func(v verdict) bool { return v.by != nil && v.by.Incomplete }) {
+		why = snapshot.IncompleteEvent
+	}
+	return unknownFor(why, a.eitherReason(ch, list), opsOf(list)...)
 }
 
-// misfit is the answer where the only event that fits is group-based
-// licensing's, and the snapshot says that the license was direct.
-func (a *attributor) misfit(ch *snapshot.Change, o *op) snapshot.Attribution {
-	tell(ch, []*op{o})
-	return unknownFor(snapshot.Ambiguous, a.misfitReason(ch, o), o)
+// clash is the answer where records contradict each other or the snapshot.
+func (a *attributor) clash(ch *snapshot.Change, ops []*op) snapshot.Attribution {
+	tell(ch, ops)
+	reason := a.clashReason(ch, ops)
+	ops = slices.DeleteFunc(slices.Clone(ops), func(o *op) bool { return a.isLate(o.At) }) // they may be the next run's
+	return unknownFor(snapshot.Ambiguous, reason, ops...)
 }
 
 // incomplete is the answer where somebody changed the user's licenses and the
@@ -57,89 +56,47 @@ func (a *attributor) incomplete(ch *snapshot.Change, ops []*op) snapshot.Attribu
 	return unknownFor(snapshot.IncompleteEvent, a.incompleteReason(ch, ops), ops...)
 }
 
-// tell notes that an attribution mentions operations, so that they are not
-// told again as changes that only the log saw.
+// tell notes that an attribution mentions operations, so that what they did to
+// plans is not told again as a change that only the log saw.
 func tell(ch *snapshot.Change, ops []*op) {
 	for _, o := range ops {
 		o.told[ch.SKU] = true
 	}
 }
 
-// hidden is the answer for a direct path that began or ended while another
-// path held the SKU: events show the licenses of all paths together, so none
-// of them shows it.
-func (a *attributor) hidden(ch *snapshot.Change) snapshot.Attribution {
-	ops := append(a.idle(ch), a.suspects(ch)...)
-	for _, o := range a.license[ch.User] {
-		if o.evidence && !o.used && !o.engine && o.changedPlans(ch.SKU) && ch.Window.Contains(o.At, slack) {
-			ops = append(ops, o)
-		}
-	}
-	ops = slices.DeleteFunc(ops, func(o *op) bool { return o.claimed[ch.SKU] })
-	if len(ops) == 0 {
-		return a.unknown(ch)
-	}
-	slices.SortFunc(ops, func(x, y *op) int { return compareRefs(x.Events[0].Ref(), y.Events[0].Ref()) })
-	return a.incomplete(ch, slices.Compact(ops))
-}
-
-// called lists the license operations that know only a name, which is the user's.
-func (a *attributor) called(user snapshot.UserID) []*op {
-	if a.UPN == nil || user == "" {
-		return nil
-	}
-	return a.named[strings.ToLower(a.UPN(user))]
-}
-
-func (o *op) changedPlans(sku snapshot.SKUID) bool {
-	for _, p := range o.plans {
-		if p.SKU == sku {
-			return true
-		}
-	}
-	return false
-}
-
 // suspects lists the license operations on the user, in the change's window,
-// that the log does not tell in full and that may have done it. A record may know
-// the user by name only, as one that was cut off: a name that somebody else may
-// have had is enough for a doubt.
+// that the log does not tell in full and that may have changed its plans.
 func (a *attributor) suspects(ch *snapshot.Change) []*op {
 	var list []*op
 	kind := pathOf(ch).Kind
 	for _, o := range slices.Concat(a.license[ch.User], a.called(ch.User)) {
-		if o.used || !inTime(ch, o) || kind == snapshot.Direct && o.engine {
+		if !ch.Window.Contains(o.At, snapshot.ClockSlack) || kind == snapshot.Direct && o.engine {
 			continue
 		}
-		if (o.Incomplete || o.Target == "") && o.evidence && o.mayHave(ch) || ch.Kind == snapshot.PlansChanged && a.planEffect(ch, o).strange {
+		if (o.Incomplete || o.Target == "") && o.evidence && o.mayHave(ch) || a.planEffect(ch, o).strange {
 			list = append(list, o)
 		}
 	}
 	return list
 }
 
-// mayHave reports whether an operation that is known in part may have done
-// what the change shows. What is listed of it is true.
+// mayHave reports whether an operation that is known in part may have changed the
+// plans that the change shows. What is listed of it is true.
 func (o *op) mayHave(ch *snapshot.Change) bool {
 	d := o.License
 	if d == nil {
 		return true
 	}
 	before, after := listed(d.Old, ch.SKU), listed(d.New, ch.SKU)
-	switch {
-	case before && after:
-		return false
-	case ch.Kind == snapshot.PlansChanged || ch.Kind == snapshot.StateChanged || ch.Kind == snapshot.DateMoved:
-		return !(d.OldKnown && !before) || !(d.NewKnown && !after)
-	case gained(ch):
-		return !before && !(d.NewKnown && !after)
-	}
-	return !after && !(d.OldKnown && !before)
+	return !(before && after) && (!(d.OldKnown && !before) || !(d.NewKnown && !after))
 }
 
 // covers reports whether the log was read for all of a window, by one source
-// or several in turn.
+// or several in turn. What happened while the snapshot was read need not show in it.
 func (a *attributor) covers(w snapshot.Window) bool {
+	if w.NotAfter.After(a.observed) && w.NotBefore.Before(a.observed) {
+		w.NotAfter = a.observed
+	}
 	from, to := a.gap(w)
 	return !w.NotBefore.IsZero() && from.Equal(to)
 }

@@ -1,0 +1,220 @@
+package tracker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"lictrail/diff"
+	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
+	"lictrail/snapshot/store"
+)
+
+// scene is the tenant as two consecutive snapshots have it: all that attribution
+// looks at besides the changes and the records.
+type scene struct {
+	tenant                  snapshot.TenantID
+	window                  snapshot.Window
+	previousUntil           time.Time
+	observedAt              time.Time
+	groupsBefore, groupsNow map[snapshot.GroupID]snapshot.Group
+	skus                    map[snapshot.SKUID]snapshot.SKU
+	assigned                map[snapshot.SKUID]int64
+	states                  func(snapshot.UserID) (before, after []snapshot.Path, known bool)
+	upn                     func(snapshot.UserID) string
+	deletedAt               func(snapshot.UserID) time.Time
+	groupName               func(snapshot.GroupID) string
+	principal               func(id string) (snapshot.Principal, bool) // nil: nothing is known of applications
+	planName                func(snapshot.PlanID) string
+	partNumbers             map[snapshot.SKUID]string
+	failed                  *error // of a look into the history
+}
+
+// scene is the tenant as this run found it.
+func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
+	s, err := sceneBefore(ctx, h, t.sync.Previous.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.tenant, s.window, s.observedAt, s.previousUntil = t.tenant.ID, t.window(), t.passed.ObservedAt, t.sync.Previous.ObservedUntil
+	s.groupsNow, s.skus, s.assigned = byGroup(t.groupsRead), bySKU(t.skus), t.assigned
+	now := make(map[snapshot.UserID]*snapshot.User, len(t.deltas))
+	for i := range t.deltas {
+		now[t.deltas[i].ID] = &t.deltas[i].New
+	}
+	before, upn := s.states, s.upn
+	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
+		was, is, known = before(id)
+		if u := now[id]; u != nil {
+			return was, u.Paths, true
+		}
+		return was, is, known
+	}
+	s.upn = func(id snapshot.UserID) string {
+		if u := now[id]; u != nil && upn(id) == "" {
+			return u.UPN
+		}
+		return upn(id)
+	}
+	s.deletedAt = func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt }
+	return s, nil
+}
+
+// sceneOf is the tenant as a stored run found it.
+func sceneOf(ctx context.Context, h *store.History, r *store.Run) (*scene, error) {
+	s, err := sceneBefore(ctx, h, r.Previous)
+	if err != nil {
+		return nil, err
+	}
+	s.tenant, s.window, s.observedAt = h.Tenant.ID, h.Window(r.ID), r.ObservedAt
+	if before := h.Runs[r.Previous]; before != nil {
+		s.previousUntil = before.ObservedUntil
+	}
+	skus, groups, err := h.CatalogAt(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.skus, s.groupsNow = bySKU(skus), map[snapshot.GroupID]snapshot.Group{}
+	for _, g := range groups {
+		if !g.Gone || !s.groupsBefore[g.ID].Gone { // a group that was gone is not read again
+			s.groupsNow[g.ID] = g
+		}
+	}
+	if s.assigned, err = h.HoldersAt(ctx, r.ID); err != nil {
+		return nil, err
+	}
+	before, upn, failed := s.states, s.upn, s.failed
+	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
+		was, _, known = before(id)
+		u, shown, err := h.PresenceAt(ctx, id, r.ID)
+		if err == nil && shown && u.Presence == snapshot.Present {
+			is, err = h.PathsAt(ctx, id, r.ID)
+		}
+		*failed = errors.Join(*failed, err)
+		return was, is, known || shown
+	}
+	s.upn = func(id snapshot.UserID) string {
+		if name := upn(id); name != "" {
+			return name
+		}
+		u, _, err := h.PresenceAt(ctx, id, r.ID)
+		*failed = errors.Join(*failed, err)
+		return u.UPN
+	}
+	s.deletedAt = func(id snapshot.UserID) time.Time {
+		u, _, err := h.PresenceAt(ctx, id, r.ID)
+		*failed = errors.Join(*failed, err)
+		return u.DeletedAt
+	}
+	return s, nil
+}
+
+// sceneBefore is what the snapshot before shows. Who is not seen to differ is
+// afterwards as before.
+func sceneBefore(ctx context.Context, h *store.History, previous snapshot.RunID) (*scene, error) {
+	s := &scene{groupName: h.GroupName, planName: h.PlanName, partNumbers: h.PartNumbers(), failed: new(error)}
+	if previous == 0 {
+		s.groupsBefore = map[snapshot.GroupID]snapshot.Group{}
+		s.states = func(snapshot.UserID) (before, after []snapshot.Path, known bool) { return nil, nil, false }
+		s.upn = func(snapshot.UserID) string { return "" }
+		return s, nil
+	}
+	groups, err := h.GroupsAt(ctx, previous)
+	if err != nil {
+		return nil, err
+	}
+	s.groupsBefore = byGroup(groups)
+	s.states = func(id snapshot.UserID) (before, after []snapshot.Path, known bool) {
+		u, shown, err := h.PresenceAt(ctx, id, previous)
+		if err == nil && shown && u.Presence == snapshot.Present {
+			before, err = h.PathsAt(ctx, id, previous)
+		}
+		*s.failed = errors.Join(*s.failed, err)
+		return before, before, shown
+	}
+	s.upn = func(id snapshot.UserID) string {
+		u, _, err := h.PresenceAt(ctx, id, previous)
+		*s.failed = errors.Join(*s.failed, err)
+		return u.UPN
+	}
+	return s, nil
+}
+
+func byGroup(list []snapshot.Group) map[snapshot.GroupID]snapshot.Group {
+	groups := make(map[snapshot.GroupID]snapshot.Group, len(list))
+	for _, g := range list {
+		groups[g.ID] = g
+	}
+	return groups
+}
+
+func bySKU(list []snapshot.SKU) map[snapshot.SKUID]snapshot.SKU {
+	skus := make(map[snapshot.SKUID]snapshot.SKU, len(list))
+	for _, s := range list {
+		skus[s.ID] = s
+	}
+	return skus
+}
+
+// context gathers what attribution may look at.
+func (s *scene) context(bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool) *diff.Context {
+	group := func(groups map[snapshot.GroupID]snapshot.Group) func(snapshot.GroupID) (snapshot.Group, bool) {
+		return func(id snapshot.GroupID) (snapshot.Group, bool) { g, ok := groups[id]; return g, ok }
+	}
+	return &diff.Context{
+		Tenant: s.tenant, Window: s.window, PreviousUntil: s.previousUntil, ObservedAt: s.observedAt,
+		Bundles: bundles, Coverage: coverage, Powers: powers, States: s.states,
+		PlanID:      func(sku snapshot.SKUID, word string) (snapshot.PlanID, bool) { return planID(s.skus[sku], word) },
+		PlanName:    func(id snapshot.PlanID) string { return cmp.Or(s.planName(id), catalog.Builtin().PlanName(id)) },
+		UPN:         s.upn,
+		Principal:   s.principal,
+		GroupName:   func(id snapshot.GroupID) string { return cmp.Or(s.groupsNow[id].Name, s.groupName(id)) },
+		GroupBefore: group(s.groupsBefore), Group: group(s.groupsNow),
+		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(s.skus[id].PartNumber, s.partNumbers[id]) },
+		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { k, ok := s.skus[id]; return k, ok },
+		Holders:     func(id snapshot.SKUID) int { return int(s.assigned[id]) },
+		DeletedAt:   s.deletedAt,
+		SelfService: selfService,
+	}
+}
+
+// attribute attributes the changes of the window, and adds those that only the
+// audit log saw.
+func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool) ([]store.Attributed, error) {
+	attributions, unseen := diff.Attribute(changes, s.context(bundles, coverage, powers))
+	out := make([]store.Attributed, 0, len(changes)+len(unseen))
+	for i, c := range changes {
+		out = append(out, store.Attributed{Change: c, Attribution: attributions[i]})
+	}
+	for _, u := range unseen {
+		out = append(out, store.Attributed{Change: u.Change, Attribution: u.Attribution})
+	}
+	for i := range out {
+		out[i].Attribution.Rules = diff.Rules
+	}
+	return out, *s.failed
+}
+
+// selfService reports whether users can sign up for a SKU by themselves.
+func selfService(id snapshot.SKUID) bool {
+	s, ok := catalog.Builtin().SKU(id)
+	return ok && s.Offer.NoCost()
+}
+
+// planID finds the service plan that a record means: records name plans, the
+// snapshot has GUIDs. The SKU's own plans come first.
+func planID(sku snapshot.SKU, word string) (snapshot.PlanID, bool) {
+	if snapshot.IsGUID(word) {
+		return snapshot.NormalID(snapshot.PlanID(word)), true
+	}
+	for _, p := range sku.Plans {
+		if strings.EqualFold(p.Name, word) {
+			return p.ID, true
+		}
+	}
+	id, err := catalog.Builtin().PlanID(word)
+	return id, err == nil
+}

@@ -1,0 +1,635 @@
+package diff
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"lictrail/diff/replay"
+	"lictrail/snapshot"
+)
+
+// course is what one history says of a change.
+type course struct {
+	replay.Move
+	path snapshot.PathRef
+	by   *op // the license record, or the deletion; nil where there is none
+	step *op // what changed the group's side; nil where it is not known
+}
+
+// courses lists what each kept history says, by its move; ok is false where one
+// has no such move.
+func (s *scene) courses(pick func(*replay.History) *replay.Move) (list []course, ok bool) {
+	for i := range s.result.Histories {
+		m := pick(&s.result.Histories[i])
+		if m == nil {
+			return nil, false
+		}
+		list = append(list, s.course(*m))
+	}
+	return list, len(list) > 0
+}
+
+func (s *scene) course(m replay.Move) course {
+	c := course{Move: m, path: s.refs[m.Path]}
+	if m.By >= 0 {
+		c.by = s.ops[m.By]
+	}
+	if m.Cause >= 0 {
+		c.step = s.ops[m.Cause]
+	}
+	return c
+}
+
+// pick returns the move of a history that made a change.
+func (s *scene) pick(ch *snapshot.Change) func(*replay.History) *replay.Move {
+	path := s.index(pathOf(ch))
+	last := func(acts ...replay.Act) func(*replay.History) *replay.Move {
+		return func(h *replay.History) *replay.Move { return h.Last(path, acts...) }
+	}
+	switch ch.Kind {
+	case snapshot.PathAdded, snapshot.PathRemoved:
+		if whole := s.swapped(ch); whole >= 0 {
+			path = whole
+		}
+	}
+	switch ch.Kind {
+	case snapshot.Assigned, snapshot.Removed:
+		return func(h *replay.History) *replay.Move {
+			turns := h.Turns()
+			if len(turns) == 0 || (turns[len(turns)-1].Act == replay.On) != (ch.Kind == snapshot.Assigned) {
+				return nil
+			}
+			return &turns[len(turns)-1]
+		}
+	case snapshot.PathRemoved:
+		return last(replay.Off)
+	case snapshot.DateMoved:
+		return last(replay.Redated, replay.On)
+	}
+	return last(replay.On)
+}
+
+// swapped returns the path of which a change to another path tells: the snapshots
+// do not show which of several paths was decisive, and say that it was the first.
+func (s *scene) swapped(ch *snapshot.Change) int {
+	whole := s.whole
+	if whole == nil || s.index(pathOf(whole)) < 0 {
+		return -1
+	}
+	for i := range s.result.Histories {
+		turns := s.result.Histories[i].Turns()
+		if len(turns) == 0 || turns[len(turns)-1].Path != s.index(pathOf(ch)) {
+			return -1
+		}
+	}
+	return s.index(pathOf(whole))
+}
+
+// moved attributes a change to how a user holds a SKU by what all histories that
+// fit the evidence share.
+func (a *attributor) moved(ch *snapshot.Change) snapshot.Attribution {
+	s := a.solve(ch.User, ch.SKU)
+	if s == nil {
+		return a.unknown(ch)
+	}
+	pick := s.pick(ch)
+	list, ok := s.courses(pick)
+	switch moves := func(h replay.History) bool { return pick(&h) != nil }; {
+	case ok:
+		return a.conclude(ch, s, list)
+	case ch.Returned && len(s.result.Histories) > 0 && !slices.ContainsFunc(s.result.Histories, moves):
+		return a.restored(ch)
+	}
+	return a.undecided(ch, s)
+}
+
+// undecided is the answer where the search was given up, or no history explains
+// the change.
+func (a *attributor) undecided(ch *snapshot.Change, s *scene) snapshot.Attribution {
+	if !a.covers(ch.Window) {
+		return a.unknown(ch)
+	}
+	return unknownFor(snapshot.Ambiguous, a.undecidedReason(ch, len(s.Points)), s.about()...)
+}
+
+// about lists the operations of the scene on the user's licenses.
+func (s *scene) about() []*op {
+	var ops []*op
+	for i, o := range s.ops {
+		if o != nil && s.Points[i].Kind >= replay.Saved {
+			ops = append(ops, o)
+		}
+	}
+	return ops
+}
+
+// verdict is what one course of events would mean.
+type verdict struct {
+	course
+	snapshot.Attribution
+	nobody  bool // nothing on record made the change
+	deleted bool // the deletion of the account did
+}
+
+// conclude states what the courses share.
+func (a *attributor) conclude(ch *snapshot.Change, s *scene, list []course) snapshot.Attribution {
+	var verdicts []verdict
+	for _, c := range list {
+		v := a.verdict(ch, s, c)
+		if !slices.ContainsFunc(verdicts, func(o verdict) bool { return sameVerdict(&o, &v) }) {
+			verdicts = append(verdicts, v)
+		}
+	}
+	slices.SortStableFunc(verdicts, compareVerdicts)
+	at := a.shared(ch, verdicts)
+	if path := s.samePath(list); ch.Path != nil && path != *ch.Path {
+		at.Path = &path
+	}
+	if at.Cause == snapshot.CauseUnknown {
+		return at
+	}
+	for _, c := range list {
+		if c.by != nil {
+			c.by.claim(ch.SKU)
+		}
+	}
+	if s.result.Cost >= 2*replay.MissingRecord && at.Cause != snapshot.CauseGroup {
+		return unknownFor(snapshot.Ambiguous, a.undecidedReason(ch, len(s.Points)), opsOf(verdicts)...)
+	}
+	at.At = exactTime(list, at.At)
+	at.Confidence = atMost(at.Confidence, confidenceOf(s.result.Cost))
+	return at
+}
+
+// samePath is the path that moved in every course; unknown where they differ. What
+// no snapshot shows is left aside where a snapshot shows a path that moved.
+func (s *scene) samePath(list []course) snapshot.PathRef {
+	shown := slices.DeleteFunc(slices.Clone(list), func(c course) bool { return s.Paths[c.Move.Path].Hidden })
+	if len(shown) > 0 {
+		list = shown
+	}
+	for _, c := range list {
+		if c.path != list[0].path {
+			return snapshot.PathRef{Kind: snapshot.Unknown}
+		}
+	}
+	return list[0].path
+}
+
+// confidenceOf says what the cost of the cheapest history means: nothing is
+// missing, the engine did something unusual, or a record is missing.
+func confidenceOf(cost int) snapshot.Confidence {
+	switch {
+	case cost == 0:
+		return snapshot.High
+	case cost < replay.MissingRecord:
+		return snapshot.Medium
+	}
+	return snapshot.Low
+}
+
+// exactTime is the time that a record gives in every course, else zero.
+func exactTime(list []course, said time.Time) time.Time {
+	if said.IsZero() {
+		return said
+	}
+	for _, c := range list {
+		if c.Why != replay.Recorded || !c.From.Equal(c.To) || !c.From.Equal(list[0].From) {
+			return time.Time{}
+		}
+	}
+	return said
+}
+
+func sameVerdict(x, y *verdict) bool {
+	return x.nobody == y.nobody && x.deleted == y.deleted && x.by == y.by && x.step == y.step && x.path == y.path && x.Why == y.Why && x.Cause == y.Cause
+}
+
+func compareVerdicts(x, y verdict) int {
+	return x.orderTime().Compare(y.orderTime())
+}
+
+func (v *verdict) orderTime() time.Time {
+	switch {
+	case v.by != nil:
+		return v.by.At
+	case v.step != nil:
+		return v.step.At
+	}
+	return v.To
+}
+
+// shared states what verdicts have in common.
+func (a *attributor) shared(ch *snapshot.Change, list []verdict) snapshot.Attribution {
+	first := list[0]
+	if len(list) == 1 {
+		return first.Attribution
+	}
+	switch {
+	case !slices.ContainsFunc(list, func(v verdict) bool {
+		return v.Attribution.UnknownWhy != first.UnknownWhy || v.Attribution.Cause != snapshot.CauseUnknown || v.by != nil
+	}):
+		return first.Attribution
+	case slices.ContainsFunc(list, func(v verdict) bool { return v.nobody || v.UnknownWhy == snapshot.NotCovered }) && !a.covers(ch.Window):
+		return unknownFor(snapshot.NotCovered, a.perhapsReason(ch, list), opsOf(list)...)
+	case slices.ContainsFunc(list, func(v verdict) bool { return v.Attribution.Cause != first.Attribution.Cause }):
+		return a.ambiguous(ch, list)
+	case first.Attribution.Cause == snapshot.CauseGroup:
+		return a.sharedByGroup(ch, list)
+	case first.Attribution.Cause == snapshot.CauseUnknown:
+		return a.ambiguous(ch, list)
+	case slices.ContainsFunc(list, func(v verdict) bool { return !sameParty(v.Attribution.Actor, first.Attribution.Actor) }):
+		return a.ambiguous(ch, list)
+	}
+	at := list[len(list)-1].Attribution
+	at.Evidence = allEvidence(list)
+	for _, v := range list {
+		at.Confidence = atMost(at.Confidence, v.Attribution.Confidence)
+	}
+	return at
+}
+
+func sameParty(x, y *snapshot.Actor) bool {
+	if x == nil || y == nil {
+		return x == y
+	}
+	return sameActor(*x, *y)
+}
+
+func opsOf(list []verdict) []*op {
+	var ops []*op
+	for _, v := range list {
+		for _, o := range []*op{v.by, v.step} {
+			if o != nil {
+				ops = append(ops, o)
+			}
+		}
+	}
+	return ops
+}
+
+// allEvidence lists what verdicts rest on, each record once, in order.
+func allEvidence(list []verdict) []snapshot.EventRef {
+	var refs []snapshot.EventRef
+	for _, v := range list {
+		refs = append(refs, v.Attribution.Evidence...)
+	}
+	slices.SortFunc(refs, compareRefs)
+	return slices.CompactFunc(refs, func(x, y snapshot.EventRef) bool { return compareRefs(x, y) == 0 })
+}
+
+// sharedByGroup states what is certain where a group did it in every course: of
+// the group, of what moved it and of whoever did, each on its own.
+func (a *attributor) sharedByGroup(ch *snapshot.Change, list []verdict) snapshot.Attribution {
+	at := list[len(list)-1].Attribution
+	via := *at.Via
+	steps := true
+	for _, v := range list {
+		at.Confidence = atMost(at.Confidence, v.Attribution.Confidence)
+		if v.Attribution.Via.Group != via.Group {
+			via.Group = ""
+		}
+		if v.Attribution.Via.Trigger != via.Trigger {
+			via.Trigger = snapshot.TriggerUnknown
+		}
+		if v.step != list[0].step {
+			via.At, steps = time.Time{}, false
+		}
+		if !sameParty(v.Attribution.Via.Actor, via.Actor) {
+			via.Actor, at.Initiator = nil, snapshot.ByUnknown
+		}
+		if !sameParty(v.Attribution.Actor, at.Actor) {
+			at.Actor = nil
+		}
+	}
+	at.Via, at.Evidence = &via, allEvidence(list)
+	if !steps && via.Actor == nil {
+		at.Confidence = atMost(at.Confidence, snapshot.Medium)
+		at.Reason = a.eitherGroupReason(ch, list)
+	}
+	return at
+}
+
+// verdict says what one course of events would mean.
+func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
+	as := *ch
+	as.Path = &c.path
+	v := verdict{course: c}
+	gone := a.deletedBy(ch.User)
+	switch {
+	case s != nil && c.By >= 0 && s.Points[c.By].Kind == replay.Deleted:
+		v.deleted = true
+		with := a.taken(ch.User, ch.SKU)
+		if gone == nil && with != nil {
+			v.Attribution = a.perhapsDeletion(&as, with)
+			break
+		}
+		v.Attribution = a.deletion(&as, gone, with)
+	case c.Why == replay.Lapsed:
+		v.Attribution = a.subscription(&as)
+	case ch.Returned && (c.Why == replay.Failed || c.Why == replay.Excused):
+		v.Attribution = a.restored(&as)
+	case c.path.Kind == snapshot.ByGroup:
+		v.Attribution = a.byGroup(&as, c)
+	case c.by != nil && c.by.engine:
+		v.Attribution = a.engineOnly(&as, c)
+	case c.by != nil && c.by.Target == "":
+		v.Attribution = a.incomplete(&as, []*op{c.by})
+	case c.by != nil:
+		v.Attribution = a.byParty(&as, c.by)
+	case c.Act == replay.Redated:
+		v.Attribution, v.nobody = a.nobodyDated(&as, c), !a.covers(ch.Window)
+	default:
+		v.Attribution, v.nobody = a.unknown(&as), true
+	}
+	if s != nil && c.By >= 0 && s.bare(c.By) {
+		v.Attribution.Confidence = atMost(v.Attribution.Confidence, snapshot.Medium)
+	}
+	return v
+}
+
+// bare reports whether a license record does not say whether the SKU was held.
+func (s *scene) bare(point int) bool {
+	p := s.Points[point]
+	return p.Kind >= replay.Saved && p.Kind <= replay.Either && (p.Before == replay.NotKnown || p.After == replay.NotKnown)
+}
+
+// nobodyDated attributes a date that moved though nothing on record moved it.
+func (a *attributor) nobodyDated(ch *snapshot.Change, _ course) snapshot.Attribution {
+	switch {
+	case a.catalogMoved(ch.SKU):
+		return a.microsoft(ch, snapshot.ByCatalog, a.dateReason(ch, snapshot.ByCatalog))
+	case !a.covers(ch.Window):
+		return a.unknown(ch)
+	}
+	return a.microsoft(ch, "", a.dateReason(ch, ""))
+}
+
+// byParty attributes a change to whoever did the operation.
+func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
+	p := a.party(o, ch.User, ch.SKU)
+	if ch.Kind == snapshot.DateMoved && p.cause == snapshot.CauseSelfService && o.Actor.Kind != snapshot.ActorUser {
+		p = strange // the service saved it again: whether the user asked for it is not known
+	}
+	at := snapshot.Attribution{Cause: p.cause, Initiator: p.initiator, Confidence: p.confidence, UnknownWhy: p.why,
+		At: o.At, Evidence: evidence(o), Reason: a.partyReason(ch, o, p)}
+	if p.cause != snapshot.CauseUnknown || a.unowned(o.Actor) {
+		at.Actor = actorOf(o)
+	}
+	return at
+}
+
+// unseen returns the changes that only the log saw, sorted by user, SKU and time:
+// what every history has, by the same record, and no snapshot shows.
+func (a *attributor) unseen() []Attributed {
+	var out []Attributed
+	for _, user := range slices.Sorted(maps.Keys(a.license)) {
+		for _, sku := range a.touched(user) {
+			out = append(out, a.unseenMoves(user, sku)...)
+			out = append(out, a.unseenPlans(user, sku)...)
+		}
+	}
+	slices.SortStableFunc(out, func(x, y Attributed) int {
+		if x.User != y.User || x.SKU != y.SKU {
+			return compareUserSKU(x.User, x.SKU, y.User, y.SKU)
+		}
+		return x.when().Compare(y.when())
+	})
+	return out
+}
+
+// when is the time of a change that only the log saw, or the end of its window.
+func (c *Attributed) when() time.Time {
+	if c.Attribution.At.IsZero() {
+		return c.Window.NotAfter
+	}
+	return c.Attribution.At
+}
+
+// touched lists the SKUs that operations on the user name, and those of changes.
+func (a *attributor) touched(user snapshot.UserID) []snapshot.SKUID {
+	var skus []snapshot.SKUID
+	for _, o := range a.license[user] {
+		if d := o.License; d != nil {
+			for _, l := range slices.Concat(d.Old, d.New) {
+				skus = append(skus, l.SKU)
+			}
+		}
+	}
+	for key := range a.siblings {
+		if key.user == user {
+			skus = append(skus, key.sku)
+		}
+	}
+	slices.Sort(skus)
+	return slices.Compact(skus)
+}
+
+// unseenMoves lists the moves that no observed change tells.
+func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
+	if a.window.NotBefore.IsZero() {
+		return a.recorded(user, sku)
+	}
+	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
+		return nil
+	}
+	s := a.solve(user, sku)
+	if s == nil || s.result.Bounded || len(s.result.Histories) == 0 || s.result.Cost >= 2*replay.MissingRecord {
+		return nil
+	}
+	var out []Attributed
+	for _, m := range s.result.Histories[0].Moves {
+		if m.Act == replay.Redated || m.By < 0 && (m.Cause < 0 || m.Turns) {
+			continue
+		}
+		if s.result.Cost >= replay.MissingRecord && (!m.Turns || s.bare(m.By)) {
+			continue // where a record is missing, only those in full prove anything
+		}
+		list, ok := s.courses(func(h *replay.History) *replay.Move { return sameMove(h, m) })
+		if !ok || slices.ContainsFunc(s.result.Histories, func(h replay.History) bool { return a.told(s, user, sku, &h, m) }) {
+			continue
+		}
+		out = append(out, a.seenBy(user, sku, s, m, list))
+	}
+	return out
+}
+
+// sameMove returns the move of a history that is the same. One with which the SKU
+// came or went is known by its record: of paths that an engine's record moved at
+// one instant, any may have been decisive. A path of a group is known by the step
+// that it followed, whether or not a record shows when, any other by its record.
+func sameMove(h *replay.History, m replay.Move) *replay.Move {
+	for i := range h.Moves {
+		o := &h.Moves[i]
+		switch {
+		case o.Act != m.Act || o.Turns != m.Turns:
+		case m.Turns && o.By == m.By, !m.Turns && o.Path == m.Path && m.Cause >= 0 && o.Cause == m.Cause,
+			!m.Turns && o.Path == m.Path && m.Cause < 0 && o.By == m.By:
+			return o
+		}
+	}
+	return nil
+}
+
+// told reports whether an observed change tells a move of a history.
+func (a *attributor) told(s *scene, user snapshot.UserID, sku snapshot.SKUID, h *replay.History, m replay.Move) bool {
+	mine := sameMove(h, m)
+	for _, ch := range a.siblings[userSKU{user, sku}] {
+		whole := ch.Kind == snapshot.Assigned || ch.Kind == snapshot.Removed
+		if whole != mine.Turns || !whole && !isPathChange(ch) {
+			continue
+		}
+		if told := s.pick(ch)(h); told != nil && *told == *mine {
+			return true
+		}
+		if ch.Kind == snapshot.PathMoved && ch.From != nil && h.Last(s.index(*ch.From), replay.Off) == mine {
+			return true
+		}
+	}
+	return a.gone[user] && mine.By >= 0 && s.Points[mine.By].Kind == replay.Deleted
+}
+
+// seenBy is a change that only the log shows.
+func (a *attributor) seenBy(user snapshot.UserID, sku snapshot.SKUID, s *scene, m replay.Move, list []course) Attributed {
+	ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: unseenKind(m)}
+	path := s.samePath(list)
+	ch.Path = &path
+	at := a.conclude(&ch, s, list)
+	at.Path = nil
+	if m.Turns { // its record is the same in every history
+		at.At = s.ops[m.By].At
+		if len(at.Evidence) == 0 {
+			at.Evidence = evidence(s.ops[m.By])
+		}
+	}
+	if at.At.IsZero() { // it lies between the step and the next thing known
+		w := snapshot.Window{NotBefore: list[0].From, NotAfter: list[0].To}
+		for _, c := range list {
+			if c.From.Before(w.NotBefore) {
+				w.NotBefore = c.From
+			}
+			if c.To.After(w.NotAfter) {
+				w.NotAfter = c.To
+			}
+		}
+		ch.Window = w
+	}
+	return Attributed{Change: ch, Attribution: at}
+}
+
+func unseenKind(m replay.Move) snapshot.Kind {
+	switch on := m.Act == replay.On; {
+	case m.Turns && on:
+		return snapshot.Assigned
+	case m.Turns:
+		return snapshot.Removed
+	case on:
+		return snapshot.PathAdded
+	}
+	return snapshot.PathRemoved
+}
+
+// recorded lists what the records of the time before the first snapshot show in
+// full: nothing is known of the paths then.
+func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
+	var out []Attributed
+	for _, o := range a.license[user] {
+		if o.moved(sku) == 0 || o.Incomplete || !o.evidence || o.At.After(a.window.NotAfter) || a.withDeletion(o, sku) {
+			continue
+		}
+		ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: snapshot.Removed, Path: &snapshot.PathRef{Kind: snapshot.Direct}}
+		m := replay.Move{Act: replay.Off, Why: replay.Recorded, By: 0, Cause: replay.None, Turns: true, From: o.At, To: o.At}
+		if o.moved(sku) == given {
+			ch.Kind, m.Act = snapshot.Assigned, replay.On
+		}
+		c := course{Move: m, path: *ch.Path, by: o}
+		switch id := a.hinted(o, sku); {
+		case o.engine && id != "":
+			c.path = snapshot.PathRef{Kind: snapshot.ByGroup, Group: id}
+			if a.coversSpan(o.At.Add(-snapshot.GroupLag), o.At) {
+				c.step = a.lastStep(user, id, sku, m.Act == replay.On, o.At)
+			}
+		case o.engine, !o.Actor.Known():
+			c.path = snapshot.PathRef{Kind: snapshot.Unknown}
+		}
+		ch.Path = &c.path
+		at := a.verdict(&ch, nil, c).Attribution
+		at.At = o.At
+		if len(at.Evidence) == 0 {
+			at.Evidence = evidence(o)
+		}
+		o.claim(sku)
+		out = append(out, Attributed{Change: ch, Attribution: at})
+	}
+	return out
+}
+
+// lastStep returns the step of a group that a record of the engine followed: the
+// last one that had this effect, within a day, if only one party made any.
+func (a *attributor) lastStep(user snapshot.UserID, id snapshot.GroupID, sku snapshot.SKUID, on bool, at time.Time) *op {
+	var found []*op
+	for _, o := range between(a.members[userGroup{user, id}], at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
+		if (o.Activity == snapshot.AddMember) == on {
+			found = append(found, o)
+		}
+	}
+	for _, o := range between(a.groups[id], at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
+		_, after, said := groupFacts(o, sku)
+		if o.Activity == snapshot.SetGroupLicense && (!said || (after == replay.Yes) == on) {
+			found = append(found, o)
+		}
+	}
+	slices.SortStableFunc(found, func(x, y *op) int { return x.At.Compare(y.At) })
+	return oneActor(found)
+}
+
+// withDeletion reports whether the operation took the SKU for the deletion of
+// the user, which is told as such.
+func (a *attributor) withDeletion(o *op, sku snapshot.SKUID) bool {
+	return o.moved(sku) == taken && slices.ContainsFunc(a.life[o.Target], func(gone *op) bool { return belongs(o, gone) })
+}
+
+// unseenPlans lists the operations that changed plans and explain no change that
+// the snapshots show. Where a path came or went they are the same record seen from
+// another side: plans are those of all paths together. What the engine of
+// group-based licensing wrote follows from its groups, whose changes are told.
+func (a *attributor) unseenPlans(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
+	if slices.ContainsFunc(a.siblings[userSKU{user, sku}], isPathChange) {
+		return nil
+	}
+	var out []Attributed
+	for _, o := range a.license[user] {
+		in := !o.At.Before(a.window.NotBefore) && !o.At.After(a.window.NotAfter) && !a.isLate(o.At)
+		if !in || !o.evidence || o.engine || o.Incomplete || o.claimed[sku] || o.told[sku] || a.mayShare(o, sku) {
+			continue
+		}
+		for _, p := range o.plans {
+			sets, strange := a.planSets(sku, p)
+			if p.SKU != sku || strange || len(sets.off)+len(sets.on) == 0 {
+				continue
+			}
+			ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: snapshot.PlansChanged,
+				Path: &snapshot.PathRef{Kind: snapshot.Direct}, Plans: &snapshot.PlanDelta{Disabled: sets.off, Enabled: sets.on}}
+			if !o.Actor.Known() {
+				ch.Path.Kind = snapshot.Unknown
+			}
+			out = append(out, Attributed{Change: ch, Attribution: a.byParty(&ch, o)})
+		}
+	}
+	return out
+}
+
+// mayShare reports whether a group gave the user the SKU beside the operation's
+// own path: then plans may differ because that path came or went.
+func (a *attributor) mayShare(o *op, sku snapshot.SKUID) bool {
+	return slices.ContainsFunc(o.hints(), func(id snapshot.GroupID) bool { return a.gives(id, sku) })
+}
+
+func isPathChange(ch *snapshot.Change) bool {
+	return ch.Kind == snapshot.PathAdded || ch.Kind == snapshot.PathRemoved || ch.Kind == snapshot.PathMoved
+}
+
+func compareUserSKU(u snapshot.UserID, s snapshot.SKUID, v snapshot.UserID, t snapshot.SKUID) int {
+	return compareChanges(&snapshot.Change{User: u, SKU: s}, &snapshot.Change{User: v, SKU: t})
+}
