@@ -70,8 +70,10 @@ func pricer(covered bool) func(int) int {
 	return func(int) int { return unread }
 }
 
-// silent is what it costs that the SKU turns without a record of the engine.
-func silent(covered bool) int {
+// silence is what it costs that the SKU turned and the engine left no record: nothing
+// where the log was not read. Only the step that the engine followed costs there, so
+// that a loss by a group is as likely as one of a direct license.
+func silence(covered bool) int {
 	if covered {
 		return silentTurn
 	}
@@ -103,7 +105,7 @@ func (s *search) between(n *node) {
 	price := pricer(covered)
 	st := n.state
 	for set := range subsets(s.movable(&st, lo) &^ st.moved) {
-		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silent(covered)})
+		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silence(covered)})
 	}
 	for i, p := range s.Paths {
 		if s.isGroup(i) {
@@ -134,11 +136,12 @@ func (s *search) between(n *node) {
 }
 
 // assume lets a group's side change without a record: once between two ticks, and
-// to and fro where the log was not read.
+// to and fro where the log was not read. A path that moves no more may wait for the
+// engine at the end, where the snapshot after shows other licenses of the group.
 func (s *search) assume(n *node, path, cost int, covered bool) {
 	st := n.state
-	first := !st.forced.has(path)
-	if st.dated.has(path) || !first && (covered || st.again.has(path)) {
+	first, still := !st.forced.has(path), st.dated.has(path)
+	if still && s.Paths[path].GivesAfter.fits(st.gives.has(path)) || !first && (covered || st.again.has(path)) {
 		return
 	}
 	next := st
@@ -149,8 +152,10 @@ func (s *search) assume(n *node, path, cost int, covered bool) {
 		next.again = st.again.set(path, true)
 	}
 	other := next
-	next.member = st.member.set(path, !st.member.has(path))
-	s.step(n, n.tick, next, cost)
+	if !still {
+		next.member = st.member.set(path, !st.member.has(path))
+		s.step(n, n.tick, next, cost)
+	}
 	if s.mayBeSet(path) {
 		other.gives = st.gives.set(path, !st.gives.has(path))
 		s.step(n, n.tick, other, cost)
@@ -281,13 +286,11 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 
 // carried adds one edge for each of the moves that may have been decisive.
 func (s *search) carried(n *node, tick int, next state, cost int, moves []Move, came bool) {
-	usual := -1
-	for k, m := range moves {
-		if (m.Act == On) != came {
-			continue
-		}
-		if usual < 0 || came && m.Cause < moves[usual].Cause || !came && m.Cause > moves[usual].Cause {
-			usual = k
+	var usual time.Time
+	first := true
+	for _, m := range moves {
+		if at := s.timeOf(m.Cause); (m.Act == On) == came && (first || came == at.Before(usual)) {
+			usual, first = at, false
 		}
 	}
 	for k, m := range moves {
@@ -296,25 +299,33 @@ func (s *search) carried(n *node, tick int, next state, cost int, moves []Move, 
 		}
 		variant, extra := slices.Clone(moves), 0
 		variant[k].Turns = true
-		if k != usual {
+		if !s.timeOf(m.Cause).Equal(usual) {
 			extra = oddCarrier
 		}
 		s.step(n, tick, next, cost+extra, variant...)
 	}
 }
 
+// timeOf is the time of a step; zero, which is before all others, where there is none.
+func (s *search) timeOf(step int) time.Time {
+	if step < 0 || step >= len(s.Points) {
+		return time.Time{}
+	}
+	return s.Points[step].At
+}
+
 // disorder is what it costs that a group outside of a set has an older step than
 // the newest in it, and did not move.
 func (s *search) disorder(st *state, set mask) int {
-	newest := None
+	var newest time.Time
 	for i := range s.Paths {
-		if set.has(i) && st.cause[i] != assumed {
-			newest = max(newest, st.causeOf(i))
+		if set.has(i) {
+			newest = later(newest, s.timeOf(st.causeOf(i)))
 		}
 	}
 	for i := range s.Paths {
-		older := st.cause[i] != assumed && st.cause[i] != 0 && st.causeOf(i) < newest
-		if s.isGroup(i) && !set.has(i) && st.pending(i) && older {
+		at := s.timeOf(st.causeOf(i))
+		if s.isGroup(i) && !set.has(i) && st.pending(i) && !at.IsZero() && at.Before(newest) {
 			return disorder
 		}
 	}
@@ -337,7 +348,8 @@ func (s *search) rowDate(n *node, t tick) {
 		s.step(n, n.tick+1, st, 0)
 	}
 	_, _, covered := s.gapOf(n)
-	price := pricer(covered && s.Covered(t.at, t.at))
+	covered = covered && s.Covered(t.at, t.at)
+	price := pricer(covered)
 	switch {
 	case st.held.has(i):
 		s.redate(n, t, price(noReason))
@@ -349,7 +361,7 @@ func (s *search) rowDate(n *node, t tick) {
 		lo, _, _ := s.gapOf(n)
 		others := s.movable(&st, t.at) &^ of(i)
 		// Microsoft cuts off what is less than a second from the dates of rows.
-		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered && s.Covered(t.at, t.at)), row: i + 1}
+		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silence(covered && s.Covered(t.at, t.at)), row: i + 1}
 		s.together(n, n.tick+1, of(i), m)
 		for set := range subsets(others) {
 			s.together(n, n.tick+1, set|of(i), m)
