@@ -438,12 +438,20 @@ func (s *search) membership(n *node, point int, p Point) {
 func (s *search) wanted(n *node, next state, point int, p Point, cost int) {
 	st := n.state
 	if st.wants(p.Path) != next.wants(p.Path) {
-		if st.pending(p.Path) && st.cause[p.Path] != assumed { // it is taken back before the engine followed
-			cost += s.lag(st.causeOf(p.Path), p.At)
-		}
+		cost += s.waited(&st, p.Path, p.At) // it is taken back before the engine followed
 		next.cause[p.Path] = int16(point) + 1
 	}
 	s.step(n, n.tick+1, next, cost)
+}
+
+// waited is what it costs that a path has not followed its group by a time. One that
+// failed before waits for no step.
+func (s *search) waited(st *state, path int, at time.Time) int {
+	failed := s.Paths[path].Before.Failed && st.causeOf(path) == None
+	if !st.pending(path) || failed {
+		return 0
+	}
+	return s.lag(st.causeOf(path), at)
 }
 
 func (s *search) groupSet(n *node, point int, p Point) {
@@ -480,8 +488,8 @@ func (s *search) deleted(n *node, point int, p Point) {
 		}
 	}
 	for i := range s.Paths {
-		if s.isGroup(i) && next.pending(i) {
-			cost += s.lag(next.causeOf(i), p.At)
+		if s.isGroup(i) {
+			cost += s.waited(&next, i, p.At)
 		}
 		if next.held.has(i) {
 			var turns bool

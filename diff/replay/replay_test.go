@@ -139,6 +139,8 @@ func parsePath(t *testing.T, name string, f []string) Path {
 		case "none":
 		case "excused":
 			p.Excused = true
+		case "returned":
+			p.Returned, p.Before.Failed = true, p.Kind == snapshot.ByGroup
 		case "gives":
 			p.GivesBefore, p.GivesAfter = fact(f[i+1]), fact(f[i+2])
 			i += 2
