@@ -266,9 +266,6 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 		if m.dates && on && s.datedAt(i, m.from) || m.row == i+1 {
 			next.dated = next.dated.set(i, true)
 		}
-		if m.by != None {
-			move.From, move.To = m.from, m.to
-		}
 		moves = append(moves, move)
 	}
 	next.moved |= set
