@@ -243,6 +243,7 @@ func (s *scene) untangle() {
 		chained := func(p, q *replay.Point) bool { return p.After == q.Before && p.After != replay.NotKnown }
 		if !chained(x, y) && chained(y, x) {
 			*x, *y = *y, *x
+			x.At, y.At = y.At, x.At // their order is that of the times
 			s.ops[i-1], s.ops[i] = s.ops[i], s.ops[i-1]
 		}
 	}
