@@ -499,6 +499,9 @@ func (p *play) show(list []snapshot.Attribution, unseen []Attributed) string {
 	}
 	for i := range unseen {
 		out.WriteString("unseen " + showChange(&unseen[i].Change) + "\n" + showAttribution(&unseen[i].Attribution))
+		if w := unseen[i].Window; unseen[i].Attribution.At.IsZero() {
+			fmt.Fprintf(&out, "\twindow%s to%s\n", showWhen(w.NotBefore), strings.TrimPrefix(showWhen(w.NotAfter), " at"))
+		}
 	}
 	return out.String()
 }
