@@ -168,13 +168,13 @@ func (p *play) sku(f []string, opt map[string]string) {
 }
 
 func (p *play) group(f []string, opt map[string]string) {
-	g := snapshot.Group{ID: snapshot.GroupID(f[1]), Name: f[2], MembershipRule: opt["rule"], Dynamic: opt["rule"] != ""}
+	g := snapshot.Group{ID: snapshot.GroupID(f[1]), Name: f[2], MembershipRule: opt["rule"], Dynamic: opt["rule"] != "", Gone: slices.Contains(f, "gone")}
 	for _, s := range words(opt["gives"]) {
 		g.Licenses = append(g.Licenses, snapshot.GroupLicense{SKU: snapshot.SKUID(s)})
 	}
 	p.groups[g.ID] = g
 	if _, ok := opt["gave"]; ok {
-		g.Licenses = nil
+		g.Licenses, g.Gone = nil, false
 		for _, s := range words(opt["gave"]) {
 			g.Licenses = append(g.Licenses, snapshot.GroupLicense{SKU: snapshot.SKUID(s)})
 		}

@@ -93,7 +93,7 @@ func (a *attributor) addPaths(s *scene, user snapshot.UserID, sku snapshot.SKUID
 			s.whole = ch
 		}
 		if i := s.index(pathOf(ch)); i >= 0 && ch.Returned {
-			s.Paths[i].Returned, s.Paths[i].Before.Failed = true, true
+			s.Paths[i].Returned = true
 		}
 		if i := s.index(pathOf(ch)); i >= 0 && (ch.Kind == snapshot.PlansChanged || ch.Kind == snapshot.StateChanged) {
 			s.Paths[i].Excused = true

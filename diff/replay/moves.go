@@ -250,8 +250,6 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 			move.Why = Failed
 		case cause >= 0:
 			move.Cause = cause
-			move.From = later(move.From, s.Points[cause].At)
-			move.To = later(move.From, move.To)
 			cost += s.lag(cause, move.From)
 		case s.Paths[i].Returned && on:
 			move.Why = Excused
@@ -442,9 +440,10 @@ func (s *search) wanted(n *node, next state, point int, p Point, cost int) {
 }
 
 // waited is what it costs that a path has not followed its group by a time. One that
-// failed before waits for no step.
+// failed before, or of an account that came back, waits for no step.
 func (s *search) waited(st *state, path int, at time.Time) int {
-	failed := s.Paths[path].Before.Failed && st.causeOf(path) == None
+	p := s.Paths[path]
+	failed := (p.Before.Failed || p.Returned) && st.causeOf(path) == None
 	if !st.pending(path) || failed {
 		return 0
 	}

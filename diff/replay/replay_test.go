@@ -140,7 +140,7 @@ func parsePath(t *testing.T, name string, f []string) Path {
 		case "excused":
 			p.Excused = true
 		case "returned":
-			p.Returned, p.Before.Failed = true, p.Kind == snapshot.ByGroup
+			p.Returned = true
 		case "gives":
 			p.GivesBefore, p.GivesAfter = fact(f[i+1]), fact(f[i+2])
 			i += 2

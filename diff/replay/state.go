@@ -63,7 +63,6 @@ func (p *search) frozen(s *state, path int, at time.Time) bool {
 func (p *search) turnedTo(s state, path int, on bool) (state, bool) {
 	was := p.holds(&s)
 	s.held = s.held.set(path, on)
-	s.cause[path] = 0
 	return s, p.holds(&s) != was
 }
 
@@ -105,13 +104,13 @@ func sameRow(p Path) bool {
 // groupStarts adds what the snapshot before may mean for a group.
 func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 	member, gives := NotKnown, path.GivesBefore
-	if path.Before.Held || path.Before.Failed && !path.Returned {
+	if path.Before.Held || path.Before.Failed {
 		member = Yes
 		if gives == NotKnown {
 			gives = Yes
 		}
 	}
-	last := None
+	last, applied := None, None
 	for _, t := range p.ticks[:n] {
 		if t.point == None {
 			continue
@@ -129,6 +128,8 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 				gives = NotKnown
 			}
 			last = k
+		case pt.Kind == Recalculated && pt.Path == i:
+			applied = k
 		}
 	}
 	if last >= 0 && !path.Before.Date.IsZero() && p.Points[last].At.Before(path.Before.Date.Add(-snapshot.RowResolution)) {
@@ -147,8 +148,11 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 			}
 			t := s
 			t.member, t.gives = s.member.set(i, m), s.gives.set(i, g)
-			if last >= 0 {
+			switch {
+			case last >= 0:
 				t.cause[i] = int16(last) + 1
+			case applied >= 0 && m && g:
+				t.cause[i] = int16(applied) + 1
 			}
 			out = append(out, t)
 		}
