@@ -104,7 +104,11 @@ func (s *search) between(n *node) {
 	lo, hi, covered := s.gapOf(n)
 	price := pricer(covered)
 	st := n.state
-	for set := range subsets(s.movable(&st, lo) &^ st.moved) {
+	movable := s.movable(&st, lo) &^ st.moved
+	if s.atOnce(n.tick) {
+		movable = 0
+	}
+	for set := range subsets(movable) {
 		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silence(covered)})
 	}
 	for i, p := range s.Paths {
@@ -133,6 +137,16 @@ func (s *search) between(n *node) {
 	if s.Lapsed && st.held != 0 && st.held&^st.moved == st.held {
 		s.lapse(n, lo, hi)
 	}
+}
+
+// atOnce reports whether a tick and the one before it are steps of one time: the
+// engine does not follow between them.
+func (s *search) atOnce(tick int) bool {
+	if tick == 0 || tick == len(s.ticks) {
+		return false
+	}
+	x, y := s.ticks[tick-1], s.ticks[tick]
+	return x.at.Equal(y.at) && s.rank(x) == 0 && s.rank(y) == 0
 }
 
 // assume lets a group's side change without a record: once between two ticks, and

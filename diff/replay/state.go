@@ -2,6 +2,7 @@ package replay
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"lictrail/snapshot"
@@ -110,30 +111,24 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 			gives = Yes
 		}
 	}
-	last, applied := None, None
+	stepped := false
 	for _, t := range p.ticks[:n] {
-		if t.point == None {
+		if t.point == None || p.Points[t.point].Path != i {
 			continue
 		}
-		k := t.point
-		switch pt := p.Points[k]; {
-		case pt.Kind == Joined && pt.Path == i:
-			member, last = Yes, k
-		case pt.Kind == Left && pt.Path == i:
-			member, last = No, k
-		case pt.Kind == GroupSet && pt.Path == i && pt.After != NotKnown:
-			gives, last = pt.After, k
-		case pt.Kind == GroupSet && pt.Path == i:
+		switch pt := p.Points[t.point]; {
+		case pt.Kind == Joined:
+			member, stepped = Yes, true
+		case pt.Kind == Left:
+			member, stepped = No, true
+		case pt.Kind == GroupSet && pt.After != NotKnown:
+			gives, stepped = pt.After, true
+		case pt.Kind == GroupSet:
 			if !path.Before.Held {
 				gives = NotKnown
 			}
-			last = k
-		case pt.Kind == Recalculated && pt.Path == i:
-			applied = k
+			stepped = true
 		}
-	}
-	if last >= 0 && !path.Before.Date.IsZero() && p.Points[last].At.Before(path.Before.Date.Add(-snapshot.RowResolution)) {
-		last = None // the row followed it already
 	}
 	var out []state
 	for _, g := range []bool{false, true} {
@@ -143,21 +138,50 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 			}
 			// Who is a member of a group that gives the SKU holds it, unless a record
 			// says that the membership, or the license, is new.
-			if member == NotKnown && m && g && last == None && !path.Returned {
+			if member == NotKnown && m && g && !stepped && !path.Returned {
 				continue
 			}
 			t := s
 			t.member, t.gives = s.member.set(i, m), s.gives.set(i, g)
-			switch {
-			case last >= 0:
-				t.cause[i] = int16(last) + 1
-			case applied >= 0 && m && g:
-				t.cause[i] = int16(applied) + 1
+			for _, cause := range p.causesBefore(i, n, m, g) {
+				t.cause[i] = int16(cause) + 1
+				out = append(out, t)
 			}
-			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// causesBefore lists the steps among the first ticks that a path may still have to
+// follow, when its group's side has come to a state with them: the last one that
+// changed what the group wants, or had a license that it gives applied again. None
+// stands for none, or one that the date of the row shows to have been followed. A
+// step without details may have changed it or not.
+func (p *search) causesBefore(path, n int, member, gives bool) (causes []int) {
+	row := p.Paths[path].Before.Date
+	for _, t := range slices.Backward(p.ticks[:n]) {
+		if t.point == None || p.Points[t.point].Path != path {
+			continue
+		}
+		pt := p.Points[t.point]
+		if !row.IsZero() && pt.At.Before(row.Add(-snapshot.RowResolution)) {
+			break
+		}
+		wants := member && gives
+		switch {
+		case pt.Kind == Joined || pt.Kind == Left:
+			member = pt.Kind == Left
+		case pt.Kind == GroupSet && pt.Before == NotKnown && member:
+			causes = append(causes, t.point)
+			continue
+		case pt.Kind == GroupSet && pt.Before != NotKnown:
+			gives = pt.Before == Yes
+		}
+		if again := pt.Kind >= GroupSet && wants; again || wants != (member && gives) {
+			return append(causes, t.point)
+		}
+	}
+	return append(causes, None)
 }
 
 // ends reports whether a state, after the first n points, is what the snapshot
