@@ -70,10 +70,10 @@ func pricer(covered bool) func(int) int {
 	return func(int) int { return unread }
 }
 
-// silence is what it costs that the SKU turned and the engine left no record: nothing
+// silent is what it costs that the SKU turned and the engine left no record: nothing
 // where the log was not read. Only the step that the engine followed costs there, so
 // that a loss by a group is as likely as one of a direct license.
-func silence(covered bool) int {
+func silent(covered bool) int {
 	if covered {
 		return silentTurn
 	}
@@ -109,7 +109,7 @@ func (s *search) between(n *node) {
 		movable = 0
 	}
 	for set := range subsets(movable) {
-		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silence(covered)})
+		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silent(covered)})
 	}
 	for i, p := range s.Paths {
 		if s.isGroup(i) {
@@ -370,7 +370,7 @@ func (s *search) rowDate(n *node, t tick) {
 		lo, _, _ := s.gapOf(n)
 		others := s.movable(&st, t.at) &^ of(i)
 		// Microsoft cuts off what is less than a second from the dates of rows.
-		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silence(covered && s.Covered(t.at, t.at)), row: i + 1}
+		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered && s.Covered(t.at, t.at)), row: i + 1}
 		s.together(n, n.tick+1, of(i), m)
 		for set := range subsets(others) {
 			s.together(n, n.tick+1, set|of(i), m)
