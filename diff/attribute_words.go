@@ -503,7 +503,7 @@ func (a *attributor) incompleteReason(ch *snapshot.Change, ops []*op) string {
 	for _, o := range ops {
 		list = append(list, fmt.Sprintf("%s at %s", who(o.Actor), stamp(o.At)))
 	}
-	return fmt.Sprintf("The log does not show who %s. It shows that the licenses of %s were saved by %s, but not this change.",
+	return fmt.Sprintf("The log does not show who %s. It shows that the licenses of %s were saved by %s, but not what was changed.",
 		a.did(ch), of, listing(list))
 }
 
@@ -524,9 +524,9 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
 	case gone != nil:
 		return fmt.Sprintf("Microsoft removed %s, who held %s, for good at %s; no event shows who had deleted the account.", user, sku, stamp(gone.At))
 	case at.IsZero():
-		return fmt.Sprintf("%s, who held %s, was deleted; no event shows by whom.", user, sku)
+		return fmt.Sprintf("%s, who held %s, was deleted; it is not known by whom, for no record of it was read.", user, sku)
 	}
-	return fmt.Sprintf("%s, who held %s, was deleted at %s; no event shows by whom.", user, sku, stamp(at))
+	return fmt.Sprintf("%s, who held %s, was deleted at %s; it is not known by whom, for no record of it was read.", user, sku, stamp(at))
 }
 
 // perhapsTakenReason tells of a deletion, and not that it took the license.
