@@ -507,14 +507,6 @@ func (a *attributor) incompleteReason(ch *snapshot.Change, ops []*op) string {
 		a.did(ch), of, listing(list))
 }
 
-func (a *attributor) takenReason(ch *snapshot.Change, gone *op) string {
-	user, sku := a.user(ch.User), a.sku(ch.SKU)
-	if gone == nil {
-		return fmt.Sprintf("%s was deleted without %s.", user, sku)
-	}
-	return sentence(fmt.Sprintf("%s deleted %s, by then without %s.", who(gone.Actor), user, sku))
-}
-
 func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
 	user, sku := a.user(ch.User), a.sku(ch.SKU)
 	at := a.deletionTime(ch.User, gone)

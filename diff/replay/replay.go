@@ -156,12 +156,6 @@ type Move struct {
 	From, To time.Time
 }
 
-// same reports whether two moves differ in nothing but their times.
-func (m Move) same(o Move) bool {
-	m.From, m.To, o.From, o.To = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	return m == o
-}
-
 // History is one course of events that fits the evidence.
 type History struct {
 	Cost  int

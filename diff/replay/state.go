@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"math/bits"
 	"slices"
 	"time"
 
@@ -13,7 +12,6 @@ type mask uint8
 
 func of(path int) mask           { return 1 << path }
 func (m mask) has(path int) bool { return m&of(path) != 0 }
-func (m mask) len() int          { return bits.OnesCount8(uint8(m)) }
 
 // set returns the mask with a path in it, or without.
 func (m mask) set(path int, in bool) mask {
@@ -47,49 +45,49 @@ func (s *state) pending(path int) bool { return s.wants(path) != s.held.has(path
 func (s *state) causeOf(path int) int { return int(s.cause[path]) - 1 }
 
 // holds reports whether the user holds the SKU.
-func (p *search) holds(s *state) bool { return p.Kept || s.held != 0 }
+func (s *search) holds(st *state) bool { return s.Kept || st.held != 0 }
 
 // isGroup reports whether a path is a group's.
-func (p *search) isGroup(path int) bool { return p.Paths[path].Kind == snapshot.ByGroup }
+func (s *search) isGroup(path int) bool { return s.Paths[path].Kind == snapshot.ByGroup }
 
 // frozen reports whether a path cannot move at a time: its row has its last date
 // already, or the date that the snapshot before shows lies later.
-func (p *search) frozen(s *state, path int, at time.Time) bool {
-	before := p.Paths[path].Before
-	return s.dated.has(path) || before.Held && !before.Date.IsZero() && at.Before(before.Date.Add(-snapshot.RowResolution))
+func (s *search) frozen(st *state, path int, at time.Time) bool {
+	before := s.Paths[path].Before
+	return st.dated.has(path) || before.Held && !before.Date.IsZero() && at.Before(before.Date.Add(-snapshot.RowResolution))
 }
 
 // turnedTo moves a path. It returns the state after, and whether the user came to
 // hold the SKU with it or ceased to.
-func (p *search) turnedTo(s state, path int, on bool) (state, bool) {
-	was := p.holds(&s)
-	s.held = s.held.set(path, on)
-	return s, p.holds(&s) != was
+func (s *search) turnedTo(st state, path int, on bool) (state, bool) {
+	was := s.holds(&st)
+	st.held = st.held.set(path, on)
+	return st, s.holds(&st) != was
 }
 
 // starts lists the states that the snapshot before may stand for, when the first
 // n points had happened by then.
-func (p *search) starts(n int) []state {
+func (s *search) starts(n int) []state {
 	base := state{}
-	for i, path := range p.Paths {
+	for i, path := range s.Paths {
 		base.held = base.held.set(i, path.Before.Held)
 		fixed := sameRow(path)
 		base.dated = base.dated.set(i, fixed)
 	}
 	states := []state{base}
-	for i, path := range p.Paths {
+	for i, path := range s.Paths {
 		if path.Kind != snapshot.ByGroup {
 			if path.Returned {
-				for _, s := range states {
-					s.held = s.held.set(i, true)
-					states = append(states, s)
+				for _, st := range states {
+					st.held = st.held.set(i, true)
+					states = append(states, st)
 				}
 			}
 			continue
 		}
 		var next []state
-		for _, s := range states {
-			next = append(next, p.groupStarts(s, i, path, n)...)
+		for _, st := range states {
+			next = append(next, s.groupStarts(st, i, path, n)...)
 		}
 		states = next
 	}
@@ -103,7 +101,7 @@ func sameRow(p Path) bool {
 }
 
 // groupStarts adds what the snapshot before may mean for a group.
-func (p *search) groupStarts(s state, i int, path Path, n int) []state {
+func (s *search) groupStarts(st state, i int, path Path, n int) []state {
 	member, gives := NotKnown, path.GivesBefore
 	if path.Before.Held || path.Before.Failed {
 		member = Yes
@@ -112,11 +110,11 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 		}
 	}
 	stepped := false
-	for _, t := range p.ticks[:n] {
-		if t.point == None || p.Points[t.point].Path != i {
+	for _, t := range s.ticks[:n] {
+		if t.point == None || s.Points[t.point].Path != i {
 			continue
 		}
-		switch pt := p.Points[t.point]; {
+		switch pt := s.Points[t.point]; {
 		case pt.Kind == Joined:
 			member, stepped = Yes, true
 		case pt.Kind == Left:
@@ -141,9 +139,9 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 			if member == NotKnown && m && g && !stepped && !path.Returned {
 				continue
 			}
-			t := s
-			t.member, t.gives = s.member.set(i, m), s.gives.set(i, g)
-			for _, cause := range p.causesBefore(i, n, m, g) {
+			t := st
+			t.member, t.gives = st.member.set(i, m), st.gives.set(i, g)
+			for _, cause := range s.causesBefore(i, n, m, g) {
 				t.cause[i] = int16(cause) + 1
 				out = append(out, t)
 			}
@@ -157,13 +155,13 @@ func (p *search) groupStarts(s state, i int, path Path, n int) []state {
 // changed what the group wants, or had a license that it gives applied again. None
 // stands for none, or one that the date of the row shows to have been followed. A
 // step without details may have changed it or not.
-func (p *search) causesBefore(path, n int, member, gives bool) (causes []int) {
-	row := p.Paths[path].Before.Date
-	for _, t := range slices.Backward(p.ticks[:n]) {
-		if t.point == None || p.Points[t.point].Path != path {
+func (s *search) causesBefore(path, n int, member, gives bool) (causes []int) {
+	row := s.Paths[path].Before.Date
+	for _, t := range slices.Backward(s.ticks[:n]) {
+		if t.point == None || s.Points[t.point].Path != path {
 			continue
 		}
-		pt := p.Points[t.point]
+		pt := s.Points[t.point]
 		if !row.IsZero() && pt.At.Before(row.Add(-snapshot.RowResolution)) {
 			break
 		}
@@ -186,22 +184,22 @@ func (p *search) causesBefore(path, n int, member, gives bool) (causes []int) {
 
 // ends reports whether a state, after the first n points, is what the snapshot
 // after shows, and what the end costs.
-func (p *search) ends(s *state, n int) (cost int, ok bool) {
-	if s.gone {
+func (s *search) ends(st *state, n int) (cost int, ok bool) {
+	if st.gone {
 		return 0, true // nothing is held: the account is gone
 	}
-	for i, path := range p.Paths {
-		if s.held.has(i) != path.After.Held || p.needsDate(i) && !s.dated.has(i) {
+	for i, path := range s.Paths {
+		if st.held.has(i) != path.After.Held || s.needsDate(i) && !st.dated.has(i) {
 			return 0, false
 		}
-		if !p.isGroup(i) {
+		if !s.isGroup(i) {
 			continue
 		}
-		if !path.GivesAfter.fits(s.gives.has(i)) && !p.groupSetAfter(i, n) {
+		if !path.GivesAfter.fits(st.gives.has(i)) && !s.groupSetAfter(i, n) {
 			return 0, false
 		}
-		if s.pending(i) && !path.After.Failed {
-			cost += p.lag(s.causeOf(i), p.EndUntil)
+		if st.pending(i) && !path.After.Failed {
+			cost += s.lag(st.causeOf(i), s.EndUntil)
 		}
 	}
 	return cost, true
@@ -210,13 +208,13 @@ func (p *search) ends(s *state, n int) (cost int, ok bool) {
 // groupSetAfter reports whether the group's licenses were set at a point that is
 // left out at the end, or so near to it that the group may have been read on the
 // other side.
-func (p *search) groupSetAfter(path, n int) bool {
-	for k, t := range p.ticks {
+func (s *search) groupSetAfter(path, n int) bool {
+	for k, t := range s.ticks {
 		if t.point == None {
 			continue
 		}
-		pt := p.Points[t.point]
-		if pt.Kind == GroupSet && pt.Path == path && (k >= n || !pt.At.Before(p.End.Add(-snapshot.ClockSlack))) {
+		pt := s.Points[t.point]
+		if pt.Kind == GroupSet && pt.Path == path && (k >= n || !pt.At.Before(s.End.Add(-snapshot.ClockSlack))) {
 			return true
 		}
 	}
@@ -225,20 +223,20 @@ func (p *search) groupSetAfter(path, n int) bool {
 
 // needsDate reports whether the snapshot after shows a date of the path's row
 // that came about in the window.
-func (p *search) needsDate(path int) bool {
-	r := p.Paths[path]
+func (s *search) needsDate(path int) bool {
+	r := s.Paths[path]
 	return r.After.Held && !r.After.Date.IsZero() && !sameRow(r)
 }
 
 // lag is what it costs that the engine followed a step only at a time.
-func (p *search) lag(step int, at time.Time) int {
+func (s *search) lag(step int, at time.Time) int {
 	switch {
 	case step < 0:
 		return stale
-	case step >= len(p.Points): // assumed
+	case step >= len(s.Points): // assumed
 		return 0
 	}
-	switch took := at.Sub(p.Points[step].At); {
+	switch took := at.Sub(s.Points[step].At); {
 	case took <= time.Hour:
 		return 0
 	case took < snapshot.GroupLag:

@@ -48,11 +48,7 @@ func TestP24_Pseudonyms(t *testing.T) {
 	must(os.WriteFile(note, []byte("UPN,SKU,Assigned,Note\nzora.kanarienvogel@contoso.example,EMS,2024-01-02,asked by Seán O'Kanarie\n"), 0o600))
 	command("import", note, "--db", dbIn(dir)) // whatever it takes of it
 
-	var canaries []string
-	for _, id := range append(w.tenant.UserIDs(), outside.ID, partner.ID) {
-		canaries = append(canaries, id)
-	}
-	canaries = append(canaries, "kanari", "canary", "o'k", "zora", "seán", "sean.o", "patricia", "theo ")
+	canaries := append(w.tenant.UserIDs(), outside.ID, partner.ID, "kanari", "canary", "o'k", "zora", "seán", "sean.o", "patricia", "theo ")
 	hits, asked, spoken := 0, 0, 0
 	look := func(what any, text string) {
 		t.Helper()

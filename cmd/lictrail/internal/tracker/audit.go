@@ -440,12 +440,6 @@ func (t *run) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot
 	return mapKeys(users), nil
 }
 
-// detailElsewhere reports whether a license event says nothing of licenses.
-func (t *run) detailElsewhere(raw snapshot.RawEvent) bool {
-	e, err := audit.Decode(raw)
-	return err == nil && e.Success && e.License == nil && e.Part == nil
-}
-
 // bundles decodes the archive of a stretch of time, with what was just fetched, and
 // puts the records of each operation together.
 func (t *run) bundles(ctx context.Context, w snapshot.Window) ([]snapshot.Bundle, error) {
