@@ -223,7 +223,7 @@ var changesTruth = map[graphtest.FaultKind]bool{
 var endpoints = []graphtest.Endpoint{
 	graphtest.EndpointUsers, graphtest.EndpointUsersCount, graphtest.EndpointUser, graphtest.EndpointSKUs,
 	graphtest.EndpointSubscriptions, graphtest.EndpointGroup, graphtest.EndpointDeleted, graphtest.EndpointOrganization,
-	graphtest.EndpointAudits,
+	graphtest.EndpointAudits, graphtest.EndpointPrincipal,
 }
 
 // scenarios lists faults: every kind, on every endpoint, on the first, a middle
