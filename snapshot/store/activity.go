@@ -66,7 +66,8 @@ func (w *writer) activityRow(r *snapshot.ActivityRow, owners map[snapshot.Worklo
 		return err
 	}
 	told[user] |= sourceBit(r.Source)
-	for _, l := range r.Licensed {
+	// The earliest date first: of several workloads of one SKU it counts.
+	for _, l := range slices.SortedFunc(slices.Values(r.Licensed), func(x, y snapshot.WorkloadLicense) int { return x.Day.Compare(y.Day) }) {
 		if sku, ok := owners[l.Workload]; ok {
 			if err := w.reportEvidence(user, sku, r.Name, l.LicensedBy()); err != nil {
 				return err

@@ -89,7 +89,8 @@ func (w *writer) reportEvidence(user int64, sku snapshot.SKUID, name string, at 
 			AND EXISTS (SELECT 1 FROM user_version v WHERE v.user_id = ?2 AND v.to_run IS NULL AND v.name = ?6 COLLATE NOCASE
 				AND coalesce(v.created_at, 0) <= ?4)
 			AND ?4 < (SELECT min(coalesce(p.state_at, ?4 + 1)) FROM path p WHERE p.user_id = ?2 AND p.sku_id = s.id AND p.held AND p.from_run = first.run)
-			AND NOT EXISTS (SELECT 1 FROM first_evidence e WHERE e.user_id = ?2 AND e.sku_id = s.id AND e.at <= ?4)`,
+			AND NOT EXISTS (SELECT 1 FROM first_evidence e WHERE e.user_id = ?2 AND e.sku_id = s.id AND e.at <= ?4)
+		ON CONFLICT DO NOTHING`, // a second row on the same user
 		w.run, user, string(sku), at.UnixMilli(), string(snapshot.BasisReport), name)
 	return err
 }

@@ -386,8 +386,11 @@ func parseRun(t *testing.T, text string) *scripted {
 			s.users = append(s.users, User{User: snapshot.User{ID: snapshot.UserID(f[1]), Attributes: snapshot.Attributes{
 				UPN: cmpOr(opt["upn"], f[1]+"@contoso.com"), Name: cmpOr(opt["name"], f[1]), Department: opt["dept"], Mail: cmpOr(opt["upn"], f[1]+"@contoso.com"), CreatedAt: created(t, opt["created"]), Enabled: enabled(opt["enabled"])}}})
 		case "licensed":
-			s.usage.Rows = append(s.usage.Rows, snapshot.ActivityRow{UPN: f[1], Name: f[2], Source: snapshot.ActiveUsers,
-				Licensed: []snapshot.WorkloadLicense{{Workload: snapshot.Workload(f[3]), Day: day(t, f[4])}}})
+			if n := len(s.usage.Rows); n == 0 || s.usage.Rows[n-1].UPN != f[1] || s.usage.Rows[n-1].Name != f[2] {
+				s.usage.Rows = append(s.usage.Rows, snapshot.ActivityRow{UPN: f[1], Name: f[2], Source: snapshot.ActiveUsers})
+			}
+			r := &s.usage.Rows[len(s.usage.Rows)-1]
+			r.Licensed = append(r.Licensed, snapshot.WorkloadLicense{Workload: snapshot.Workload(f[3]), Day: day(t, f[4])})
 		case "concealed":
 			s.usage.Concealed = true
 		case "silent":
