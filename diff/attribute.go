@@ -207,6 +207,11 @@ func evidence(ops ...*op) []snapshot.EventRef {
 			refs = append(refs, e.Ref())
 		}
 	}
+	return distinctRefs(refs)
+}
+
+// distinctRefs sorts references to events, each once.
+func distinctRefs(refs []snapshot.EventRef) []snapshot.EventRef {
 	slices.SortFunc(refs, compareRefs)
 	return slices.CompactFunc(refs, func(x, y snapshot.EventRef) bool { return compareRefs(x, y) == 0 })
 }
@@ -228,9 +233,10 @@ func sameActor(x, y snapshot.Actor) bool {
 	return !x.Known() && !y.Known()
 }
 
-// oneActor returns the last operation if all have the same, known actor, and
-// nil otherwise.
+// oneActor returns the last operation in time if all have the same, known actor,
+// and nil otherwise.
 func oneActor(ops []*op) *op {
+	slices.SortStableFunc(ops, func(x, y *op) int { return x.At.Compare(y.At) })
 	for _, o := range ops {
 		if !o.Actor.Known() || !sameActor(o.Actor, ops[0].Actor) {
 			return nil

@@ -121,6 +121,7 @@ type attributor struct {
 	syncs   map[string]bool                        // actors whom a record shows to synchronize a local directory
 
 	siblings map[userSKU][]*snapshot.Change
+	changed  map[snapshot.UserID][]snapshot.SKUID  // the SKUs of the user's changes
 	catalog  map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
 	ofGroup  map[groupSKU]*snapshot.Change
 	lost     map[snapshot.SKUID]map[snapshot.UserID]bool // users who lost the SKU in this run
@@ -136,7 +137,7 @@ func newAttributor(changes []snapshot.Change, c *Context) *attributor {
 		license: map[snapshot.UserID][]*op{}, named: map[string][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
 		members: map[userGroup][]*op{}, groups: map[snapshot.GroupID][]*op{},
 		upns: map[snapshot.UserID]string{}, powers: map[string]bool{}, syncs: map[string]bool{},
-		siblings: map[userSKU][]*snapshot.Change{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
+		siblings: map[userSKU][]*snapshot.Change{}, changed: map[snapshot.UserID][]snapshot.SKUID{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
 		ofGroup: map[groupSKU]*snapshot.Change{}, lost: map[snapshot.SKUID]map[snapshot.UserID]bool{},
 		gaps: map[snapshot.Window]snapshot.Window{}, joined: map[snapshot.UserID][]snapshot.GroupID{},
 		gone: map[snapshot.UserID]bool{}, back: map[snapshot.UserID]bool{}, scenes: map[userSKU]*scene{},
@@ -281,6 +282,7 @@ func (a *attributor) indexChange(ch *snapshot.Change) {
 	case ch.User != "":
 		key := userSKU{ch.User, ch.SKU}
 		a.siblings[key] = append(a.siblings[key], ch)
+		a.changed[ch.User] = append(a.changed[ch.User], ch.SKU)
 		a.gone[ch.User] = a.gone[ch.User] || ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone
 		a.back[ch.User] = a.back[ch.User] || ch.Back || ch.Returned
 		if ch.Kind == snapshot.Removed {

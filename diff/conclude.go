@@ -47,8 +47,7 @@ func (s *scene) pick(ch *snapshot.Change) func(*replay.History) *replay.Move {
 	last := func(acts ...replay.Act) func(*replay.History) *replay.Move {
 		return func(h *replay.History) *replay.Move { return h.Last(path, acts...) }
 	}
-	switch ch.Kind {
-	case snapshot.PathAdded, snapshot.PathRemoved:
+	if ch.Kind == snapshot.PathAdded || ch.Kind == snapshot.PathRemoved {
 		if whole := s.swapped(ch); whole >= 0 {
 			path = whole
 		}
@@ -275,8 +274,7 @@ func allEvidence(list []verdict) []snapshot.EventRef {
 	for _, v := range list {
 		refs = append(refs, v.Attribution.Evidence...)
 	}
-	slices.SortFunc(refs, compareRefs)
-	return slices.CompactFunc(refs, func(x, y snapshot.EventRef) bool { return compareRefs(x, y) == 0 })
+	return distinctRefs(refs)
 }
 
 // sharedByGroup states what is certain where a group did it in every course: of
@@ -339,7 +337,7 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 	case c.by != nil:
 		v.Attribution = a.byParty(&as, c.by)
 	case c.Act == replay.Redated:
-		v.Attribution, v.nobody = a.nobodyDated(&as, c), !a.covers(ch.Window)
+		v.Attribution, v.nobody = a.nobodyDated(&as), !a.covers(ch.Window)
 	default:
 		v.Attribution, v.nobody = a.unknown(&as), true
 	}
@@ -356,7 +354,7 @@ func (s *scene) bare(point int) bool {
 }
 
 // nobodyDated attributes a date that moved though nothing on record moved it.
-func (a *attributor) nobodyDated(ch *snapshot.Change, _ course) snapshot.Attribution {
+func (a *attributor) nobodyDated(ch *snapshot.Change) snapshot.Attribution {
 	switch {
 	case a.catalogMoved(ch.SKU):
 		return a.microsoft(ch, snapshot.ByCatalog, a.dateReason(ch, snapshot.ByCatalog))
@@ -409,17 +407,12 @@ func (c *Attributed) when() time.Time {
 
 // touched lists the SKUs that operations on the user name, and those of changes.
 func (a *attributor) touched(user snapshot.UserID) []snapshot.SKUID {
-	var skus []snapshot.SKUID
+	skus := slices.Clone(a.changed[user])
 	for _, o := range a.license[user] {
 		if d := o.License; d != nil {
 			for _, l := range slices.Concat(d.Old, d.New) {
 				skus = append(skus, l.SKU)
 			}
-		}
-	}
-	for key := range a.siblings {
-		if key.user == user {
-			skus = append(skus, key.sku)
 		}
 	}
 	slices.Sort(skus)
@@ -569,18 +562,19 @@ func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attrib
 // last one that had this effect, within a day, if only one party made any.
 func (a *attributor) lastStep(user snapshot.UserID, id snapshot.GroupID, sku snapshot.SKUID, on bool, at time.Time) *op {
 	var found []*op
-	for _, o := range between(a.members[userGroup{user, id}], at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
-		if (o.Activity == snapshot.AddMember) == on {
-			found = append(found, o)
-		}
-	}
-	for _, o := range between(a.groups[id], at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
+	for _, o := range a.steps(user, id, at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
 		_, after, said := groupFacts(o, sku)
-		if o.Activity == snapshot.SetGroupLicense && (!said || (after == replay.Yes) == on) {
-			found = append(found, o)
+		switch o.Activity {
+		case snapshot.AddMember, snapshot.RemoveMember:
+			if (o.Activity == snapshot.AddMember) == on {
+				found = append(found, o)
+			}
+		case snapshot.SetGroupLicense:
+			if !said || (after == replay.Yes) == on {
+				found = append(found, o)
+			}
 		}
 	}
-	slices.SortStableFunc(found, func(x, y *op) int { return x.At.Compare(y.At) })
 	return oneActor(found)
 }
 

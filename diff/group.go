@@ -22,7 +22,7 @@ func (a *attributor) byGroup(ch *snapshot.Change, c course) snapshot.Attribution
 		t = a.triggerOf(ch, c.step)
 	}
 	if c.step == nil && c.Why != replay.Excused && c.Act == replay.Redated {
-		return a.nobodyDated(ch, c)
+		return a.nobodyDated(ch)
 	}
 	if t.op == nil && (c.Act == replay.Off || c.Act == replay.Redated) && !a.covers(ch.Window) {
 		return a.unseenByGroup(ch) // an account that was deleted and restored lost its groups' licenses for a while, too
@@ -221,7 +221,6 @@ func (a *attributor) ruleMover(ch *snapshot.Change, before time.Time) *op {
 			edits = append(edits, o)
 		}
 	}
-	slices.SortStableFunc(edits, func(x, y *op) int { return x.At.Compare(y.At) })
 	return oneActor(edits)
 }
 

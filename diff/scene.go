@@ -123,7 +123,7 @@ func (s *scene) index(ref snapshot.PathRef) int { return slices.Index(s.refs, re
 // some time, or may have; and what is known of all groups' licenses.
 func (a *attributor) addGroups(s *scene, user snapshot.UserID, sku snapshot.SKUID) {
 	for _, id := range a.joined[user] {
-		if a.mayGive(id, sku) && len(a.steps(user, id, s)) > 0 {
+		if a.mayGive(id, sku) && len(a.stepsFor(s, user, id)) > 0 {
 			s.path(snapshot.PathRef{Kind: snapshot.ByGroup, Group: id})
 		}
 	}
@@ -169,10 +169,15 @@ func groupFacts(o *op, sku snapshot.SKUID) (before, after replay.Fact, said bool
 	return replay.NotKnown, replay.NotKnown, false
 }
 
-// steps lists the records that changed what a group wants for the user, from the
-// time on at which the engine may have been at work.
-func (a *attributor) steps(user snapshot.UserID, id snapshot.GroupID, s *scene) []*op {
-	from, to := s.Start.Add(-snapshot.GroupLag), s.EndUntil.Add(snapshot.ClockSlack)
+// stepsFor lists the steps that the scene rests on, from the time on at which the
+// engine may have been at work.
+func (a *attributor) stepsFor(s *scene, user snapshot.UserID, id snapshot.GroupID) []*op {
+	return a.steps(user, id, s.Start.Add(-snapshot.GroupLag), s.EndUntil.Add(snapshot.ClockSlack))
+}
+
+// steps lists the records between two times that changed what a group wants for
+// the user: those of the membership, and those of the group.
+func (a *attributor) steps(user snapshot.UserID, id snapshot.GroupID, from, to time.Time) []*op {
 	return slices.Concat(between(a.members[userGroup{user, id}], from, to), between(a.groups[id], from, to))
 }
 
@@ -183,7 +188,7 @@ func (a *attributor) leaveOut(s *scene, user snapshot.UserID) {
 	s.Paths, s.refs = nil, nil
 	for i, p := range paths {
 		still := p.Kind == snapshot.ByGroup && p.Before == p.After && p.Before.Held && !p.Before.Date.IsZero()
-		if still && len(a.steps(user, refs[i].Group, s)) == 0 {
+		if still && len(a.stepsFor(s, user, refs[i].Group)) == 0 {
 			s.Kept = true
 			continue
 		}
@@ -211,7 +216,7 @@ func (a *attributor) addPoints(s *scene, user snapshot.UserID, sku snapshot.SKUI
 		if ref.Kind != snapshot.ByGroup {
 			continue
 		}
-		for _, o := range a.steps(user, ref.Group, s) {
+		for _, o := range a.stepsFor(s, user, ref.Group) {
 			if p, ok := groupPoint(o, i, sku); ok {
 				add(p, o)
 			}

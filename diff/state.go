@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"slices"
 	"time"
 
 	"lictrail/diff/replay"
@@ -90,7 +89,7 @@ func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 		from, to = dated.Add(-snapshot.GroupLag), dated.Add(snapshot.RowResolution)
 	}
 	var fit []*op
-	for _, o := range slices.Concat(between(a.members[userGroup{ch.User, id}], from, to), between(a.groups[id], from, to)) {
+	for _, o := range a.steps(ch.User, id, from, to) {
 		_, after, said := groupFacts(o, ch.SKU)
 		var does bool
 		switch o.Activity {
@@ -107,7 +106,6 @@ func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 			fit = append(fit, o)
 		}
 	}
-	slices.SortStableFunc(fit, func(x, y *op) int { return x.At.Compare(y.At) })
 	o := oneActor(fit)
 	if o == nil {
 		return unknown
@@ -120,7 +118,7 @@ func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 // date attributes a date of Microsoft's that moved without anything else.
 func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
 	if a.catalogMoved(ch.SKU) {
-		return a.microsoft(ch, snapshot.ByCatalog, a.dateReason(ch, snapshot.ByCatalog))
+		return a.nobodyDated(ch)
 	}
 	return a.moved(ch)
 }
