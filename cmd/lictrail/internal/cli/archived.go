@@ -52,7 +52,8 @@ type archive struct {
 	failed int                  // records that could not be decoded
 }
 
-// archive reads who is named. It goes through all records.
+// archive collects the people whom stored audit records and attributions name. It
+// reads every stored record.
 func (n names) archive(ctx context.Context) (*archive, error) {
 	a := &archive{byID: map[string]*archived{}, loose: map[string]*archived{}}
 	for row, err := range n.h.Stored(ctx, store.EventFilter{}) {
@@ -116,8 +117,9 @@ func (a *archive) see(id, address, name string, at time.Time) {
 	p.End = at
 }
 
-// find finds people by object id, address or display name, whatever the case. One
-// who is named without an object id counts for the one who has the address.
+// find returns the people with an object id, an address or a display name, in any
+// case. Records that give an address and no object id belong to the person with that
+// address.
 func (a *archive) find(ref string) []*archived {
 	ref = strings.TrimSpace(ref)
 	is := func(word string) bool { return strings.EqualFold(word, ref) }
@@ -146,8 +148,8 @@ func (a *archive) others(id string) []string {
 	return all
 }
 
-// anybody finds who is meant by USER: users or, when no user of the history has
-// the name, people whom only audit records and attributions know.
+// anybody resolves the argument USER: to users of the history or, when none has the
+// name, to people whom only audit records and attributions name.
 func (n names) anybody(ctx context.Context, ref string) ([]store.Person, []*archived, error) {
 	users, unknown := n.users(ctx, ref)
 	if unknown == nil || !errors.Is(unknown, exit.ErrUsage) {

@@ -45,8 +45,8 @@ func (e *env) configure(cmd *cobra.Command) error {
 	return err
 }
 
-// withOrigins tells of the flags that an error of wrong use speaks of where
-// their values came from, if that was not the command line.
+// withOrigins adds to an error message, for each flag that it names, which variable
+// or file set the flag, if it was not set on the command line.
 func (e *env) withOrigins(said string) string {
 	var places []string
 	for _, name := range slices.Sorted(maps.Keys(e.origins)) {

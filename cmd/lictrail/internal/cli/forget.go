@@ -91,9 +91,9 @@ Other programs must not have the database open.`,
 	return cmd
 }
 
-// toForget is who is to be forgotten.
+// toForget identifies the person whose data forget erases.
 type toForget struct {
-	row    int64 // 0: no user
+	row    int64 // of the user; 0 for somebody who never was a user
 	title  string
 	called store.Called
 }
@@ -142,11 +142,12 @@ func forgettable(ctx context.Context, e *env, who *toForget) (*store.Erased, err
 	return db.Forgettable(ctx, who.row, who.called)
 }
 
-// standIn is how somebody is called who was forgotten and never was a user.
+// standIn matches the name that replaces somebody who was erased and never was a
+// user.
 var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
 
-// personToForget finds the one person who is meant, among the users and among
-// those whom only audit records and attributions name.
+// personToForget resolves the argument USER to one person, among the users and
+// among those whom only audit records and attributions name.
 func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err error) {
 	if standIn.MatchString(ref) {
 		return &toForget{title: ref}, nil // to overwrite what an erasing left behind

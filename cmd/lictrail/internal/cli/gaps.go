@@ -224,8 +224,9 @@ func (n names) activityReadings(source snapshot.ActivitySource, why func(snapsho
 	return list
 }
 
-// gapWords is what a read tells, and what it needs: a permission by the name of
-// what Graph's errors call the read, or a flag.
+// gapWords has, for each read, the facts that it gives (tells), the operation by
+// which the required permission is looked up (op), and the flag that makes a run do
+// the read (ask).
 var gapWords = map[snapshot.Read]struct{ tells, op, ask string }{
 	snapshot.ReadOrganization:  {"the tenant's name and plans", "organization", ""},
 	snapshot.ReadSubscriptions: {"what is bought and when it lapses", "subscriptions", ""},
