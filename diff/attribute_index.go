@@ -233,7 +233,7 @@ func (a *attributor) index(o *op) {
 			a.members[userGroup{user, group}] = append(a.members[userGroup{user, group}], o)
 			a.power(o)
 		}
-	case snapshot.SetGroupLicense, snapshot.TriggerGroupLicense, snapshot.UpdateGroup, addGroup:
+	case snapshot.SetGroupLicense, snapshot.TriggerGroupLicense, snapshot.UpdateGroup, snapshot.AddGroup:
 		if o.evidence {
 			a.groups[group] = append(a.groups[group], o)
 		}
@@ -242,9 +242,6 @@ func (a *attributor) index(o *op) {
 		}
 	}
 }
-
-// addGroup is the creation of a group: the first edit of its rule.
-const addGroup snapshot.Activity = "add group"
 
 func (a *attributor) indexUser(o *op) {
 	if o.Target == "" {

@@ -391,7 +391,7 @@ var activities = map[string]snapshot.Activity{
 	"license": snapshot.ChangeUserLicense, "update": snapshot.UpdateUser, "add-user": snapshot.AddUser,
 	"delete": snapshot.DeleteUser, "hard-delete": snapshot.HardDeleteUser, "restore": snapshot.RestoreUser,
 	"join": snapshot.AddMember, "leave": snapshot.RemoveMember, "set": snapshot.SetGroupLicense,
-	"recalculate": snapshot.TriggerGroupLicense, "edit-group": snapshot.UpdateGroup, "add-group": addGroup,
+	"recalculate": snapshot.TriggerGroupLicense, "edit-group": snapshot.UpdateGroup, "add-group": snapshot.AddGroup,
 }
 
 // parseEvents reads lines such as

@@ -212,7 +212,7 @@ func (a *attributor) ruleMover(ch *snapshot.Change, before time.Time) *op {
 	group, _ := a.groupNow(id)
 	var edits []*op
 	for _, o := range between(a.groups[id], before.Add(-snapshot.GroupLag), before.Add(snapshot.RecordJitter)) {
-		if o.Activity == addGroup || o.ruleChanged() {
+		if o.Activity == snapshot.AddGroup || o.ruleChanged() {
 			edits = append(edits, o)
 		}
 	}

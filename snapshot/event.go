@@ -40,6 +40,7 @@ const (
 	StartGroupLicense   Activity = "start applying group based license to users"
 	FinishGroupLicense  Activity = "finish applying group based license to users"
 	TriggerGroupLicense Activity = "trigger group license recalculation"
+	AddGroup            Activity = "add group" // the first edit of its rule
 	UpdateGroup         Activity = "update group"
 	DeleteGroup         Activity = "delete group"
 )

@@ -225,7 +225,7 @@ func (n names) activityReadings(source snapshot.ActivitySource, why func(snapsho
 }
 
 // gapWords has, for each read, the facts that it gives (tells), the operation by
-// which the required permission is looked up (op), and the flag that makes a run do
+// which the required permission is looked up (op), and the command whose run does
 // the read (ask).
 var gapWords = map[snapshot.Read]struct{ tells, op, ask string }{
 	snapshot.ReadOrganization:  {"the tenant's name and plans", "organization", ""},

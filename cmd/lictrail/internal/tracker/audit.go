@@ -338,15 +338,13 @@ func hashOf(texts ...string) copyKey {
 
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
-	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, addGroup, snapshot.UpdateUser:
+	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, snapshot.AddGroup, snapshot.UpdateUser:
 	default:
 		return true
 	}
 	e, err := audit.Decode(*raw)
 	return err != nil || whyIgnored(&e, t.groups, t.changed) == ""
 }
-
-const addGroup snapshot.Activity = "add group"
 
 // Why a record is not archived.
 const (
@@ -374,14 +372,14 @@ func whyIgnored(e *snapshot.Event, groups map[snapshot.GroupID]bool, changed map
 }
 
 // ofGroups are the activities that matter only for groups that give licenses.
-var ofGroups = []snapshot.Activity{snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, addGroup, snapshot.DeleteGroup}
+var ofGroups = []snapshot.Activity{snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, snapshot.AddGroup, snapshot.DeleteGroup}
 
 // concerned has the activities that are archived.
 var concerned = map[snapshot.Activity]bool{
 	snapshot.ChangeUserLicense: true, snapshot.UpdateUser: true, snapshot.AddUser: true,
 	snapshot.DeleteUser: true, snapshot.HardDeleteUser: true, snapshot.RestoreUser: true,
 	snapshot.SetGroupLicense: true, snapshot.StartGroupLicense: true, snapshot.FinishGroupLicense: true, snapshot.TriggerGroupLicense: true,
-	snapshot.AddMember: true, snapshot.RemoveMember: true, snapshot.UpdateGroup: true, addGroup: true, snapshot.DeleteGroup: true,
+	snapshot.AddMember: true, snapshot.RemoveMember: true, snapshot.UpdateGroup: true, snapshot.AddGroup: true, snapshot.DeleteGroup: true,
 }
 
 // fetchUpdates reads "Update user" where it may matter: for users whose
@@ -466,10 +464,8 @@ func (t *run) bundles(ctx context.Context, w snapshot.Window) ([]snapshot.Bundle
 		}
 		add(raw)
 	}
-	for i := range t.events {
-		if at := t.events[i].At; !at.Before(w.NotBefore) && (w.NotAfter.IsZero() || !at.After(w.NotAfter)) {
-			add(&t.events[i])
-		}
+	for raw := range t.within(w) {
+		add(raw)
 	}
 	return audit.Bundles(events), nil
 }

@@ -56,11 +56,12 @@ func (t *run) readOwners(ctx context.Context, noted []store.Principal, w snapsho
 	return slices.Concat(noted, t.principals), nil
 }
 
-// within lists the records that this run fetched, of a window.
+// within lists the records that this run fetched, of a window; without an end of it,
+// all from its beginning on.
 func (t *run) within(w snapshot.Window) iter.Seq2[*snapshot.RawEvent, error] {
 	return func(yield func(*snapshot.RawEvent, error) bool) {
 		for i := range t.events {
-			if at := t.events[i].At; !at.Before(w.NotBefore) && !at.After(w.NotAfter) && !yield(&t.events[i], nil) {
+			if at := t.events[i].At; !at.Before(w.NotBefore) && (w.NotAfter.IsZero() || !at.After(w.NotAfter)) && !yield(&t.events[i], nil) {
 				return
 			}
 		}
