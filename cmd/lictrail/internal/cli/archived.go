@@ -259,12 +259,13 @@ type archiveJSON struct {
 	Items   []changeJSON `json:"items"`
 	Records []foundJSON  `json:"records"`
 	Acted   int          `json:"acted"` // records of what they did themselves
+	Gaps    []out.Gap    `json:"gaps"`
 }
 
 func (n names) fromArchive(e *env, people []*archived, found []*foundEvent, acted int, none string) error {
 	switch e.format {
 	case "json":
-		doc := archiveJSON{out.Schema, tenantJSON{string(n.h.Tenant.ID), orNull(n.h.Tenant.Name)}, []userJSON{}, []changeJSON{}, []foundJSON{}, acted}
+		doc := archiveJSON{out.Schema, tenantJSON{string(n.h.Tenant.ID), orNull(n.h.Tenant.Name)}, []userJSON{}, []changeJSON{}, []foundJSON{}, acted, n.gapsJSON(e.command)}
 		for _, p := range people {
 			doc.Users = append(doc.Users, userJSON{ID: p.ID, UPN: orNull(lastOf(p.Addresses)), Name: orNull(lastOf(p.Names))})
 		}
