@@ -281,14 +281,11 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 		moves = append(moves, move)
 	}
 	next.moved |= set
-	if was, is := s.holds(&st), s.holds(&next); was == is {
-		if m.fits.fits(is) {
-			s.step(n, tick, next, cost, moves...)
-		}
-		return
-	} else if !m.fits.fits(is) {
-		return
-	} else {
+	switch is := s.holds(&next); {
+	case !m.fits.fits(is):
+	case s.holds(&st) == is:
+		s.step(n, tick, next, cost, moves...)
+	default:
 		s.carried(n, tick, next, cost+m.silent, moves, is)
 	}
 }
@@ -356,7 +353,7 @@ func (s *search) rowDate(n *node, t tick) {
 	if s.recordFollows(i, t.at) {
 		s.step(n, n.tick+1, st, 0)
 	}
-	_, _, covered := s.gapOf(n)
+	lo, _, covered := s.gapOf(n)
 	covered = covered && s.Covered(t.at, t.at)
 	price := pricer(covered)
 	switch {
@@ -367,10 +364,9 @@ func (s *search) rowDate(n *node, t tick) {
 		next.dated = next.dated.set(i, true)
 		s.step(n, n.tick+1, next, price(unlogged), Move{Path: i, Act: On, Why: Unlogged, By: None, Cause: None, Turns: turns, From: t.at, To: t.at})
 	case st.wants(i):
-		lo, _, _ := s.gapOf(n)
 		others := s.movable(&st, t.at) &^ of(i)
 		// Microsoft cuts off what is less than a second from the dates of rows.
-		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered && s.Covered(t.at, t.at)), row: i + 1}
+		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered), row: i + 1}
 		s.together(n, n.tick+1, of(i), m)
 		for set := range subsets(others) {
 			s.together(n, n.tick+1, set|of(i), m)
@@ -513,14 +509,11 @@ func (s *search) deleted(n *node, point int, p Point) {
 
 // licenses adds what a record of the user's licenses may have done.
 func (s *search) licenses(n *node, point int, p Point) {
-	full := p.Before != NotKnown && p.After != NotKnown
-	if full {
+	full, fits := p.Before != NotKnown && p.After != NotKnown, p.Before.fits(s.holds(&n.state))
+	if full || !fits {
 		s.step(n, n.tick+1, n.state, contradicted)
 	}
-	if !p.Before.fits(s.holds(&n.state)) {
-		if !full {
-			s.step(n, n.tick+1, n.state, contradicted)
-		}
+	if !fits {
 		return
 	}
 	if p.After.fits(s.holds(&n.state)) {
