@@ -88,7 +88,7 @@ var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/exit", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/connect", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/doctor", needs: slices.Concat(tenants, rooms("connect", "disk", "notify", "page")), others: true},
-	{pkgs: "cmd/lictrail/internal/demo", needs: append(rooms("connect"), tenants...), others: true},
+	{pkgs: "cmd/lictrail/internal/demo", needs: slices.Concat(tenants, rooms("connect", "near", "rules")), others: true},
 	{pkgs: "cmd/lictrail/internal/settings", needs: slices.Concat(tenants, rooms("config", "connect", "near", "notify", "page")), others: true},
 	{pkgs: "cmd/lictrail/internal/notify", needs: append(rooms("input", "out", "page"), "snapshot"), others: true},
 	{pkgs: "cmd/lictrail/internal/rules", needs: append(rooms("near"), "snapshot", "snapshot/reclaim"), others: true, never: impure},
