@@ -105,6 +105,7 @@ var layers = []layer{
 	{pkgs: "internal/golden", others: true, never: impure},
 	{pkgs: "snapshot", never: impure},
 	{pkgs: "snapshot/store", needs: []string{"snapshot", "snapshot/..."}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/words", others: true, never: impure},
 	{pkgs: "snapshot/...", needs: []string{"snapshot", "snapshot/..."}, never: impure},
 	{pkgs: "diff/audit", needs: []string{"snapshot"}, never: impure},
 	{pkgs: "diff/audit/exports", needs: []string{"snapshot", "diff/audit"}, never: impure},
