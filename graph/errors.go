@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"lictrail/snapshot"
 )
 
 // Kinds of failure, for errors.Is. Every error of a read is one of them, or
@@ -16,7 +18,7 @@ var (
 	// ErrIncomplete: Graph answered, but not with the whole truth. Exit code 3.
 	ErrIncomplete = errors.New("the read is incomplete")
 	// ErrAuth: sign-in failed, or a permission is missing. Exit code 4.
-	ErrAuth = errors.New("not signed in or not permitted")
+	ErrAuth = errors.New(snapshot.NotPermittedText)
 	// ErrUnavailable: Graph could not be reached, or kept failing, for longer
 	// than the run's patience. Exit code 5.
 	ErrUnavailable = errors.New("graph is out of reach")

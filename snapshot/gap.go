@@ -1,6 +1,11 @@
 package snapshot
 
-import "time"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
 
 // Read is something that a run reads beside users and SKUs, if it may. What a
 // run could not read stays as it was last read (I11), and an answer that needs
@@ -30,6 +35,26 @@ const (
 	GapFailed       GapWhy = "failed"
 	GapNotInCloud   GapWhy = "not-in-this-cloud"
 )
+
+// Texts that stand in the message of every error of their kind. The warning that a
+// failed read leaves on its run records the message alone, so they must not change.
+const (
+	NotPermittedText = "not signed in or not permitted"
+	NotInCloudFormat = "the cloud %s has no"
+)
+
+var notInCloud = regexp.MustCompile(fmt.Sprintf(NotInCloudFormat, `\w+`))
+
+// GapWhyOf returns why a read failed, by the message of its warning.
+func GapWhyOf(message string) GapWhy {
+	switch {
+	case strings.Contains(message, NotPermittedText):
+		return GapNotPermitted
+	case notInCloud.MatchString(message):
+		return GapNotInCloud
+	}
+	return GapFailed
+}
 
 // Gap is something that an answer would have needed and that was not read.
 type Gap struct {

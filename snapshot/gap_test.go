@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,5 +42,18 @@ func TestGapOf(t *testing.T) {
 				t.Errorf("%v, -want +got:\n%s", ok, diff)
 			}
 		})
+	}
+}
+
+func TestGapWhyOf(t *testing.T) {
+	for message, want := range map[string]GapWhy{
+		"subscriptions could not be read: read page 1 of subscriptions: " + NotPermittedText + ": HTTP 403": GapNotPermitted,
+		"the audit source is out of reach: " + fmt.Sprintf(NotInCloudFormat, "china") + " audit search":     GapNotInCloud,
+		"subscriptions could not be read: graph is out of reach: HTTP 503":                                  GapFailed,
+		"": GapFailed,
+	} {
+		if got := GapWhyOf(message); got != want {
+			t.Errorf("%q: %s, want %s", message, got, want)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package graphtest
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // Well-known SKUs, as Microsoft numbers them.
@@ -162,7 +161,6 @@ type Subscription struct {
 	ID, CommerceID, Status string
 	Trial                  bool
 	Seats                  int
-	Ends                   time.Time // when its status changes next; zero: a year after [Epoch]
 }
 
 // SKU is a product the tenant has.

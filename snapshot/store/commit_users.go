@@ -33,10 +33,7 @@ func (w *writer) users(r *Result) error {
 			}
 		}
 	}
-	if err := w.insertRest(); err != nil {
-		return err
-	}
-	return w.names.flush(w.exec)
+	return w.insertRest()
 }
 
 // user writes one user. next is the row of one who is new.
@@ -73,10 +70,6 @@ func (w *writer) userRow(u *spooled, next int64) (int64, error) {
 func (w *writer) attributes(row int64, u *spooled) error {
 	profile, err := w.profile(u.department, u.more)
 	if err != nil {
-		return err
-	}
-	mail, _ := u.mail.(string)
-	if err := w.names.add(row, u.upn, u.name, mail, w.exec); err != nil {
 		return err
 	}
 	return w.userVersion("user_version", row, u.row == 0,

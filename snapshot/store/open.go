@@ -47,10 +47,7 @@ func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) 
 		if err := apply(ctx, db); err != nil {
 			return err
 		}
-		if err := useWAL(ctx, db); err != nil {
-			return err
-		}
-		return indexNames(ctx, db)
+		return useWAL(ctx, db)
 	})
 }
 

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -56,7 +57,7 @@ type archive struct {
 // reads every stored record.
 func (n names) archive(ctx context.Context) (*archive, error) {
 	a := &archive{byID: map[string]*archived{}, loose: map[string]*archived{}}
-	for row, err := range n.h.Stored(ctx, store.EventFilter{}) {
+	for row, err := range n.History.Stored(ctx, store.EventFilter{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +68,7 @@ func (n names) archive(ctx context.Context) (*archive, error) {
 		}
 		a.record(&e, row.At)
 	}
-	actors, err := n.h.Actors(ctx)
+	actors, err := n.History.Actors(ctx)
 	for _, actor := range actors {
 		if actor.Kind == snapshot.ActorUser {
 			a.see(actor.ID, actor.UPN, actor.Name, time.Time{})
@@ -151,8 +152,8 @@ func (a *archive) others(id string) []string {
 // anybody resolves the argument USER: to users of the history or, when none has the
 // name, to people whom only audit records and attributions name.
 func (n names) anybody(ctx context.Context, ref string) ([]store.Person, []*archived, error) {
-	users, unknown := n.users(ctx, ref)
-	if unknown == nil || !errors.Is(unknown, exit.ErrUsage) {
+	users, unknown := n.FindUsers(ctx, ref)
+	if unknown == nil || !errors.As(unknown, new(*ask.Error)) {
 		return users, nil, unknown
 	}
 	all, err := n.archive(ctx)
@@ -161,7 +162,7 @@ func (n names) anybody(ctx context.Context, ref string) ([]store.Person, []*arch
 	}
 	var people []*archived
 	for _, p := range all.find(ref) {
-		user, ok, err := n.h.UserByID(ctx, snapshot.UserID(p.ID))
+		user, ok, err := n.History.UserByID(ctx, snapshot.UserID(p.ID))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -176,7 +177,7 @@ func (n names) anybody(ctx context.Context, ref string) ([]store.Person, []*arch
 		return users, nil, nil
 	case len(people) == 0:
 		return nil, nil, unknown
-	case n.h.Pseudonymous():
+	case n.History.Pseudonymous():
 		return nil, nil, usage(fmt.Sprintf("%q is no user of the history, and known from audit records only", ref), "ask without --pseudonymize")
 	}
 	return nil, people, nil
@@ -194,7 +195,7 @@ func (a *archived) is(id, address string) bool {
 // about lists the records about somebody that want lets through, and counts those
 // of what they did themselves.
 func (n names) about(ctx context.Context, people []*archived, want func(*snapshot.Event) bool) (found []*foundEvent, acted int, err error) {
-	for row, err := range n.h.Stored(ctx, store.EventFilter{}) {
+	for row, err := range n.History.Stored(ctx, store.EventFilter{}) {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -253,21 +254,21 @@ func (n names) historyFromArchive(ctx context.Context, e *env, people []*archive
 // archiveJSON is the answer about somebody whom only records know: no item, since
 // no run has seen a change of theirs, but the records.
 type archiveJSON struct {
-	Schema  int          `json:"schema"`
-	Tenant  tenantJSON   `json:"tenant"`
-	Users   []userJSON   `json:"users"`
-	Items   []changeJSON `json:"items"`
-	Records []foundJSON  `json:"records"`
-	Acted   int          `json:"acted"` // records of what they did themselves
-	Gaps    []out.Gap    `json:"gaps"`
+	Schema  int               `json:"schema"`
+	Tenant  tenantJSON        `json:"tenant"`
+	Users   []show.UserJSON   `json:"users"`
+	Items   []show.ChangeJSON `json:"items"`
+	Records []foundJSON       `json:"records"`
+	Acted   int               `json:"acted"` // records of what they did themselves
+	Gaps    []out.Gap         `json:"gaps"`
 }
 
 func (n names) fromArchive(e *env, people []*archived, found []*foundEvent, acted int, none string) error {
 	switch e.format {
 	case "json":
-		doc := archiveJSON{out.Schema, tenantJSON{string(n.h.Tenant.ID), orNull(n.h.Tenant.Name)}, []userJSON{}, []changeJSON{}, []foundJSON{}, acted, n.gapsJSON(e.command)}
+		doc := archiveJSON{out.Schema, tenantJSON{string(n.History.Tenant.ID), show.OrNull(n.History.Tenant.Name)}, []show.UserJSON{}, []show.ChangeJSON{}, []foundJSON{}, acted, show.Gaps(n.Book, e.command)}
 		for _, p := range people {
-			doc.Users = append(doc.Users, userJSON{ID: p.ID, UPN: orNull(lastOf(p.Addresses)), Name: orNull(lastOf(p.Names))})
+			doc.Users = append(doc.Users, show.UserJSON{ID: p.ID, UPN: show.OrNull(lastOf(p.Addresses)), Name: show.OrNull(lastOf(p.Names))})
 		}
 		for _, f := range found {
 			doc.Records = append(doc.Records, n.found(f, false))
@@ -278,9 +279,9 @@ func (n names) fromArchive(e *env, people []*archived, found []*foundEvent, acte
 		}
 		_, err = e.Out.Write(append(text, '\n'))
 		return err
-	case "csv", formatWorkbook:
+	case "csv", show.FormatWorkbook:
 		e.Notef("no run has seen %s; lictrail audit search --user has the audit records", people[0].title())
-		return n.changeListing(true).print(e, n, given([]*store.ChangeRow(nil)))
+		return show.Changes(n.Book, true).Print(e.printer(n), show.Given([]*store.ChangeRow(nil)))
 	}
 	for _, p := range people {
 		if err := e.Printf("%s: no run of the history has seen this account; known from audit records only.\n", p.line()); err != nil {
@@ -297,7 +298,7 @@ func (n names) fromArchive(e *env, people []*archived, found []*foundEvent, acte
 		if words, ok := n.foundWords(f).(string); ok {
 			line += " " + words
 		}
-		if by := actorWord(knownActor(&f.event)); by != "" {
+		if by := show.ActorWord(knownActor(&f.event)); by != "" {
 			line += ", by " + by
 		}
 		if err := e.Printf("%s\n  Evidence %s %s\n", line, f.Source, f.ID); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -69,13 +70,13 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		}
 		f := store.Filter{Department: o.department}
 		var err error
-		if f.Users, err = n.optionalUsers(ctx, o.user); err != nil {
+		if f.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
 			return err
 		}
-		if f.SKUs, err = n.findSKUs(o.sku); err != nil {
+		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		if f.Group, err = n.findGroup(o.group); err != nil {
+		if f.Group, err = n.FindGroup(o.group); err != nil {
 			return err
 		}
 		switch {
@@ -84,7 +85,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		case e.format == formatAssignLicense:
 			return n.runAssignLicense(ctx, e, f)
 		}
-		return n.assignmentListing().print(e, n, n.h.Assignments(ctx, f))
+		return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, f))
 	})
 }
 
@@ -94,42 +95,42 @@ func (n names) asOf(e *env, flag, text string) error {
 	if err != nil || at.IsZero() {
 		return err
 	}
-	if !n.h.AsOf(at) {
-		first := n.h.First.ObservedUntil
+	if !n.History.AsOf(at) {
+		first := n.History.First.ObservedUntil
 		return usage("tracking began on "+first.Format("2 January 2006 15:04 UTC")+"; what was held before is not known",
 			"--"+flag+" "+first.Format("2006-01-02")+" or later")
 	}
 	return nil
 }
 
-func (n names) assignmentListing() listing[*store.Assignment] {
+func (n names) assignmentListing() show.Listing[*store.Assignment] {
 	type row = *store.Assignment
-	return listing[row]{
-		json: func(a row) any { return n.assignment(a) },
-		none: "no assignment matches",
-		columns: []column[row]{
-			{csv: "user_id", cell: func(a row) any { return string(a.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, csv: "upn", text: func(a row) any { return a.User.UPN }},
-			{csv: "name", cell: func(a row) any { return a.User.Name }},
-			{csv: "department", cell: func(a row) any { return a.User.Department }},
-			{csv: "sku_id", cell: func(a row) any { return string(a.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(a row) any { return n.shortSKU(a.SKU) }, cell: func(a row) any { return n.plainSKU(a.SKU) }},
-			{csv: "product", cell: func(a row) any { return n.cat.SKUName(a.SKU, n.partNumber(a.SKU)) }},
-			{Column: out.Column{Head: "PATH", Min: 6, Rank: 1}, csv: "paths", text: func(a row) any { return n.pathsWord(a) }},
-			{csv: "path_ids", cell: func(a row) any { return pathIDs(a) }},
-			{Column: out.Column{Head: "FIRST ASSIGNED"}, csv: "", text: func(a row) any { return shortDate(a.First) }},
-			{csv: "first_assigned", cell: func(a row) any { return stamp(a.First.At) }},
-			{csv: "first_assigned_not_before", cell: func(a row) any { return stamp(a.First.NotBefore) }},
-			{csv: "first_assigned_precision", cell: func(a row) any { return string(a.First.Precision) }},
-			{csv: "first_assigned_source", cell: func(a row) any { return string(a.First.Basis) }},
-			{csv: "first_assigned_evidence", cell: func(a row) any { return a.First.Evidence }},
-			{csv: "assigned_since", cell: func(a row) any { return stamp(a.Since.At) }},
-			{csv: "assigned_since_not_before", cell: func(a row) any { return stamp(a.Since.NotBefore) }},
-			{csv: "assigned_since_precision", cell: func(a row) any { return string(a.Since.Precision) }},
-			{csv: "periods", cell: func(a row) any { return a.Periods }},
-			{Column: out.Column{Head: "MICROSOFT SAYS"}, csv: "graph_date", text: func(a row) any { return dayOrNil(a.GraphDate) },
-				cell: func(a row) any { return stamp(a.GraphDate) }},
-			{csv: "disabled_plans", cell: func(a row) any { return n.disabledWord(a) }},
+	return show.Listing[row]{
+		JSON: func(a row) any { return show.Assignment(n.Book, a) },
+		None: "no assignment matches",
+		Columns: []show.Column[row]{
+			{CSV: "user_id", Cell: func(a row) any { return string(a.User.ID) }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(a row) any { return a.User.UPN }},
+			{CSV: "name", Cell: func(a row) any { return a.User.Name }},
+			{CSV: "department", Cell: func(a row) any { return a.User.Department }},
+			{CSV: "sku_id", Cell: func(a row) any { return string(a.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(a row) any { return n.ShortSKU(a.SKU) }, Cell: func(a row) any { return n.PlainSKU(a.SKU) }},
+			{CSV: "product", Cell: func(a row) any { return n.Catalog.SKUName(a.SKU, n.PartNumber(a.SKU)) }},
+			{Column: out.Column{Head: "PATH", Min: 6, Rank: 1}, CSV: "paths", Text: func(a row) any { return n.pathsWord(a) }},
+			{CSV: "path_ids", Cell: func(a row) any { return pathIDs(a) }},
+			{Column: out.Column{Head: "FIRST ASSIGNED"}, CSV: "", Text: func(a row) any { return show.ShortDate(a.First) }},
+			{CSV: "first_assigned", Cell: func(a row) any { return show.Stamp(a.First.At) }},
+			{CSV: "first_assigned_not_before", Cell: func(a row) any { return show.Stamp(a.First.NotBefore) }},
+			{CSV: "first_assigned_precision", Cell: func(a row) any { return string(a.First.Precision) }},
+			{CSV: "first_assigned_source", Cell: func(a row) any { return string(a.First.Basis) }},
+			{CSV: "first_assigned_evidence", Cell: func(a row) any { return a.First.Evidence }},
+			{CSV: "assigned_since", Cell: func(a row) any { return show.Stamp(a.Since.At) }},
+			{CSV: "assigned_since_not_before", Cell: func(a row) any { return show.Stamp(a.Since.NotBefore) }},
+			{CSV: "assigned_since_precision", Cell: func(a row) any { return string(a.Since.Precision) }},
+			{CSV: "periods", Cell: func(a row) any { return a.Periods }},
+			{Column: out.Column{Head: "MICROSOFT SAYS"}, CSV: "graph_date", Text: func(a row) any { return show.DayOrNil(a.GraphDate) },
+				Cell: func(a row) any { return show.Stamp(a.GraphDate) }},
+			{CSV: "disabled_plans", Cell: func(a row) any { return n.disabledWord(a) }},
 		},
 	}
 }
@@ -138,7 +139,7 @@ func (n names) assignmentListing() listing[*store.Assignment] {
 func (n names) pathsWord(a *store.Assignment) string {
 	words := make([]string, len(a.Paths))
 	for i := range a.Paths {
-		words[i] = n.pathWord(&a.Paths[i].PathRef)
+		words[i] = n.PathName(&a.Paths[i].PathRef)
 	}
 	return strings.Join(words, " + ")
 }
@@ -158,15 +159,8 @@ func (n names) disabledWord(a *store.Assignment) string {
 	var words []string
 	for _, p := range a.Paths {
 		for _, id := range p.Disabled {
-			words = append(words, n.planWord(id))
+			words = append(words, n.PlanWord(id))
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-func (n names) planWord(id snapshot.PlanID) string {
-	if name := n.plan(id); name != "" {
-		return name
-	}
-	return string(id)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -55,7 +56,7 @@ type coverageJSON struct {
 // runAuditCoverage shows the stretches, joined where they meet, and the gaps.
 func runAuditCoverage(ctx context.Context, e *env) error {
 	return withHistory(ctx, e, func(n names) error {
-		stretches, err := n.h.Coverage(ctx)
+		stretches, err := n.History.Coverage(ctx)
 		if err != nil {
 			return err
 		}
@@ -64,26 +65,26 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), coverageEnd(n, stretches))...)
 		}
 		type row = *snapshot.Coverage
-		return listing[row]{
-			json: func(c row) any {
-				return coverageJSON{string(c.Source), stamp(c.From), stamp(c.To), c.Complete, c.Events, orNull(c.Why)}
+		return show.Listing[row]{
+			JSON: func(c row) any {
+				return coverageJSON{string(c.Source), show.Stamp(c.From), show.Stamp(c.To), c.Complete, c.Events, show.OrNull(c.Why)}
 			},
-			none: "the audit log was never read",
-			columns: []column[row]{
-				{Column: out.Column{Head: "SOURCE"}, csv: "source", text: func(c row) any { return string(c.Source) }},
-				{Column: out.Column{Head: "FROM"}, csv: "from", text: func(c row) any { return coverageTime(c, c.From) }, cell: func(c row) any { return stamp(c.From) }},
-				{Column: out.Column{Head: "TO"}, csv: "to", text: func(c row) any { return coverageTime(c, c.To) }, cell: func(c row) any { return stamp(c.To) }},
-				{Column: out.Column{Head: "READ"}, csv: "complete", text: func(c row) any { return coveredWord(c) }, cell: func(c row) any { return c.Complete }},
-				{Column: out.Column{Head: "EVENTS"}, csv: "events", text: func(c row) any { return eventsOrNil(c) }, cell: func(c row) any { return c.Events }},
-				{Column: out.Column{Head: "WHY NOT", Wrap: true}, csv: "why", text: func(c row) any { return dash(c.Why) }, cell: func(c row) any { return c.Why }},
+			None: "the audit log was never read",
+			Columns: []show.Column[row]{
+				{Column: out.Column{Head: "SOURCE"}, CSV: "source", Text: func(c row) any { return string(c.Source) }},
+				{Column: out.Column{Head: "FROM"}, CSV: "from", Text: func(c row) any { return coverageTime(c, c.From) }, Cell: func(c row) any { return show.Stamp(c.From) }},
+				{Column: out.Column{Head: "TO"}, CSV: "to", Text: func(c row) any { return coverageTime(c, c.To) }, Cell: func(c row) any { return show.Stamp(c.To) }},
+				{Column: out.Column{Head: "READ"}, CSV: "complete", Text: func(c row) any { return coveredWord(c) }, Cell: func(c row) any { return c.Complete }},
+				{Column: out.Column{Head: "EVENTS"}, CSV: "events", Text: func(c row) any { return eventsOrNil(c) }, Cell: func(c row) any { return c.Events }},
+				{Column: out.Column{Head: "WHY NOT", Wrap: true}, CSV: "why", Text: func(c row) any { return dash(c.Why) }, Cell: func(c row) any { return c.Why }},
 			},
-		}.print(e, n, each(rows))
+		}.Print(e.printer(n), show.Each(rows))
 	})
 }
 
 // coverageEnd is where the newest run ended, or the last stretch.
 func coverageEnd(n names, stretches []snapshot.Coverage) time.Time {
-	end := n.h.At.ObservedUntil
+	end := n.History.At.ObservedUntil
 	for _, c := range stretches {
 		if c.To.After(end) {
 			end = c.To
@@ -143,7 +144,7 @@ func (r rawJSON) MarshalJSON() ([]byte, error) {
 // among them the record as an object.
 func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 	return withHistory(ctx, e, func(n names) error {
-		people, err := n.optionalUsers(ctx, user)
+		people, err := n.OptionalUsers(ctx, user)
 		if err != nil {
 			return err
 		}
@@ -151,23 +152,23 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 		if err != nil {
 			return err
 		}
-		rows := n.h.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
+		rows := n.History.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
 		type row = *store.StoredEvent
-		return listing[row]{
-			json: func(r row) any {
-				return eventJSON{string(r.Source), r.ID, stamp(r.At), r.Activity, orNull(r.Correlation), orNull(r.Target), r.Copy, rawJSON(r.Raw)}
+		return show.Listing[row]{
+			JSON: func(r row) any {
+				return eventJSON{string(r.Source), r.ID, show.Stamp(r.At), r.Activity, show.OrNull(r.Correlation), show.OrNull(r.Target), r.Copy, rawJSON(r.Raw)}
 			},
-			none: "no stored event matches",
-			columns: []column[row]{
-				{csv: "source", cell: func(r row) any { return string(r.Source) }},
-				{Column: out.Column{Head: "AT"}, text: func(r row) any { return r.At.UTC().Format("2006-01-02 15:04:05") }},
-				{csv: "at", cell: func(r row) any { return stamp(r.At) }},
-				{Column: out.Column{Head: "ACTIVITY", Min: 16, Rank: 3}, csv: "activity", text: func(r row) any { return r.Activity }},
-				{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, csv: "target_id", text: func(r row) any { return dash(r.Target) }, cell: func(r row) any { return r.Target }},
-				{Column: out.Column{Head: "ID", Min: 12, Rank: 2}, csv: "id", text: func(r row) any { return r.ID }},
-				{csv: "correlation_id", cell: func(r row) any { return r.Correlation }},
-				{csv: "copy", cell: func(r row) any { return r.Copy }},
+			None: "no stored event matches",
+			Columns: []show.Column[row]{
+				{CSV: "source", Cell: func(r row) any { return string(r.Source) }},
+				{Column: out.Column{Head: "AT"}, Text: func(r row) any { return r.At.UTC().Format("2006-01-02 15:04:05") }},
+				{CSV: "at", Cell: func(r row) any { return show.Stamp(r.At) }},
+				{Column: out.Column{Head: "ACTIVITY", Min: 16, Rank: 3}, CSV: "activity", Text: func(r row) any { return r.Activity }},
+				{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, CSV: "target_id", Text: func(r row) any { return dash(r.Target) }, Cell: func(r row) any { return r.Target }},
+				{Column: out.Column{Head: "ID", Min: 12, Rank: 2}, CSV: "id", Text: func(r row) any { return r.ID }},
+				{CSV: "correlation_id", Cell: func(r row) any { return r.Correlation }},
+				{CSV: "copy", Cell: func(r row) any { return r.Copy }},
 			},
-		}.print(e, n, rows)
+		}.Print(e.printer(n), rows)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/diff/audit/exports"
 	"lictrail/snapshot/store"
@@ -257,5 +258,5 @@ func readUnless(ctx context.Context, r io.Reader, p []byte) (int, error) {
 
 // partly says how much of what an import was given was refused.
 func partly(refused, all int64, thing string) error {
-	return fmt.Errorf("%w: refused %d of %s", errRefused, refused, plural(all, thing))
+	return fmt.Errorf("%w: refused %d of %s", errRefused, refused, show.Plural(all, thing))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/diff/audit/exports"
 	"lictrail/snapshot"
@@ -91,7 +92,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 		}
 	}
 	if more := in.noted - shownPassed; more > 0 {
-		e.Notef("%s passed over, for reasons such as these", plural(int64(more), "more file"))
+		e.Notef("%s passed over, for reasons such as these", show.Plural(int64(more), "more file"))
 	}
 	if len(in.files) == 0 {
 		return usage("no file of audit records was found", "lictrail audit import --help tells what is known")
@@ -300,12 +301,12 @@ type effectJSON struct {
 }
 
 func importedJSON(f *tracker.Imported) auditImportJSON {
-	j := auditImportJSON{File: f.Name, Member: orNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
-		Repeated: f.Repeated, Fuller: f.Fuller, From: stamp(f.From), To: stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
+	j := auditImportJSON{File: f.Name, Member: show.OrNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
+		Repeated: f.Repeated, Fuller: f.Fuller, From: show.Stamp(f.From), To: show.Stamp(f.To), Kinds: []kindJSON{}, Ignored: counted(f.Ignored), Refused: counted(f.Refused),
 		Refusals: []refusalJSON{}, Lost: []lostJSON{}, Undated: f.Undated}
 	stretches, _ := tracker.Lost([]*tracker.Imported{f})
 	for _, w := range stretches {
-		j.Lost = append(j.Lost, lostJSON{stamp(w.NotBefore), stamp(w.NotAfter)})
+		j.Lost = append(j.Lost, lostJSON{show.Stamp(w.NotBefore), show.Stamp(w.NotAfter)})
 	}
 	for _, k := range kindsOf(f) {
 		j.Kinds = append(j.Kinds, kindJSON{string(k.Source), k.Activity, f.Kinds[k]})
@@ -338,7 +339,7 @@ func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptio
 		}
 		return doc.CloseWith("effect", effectJSON{effect.Evidence, effect.Before, effect.Unseen, effect.Corrections})
 	case "csv":
-		return importedListing().printCSV(e, rowsOf(all))
+		return importedListing().PrintCSV(e.printer(nothing), rowsOf(all))
 	}
 	for _, f := range all {
 		if err := printImportedFile(e, o.dryRun, f); err != nil {
@@ -356,10 +357,10 @@ func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptio
 	return printEffect(e, effect)
 }
 
-func importedListing() listing[*tracker.Imported] {
+func importedListing() show.Listing[*tracker.Imported] {
 	type row = *tracker.Imported
-	number := func(name string, get func(row) int64) column[row] {
-		return column[row]{csv: name, cell: func(r row) any { return get(r) }}
+	number := func(name string, get func(row) int64) show.Column[row] {
+		return show.Column[row]{CSV: name, Cell: func(r row) any { return get(r) }}
 	}
 	total := func(counts map[string]int64) (n int64) {
 		for _, c := range counts {
@@ -367,10 +368,10 @@ func importedListing() listing[*tracker.Imported] {
 		}
 		return n
 	}
-	return listing[row]{columns: []column[row]{
-		{csv: "file", cell: func(r row) any { return r.Name }},
-		{csv: "member", cell: func(r row) any { return r.Member }},
-		{csv: "sha256", cell: func(r row) any { return r.SHA256 }},
+	return show.Listing[row]{Columns: []show.Column[row]{
+		{CSV: "file", Cell: func(r row) any { return r.Name }},
+		{CSV: "member", Cell: func(r row) any { return r.Member }},
+		{CSV: "sha256", Cell: func(r row) any { return r.SHA256 }},
 		number("records", func(r row) int64 { return r.Records }),
 		number("taken", func(r row) int64 { return r.Taken }),
 		number("already", func(r row) int64 { return r.Already }),
@@ -378,8 +379,8 @@ func importedListing() listing[*tracker.Imported] {
 		number("fuller", func(r row) int64 { return r.Fuller }),
 		number("ignored", func(r row) int64 { return total(r.Ignored) }),
 		number("refused", func(r row) int64 { return total(r.Refused) }),
-		{csv: "from", cell: func(r row) any { return stamp(r.From) }},
-		{csv: "to", cell: func(r row) any { return stamp(r.To) }},
+		{CSV: "from", Cell: func(r row) any { return show.Stamp(r.From) }},
+		{CSV: "to", Cell: func(r row) any { return show.Stamp(r.To) }},
 	}}
 }
 
@@ -392,7 +393,7 @@ func printImportedFile(e *env, dryRun bool, f *tracker.Imported) error {
 		verb = "would be taken"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", f.Title(), plural(f.Records, "record"))
+	fmt.Fprintf(&b, "%s: %s\n", f.Title(), show.Plural(f.Records, "record"))
 	fmt.Fprintf(&b, "  %d %s, %d there already, %d repeated in the files\n", f.Taken, verb, f.Already, f.Repeated)
 	if f.Fuller > 0 {
 		fmt.Fprintf(&b, "  %d of those %s say more than the copy that was there, and are kept beside it\n", f.Fuller, verb)
@@ -439,7 +440,7 @@ func printLost(e *env, all []*tracker.Imported, passed int) error {
 		return e.Printf("None of the time given with --whole counts as read: files that were passed over may have records of it.\n")
 	case undated > 0:
 		return e.Printf("None of the time given with --whole counts as read: the time of %s that %s refused or cut off is not known.\n",
-			plural(undated, "record"), isOrAre(undated))
+			show.Plural(undated, "record"), isOrAre(undated))
 	case len(stretches) == 0:
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -92,7 +93,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 			e.aside = true // programs take the records
 			return printRaw(e, rows)
 		}
-		return n.searchListing(o.raw).print(e, n, rows)
+		return n.searchListing(o.raw).Print(e.printer(n), rows)
 	})
 }
 
@@ -137,7 +138,7 @@ func (m *eventMatch) user(ctx context.Context, n names, ref string) error {
 	if ref == "" {
 		return nil
 	}
-	people, err := n.h.FindUsers(ctx, ref)
+	people, err := n.History.FindUsers(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -163,11 +164,11 @@ func (m *eventMatch) wantSKU(ctx context.Context, n names, word string) (err err
 	if word == "" {
 		return nil
 	}
-	if m.skus, err = n.findSKUs(word); err != nil {
-		if len(n.skusOf(word)) > 0 {
+	if m.skus, err = n.FindSKUs(word); err != nil {
+		if len(n.SKUsOf(word)) > 0 {
 			return err
 		}
-		s, other := n.cat.FindSKU(word)
+		s, other := n.Catalog.FindSKU(word)
 		id := s.ID
 		if other != nil && isGUID(word) {
 			id = snapshot.NormalID(snapshot.SKUID(word))
@@ -178,7 +179,7 @@ func (m *eventMatch) wantSKU(ctx context.Context, n names, word string) (err err
 		}
 		m.skus = []snapshot.SKUID{id}
 	}
-	m.skuName = n.partNumber(m.skus[0])
+	m.skuName = n.PartNumber(m.skus[0])
 	return nil
 }
 
@@ -188,7 +189,7 @@ func (m *eventMatch) wantGroup(ctx context.Context, n names, word string) (err e
 	if m.group = strings.ToLower(strings.TrimSpace(word)); m.group == "" {
 		return nil
 	}
-	if m.groupID, err = n.findGroup(word); err != nil {
+	if m.groupID, err = n.FindGroup(word); err != nil {
 		return archiveKnows(ctx, n, err, func(f *foundEvent) bool { return m.isOf(f) })
 	}
 	return nil
@@ -196,7 +197,7 @@ func (m *eventMatch) wantGroup(ctx context.Context, n names, word string) (err e
 
 // archiveKnows returns an error about something unknown, unless a record knows it.
 func archiveKnows(ctx context.Context, n names, unknown error, knows func(*foundEvent) bool) error {
-	for row, err := range n.h.Stored(ctx, store.EventFilter{}) {
+	for row, err := range n.History.Stored(ctx, store.EventFilter{}) {
 		if err != nil {
 			return err
 		}
@@ -239,7 +240,7 @@ func (m *eventMatch) findParts(ctx context.Context, n names, f store.EventFilter
 		return nil
 	}
 	m.parts = map[string]bool{}
-	for row, err := range n.h.Stored(ctx, f) {
+	for row, err := range n.History.Stored(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -254,7 +255,7 @@ func (m *eventMatch) findParts(ctx context.Context, n names, f store.EventFilter
 
 func (m *eventMatch) search(ctx context.Context, n names, f store.EventFilter) iter.Seq2[*foundEvent, error] {
 	return func(yield func(*foundEvent, error) bool) {
-		for row, err := range n.h.Stored(ctx, f) {
+		for row, err := range n.History.Stored(ctx, f) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -327,9 +328,9 @@ type foundJSON struct {
 	At          *string         `json:"at"`
 	Activity    string          `json:"activity"`
 	Success     bool            `json:"success"`
-	Actor       *actorJSON      `json:"actor"`
+	Actor       *show.ActorJSON `json:"actor"`
 	Target      *targetJSON     `json:"target"`
-	Group       *groupJSON      `json:"group"`
+	Group       *show.GroupJSON `json:"group"`
 	Added       []string        `json:"added"`
 	Removed     []string        `json:"removed"`
 	Correlation *string         `json:"correlation_id"`
@@ -357,21 +358,21 @@ func (n names) found(f *foundEvent, raw bool) foundJSON {
 	e := &f.event
 	sum := sha256.Sum256(f.Raw)
 	added, removed := movedSKUs(e)
-	j := foundJSON{Source: string(f.Source), ID: f.ID, At: stamp(f.At), Activity: f.Activity, Success: e.Success, Actor: newActor(knownActor(e)),
-		Added: n.partNumbers(added), Removed: n.partNumbers(removed), Correlation: orNull(f.Correlation), Copy: f.Copy, SHA256: hex.EncodeToString(sum[:]),
-		Unreadable: orNull(f.why)}
+	j := foundJSON{Source: string(f.Source), ID: f.ID, At: show.Stamp(f.At), Activity: f.Activity, Success: e.Success, Actor: show.Actor(knownActor(e)),
+		Added: n.partNumbers(added), Removed: n.partNumbers(removed), Correlation: show.OrNull(f.Correlation), Copy: f.Copy, SHA256: hex.EncodeToString(sum[:]),
+		Unreadable: show.OrNull(f.why)}
 	if f.Target != "" || e.TargetUPN != "" {
-		j.Target = &targetJSON{orNull(f.Target), orNull(e.TargetUPN)}
+		j.Target = &targetJSON{show.OrNull(f.Target), show.OrNull(e.TargetUPN)}
 	}
 	if e.Group != "" {
-		j.Group = &groupJSON{ID: string(e.Group), Name: orNull(cmp.Or(n.h.GroupName(e.Group), e.GroupName))}
+		j.Group = &show.GroupJSON{ID: string(e.Group), Name: show.OrNull(cmp.Or(n.History.GroupName(e.Group), e.GroupName))}
 	}
 	if f.Run != 0 {
 		run := int64(f.Run)
 		j.Run = &run
 	}
 	if f.File != nil {
-		j.File = &sourceFileJSON{f.File.Name, orNull(f.File.Member), f.File.SHA256, f.Line}
+		j.File = &sourceFileJSON{f.File.Name, show.OrNull(f.File.Member), f.File.SHA256, f.Line}
 	}
 	if raw {
 		text := string(f.Raw)
@@ -399,7 +400,7 @@ func movedSKUs(e *snapshot.Event) (added, removed []snapshot.EventLicense) {
 func (n names) partNumbers(licenses []snapshot.EventLicense) []string {
 	list := []string{}
 	for _, l := range licenses {
-		list = append(list, cmp.Or(n.partNumber(l.SKU), l.Name, string(l.SKU)))
+		list = append(list, cmp.Or(n.PartNumber(l.SKU), l.Name, string(l.SKU)))
 	}
 	return list
 }
@@ -424,7 +425,7 @@ func (b *bundleEnd) seal() {
 
 // exportLines writes a record a line, and last what proves that none is missing.
 func (n names) exportLines(ctx context.Context, e *env, raw bool, rows iter.Seq2[*foundEvent, error]) error {
-	head, err := n.h.Head(ctx)
+	head, err := n.History.Head(ctx)
 	if err != nil {
 		return err
 	}
@@ -441,7 +442,7 @@ func (n names) exportLines(ctx context.Context, e *env, raw bool, rows iter.Seq2
 		}
 		records++
 	}
-	end := bundleEnd{Records: records, Tenant: string(n.h.Tenant.ID), Version: version(), Head: head, SHA256: hex.EncodeToString(all.hash.Sum(nil))}
+	end := bundleEnd{Records: records, Tenant: string(n.History.Tenant.ID), Version: version(), Head: head, SHA256: hex.EncodeToString(all.hash.Sum(nil))}
 	end.seal()
 	last, err := json.Marshal(end)
 	if err == nil {
@@ -462,27 +463,27 @@ func (d *digested) Write(p []byte) (int, error) {
 	return n, errors.Join(err, hashErr)
 }
 
-func (n names) searchListing(raw bool) listing[*foundEvent] {
+func (n names) searchListing(raw bool) show.Listing[*foundEvent] {
 	type row = *foundEvent
-	return listing[row]{
-		json: func(f row) any { return n.found(f, raw) },
-		none: "no archived record matches",
-		columns: []column[row]{
-			{csv: "source", cell: func(f row) any { return string(f.Source) }},
-			{csv: "id", cell: func(f row) any { return f.ID }},
-			{Column: out.Column{Head: "AT"}, text: func(f row) any { return f.At.UTC().Format("2006-01-02 15:04:05") }},
-			{csv: "at", cell: func(f row) any { return stamp(f.At) }},
-			{Column: out.Column{Head: "ACTIVITY", Min: 14, Rank: 2}, csv: "activity", text: func(f row) any { return f.Activity }},
-			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 3}, csv: "actor", text: func(f row) any { return dash(actorWord(knownActor(&f.event))) },
-				cell: func(f row) any { return actorWord(knownActor(&f.event)) }},
-			{Column: out.Column{Head: "USER", Min: 10, Rank: 1}, csv: "target_upn", text: func(f row) any { return dash(cmp.Or(f.event.TargetUPN, f.Target)) },
-				cell: func(f row) any { return f.event.TargetUPN }},
-			{csv: "target_id", cell: func(f row) any { return f.Target }},
-			{Column: out.Column{Head: "WHAT", Min: 10, Rank: 4, Wrap: true}, csv: "what", text: func(f row) any { return n.foundWords(f) }},
-			{csv: "correlation_id", cell: func(f row) any { return f.Correlation }},
-			{csv: "copy", cell: func(f row) any { return f.Copy }},
-			{csv: "sha256", cell: func(f row) any { return n.found(f, false).SHA256 }},
-			{csv: "raw", cell: func(f row) any {
+	return show.Listing[row]{
+		JSON: func(f row) any { return n.found(f, raw) },
+		None: "no archived record matches",
+		Columns: []show.Column[row]{
+			{CSV: "source", Cell: func(f row) any { return string(f.Source) }},
+			{CSV: "id", Cell: func(f row) any { return f.ID }},
+			{Column: out.Column{Head: "AT"}, Text: func(f row) any { return f.At.UTC().Format("2006-01-02 15:04:05") }},
+			{CSV: "at", Cell: func(f row) any { return show.Stamp(f.At) }},
+			{Column: out.Column{Head: "ACTIVITY", Min: 14, Rank: 2}, CSV: "activity", Text: func(f row) any { return f.Activity }},
+			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 3}, CSV: "actor", Text: func(f row) any { return dash(show.ActorWord(knownActor(&f.event))) },
+				Cell: func(f row) any { return show.ActorWord(knownActor(&f.event)) }},
+			{Column: out.Column{Head: "USER", Min: 10, Rank: 1}, CSV: "target_upn", Text: func(f row) any { return dash(cmp.Or(f.event.TargetUPN, f.Target)) },
+				Cell: func(f row) any { return f.event.TargetUPN }},
+			{CSV: "target_id", Cell: func(f row) any { return f.Target }},
+			{Column: out.Column{Head: "WHAT", Min: 10, Rank: 4, Wrap: true}, CSV: "what", Text: func(f row) any { return n.foundWords(f) }},
+			{CSV: "correlation_id", Cell: func(f row) any { return f.Correlation }},
+			{CSV: "copy", Cell: func(f row) any { return f.Copy }},
+			{CSV: "sha256", Cell: func(f row) any { return n.found(f, false).SHA256 }},
+			{CSV: "raw", Cell: func(f row) any {
 				if !raw {
 					return ""
 				}
@@ -504,7 +505,7 @@ func (n names) foundWords(f *foundEvent) any {
 		words = append(words, "-"+name)
 	}
 	if e.Group != "" {
-		words = append(words, cmp.Or(n.h.GroupName(e.Group), e.GroupName, string(e.Group)))
+		words = append(words, cmp.Or(n.History.GroupName(e.Group), e.GroupName, string(e.Group)))
 	}
 	if e.Part != nil {
 		words = append(words, partWords(e.Part))

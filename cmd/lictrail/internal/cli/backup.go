@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -52,7 +53,7 @@ func runBackup(ctx context.Context, e *env, path string) error {
 	if err != nil {
 		return err
 	}
-	return e.Printf("%s: %s, verified.\nHead %s\n", path, plural(checked.Runs, "run"), checked.Head)
+	return e.Printf("%s: %s, verified.\nHead %s\n", path, show.Plural(checked.Runs, "run"), checked.Head)
 }
 
 func verifyCopy(ctx context.Context, path string) (*verification, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -91,14 +92,14 @@ func byParty(a, b store.Attributed) int {
 
 // party names cause and actor, by which a burst is grouped.
 func party(a *snapshot.Attribution) string {
-	who := actorWord(a.Actor)
+	who := show.ActorWord(a.Actor)
 	if a.Via != nil && a.Via.Actor != nil {
-		who = actorWord(a.Via.Actor)
+		who = show.ActorWord(a.Via.Actor)
 	}
 	if who == "" {
-		return causeWord(a)
+		return show.CauseWord(a)
 	}
-	return causeWord(a) + ", " + who
+	return show.CauseWord(a) + ", " + who
 }
 
 // printBursts tells of many licenses that went or came at once, before
@@ -114,7 +115,7 @@ func (n names) printBursts(e *env, s *tracker.Summary, limit burstLimit) error {
 }
 
 func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
-	err := e.Printf("Burst: %s of %s %s in this run.\n", plural(len(b.changes), "user"), n.shortSKU(b.sku), burstVerb(b.kind))
+	err := e.Printf("Burst: %s of %s %s in this run.\n", show.Plural(len(b.changes), "user"), n.ShortSKU(b.sku), burstVerb(b.kind))
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
 		if i == maxBurstUsers {
 			break
 		}
-		user, cause := string(c.User), causeWord(&c.Attribution)
+		user, cause := string(c.User), show.CauseWord(&c.Attribution)
 		if e.OutTTY { // else it is a log
 			user, cause = cmp.Or(s.UPN(c.User), user), party(&c.Attribution)
 		}
@@ -135,7 +136,7 @@ func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
 	}
 	who := "Who did it"
 	if more := len(b.changes) - maxBurstUsers; more > 0 {
-		who = "And " + plural(more, "user") + " more"
+		who = "And " + show.Plural(more, "user") + " more"
 	}
 	return e.Printf("%s: lictrail changes --run %d --kind %s\n\n", who, int64(s.Run), b.kind)
 }

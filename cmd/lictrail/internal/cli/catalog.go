@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
@@ -56,7 +57,7 @@ func runCatalogImport(ctx context.Context, e *env, path string) error {
 	if err := db.ImportNames(ctx, skus, plans); err != nil {
 		return err
 	}
-	e.Notef("%s: %s and %s taken, %s refused", path, plural(len(skus), "product"), plural(len(plans), "service plan"), plural(report.Refused, "row"))
+	e.Notef("%s: %s and %s taken, %s refused", path, show.Plural(len(skus), "product"), show.Plural(len(plans), "service plan"), show.Plural(report.Refused, "row"))
 	return nil
 }
 

@@ -99,7 +99,7 @@ func completions(words []string, begun string) []string {
 func (e *env) knownSKUs(ctx context.Context) []string {
 	var list []string
 	_ = withHistory(ctx, e, func(n names) error {
-		for _, part := range n.h.PartNumbers() {
+		for _, part := range n.History.PartNumbers() {
 			list = append(list, part)
 		}
 		return nil

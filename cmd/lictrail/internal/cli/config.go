@@ -5,8 +5,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
-	"lictrail/snapshot/catalog"
-	"lictrail/snapshot/store"
+	"lictrail/cmd/lictrail/internal/show"
 )
 
 func newConfig(e *env) *cobra.Command {
@@ -71,20 +70,20 @@ func runConfigShow(e *env, cmd *cobra.Command, all bool) error {
 		From  fromJSON `json:"from"`
 	}
 	text := func(get func(row) string) func(row) any { return func(r row) any { return get(r) } }
-	return listing[row]{
-		json: func(r row) any {
-			j := settingJSON{r.Key, r.Value, fromJSON{Kind: string(r.From.Kind), Name: orNull(r.From.Name)}}
+	return show.Listing[row]{
+		JSON: func(r row) any {
+			j := settingJSON{r.Key, r.Value, fromJSON{Kind: string(r.From.Kind), Name: show.OrNull(r.From.Name)}}
 			if r.From.Line > 0 {
 				j.From.Line = &r.From.Line
 			}
 			return j
 		},
-		columns: []column[row]{
-			{Column: out.Column{Head: "SETTING", Min: 24, Rank: 2}, csv: "key", text: text(func(r row) string { return r.Key })},
-			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, csv: "value", text: text(func(r row) string { return r.Value })},
-			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, csv: "from", text: text(func(r row) string { return r.From.String() })},
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "SETTING", Min: 24, Rank: 2}, CSV: "key", Text: text(func(r row) string { return r.Key })},
+			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, CSV: "value", Text: text(func(r row) string { return r.Value })},
+			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, CSV: "from", Text: text(func(r row) string { return r.From.String() })},
 		},
-	}.print(e, names{h: &store.History{}, cat: catalog.Builtin()}, given(append(e.fileRow(), e.settings.Rows(cmd, all)...)))
+	}.Print(e.printer(nothing), show.Given(append(e.fileRow(), e.settings.Rows(cmd, all)...)))
 }
 
 // fileRow is where the file of settings is, or would be; a note says if there is

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 )
 
@@ -21,17 +22,17 @@ var items = []struct {
 	item     any
 }{
 	{"every document: gaps", out.Gap{}},
-	{"assignments", assignmentJSON{}},
-	{"changes, who, history", changeJSON{}},
+	{"assignments", show.AssignmentJSON{}},
+	{"changes, who, history", show.ChangeJSON{}},
 	{"history: skus", holdingJSON{}},
 	{"history: periods", periodJSON{}},
 	{"history: swaps", swapJSON{}},
 	{"history: imports", earlierJSON{}},
-	{"runs, sync", runJSON{}},
+	{"runs, sync", show.RunJSON{}},
 	{"skus", skuRowJSON{}},
 	{"groups", groupRowJSON{}},
-	{"reclaim", reclaimJSON{}},
-	{"reclaim --by", reclaimTotalJSON{}},
+	{"reclaim", show.ReclaimJSON{}},
+	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seat-days", seatJSON{}},
 	{"watch", watchJSON{}},
 	{"audit search", foundJSON{}},
@@ -148,7 +149,7 @@ func TestContract_Words(t *testing.T) {
 	for _, c := range snapshot.Causes {
 		named(string(c))
 	}
-	for why := range unknownWords {
+	for why := range show.UnknownWords {
 		named(string(why))
 	}
 }

@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/demo"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/snapshot/store"
 )
@@ -17,9 +19,8 @@ func newDemo(e *env) *cobra.Command {
 		Short: "Play a small tenant through weekly runs, and show the answers",
 		Long: `Starts a made-up tenant of a few hundred users on a local port, plays its life
 week by week, runs sync against it each Monday through the real client and the
-real store, and answers the usual questions. It leaves a database to explore,
-lictrail-demo.db in this folder or the one that --db names, and prices beside
-it, lictrail-demo.reclaim.toml.`,
+real store, and answers the usual questions. It leaves a database to explore:
+lictrail-demo.db in this folder, or the one that --db names.`,
 		Example: "  lictrail demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +50,7 @@ func runDemo(ctx context.Context, e *env, named bool) error {
 // printWeek shows one week of the demo.
 func (e *env) printWeek(what string, s *tracker.Summary) error {
 	if s.First {
-		err := e.Printf("A made-up tenant of %s, read every Monday at 06:00 UTC.\n\n", plural(s.Result.Users, "user"))
+		err := e.Printf("A made-up tenant of %s, read every Monday at 06:00 UTC.\n\n", show.Plural(s.Result.Users, "user"))
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (e *env) printWeek(what string, s *tracker.Summary) error {
 		found = kindsWord(s.Result.Changes)
 	}
 	if s.First {
-		found = plural(s.Result.Assignments, "assignment") + ", all from before"
+		found = show.Plural(s.Result.Assignments, "assignment") + ", all from before"
 	}
 	return e.Printf("%2d  %s  %s\n        %s\n", int64(s.Run), s.Result.ObservedAt.Format("2 Jan"), what, found)
 }
@@ -82,18 +83,18 @@ func printFive(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 		return err
 	}
 	for _, id := range d.Five {
-		people, err := n.users(ctx, id)
+		people, err := n.FindUsers(ctx, id)
 		if err != nil {
 			return err
 		}
-		found, err := n.newest(ctx, store.ChangeFilter{Users: people, Kinds: verbs["removed"], Newest: true}, false)
+		found, err := ask.Newest(ctx, n.Book, store.ChangeFilter{Users: people, Kinds: ask.Verbs["removed"], Newest: true}, false)
 		if err != nil {
 			return err
 		}
 		if len(found) == 0 {
 			return fmt.Errorf("the demo lost its story: no removal for user %s", id)
 		}
-		for _, line := range n.answer(found[0]) {
+		for _, line := range show.Answer(n.Book, found[0]) {
 			if err := e.Printf("%s\n", line); err != nil {
 				return err
 			}
@@ -108,40 +109,24 @@ func printDates(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 	}
 	var all []store.Person
 	for _, id := range []string{d.Paul, d.Rita, d.Olaf, d.Nora} {
-		people, err := n.users(ctx, id)
+		people, err := n.FindUsers(ctx, id)
 		if err != nil {
 			return err
 		}
 		all = append(all, people...)
 	}
-	return n.assignmentListing().print(e, n, n.h.Assignments(ctx, store.Filter{Users: all}))
-}
-
-// furtherQuestions are commands that the demo's database answers, with the
-// question before each. A test runs all of them.
-func furtherQuestions(d *demo.Scenario) [][2]string {
-	paul, cyd := d.User(d.Paul).UPN, d.User(d.Five[2]).UPN
-	return [][2]string{
-		{"who took a license, and how is that known", "who removed " + cyd},
-		{"all that is known of one person", "history " + paul},
-		{"what the last week brought", "changes --since 2026-05-18"},
-		{"who held EMS on a day in March", "assignments --sku EMS --as-of 2026-03-20"},
-		{"which seats can be taken back, and what they cost", "reclaim"},
-		{"what is bought, used and short", "skus"},
-		{"what lapses soon, and who is hit", "skus --lapses 60d"},
-		{"for whom a group's license fails", "groups"},
-		{"the week on a page", "report --output week.html"},
-	}
+	return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, store.Filter{Users: all}))
 }
 
 func printMore(e *env, d *demo.Scenario) error {
-	if err := e.Printf("\nAsk further:\n\n"); err != nil {
-		return err
-	}
-	for _, q := range furtherQuestions(d) {
-		if err := e.Printf("  # %s\n  lictrail %s --db %s\n", q[0], q[1], e.db); err != nil {
-			return err
-		}
-	}
-	return nil
+	paul, cyd := d.User(d.Paul).UPN, d.User(d.Five[2]).UPN
+	return e.Printf(`
+Ask further:
+
+  lictrail history %[1]s --db %[3]s
+  lictrail who removed %[2]s --db %[3]s
+  lictrail changes --kind sku-plan-added,path-moved --db %[3]s
+  lictrail assignments --sku EMS --as-of 2026-03-20 --db %[3]s
+  lictrail skus --db %[3]s
+`, paul, cyd, e.db)
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
-	"lictrail/snapshot/store"
 )
 
 type doctorOptions struct {
@@ -114,12 +115,12 @@ type doctorJSON struct {
 }
 
 func newDoctorJSON(c *doctor.Check) doctorJSON {
-	j := doctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: orNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
+	j := doctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: show.OrNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
 	if j.Paste == nil {
 		j.Paste = []string{}
 	}
 	if p := c.Permission; p != nil {
-		j.Permission = &permissionJSON{p.Application, p.Delegated, orNull(p.Alternative)}
+		j.Permission = &permissionJSON{p.Application, p.Delegated, show.OrNull(p.Alternative)}
 	}
 	return j
 }
@@ -135,25 +136,25 @@ func (e *env) printReport(r *doctor.Report, offline bool) error {
 			return get(c.Permission)
 		}
 	}
-	err := listing[row]{
-		json: func(c row) any { return newDoctorJSON(c) },
-		columns: []column[row]{
-			{Column: out.Column{Head: "CHECK"}, csv: "check", text: func(c row) any { return c.Name }},
-			{Column: out.Column{Head: "STATUS"}, csv: "status", text: func(c row) any { return out.Cell{Value: c.Status, Style: styles[c.Status]} },
-				cell: func(c row) any { return c.Status }},
-			{Column: out.Column{Head: "FOUND", Min: 30, Wrap: true}, csv: "found", text: func(c row) any { return c.Found }},
-			{csv: "fix", cell: func(c row) any { return c.Fix }},
-			{csv: "paste", cell: func(c row) any { return strings.Join(c.Paste, "\n") }},
-			{csv: "application_permission", cell: application(func(p *graph.Permission) string { return p.Application })},
-			{csv: "delegated_permission", cell: application(func(p *graph.Permission) string { return p.Delegated })},
-			{csv: "exit_code", cell: func(c row) any {
+	err := show.Listing[row]{
+		JSON: func(c row) any { return newDoctorJSON(c) },
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "CHECK"}, CSV: "check", Text: func(c row) any { return c.Name }},
+			{Column: out.Column{Head: "STATUS"}, CSV: "status", Text: func(c row) any { return out.Cell{Value: c.Status, Style: styles[c.Status]} },
+				Cell: func(c row) any { return c.Status }},
+			{Column: out.Column{Head: "FOUND", Min: 30, Wrap: true}, CSV: "found", Text: func(c row) any { return c.Found }},
+			{CSV: "fix", Cell: func(c row) any { return c.Fix }},
+			{CSV: "paste", Cell: func(c row) any { return strings.Join(c.Paste, "\n") }},
+			{CSV: "application_permission", Cell: application(func(p *graph.Permission) string { return p.Application })},
+			{CSV: "delegated_permission", Cell: application(func(p *graph.Permission) string { return p.Delegated })},
+			{CSV: "exit_code", Cell: func(c row) any {
 				if code := c.ExitCode(); code != nil {
 					return *code
 				}
 				return nil
 			}},
 		},
-	}.print(e, names{h: &store.History{Tenant: r.Tenant}}, each(r.Checks))
+	}.Print(e.printer(names{ask.Tenant(r.Tenant)}), show.Each(r.Checks))
 	if err != nil || e.format != "text" {
 		return err
 	}
@@ -212,7 +213,7 @@ func (e *env) printVerdict(r *doctor.Report, offline bool) error {
 		what = "Nothing on this machine keeps sync from working"
 	}
 	if warnings > 0 {
-		what += "; " + plural(warnings, "warning")
+		what += "; " + show.Plural(warnings, "warning")
 	}
 	return e.Printf("\n%s.\n", what)
 }

@@ -6,9 +6,9 @@ import (
 
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 	"lictrail/snapshot"
-	"lictrail/snapshot/store"
 )
 
 type grantJSON struct {
@@ -56,20 +56,20 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 		}
 		return value
 	}
-	err = listing[row]{
-		json: func(g row) any {
+	err = show.Listing[row]{
+		JSON: func(g row) any {
 			return grantJSON{string(g.Feature), g.Chosen, g.API.Name, g.API.AppID, g.Roles, g.Delegated, g.Reads}
 		},
-		columns: []column[row]{
-			{Column: out.Column{Head: "FEATURE"}, csv: "feature", text: func(g row) any { return unless(g.goesOn, string(g.Feature)) }},
-			{Column: out.Column{Head: "CHOSEN"}, csv: "chosen", text: func(g row) any { return unless(g.goesOn, map[bool]any{true: "yes"}[g.Chosen]) }, cell: func(g row) any { return g.Chosen }},
-			{Column: out.Column{Head: "API"}, csv: "api", text: func(g row) any { return unless(g.goesOn, g.API.Name) }},
-			{csv: "api_id", cell: func(g row) any { return g.API.AppID }},
-			{Column: out.Column{Head: "APPLICATION PERMISSIONS"}, csv: "application", text: func(g row) any { return strings.Join(g.Roles, ", ") }},
-			{csv: "delegated", cell: func(g row) any { return strings.Join(g.Delegated, ", ") }},
-			{csv: "reads", cell: func(g row) any { return strings.Join(g.Reads, ", ") }},
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "FEATURE"}, CSV: "feature", Text: func(g row) any { return unless(g.goesOn, string(g.Feature)) }},
+			{Column: out.Column{Head: "CHOSEN"}, CSV: "chosen", Text: func(g row) any { return unless(g.goesOn, map[bool]any{true: "yes"}[g.Chosen]) }, Cell: func(g row) any { return g.Chosen }},
+			{Column: out.Column{Head: "API"}, CSV: "api", Text: func(g row) any { return unless(g.goesOn, g.API.Name) }},
+			{CSV: "api_id", Cell: func(g row) any { return g.API.AppID }},
+			{Column: out.Column{Head: "APPLICATION PERMISSIONS"}, CSV: "application", Text: func(g row) any { return strings.Join(g.Roles, ", ") }},
+			{CSV: "delegated", Cell: func(g row) any { return strings.Join(g.Delegated, ", ") }},
+			{CSV: "reads", Cell: func(g row) any { return strings.Join(g.Reads, ", ") }},
 		},
-	}.print(e, names{h: &store.History{}}, each(rows))
+	}.Print(e.printer(nothing), show.Each(rows))
 	if err != nil || e.format != "text" {
 		return err
 	}

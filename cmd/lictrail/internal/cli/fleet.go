@@ -22,6 +22,7 @@ import (
 	"lictrail/cmd/lictrail/internal/config"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
+	"lictrail/cmd/lictrail/internal/show"
 )
 
 // A fleet is the tenants of the configuration. A command that is for all of them
@@ -98,7 +99,7 @@ func (e *env) checkTenant() error {
 	if slices.Contains(tabular, e.command) {
 		hint += ", or --all-tenants"
 	}
-	return usage(fmt.Sprintf("the configuration names %s: which one?", plural(len(names), "tenant")), hint)
+	return usage(fmt.Sprintf("the configuration names %s: which one?", show.Plural(len(names), "tenant")), hint)
 }
 
 // runFleet runs the command for every tenant, some at a time, and puts what they
@@ -292,7 +293,7 @@ func (f *fleet) verdict() error {
 		return errChanged
 	}
 	return &out.Error{Code: worst, Err: errSomeTenants, Hint: "lictrail " + strings.Join(settings.CommandWords(f.cmd), " ") + " --tenant-name NAME tries one of them again",
-		Message: fmt.Sprintf("%d of %s failed: %s", len(failed), plural(len(f.results), "tenant"), strings.Join(failed, ", "))}
+		Message: fmt.Sprintf("%d of %s failed: %s", len(failed), show.Plural(len(f.results), "tenant"), strings.Join(failed, ", "))}
 }
 
 // print puts the answers together.

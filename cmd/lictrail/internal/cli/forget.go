@@ -153,7 +153,7 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 		return &toForget{title: ref}, nil // to overwrite what an erasing left behind
 	}
 	err = withHistory(ctx, e, func(n names) error {
-		users, err := n.h.FindUsers(ctx, ref)
+		users, err := n.History.FindUsers(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 			if strings.HasPrefix(p.ID, "forgotten-") {
 				continue
 			}
-			user, ok, err := n.h.UserByID(ctx, snapshot.UserID(p.ID))
+			user, ok, err := n.History.UserByID(ctx, snapshot.UserID(p.ID))
 			if err != nil {
 				return err
 			}
@@ -261,7 +261,7 @@ func runPrune(ctx context.Context, e *env, before string, ask *irreversible) err
 	}
 	rows := map[string]int64{}
 	err = withHistory(ctx, e, func(n names) error {
-		rows, err = n.h.Prunable(ctx, at)
+		rows, err = n.History.Prunable(ctx, at)
 		return err
 	})
 	if err != nil {

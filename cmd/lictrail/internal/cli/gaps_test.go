@@ -16,9 +16,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/snapshot"
@@ -196,7 +198,7 @@ func (s *story) ask(command, question, format string) answer {
 	s.t.Helper()
 	args := append(strings.Fields(command), strings.Fields(s.words.Replace(question))...)
 	switch {
-	case format == formatWorkbook:
+	case format == show.FormatWorkbook:
 		args = append(args, "--format", format, "--output", filepath.Join(s.dir, "a.xlsx"))
 	case !strings.Contains(question, "--format") && format != "":
 		args = append(args, "--format", format)
@@ -209,7 +211,7 @@ func (s *story) ask(command, question, format string) answer {
 	switch format {
 	case "json":
 		a.takeGaps(s.t)
-	case formatWorkbook:
+	case show.FormatWorkbook:
 		a.text = workbookText(s.t, filepath.Join(s.dir, "a.xlsx"))
 	}
 	a.text = volatile.ReplaceAllString(a.text, "…")
@@ -275,13 +277,13 @@ func TestGaps_Known(t *testing.T) {
 	for _, c := range commandsOf(Root()) {
 		name := commandName(c)
 		known[name] = true
-		_, asked := needs[name]
+		_, asked := ask.Needs[name]
 		_, not := noQuestions[name]
 		if asked == not {
 			t.Errorf("%q must be in needs, if it answers from the history, or else in noQuestions", name)
 		}
 	}
-	for name := range needs {
+	for name := range ask.Needs {
 		if !known[name] {
 			t.Errorf("needs has %q, which is no command", name)
 		}
@@ -298,7 +300,7 @@ func TestGaps_Known(t *testing.T) {
 		if read != snapshot.ReadNames && !slices.Contains(lacking, read) {
 			t.Errorf("%q is refused by nothing in refusable", read)
 		}
-		if gapWords[read].tells == "" {
+		if show.GapWords[read].Tells == "" {
 			t.Errorf("%q has no words", read)
 		}
 	}
@@ -343,7 +345,7 @@ func TestGaps(t *testing.T) {
 			}
 			for _, c := range commandsOf(Root()) {
 				name := commandName(c)
-				if _, ok := needs[name]; !ok || name == "sync" { // which reads by itself
+				if _, ok := ask.Needs[name]; !ok || name == "sync" { // which reads by itself
 					continue
 				}
 				list := questions[name]
@@ -393,7 +395,7 @@ func lacksOf(p plot) (snapshot.Read, snapshot.GapWhy) {
 func compareAnswers(t *testing.T, p plot, what, command, format string, got, whole answer) {
 	t.Helper()
 	lacks, why := lacksOf(p)
-	if lacks == "" || !slices.Contains(needs[command], lacks) {
+	if lacks == "" || !slices.Contains(ask.Needs[command], lacks) {
 		got.text, whole.text = trust.ReplaceAllString(got.text, ""), trust.ReplaceAllString(whole.text, "")
 		if diff := cmp.Diff(whole.text, got.text); diff != "" {
 			t.Errorf("%s: the answer rests on what was not read, and needs does not say so (-read +not read):\n%s", what, diff)
@@ -416,8 +418,8 @@ func compareAnswers(t *testing.T, p plot, what, command, format string, got, who
 		where = got.note
 	}
 	where = plainText(where)
-	if !strings.Contains(where, "Not known") || !strings.Contains(where, gapWords[lacks].tells) {
-		t.Errorf("%s: %q is not said to be not known:\n%s%s", what, gapWords[lacks].tells, got.text, got.note)
+	if !strings.Contains(where, "Not known") || !strings.Contains(where, show.GapWords[lacks].Tells) {
+		t.Errorf("%s: %q is not said to be not known:\n%s%s", what, show.GapWords[lacks].Tells, got.text, got.note)
 	}
 	if (format == "text" || format == "") && command != "audit coverage" { // whose answer is what was not read
 		for _, line := range clear(got, whole) {
@@ -464,7 +466,7 @@ func gapsTable() string {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(snapshot.Reads)) + "\n")
 	for _, c := range commandsOf(Root()) {
-		list, ok := needs[commandName(c)]
+		list, ok := ask.Needs[commandName(c)]
 		if !ok {
 			continue
 		}

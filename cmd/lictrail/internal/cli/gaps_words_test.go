@@ -5,23 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/graph"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 )
-
-func TestWhyOf(t *testing.T) {
-	for message, want := range map[string]snapshot.GapWhy{
-		"subscriptions could not be read: read page 1 of subscriptions: " + graph.ErrAuth.Error() + ": HTTP 403": snapshot.GapNotPermitted,
-		"the audit source is out of reach: " + fmt.Sprintf(connect.LacksWords, "china") + " audit search":        snapshot.GapNotInCloud,
-		"subscriptions could not be read: graph is out of reach: HTTP 503":                                       snapshot.GapFailed,
-		"": snapshot.GapFailed,
-	} {
-		if got := whyOf(message); got != want {
-			t.Errorf("%q: %s, want %s", message, got, want)
-		}
-	}
-}
 
 func TestGapSentences(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
@@ -75,7 +61,7 @@ func TestGapSentences(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		if got := gapSentences(test.gaps); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", test.want) {
+		if got := show.GapSentences(test.gaps); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", test.want) {
 			t.Errorf("got  %q\nwant %q", got, test.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -29,14 +30,14 @@ oldest of the failures was first seen, without a break since.`,
 
 func runGroups(ctx context.Context, e *env) error {
 	return withHistory(ctx, e, func(n names) error {
-		rows, err := n.h.GroupRows(ctx)
+		rows, err := n.History.GroupRows(ctx)
 		if err != nil {
 			return err
 		}
-		if err := n.groupListing().print(e, n, each(rows)); err != nil || e.format != "text" {
+		if err := n.groupListing().Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" {
 			return err
 		}
-		return n.printFailures(e, failuresOf(rows, n.h.At.Previous))
+		return n.printFailures(e, failuresOf(rows, n.History.At.Previous))
 	})
 }
 
@@ -89,7 +90,7 @@ func (n names) printFailures(e *env, list []failure) error {
 	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Min: 8, Rank: 3},
 		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: "SINCE"})
 	for _, f := range list {
-		table.Row(f.Error, n.pathWord(f.path()), n.shortSKU(f.row.SKU), f.Users, f.fresh, shortDate(n.h.RunDate(f.SinceRun)))
+		table.Row(f.Error, n.PathName(f.path()), n.ShortSKU(f.row.SKU), f.Users, f.fresh, show.ShortDate(n.History.RunDate(f.SinceRun)))
 	}
 	if err := e.Printf("\n"); err != nil {
 		return err
@@ -111,18 +112,18 @@ func (n names) printFailures(e *env, list []failure) error {
 }
 
 type groupErrorJSON struct {
-	Error string   `json:"error"`
-	Users int64    `json:"users"`
-	New   int      `json:"new"`
-	Since dateJSON `json:"since"`
-	ToDo  string   `json:"to_do"`
+	Error string        `json:"error"`
+	Users int64         `json:"users"`
+	New   int           `json:"new"`
+	Since show.DateJSON `json:"since"`
+	ToDo  string        `json:"to_do"`
 }
 
 type groupRowJSON struct {
-	Group              *groupJSON       `json:"group"`
-	SKU                skuJSON          `json:"sku"`
+	Group              *show.GroupJSON  `json:"group"`
+	SKU                show.SKUJSON     `json:"sku"`
 	MembersWithLicense int64            `json:"members_with_license"`
-	DisabledPlans      []planJSON       `json:"disabled_plans"`
+	DisabledPlans      []show.PlanJSON  `json:"disabled_plans"`
 	Errors             []groupErrorJSON `json:"errors"`
 	Dynamic            *bool            `json:"dynamic"`
 	ProcessingState    *string          `json:"processing_state"`
@@ -138,34 +139,34 @@ func printRemedy(e *env, f *failure) error {
 
 func (n names) groupRow(r *store.GroupRow) groupRowJSON {
 	j := groupRowJSON{
-		Group: n.group(r.Group), SKU: n.sku(r.SKU), MembersWithLicense: r.Members,
-		Errors: []groupErrorJSON{}, Dynamic: r.Dynamic, ProcessingState: orNull(r.ProcessingState),
+		Group: show.Group(n.Book, r.Group), SKU: show.SKU(n.Book, r.SKU), MembersWithLicense: r.Members,
+		Errors: []groupErrorJSON{}, Dynamic: r.Dynamic, ProcessingState: show.OrNull(r.ProcessingState),
 	}
 	if r.Dynamic != nil { // else the group's own licenses are not known
-		j.DisabledPlans = n.plans(r.Disabled)
+		j.DisabledPlans = show.Plans(n.Book, r.Disabled)
 	}
 	for _, f := range r.Errors {
-		j.Errors = append(j.Errors, groupErrorJSON{f.Error, f.Users, f.Since(n.h.At.Previous), newDate(n.h.RunDate(f.SinceRun)), remedyOf(f.Error)})
+		j.Errors = append(j.Errors, groupErrorJSON{f.Error, f.Users, f.Since(n.History.At.Previous), show.Date(n.History.RunDate(f.SinceRun)), remedyOf(f.Error)})
 	}
 	return j
 }
 
-func (n names) groupListing() listing[*store.GroupRow] {
+func (n names) groupListing() show.Listing[*store.GroupRow] {
 	type row = *store.GroupRow
-	return listing[row]{
-		json: func(r row) any { return n.groupRow(r) },
-		none: "no group gives a license",
-		columns: []column[row]{
-			{csv: "group_id", cell: func(r row) any { return string(r.Group) }},
-			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2}, csv: "group", text: func(r row) any { return n.pathWord(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }},
-			{csv: "sku_id", cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }, cell: func(r row) any { return n.plainSKU(r.SKU) }},
-			{Column: out.Column{Head: "MEMBERS"}, csv: "members_with_license", text: func(r row) any { return r.Members }},
-			{Column: out.Column{Head: "ERRORS"}, csv: "errors", text: func(r row) any { return errorsWord(r) }},
-			{csv: "dynamic", cell: func(r row) any { return r.Dynamic }},
-			{csv: "processing_state", cell: func(r row) any { return r.ProcessingState }},
-			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, csv: "disabled_plans", text: func(r row) any { return n.plansOffWord(r) },
-				cell: func(r row) any { return n.planList(r.Disabled) }},
+	return show.Listing[row]{
+		JSON: func(r row) any { return n.groupRow(r) },
+		None: "no group gives a license",
+		Columns: []show.Column[row]{
+			{CSV: "group_id", Cell: func(r row) any { return string(r.Group) }},
+			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2}, CSV: "group", Text: func(r row) any { return n.PathName(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
+			{Column: out.Column{Head: "MEMBERS"}, CSV: "members_with_license", Text: func(r row) any { return r.Members }},
+			{Column: out.Column{Head: "ERRORS"}, CSV: "errors", Text: func(r row) any { return errorsWord(r) }},
+			{CSV: "dynamic", Cell: func(r row) any { return r.Dynamic }},
+			{CSV: "processing_state", Cell: func(r row) any { return r.ProcessingState }},
+			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, CSV: "disabled_plans", Text: func(r row) any { return n.plansOffWord(r) },
+				Cell: func(r row) any { return show.PlanList(n.Book, r.Disabled) }},
 		},
 	}
 }
@@ -173,9 +174,9 @@ func (n names) groupListing() listing[*store.GroupRow] {
 // plansOffWord lists the plans that the group leaves out, if it could be read.
 func (n names) plansOffWord(r *store.GroupRow) any {
 	if r.Dynamic == nil {
-		return notKnown
+		return show.NotKnown
 	}
-	return dash(n.planList(r.Disabled))
+	return dash(show.PlanList(n.Book, r.Disabled))
 }
 
 func errorsWord(r *store.GroupRow) any {
@@ -184,7 +185,7 @@ func errorsWord(r *store.GroupRow) any {
 		if words != "" {
 			words += ", "
 		}
-		words += plural(f.Users, "user") + " " + f.Error
+		words += show.Plural(f.Users, "user") + " " + f.Error
 	}
 	return dash(words)
 }

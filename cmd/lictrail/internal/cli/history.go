@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -38,9 +39,9 @@ func runHistory(ctx context.Context, e *env, ref string) error {
 		if len(known) > 0 {
 			return n.historyFromArchive(ctx, e, known)
 		}
-		if e.format == "csv" || e.format == formatWorkbook {
-			changes := n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})
-			return n.changeListing(true).print(e, n, changes)
+		if e.format == "csv" || e.format == show.FormatWorkbook {
+			changes := n.History.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})
+			return show.Changes(n.Book, true).Print(e.printer(n), changes)
 		}
 		p, err := n.past(ctx, people)
 		if err != nil {
@@ -69,23 +70,23 @@ func (n names) past(ctx context.Context, people []store.Person) (*past, error) {
 	p := &past{names: n, people: people}
 	f := store.Filter{Users: people}
 	var err error
-	if p.holdings, err = collect(n.h.Holdings(ctx, f)); err != nil {
+	if p.holdings, err = collect(n.History.Holdings(ctx, f)); err != nil {
 		return nil, err
 	}
-	if p.periods, err = collect(n.h.Periods(ctx, f)); err != nil {
+	if p.periods, err = collect(n.History.Periods(ctx, f)); err != nil {
 		return nil, err
 	}
-	if p.changes, err = collect(n.h.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})); err != nil {
+	if p.changes, err = collect(n.History.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})); err != nil {
 		return nil, err
 	}
-	p.catalog, err = collect(n.h.Changes(ctx, store.ChangeFilter{Kinds: []snapshot.Kind{snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved}}))
+	p.catalog, err = collect(n.History.Changes(ctx, store.ChangeFilter{Kinds: []snapshot.Kind{snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved}}))
 	if err != nil {
 		return nil, err
 	}
-	if p.imports, err = n.h.Imports(ctx, people); err != nil {
+	if p.imports, err = n.History.Imports(ctx, people); err != nil {
 		return nil, err
 	}
-	plans, err := n.h.SKUPlans(ctx)
+	plans, err := n.History.SKUPlans(ctx)
 	p.findSwaps(plans)
 	return p, err
 }
@@ -100,7 +101,7 @@ func (p *past) findSwaps(plans map[snapshot.SKUID][]snapshot.PlanID) {
 		if known := plans[id]; len(known) > 0 {
 			return known
 		}
-		return p.cat.PlanIDs(id)
+		return p.Catalog.PlanIDs(id)
 	}
 	linked := func(i, j int) bool {
 		return slices.ContainsFunc(p.changes[i].Attribution.Evidence, func(e snapshot.EventRef) bool {
@@ -142,7 +143,7 @@ func (p *past) graphWhy(d *store.Period) string {
 		return ""
 	}
 	run := d.GraphRun
-	if run == p.h.First.ID {
+	if run == p.History.First.ID {
 		return "it said so already when tracking began"
 	}
 	kinds := []struct {
@@ -150,16 +151,16 @@ func (p *past) graphWhy(d *store.Period) string {
 		why  func(c *store.ChangeRow) string
 	}{
 		{snapshot.PathMoved, func(c *store.ChangeRow) string {
-			return fmt.Sprintf("the license moved from %s to %s in run %d", p.pathWord(c.From), p.pathWord(c.Path), run)
+			return fmt.Sprintf("the license moved from %s to %s in run %d", p.PathName(c.From), p.PathName(c.Path), run)
 		}},
 		{snapshot.PathAdded, func(c *store.ChangeRow) string {
-			return fmt.Sprintf("%s was added as one more path in run %d", p.pathWord(c.Path), run)
+			return fmt.Sprintf("%s was added as one more path in run %d", p.PathName(c.Path), run)
 		}},
 		{snapshot.PlansChanged, func(c *store.ChangeRow) string {
-			return fmt.Sprintf("service plans were changed in run %d (%s)", run, p.planWords(c.Plans))
+			return fmt.Sprintf("service plans were changed in run %d (%s)", run, show.PlanWords(p.names.Book, c.Plans))
 		}},
 		{snapshot.StateChanged, func(c *store.ChangeRow) string {
-			return fmt.Sprintf("the state changed in run %d%s", run, stateWords(c.State))
+			return fmt.Sprintf("the state changed in run %d%s", run, show.StateWords(c.State))
 		}},
 		{snapshot.Assigned, func(*store.ChangeRow) string { return fmt.Sprintf("the account was restored in run %d", run) }},
 		{snapshot.DateMoved, func(c *store.ChangeRow) string {
@@ -190,7 +191,7 @@ func (p *past) catalogWhy(d *store.Period, run snapshot.RunID) string {
 				return h.Person.ID == d.User.ID && h.SKU == c.SKU && h.HeldAt(run)
 			})
 			if own || held {
-				return fmt.Sprintf("%s (%s) in run %d", p.catalogWords(c.Plans), p.shortSKU(c.SKU), run)
+				return fmt.Sprintf("%s (%s) in run %d", show.CatalogWords(p.names.Book, c.Plans), p.ShortSKU(c.SKU), run)
 			}
 		}
 	}
@@ -199,7 +200,7 @@ func (p *past) catalogWhy(d *store.Period, run snapshot.RunID) string {
 
 // incomplete: what was done and undone between two runs is not known.
 func (p *past) incomplete(e *env) bool {
-	return slices.ContainsFunc(p.gapsIn(e.command), func(g snapshot.Gap) bool { return g.What == snapshot.ReadAuditLog })
+	return slices.ContainsFunc(p.Gaps(e.command), func(g snapshot.Gap) bool { return g.What == snapshot.ReadAuditLog })
 }
 
 func personLine(u *snapshot.User) string {
@@ -228,7 +229,7 @@ func (p *past) print(e *env) error {
 		if p.incomplete(e) {
 			words = "\nWhether a license was held since tracking began on %s is not known; the runs show none.\n"
 		}
-		if err := e.Printf(words, p.h.First.ObservedUntil.Format("2 January 2006")); err != nil {
+		if err := e.Printf(words, p.History.First.ObservedUntil.Format("2 January 2006")); err != nil {
 			return err
 		}
 	}
@@ -256,8 +257,8 @@ func (p *past) printHolding(e *env, h *store.Holding) error {
 	if len(p.people) > 1 {
 		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
 	}
-	err := e.Printf("\n%s  %s%s\n  first assigned %s%s\n", p.shortSKU(h.SKU), p.cat.SKUName(h.SKU, p.partNumber(h.SKU)), who,
-		longDate(h.First), basisWords(h.First))
+	err := e.Printf("\n%s  %s%s\n  first assigned %s%s\n", p.ShortSKU(h.SKU), p.Catalog.SKUName(h.SKU, p.PartNumber(h.SKU)), who,
+		show.LongDate(h.First), basisWords(h.First))
 	if err != nil {
 		return err
 	}
@@ -279,11 +280,11 @@ func (p *past) printHolding(e *env, h *store.Holding) error {
 }
 
 func (p *past) printPeriod(e *env, d *store.Period) error {
-	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, longDate(d.From), p.byWords(d, d.From, snapshot.Assigned))
+	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, show.LongDate(d.From), p.byWords(d, d.From, snapshot.Assigned))
 	if d.To == nil {
 		line += ", held now"
 	} else {
-		line += ", removed " + longDate(*d.To) + p.byWords(d, *d.To, snapshot.Removed)
+		line += ", removed " + show.LongDate(*d.To) + p.byWords(d, *d.To, snapshot.Removed)
 	}
 	line += "; " + strings.Join(p.pathNames(d), ", ")
 	if gaps := len(d.Stretches) - 1; gaps > 0 {
@@ -308,7 +309,7 @@ func times(n int) string {
 // byWords names who began or ended a period.
 func (p *past) byWords(d *store.Period, at snapshot.Date, kind snapshot.Kind) string {
 	if c := p.turn(d.User.ID, d.SKU, at, kind); c != nil && c.Attribution.Actor != nil {
-		return ", by " + actorWord(c.Attribution.Actor)
+		return ", by " + show.ActorWord(c.Attribution.Actor)
 	}
 	return ""
 }
@@ -330,15 +331,15 @@ func basisWords(d snapshot.Date) string {
 
 // daysHeld counts the days for certain and those possible, up to the newest run.
 func (p *past) daysHeld(h *store.Holding) (sure, possible int) {
-	s, m := snapshot.HeldDays(h.Stretches, p.h.At.ObservedAt, p.h.At.ObservedUntil)
+	s, m := snapshot.HeldDays(h.Stretches, p.History.At.ObservedAt, p.History.At.ObservedUntil)
 	return snapshot.CountDays(s), snapshot.CountDays(m)
 }
 
 func daysWords(sure, possible int) string {
 	if sure == possible {
-		return plural(sure, "day")
+		return show.Plural(sure, "day")
 	}
-	return fmt.Sprintf("%d to %s", sure, plural(possible, "day"))
+	return fmt.Sprintf("%d to %s", sure, show.Plural(possible, "day"))
 }
 
 func (p *past) printChanges(e *env) error {
@@ -350,7 +351,7 @@ func (p *past) printChanges(e *env) error {
 		if p.incomplete(e) {
 			words = "not known; the runs since %s show the same\n"
 		}
-		return e.Printf(words, p.h.First.ObservedUntil.Format("2 January 2006"))
+		return e.Printf(words, p.History.First.ObservedUntil.Format("2 January 2006"))
 	}
 	told := make(map[int]bool)
 	for i, c := range p.changes {
@@ -390,16 +391,16 @@ func (p *past) printSwap(e *env, i, j int) error {
 	if removed.Kind != snapshot.Removed {
 		removed, assigned = assigned, removed
 	}
-	words := fmt.Sprintf("%s → %s", p.shortSKU(removed.SKU), p.shortSKU(assigned.SKU))
-	paths := p.pathWord(assigned.Path)
-	if from := p.pathWord(removed.Path); from != paths {
+	words := fmt.Sprintf("%s → %s", p.ShortSKU(removed.SKU), p.ShortSKU(assigned.SKU))
+	paths := p.PathName(assigned.Path)
+	if from := p.PathName(removed.Path); from != paths {
 		paths = from + " → " + paths
 	}
-	err := e.Printf("%s%s: %s (%s)\n    %s\n", longDate(assigned.When), doneBy(assigned), words, paths, reasonOf(&assigned.Attribution))
-	if err != nil || reasonOf(&removed.Attribution) == reasonOf(&assigned.Attribution) {
+	err := e.Printf("%s%s: %s (%s)\n    %s\n", show.LongDate(assigned.When), doneBy(assigned), words, paths, show.ReasonOf(&assigned.Attribution))
+	if err != nil || show.ReasonOf(&removed.Attribution) == show.ReasonOf(&assigned.Attribution) {
 		return err
 	}
-	return e.Printf("    %s removed %s: %s\n", p.shortSKU(removed.SKU), longDate(removed.When), reasonOf(&removed.Attribution))
+	return e.Printf("    %s removed %s: %s\n", p.ShortSKU(removed.SKU), show.LongDate(removed.When), show.ReasonOf(&removed.Attribution))
 }
 
 // doneBy names who an event says did it.
@@ -407,7 +408,7 @@ func doneBy(c *store.ChangeRow) string {
 	if c.Attribution.Actor == nil {
 		return ""
 	}
-	return ", by " + actorWord(c.Attribution.Actor)
+	return ", by " + show.ActorWord(c.Attribution.Actor)
 }
 
 // printChange tells a change and its cause in two lines.
@@ -416,22 +417,15 @@ func (p *past) printChange(e *env, c *store.ChangeRow) error {
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	return e.Printf("%s%s: %s%s\n    %s\n", longDate(c.When), doneBy(c), p.changeWords(c), seen, reasonOf(&c.Attribution))
+	return e.Printf("%s%s: %s%s\n    %s\n", show.LongDate(c.When), doneBy(c), show.ChangeWords(p.names.Book, c), seen, show.ReasonOf(&c.Attribution))
 }
 
 func (n names) pathNames(p *store.Period) []string {
 	words := make([]string, len(p.Paths))
 	for i := range p.Paths {
-		words[i] = n.pathWord(&p.Paths[i])
+		words[i] = n.PathName(&p.Paths[i])
 	}
 	return words
-}
-
-func reasonOf(a *snapshot.Attribution) string {
-	if a.Reason != "" {
-		return a.Reason
-	}
-	return causeWord(a)
 }
 
 // seq is how the store lists rows.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -17,69 +18,69 @@ type tenantJSON struct {
 
 // holdingJSON sums up one SKU of one user.
 type holdingJSON struct {
-	User          userJSON  `json:"user"`
-	SKU           skuJSON   `json:"sku"`
-	FirstAssigned dateJSON  `json:"first_assigned"`
-	AssignedSince *dateJSON `json:"assigned_since"` // null: not held now
-	Periods       int       `json:"periods"`
-	DaysMin       int       `json:"days_held_min"`
-	DaysMax       int       `json:"days_held_max"`
+	User          show.UserJSON  `json:"user"`
+	SKU           show.SKUJSON   `json:"sku"`
+	FirstAssigned show.DateJSON  `json:"first_assigned"`
+	AssignedSince *show.DateJSON `json:"assigned_since"` // null: not held now
+	Periods       int            `json:"periods"`
+	DaysMin       int            `json:"days_held_min"`
+	DaysMax       int            `json:"days_held_max"`
 }
 
 type periodJSON struct {
-	User      userJSON   `json:"user"`
-	SKU       skuJSON    `json:"sku"`
-	Period    int        `json:"period"`
-	From      dateJSON   `json:"from"`
-	To        *dateJSON  `json:"to"`
-	Paths     []string   `json:"paths"`
-	GraphDate *string    `json:"graph_date"`
-	GraphWhy  *string    `json:"graph_date_why"` // why it is later than ours
-	FromActor *actorJSON `json:"assigned_by"`
-	ToActor   *actorJSON `json:"removed_by"`
+	User      show.UserJSON   `json:"user"`
+	SKU       show.SKUJSON    `json:"sku"`
+	Period    int             `json:"period"`
+	From      show.DateJSON   `json:"from"`
+	To        *show.DateJSON  `json:"to"`
+	Paths     []string        `json:"paths"`
+	GraphDate *string         `json:"graph_date"`
+	GraphWhy  *string         `json:"graph_date_why"` // why it is later than ours
+	FromActor *show.ActorJSON `json:"assigned_by"`
+	ToActor   *show.ActorJSON `json:"removed_by"`
 }
 
 // swapJSON is two items that belong together.
 type swapJSON struct {
-	From     skuJSON  `json:"from"`
-	To       skuJSON  `json:"to"`
-	Run      int64    `json:"run"`
-	When     dateJSON `json:"when"`
-	Removed  int64    `json:"removed"`  // id of the change
-	Assigned int64    `json:"assigned"` // id of the change
+	From     show.SKUJSON  `json:"from"`
+	To       show.SKUJSON  `json:"to"`
+	Run      int64         `json:"run"`
+	When     show.DateJSON `json:"when"`
+	Removed  int64         `json:"removed"`  // id of the change
+	Assigned int64         `json:"assigned"` // id of the change
 }
 
 // earlierJSON is an earlier record that was imported.
 type earlierJSON struct {
-	SKU        skuJSON `json:"sku"`
-	Assigned   *string `json:"assigned"`
-	Seen       *string `json:"seen"`
-	Removed    *string `json:"removed"`
-	Path       *string `json:"path"`
-	Note       *string `json:"note"`
-	File       string  `json:"file"`
-	SHA256     string  `json:"sha256"`
-	Line       int     `json:"line"`
-	ImportedAt *string `json:"imported_at"`
+	SKU        show.SKUJSON `json:"sku"`
+	Assigned   *string      `json:"assigned"`
+	Seen       *string      `json:"seen"`
+	Removed    *string      `json:"removed"`
+	Path       *string      `json:"path"`
+	Note       *string      `json:"note"`
+	File       string       `json:"file"`
+	SHA256     string       `json:"sha256"`
+	Line       int          `json:"line"`
+	ImportedAt *string      `json:"imported_at"`
 }
 
 // printJSON prints the changes as items, as every command does, and the rest
 // beside them: what the first run found is in no change.
 func (p *past) printJSON(e *env) error {
 	doc := struct {
-		Schema  int           `json:"schema"`
-		Tenant  tenantJSON    `json:"tenant"`
-		Users   []userJSON    `json:"users"`
-		SKUs    []holdingJSON `json:"skus"`
-		Periods []periodJSON  `json:"periods"`
-		Swaps   []swapJSON    `json:"swaps"`
-		Imports []earlierJSON `json:"imports"`
-		Items   []changeJSON  `json:"items"`
-		Gaps    []out.Gap     `json:"gaps"`
-	}{out.Schema, tenantJSON{string(p.h.Tenant.ID), orNull(p.h.Tenant.Name)}, []userJSON{}, []holdingJSON{}, []periodJSON{},
-		[]swapJSON{}, []earlierJSON{}, []changeJSON{}, p.gapsJSON(e.command)}
+		Schema  int               `json:"schema"`
+		Tenant  tenantJSON        `json:"tenant"`
+		Users   []show.UserJSON   `json:"users"`
+		SKUs    []holdingJSON     `json:"skus"`
+		Periods []periodJSON      `json:"periods"`
+		Swaps   []swapJSON        `json:"swaps"`
+		Imports []earlierJSON     `json:"imports"`
+		Items   []show.ChangeJSON `json:"items"`
+		Gaps    []out.Gap         `json:"gaps"`
+	}{out.Schema, tenantJSON{string(p.History.Tenant.ID), show.OrNull(p.History.Tenant.Name)}, []show.UserJSON{}, []holdingJSON{}, []periodJSON{},
+		[]swapJSON{}, []earlierJSON{}, []show.ChangeJSON{}, show.Gaps(p.Book, e.command)}
 	for i := range p.people {
-		doc.Users = append(doc.Users, newUser(&p.people[i].User))
+		doc.Users = append(doc.Users, show.User(&p.people[i].User))
 	}
 	for _, h := range p.holdings {
 		doc.SKUs = append(doc.SKUs, p.holdingJSON(h))
@@ -89,13 +90,13 @@ func (p *past) printJSON(e *env) error {
 	}
 	for _, s := range p.swaps {
 		removed, assigned := p.changes[s.Removed], p.changes[s.Assigned]
-		doc.Swaps = append(doc.Swaps, swapJSON{p.sku(removed.SKU), p.sku(assigned.SKU), int64(assigned.Run), newDate(assigned.When), removed.ID, assigned.ID})
+		doc.Swaps = append(doc.Swaps, swapJSON{show.SKU(p.names.Book, removed.SKU), show.SKU(p.names.Book, assigned.SKU), int64(assigned.Run), show.Date(assigned.When), removed.ID, assigned.ID})
 	}
 	for i := range p.imports {
 		doc.Imports = append(doc.Imports, p.earlierJSON(&p.imports[i]))
 	}
 	for _, c := range p.changes {
-		doc.Items = append(doc.Items, p.names.change(c))
+		doc.Items = append(doc.Items, show.Change(p.names.Book, c))
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
@@ -106,7 +107,7 @@ func (p *past) printJSON(e *env) error {
 }
 
 func (p *past) holdingJSON(h *store.Holding) holdingJSON {
-	j := holdingJSON{User: newUser(&h.Person.User), SKU: p.sku(h.SKU), FirstAssigned: newDate(h.First)}
+	j := holdingJSON{User: show.User(&h.Person.User), SKU: show.SKU(p.names.Book, h.SKU), FirstAssigned: show.Date(h.First)}
 	j.DaysMin, j.DaysMax = p.daysHeld(h)
 	for _, d := range p.periods {
 		if d.User.ID != h.Person.ID || d.SKU != h.SKU {
@@ -114,7 +115,7 @@ func (p *past) holdingJSON(h *store.Holding) holdingJSON {
 		}
 		j.Periods++
 		if d.To == nil {
-			since := newDate(d.From)
+			since := show.Date(d.From)
 			j.AssignedSince = &since
 		}
 	}
@@ -122,24 +123,24 @@ func (p *past) holdingJSON(h *store.Holding) holdingJSON {
 }
 
 func (p *past) periodJSON(d *store.Period) periodJSON {
-	j := periodJSON{User: newUser(&d.User), SKU: p.sku(d.SKU), Period: d.Number, From: newDate(d.From), Paths: p.pathNames(d),
-		GraphDate: stamp(d.GraphDate), GraphWhy: orNull(p.graphWhy(d))}
+	j := periodJSON{User: show.User(&d.User), SKU: show.SKU(p.names.Book, d.SKU), Period: d.Number, From: show.Date(d.From), Paths: p.pathNames(d),
+		GraphDate: show.Stamp(d.GraphDate), GraphWhy: show.OrNull(p.graphWhy(d))}
 	if c := p.turn(d.User.ID, d.SKU, d.From, snapshot.Assigned); c != nil {
-		j.FromActor = newActor(c.Attribution.Actor)
+		j.FromActor = show.Actor(c.Attribution.Actor)
 	}
 	if d.To == nil {
 		return j
 	}
-	to := newDate(*d.To)
+	to := show.Date(*d.To)
 	j.To = &to
 	if c := p.turn(d.User.ID, d.SKU, *d.To, snapshot.Removed); c != nil {
-		j.ToActor = newActor(c.Attribution.Actor)
+		j.ToActor = show.Actor(c.Attribution.Actor)
 	}
 	return j
 }
 
 func (p *past) earlierJSON(r *store.ImportRow) earlierJSON {
-	return earlierJSON{SKU: p.sku(r.SKU), Assigned: orNull(r.Assigned.String()), Seen: orNull(r.Seen.String()),
-		Removed: orNull(r.Removed.String()), Path: orNull(r.Path), Note: orNull(r.Note), File: r.File.Name, SHA256: r.File.SHA256,
-		Line: r.Line, ImportedAt: stamp(r.File.ImportedAt.Truncate(time.Second))}
+	return earlierJSON{SKU: show.SKU(p.names.Book, r.SKU), Assigned: show.OrNull(r.Assigned.String()), Seen: show.OrNull(r.Seen.String()),
+		Removed: show.OrNull(r.Removed.String()), Path: show.OrNull(r.Path), Note: show.OrNull(r.Note), File: r.File.Name, SHA256: r.File.SHA256,
+		Line: r.Line, ImportedAt: show.Stamp(r.File.ImportedAt.Truncate(time.Second))}
 }

@@ -16,8 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
@@ -217,16 +219,12 @@ type importPerson struct {
 }
 
 func (j *importJudge) judge(ctx context.Context, db *store.DB, files []*importFile) error {
-	h, err := db.History(ctx)
+	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	cat, err := loadCatalog(ctx, h)
-	if err != nil {
-		return err
-	}
-	j.n = names{h: h, cat: cat}
+	defer book.Close()
+	j.n = names{book}
 	for _, f := range files {
 		for _, r := range f.read.Passed {
 			f.rows = append(f.rows, &importRow{file: f.Name, line: r.Line, verdict: verdictPassed, reason: r.Reason})
@@ -315,9 +313,9 @@ func (r *importRow) effect() string {
 	case r.before == nil:
 		return "not held since tracking began; kept for the history"
 	case r.after.At.Before(r.before.At):
-		return "first assigned " + longDate(r.after) + " instead of " + longDate(*r.before)
+		return "first assigned " + show.LongDate(r.after) + " instead of " + show.LongDate(*r.before)
 	}
-	return "nothing earlier than what is known: first assigned " + longDate(*r.before)
+	return "nothing earlier than what is known: first assigned " + show.LongDate(*r.before)
 }
 
 // skuOf finds the SKU that a word means for a person: a SKU of the tenant or, for
@@ -328,14 +326,14 @@ func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error
 	if _, after, ok := strings.Cut(word, ":"); ok {
 		word = after
 	}
-	found := j.n.skusOf(word)
-	for _, s := range j.n.cat.Formerly(word) { // some of these names were given away since
-		if _, ok := j.n.h.PartNumbers()[s.ID]; ok {
+	found := j.n.SKUsOf(word)
+	for _, s := range j.n.Catalog.Formerly(word) { // some of these names were given away since
+		if _, ok := j.n.History.PartNumbers()[s.ID]; ok {
 			found = append(found, s.ID)
 		}
 	}
 	if len(found) == 0 {
-		for _, s := range append(j.n.cat.FindSKUs(word), j.n.cat.Formerly(word)...) {
+		for _, s := range append(j.n.Catalog.FindSKUs(word), j.n.Catalog.Formerly(word)...) {
 			found = append(found, s.ID)
 		}
 	}
@@ -344,7 +342,7 @@ func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error
 	if len(found) > 1 {
 		held := slices.DeleteFunc(slices.Clone(found), func(id snapshot.SKUID) bool { return p.holdings[id] == nil })
 		if len(held) != 1 {
-			return "", fmt.Errorf("%q is the name of several SKUs, and which of them the user held is not known: give its id, one of %s", word, joinIDs(found))
+			return "", fmt.Errorf("%q is the name of several SKUs, and which of them the user held is not known: give its id, one of %s", word, ask.JoinIDs(found))
 		}
 		found = held
 	}
@@ -368,7 +366,7 @@ func (j *importJudge) person(ctx context.Context, row earlier.Row) (*importPerso
 		return p, nil
 	}
 	p := &importPerson{}
-	found, err := j.n.h.FindUsers(ctx, cmp.Or(string(row.ID), row.UPN))
+	found, err := j.n.History.FindUsers(ctx, cmp.Or(string(row.ID), row.UPN))
 	if err != nil {
 		return nil, err
 	}
@@ -390,17 +388,17 @@ func isGUID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
 // know loads what history knows of a user.
 func (j *importJudge) know(ctx context.Context, p *importPerson, users []store.Person) error {
 	p.holdings = map[snapshot.SKUID]*store.Holding{}
-	for holding, err := range j.n.h.Holdings(ctx, store.Filter{Users: users}) {
+	for holding, err := range j.n.History.Holdings(ctx, store.Filter{Users: users}) {
 		if err != nil {
 			return err
 		}
 		p.holdings[holding.SKU] = holding
 	}
 	var err error
-	if p.runs, err = j.n.h.Seen(ctx, *p.Person); err != nil {
+	if p.runs, err = j.n.History.Seen(ctx, *p.Person); err != nil {
 		return err
 	}
-	p.imported, err = j.n.h.Imports(ctx, users)
+	p.imported, err = j.n.History.Imports(ctx, users)
 	return err
 }
 
@@ -410,12 +408,12 @@ const shownAlike = 20
 
 // print tells what became of every line: in text, of those that matter.
 func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, files []*importFile) error {
-	h, err := db.History(ctx) // names are read from it
+	book, err := ask.Of(ctx, db) // names are read from it
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	j.n.h = h
+	defer book.Close()
+	j.n = names{book}
 	var rows []*importRow
 	var taken, refused, all int64
 	for _, f := range files {
@@ -439,7 +437,7 @@ func (j *importJudge) print(ctx context.Context, db *store.DB, dryRun bool, file
 		rows, more = fewAlike(rows)
 	}
 	if j.e.format != "text" || len(rows) > 0 {
-		if err := j.listing().print(j.e, j.n, rowsOf(rows)); err != nil {
+		if err := j.listing().Print(j.e.printer(j.n), rowsOf(rows)); err != nil {
 			return err
 		}
 	}
@@ -490,7 +488,7 @@ func fewAlike(rows []*importRow) (few []*importRow, more []string) {
 	}
 	for _, k := range order {
 		if n := seen[k] - shownAlike; n > 0 && k.verdict != verdictTaken && k.verdict != verdictAlready {
-			more = append(more, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", plural(int64(n), "more line"), k.verdict, first[k]))
+			more = append(more, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", show.Plural(int64(n), "more line"), k.verdict, first[k]))
 		}
 	}
 	return few, more
@@ -522,8 +520,8 @@ func (f *importFile) summarize(e *env, dryRun bool) error {
 		verb = "would be taken"
 	}
 	line := fmt.Sprintf("%s: %s %s, of which %d move a first-assigned date; %d there already, %d refused, %d in conflict with what runs saw, %s without a license",
-		f.Name, plural(counts[verdictTaken], "record"), verb, earlierDates, counts[verdictAlready], counts[verdictRefused],
-		counts[verdictConflict], plural(f.read.Unlicensed, "line"))
+		f.Name, show.Plural(counts[verdictTaken], "record"), verb, earlierDates, counts[verdictAlready], counts[verdictRefused],
+		counts[verdictConflict], show.Plural(f.read.Unlicensed, "line"))
 	if e.format != "text" {
 		e.Notef("%s", line)
 		return nil
@@ -532,78 +530,71 @@ func (f *importFile) summarize(e *env, dryRun bool) error {
 }
 
 type importJSON struct {
-	File     string    `json:"file"`
-	Line     int       `json:"line"`
-	Verdict  string    `json:"verdict"`
-	Reason   string    `json:"reason"`
-	Named    *string   `json:"named"`
-	User     *userJSON `json:"user"`
-	SKU      *skuJSON  `json:"sku"`
-	Assigned *string   `json:"assigned"`
-	Seen     *string   `json:"seen"`
-	Removed  *string   `json:"removed"`
-	Path     *string   `json:"path"`
-	Note     *string   `json:"note"`
-	Before   *dateJSON `json:"first_assigned_before"`
-	After    *dateJSON `json:"first_assigned"`
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	Verdict  string         `json:"verdict"`
+	Reason   string         `json:"reason"`
+	Named    *string        `json:"named"`
+	User     *show.UserJSON `json:"user"`
+	SKU      *show.SKUJSON  `json:"sku"`
+	Assigned *string        `json:"assigned"`
+	Seen     *string        `json:"seen"`
+	Removed  *string        `json:"removed"`
+	Path     *string        `json:"path"`
+	Note     *string        `json:"note"`
+	Before   *show.DateJSON `json:"first_assigned_before"`
+	After    *show.DateJSON `json:"first_assigned"`
 }
 
 func (j *importJudge) json(r *importRow) importJSON {
-	i := importJSON{File: r.file, Line: r.line, Verdict: r.verdict, Reason: r.reason, Named: orNull(r.named),
-		Assigned: orNull(r.record.Assigned.String()), Seen: orNull(r.record.Seen.String()), Removed: orNull(r.record.Removed.String()),
-		Path: orNull(r.record.Path), Note: orNull(r.record.Note)}
+	i := importJSON{File: r.file, Line: r.line, Verdict: r.verdict, Reason: r.reason, Named: show.OrNull(r.named),
+		Assigned: show.OrNull(r.record.Assigned.String()), Seen: show.OrNull(r.record.Seen.String()), Removed: show.OrNull(r.record.Removed.String()),
+		Path: show.OrNull(r.record.Path), Note: show.OrNull(r.record.Note)}
 	if r.person != nil {
-		u := newUser(&r.person.User)
+		u := show.User(&r.person.User)
 		i.User = &u
 	}
 	if r.record.SKU != "" {
-		s := j.n.sku(r.record.SKU)
+		s := show.SKU(j.n.Book, r.record.SKU)
 		i.SKU = &s
 	}
 	if r.before != nil {
-		d := newDate(*r.before)
+		d := show.Date(*r.before)
 		i.Before = &d
 	}
 	if !r.after.At.IsZero() {
-		d := newDate(r.after)
+		d := show.Date(r.after)
 		i.After = &d
 	}
 	return i
 }
 
-func (j *importJudge) listing() listing[*importRow] {
+func (j *importJudge) listing() show.Listing[*importRow] {
 	type row = *importRow
-	word := func(m earlier.Moment) any { return orNil(m.String()) }
-	return listing[row]{
-		json: func(r row) any { return j.json(r) },
-		none: "the files have no lines",
-		columns: []column[row]{
-			{Column: out.Column{Head: "FILE", Min: 8}, csv: "file", text: func(r row) any { return r.file }},
-			{Column: out.Column{Head: "LINE"}, csv: "line", text: func(r row) any { return r.line }},
-			{Column: out.Column{Head: "VERDICT"}, csv: "verdict", text: func(r row) any { return verdictCell(r.verdict) }, cell: func(r row) any { return r.verdict }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, csv: "named", text: func(r row) any { return orNil(r.named) }},
-			{csv: "user_id", cell: func(r row) any { return string(r.record.User) }},
-			{csv: "sku_id", cell: func(r row) any { return string(r.record.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, csv: "part_number", text: func(r row) any {
+	word := func(m earlier.Moment) any { return show.OrNil(m.String()) }
+	return show.Listing[row]{
+		JSON: func(r row) any { return j.json(r) },
+		None: "the files have no lines",
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "FILE", Min: 8}, CSV: "file", Text: func(r row) any { return r.file }},
+			{Column: out.Column{Head: "LINE"}, CSV: "line", Text: func(r row) any { return r.line }},
+			{Column: out.Column{Head: "VERDICT"}, CSV: "verdict", Text: func(r row) any { return verdictCell(r.verdict) }, Cell: func(r row) any { return r.verdict }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "named", Text: func(r row) any { return show.OrNil(r.named) }},
+			{CSV: "user_id", Cell: func(r row) any { return string(r.record.User) }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.record.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, CSV: "part_number", Text: func(r row) any {
 				if r.record.SKU == "" {
 					return nil
 				}
-				return j.n.shortSKU(r.record.SKU)
-			}, cell: func(r row) any { return j.n.plainSKU(r.record.SKU) }},
-			{Column: out.Column{Head: "ASSIGNED"}, csv: "assigned", text: func(r row) any { return word(r.record.Held()) }},
-			{Column: out.Column{Head: "REMOVED"}, csv: "removed", text: func(r row) any { return word(r.record.Removed) }},
-			{csv: "path", cell: func(r row) any { return r.record.Path }},
-			{csv: "note", cell: func(r row) any { return r.record.Note }},
-			{Column: out.Column{Head: "WHY", Min: 20, Rank: 4, Wrap: true}, csv: "reason", text: func(r row) any { return r.reason }},
+				return j.n.ShortSKU(r.record.SKU)
+			}, Cell: func(r row) any { return j.n.PlainSKU(r.record.SKU) }},
+			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(r row) any { return word(r.record.Held()) }},
+			{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(r row) any { return word(r.record.Removed) }},
+			{CSV: "path", Cell: func(r row) any { return r.record.Path }},
+			{CSV: "note", Cell: func(r row) any { return r.record.Note }},
+			{Column: out.Column{Head: "WHY", Min: 20, Rank: 4, Wrap: true}, CSV: "reason", Text: func(r row) any { return r.reason }},
 		},
 	}
-}
-
-func orNil(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }
 
 func verdictCell(verdict string) any {
@@ -613,9 +604,9 @@ func verdictCell(verdict string) any {
 
 // importedWords tells of an earlier record in a sentence.
 func (n names) importedWords(r *store.ImportRow) string {
-	words := n.shortSKU(r.SKU) + " held on " + r.Seen.String()
+	words := n.ShortSKU(r.SKU) + " held on " + r.Seen.String()
 	if !r.Assigned.IsZero() {
-		words = n.shortSKU(r.SKU) + " assigned " + longDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
+		words = n.ShortSKU(r.SKU) + " assigned " + show.LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
 	}
 	if !r.Removed.IsZero() {
 		words += ", removed " + r.Removed.String()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
@@ -162,7 +163,7 @@ func (e *env) figures(ctx context.Context) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.measureGaps(names{h: h}, stretches)
+	f.measureGaps(names{&ask.Book{History: h}}, stretches)
 	return f, nil
 }
 

@@ -15,13 +15,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
-	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
 )
 
@@ -72,12 +73,12 @@ func runNotifyTest(ctx context.Context, e *env) error {
 	}
 	m := &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: notify.Test}
 	outcomes := new(notify.Sender).Send(ctx, receivers, m)
-	if err := outcomeListing().print(e, names{h: &store.History{}, cat: catalog.Builtin()}, given(outcomes)); err != nil {
+	if err := outcomeListing().Print(e.printer(nothing), show.Given(outcomes)); err != nil {
 		return err
 	}
 	failed := slices.DeleteFunc(outcomes, func(o notify.Outcome) bool { return o.Err == nil })
 	if len(failed) > 0 {
-		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("%d of %s not sent", len(failed), plural(len(receivers), "message")), Hint: notifyHint}
+		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("%d of %s not sent", len(failed), show.Plural(len(receivers), "message")), Hint: notifyHint}
 	}
 	return nil
 }
@@ -90,16 +91,16 @@ type outcomeJSON struct {
 	Error    *string `json:"error"`
 }
 
-func outcomeListing() listing[notify.Outcome] {
+func outcomeListing() show.Listing[notify.Outcome] {
 	type row = notify.Outcome
-	return listing[row]{
-		json: func(o row) any { return outcomeJSON{o.Kind, o.Host, o.Err == nil, o.Attempts, errorOrNull(o.Err)} },
-		columns: []column[row]{
-			{Column: out.Column{Head: "KIND"}, csv: "kind", text: func(o row) any { return o.Kind }},
-			{Column: out.Column{Head: "HOST", Min: 12, Rank: 2}, csv: "host", text: func(o row) any { return o.Host }},
-			{csv: "taken", cell: func(o row) any { return o.Err == nil }},
-			{Column: out.Column{Head: "TRIES"}, csv: "attempts", text: func(o row) any { return o.Attempts }},
-			{Column: out.Column{Head: "RESULT", Min: 20, Rank: 1}, csv: "error", text: outcomeWord, cell: func(o row) any { return errorOrNil(o.Err) }},
+	return show.Listing[row]{
+		JSON: func(o row) any { return outcomeJSON{o.Kind, o.Host, o.Err == nil, o.Attempts, errorOrNull(o.Err)} },
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "KIND"}, CSV: "kind", Text: func(o row) any { return o.Kind }},
+			{Column: out.Column{Head: "HOST", Min: 12, Rank: 2}, CSV: "host", Text: func(o row) any { return o.Host }},
+			{CSV: "taken", Cell: func(o row) any { return o.Err == nil }},
+			{Column: out.Column{Head: "TRIES"}, CSV: "attempts", Text: func(o row) any { return o.Attempts }},
+			{Column: out.Column{Head: "RESULT", Min: 20, Rank: 1}, CSV: "error", Text: outcomeWord, Cell: func(o row) any { return errorOrNil(o.Err) }},
 		},
 	}
 }
@@ -123,7 +124,7 @@ func errorOrNull(err error) *string {
 	if err == nil {
 		return nil
 	}
-	return orNull(err.Error())
+	return show.OrNull(err.Error())
 }
 
 // teller tells people and programs what a run found. It never fails a run: what
@@ -259,21 +260,14 @@ func (t *teller) message(ctx context.Context, e *env, db *store.DB, s *tracker.S
 	m.Tenant = out.Tenant{ID: string(s.Tenant.ID), Name: s.Tenant.Name}
 	m.Number, m.First, m.Head, m.Warnings = int64(s.Run), s.First, s.Head, s.Result.Warnings
 	count(m, s.Result.Changes)
-	h, err := db.History(ctx)
+	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	defer h.Close()
+	defer book.Close()
+	n, h := names{book}, book.History
 	m.Run = newToldRun(h.At)
-	cat, err := loadCatalog(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	n, err := newNames(ctx, h, cat)
-	if err != nil {
-		return nil, err
-	}
-	m.Gaps, m.NotKnown = n.gapsJSON("sync"), gapSentences(n.gapsIn("sync"))
+	m.Gaps, m.NotKnown = show.Gaps(n.Book, "sync"), show.GapSentences(n.Gaps("sync"))
 	if m.Open, err = n.openChanges(ctx, s.Run, t.names); err != nil || !t.mails() {
 		return m, err
 	}
@@ -309,7 +303,7 @@ func counts[T ~string](order []T, n map[T]int) []notify.Count {
 // openChanges are the first of a run's changes that nothing explains.
 func (n names) openChanges(ctx context.Context, run snapshot.RunID, named bool) ([]notify.Change, error) {
 	var list []notify.Change
-	for c, err := range n.h.Changes(ctx, store.ChangeFilter{Run: run, Causes: []snapshot.Cause{snapshot.CauseUnknown}}) {
+	for c, err := range n.History.Changes(ctx, store.ChangeFilter{Run: run, Causes: []snapshot.Cause{snapshot.CauseUnknown}}) {
 		if err != nil {
 			return nil, err
 		}
@@ -328,7 +322,7 @@ func (n names) openChanges(ctx context.Context, run snapshot.RunID, named bool) 
 // groups often do, unless they may be named.
 func (n names) openWords(c *store.ChangeRow, named bool) string {
 	if named {
-		return fmt.Sprintf("%s: %s, %s (%s)", who(c), n.changeWords(c), shortDate(c.When), c.Attribution.UnknownWhy)
+		return fmt.Sprintf("%s: %s, %s (%s)", who(c), show.ChangeWords(n.Book, c), show.ShortDate(c.When), c.Attribution.UnknownWhy)
 	}
 	subject, path := "the tenant", ""
 	if c.User != "" {
@@ -341,45 +335,45 @@ func (n names) openWords(c *store.ChangeRow, named bool) string {
 		}
 		path += ")"
 	}
-	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, n.shortSKU(c.SKU), c.Kind, path, shortDate(c.When), c.Attribution.UnknownWhy)
+	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, n.ShortSKU(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
 }
 
 // openJSON is a change that nothing explains, as changes has it.
 type openJSON struct {
-	ID         int64        `json:"id"`
-	Run        int64        `json:"run"`
-	Kind       string       `json:"kind"`
-	User       *userJSON    `json:"user"`
-	SKU        *skuJSON     `json:"sku"`
-	Path       *pathRefJSON `json:"path"`
-	When       dateJSON     `json:"when"`
-	UnknownWhy *string      `json:"unknown_why"`
-	Reason     *string      `json:"reason"`
+	ID         int64             `json:"id"`
+	Run        int64             `json:"run"`
+	Kind       string            `json:"kind"`
+	User       *show.UserJSON    `json:"user"`
+	SKU        *show.SKUJSON     `json:"sku"`
+	Path       *show.PathRefJSON `json:"path"`
+	When       show.DateJSON     `json:"when"`
+	UnknownWhy *string           `json:"unknown_why"`
+	Reason     *string           `json:"reason"`
 }
 
 func (n names) openChange(c *store.ChangeRow, named bool) openJSON {
-	full := n.change(c)
-	j := openJSON{full.ID, full.Run, full.Kind, full.User, full.SKU, full.Path, full.When, full.UnknownWhy, orNull(full.Reason)}
+	full := show.Change(n.Book, c)
+	j := openJSON{full.ID, full.Run, full.Kind, full.User, full.SKU, full.Path, full.When, full.UnknownWhy, show.OrNull(full.Reason)}
 	if named {
 		return j
 	}
 	j.Reason = nil
 	if j.User != nil {
-		j.User = &userJSON{ID: j.User.ID, Deleted: j.User.Deleted}
+		j.User = &show.UserJSON{ID: j.User.ID, Deleted: j.User.Deleted}
 	}
 	if j.Path != nil && j.Path.Group != nil {
-		j.Path = &pathRefJSON{j.Path.Kind, &groupJSON{ID: j.Path.Group.ID}}
+		j.Path = &show.PathRefJSON{Kind: j.Path.Kind, Group: &show.GroupJSON{ID: j.Path.Group.ID}}
 	}
 	return j
 }
 
 // toldRun is a row of runs; its warnings stand beside it.
 type toldRun struct {
-	runJSON
+	show.RunJSON
 	Warnings *struct{} `json:"warnings,omitempty"`
 }
 
-func newToldRun(r *store.Run) toldRun { return toldRun{runJSON: newRun(r)} }
+func newToldRun(r *store.Run) toldRun { return toldRun{RunJSON: show.Run(r)} }
 
 // unsent is what a run could not tell. It waits beside the database, for a run
 // that has ended is sealed: the next one has it among its warnings.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/rules"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
@@ -27,6 +29,9 @@ type reclaimOptions struct {
 	buckets, only                    []string
 	init                             bool
 }
+
+// rulesName is the file of rules beside the database.
+const rulesName = "reclaim.toml"
 
 func newReclaim(e *env) *cobra.Command {
 	var o reclaimOptions
@@ -47,8 +52,7 @@ left out.
 
 --init writes a file of rules with comments: thresholds, exclusions, prices. It
 is reclaim.toml beside the database, and read from there unless --rules names
-another one, or the database NAME.db has NAME.reclaim.toml beside it. With --by
-seats and what they cost are added up instead.`,
+another one. With --by seats and what they cost are added up instead.`,
 		Example: `  lictrail reclaim
   lictrail reclaim --init
   lictrail reclaim --bucket unknown,excluded
@@ -134,7 +138,7 @@ func initRules(e *env, path string) error {
 	return nil
 }
 
-func defaultRules(e *env) string { return rules.Beside(e.db) }
+func defaultRules(e *env) string { return filepath.Join(filepath.Dir(e.db), rulesName) }
 
 // ruleFile is a file of rules and what to call it.
 type ruleFile struct {
@@ -169,11 +173,11 @@ func loadRules(e *env, path string) (ruleFile, error) {
 // narrow leaves in the report what the flags ask for. The rules have looked at
 // all of it: one seat of a user bears on another.
 func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOptions) error {
-	users, err := n.optionalUsers(ctx, o.user)
+	users, err := n.OptionalUsers(ctx, o.user)
 	if err != nil {
 		return err
 	}
-	skus, err := n.findSKUs(o.sku)
+	skus, err := n.FindSKUs(o.sku)
 	if err != nil {
 		return err
 	}
@@ -204,11 +208,11 @@ func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) er
 	if e.format == "text" && len(o.buckets) == 0 {
 		shown = slices.DeleteFunc(slices.Clone(shown), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
 	}
-	if err := n.reclaimListing().print(e, n, rowsOf(shown)); err != nil || e.format != "text" {
+	if err := n.reclaimListing().Print(e.printer(n), rowsOf(shown)); err != nil || e.format != "text" {
 		return err
 	}
 	sum := sumOf(report)
-	lines := sum.lines(n.unread(e.command, snapshot.ReadActivity, snapshot.ReadNames))
+	lines := sum.lines(n.Unread(e.command, snapshot.ReadActivity, snapshot.ReadNames))
 	if len(shown) > 0 {
 		lines = slices.Insert(lines, 0, "")
 	}
@@ -265,20 +269,20 @@ func (s *reclaimSum) add(r *reclaim.Row) {
 func (s *reclaimSum) lines(unread bool) []string {
 	var lines []string
 	if s.candidates > 0 || len(s.others) == 0 && !unread {
-		line := fmt.Sprintf("%s; %s would become free", plural(s.candidates, "candidate"), plural(s.frees, "seat"))
+		line := fmt.Sprintf("%s; %s would become free", show.Plural(s.candidates, "candidate"), show.Plural(s.frees, "seat"))
 		if len(s.monthly.Amounts) > 0 {
 			line += fmt.Sprintf(", %s a month", costWords(s.monthly))
 		}
 		lines = append(lines, line+".")
 	}
 	if s.unpriced > 0 {
-		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", plural(s.unpriced, "seat")))
+		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", show.Plural(s.unpriced, "seat")))
 	}
 	if len(s.idle.Amounts) > 0 {
 		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.idle)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.others)) {
-		lines = append(lines, fmt.Sprintf("%s %s.", plural(s.others[k], "seat"), k))
+		lines = append(lines, fmt.Sprintf("%s %s.", show.Plural(s.others[k], "seat"), k))
 	}
 	return lines
 }
@@ -296,47 +300,47 @@ func costWords(c reclaim.Cost) string {
 	return text
 }
 
-func (n names) reclaimListing() listing[*reclaim.Row] {
+func (n names) reclaimListing() show.Listing[*reclaim.Row] {
 	type row = *reclaim.Row
-	since := func(r row) any { return stamp(r.IdleSince) }
-	return listing[row]{
-		json: func(r row) any { return n.reclaimRow(r) },
-		none: "no seat to take back",
-		columns: []column[row]{
-			{csv: "user_id", cell: func(r row) any { return string(r.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, csv: "upn", text: func(r row) any { return r.User.UPN }},
-			{csv: "name", cell: func(r row) any { return r.User.Name }},
-			{csv: "department", cell: func(r row) any { return r.User.Department }},
-			{csv: "company", cell: func(r row) any { return r.User.Company }},
-			{csv: "country", cell: func(r row) any { return r.User.Country }},
-			{csv: "sku_id", cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.SKU) }, cell: func(r row) any { return n.plainSKU(r.SKU) }},
-			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.SKU, n.partNumber(r.SKU)) }},
-			{csv: "paths", cell: func(r row) any { return n.reclaimPaths(r) }},
-			{csv: "bucket", cell: func(r row) any { return string(r.Bucket) }},
-			{Column: out.Column{Head: "WHY", Min: 8, Rank: 5}, csv: "rule", text: func(r row) any { return reclaimWhy(r) }, cell: func(r row) any { return string(r.Rule) }},
-			{csv: "unknown_why", cell: func(r row) any { return string(r.Gap) }},
-			{csv: "mark", cell: func(r row) any { return string(r.Mark) }},
-			{csv: "held_days", cell: func(r row) any { return r.HeldDays }},
-			{Column: out.Column{Head: "IDLE", Right: true}, csv: "idle_days", text: func(r row) any { return intOrNil(r.IdleDays) }},
-			{csv: "idle_since", cell: since},
-			{csv: "last_activity", cell: func(r row) any { return lastAt(r) }},
-			{csv: "last_activity_source", cell: func(r row) any { return lastKind(r) }},
-			{csv: "assigned_since", cell: func(r row) any { return stamp(r.Since.At) }},
-			{csv: "assigned_since_not_before", cell: func(r row) any { return stamp(r.Since.NotBefore) }},
-			{csv: "assigned_since_precision", cell: func(r row) any { return string(r.Since.Precision) }},
-			{csv: "action", cell: func(r row) any { return string(r.Action) }},
-			{Column: out.Column{Head: "A MONTH", Right: true}, csv: "", text: func(r row) any { return monthlyWord(r) }},
-			{csv: "frees_seat", cell: func(r row) any { return r.Frees }},
-			{csv: "monthly_amount", cell: func(r row) any { return decimalOrNil(r.Monthly) }},
-			{csv: "monthly_currency", cell: func(r row) any { return currencyOrNil(r.Monthly) }},
-			{csv: "cost_since_idle", cell: func(r row) any { return costCell(r.SinceIdle) }},
-			{csv: "cost_lower_bound", cell: func(r row) any { return r.SinceIdle.Lower }},
-			{csv: "excluded_until", cell: func(r row) any { return excludedUntil(r) }},
-			{csv: "steps", cell: func(r row) any { return strings.Join(r.Steps, "; ") }},
-			{csv: "follows", cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
-			{csv: "reason", cell: func(r row) any { return r.Reason }},
-			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, csv: "", text: func(r row) any { return reclaimHow(r) }},
+	since := func(r row) any { return show.Stamp(r.IdleSince) }
+	return show.Listing[row]{
+		JSON: func(r row) any { return show.ReclaimRow(n.Book, r) },
+		None: "no seat to take back",
+		Columns: []show.Column[row]{
+			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
+			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
+			{CSV: "department", Cell: func(r row) any { return r.User.Department }},
+			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
+			{CSV: "country", Cell: func(r row) any { return r.User.Country }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
+			{CSV: "product", Cell: func(r row) any { return n.Catalog.SKUName(r.SKU, n.PartNumber(r.SKU)) }},
+			{CSV: "paths", Cell: func(r row) any { return n.reclaimPaths(r) }},
+			{CSV: "bucket", Cell: func(r row) any { return string(r.Bucket) }},
+			{Column: out.Column{Head: "WHY", Min: 8, Rank: 5}, CSV: "rule", Text: func(r row) any { return reclaimWhy(r) }, Cell: func(r row) any { return string(r.Rule) }},
+			{CSV: "unknown_why", Cell: func(r row) any { return string(r.Gap) }},
+			{CSV: "mark", Cell: func(r row) any { return string(r.Mark) }},
+			{CSV: "held_days", Cell: func(r row) any { return r.HeldDays }},
+			{Column: out.Column{Head: "IDLE", Right: true}, CSV: "idle_days", Text: func(r row) any { return intOrNil(r.IdleDays) }},
+			{CSV: "idle_since", Cell: since},
+			{CSV: "last_activity", Cell: func(r row) any { return lastAt(r) }},
+			{CSV: "last_activity_source", Cell: func(r row) any { return lastKind(r) }},
+			{CSV: "assigned_since", Cell: func(r row) any { return show.Stamp(r.Since.At) }},
+			{CSV: "assigned_since_not_before", Cell: func(r row) any { return show.Stamp(r.Since.NotBefore) }},
+			{CSV: "assigned_since_precision", Cell: func(r row) any { return string(r.Since.Precision) }},
+			{CSV: "action", Cell: func(r row) any { return string(r.Action) }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "", Text: func(r row) any { return monthlyWord(r) }},
+			{CSV: "frees_seat", Cell: func(r row) any { return r.Frees }},
+			{CSV: "monthly_amount", Cell: func(r row) any { return decimalOrNil(r.Monthly) }},
+			{CSV: "monthly_currency", Cell: func(r row) any { return currencyOrNil(r.Monthly) }},
+			{CSV: "cost_since_idle", Cell: func(r row) any { return costCell(r.SinceIdle) }},
+			{CSV: "cost_lower_bound", Cell: func(r row) any { return r.SinceIdle.Lower }},
+			{CSV: "excluded_until", Cell: func(r row) any { return excludedUntil(r) }},
+			{CSV: "steps", Cell: func(r row) any { return strings.Join(r.Steps, "; ") }},
+			{CSV: "follows", Cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
+			{CSV: "reason", Cell: func(r row) any { return r.Reason }},
+			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, CSV: "", Text: func(r row) any { return reclaimHow(r) }},
 		},
 	}
 }
@@ -368,7 +372,7 @@ func reclaimHow(r *reclaim.Row) any {
 func (n names) reclaimPaths(r *reclaim.Row) string {
 	words := make([]string, len(r.Paths))
 	for i := range r.Paths {
-		words[i] = n.pathWord(&r.Paths[i].PathRef)
+		words[i] = n.PathName(&r.Paths[i].PathRef)
 	}
 	return strings.Join(words, " + ")
 }
@@ -384,7 +388,7 @@ func lastAt(r *reclaim.Row) *string {
 	if r.Last == nil {
 		return nil
 	}
-	return stamp(r.Last.At)
+	return show.Stamp(r.Last.At)
 }
 
 func lastKind(r *reclaim.Row) string {
@@ -450,7 +454,7 @@ var reclaimKeys = []reclaimKey{
 	{"job-title", func(_ names, s *reclaim.Seat) string { return s.User.JobTitle }},
 	{"employee-type", func(_ names, s *reclaim.Seat) string { return s.User.EmployeeType }},
 	{"user-type", func(_ names, s *reclaim.Seat) string { return s.User.Type }},
-	{"sku", func(n names, s *reclaim.Seat) string { return n.shortSKU(s.SKU) }},
+	{"sku", func(n names, s *reclaim.Seat) string { return n.ShortSKU(s.SKU) }},
 }
 
 func reclaimKeyNames() []string {
@@ -464,10 +468,10 @@ func reclaimKeyNames() []string {
 func (n names) printTotals(e *env, report *reclaim.Report, by string) error {
 	i := slices.IndexFunc(reclaimKeys, func(k reclaimKey) bool { return k.name == by })
 	totals := report.Totals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(n, s) })
-	return n.reclaimTotals(by).print(e, n, each(totals))
+	return n.reclaimTotals(by).Print(e.printer(n), show.Each(totals))
 }
 
-func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
+func (n names) reclaimTotals(by string) show.Listing[*reclaim.Total] {
 	type row = *reclaim.Total
 	amount := func(t row, micros int64) any {
 		if t.Currency == "" {
@@ -483,24 +487,24 @@ func (n names) reclaimTotals(by string) listing[*reclaim.Total] {
 	}
 	told := func(t row, v any) any {
 		if !t.Known() {
-			return notKnown
+			return show.NotKnown
 		}
 		return v
 	}
-	return listing[row]{
-		json: func(t row) any { return newReclaimTotal(by, t) },
-		none: "no seat is held",
-		columns: []column[row]{
-			{csv: "by", cell: func(row) any { return by }},
-			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, csv: "label", text: func(t row) any { return orNil(t.Label) }},
-			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(t row) any { return t.Seats }},
-			{Column: out.Column{Head: "A MONTH", Right: true}, csv: "monthly", text: func(t row) any { return amount(t, t.Monthly) }},
-			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, csv: "reclaimable", text: func(t row) any { return told(t, t.Reclaimable) }, cell: func(t row) any { return known(t, t.Reclaimable) }},
-			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, csv: "saving", text: func(t row) any { return told(t, amount(t, t.Saving)) }, cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
-			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, csv: "since_idle", text: func(t row) any { return told(t, amount(t, t.SinceIdle)) }, cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
-			{Column: out.Column{Head: "CURRENCY"}, csv: "currency", text: func(t row) any { return currencyWord(t) }, cell: func(t row) any { return t.Currency }},
-			{csv: "lower_bound", cell: func(t row) any { return t.Lower }},
-			{csv: "not_judged", cell: func(t row) any { return t.Unjudged }},
+	return show.Listing[row]{
+		JSON: func(t row) any { return show.ReclaimTotal(by, t) },
+		None: "no seat is held",
+		Columns: []show.Column[row]{
+			{CSV: "by", Cell: func(row) any { return by }},
+			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, CSV: "label", Text: func(t row) any { return show.OrNil(t.Label) }},
+			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(t row) any { return t.Seats }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "monthly", Text: func(t row) any { return amount(t, t.Monthly) }},
+			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, CSV: "reclaimable", Text: func(t row) any { return told(t, t.Reclaimable) }, Cell: func(t row) any { return known(t, t.Reclaimable) }},
+			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, CSV: "saving", Text: func(t row) any { return told(t, amount(t, t.Saving)) }, Cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
+			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, CSV: "since_idle", Text: func(t row) any { return told(t, amount(t, t.SinceIdle)) }, Cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
+			{Column: out.Column{Head: "CURRENCY"}, CSV: "currency", Text: func(t row) any { return currencyWord(t) }, Cell: func(t row) any { return t.Currency }},
+			{CSV: "lower_bound", Cell: func(t row) any { return t.Lower }},
+			{CSV: "not_judged", Cell: func(t row) any { return t.Unjudged }},
 		},
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/snapshot"
 	"lictrail/snapshot/catalog"
@@ -18,7 +18,7 @@ import (
 // reclaimReport judges every seat of the newest run. It is computed once and
 // printed in any form.
 func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Report, error) {
-	named := names{n.h.Named(), n.cat, n.read} // rules and marks go by names
+	named := names{n.Named()} // rules and marks go by names
 	settings, err := named.settings(ctx, file)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Repor
 	if err != nil {
 		return nil, err
 	}
-	if n.h.Pseudonymous() {
+	if n.History.Pseudonymous() {
 		for i := range settings.Exclusions {
 			settings.Exclusions[i].Reason = "" // somebody's own words, about whomever
 		}
@@ -39,13 +39,13 @@ func (n names) reclaimReport(ctx context.Context, file ruleFile) (*reclaim.Repor
 
 // conceal takes the names of people out of a report, if they are to be.
 func (n names) conceal(report *reclaim.Report) {
-	if !n.h.Pseudonymous() {
+	if !n.History.Pseudonymous() {
 		return
 	}
 	done := map[*snapshot.User]bool{}
 	conceal := func(u *snapshot.User) {
 		if !done[u] {
-			n.h.Conceal(u)
+			n.History.Conceal(u)
 			done[u] = true
 		}
 	}
@@ -54,10 +54,10 @@ func (n names) conceal(report *reclaim.Report) {
 	}
 	for _, r := range report.Rows {
 		conceal(r.User)
-		r.Reason = n.h.ConcealText(r.Reason)
+		r.Reason = n.History.ConcealText(r.Reason)
 		for _, texts := range [][]string{r.Steps, r.Follows} {
 			for i := range texts {
-				texts[i] = n.h.ConcealText(texts[i])
+				texts[i] = n.History.ConcealText(texts[i])
 			}
 		}
 	}
@@ -66,15 +66,15 @@ func (n names) conceal(report *reclaim.Report) {
 
 // reclaimInput collects what the rules look at.
 func (n names) reclaimInput(ctx context.Context) (reclaim.Input, error) {
-	in := reclaim.Input{AsOf: n.h.At.ObservedAt}
+	in := reclaim.Input{AsOf: n.History.At.ObservedAt}
 	var err error
 	if in.SKUs, err = n.reclaimSKUs(ctx); err != nil {
 		return in, err
 	}
-	if in.Groups, err = n.h.LicensedGroups(ctx); err != nil {
+	if in.Groups, err = n.History.LicensedGroups(ctx); err != nil {
 		return in, err
 	}
-	if in.Reads, err = n.h.ActivityReads(ctx); err != nil {
+	if in.Reads, err = n.History.ActivityReads(ctx); err != nil {
 		return in, err
 	}
 	in.Holders, err = n.holders(ctx)
@@ -82,19 +82,19 @@ func (n names) reclaimInput(ctx context.Context) (reclaim.Input, error) {
 }
 
 func (n names) reclaimSKUs(ctx context.Context) (map[snapshot.SKUID]reclaim.SKU, error) {
-	rows, err := n.h.SKUs(ctx)
+	rows, err := n.History.SKUs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	plans, err := n.h.SKUPlansNow(ctx)
+	plans, err := n.History.SKUPlansNow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	skus := make(map[snapshot.SKUID]reclaim.SKU, len(rows))
 	for i := range rows {
-		s := reclaim.SKU{Name: n.shortSKU(rows[i].ID), Free: n.costsNothing(&rows[i]), Plans: map[snapshot.PlanID]string{}}
+		s := reclaim.SKU{Name: n.ShortSKU(rows[i].ID), Free: n.costsNothing(&rows[i]), Plans: map[snapshot.PlanID]string{}}
 		for _, id := range plans[rows[i].ID] {
-			s.Plans[id] = n.planWord(id)
+			s.Plans[id] = n.PlanWord(id)
 		}
 		skus[rows[i].ID] = s
 	}
@@ -104,27 +104,27 @@ func (n names) reclaimSKUs(ctx context.Context) (map[snapshot.SKUID]reclaim.SKU,
 // costsNothing: the SKU is free, viral or a trial, by Microsoft's name for it or
 // by its subscriptions.
 func (n names) costsNothing(r *store.SKURow) bool {
-	known, _ := n.cat.SKU(r.ID)
+	known, _ := n.Catalog.SKU(r.ID)
 	paid := slices.ContainsFunc(r.Bought, func(s snapshot.Subscription) bool { return !s.Trial })
 	return known.Offer.NoCost() || len(r.Bought) > 0 && !paid
 }
 
 // holders collects the users with what they hold and what is known of them.
 func (n names) holders(ctx context.Context) ([]reclaim.Holder, error) {
-	people, err := n.h.People(ctx)
+	people, err := n.History.People(ctx)
 	if err != nil {
 		return nil, err
 	}
-	disabled, err := n.h.DisabledSince(ctx)
+	disabled, err := n.History.DisabledSince(ctx)
 	if err != nil {
 		return nil, err
 	}
-	activity, err := n.h.Activity(ctx)
+	activity, err := n.History.Activity(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var holders []reclaim.Holder
-	for a, err := range n.h.Assignments(ctx, store.Filter{}) {
+	for a, err := range n.History.Assignments(ctx, store.Filter{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +189,7 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 		}
 	}
 	if from.User != "" {
-		found, err := n.users(ctx, from.User)
+		found, err := n.FindUsers(ctx, from.User)
 		if err != nil {
 			return x, inFile(file, from.Line, err)
 		}
@@ -198,13 +198,13 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 		}
 	}
 	if from.Group != "" {
-		for id, name := range n.h.Groups() {
+		for id, name := range n.History.Groups() {
 			if strings.EqualFold(string(id), from.Group) || strings.EqualFold(name, from.Group) {
 				x.Groups = append(x.Groups, id)
 			}
 		}
 		if len(x.Groups) == 0 {
-			_, err := n.findGroup(from.Group)
+			_, err := n.FindGroup(from.Group)
 			return x, inFile(file, from.Line, err)
 		}
 	}
@@ -214,9 +214,9 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 // ruleSKU finds a SKU that the tenant has had, or that the catalog knows: prices
 // may stand there before the first seat is bought.
 func (n names) ruleSKU(file string, line int, word string) (snapshot.SKUID, error) {
-	id, err := n.findSKU(word)
-	if err != nil && len(n.skusOf(word)) == 0 {
-		if s, other := n.cat.FindSKU(word); other == nil {
+	id, err := n.FindSKU(word)
+	if err != nil && len(n.SKUsOf(word)) == 0 {
+		if s, other := n.Catalog.FindSKU(word); other == nil {
 			return s.ID, nil
 		} else if several := new(catalog.AmbiguousError); errors.As(other, &several) {
 			err = usage(fmt.Sprintf("%q is the name of several SKUs", word), "one of: "+strings.Join(several.IDs, ", "))
@@ -227,9 +227,9 @@ func (n names) ruleSKU(file string, line int, word string) (snapshot.SKUID, erro
 
 // inFile says where in a file something is wrong.
 func inFile(file string, line int, err error) error {
-	var said *out.Error
-	if !errors.As(err, &said) || said.Code != exitUsage {
+	var refused *ask.Error
+	if !errors.As(err, &refused) {
 		return err
 	}
-	return usage((&rules.Error{File: file, Line: line, Message: said.Message}).Error(), said.Hint)
+	return usage((&rules.Error{File: file, Line: line, Message: refused.Message}).Error(), refused.Hint)
 }

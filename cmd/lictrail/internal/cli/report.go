@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -63,7 +64,7 @@ func runReport(ctx context.Context, e *env, o reportOptions) error {
 		return err
 	}
 	return withHistory(ctx, e, func(n names) error {
-		newest := n.h.At
+		newest := n.History.At
 		if err := n.asOf(e, "until", o.until); err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func runReport(ctx context.Context, e *env, o reportOptions) error {
 		if err != nil {
 			return err
 		}
-		w := &week{names: n, base: base, rules: file, now: e.now(), past: n.h.At != newest}
+		w := &week{names: n, base: base, rules: file, now: e.now(), past: n.History.At != newest}
 		p, err := w.page(ctx)
 		if err != nil {
 			return err
@@ -106,14 +107,14 @@ const baseSlack = 12 * time.Hour
 // newest that is a week older than the run asked about. It is the first run
 // where none is as old, and nil where there is none before.
 func (n names) baseOf(e *env, since string) (*store.Run, error) {
-	limit := n.h.At.ObservedUntil.AddDate(0, 0, -7).Add(baseSlack)
+	limit := n.History.At.ObservedUntil.AddDate(0, 0, -7).Add(baseSlack)
 	if since != "" {
 		var err error
 		if limit, err = parseTime("since", since, e.now(), false); err != nil {
 			return nil, err
 		}
 	}
-	runs := n.h.CompleteRuns()
+	runs := n.History.CompleteRuns()
 	runs = runs[:len(runs)-1] // all but the one asked about
 	for _, r := range slices.Backward(runs) {
 		if !r.ObservedUntil.After(limit) {
@@ -138,8 +139,8 @@ func (w *week) page(ctx context.Context) (*page.Page, error) {
 	if err := w.load(ctx); err != nil {
 		return nil, err
 	}
-	w.p = &page.Page{Title: "Licenses of " + tenantWord(w.h.Tenant), Lead: w.lead()}
-	w.tile(fmt.Sprint(w.h.At.LicensedUsers.Int64), "licensed users", "seats", false)
+	w.p = &page.Page{Title: "Licenses of " + tenantWord(w.History.Tenant), Lead: w.lead()}
+	w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", "seats", false)
 	for _, add := range sections {
 		if err := add(w, ctx); err != nil {
 			return nil, err
@@ -155,7 +156,7 @@ func (w *week) page(ctx context.Context) (*page.Page, error) {
 
 // namesWords says to whom the page may go.
 func (w *week) namesWords() string {
-	if w.h.Pseudonymous() {
+	if w.History.Pseudonymous() {
 		return "People go by pseudonyms, the same in every report from this database. Departments, groups and applications keep their names."
 	}
 	return "It names people: pass it on only to those who may know who has which license."
@@ -167,7 +168,7 @@ func (w *week) load(ctx context.Context) error {
 	if w.skus, err = w.skusWithTrend(ctx); err != nil || w.base == nil {
 		return err
 	}
-	for c, err := range w.h.Changes(ctx, store.ChangeFilter{After: w.base.ID, UpTo: w.h.At.ID}) {
+	for c, err := range w.History.Changes(ctx, store.ChangeFilter{After: w.base.ID, UpTo: w.History.At.ID}) {
 		if err != nil {
 			return err
 		}
@@ -183,12 +184,10 @@ func (w *week) load(ctx context.Context) error {
 
 func (w *week) lead() string {
 	if w.base == nil {
-		return fmt.Sprintf("The first run, on %s. What it found was there before; changes show from the next run on.", dayWords(w.h.At.ObservedUntil))
+		return fmt.Sprintf("The first run, on %s. What it found was there before; changes show from the next run on.", show.DayWords(w.History.At.ObservedUntil))
 	}
-	return fmt.Sprintf("From %s to %s: what run %d shows since run %d.", dayWords(w.base.ObservedUntil), dayWords(w.h.At.ObservedUntil), w.h.At.ID, w.base.ID)
+	return fmt.Sprintf("From %s to %s: what run %d shows since run %d.", show.DayWords(w.base.ObservedUntil), show.DayWords(w.History.At.ObservedUntil), w.History.At.ID, w.base.ID)
 }
-
-func dayWords(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 func (w *week) tile(figure, label, section string, alarm bool) {
 	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm})
@@ -201,9 +200,9 @@ func (w *week) unsure(figure, label, section string, alarm bool) {
 
 // knownUpTo words up to when something is known that was not read since.
 func (w *week) knownUpTo(what snapshot.Read) string {
-	for _, g := range w.gapsIn("report") {
+	for _, g := range w.Gaps("report") {
 		if g.What == what && !g.Since.IsZero() {
-			return ", by what was known on " + dayWords(g.Since)
+			return ", by what was known on " + show.DayWords(g.Since)
 		}
 	}
 	return ""
@@ -211,8 +210,8 @@ func (w *week) knownUpTo(what snapshot.Read) string {
 
 // gapTexts words what the report lacks of some reads.
 func (w *week) gapTexts(reads ...snapshot.Read) []string {
-	gaps := slices.DeleteFunc(w.gapsIn("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })
-	return gapSentences(gaps)
+	gaps := slices.DeleteFunc(w.Gaps("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })
+	return show.GapSentences(gaps)
 }
 
 func (w *week) section(s page.Section) { w.p.Sections = append(w.p.Sections, s) }

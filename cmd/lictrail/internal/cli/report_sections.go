@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
@@ -49,7 +50,7 @@ func (w *week) changed(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{who(c), shortDate(c.When), w.changeWords(c), causeWord(&c.Attribution), c.Attribution.Reason}
+				return []any{who(c), show.ShortDate(c.When), show.ChangeWords(w.names.Book, c), show.CauseWord(&c.Attribution), c.Attribution.Reason}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -79,14 +80,14 @@ func (w *week) changedWords() string {
 	for _, c := range w.changes {
 		list = append(list, store.Attributed{Change: c.Change})
 	}
-	return plural(len(list), "change") + ": " + kindsWord(list) + "."
+	return show.Plural(len(list), "change") + ": " + kindsWord(list) + "."
 }
 
 func (w *week) movedWords() string {
 	if w.moved == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Besides, Microsoft's date of %s moved, and no run shows anything else of it.", plural(w.moved, "assignment"))
+	return fmt.Sprintf("Besides, Microsoft's date of %s moved, and no run shows anything else of it.", show.Plural(w.moved, "assignment"))
 }
 
 // changesCommand is how to list the changes of the report.
@@ -97,11 +98,11 @@ func (w *week) changesCommand(more string) string {
 // causesChart counts changes by week and cause; nil while there is no week to
 // count.
 func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
-	counts, err := w.h.ChangeCounts(ctx)
+	counts, err := w.History.ChangeCounts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	runs := w.h.CompleteRuns()[1:] // the first mints no changes
+	runs := w.History.CompleteRuns()[1:] // the first mints no changes
 	if len(runs) == 0 {
 		return nil, nil
 	}
@@ -118,7 +119,7 @@ func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
 	weeks := weeksOf(runs, len(causes))
 	for _, n := range counts {
 		i := slices.Index(causes, n.Cause)
-		if k := weekOf(weeks, w.h.Runs[n.Run].ObservedUntil); k >= 0 && i >= 0 && !isDateMove(n.Kind) {
+		if k := weekOf(weeks, w.History.Runs[n.Run].ObservedUntil); k >= 0 && i >= 0 && !isDateMove(n.Kind) {
 			weeks[k].Counts[i] += n.Count
 		}
 	}
@@ -181,11 +182,11 @@ func (w *week) unexplained(context.Context) error {
 	}
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: []string{fmt.Sprintf("Who made %d of %s is not known. Records that come late, or from another source (lictrail audit import), can still explain them.",
-			len(open), plural(len(w.changes), "change"))},
+			len(open), show.Plural(len(w.changes), "change"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
 			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
-				return []any{who(c), shortDate(c.When), w.changeWords(c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
+				return []any{who(c), show.ShortDate(c.When), show.ChangeWords(w.names.Book, c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
 			})}})
 	return nil
 }
@@ -215,18 +216,18 @@ func (w *week) watching(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, plural(len(all), "case"))},
+		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, show.Plural(len(all), "case"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r switchedOff) []any {
-				return []any{cmp.Or(r.user.UPN, string(r.user.ID)), shortDate(r.when), w.planWord(r.plan), w.shortSKU(r.sku), cmp.Or(actorWord(r.actor()), r.cause()), r.reason()}
+				return []any{cmp.Or(r.user.UPN, string(r.user.ID)), show.ShortDate(r.when), w.PlanWord(r.plan), w.ShortSKU(r.sku), cmp.Or(show.ActorWord(r.actor()), r.cause()), r.reason()}
 			})}})
 	return nil
 }
 
 func (w *week) failing(ctx context.Context) error {
 	const id, heading = "groups", "Where groups fail to give licenses"
-	groups, err := w.h.GroupRows(ctx)
+	groups, err := w.History.GroupRows(ctx)
 	if err != nil {
 		return err
 	}
@@ -241,11 +242,11 @@ func (w *week) failing(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
+		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, show.Plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
 			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
 			list, maxRows, "lictrail groups", func(f failure) []any {
-				return []any{w.pathWord(f.path()), w.shortSKU(f.row.SKU), f.Error, f.Users, f.fresh, shortDate(w.h.RunDate(f.SinceRun)), f.advice()}
+				return []any{w.PathName(f.path()), w.ShortSKU(f.row.SKU), f.Error, f.Users, f.fresh, show.ShortDate(w.History.RunDate(f.SinceRun)), f.advice()}
 			})}})
 	return nil
 }
@@ -260,7 +261,7 @@ func (w *week) since() snapshot.RunID {
 
 func (w *week) lapsing(context.Context) error {
 	const id, heading = "lapses", "What lapses"
-	list := lapses(w.skus, w.h.At.ObservedUntil.Add(lapseWithin))
+	list := lapses(w.skus, w.History.At.ObservedUntil.Add(lapseWithin))
 	var hit int64
 	for _, l := range list {
 		hit += l.short
@@ -268,7 +269,7 @@ func (w *week) lapsing(context.Context) error {
 	missing := w.gapTexts(snapshot.ReadSubscriptions)
 	switch {
 	case len(missing) > 0 && len(list) == 0:
-		w.unsure(notKnown, "subscriptions lapsing", id, false)
+		w.unsure(show.NotKnown, "subscriptions lapsing", id, false)
 		w.noted(id, heading, missing...)
 		return nil
 	case len(missing) > 0:
@@ -285,7 +286,7 @@ func (w *week) lapsing(context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
-				return []any{w.shortSKU(l.SKU), dayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
+				return []any{w.ShortSKU(l.SKU), show.DayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
 			})}})
 	return nil
 }
@@ -308,7 +309,7 @@ func (w *week) reclaimable(ctx context.Context) error {
 	missing := w.gapTexts(snapshot.ReadActivity, snapshot.ReadNames)
 	switch {
 	case len(missing) > 0 && sum.frees == 0:
-		w.unsure(notKnown, label, id, false)
+		w.unsure(show.NotKnown, label, id, false)
 	case len(missing) > 0:
 		w.unsure(fmt.Sprintf("%d or more", sum.frees), label, id, false)
 	default:
@@ -320,7 +321,7 @@ func (w *week) reclaimable(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
-				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), w.shortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), monthlyWord(r), reclaimHow(r)}
+				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), monthlyWord(r), reclaimHow(r)}
 			})}
 	}
 	w.section(s)
@@ -336,7 +337,7 @@ func (w *week) idleCharts(report *reclaim.Report) []page.Chart {
 		if t.Reclaimable == 0 {
 			continue
 		}
-		if b.Length, b.Figure = int64(t.Reclaimable), plural(t.Reclaimable, "seat"); t.Currency != "" {
+		if b.Length, b.Figure = int64(t.Reclaimable), show.Plural(t.Reclaimable, "seat"); t.Currency != "" {
 			saving := reclaim.Money{Micros: t.Saving, Currency: t.Currency}
 			b.Length, b.Figure = t.Saving, saving.String()
 		}
@@ -371,17 +372,17 @@ func (w *week) seats(context.Context) error {
 		for k, p := range r.points {
 			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
 		}
-		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.cat.SKUName(r.ID, r.PartNumber), seats))
+		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.Catalog.SKUName(r.ID, r.PartNumber), seats))
 	}
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
 		shown, maxRows, "lictrail skus", func(r skuWithTrend) []any {
-			return []any{w.shortSKU(r.ID), statusWord(r.SKURow), r.Units.Enabled, r.Consumed, available(r.SKURow), r.Units.Warning, r.Units.Suspended,
-				r.trendWord(), r.runsOutWord(w.h.At.ObservedUntil)}
+			return []any{w.ShortSKU(r.ID), statusWord(r.SKURow), r.Units.Enabled, r.Consumed, show.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+				r.trendWord(), r.runsOutWord(w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", plural(unused, "SKU")))
+		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", show.Plural(unused, "SKU")))
 	}
 	for i := range w.skus {
 		if text := w.overWords(&w.skus[i]); text != "" {
@@ -398,21 +399,21 @@ func (n names) overWords(r *skuWithTrend) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
-		n.shortSKU(r.ID), plural(r.over(), "seat"))
+		n.ShortSKU(r.ID), show.Plural(r.over(), "seat"))
 }
 
 // trust tells how far the report can be trusted: runs that failed, what they
 // warned of, and stretches of time without the audit log.
 func (w *week) trust(ctx context.Context) error {
 	s := page.Section{ID: "trust", Heading: "How far this can be trusted"}
-	attempts, err := w.h.Attempts(ctx)
+	attempts, err := w.History.Attempts(ctx)
 	if err != nil {
 		return err
 	}
 	var list [][]any
 	uncovered := 0
 	for _, r := range attempts {
-		if w.base != nil && r.ID <= w.base.ID || r.ID > w.h.At.ID {
+		if w.base != nil && r.ID <= w.base.ID || r.ID > w.History.At.ID {
 			continue
 		}
 		if r.Status != store.Complete {
@@ -425,9 +426,9 @@ func (w *week) trust(ctx context.Context) error {
 		}
 	}
 	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log or what the runs read show it; where none is known, the page says unknown rather than guess."}
-	s.Text = append(s.Text, gapSentences(w.gapsIn("report"))...)
+	s.Text = append(s.Text, show.GapSentences(w.Gaps("report"))...)
 	if uncovered > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", plural(uncovered, "run")))
+		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", show.Plural(uncovered, "run")))
 	}
 	if len(list) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "What the runs warned of", Columns: []page.Column{{Head: "Run", Tight: true}, {Head: "What"}, {Head: "Message", Long: true}}},

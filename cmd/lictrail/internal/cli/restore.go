@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -32,26 +33,26 @@ type requestJSON struct {
 
 // restoreGroupJSON is a group that the user must be added to.
 type restoreGroupJSON struct {
-	Group groupJSON `json:"group"`
-	SKUs  []skuJSON `json:"skus"`
+	Group show.GroupJSON `json:"group"`
+	SKUs  []show.SKUJSON `json:"skus"`
 }
 
 // restoreJSON is what would give one user their licenses back.
 type restoreJSON struct {
-	User    userJSON           `json:"user"`
+	User    show.UserJSON      `json:"user"`
 	AsOf    *string            `json:"as_of"`
 	Request *requestJSON       `json:"request"` // null: nothing was assigned directly
 	Groups  []restoreGroupJSON `json:"add_to_groups"`
-	Unknown []skuJSON          `json:"path_unknown"` // held then, but Graph did not tell how
+	Unknown []show.SKUJSON     `json:"path_unknown"` // held then, but Graph did not tell how
 }
 
 // runAssignLicense prints, user by user, the requests that would bring back
 // what was held at the run asked about.
 func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) error {
-	doc := out.NewDocument(e.Out, n.tenant())
-	doc.Gaps = n.gapsJSON(e.command)
+	doc := out.NewDocument(e.Out, show.Tenant(n.Book))
+	doc.Gaps = show.Gaps(n.Book, e.command)
 	var r *restoreJSON
-	for a, err := range n.h.Assignments(ctx, f) {
+	for a, err := range n.History.Assignments(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) err
 			r = nil
 		}
 		if r == nil {
-			r = &restoreJSON{User: newUser(&a.User), AsOf: stamp(n.h.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []skuJSON{}}
+			r = &restoreJSON{User: show.User(&a.User), AsOf: show.Stamp(n.History.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []show.SKUJSON{}}
 		}
 		n.restore(r, a, f.Group)
 	}
@@ -82,9 +83,9 @@ func (n names) restore(r *restoreJSON, a *store.Assignment, only snapshot.GroupI
 		case p.Kind == snapshot.Direct:
 			r.addLicense(a, &p.Path)
 		case p.Kind == snapshot.ByGroup:
-			r.addGroup(*n.group(p.Group), n.sku(a.SKU))
+			r.addGroup(*show.Group(n.Book, p.Group), show.SKU(n.Book, a.SKU))
 		default:
-			r.Unknown = append(r.Unknown, n.sku(a.SKU))
+			r.Unknown = append(r.Unknown, show.SKU(n.Book, a.SKU))
 		}
 	}
 }
@@ -101,7 +102,7 @@ func (r *restoreJSON) addLicense(a *store.Assignment, p *snapshot.Path) {
 	r.Request.Body.Add = append(r.Request.Body.Add, add)
 }
 
-func (r *restoreJSON) addGroup(g groupJSON, sku skuJSON) {
+func (r *restoreJSON) addGroup(g show.GroupJSON, sku show.SKUJSON) {
 	i := slices.IndexFunc(r.Groups, func(o restoreGroupJSON) bool { return o.Group.ID == g.ID })
 	if i < 0 {
 		i = len(r.Groups)

@@ -24,6 +24,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot/store"
 )
 
@@ -272,7 +273,7 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.format = "text"
 		return usage(fmt.Sprintf("unknown format %q", wrong), "--format "+strings.Join(known, ", --format "))
 	}
-	if e.format == formatWorkbook && e.output == "" {
+	if e.format == show.FormatWorkbook && e.output == "" {
 		e.format = "text"
 		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
@@ -288,7 +289,7 @@ func commandName(cmd *cobra.Command) string {
 func formatsOf(cmd *cobra.Command) []string {
 	known := []string{"text", "json", "csv"}
 	if slices.Contains(tabular, commandName(cmd)) {
-		known = append(known, formatWorkbook)
+		known = append(known, show.FormatWorkbook)
 	}
 	if extra := cmd.Annotations[extraFormat]; extra != "" {
 		known = append(known, extra)

@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot"
-	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
 )
 
@@ -62,23 +63,23 @@ func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID) e
 	if err != nil {
 		return err
 	}
-	n := names{h: &store.History{Tenant: tenant}, cat: catalog.Builtin()}
+	n := names{ask.Tenant(tenant)}
 	if only == 0 {
-		return runListing().print(e, n, given(runs))
+		return runListing().Print(e.printer(n), show.Given(runs))
 	}
 	for _, r := range runs {
 		if r.ID != only {
 			continue
 		}
 		if e.format != "text" {
-			return runListing().print(e, n, given([]*store.Run{r}))
+			return runListing().Print(e.printer(n), show.Given([]*store.Run{r}))
 		}
 		return printRun(e, r)
 	}
 	return usage(fmt.Sprintf("there is no run %d", only), "lictrail runs lists them")
 }
 
-func runListing() listing[*store.Run] {
+func runListing() show.Listing[*store.Run] {
 	type row = *store.Run
 	number := func(get func(row) sql.NullInt64) func(row) any {
 		return func(r row) any {
@@ -88,22 +89,22 @@ func runListing() listing[*store.Run] {
 			return nil
 		}
 	}
-	return listing[row]{
-		json: func(r row) any { return newRun(r) },
-		none: "no run yet",
-		columns: []column[row]{
-			{Column: out.Column{Head: "RUN"}, csv: "id", text: func(r row) any { return int64(r.ID) }},
-			{Column: out.Column{Head: "STATUS"}, csv: "status", text: func(r row) any { return styled(r) }, cell: func(r row) any { return r.Status }},
-			{Column: out.Column{Head: "OBSERVED"}, csv: "observed_at", text: func(r row) any { return minute(r.ObservedAt, r.StartedAt) }, cell: func(r row) any { return stamp(r.ObservedAt) }},
-			{csv: "observed_until", cell: func(r row) any { return stamp(r.ObservedUntil) }},
-			{Column: out.Column{Head: "USERS"}, csv: "users", text: number(func(r row) sql.NullInt64 { return r.Users })},
-			{csv: "licensed_users", cell: number(func(r row) sql.NullInt64 { return r.LicensedUsers })},
-			{Column: out.Column{Head: "ASSIGNED"}, csv: "assignments", text: number(func(r row) sql.NullInt64 { return r.Assignments })},
-			{Column: out.Column{Head: "CHANGES"}, csv: "changes", text: number(func(r row) sql.NullInt64 { return r.Changes })},
-			{Column: out.Column{Head: "WARN"}, csv: "warnings", text: func(r row) any { return len(r.Warnings) }},
-			{csv: "requests", cell: number(func(r row) sql.NullInt64 { return r.Requests })},
-			{Column: out.Column{Head: "HEAD"}, csv: "head", text: func(r row) any { return dash(fmt.Sprintf("%.8s", r.Head)) }, cell: func(r row) any { return r.Head }},
-			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, csv: "error", text: func(r row) any { return dash(r.Error) }, cell: func(r row) any { return r.Error }},
+	return show.Listing[row]{
+		JSON: func(r row) any { return show.Run(r) },
+		None: "no run yet",
+		Columns: []show.Column[row]{
+			{Column: out.Column{Head: "RUN"}, CSV: "id", Text: func(r row) any { return int64(r.ID) }},
+			{Column: out.Column{Head: "STATUS"}, CSV: "status", Text: func(r row) any { return styled(r) }, Cell: func(r row) any { return r.Status }},
+			{Column: out.Column{Head: "OBSERVED"}, CSV: "observed_at", Text: func(r row) any { return minute(r.ObservedAt, r.StartedAt) }, Cell: func(r row) any { return show.Stamp(r.ObservedAt) }},
+			{CSV: "observed_until", Cell: func(r row) any { return show.Stamp(r.ObservedUntil) }},
+			{Column: out.Column{Head: "USERS"}, CSV: "users", Text: number(func(r row) sql.NullInt64 { return r.Users })},
+			{CSV: "licensed_users", Cell: number(func(r row) sql.NullInt64 { return r.LicensedUsers })},
+			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assignments", Text: number(func(r row) sql.NullInt64 { return r.Assignments })},
+			{Column: out.Column{Head: "CHANGES"}, CSV: "changes", Text: number(func(r row) sql.NullInt64 { return r.Changes })},
+			{Column: out.Column{Head: "WARN"}, CSV: "warnings", Text: func(r row) any { return len(r.Warnings) }},
+			{CSV: "requests", Cell: number(func(r row) sql.NullInt64 { return r.Requests })},
+			{Column: out.Column{Head: "HEAD"}, CSV: "head", Text: func(r row) any { return dash(fmt.Sprintf("%.8s", r.Head)) }, Cell: func(r row) any { return r.Head }},
+			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, CSV: "error", Text: func(r row) any { return dash(r.Error) }, Cell: func(r row) any { return r.Error }},
 		},
 	}
 }
@@ -137,7 +138,7 @@ func printRun(e *env, r *store.Run) error {
 			"Assignments", r.Assignments.Int64, "Changes", r.Changes.Int64, "Requests", r.Requests.Int64)
 	}
 	if a := r.Audit; a != nil {
-		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"), plural(a.Events, "event")))
+		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"), show.Plural(a.Events, "event")))
 	}
 	pairs = append(pairs, "Head", dash(r.Head))
 	if err := out.Pairs(e.Streams, pairs...); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -70,20 +71,20 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 			return err
 		}
 		var f store.Filter
-		if f.SKUs, err = n.findSKUs(o.sku); err != nil {
+		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
 		rows, err := n.seatRows(ctx, f, within, o.by)
 		if err != nil {
 			return err
 		}
-		return n.seatListing(o.by).print(e, n, rowsOf(rows))
+		return n.seatListing(o.by).Print(e.printer(n), rowsOf(rows))
 	})
 }
 
 // seatSpan is the days asked for, of those that are known.
 func (n names) seatSpan(e *env, o seatDaysOptions) (snapshot.Days, error) {
-	known := snapshot.Days{From: snapshot.DayOf(n.h.First.ObservedAt), To: snapshot.DayOf(n.h.At.ObservedUntil)}
+	known := snapshot.Days{From: snapshot.DayOf(n.History.First.ObservedAt), To: snapshot.DayOf(n.History.At.ObservedUntil)}
 	since, until, err := parseSpan(o.since, o.until, e.now())
 	if err != nil {
 		return known, err
@@ -108,7 +109,7 @@ func (n names) seatSpan(e *env, o seatDaysOptions) (snapshot.Days, error) {
 
 // seatRows adds up the seats of all users.
 func (n names) seatRows(ctx context.Context, f store.Filter, within snapshot.Days, by string) ([]*seatRow, error) {
-	attributes, err := n.h.AttributesByUser(ctx)
+	attributes, err := n.History.AttributesByUser(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,11 +119,11 @@ func (n names) seatRows(ctx context.Context, f store.Filter, within snapshot.Day
 		sku   snapshot.SKUID
 	}
 	sums := make(map[key]*seatRow)
-	for holding, err := range n.h.Holdings(ctx, f) {
+	for holding, err := range n.History.Holdings(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
-		sure, possible := snapshot.HeldDays(holding.Stretches, n.h.At.ObservedAt, n.h.At.ObservedUntil)
+		sure, possible := snapshot.HeldDays(holding.Stretches, n.History.At.ObservedAt, n.History.At.ObservedUntil)
 		labels := seatLabels(by, holding.Person.ID, attributes[holding.Person.Row])
 		for _, s := range snapshot.CountSeats(sure, possible, within, labels) {
 			k := key{s.Month, strings.ToLower(s.Label), holding.SKU}
@@ -139,11 +140,11 @@ func (n names) seatRows(ctx context.Context, f store.Filter, within snapshot.Day
 		rows = append(rows, r)
 	}
 	words := func(r *seatRow) []string {
-		return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(cmp.Or(r.upn, r.label)), n.shortSKU(r.sku), r.label, string(r.sku)}
+		return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(cmp.Or(r.upn, r.label)), n.ShortSKU(r.sku), r.label, string(r.sku)}
 	}
 	if by != "user" {
 		words = func(r *seatRow) []string {
-			return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(r.label), n.shortSKU(r.sku), string(r.sku)}
+			return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(r.label), n.ShortSKU(r.sku), string(r.sku)}
 		}
 	}
 	slices.SortFunc(rows, func(a, b *seatRow) int { return slices.Compare(words(a), words(b)) })
@@ -169,53 +170,53 @@ func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snap
 }
 
 type seatJSON struct {
-	Month      string  `json:"month"`
-	By         string  `json:"by"`
-	Department *string `json:"department"`
-	Country    *string `json:"country"`
-	User       *string `json:"user_id"`
-	UPN        *string `json:"upn"`
-	SKU        skuJSON `json:"sku"`
-	Users      int     `json:"users"`
-	Min        int     `json:"seat_days_min"`
-	Max        int     `json:"seat_days_max"`
+	Month      string       `json:"month"`
+	By         string       `json:"by"`
+	Department *string      `json:"department"`
+	Country    *string      `json:"country"`
+	User       *string      `json:"user_id"`
+	UPN        *string      `json:"upn"`
+	SKU        show.SKUJSON `json:"sku"`
+	Users      int          `json:"users"`
+	Min        int          `json:"seat_days_min"`
+	Max        int          `json:"seat_days_max"`
 }
 
 func (n names) seatJSON(by string, r *seatRow) seatJSON {
-	j := seatJSON{Month: r.monthWord(), By: by, SKU: n.sku(r.sku), Users: r.users, Min: r.min, Max: r.max}
+	j := seatJSON{Month: r.monthWord(), By: by, SKU: show.SKU(n.Book, r.sku), Users: r.users, Min: r.min, Max: r.max}
 	switch by {
 	case "department":
 		j.Department = &r.label
 	case "country":
 		j.Country = &r.label
 	case "user":
-		j.User, j.UPN = &r.label, orNull(r.upn)
+		j.User, j.UPN = &r.label, show.OrNull(r.upn)
 	}
 	return j
 }
 
 func (r *seatRow) monthWord() string { return r.month.Time().Format("2006-01") }
 
-func (n names) seatListing(by string) listing[*seatRow] {
+func (n names) seatListing(by string) show.Listing[*seatRow] {
 	type row = *seatRow
-	columns := []column[row]{{Column: out.Column{Head: "MONTH"}, csv: "month", text: func(r row) any { return r.monthWord() }}}
+	columns := []show.Column[row]{{Column: out.Column{Head: "MONTH"}, CSV: "month", Text: func(r row) any { return r.monthWord() }}}
 	switch by {
 	case "user":
-		columns = append(columns, column[row]{csv: "user_id", cell: func(r row) any { return r.label }},
-			column[row]{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, csv: "upn", text: func(r row) any { return r.upn }})
+		columns = append(columns, show.Column[row]{CSV: "user_id", Cell: func(r row) any { return r.label }},
+			show.Column[row]{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "upn", Text: func(r row) any { return r.upn }})
 	case "department", "country":
-		columns = append(columns, column[row]{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, csv: by,
-			text: func(r row) any { return orNil(r.label) }})
+		columns = append(columns, show.Column[row]{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, CSV: by,
+			Text: func(r row) any { return show.OrNil(r.label) }})
 	}
-	return listing[row]{
-		json: func(r row) any { return n.seatJSON(by, r) },
-		none: "no seat was held in these days",
-		columns: append(columns,
-			column[row]{csv: "sku_id", cell: func(r row) any { return string(r.sku) }},
-			column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }, cell: func(r row) any { return n.plainSKU(r.sku) }},
-			column[row]{Column: out.Column{Head: "USERS"}, csv: "users", text: func(r row) any { return r.users }},
-			column[row]{Column: out.Column{Head: "MIN"}, csv: "seat_days_min", text: func(r row) any { return r.min }},
-			column[row]{Column: out.Column{Head: "MAX"}, csv: "seat_days_max", text: func(r row) any { return r.max }},
+	return show.Listing[row]{
+		JSON: func(r row) any { return n.seatJSON(by, r) },
+		None: "no seat was held in these days",
+		Columns: append(columns,
+			show.Column[row]{CSV: "sku_id", Cell: func(r row) any { return string(r.sku) }},
+			show.Column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.sku) }, Cell: func(r row) any { return n.PlainSKU(r.sku) }},
+			show.Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(r row) any { return r.users }},
+			show.Column[row]{Column: out.Column{Head: "MIN"}, CSV: "seat_days_min", Text: func(r row) any { return r.min }},
+			show.Column[row]{Column: out.Column{Head: "MAX"}, CSV: "seat_days_max", Text: func(r row) any { return r.max }},
 		),
 	}
 }

@@ -9,18 +9,20 @@ import (
 	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
 // skusWithTrend lists the SKUs at the run asked about, with where their seats are going.
 func (n names) skusWithTrend(ctx context.Context) ([]skuWithTrend, error) {
-	rows, err := n.h.SKUs(ctx)
+	rows, err := n.History.SKUs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	points, err := n.h.SeatPoints(ctx)
+	points, err := n.History.SeatPoints(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func (s *skuWithTrend) runsOut(at time.Time) (snapshot.Day, bool) {
 	if s.trend == nil || s.Units.Enabled+s.Units.Warning == 0 {
 		return 0, false
 	}
-	return s.trend.RunsOut(at, available(s.SKURow))
+	return s.trend.RunsOut(at, show.Available(s.SKURow))
 }
 
 // over is how many more seats are in use than there are.
@@ -97,7 +99,7 @@ func (s *skuWithTrend) runsOutDay(at time.Time) *string {
 // runsOutWord is the day, or why there is none.
 func (s *skuWithTrend) runsOutWord(at time.Time) any {
 	switch day, ok := s.runsOut(at); {
-	case ok && available(s.SKURow) == 0:
+	case ok && show.Available(s.SKURow) == 0:
 		return "none free"
 	case ok:
 		return day.Time().Format(time.DateOnly)
@@ -171,23 +173,23 @@ func (l *lapse) hitWords() string {
 	case l.sku.Assigned == 0:
 		return "nobody holds it"
 	case l.short == 0:
-		return fmt.Sprintf("nobody: %s, %s go on elsewhere", plural(l.sku.Assigned, "user"), plural(l.left, "seat"))
+		return fmt.Sprintf("nobody: %s, %s go on elsewhere", show.Plural(l.sku.Assigned, "user"), show.Plural(l.left, "seat"))
 	case l.left == 0 && l.short == 1:
 		return "its only user"
 	case l.left == 0:
-		return fmt.Sprintf("all %s", plural(l.sku.Assigned, "user"))
+		return fmt.Sprintf("all %s", show.Plural(l.sku.Assigned, "user"))
 	}
-	return fmt.Sprintf("%d of %s; which is not known", l.short, plural(l.sku.Assigned, "user"))
+	return fmt.Sprintf("%d of %s; which is not known", l.short, show.Plural(l.sku.Assigned, "user"))
 }
 
 // runLapses lists what lapses up to a day, or within an age from the run.
 func (n names) runLapses(ctx context.Context, e *env, list []skuWithTrend, text string) error {
-	at := n.h.At.ObservedUntil
+	at := n.History.At.ObservedUntil
 	until, err := parseTime("lapses", text, at, true)
 	if err != nil {
 		return err
 	}
-	if agePattern.MatchString(text) {
+	if ask.IsAge(text) {
 		until = at.Add(at.Sub(until)) // an age counts ahead here
 	}
 	rows := lapses(list, until)
@@ -196,7 +198,7 @@ func (n names) runLapses(ctx context.Context, e *env, list []skuWithTrend, text 
 			return err
 		}
 	}
-	return n.lapseListing().print(e, n, each(rows))
+	return n.lapseListing().Print(e.printer(n), show.Each(rows))
 }
 
 // name lists the users whom the lapse hits, where that can be known.
@@ -204,7 +206,7 @@ func (n names) name(ctx context.Context, l *lapse) error {
 	if l.left > 0 || l.short == 0 {
 		return nil
 	}
-	for a, err := range n.h.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{l.SKU}}) {
+	for a, err := range n.History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{l.SKU}}) {
 		if err != nil {
 			return err
 		}
@@ -214,42 +216,42 @@ func (n names) name(ctx context.Context, l *lapse) error {
 }
 
 type lapseJSON struct {
-	SKU          skuJSON          `json:"sku"`
-	Subscription subscriptionJSON `json:"subscription"`
-	Becomes      string           `json:"becomes"`
-	Assigned     int64            `json:"assigned"`
-	SeatsLeft    int64            `json:"seats_left"`
-	WithoutSeat  int64            `json:"without_seat"`
-	Users        []userJSON       `json:"users"`
-	UsersKnown   bool             `json:"users_known"`
+	SKU          show.SKUJSON          `json:"sku"`
+	Subscription show.SubscriptionJSON `json:"subscription"`
+	Becomes      string                `json:"becomes"`
+	Assigned     int64                 `json:"assigned"`
+	SeatsLeft    int64                 `json:"seats_left"`
+	WithoutSeat  int64                 `json:"without_seat"`
+	Users        []show.UserJSON       `json:"users"`
+	UsersKnown   bool                  `json:"users_known"`
 }
 
-func (n names) lapseListing() listing[*lapse] {
+func (n names) lapseListing() show.Listing[*lapse] {
 	type row = *lapse
-	return listing[row]{
-		json: func(l row) any {
-			j := lapseJSON{SKU: n.sku(l.SKU), Subscription: newSubscription(l.Subscription), Becomes: l.becomes, Assigned: l.sku.Assigned,
-				SeatsLeft: l.left, WithoutSeat: l.short, Users: []userJSON{}, UsersKnown: l.short == 0 || l.left == 0}
+	return show.Listing[row]{
+		JSON: func(l row) any {
+			j := lapseJSON{SKU: show.SKU(n.Book, l.SKU), Subscription: show.Subscription(l.Subscription), Becomes: l.becomes, Assigned: l.sku.Assigned,
+				SeatsLeft: l.left, WithoutSeat: l.short, Users: []show.UserJSON{}, UsersKnown: l.short == 0 || l.left == 0}
 			for i := range l.users {
-				j.Users = append(j.Users, newUser(&l.users[i]))
+				j.Users = append(j.Users, show.User(&l.users[i]))
 			}
 			return j
 		},
-		none: "no subscription lapses by then, as far as Microsoft gives dates",
-		columns: []column[row]{
-			{csv: "sku_id", cell: func(l row) any { return string(l.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(l row) any { return n.shortSKU(l.SKU) }, cell: func(l row) any { return n.plainSKU(l.SKU) }},
-			{csv: "subscription_id", cell: func(l row) any { return l.ID }},
-			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, csv: "status", text: func(l row) any { return l.Status }},
-			{Column: out.Column{Head: "SEATS"}, csv: "seats", text: func(l row) any { return l.Total }},
-			{csv: "trial", cell: func(l row) any { return l.Trial }},
-			{Column: out.Column{Head: "ON"}, csv: "next_lifecycle_at", text: func(l row) any { return dayOrNil(l.NextLifecycleAt) }, cell: func(l row) any { return stamp(l.NextLifecycleAt) }},
-			{csv: "assigned", cell: func(l row) any { return l.sku.Assigned }},
-			{csv: "seats_left", cell: func(l row) any { return l.left }},
-			{Column: out.Column{Head: "HITS", Min: 12, Rank: 2}, csv: "", text: func(l row) any { return l.hitWords() }},
-			{csv: "without_seat", cell: func(l row) any { return l.short }},
-			{csv: "users", cell: func(l row) any { return upnsOf(l.users) }},
-			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, csv: "becomes", text: func(l row) any { return l.becomes }},
+		None: "no subscription lapses by then, as far as Microsoft gives dates",
+		Columns: []show.Column[row]{
+			{CSV: "sku_id", Cell: func(l row) any { return string(l.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(l row) any { return n.ShortSKU(l.SKU) }, Cell: func(l row) any { return n.PlainSKU(l.SKU) }},
+			{CSV: "subscription_id", Cell: func(l row) any { return l.ID }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, CSV: "status", Text: func(l row) any { return l.Status }},
+			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(l row) any { return l.Total }},
+			{CSV: "trial", Cell: func(l row) any { return l.Trial }},
+			{Column: out.Column{Head: "ON"}, CSV: "next_lifecycle_at", Text: func(l row) any { return show.DayOrNil(l.NextLifecycleAt) }, Cell: func(l row) any { return show.Stamp(l.NextLifecycleAt) }},
+			{CSV: "assigned", Cell: func(l row) any { return l.sku.Assigned }},
+			{CSV: "seats_left", Cell: func(l row) any { return l.left }},
+			{Column: out.Column{Head: "HITS", Min: 12, Rank: 2}, CSV: "", Text: func(l row) any { return l.hitWords() }},
+			{CSV: "without_seat", Cell: func(l row) any { return l.short }},
+			{CSV: "users", Cell: func(l row) any { return upnsOf(l.users) }},
+			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, CSV: "becomes", Text: func(l row) any { return l.becomes }},
 		},
 	}
 }

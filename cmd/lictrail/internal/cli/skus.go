@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -60,7 +61,7 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 		if o.lapses != "" {
 			return n.runLapses(ctx, e, list, o.lapses)
 		}
-		if err := n.skuListing(list).print(e, n, each(list)); err != nil || e.format != "text" {
+		if err := n.skuListing(list).Print(e.printer(n), show.Each(list)); err != nil || e.format != "text" {
 			return err
 		}
 		for i := range list {
@@ -80,38 +81,38 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 }
 
 // skuListing shows the SKUs. Text leaves out what is 0 for all of them.
-func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
+func (n names) skuListing(list []skuWithTrend) show.Listing[*skuWithTrend] {
 	type row = *skuWithTrend
-	at := n.h.At.ObservedUntil
-	l := listing[row]{
-		json: func(r row) any { return n.skuRow(r) },
-		none: "the tenant has no SKU",
-		columns: []column[row]{
-			{csv: "sku_id", cell: func(r row) any { return string(r.ID) }},
-			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.ID) }, cell: func(r row) any { return n.plainSKU(r.ID) }},
-			{csv: "product", cell: func(r row) any { return n.cat.SKUName(r.ID, r.PartNumber) }},
-			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, csv: "status", text: func(r row) any { return statusWord(r.SKURow) }, cell: func(r row) any { return r.Status }},
-			{Column: out.Column{Head: "BOUGHT"}, csv: "enabled", text: func(r row) any { return r.Units.Enabled }},
-			{Column: out.Column{Head: "GRACE"}, csv: "warning", text: func(r row) any { return r.Units.Warning }},
-			{Column: out.Column{Head: "SUSPENDED"}, csv: "suspended", text: func(r row) any { return r.Units.Suspended }},
-			{csv: "locked_out", cell: func(r row) any { return r.Units.LockedOut }},
-			{Column: out.Column{Head: "USED"}, csv: "consumed", text: func(r row) any { return r.Consumed }},
-			{csv: "assigned", cell: func(r row) any { return r.Assigned }},
-			{Column: out.Column{Head: "DIFF"}, csv: "difference", text: func(r row) any { return r.Consumed - r.Assigned }},
-			{Column: out.Column{Head: "FREE"}, csv: "available", text: func(r row) any { return available(r.SKURow) }},
-			{Column: out.Column{Head: "OVER"}, csv: "over_assigned", text: func(r row) any { return r.over() }},
-			{Column: out.Column{Head: "TREND", Right: true}, csv: "trend_per_week", text: func(r row) any { return r.trendWord() }, cell: func(r row) any { return perWeek(r.trend) }},
-			{Column: out.Column{Head: "RUNS OUT", Right: true}, csv: "runs_out", text: func(r row) any { return r.runsOutWord(at) }, cell: func(r row) any { return r.runsOutDay(at) }},
-			{Column: out.Column{Head: "NEXT"}, csv: "next_lifecycle_at", text: func(r row) any { return n.nextWord(r.SKURow) },
-				cell: func(r row) any { return stamp(nextLifecycle(r.SKURow)) }},
-			{csv: "gone_at", cell: func(r row) any { return goneAt(r.SKURow) }},
-			{csv: "first_seen", cell: func(r row) any { return stamp(r.First.ObservedUntil) }},
+	at := n.History.At.ObservedUntil
+	l := show.Listing[row]{
+		JSON: func(r row) any { return n.skuRow(r) },
+		None: "the tenant has no SKU",
+		Columns: []show.Column[row]{
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.ID) }},
+			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.ID) }, Cell: func(r row) any { return n.PlainSKU(r.ID) }},
+			{CSV: "product", Cell: func(r row) any { return n.Catalog.SKUName(r.ID, r.PartNumber) }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, CSV: "status", Text: func(r row) any { return statusWord(r.SKURow) }, Cell: func(r row) any { return r.Status }},
+			{Column: out.Column{Head: "BOUGHT"}, CSV: "enabled", Text: func(r row) any { return r.Units.Enabled }},
+			{Column: out.Column{Head: "GRACE"}, CSV: "warning", Text: func(r row) any { return r.Units.Warning }},
+			{Column: out.Column{Head: "SUSPENDED"}, CSV: "suspended", Text: func(r row) any { return r.Units.Suspended }},
+			{CSV: "locked_out", Cell: func(r row) any { return r.Units.LockedOut }},
+			{Column: out.Column{Head: "USED"}, CSV: "consumed", Text: func(r row) any { return r.Consumed }},
+			{CSV: "assigned", Cell: func(r row) any { return r.Assigned }},
+			{Column: out.Column{Head: "DIFF"}, CSV: "difference", Text: func(r row) any { return r.Consumed - r.Assigned }},
+			{Column: out.Column{Head: "FREE"}, CSV: "available", Text: func(r row) any { return show.Available(r.SKURow) }},
+			{Column: out.Column{Head: "OVER"}, CSV: "over_assigned", Text: func(r row) any { return r.over() }},
+			{Column: out.Column{Head: "TREND", Right: true}, CSV: "trend_per_week", Text: func(r row) any { return r.trendWord() }, Cell: func(r row) any { return show.PerWeek(r.trend) }},
+			{Column: out.Column{Head: "RUNS OUT", Right: true}, CSV: "runs_out", Text: func(r row) any { return r.runsOutWord(at) }, Cell: func(r row) any { return r.runsOutDay(at) }},
+			{Column: out.Column{Head: "NEXT"}, CSV: "next_lifecycle_at", Text: func(r row) any { return n.nextWord(r.SKURow) },
+				Cell: func(r row) any { return show.Stamp(nextLifecycle(r.SKURow)) }},
+			{CSV: "gone_at", Cell: func(r row) any { return goneAt(r.SKURow) }},
+			{CSV: "first_seen", Cell: func(r row) any { return show.Stamp(r.First.ObservedUntil) }},
 		},
 	}
-	for i := range l.columns {
-		c := &l.columns[i]
-		if slices.Contains([]string{"GRACE", "SUSPENDED", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r skuWithTrend) bool { return c.text(&r) != int64(0) }) {
-			c.text, c.cell = nil, c.text
+	for i := range l.Columns {
+		c := &l.Columns[i]
+		if slices.Contains([]string{"GRACE", "SUSPENDED", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r skuWithTrend) bool { return c.Text(&r) != int64(0) }) {
+			c.Text, c.Cell = nil, c.Text
 		}
 	}
 	return l
@@ -119,17 +120,17 @@ func (n names) skuListing(list []skuWithTrend) listing[*skuWithTrend] {
 
 // nextWord is the day of nextLifecycle, as far as subscriptions were ever read.
 func (n names) nextWord(r *store.SKURow) any {
-	if r.To == nil && n.lacks(snapshot.ReadSubscriptions) {
-		return notKnown
+	if r.To == nil && n.Lacks(snapshot.ReadSubscriptions) {
+		return show.NotKnown
 	}
-	return dayOrNil(nextLifecycle(r))
+	return show.DayOrNil(nextLifecycle(r))
 }
 
 func goneAt(r *store.SKURow) *string {
 	if r.To == nil {
 		return nil
 	}
-	return stamp(r.To.ObservedUntil)
+	return show.Stamp(r.To.ObservedUntil)
 }
 
 func statusWord(r *store.SKURow) string {

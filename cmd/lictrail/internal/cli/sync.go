@@ -12,15 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
-	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/store"
 )
 
@@ -136,7 +137,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	}
 	activity, err := tracker.ParseActivity(o.activity)
 	if err != nil {
-		return usage("--activity: "+err.Error(), "all, or some of: "+joinIDs(slices.Clone(snapshot.ActivitySources)))
+		return usage("--activity: "+err.Error(), "all, or some of: "+ask.JoinIDs(slices.Clone(snapshot.ActivitySources)))
 	}
 	if o.headFile != "" {
 		if err := e.mayWriteTo(place{"--head-file", o.headFile}); err != nil {
@@ -252,28 +253,25 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if e.format != "text" {
 		return runRunsOf(ctx, e, db, s.Run)
 	}
-	h, err := db.History(ctx)
+	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	n, err := newNames(ctx, h, catalog.Builtin())
-	if err != nil {
-		return err
-	}
+	defer book.Close()
+	n := names{book}
 	if err := n.printBursts(e, s, limit); err != nil {
 		return err
 	}
 	r := s.Result
-	err = e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), plural(r.Users, "user"),
-		strconv.FormatInt(r.LicensedUsers, 10), plural(r.Assignments, "assignment"))
+	err = e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), show.Plural(r.Users, "user"),
+		strconv.FormatInt(r.LicensedUsers, 10), show.Plural(r.Assignments, "assignment"))
 	if err != nil {
 		return err
 	}
-	if err := e.Printf("%s\nHead %s\n", changesSentence(s, len(n.gapsIn(e.command)) > 0), s.Head); err != nil {
+	if err := e.Printf("%s\nHead %s\n", changesSentence(s, len(n.Gaps(e.command)) > 0), s.Head); err != nil {
 		return err
 	}
-	return n.tellGaps(e, true)
+	return e.printer(n).PrintGaps(true)
 }
 
 // changesSentence says what changed, or what that would need: unread.
@@ -287,7 +285,7 @@ func changesSentence(s *tracker.Summary, unread bool) string {
 	case len(changes) == 0:
 		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
 	}
-	return fmt.Sprintf("%s since run %d: %s.", plural(len(changes), "change"), int64(s.Previous.ID), kindsWord(changes))
+	return fmt.Sprintf("%s since run %d: %s.", show.Plural(len(changes), "change"), int64(s.Previous.ID), kindsWord(changes))
 }
 
 func tenantWord(t snapshot.Tenant) string {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
@@ -102,19 +103,12 @@ func notWritten(s *tracker.Summary, what string, err error, hint string) error {
 }
 
 func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
-	h, err := db.History(ctx)
+	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	cat, err := loadCatalog(ctx, h)
-	if err != nil {
-		return err
-	}
-	n, err := newNames(ctx, h, cat)
-	if err != nil {
-		return err
-	}
+	defer book.Close()
+	n, h := names{book}, book.History
 	if o.report != "" {
 		base, err := n.baseOf(e, "")
 		if err != nil {

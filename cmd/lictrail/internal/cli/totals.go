@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -27,21 +28,21 @@ type total struct {
 }
 
 type totalJSON struct {
-	By         string       `json:"by"`
-	Department *string      `json:"department"`
-	Path       *pathRefJSON `json:"path"`
-	SKU        skuJSON      `json:"sku"`
-	Users      int          `json:"users"`
-	Direct     int          `json:"direct"`
-	ByGroup    int          `json:"by_group"`
-	AsOf       *string      `json:"as_of"`
+	By         string            `json:"by"`
+	Department *string           `json:"department"`
+	Path       *show.PathRefJSON `json:"path"`
+	SKU        show.SKUJSON      `json:"sku"`
+	Users      int               `json:"users"`
+	Direct     int               `json:"direct"`
+	ByGroup    int               `json:"by_group"`
+	AsOf       *string           `json:"as_of"`
 }
 
 // runTotals counts assignments. A user who holds a SKU by two paths is one user
 // of the SKU, and one of each path.
 func (n names) runTotals(ctx context.Context, e *env, by string, f store.Filter) error {
 	counts := make(map[string]*total)
-	for a, err := range n.h.Assignments(ctx, f) {
+	for a, err := range n.History.Assignments(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (n names) runTotals(ctx context.Context, e *env, by string, f store.Filter)
 			counts[key].count(a)
 		}
 	}
-	return n.totalListing(by).print(e, n, n.sorted(counts))
+	return n.totalListing(by).Print(e.printer(n), n.sorted(counts))
 }
 
 // totalsOf lists the totals that an assignment counts in.
@@ -87,41 +88,41 @@ func (n names) sorted(counts map[string]*total) iter.Seq2[*total, error] {
 		all = append(all, t)
 	}
 	words := func(t *total) []string {
-		return []string{strings.ToLower(t.department), n.pathWord(t.path), n.shortSKU(t.sku), string(t.sku)}
+		return []string{strings.ToLower(t.department), n.PathName(t.path), n.ShortSKU(t.sku), string(t.sku)}
 	}
 	slices.SortFunc(all, func(a, b *total) int { return slices.Compare(words(a), words(b)) })
 	return rowsOf(all)
 }
 
-func (n names) totalListing(by string) listing[*total] {
+func (n names) totalListing(by string) show.Listing[*total] {
 	type row = *total
-	l := listing[row]{
-		json: func(t row) any {
-			j := totalJSON{By: t.by, Path: n.pathRef(t.path), SKU: n.sku(t.sku), Users: t.users, Direct: t.direct, ByGroup: t.group,
-				AsOf: stamp(n.h.At.ObservedUntil)}
+	l := show.Listing[row]{
+		JSON: func(t row) any {
+			j := totalJSON{By: t.by, Path: show.PathRef(n.Book, t.path), SKU: show.SKU(n.Book, t.sku), Users: t.users, Direct: t.direct, ByGroup: t.group,
+				AsOf: show.Stamp(n.History.At.ObservedUntil)}
 			if t.by == "department" {
 				j.Department = &t.department
 			}
 			return j
 		},
-		none: "no assignment matches",
+		None: "no assignment matches",
 	}
 	switch by {
 	case "department":
-		l.columns = append(l.columns, column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Rank: 2}, csv: "department",
-			text: func(t row) any { return orNil(t.department) }})
+		l.Columns = append(l.Columns, show.Column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Rank: 2}, CSV: "department",
+			Text: func(t row) any { return show.OrNil(t.department) }})
 	case "path":
-		l.columns = append(l.columns,
-			column[row]{Column: out.Column{Head: "PATH", Min: 10, Rank: 2}, csv: "path", text: func(t row) any { return n.pathWord(t.path) }},
-			column[row]{csv: "group_id", cell: func(t row) any { return string(t.path.Group) }})
+		l.Columns = append(l.Columns,
+			show.Column[row]{Column: out.Column{Head: "PATH", Min: 10, Rank: 2}, CSV: "path", Text: func(t row) any { return n.PathName(t.path) }},
+			show.Column[row]{CSV: "group_id", Cell: func(t row) any { return string(t.path.Group) }})
 	}
-	return listing[row]{json: l.json, none: l.none, columns: append(l.columns,
-		column[row]{csv: "sku_id", cell: func(t row) any { return string(t.sku) }},
-		column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, csv: "part_number", text: func(t row) any { return n.shortSKU(t.sku) }, cell: func(t row) any { return n.plainSKU(t.sku) }},
-		column[row]{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, csv: "product", text: func(t row) any { return n.cat.SKUName(t.sku, n.partNumber(t.sku)) }},
-		column[row]{Column: out.Column{Head: "USERS"}, csv: "users", text: func(t row) any { return t.users }},
-		column[row]{Column: out.Column{Head: "DIRECT"}, csv: "direct", text: func(t row) any { return t.direct }},
-		column[row]{Column: out.Column{Head: "BY GROUP"}, csv: "by_group", text: func(t row) any { return t.group }},
-		column[row]{csv: "as_of", cell: func(row) any { return stamp(n.h.At.ObservedUntil) }},
+	return show.Listing[row]{JSON: l.JSON, None: l.None, Columns: append(l.Columns,
+		show.Column[row]{CSV: "sku_id", Cell: func(t row) any { return string(t.sku) }},
+		show.Column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(t row) any { return n.ShortSKU(t.sku) }, Cell: func(t row) any { return n.PlainSKU(t.sku) }},
+		show.Column[row]{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, CSV: "product", Text: func(t row) any { return n.Catalog.SKUName(t.sku, n.PartNumber(t.sku)) }},
+		show.Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(t row) any { return t.users }},
+		show.Column[row]{Column: out.Column{Head: "DIRECT"}, CSV: "direct", Text: func(t row) any { return t.direct }},
+		show.Column[row]{Column: out.Column{Head: "BY GROUP"}, CSV: "by_group", Text: func(t row) any { return t.group }},
+		show.Column[row]{CSV: "as_of", Cell: func(row) any { return show.Stamp(n.History.At.ObservedUntil) }},
 	)}
 }

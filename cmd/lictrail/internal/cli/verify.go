@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -93,7 +95,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 		return err
 	}
 	if n := len(r.findings()); n > 0 {
-		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", plural(n, "finding")),
+		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", show.Plural(n, "finding")),
 			Hint: exit.RestoreHint, Err: store.ErrDamaged}
 	}
 	return nil
@@ -144,13 +146,13 @@ func (r *verification) looked(check string) string {
 	case store.CheckStructure:
 		return "SQLite's checks, foreign keys, tables, views, triggers"
 	case store.CheckChain:
-		return fmt.Sprintf("%s of %s that ended", plural(r.Seals, "seal"), plural(r.Runs, "run"))
+		return fmt.Sprintf("%s of %s that ended", show.Plural(r.Seals, "seal"), show.Plural(r.Runs, "run"))
 	case store.CheckDigests:
-		return fmt.Sprintf("%s, every column", plural(r.Rows, "row"))
+		return fmt.Sprintf("%s, every column", show.Plural(r.Rows, "row"))
 	case store.CheckReplay:
-		return fmt.Sprintf("%s of users, %s found anew", plural(r.replay.States, "state"), plural(r.replay.Changes, "change"))
+		return fmt.Sprintf("%s of users, %s found anew", show.Plural(r.replay.States, "state"), show.Plural(r.replay.Changes, "change"))
 	}
-	return fmt.Sprintf("%s, %d found again from stored events, %d erased", plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
+	return fmt.Sprintf("%s, %d found again from stored events, %d erased", show.Plural(r.replay.Attributions, "cause"), r.replay.Repeated, r.replay.Unproven)
 }
 
 func (r *verification) print(e *env) error {
@@ -165,7 +167,7 @@ func (r *verification) print(e *env) error {
 	for _, check := range store.Checks {
 		word := "ok      " + r.looked(check)
 		if bad[check] > 0 {
-			word = fmt.Sprintf("BROKEN  %s", plural(bad[check], "finding"))
+			word = fmt.Sprintf("BROKEN  %s", show.Plural(bad[check], "finding"))
 		}
 		rows = append(rows, check, word)
 	}
@@ -227,7 +229,7 @@ type erasureJSON struct {
 func (r *verification) erased() []erasureJSON {
 	all := make([]erasureJSON, len(r.Erasures))
 	for i, x := range r.Erasures {
-		all[i] = erasureJSON{At: stamp(x.At), Kind: x.Kind, Rows: x.Rows}
+		all[i] = erasureJSON{At: show.Stamp(x.At), Kind: x.Kind, Rows: x.Rows}
 	}
 	return all
 }
@@ -258,7 +260,7 @@ func (r *verification) given() *givenHeadJSON {
 func (r *verification) printItems(e *env) error {
 	var items []checkJSON
 	for _, check := range store.Checks {
-		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: orNull(r.Head), Given: r.given()}
+		item := checkJSON{Check: check, OK: true, Looked: r.looked(check), Findings: []string{}, Head: show.OrNull(r.Head), Given: r.given()}
 		if check == store.CheckDigests {
 			item.Erasures = r.erased()
 		}
@@ -269,22 +271,22 @@ func (r *verification) printItems(e *env) error {
 		}
 		items = append(items, item)
 	}
-	n := names{h: &store.History{Tenant: r.tenant}}
-	return listing[checkJSON]{
-		json: func(c checkJSON) any { return c },
-		columns: []column[checkJSON]{
-			{csv: "check", cell: func(c checkJSON) any { return c.Check }},
-			{csv: "ok", cell: func(c checkJSON) any { return c.OK }},
-			{csv: "looked_at", cell: func(c checkJSON) any { return c.Looked }},
-			{csv: "findings", cell: func(c checkJSON) any { return strings.Join(c.Findings, "; ") }},
-			{csv: "head", cell: func(checkJSON) any { return r.Head }},
-			{csv: "head_given", cell: func(checkJSON) any { return r.asked }},
-			{csv: "head_given_run", cell: func(checkJSON) any {
+	n := names{ask.Tenant(r.tenant)}
+	return show.Listing[checkJSON]{
+		JSON: func(c checkJSON) any { return c },
+		Columns: []show.Column[checkJSON]{
+			{CSV: "check", Cell: func(c checkJSON) any { return c.Check }},
+			{CSV: "ok", Cell: func(c checkJSON) any { return c.OK }},
+			{CSV: "looked_at", Cell: func(c checkJSON) any { return c.Looked }},
+			{CSV: "findings", Cell: func(c checkJSON) any { return strings.Join(c.Findings, "; ") }},
+			{CSV: "head", Cell: func(checkJSON) any { return r.Head }},
+			{CSV: "head_given", Cell: func(checkJSON) any { return r.asked }},
+			{CSV: "head_given_run", Cell: func(checkJSON) any {
 				if r.HeadRun == 0 {
 					return nil
 				}
 				return r.HeadRun
 			}},
 		},
-	}.print(e, n, rowsOf(items))
+	}.Print(e.printer(n), rowsOf(items))
 }

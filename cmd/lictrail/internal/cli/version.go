@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot/store"
 )
 
@@ -43,9 +44,9 @@ func buildOf() build {
 		for _, s := range info.Settings {
 			switch s.Key {
 			case "vcs.revision":
-				b.Commit = orNull(s.Value)
+				b.Commit = show.OrNull(s.Value)
 			case "vcs.time":
-				b.Date = orNull(s.Value)
+				b.Date = show.OrNull(s.Value)
 			case "vcs.modified":
 				b.Modified = s.Value == "true"
 			}

@@ -3,14 +3,13 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -71,7 +70,7 @@ func runWatch(ctx context.Context, e *env, o watchOptions) error {
 			return err
 		}
 		rows = slices.DeleteFunc(rows, func(r switchedOff) bool { return r.when.At.Before(since) })
-		return n.watchListing().print(e, n, each(rows))
+		return n.watchListing().Print(e.printer(n), show.Each(rows))
 	})
 }
 
@@ -79,7 +78,7 @@ func runWatch(ctx context.Context, e *env, o watchOptions) error {
 func (n names) watched(ctx context.Context, words []string, file ruleFile) ([]snapshot.PlanID, error) {
 	var plans []snapshot.PlanID
 	for _, word := range words {
-		id, err := n.findPlan(ctx, word)
+		id, err := n.FindPlan(ctx, word)
 		if err != nil {
 			return nil, err
 		}
@@ -89,34 +88,13 @@ func (n names) watched(ctx context.Context, words []string, file ruleFile) ([]sn
 		return plans, nil
 	}
 	for _, w := range file.Watch {
-		id, err := n.findPlan(ctx, w.Plan)
+		id, err := n.FindPlan(ctx, w.Plan)
 		if err != nil {
 			return nil, inFile(file.name, w.Line, err)
 		}
 		plans = append(plans, id)
 	}
 	return plans, nil
-}
-
-// findPlan finds the plan that is meant by an id or a name. The tenant's own
-// words come first; what the catalog knows may come to the tenant later.
-func (n names) findPlan(ctx context.Context, word string) (snapshot.PlanID, error) {
-	plans, err := n.h.SKUPlans(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, ids := range plans {
-		for _, id := range ids {
-			if strings.EqualFold(word, string(id)) || strings.EqualFold(word, n.h.PlanName(id)) {
-				return id, nil
-			}
-		}
-	}
-	id, err := n.cat.PlanID(word)
-	if err != nil {
-		return "", usage(fmt.Sprintf("no service plan %q", word), "its name as Microsoft writes it, such as M365_ADVANCED_AUDITING, or its id")
-	}
-	return id, nil
 }
 
 // switchedOff is a watched plan that is, or was, off for a user.
@@ -142,9 +120,9 @@ func (n names) switchedOff(ctx context.Context, plans []snapshot.PlanID) ([]swit
 		return nil, err
 	}
 	s := offSearch{names: n, off: off, decided: map[offKey]bool{}, unsure: map[offKey]bool{}}
-	f := store.ChangeFilter{UpTo: n.h.At.ID, Newest: true, Kinds: []snapshot.Kind{snapshot.PlansChanged, snapshot.PathMoved,
+	f := store.ChangeFilter{UpTo: n.History.At.ID, Newest: true, Kinds: []snapshot.Kind{snapshot.PlansChanged, snapshot.PathMoved,
 		snapshot.PathAdded, snapshot.PathRemoved, snapshot.Assigned}}
-	for c, err := range n.h.Changes(ctx, f) {
+	for c, err := range n.History.Changes(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +132,7 @@ func (n names) switchedOff(ctx context.Context, plans []snapshot.PlanID) ([]swit
 	}
 	for key := range off {
 		if !s.decided[key] {
-			s.unexplained(key, n.h.RunDate(n.h.First.ID))
+			s.unexplained(key, n.History.RunDate(n.History.First.ID))
 		}
 	}
 	slices.SortStableFunc(s.rows, func(a, b switchedOff) int {
@@ -199,7 +177,7 @@ func (s *offSearch) look(c *store.ChangeRow, key offKey) {
 // off by the date, or at the run asked about where that is not sure either.
 func (s *offSearch) unexplained(key offKey, by snapshot.Date) {
 	if s.unsure[key] {
-		by = snapshot.AlreadyThere(s.h.At.ObservedUntil, time.Time{}, time.Time{})
+		by = snapshot.AlreadyThere(s.History.At.ObservedUntil, time.Time{}, time.Time{})
 	}
 	s.rows = append(s.rows, switchedOff{key.plan, &s.off[key].User, key.sku, by, true, nil})
 	s.decided[key] = true
@@ -208,7 +186,7 @@ func (s *offSearch) unexplained(key offKey, by snapshot.Date) {
 // offNow finds the assignments with a watched plan that the user has by no path
 // of any SKU.
 func (n names) offNow(ctx context.Context, plans []snapshot.PlanID) (map[offKey]*store.Assignment, error) {
-	contents, err := n.h.SKUPlansNow(ctx)
+	contents, err := n.History.SKUPlansNow(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +196,7 @@ func (n names) offNow(ctx context.Context, plans []snapshot.PlanID) (map[offKey]
 		plan snapshot.PlanID
 	}
 	on := map[userPlan]bool{}
-	for a, err := range n.h.Assignments(ctx, store.Filter{}) {
+	for a, err := range n.History.Assignments(ctx, store.Filter{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +234,7 @@ func (r *switchedOff) cause() string {
 	if r.by == nil {
 		return string(snapshot.CauseUnknown)
 	}
-	return causeWord(&r.by.Attribution)
+	return show.CauseWord(&r.by.Attribution)
 }
 
 // actor is who did it or, for a group, who changed the group.
@@ -278,42 +256,42 @@ func (r *switchedOff) reason() string {
 }
 
 type watchJSON struct {
-	Plan   planJSON    `json:"plan"`
-	User   userJSON    `json:"user"`
-	SKU    skuJSON     `json:"sku"`
-	When   dateJSON    `json:"when"`
-	OffNow bool        `json:"off_now"`
-	Change *changeJSON `json:"change"`
+	Plan   show.PlanJSON    `json:"plan"`
+	User   show.UserJSON    `json:"user"`
+	SKU    show.SKUJSON     `json:"sku"`
+	When   show.DateJSON    `json:"when"`
+	OffNow bool             `json:"off_now"`
+	Change *show.ChangeJSON `json:"change"`
 }
 
-func (n names) watchListing() listing[*switchedOff] {
+func (n names) watchListing() show.Listing[*switchedOff] {
 	type row = *switchedOff
-	return listing[row]{
-		json: func(r row) any {
-			j := watchJSON{planJSON{string(r.plan), orNull(n.plan(r.plan))}, newUser(r.user), n.sku(r.sku), newDate(r.when), r.now, nil}
+	return show.Listing[row]{
+		JSON: func(r row) any {
+			j := watchJSON{show.PlanJSON{ID: string(r.plan), Name: show.OrNull(n.PlanName(r.plan))}, show.User(r.user), show.SKU(n.Book, r.sku), show.Date(r.when), r.now, nil}
 			if r.by != nil {
-				c := n.change(r.by)
+				c := show.Change(n.Book, r.by)
 				j.Change = &c
 			}
 			return j
 		},
-		none: "no watched plan is switched off",
-		columns: []column[row]{
-			{csv: "user_id", cell: func(r row) any { return string(r.user.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, csv: "upn", text: func(r row) any { return r.user.UPN }},
-			{csv: "sku_id", cell: func(r row) any { return string(r.sku) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 2}, csv: "part_number", text: func(r row) any { return n.shortSKU(r.sku) }, cell: func(r row) any { return n.plainSKU(r.sku) }},
-			{csv: "plan_id", cell: func(r row) any { return string(r.plan) }},
-			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, csv: "plan", text: func(r row) any { return n.planWord(r.plan) }},
-			{Column: out.Column{Head: "NOW"}, csv: "off_now", text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.now] }, cell: func(r row) any { return r.now }},
-			{Column: out.Column{Head: "WHEN"}, text: func(r row) any { return shortDate(r.when) }},
-			{csv: "when", cell: func(r row) any { return stamp(r.when.At) }},
-			{csv: "not_before", cell: func(r row) any { return stamp(r.when.NotBefore) }},
-			{csv: "precision", cell: func(r row) any { return string(r.when.Precision) }},
-			{csv: "how", cell: func(r row) any { return r.how() }},
-			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1}, csv: "cause", text: func(r row) any { return r.cause() }},
-			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 2}, csv: "actor", text: func(r row) any { return orNil(actorWord(r.actor())) }, cell: func(r row) any { return actorWord(r.actor()) }},
-			{csv: "reason", cell: func(r row) any { return r.reason() }},
+		None: "no watched plan is switched off",
+		Columns: []show.Column[row]{
+			{CSV: "user_id", Cell: func(r row) any { return string(r.user.ID) }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return r.user.UPN }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.sku) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 2}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.sku) }, Cell: func(r row) any { return n.PlainSKU(r.sku) }},
+			{CSV: "plan_id", Cell: func(r row) any { return string(r.plan) }},
+			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return n.PlanWord(r.plan) }},
+			{Column: out.Column{Head: "NOW"}, CSV: "off_now", Text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.now] }, Cell: func(r row) any { return r.now }},
+			{Column: out.Column{Head: "WHEN"}, Text: func(r row) any { return show.ShortDate(r.when) }},
+			{CSV: "when", Cell: func(r row) any { return show.Stamp(r.when.At) }},
+			{CSV: "not_before", Cell: func(r row) any { return show.Stamp(r.when.NotBefore) }},
+			{CSV: "precision", Cell: func(r row) any { return string(r.when.Precision) }},
+			{CSV: "how", Cell: func(r row) any { return r.how() }},
+			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1}, CSV: "cause", Text: func(r row) any { return r.cause() }},
+			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 2}, CSV: "actor", Text: func(r row) any { return show.OrNil(show.ActorWord(r.actor())) }, Cell: func(r row) any { return show.ActorWord(r.actor()) }},
+			{CSV: "reason", Cell: func(r row) any { return r.reason() }},
 		},
 	}
 }

@@ -4,21 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
-
-// verbs are what who can ask about, and the kinds of change each means.
-var verbs = map[string][]snapshot.Kind{
-	"removed":  {snapshot.Removed, snapshot.PathRemoved},
-	"assigned": {snapshot.Assigned, snapshot.PathAdded},
-	"changed": {snapshot.Assigned, snapshot.Removed, snapshot.PathAdded, snapshot.PathRemoved, snapshot.PathMoved,
-		snapshot.PlansChanged, snapshot.StateChanged, snapshot.DateMoved},
-}
 
 func newWho(e *env) *cobra.Command {
 	var all bool
@@ -42,7 +35,7 @@ tracking began, the archived audit records answer.`,
 }
 
 func runWho(ctx context.Context, e *env, args []string, all bool) error {
-	kinds, ok := verbs[args[0]]
+	kinds, ok := ask.Verbs[args[0]]
 	if !ok {
 		return usage(fmt.Sprintf("who cannot tell who %q", args[0]), "lictrail who removed|assigned|changed USER [SKU]")
 	}
@@ -57,71 +50,19 @@ func runWho(ctx context.Context, e *env, args []string, all bool) error {
 		}
 		f.Users = users
 		if len(args) == 3 {
-			if f.SKUs, err = n.findSKUs(args[2]); err != nil {
+			if f.SKUs, err = n.FindSKUs(args[2]); err != nil {
 				return err
 			}
 		}
-		found, err := n.newest(ctx, f, all)
+		found, err := ask.Newest(ctx, n.Book, f, all)
 		if err != nil {
 			return err
 		}
 		if e.format != "text" {
-			return n.changeListing(true).print(e, n, given(found))
+			return show.Changes(n.Book, true).Print(e.printer(n), show.Given(found))
 		}
 		return n.tellWho(ctx, e, args, f, found)
 	})
-}
-
-// newest returns every change, or the latest and those that came with it: two
-// licenses taken in one operation are one answer.
-//
-// Of several SKUs of one part number each has its own.
-func (n names) newest(ctx context.Context, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {
-	var found []*store.ChangeRow
-	if len(f.SKUs) > 1 && !all {
-		for _, id := range f.SKUs {
-			f.SKUs = []snapshot.SKUID{id}
-			some, err := n.newest(ctx, f, all)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
-		}
-		slices.SortStableFunc(found, func(a, b *store.ChangeRow) int { return b.When.At.Compare(a.When.At) })
-		return found, nil
-	}
-	for c, err := range n.h.Changes(ctx, f) {
-		if err != nil {
-			return nil, err
-		}
-		if !all && len(found) > 0 && c.When.At.Before(found[0].Window.NotBefore) {
-			break
-		}
-		found = append(found, c)
-	}
-	if all || len(found) == 0 {
-		return found, nil
-	}
-	return newestOf(found), nil
-}
-
-// newestOf returns the newest change and those of its time. Where the SKU came or
-// went as a whole in the same time, that is the answer, and not one of its paths.
-func newestOf(list []*store.ChangeRow) []*store.ChangeRow {
-	first := list[0]
-	for _, c := range list {
-		if first.Kind != snapshot.Assigned && first.Kind != snapshot.Removed && (c.Kind == snapshot.Assigned || c.Kind == snapshot.Removed) &&
-			c.User == first.User && c.SKU == first.SKU {
-			first = c
-		}
-	}
-	return slices.DeleteFunc(list, func(c *store.ChangeRow) bool {
-		return !c.When.At.Equal(first.When.At) || c.Kind != first.Kind && c.SKU == first.SKU && c.User == first.User && isPath(c.Kind) && !isPath(first.Kind)
-	})
-}
-
-func isPath(k snapshot.Kind) bool {
-	return k == snapshot.PathAdded || k == snapshot.PathRemoved || k == snapshot.PathMoved
 }
 
 func (n names) tellWho(ctx context.Context, e *env, args []string, f store.ChangeFilter, found []*store.ChangeRow) error {
@@ -158,7 +99,7 @@ func (n names) sharedWords(ctx context.Context, a *snapshot.Actor) (string, erro
 	if a == nil || a.Kind != snapshot.ActorUser || a.ID == "" {
 		return "", nil
 	}
-	done, err := n.h.ActorActivity(ctx, a.ID)
+	done, err := n.History.ActorActivity(ctx, a.ID)
 	if err != nil || done.Clients < sharedClients && done.Users < sharedUsers {
 		return "", err
 	}
@@ -173,7 +114,7 @@ func sharedText(done store.Activity) string {
 		from = fmt.Sprintf(", through %d different applications,", done.Clients)
 	}
 	return fmt.Sprintf("Changes of licenses of %s%s are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
-		plural(done.Users, "user"), from, done.Since.Format("2 January 2006"))
+		show.Plural(done.Users, "user"), from, done.Since.Format("2 January 2006"))
 }
 
 // tellNobody says that there is no such change, and what the user holds.
@@ -181,22 +122,22 @@ func (n names) tellNobody(ctx context.Context, e *env, args []string, f store.Ch
 	person := &f.Users[0].User
 	what := "license"
 	if len(f.SKUs) > 0 {
-		what = cmp.Or(n.partNumber(f.SKUs[0]), string(f.SKUs[0]))
+		what = cmp.Or(n.PartNumber(f.SKUs[0]), string(f.SKUs[0]))
 	}
 	words := "No %s of %s was %s since tracking began on %s.\n"
-	if len(n.gapsIn(e.command)) > 0 {
+	if len(n.Gaps(e.command)) > 0 {
 		words = "It is not known that any %s of %s was %s since tracking began on %s.\n"
 	}
-	err := e.Printf(words, what, person.UPN, args[0], n.h.First.ObservedUntil.Format("2 January 2006"))
+	err := e.Printf(words, what, person.UPN, args[0], n.History.First.ObservedUntil.Format("2 January 2006"))
 	if err != nil {
 		return err
 	}
-	held, err := collect(n.h.Assignments(ctx, store.Filter{Users: f.Users, SKUs: f.SKUs}))
+	held, err := collect(n.History.Assignments(ctx, store.Filter{Users: f.Users, SKUs: f.SKUs}))
 	if err != nil {
 		return err
 	}
 	for _, a := range held {
-		if err := e.Printf("%s has held %s since %s.\n", a.User.UPN, n.shortSKU(a.SKU), trimOn(longDate(a.Since))); err != nil {
+		if err := e.Printf("%s has held %s since %s.\n", a.User.UPN, n.ShortSKU(a.SKU), trimOn(show.LongDate(a.Since))); err != nil {
 			return err
 		}
 	}
@@ -211,28 +152,15 @@ func trimOn(words string) string {
 	return words
 }
 
-// answer is the answer in short: what, when and why.
-func (n names) answer(c *store.ChangeRow) []string {
-	a := &c.Attribution
-	lines := []string{
-		fmt.Sprintf("%s: %s, %s", upnOf(c), n.changeWords(c), longDate(c.When)),
-		"  " + reasonOf(a),
-	}
-	if a.Cause == snapshot.CauseUnknown {
-		return append(lines, "  Cause unknown: "+unknownWords[a.UnknownWhy])
-	}
-	return append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
-}
-
 // tell answers with one change: what, when, why, and on what evidence.
 func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
 	a := &c.Attribution
-	lines := n.answer(c)
+	lines := show.Answer(n.Book, c)
 	if a.Actor != nil {
-		lines = append(lines, "  Actor "+actorWord(a.Actor))
+		lines = append(lines, "  Actor "+show.ActorWord(a.Actor))
 	}
 	if a.Via != nil && a.Via.Actor != nil {
-		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, actorWord(a.Via.Actor), atWords(a.Via)))
+		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, show.ActorWord(a.Via.Actor), show.AtWords(a.Via)))
 	}
 	shared, err := n.sharedWords(ctx, a.Actor)
 	if err != nil {
@@ -250,19 +178,4 @@ func (n names) tell(ctx context.Context, e *env, c *store.ChangeRow) error {
 		}
 	}
 	return nil
-}
-
-func atWords(v *snapshot.Via) string {
-	if v.At.IsZero() {
-		return ""
-	}
-	return " on " + v.At.UTC().Format("2 January 2006 15:04 UTC")
-}
-
-// unknownWords says what each reason for not knowing means.
-var unknownWords = map[snapshot.UnknownWhy]string{
-	snapshot.NotCovered:      "the audit log was not read for the whole time in which it happened",
-	snapshot.NoEvent:         "no record that was read names this change",
-	snapshot.IncompleteEvent: "a record names the user, and not in full what was changed",
-	snapshot.Ambiguous:       "several records could be of this change, and they disagree",
 }

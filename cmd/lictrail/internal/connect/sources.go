@@ -66,9 +66,6 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 	return nil
 }
 
-// LacksWords stand in every error that says that a cloud does not offer something.
-const LacksWords = "the cloud %s has no"
-
 // Lacks says why the cloud has nothing for a feature; nil where it has. An
 // endpoint of one's own is asked.
 func (c *Connection) Lacks(f graph.Feature, cloud graph.Cloud) error {
@@ -78,7 +75,7 @@ func (c *Connection) Lacks(f graph.Feature, cloud graph.Cloud) error {
 	case f == graph.FeatureFeed:
 		return c.lacksFeed(cloud)
 	case f == graph.FeatureUsage && !cloud.UsageReports && c.Endpoint == "":
-		return fmt.Errorf(LacksWords+" usage reports through Graph", c.Cloud)
+		return fmt.Errorf(snapshot.NotInCloudFormat+" usage reports through Graph", c.Cloud)
 	}
 	return nil
 }
@@ -93,13 +90,13 @@ func (c *Connection) lacksSearch(cloud graph.Cloud) error {
 	if c.lacksFeed(cloud) == nil {
 		also = "; activity-api reads the same log"
 	}
-	return fmt.Errorf(LacksWords+" audit search through Graph%s", c.Cloud, also)
+	return fmt.Errorf(snapshot.NotInCloudFormat+" audit search through Graph%s", c.Cloud, also)
 }
 
 // lacksFeed says why there is no Management Activity API; nil where there is one.
 func (c *Connection) lacksFeed(cloud graph.Cloud) error {
 	if cloud.ActivityEndpoint == "" {
-		return fmt.Errorf(LacksWords+" Management Activity API", c.Cloud)
+		return fmt.Errorf(snapshot.NotInCloudFormat+" Management Activity API", c.Cloud)
 	}
 	return nil
 }
@@ -110,7 +107,7 @@ func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) tra
 	if cloud.UsageReports || c.Endpoint != "" {
 		return Reader{client}
 	}
-	return withoutReports{Reader{client}, fmt.Errorf(LacksWords+" usage reports", c.Cloud)}
+	return withoutReports{Reader{client}, fmt.Errorf(snapshot.NotInCloudFormat+" usage reports", c.Cloud)}
 }
 
 // withoutReports reads sign-ins only.

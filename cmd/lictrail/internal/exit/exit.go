@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
@@ -108,6 +109,10 @@ func Explain(err error) error {
 	var known *out.Error
 	if err == nil || errors.As(err, &known) {
 		return err
+	}
+	var refused *ask.Error
+	if errors.As(err, &refused) {
+		return &out.Error{Code: WrongUse, Message: Sentence(err), Hint: refused.Hint, Err: err}
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.kind) {

@@ -1,112 +1,120 @@
-package cli
+package show
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
-// shortDate words a date for a table.
-func shortDate(d snapshot.Date) string {
+func OrNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// ShortDate words a date for a table.
+func ShortDate(d snapshot.Date) string {
 	return out.DateShort(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
-// longDate words a date for a sentence.
-func longDate(d snapshot.Date) string {
+// LongDate words a date for a sentence.
+func LongDate(d snapshot.Date) string {
 	return out.DateWords(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
-func dayOrNil(t time.Time) any {
+func DayOrNil(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
 	return t.UTC().Format(time.DateOnly)
 }
 
-// changeWords says what a change was, without who and when.
-func (n names) changeWords(c *store.ChangeRow) string {
-	sku := n.shortSKU(c.SKU)
-	path := n.pathWord(c.Path)
+// ChangeWords says what a change was, without who and when.
+func ChangeWords(b *ask.Book, c *store.ChangeRow) string {
+	sku := b.ShortSKU(c.SKU)
+	path := b.PathName(c.Path)
 	switch c.Kind {
 	case snapshot.Assigned:
 		return fmt.Sprintf("%s assigned (%s)", sku, path)
 	case snapshot.Removed:
-		return fmt.Sprintf("%s removed (%s)%s", sku, path, stateWords(c.State))
+		return fmt.Sprintf("%s removed (%s)%s", sku, path, StateWords(c.State))
 	case snapshot.PathAdded:
 		return fmt.Sprintf("%s: %s added, held already", sku, path)
 	case snapshot.PathRemoved:
-		return fmt.Sprintf("%s: %s gone%s", sku, path, stateWords(c.State))
+		return fmt.Sprintf("%s: %s gone%s", sku, path, StateWords(c.State))
 	case snapshot.PathMoved:
-		return fmt.Sprintf("%s moved from %s to %s", sku, n.pathWord(c.From), path)
+		return fmt.Sprintf("%s moved from %s to %s", sku, b.PathName(c.From), path)
 	case snapshot.PlansChanged:
-		return fmt.Sprintf("%s plans: %s", sku, n.planWords(c.Plans))
+		return fmt.Sprintf("%s plans: %s", sku, PlanWords(b, c.Plans))
 	case snapshot.StateChanged:
-		return fmt.Sprintf("%s (%s) state%s", sku, path, stateWords(c.State))
+		return fmt.Sprintf("%s (%s) state%s", sku, path, StateWords(c.State))
 	case snapshot.DateMoved:
 		return fmt.Sprintf("%s: Microsoft's date moved, nothing else", sku)
 	}
-	return n.tenantChangeWords(c, sku, path)
+	return tenantChangeWords(b, c, sku, path)
 }
 
-func (n names) tenantChangeWords(c *store.ChangeRow, sku, path string) string {
+func tenantChangeWords(b *ask.Book, c *store.ChangeRow, sku, path string) string {
 	switch c.Kind {
 	case snapshot.SKUAdded:
 		return sku + " is new in the tenant"
 	case snapshot.SKUGone:
 		return sku + " is gone from the tenant"
 	case snapshot.SKUStatusChanged:
-		return fmt.Sprintf("%s status%s", sku, stateWords(c.State))
+		return fmt.Sprintf("%s status%s", sku, StateWords(c.State))
 	case snapshot.SKUUnitsChanged:
 		return fmt.Sprintf("%s seats: %s", sku, unitsWords(c.Units))
 	case snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved:
-		return fmt.Sprintf("%s: %s (%s)", sku, n.catalogWords(c.Plans), plural(c.Affected, "user"))
+		return fmt.Sprintf("%s: %s (%s)", sku, CatalogWords(b, c.Plans), Plural(c.Affected, "user"))
 	case snapshot.GroupLicenseAdded:
 		return fmt.Sprintf("group %s now gives %s", path, sku)
 	case snapshot.GroupLicenseRemoved:
 		return fmt.Sprintf("group %s no longer gives %s", path, sku)
 	case snapshot.GroupLicenseChanged:
-		return fmt.Sprintf("group %s, %s plans: %s", path, sku, n.planWords(c.Plans))
+		return fmt.Sprintf("group %s, %s plans: %s", path, sku, PlanWords(b, c.Plans))
 	}
 	return string(c.Kind) + " " + sku
 }
 
-func (n names) planWords(d *snapshot.PlanDelta) string {
+func PlanWords(b *ask.Book, d *snapshot.PlanDelta) string {
 	if d == nil {
 		return "-"
 	}
 	var parts []string
 	if len(d.Disabled) > 0 {
-		parts = append(parts, "off "+n.planList(d.Disabled))
+		parts = append(parts, "off "+PlanList(b, d.Disabled))
 	}
 	if len(d.Enabled) > 0 {
-		parts = append(parts, "on "+n.planList(d.Enabled))
+		parts = append(parts, "on "+PlanList(b, d.Enabled))
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (n names) catalogWords(d *snapshot.PlanDelta) string {
+func CatalogWords(b *ask.Book, d *snapshot.PlanDelta) string {
 	if d == nil {
 		return "-"
 	}
 	if len(d.Enabled) > 0 {
-		return "Microsoft added " + n.planList(d.Enabled)
+		return "Microsoft added " + PlanList(b, d.Enabled)
 	}
-	return "Microsoft took out " + n.planList(d.Disabled)
+	return "Microsoft took out " + PlanList(b, d.Disabled)
 }
 
-func (n names) planList(ids []snapshot.PlanID) string {
+func PlanList(b *ask.Book, ids []snapshot.PlanID) string {
 	words := make([]string, len(ids))
 	for i, id := range ids {
-		words[i] = n.planWord(id)
+		words[i] = b.PlanWord(id)
 	}
 	return strings.Join(words, " ")
 }
 
-func stateWords(d *snapshot.StateDelta) string {
+func StateWords(d *snapshot.StateDelta) string {
 	if d == nil {
 		return ""
 	}
@@ -141,9 +149,9 @@ func unitsWords(d *snapshot.UnitsDelta) string {
 	return strings.Join(parts, ", ")
 }
 
-// actorWord names an actor: the UPN, the name or the id, with the application
+// ActorWord names an actor: the UPN, the name or the id, with the application
 // behind a person.
-func actorWord(a *snapshot.Actor) string {
+func ActorWord(a *snapshot.Actor) string {
 	if a == nil {
 		return ""
 	}
@@ -159,13 +167,13 @@ func actorWord(a *snapshot.Actor) string {
 	return word
 }
 
-// causeWord says why in a word or two, for a table.
-func causeWord(a *snapshot.Attribution) string {
+// CauseWord says why in a word or two, for a table.
+func CauseWord(a *snapshot.Attribution) string {
 	if a.Cause == snapshot.CauseUnknown && a.UnknownWhy != "" {
 		return "unknown: " + string(a.UnknownWhy)
 	}
 	return string(a.Cause)
 }
 
-// plural counts things: "1 user", "3 users".
-func plural[N ~int | ~int64](n N, thing string) string { return out.Plural(n, thing) }
+// Plural counts things: "1 user", "3 users".
+func Plural[N ~int | ~int64](n N, thing string) string { return out.Plural(n, thing) }

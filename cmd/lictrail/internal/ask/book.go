@@ -1,0 +1,160 @@
+// Package ask is the reading side: what can be asked of a recorded history, one
+// question a file. A question is a function of a [Book] and of typed options; its
+// answer is typed as well. Package show words answers; this package prints nothing,
+// and knows neither flags nor formats.
+package ask
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/catalog"
+	"lictrail/snapshot/store"
+)
+
+// Book is a history opened for reading, with the names of what is in it.
+type Book struct {
+	History *store.History
+	Catalog *catalog.Catalog
+
+	db    *store.DB // closed with the book; nil: somebody else's
+	reads *readings // nil: there is no answer that could have gaps
+}
+
+// Open opens the database in a file for reading. With pseudonymize, people are
+// called by pseudonyms in every answer.
+func Open(ctx context.Context, file string, pseudonymize bool) (*Book, error) {
+	db, err := store.OpenReadOnly(ctx, file, migrations.Check)
+	if err != nil {
+		return nil, err
+	}
+	b, err := Of(ctx, db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	b.db = db
+	if pseudonymize {
+		if err := b.History.Pseudonymize(ctx); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	return b, nil
+}
+
+// Of opens the history of a database that stays the caller's: closing the book
+// closes the history alone.
+func Of(ctx context.Context, db *store.DB) (*Book, error) {
+	h, err := db.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &Book{History: h}
+	if b.Catalog, err = Names(ctx, h); err == nil {
+		b.reads, err = readReadings(ctx, h)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// Names joins the built-in names with those that were imported.
+func Names(ctx context.Context, h *store.History) (*catalog.Catalog, error) {
+	skus, plans, err := h.ImportedNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(skus) == 0 {
+		return catalog.Builtin(), nil
+	}
+	imported := make([]catalog.SKU, len(skus))
+	for i, s := range skus {
+		imported[i] = catalog.SKU{ID: s.ID, PartNumber: s.PartNumber, Name: s.Name}
+	}
+	named := make([]catalog.Plan, len(plans))
+	for i, p := range plans {
+		named[i] = catalog.Plan{ID: p.ID, Name: p.Name, FriendlyName: p.FriendlyName}
+	}
+	return catalog.Merge(catalog.Builtin(), catalog.New(imported, named)), nil
+}
+
+// Close closes the history, and the database where the book opened it.
+func (b *Book) Close() error {
+	err := b.History.Close()
+	if b.db != nil {
+		err = errors.Join(err, b.db.Close())
+	}
+	return err
+}
+
+// Tenant is a book of a tenant without any history: for answers that rest on
+// nothing recorded.
+func Tenant(t snapshot.Tenant) *Book {
+	return &Book{History: &store.History{Tenant: t}, Catalog: catalog.Builtin()}
+}
+
+// Named is the same book with people under their names, for rules that go by names.
+// What they find is to be concealed with [store.History.Conceal].
+func (b *Book) Named() *Book {
+	named := *b
+	named.History, named.db = b.History.Named(), nil
+	return &named
+}
+
+// Error is a question that cannot be answered as it was asked, such as one about an
+// unknown user, with what to ask instead.
+type Error struct{ Message, Hint string }
+
+func (e *Error) Error() string { return e.Message }
+
+func refuse(message, hint string) error { return &Error{message, hint} }
+
+func (b *Book) PlanWord(id snapshot.PlanID) string {
+	if name := b.PlanName(id); name != "" {
+		return name
+	}
+	return string(id)
+}
+
+// PartNumber is the tenant's own word for a SKU, else the catalog's.
+func (b *Book) PartNumber(id snapshot.SKUID) string {
+	if part := b.History.PartNumbers()[id]; part != "" {
+		return part
+	}
+	s, _ := b.Catalog.SKU(id)
+	return s.PartNumber
+}
+
+// PlainSKU is the part number, or the id of a SKU that has none.
+func (b *Book) PlainSKU(id snapshot.SKUID) string { return cmp.Or(b.PartNumber(id), string(id)) }
+
+// ShortSKU is the part number, with the id where other SKUs of the tenant have the
+// same, or the id of a SKU that has none.
+func (b *Book) ShortSKU(id snapshot.SKUID) string {
+	part := b.PartNumber(id)
+	switch {
+	case part == "":
+		return string(id)
+	case b.History.SharesPartNumber(id):
+		return part + " (" + string(id) + ")"
+	}
+	return part
+}
+
+func (b *Book) PlanName(id snapshot.PlanID) string {
+	return cmp.Or(b.History.PlanName(id), b.Catalog.PlanName(id))
+}
+
+// pathRef words a path without its state: "direct", "unknown" or the group.
+func (b *Book) PathName(p *snapshot.PathRef) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.Kind == snapshot.ByGroup:
+		return cmp.Or(b.History.GroupName(p.Group), string(p.Group))
+	}
+	return string(p.Kind)
+}

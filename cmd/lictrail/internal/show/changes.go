@@ -1,0 +1,90 @@
+package show
+
+import (
+	"fmt"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Changes shows changes; people tells whether the text names the user.
+func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
+	type row = *store.ChangeRow
+	who := Column[row]{Column: out.Column{Head: "USER", Min: 10, Rank: 2}, CSV: "upn", Text: upnOf}
+	if !people {
+		who.Text, who.Cell = nil, upnOf
+	}
+	return Listing[row]{
+		JSON: func(c row) any { return Change(b, c) },
+		None: "no change matches",
+		Columns: []Column[row]{
+			{CSV: "id", Cell: func(c row) any { return c.ID }},
+			{Column: out.Column{Head: "RUN"}, CSV: "run", Text: func(c row) any { return int64(c.Run) }},
+			{Column: out.Column{Head: "WHEN"}, Text: func(c row) any { return ShortDate(c.When) }},
+			{CSV: "when", Cell: func(c row) any { return Stamp(c.When.At) }},
+			{CSV: "not_before", Cell: func(c row) any { return Stamp(c.When.NotBefore) }},
+			{CSV: "not_after", Cell: func(c row) any { return Stamp(c.When.NotAfter) }},
+			{CSV: "precision", Cell: func(c row) any { return string(c.When.Precision) }},
+			{CSV: "kind", Cell: func(c row) any { return string(c.Kind) }},
+			{CSV: "observed", Cell: func(c row) any { return c.Observed }},
+			{CSV: "user_id", Cell: func(c row) any { return string(c.User) }},
+			who,
+			{CSV: "sku_id", Cell: func(c row) any { return string(c.SKU) }},
+			{CSV: "part_number", Cell: func(c row) any { return b.PartNumber(c.SKU) }},
+			{CSV: "path", Cell: func(c row) any { return b.PathName(c.Path) }},
+			{CSV: "from_path", Cell: func(c row) any { return b.PathName(c.From) }},
+			{Column: out.Column{Head: "CHANGE", Min: 20, Rank: 3}, CSV: "change", Text: func(c row) any { return ChangeWords(b, c) }},
+			{Column: out.Column{Head: "CAUSE", Min: 10, Rank: 1}, CSV: "cause", Text: func(c row) any { return CauseWord(&c.Attribution) },
+				Cell: func(c row) any { return string(c.Attribution.Cause) }},
+			{CSV: "initiator", Cell: func(c row) any { return string(c.Attribution.Initiator) }},
+			{CSV: "actor", Cell: func(c row) any { return ActorWord(c.Attribution.Actor) }},
+			{CSV: "confidence", Cell: func(c row) any { return string(c.Attribution.Confidence) }},
+			{CSV: "unknown_why", Cell: func(c row) any { return string(c.Attribution.UnknownWhy) }},
+			{CSV: "reason", Cell: func(c row) any { return c.Attribution.Reason }},
+		},
+	}
+}
+
+func upnOf(c *store.ChangeRow) any {
+	if c.Person == nil {
+		return nil
+	}
+	return c.Person.UPN
+}
+
+func ReasonOf(a *snapshot.Attribution) string {
+	if a.Reason != "" {
+		return a.Reason
+	}
+	return CauseWord(a)
+}
+
+// Answer is the answer in short: what, when and why.
+func Answer(b *ask.Book, c *store.ChangeRow) []string {
+	a := &c.Attribution
+	lines := []string{
+		fmt.Sprintf("%s: %s, %s", upnOf(c), ChangeWords(b, c), LongDate(c.When)),
+		"  " + ReasonOf(a),
+	}
+	if a.Cause == snapshot.CauseUnknown {
+		return append(lines, "  Cause unknown: "+UnknownWords[a.UnknownWhy])
+	}
+	return append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
+}
+
+func AtWords(v *snapshot.Via) string {
+	if v.At.IsZero() {
+		return ""
+	}
+	return " on " + v.At.UTC().Format("2 January 2006 15:04 UTC")
+}
+
+// UnknownWords says what each reason for not knowing means.
+var UnknownWords = map[snapshot.UnknownWhy]string{
+	snapshot.NotCovered:      "the audit log was not read for the whole time in which it happened",
+	snapshot.NoEvent:         "no record that was read names this change",
+	snapshot.IncompleteEvent: "a record names the user, and not in full what was changed",
+	snapshot.Ambiguous:       "several records could be of this change, and they disagree",
+}

@@ -1,0 +1,171 @@
+package show
+
+import (
+	"iter"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+)
+
+// Printer prints answers where, and in the format, that somebody asked for.
+type Printer struct {
+	*out.Streams
+	Book    *ask.Book // the history that the answers come from
+	Format  string    // text, json, csv or xlsx
+	Command string    // what was asked, such as "audit events"
+	Aside   bool      // gaps go to stderr: the text is for programs
+}
+
+// Column is one column of a listing, in text, in CSV or in both.
+type Column[T any] struct {
+	out.Column
+	CSV  string      // name in CSV; "" leaves it out
+	Text func(T) any // nil leaves it out of the text
+	Cell func(T) any // nil: the same as text
+}
+
+// Listing is how a kind of rows is shown.
+type Listing[T any] struct {
+	JSON    func(T) any
+	Columns []Column[T]
+	None    string // what to say on stderr when there is no row
+}
+
+// Print shows the rows in the format asked for. JSON and CSV are streamed.
+func (l Listing[T]) Print(p Printer, rows iter.Seq2[T, error]) error {
+	switch p.Format {
+	case "json":
+		return l.printJSON(p, rows)
+	case "csv":
+		return l.PrintCSV(p, rows)
+	case FormatWorkbook:
+		return l.printWorkbook(p, rows)
+	}
+	return l.printText(p, rows)
+}
+
+func (l Listing[T]) printJSON(p Printer, rows iter.Seq2[T, error]) error {
+	doc := out.NewDocument(p.Out, Tenant(p.Book))
+	doc.Gaps = Gaps(p.Book, p.Command)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := doc.Item(l.JSON(row)); err != nil {
+			return err
+		}
+	}
+	return doc.Close()
+}
+
+func Tenant(b *ask.Book) out.Tenant {
+	return out.Tenant{ID: string(b.History.Tenant.ID), Name: b.History.Tenant.Name}
+}
+
+func (l Listing[T]) PrintCSV(p Printer, rows iter.Seq2[T, error]) error {
+	header, cells := l.cells()
+	csv := out.NewCSV(p.Out, true, p.OutTTY, header...)
+	if err := fill(csv.Row, cells, rows); err != nil {
+		return err
+	}
+	return csv.Close()
+}
+
+// FormatWorkbook is the format of spreadsheet programs. It has the columns of
+// CSV, and their types.
+const FormatWorkbook = "xlsx"
+
+func (l Listing[T]) printWorkbook(p Printer, rows iter.Seq2[T, error]) error {
+	header, cells := l.cells()
+	book := out.NewWorkbook(p.Command, header...)
+	defer book.Close()
+	if err := fill(book.Row, cells, rows); err != nil {
+		return err
+	}
+	return book.Finish(p.Out, GapSentences(p.Book.Gaps(p.Command))...)
+}
+
+// cells are the columns of CSV.
+func (l Listing[T]) cells() (header []string, cells []func(T) any) {
+	for _, c := range l.Columns {
+		if c.CSV != "" {
+			header, cells = append(header, c.CSV), append(cells, c.csvCell)
+		}
+	}
+	return header, cells
+}
+
+// fill hands the cells of every row on.
+func fill[T any](add func(...any) error, cells []func(T) any, rows iter.Seq2[T, error]) error {
+	values := make([]any, len(cells))
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		for i, cell := range cells {
+			values[i] = cell(row)
+		}
+		if err := add(values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Column[T]) csvCell(row T) any {
+	if c.Cell != nil {
+		return c.Cell(row)
+	}
+	return c.Text(row)
+}
+
+func (l Listing[T]) printText(p Printer, rows iter.Seq2[T, error]) error {
+	var columns []out.Column
+	var cells []func(T) any
+	for _, c := range l.Columns {
+		if c.Text != nil {
+			columns = append(columns, c.Column)
+			cells = append(cells, c.Text)
+		}
+	}
+	table := out.NewTable(columns...)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		values := make([]any, len(cells))
+		for i, cell := range cells {
+			values[i] = cell(row)
+		}
+		table.Row(values...)
+	}
+	if table.Len() == 0 {
+		if len(p.Book.Gaps(p.Command)) == 0 {
+			p.Notef("%s", l.None)
+		}
+		return nil
+	}
+	return table.Print(p.Streams)
+}
+
+// Given lists rows that are all there.
+func Given[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Each lists pointers to rows that are all there.
+func Each[T any](rows []T) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for i := range rows {
+			if !yield(&rows[i], nil) {
+				return
+			}
+		}
+	}
+}
