@@ -59,7 +59,7 @@ func ResolvePaths(licenses []License, rows []StateRow) []Path {
 		paths = append(paths, Path{
 			PathKey:  PathKey{SKU: l.SKU, PathRef: PathRef{Kind: Unknown}},
 			Held:     true,
-			State:    stateActive,
+			State:    StateActive,
 			Disabled: sortedPlans(l.Disabled),
 		})
 	}
@@ -67,7 +67,7 @@ func ResolvePaths(licenses []License, rows []StateRow) []Path {
 }
 
 const (
-	stateActive          = "Active"
+	StateActive          = "Active"
 	stateActiveWithError = "ActiveWithError"
 	stateError           = "Error"
 )
@@ -83,7 +83,7 @@ func rowHeld(state string, granted bool) bool {
 	switch state {
 	case stateError:
 		return false
-	case stateActive, stateActiveWithError:
+	case StateActive, stateActiveWithError:
 		return true
 	default:
 		return granted
@@ -94,7 +94,7 @@ func rowHeld(state string, granted bool) bool {
 // granted.
 func stateOr(state string, granted bool) string {
 	if state == "" && granted {
-		return stateActive
+		return StateActive
 	}
 	return state
 }

@@ -71,19 +71,13 @@ func (j *judge) workingOf(sku snapshot.SKUID, off []snapshot.PlanID) *planSet {
 	}
 	set := &planSet{plans: map[snapshot.PlanID]string{}}
 	for id, name := range j.SKUs[sku].Plans {
-		if !noService(name) && !slices.Contains(off, id) {
+		if !snapshot.NoService(name) && !slices.Contains(off, id) {
 			set.plans[id] = name
-			set.mailbox = set.mailbox || isMailbox(name)
+			set.mailbox = set.mailbox || snapshot.GivesMailbox(name)
 		}
 	}
 	j.sets[key] = set
 	return set
-}
-
-// noService: the plan is a base that nearly every SKU has, or is for the
-// company, and does nothing for a user by itself.
-func noService(plan string) bool {
-	return strings.HasPrefix(plan, "EXCHANGE_S_FOUNDATION") || strings.HasPrefix(plan, "M365_LIGHTHOUSE_")
 }
 
 // cover is whether one set of plans has all of another, and which of them only
@@ -131,7 +125,7 @@ func editionsOf(plans map[snapshot.PlanID]string) editions {
 	e := editions{make(map[string]bool, len(plans)), make(map[string]byte, len(plans))}
 	for _, name := range plans {
 		e.names[name] = true
-		if family, number, ok := edition(name); ok {
+		if family, number, ok := snapshot.Edition(name); ok {
 			e.numbers[family] = max(e.numbers[family], number)
 		}
 	}
@@ -141,35 +135,7 @@ func editionsOf(plans map[snapshot.PlanID]string) editions {
 // larger reports whether a larger edition of a plan is there: by the number at
 // the end of its name (FORMS_PLAN_E5 over FORMS_PLAN_E3), or by name.
 func (e editions) larger(name string) bool {
-	family, number, ok := edition(name)
+	family, number, ok := snapshot.Edition(name)
 	return ok && e.numbers[family] > number ||
-		slices.ContainsFunc(largerByName[name], func(other string) bool { return e.names[other] })
-}
-
-// edition splits FORMS_PLAN_E3 into FORMS_PLAN_E and 3.
-func edition(name string) (family string, number byte, ok bool) {
-	last := len(name) - 1
-	if last < 1 || name[last] < '0' || name[last] > '9' {
-		return "", 0, false
-	}
-	family = name[:last]
-	for _, end := range []string{"_", "_E", "_P", "_PLAN"} {
-		ok = ok || strings.HasSuffix(family, end)
-	}
-	return family, name[last], ok
-}
-
-// largerByName lists editions that Microsoft names in words: its service
-// descriptions of Office 365 and Microsoft 365 plans.
-var largerByName = map[string][]string{
-	"ADALLOM_S_DISCOVERY":       {"ADALLOM_S_STANDALONE"},
-	"EXCHANGE_S_DESKLESS":       {"EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE"},
-	"EXCHANGE_S_STANDARD":       {"EXCHANGE_S_ENTERPRISE"},
-	"KAIZALA_O365_P3":           {"KAIZALA_STANDALONE"},
-	"MCOIMP":                    {"MCOSTANDARD"},
-	"MDE_LITE":                  {"WINDEFATP"},
-	"OFFICEMOBILE_SUBSCRIPTION": {"OFFICESUBSCRIPTION", "OFFICE_BUSINESS"},
-	"RMS_S_BASIC":               {"RMS_S_ENTERPRISE"},
-	"SHAREPOINTDESKLESS":        {"SHAREPOINTSTANDARD", "SHAREPOINTENTERPRISE"},
-	"SHAREPOINTSTANDARD":        {"SHAREPOINTENTERPRISE"},
+		slices.ContainsFunc(snapshot.LargerEditions(name), func(other string) bool { return e.names[other] })
 }

@@ -186,15 +186,8 @@ func isApps(plan string) bool    { return hasPrefix(plan, "OFFICESUBSCRIPTION", 
 
 // isWorkload: the report on active users tells of the plan's service.
 func isWorkload(plan string) bool {
-	return isMailbox(plan) || hasPrefix(plan, "SHAREPOINTENTERPRISE", "SHAREPOINTSTANDARD", "SHAREPOINTDESKLESS",
+	return snapshot.GivesMailbox(plan) || hasPrefix(plan, "SHAREPOINTENTERPRISE", "SHAREPOINTSTANDARD", "SHAREPOINTDESKLESS",
 		"ONEDRIVE", "TEAMS1", "MCOSTANDARD", "MCOIMP", "YAMMER_ENTERPRISE")
-}
-
-// isMailbox: the plan gives a mailbox. EXCHANGE_S_FOUNDATION is in nearly every
-// SKU and gives none.
-func isMailbox(plan string) bool {
-	return hasPrefix(plan, "EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_DESKLESS", "EXCHANGE_S_ESSENTIALS",
-		"EXCHANGE_B_STANDARD", "EXCHANGE_L_STANDARD")
 }
 
 // desktopApps are the apps whose activations tell something.

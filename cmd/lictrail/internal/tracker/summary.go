@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"slices"
-	"strings"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -41,19 +40,8 @@ func (s *Summary) UPN(id snapshot.UserID) string {
 // HasMailbox reports whether a SKU brings an Exchange mailbox.
 func (s *Summary) HasMailbox(id snapshot.SKUID) bool {
 	return slices.ContainsFunc(s.Result.SKUs, func(k snapshot.SKU) bool {
-		return k.ID == id && slices.ContainsFunc(k.Plans, isMailbox)
+		return k.ID == id && slices.ContainsFunc(k.Plans, func(p snapshot.ServicePlan) bool { return snapshot.GivesMailbox(p.Name) })
 	})
-}
-
-// isMailbox knows the plans of Exchange Online mailboxes by their names. The
-// foundation plan, which most SKUs have, is none.
-func isMailbox(p snapshot.ServicePlan) bool {
-	for _, prefix := range []string{"EXCHANGE_S_STANDARD", "EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_DESKLESS", "EXCHANGE_B_STANDARD", "EXCHANGE_S_ESSENTIALS"} {
-		if strings.HasPrefix(p.Name, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // KeepsMailbox reports whether a user with changes still holds a SKU with a mailbox.
