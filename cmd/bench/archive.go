@@ -40,6 +40,9 @@ type timing struct {
 // importRecords writes a file of audit records about a simulated tenant, and
 // measures how long it takes to import it.
 func importRecords(ctx context.Context, o options, records int) (*archive, error) {
+	if o.Tenant == both {
+		o.Tenant = realistic
+	}
 	s, err := startServer(ctx, o)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+
+	"lictrail/graph/graphtest"
 )
 
 func main() {
@@ -53,6 +56,7 @@ func run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 	f.StringVar(&o.Dir, "dir", "", "an empty `folder` that keeps the database; without it a temporary one")
 	f.IntVar(&o.Users, "users", 20_000, "`number` of users")
 	f.IntVar(&o.Weeks, "weeks", 3, "`number` of weekly runs in which licenses changed, after the first")
+	f.StringVar(&o.Tenant, "tenant", both, "the `kind` of tenant: plain, realistic or both")
 	f.Float64Var(&o.Share, "changed", 0.01, "the `share` of users whose licenses change in a week")
 	f.IntVar(&o.Sample, "sample", 5_000, "`number` of users to measure the SDK's typed models with")
 	records := f.Int("audit-records", 0, "measure an import of this `number` of audit records instead")
@@ -66,6 +70,9 @@ func run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 	if f.NArg() > 0 || o.Users < 1 || o.Weeks < 0 || o.Sample < 1 || !(o.Share >= 0 && o.Share <= 1) || *records < 0 {
 		return errors.New("-users and -sample must be at least 1, -weeks and -audit-records at least 0, -changed between 0 and 1, and there are no arguments")
 	}
+	if !slices.Contains([]string{plain, realistic, both}, o.Tenant) {
+		return errors.New("-tenant is plain, realistic or both")
+	}
 	cleanUp, err := o.prepare(ctx)
 	if err != nil {
 		return err
@@ -78,7 +85,7 @@ func run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 		}
 		return show(stdout, *asJSON, a)
 	}
-	r, err := measure(ctx, o)
+	r, err := measureAll(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -136,10 +143,14 @@ func runServe(args []string, in io.Reader, stdout io.Writer) error {
 	f := flag.NewFlagSet(serveCommand, flag.ContinueOnError)
 	users := f.Int("users", 1000, "`number` of users")
 	plans := f.Int("plans", 60, "`number` of service plans per user")
+	kind := f.String("tenant", plain, "plain or realistic")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	return serve(in, stdout, *users, *plans)
+	if *kind == realistic {
+		return serve(in, stdout, graphtest.NewRealistic(1, *users, *plans))
+	}
+	return serve(in, stdout, graphtest.NewBig(1, *users, *plans))
 }
 
 func runRead(ctx context.Context, args []string, stdout io.Writer) error {

@@ -31,16 +31,19 @@ func (a *archive) print(w io.Writer) error {
 	return printTable(w, rows)
 }
 
-func (r *result) print(w io.Writer) error {
+func (r *report) print(w io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(w, "%d users with %d service plans each, %g %% changed a week.\n%s, %d cores, %s/%s, %s.\n\n",
 		r.Users, r.Plans, r.Share*100, m.CPU, m.Cores, m.OS, m.Arch, m.Go)
-	for _, rows := range [][][]string{r.speed(), r.answers(), r.claims()} {
-		if err := printTable(w, rows); err != nil {
-			return err
+	for _, t := range r.Tenants {
+		fmt.Fprintf(w, "The %s tenant\n\n", t.Tenant)
+		for _, rows := range [][][]string{t.speed(), t.answers(), t.programs()} {
+			if err := printTable(w, rows); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return printTable(w, r.claims())
 }
 
 func (r *result) speed() [][]string {
@@ -52,13 +55,17 @@ func (r *result) speed() [][]string {
 		rows = append(rows, []string{x.name, round(x.PerSecond, 0), round(x.Seconds, 2), round(x.CPU, 2), round(x.PeakMegabyte, 0), round(x.AllocsAUser, 0)})
 	}
 	runs := append([]syncRun{r.First}, r.Weeks...)
-	for i, s := range append(runs, r.Quiet) {
+	for i, s := range append(runs, r.Quiet, r.All, r.After) {
 		name := fmt.Sprintf("sync, week %d", i)
 		switch i {
 		case 0:
 			name = "sync, first run"
 		case len(runs):
 			name = "sync, nothing changed"
+		case len(runs) + 1:
+			name = "sync, everybody changed"
+		case len(runs) + 2:
+			name = "sync, the run after it"
 		}
 		rows = append(rows, []string{name, round(s.PerSecond, 0), round(s.Seconds, 2), round(s.CPU, 2), round(s.PeakMegabyte, 0), "", fmt.Sprintf("%.1f KB", float64(s.Added)/1024)})
 	}
@@ -73,17 +80,32 @@ func (r *result) answers() [][]string {
 	return rows
 }
 
-func (r *result) claims() [][]string {
-	rows := [][]string{{"CLAIM", "MEASURED", "WANTED", ""}}
-	for _, c := range r.Ratios {
-		bound, holds := "at least", "yes"
-		if c.AtMost {
-			bound = "at most"
+func (r *result) programs() [][]string {
+	rows := [][]string{{"COMMAND", "SECONDS", "CPU SECONDS", "PEAK MB"}}
+	for _, c := range r.Other {
+		rows = append(rows, []string{c.Name, round(c.Seconds, 2), round(c.CPU, 2), round(c.PeakMegabyte, 0)})
+	}
+	return rows
+}
+
+// claims is a table of all claims, with a pair of columns for each tenant.
+func (r *report) claims() [][]string {
+	rows := [][]string{{"CLAIM, BY CPU TIME"}}
+	for i, t := range r.Tenants {
+		rows[0] = append(rows[0], strings.ToUpper(t.Tenant), "WANTED", "")
+		for j, c := range t.Ratios {
+			if i == 0 {
+				rows = append(rows, []string{c.Name})
+			}
+			bound, holds := "at least", "yes"
+			if c.AtMost {
+				bound = "at most"
+			}
+			if !c.holds() {
+				holds = "NO"
+			}
+			rows[j+1] = append(rows[j+1], round(c.Value, 2), fmt.Sprintf("%s %s", bound, round(c.Limit, 2)), holds)
 		}
-		if !c.holds(0) {
-			holds = "NO"
-		}
-		rows = append(rows, []string{c.Name, round(c.Value, 2), fmt.Sprintf("%s %s", bound, round(c.Limit, 2)), holds})
 	}
 	return rows
 }

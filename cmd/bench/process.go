@@ -62,7 +62,7 @@ type server struct {
 }
 
 func startServer(ctx context.Context, o options) (*server, error) {
-	cmd, err := child(ctx, serveCommand, "-users", fmt.Sprint(o.Users), "-plans", fmt.Sprint(o.Plans))
+	cmd, err := child(ctx, serveCommand, "-users", fmt.Sprint(o.Users), "-plans", fmt.Sprint(o.Plans), "-tenant", o.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +127,7 @@ func (s *server) read(ctx context.Context, kind string, limit int, into *read) e
 
 // serve is the process of a simulated tenant: it prints its URL, and moves to
 // the weeks that in names until that ends.
-func serve(in io.Reader, out io.Writer, users, plans int) error {
-	tenant := graphtest.NewBig(1, users, plans)
+func serve(in io.Reader, out io.Writer, tenant *graphtest.Tenant) error {
 	srv := graphtest.NewServer(tenant, graphtest.WithTidyRows(), graphtest.WithoutGzip())
 	url, err := srv.Start()
 	if err != nil {

@@ -17,6 +17,12 @@ type big struct {
 	// assignedPlans, and where in it a user's own words go.
 	shown              []byte
 	own, second, state []int
+	rolledOut          []int // dates of the plans that Microsoft added later
+
+	// realistic tenants vary more, see NewRealistic.
+	realistic bool
+	visio     []byte // the plans of a third license, behind the others
+	visioAt   []int
 }
 
 // bigSecond is how many of a user's plans belong to the second license.
@@ -36,6 +42,46 @@ func NewBig(seed uint64, users, plansPerUser int) *Tenant {
 	copilot := t.sku(SKUCopilot)
 	copilot.Plans, copilot.Enabled, copilot.consumed = t.big.plans[first:], users, users/2
 	return t
+}
+
+// NewRealistic returns a tenant as [NewBig] does whose users differ as they do
+// in a tenant of that size: nearly everybody's job title, office and company
+// are a combination of their own; three in five hold Visio beside the other
+// licenses, so that a user has 2.1 on average; the plans that Microsoft added
+// later came in waves, in each to every user at a time of their own; and to a
+// fifth of the users the plans of a license came one by one within a minute.
+func NewRealistic(seed uint64, users, plansPerUser int) *Tenant {
+	t := NewBig(seed, users, plansPerUser)
+	b := t.big
+	b.realistic = true
+	visio := t.sku(SKUVisio)
+	visio.Plans, visio.Enabled, visio.consumed = plansNamed("VISIOONLINE VISIO_CLIENT_SUBSCRIPTION"), users, 0
+	for i := range users {
+		if holdsVisio(i) {
+			visio.consumed++
+		}
+	}
+	for _, p := range visio.Plans {
+		b.visio = append(b.visio, ',')
+		from := len(b.visio)
+		b.visio = appendPlan(b.visio, p)
+		b.visioAt = append(b.visioAt, from+len(planHead))
+	}
+	return t
+}
+
+func holdsVisio(i int) bool { return mix(uint64(i)<<8|2)%5 < 3 }
+
+// spread reports whether the plans of a license came to user i one by one.
+func spread(i int) bool { return mix(uint64(i)<<8|3)%5 == 0 }
+
+// rolloutWaves is how many times Microsoft added plans, a month apart; each
+// rollout takes ten days.
+const rolloutWaves = 8
+
+func rolledOut(i, wave int) time.Time {
+	begun := Epoch.AddDate(0, 0, -90-30*wave)
+	return begun.Add(time.Duration(mix(uint64(i)<<16|uint64(wave)<<8|4)%(10*24*3600)) * time.Second)
 }
 
 func bigPlans(n int) []Plan {
@@ -132,11 +178,31 @@ func (b *big) value(dst []byte, i int, id, field string) []byte {
 		return b.states(dst, i)
 	case "assignedPlans":
 		return b.assignedPlans(dst, i)
+	case "jobTitle", "officeLocation", "companyName", "country", "employeeId":
+		if b.realistic {
+			return b.attribute(dst, i, field)
+		}
 	case "signInActivity":
 		dst = append(dst, `{"lastSignInDateTime":"0001-01-01T00:00:00Z","lastSuccessfulSignInDateTime":"`...)
 		return append(b.lastActive(i).AppendFormat(dst, bigTime), `"}`...)
 	}
 	return append(dst, "null"...)
+}
+
+// attribute appends one that is filled in a realistic tenant only.
+func (b *big) attribute(dst []byte, i int, field string) []byte {
+	part := func(salt, of uint64) uint64 { return mix(uint64(i)<<8|salt) % of }
+	switch field {
+	case "jobTitle":
+		return fmt.Appendf(dst, `"Senior Specialist %d"`, part(5, 5000))
+	case "officeLocation":
+		return fmt.Appendf(dst, `"Building %d, Room %d"`, part(6, 40), part(7, 1000))
+	case "companyName":
+		return fmt.Appendf(dst, `"Contoso Subsidiary %d"`, part(8, 300))
+	case "country":
+		return quote(dst, []string{"US", "DE", "IN", "GB", "FR", "BR", "JP", "AU", "CA", "MX", "PL", "ZA"}[part(9, 12)])
+	}
+	return fmt.Appendf(dst, `"E%07d"`, i)
 }
 
 // lastActive is when user i was last active: one in four stays away for up to
@@ -171,6 +237,9 @@ func (b *big) licenses(dst []byte, i int) []byte {
 	if ok, _ := b.secondOf(i); ok {
 		dst = append(dst, `,{"skuId":"`+SKUCopilot+`","disabledPlans":[]}`...)
 	}
+	if b.realistic && holdsVisio(i) {
+		dst = append(dst, `,{"skuId":"`+SKUVisio+`","disabledPlans":[]}`...)
+	}
 	return append(dst, ']')
 }
 
@@ -184,7 +253,15 @@ func (b *big) states(dst []byte, i int) []byte {
 		dst = append(dst, ","+head+SKUCopilot+tail...)
 		dst = append(weekTime(week).AppendFormat(dst, bigTime), `"}`...)
 	}
+	if b.realistic && holdsVisio(i) {
+		dst = append(dst, ","+head+SKUVisio+tail...)
+		dst = append(sinceVisio(i).AppendFormat(dst, bigTime), `"}`...)
+	}
 	return append(dst, ']')
+}
+
+func sinceVisio(i int) time.Time {
+	return since(i).Add(time.Duration(mix(uint64(i)<<8|10)%(200*24*3600)) * time.Second)
 }
 
 const bigTime = "2006-01-02T15:04:05Z"
@@ -199,22 +276,26 @@ func (b *big) render() {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"assignedDateTime":"`...)
-		switch at := len(dst); {
+		switch at := len(dst) + len(planHead); {
 		case n >= len(b.plans)-bigSecond:
 			b.second = append(b.second, at)
+			b.state = append(b.state, at+len(bigTime)+len(planStatus))
 		case n%3 != 0:
 			b.own = append(b.own, at)
+		default:
+			b.rolledOut = append(b.rolledOut, at)
 		}
-		dst = append(Epoch.AddDate(0, -3, 0).AppendFormat(dst, bigTime), `","capabilityStatus":"`...)
-		if n >= len(b.plans)-bigSecond {
-			b.state = append(b.state, len(dst))
-		}
-		dst = append(dst, `Enabled","service":"`...)
-		dst = append(append(dst, p.Service...), `","servicePlanId":"`...)
-		dst = append(append(dst, p.ID...), `"}`...)
+		dst = appendPlan(dst, p)
 	}
 	b.shown = append(dst, ']')
+}
+
+const planHead, planStatus = `{"assignedDateTime":"`, `","capabilityStatus":"`
+
+func appendPlan(dst []byte, p Plan) []byte {
+	dst = Epoch.AddDate(0, -3, 0).AppendFormat(append(dst, planHead...), bigTime)
+	dst = append(append(append(dst, planStatus+`Enabled","service":"`...), p.Service...), `","servicePlanId":"`...)
+	return append(append(dst, p.ID...), `"}`...)
 }
 
 // assignedPlans appends the plans of user i. Those of a license that was lost
@@ -227,11 +308,35 @@ func (b *big) assignedPlans(dst []byte, i int) []byte {
 			copy(dst[from+at:], text)
 		}
 	}
-	put(b.own, since(i).Format(bigTime))
 	holds, week := b.secondOf(i)
-	put(b.second, weekTime(week).Format(bigTime))
+	if b.realistic {
+		b.dates(dst[from:], b.own, i, since(i))
+		b.dates(dst[from:], b.second, i, weekTime(week))
+		for n, at := range b.rolledOut {
+			b.dates(dst[from:], []int{at}, 0, rolledOut(i, n%rolloutWaves))
+		}
+		if holdsVisio(i) {
+			end := len(dst) - 1 // the bracket
+			dst = append(append(dst[:end], b.visio...), ']')
+			b.dates(dst[end:], b.visioAt, i, sinceVisio(i))
+		}
+	} else {
+		put(b.own, since(i).Format(bigTime))
+		put(b.second, weekTime(week).Format(bigTime))
+	}
 	if !holds {
 		put(b.state, "Deleted")
 	}
 	return dst
+}
+
+// dates writes the date of the plans of one license, to some users plan by plan.
+func (b *big) dates(dst []byte, offsets []int, i int, date time.Time) {
+	text := date.AppendFormat(nil, bigTime)
+	for n, at := range offsets {
+		if i > 0 && spread(i) {
+			text = date.Add(-time.Duration(mix(uint64(i)<<16|uint64(n)<<8|11)%60)*time.Second).AppendFormat(text[:0], bigTime)
+		}
+		copy(dst[at:], text)
+	}
 }

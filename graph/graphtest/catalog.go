@@ -3,6 +3,7 @@ package graphtest
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Well-known SKUs, as Microsoft numbers them.
@@ -161,6 +162,7 @@ type Subscription struct {
 	ID, CommerceID, Status string
 	Trial                  bool
 	Seats                  int
+	Ends                   time.Time // when its status changes next; zero: a year after [Epoch]
 }
 
 // SKU is a product the tenant has.

@@ -73,9 +73,13 @@ func listSubscriptions(c *call) (*answer, *apiError) {
 }
 
 func (x render) subscription(s *SKU, sub Subscription, fields []string) []byte {
+	ends := sub.Ends
+	if ends.IsZero() {
+		ends = Epoch.AddDate(1, 0, 0)
+	}
 	values := map[string]any{
 		"id": sub.ID, "commerceSubscriptionId": sub.CommerceID, "createdDateTime": stamped(Epoch.AddDate(-1, 0, 0)),
-		"isTrial": sub.Trial, "nextLifecycleDateTime": stamped(Epoch.AddDate(1, 0, 0)), "ownerId": nil,
+		"isTrial": sub.Trial, "nextLifecycleDateTime": stamped(ends), "ownerId": nil,
 		"ownerTenantId": nil, "ownerType": nil, "serviceStatus": []any{}, "skuId": x.id(s.ID),
 		"skuPartNumber": s.PartNumber, "status": sub.Status, "totalLicenses": sub.Seats,
 	}

@@ -543,6 +543,20 @@ func (t *Tenant) SetSeats(sku string, seats int) error {
 	return nil
 }
 
+// Renew makes one subscription of a SKU's: of so many seats, and until a day.
+// Seats that users hold beyond them stay theirs.
+func (t *Tenant) Renew(sku string, seats int, ends time.Time) error {
+	if err := t.SetSeats(sku, seats); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.sku(sku)
+	s.Subscriptions = s.Subscriptions[:1]
+	s.Subscriptions[0].Seats, s.Subscriptions[0].Ends = seats, ends
+	return nil
+}
+
 // LapseSubscription takes a SKU one stage further: Enabled, Warning,
 // Suspended, LockedOut, gone. With the SKU its licenses vanish, without any
 // event. It returns the new status, or "" when the SKU has gone.

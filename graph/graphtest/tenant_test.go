@@ -2,6 +2,7 @@ package graphtest
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -317,6 +318,50 @@ func TestBigTenant(t *testing.T) {
 	}
 	if changed < 180 || changed > 320 {
 		t.Errorf("%d of 2500 changed, want about 250", changed)
+	}
+}
+
+func TestRealisticTenant(t *testing.T) {
+	const users = 3000
+	tenant := NewRealistic(1, users, 60)
+	c := serve(t, tenant)
+	path := q("/users", "$top", "999", "$select", "id,jobTitle,officeLocation,companyName,assignedLicenses,assignedPlans,licenseAssignmentStates")
+	attributes, rollouts := map[string]bool{}, map[string]bool{}
+	licenses, spreadUsers := 0, 0
+	for _, row := range c.all(path) {
+		attributes[fmt.Sprint(row["jobTitle"], row["officeLocation"], row["companyName"])] = true
+		held := row["assignedLicenses"].([]any)
+		licenses += len(held)
+		if states := row["licenseAssignmentStates"].([]any); len(states) != len(held) {
+			t.Fatalf("%d states of %d licenses", len(states), len(held))
+		}
+		dates := map[string]bool{}
+		for _, p := range row["assignedPlans"].([]any) {
+			at := p.(map[string]any)["assignedDateTime"].(string)
+			if when, err := time.Parse(time.RFC3339, at); err != nil || when.After(tenant.Now()) {
+				t.Fatalf("a plan of %s: %v", at, err)
+			}
+			dates[at] = true
+		}
+		rollouts[row["assignedPlans"].([]any)[0].(map[string]any)["assignedDateTime"].(string)] = true
+		if len(dates) > 20 {
+			spreadUsers++
+		}
+		if len(dates) < rolloutWaves {
+			t.Fatalf("%d dates", len(dates))
+		}
+	}
+	if n := len(attributes); n < users-5 {
+		t.Errorf("%d combinations of attributes", n)
+	}
+	if n := len(rollouts); n < users*99/100 {
+		t.Errorf("%d times of a rollout", n)
+	}
+	if a := float64(licenses) / users; a < 2.05 || a > 2.15 {
+		t.Errorf("%.2f licenses a user", a)
+	}
+	if share := float64(spreadUsers) / users; share < 0.17 || share > 0.23 {
+		t.Errorf("%.2f of the users have plans that came one by one", share)
 	}
 }
 

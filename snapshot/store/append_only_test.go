@@ -25,6 +25,9 @@ var notHistory = map[string]string{
 	"sku_name":  "Microsoft's list of products, imported for reading",
 	"plan_name": "Microsoft's list of products, imported for reading",
 
+	"name_word":  "made from user_version, to find people by",
+	"name_index": "says how name_word was made",
+
 	"audit_plan": "what is still to be read of a log: work under way",
 }
 

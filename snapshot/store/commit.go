@@ -94,6 +94,7 @@ type writer struct {
 	adding  chan error // of rows that are being added; nil: none are
 	gate    gate       // for every statement, be it while rows are being added
 	tables  []*layout  // to be sealed
+	names   nameWords
 }
 
 // rowKey names a row of a small table.

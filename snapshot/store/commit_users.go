@@ -33,7 +33,10 @@ func (w *writer) users(r *Result) error {
 			}
 		}
 	}
-	return w.insertRest()
+	if err := w.insertRest(); err != nil {
+		return err
+	}
+	return w.names.flush(w.exec)
 }
 
 // user writes one user. next is the row of one who is new.
@@ -70,6 +73,10 @@ func (w *writer) userRow(u *spooled, next int64) (int64, error) {
 func (w *writer) attributes(row int64, u *spooled) error {
 	profile, err := w.profile(u.department, u.more)
 	if err != nil {
+		return err
+	}
+	mail, _ := u.mail.(string)
+	if err := w.names.add(row, u.upn, u.name, mail, w.exec); err != nil {
 		return err
 	}
 	return w.userVersion("user_version", row, u.row == 0,

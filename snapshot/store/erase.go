@@ -225,6 +225,8 @@ type eraser struct {
 	rows map[string]int64
 	dry  bool            // count only
 	seen map[string]bool // dry: rows that were counted, which a second time would not differ
+
+	renamed []int64 // users whose names were changed, to be indexed anew
 }
 
 // unguarded takes the triggers away that keep history as it is, and puts them

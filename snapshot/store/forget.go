@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,6 +44,9 @@ func (e *eraser) forget(p *purpose, called []Called) error {
 	}
 	if e.dry {
 		return nil
+	}
+	if err := e.renameIndexed(); err != nil {
+		return err
 	}
 	if err := e.unstat(); err != nil {
 		return err
@@ -196,6 +200,7 @@ func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
 			if err := e.unprint(user); err != nil {
 				return err
 			}
+			e.renamed = append(e.renamed, user)
 		}
 		return e.redact(l, key, set)
 	}
@@ -322,12 +327,31 @@ func (e *eraser) unstat() error {
 	return nil
 }
 
+// renameIndexed indexes anew what users are called in whose names the person stood.
+func (e *eraser) renameIndexed() error {
+	var n nameWords
+	run := func(query string, args ...any) (sql.Result, error) { return e.tx.ExecContext(e.ctx, query, args...) }
+	for _, user := range e.renamed {
+		if _, err := run("DELETE FROM name_word WHERE user_id = ?", user); err != nil {
+			return err
+		}
+		err := eachRow(e.ctx, e.tx, "SELECT upn, name, coalesce(mail, '') FROM user_version WHERE user_id = ?", []any{user}, func(values []any) error {
+			return n.add(user, textOf(values[0]), textOf(values[1]), textOf(values[2]), run)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return n.flush(run)
+}
+
 // search goes through every value of the database, and fails where one names the
-// person still.
+// person still. What is made from such values needs no search: name_word has parts
+// of addresses that others rightly have.
 func (e *eraser) search(who *person) error {
 	columns := map[string][]string{}
 	err := eachRow(e.ctx, e.tx, `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c
-		WHERE t.type = 'table' AND c.type NOT IN ('INTEGER', 'INT', 'REAL') ORDER BY t.name, c.cid`, nil, func(values []any) error {
+		WHERE t.type = 'table' AND t.name <> 'name_word' AND c.type NOT IN ('INTEGER', 'INT', 'REAL') ORDER BY t.name, c.cid`, nil, func(values []any) error {
 		table, _ := values[0].(string)
 		column, _ := values[1].(string)
 		columns[table] = append(columns[table], column)

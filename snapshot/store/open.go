@@ -47,7 +47,10 @@ func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) 
 		if err := apply(ctx, db); err != nil {
 			return err
 		}
-		return useWAL(ctx, db)
+		if err := useWAL(ctx, db); err != nil {
+			return err
+		}
+		return indexNames(ctx, db)
 	})
 }
 

@@ -56,7 +56,11 @@ func TestSize(t *testing.T) {
 	for _, table := range tablesOf(t, db) {
 		total += count(t, db, `SELECT count(*) FROM "`+table+`"`)
 	}
-	if shared := total - 4*users; shared > 100 { // the plans, their layout, the SKU, the run
+	words := count(t, db, "SELECT count(*) FROM name_word")
+	if words > 3*users {
+		t.Errorf("%d users have %d words in the index of names", users, words)
+	}
+	if shared := total - 4*users - words; shared > 100 { // the plans, their layout, the SKU, the run
 		t.Errorf("%d rows beside the users' own", shared)
 	}
 	size := sizeAfterClose(t, db)

@@ -96,6 +96,8 @@ var tables = []table{
 	{name: "activity_read", sealed: byRun},
 	{name: "activity_told", sealed: byRun},
 	{name: "active_time", sealed: notEvidence, why: "no evidence of licenses, and moves with every run", about: "user_id", aged: "last_at"},
+	{name: "name_word", sealed: notEvidence, why: "no evidence: made from user_version, to find people by", about: "user_id"},
+	{name: "name_index", sealed: notEvidence, why: "no evidence: says how name_word was made"},
 	{name: "seal", sealed: notEvidence, why: "it is the chain itself"},
 	{name: "erased", sealed: byNumber},
 	{name: "pseudonym_key", sealed: asWhole},

@@ -19,8 +19,9 @@ func newDemo(e *env) *cobra.Command {
 		Short: "Play a small tenant through weekly runs, and show the answers",
 		Long: `Starts a made-up tenant of a few hundred users on a local port, plays its life
 week by week, runs sync against it each Monday through the real client and the
-real store, and answers the usual questions. It leaves a database to explore:
-lictrail-demo.db in this folder, or the one that --db names.`,
+real store, and answers the usual questions. It leaves a database to explore,
+lictrail-demo.db in this folder or the one that --db names, and prices beside
+it, lictrail-demo.reclaim.toml.`,
 		Example: "  lictrail demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -118,15 +119,31 @@ func printDates(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 	return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, store.Filter{Users: all}))
 }
 
-func printMore(e *env, d *demo.Scenario) error {
+// furtherQuestions are commands that the demo's database answers, with the
+// question before each. A test runs all of them.
+func furtherQuestions(d *demo.Scenario) [][2]string {
 	paul, cyd := d.User(d.Paul).UPN, d.User(d.Five[2]).UPN
-	return e.Printf(`
-Ask further:
+	return [][2]string{
+		{"who took a license, and how is that known", "who removed " + cyd},
+		{"all that is known of one person", "history " + paul},
+		{"what the last week brought", "changes --since 2026-05-18"},
+		{"who held EMS on a day in March", "assignments --sku EMS --as-of 2026-03-20"},
+		{"which seats can be taken back, and what they cost", "reclaim"},
+		{"what is bought, used and short", "skus"},
+		{"what lapses soon, and who is hit", "skus --lapses 60d"},
+		{"for whom a group's license fails", "groups"},
+		{"the week on a page", "report --output week.html"},
+	}
+}
 
-  lictrail history %[1]s --db %[3]s
-  lictrail who removed %[2]s --db %[3]s
-  lictrail changes --kind sku-plan-added,path-moved --db %[3]s
-  lictrail assignments --sku EMS --as-of 2026-03-20 --db %[3]s
-  lictrail skus --db %[3]s
-`, paul, cyd, e.db)
+func printMore(e *env, d *demo.Scenario) error {
+	if err := e.Printf("\nAsk further:\n\n"); err != nil {
+		return err
+	}
+	for _, q := range furtherQuestions(d) {
+		if err := e.Printf("  # %s\n  lictrail %s --db %s\n", q[0], q[1], e.db); err != nil {
+			return err
+		}
+	}
+	return nil
 }

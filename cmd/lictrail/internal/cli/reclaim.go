@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +29,6 @@ type reclaimOptions struct {
 	init                             bool
 }
 
-// rulesName is the file of rules beside the database.
-const rulesName = "reclaim.toml"
-
 func newReclaim(e *env) *cobra.Command {
 	var o reclaimOptions
 	cmd := &cobra.Command{
@@ -52,7 +48,8 @@ left out.
 
 --init writes a file of rules with comments: thresholds, exclusions, prices. It
 is reclaim.toml beside the database, and read from there unless --rules names
-another one. With --by seats and what they cost are added up instead.`,
+another one, or the database NAME.db has NAME.reclaim.toml beside it. With --by
+seats and what they cost are added up instead.`,
 		Example: `  lictrail reclaim
   lictrail reclaim --init
   lictrail reclaim --bucket unknown,excluded
@@ -138,7 +135,7 @@ func initRules(e *env, path string) error {
 	return nil
 }
 
-func defaultRules(e *env) string { return filepath.Join(filepath.Dir(e.db), rulesName) }
+func defaultRules(e *env) string { return rules.Beside(e.db) }
 
 // ruleFile is a file of rules and what to call it.
 type ruleFile struct {

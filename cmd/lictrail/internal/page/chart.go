@@ -14,21 +14,30 @@ type Chart struct {
 	ID            string // of the program's own making, one on a page
 	Title         string
 	Desc          string // what it shows, for those who cannot see it
+	Class         string // "" or of the program's own making
 	Width, Height int
 	Shapes        []Shape
 	Keys          []Key
 	Data          Table
 }
 
-// Shape is a part of a drawing: a rect, a path or a text. Coordinates are the
-// program's own, the text may be anything.
+// Shape is a part of a drawing: a rect, a path, a text, or a mark, which is a path
+// with a text in it. Coordinates and addresses are the program's own, texts may be
+// anything.
 type Shape struct {
 	Kind       string
 	Class      string
 	X, Y, W, H string
 	D          string
 	Anchor     string
-	Text       string
+	Text       string // of a rect or a path it shows when pointed at
+	Title      string // of a mark
+	To         string // address that a mark leads to
+}
+
+// Linked reports whether parts of the drawing lead elsewhere.
+func (c Chart) Linked() bool {
+	return slices.ContainsFunc(c.Shapes, func(s Shape) bool { return s.To != "" })
 }
 
 // Key tells what a color means.

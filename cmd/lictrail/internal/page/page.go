@@ -47,14 +47,19 @@ type Section struct {
 	Tables  []Table
 }
 
-// Table is rows under a caption. Cells are strings, numbers, times, or nil for
-// what is not there.
+// Table is rows under a caption. Cells are strings, numbers, times, links, or nil
+// for what is not there.
 type Table struct {
+	ID      string // of the program's own making; "" for none
 	Caption string
 	Columns []Column
 	Rows    [][]any
 	More    string // what was left out, and how to see it
 }
+
+// Link is a cell that leads elsewhere: to an address of the program's own making,
+// relative to the page.
+type Link struct{ Text, To string }
 
 // Column is a column of a table.
 type Column struct {
@@ -67,18 +72,35 @@ type Column struct {
 //go:embed page.css
 var css string
 
+// CSS is the style of the page, for servers that give it a file of its own.
+func CSS() string { return css }
+
 //go:embed page.html
 var source string
 
 // layout is the template. The policy names the hash of the only style, so that
 // none but it can apply, and allows nothing else at all.
-var layout = template.Must(template.New("page").Funcs(template.FuncMap{
-	"cell": cell, "safe": out.Safe, "style": func() template.CSS { return template.CSS(css) },
-}).Parse(strings.Replace(source, "STYLE-HASH", styleHash(), 1)))
+var layout = template.Must(parse())
+
+func parse() (*template.Template, error) {
+	return template.New("page").Funcs(template.FuncMap{
+		"cell": cell, "to": to, "safe": out.Safe, "style": func() template.CSS { return template.CSS(css) },
+	}).Parse(strings.Replace(source, "STYLE-HASH", styleHash(), 1))
+}
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(css))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Extend returns a template that may use the parts of a page: "tiles", "sections",
+// "section", "chart" and "table". Its texts need the function safe.
+func Extend(name, source string) (*template.Template, error) {
+	parts, err := parse()
+	if err != nil {
+		return nil, fmt.Errorf("lay out the page: %w", err)
+	}
+	return parts.New(name).Parse(source)
 }
 
 // HTML writes the page: all or, on an error, nothing.
@@ -101,6 +123,8 @@ func cell(v any) string {
 			return "–"
 		}
 		return out.Safe(v)
+	case Link:
+		return cell(v.Text)
 	case int:
 		return grouped(int64(v))
 	case int64:
@@ -109,6 +133,12 @@ func cell(v any) string {
 		return v.UTC().Format(time.DateOnly)
 	}
 	return out.Safe(fmt.Sprint(v))
+}
+
+// to is where a cell leads; "" for nowhere.
+func to(v any) string {
+	link, _ := v.(Link)
+	return link.To
 }
 
 // grouped writes a number in groups of three digits: 12,345.

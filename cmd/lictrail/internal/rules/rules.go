@@ -9,8 +9,11 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +70,23 @@ type Price struct {
 	SKU   string
 	From  snapshot.Day
 	Month reclaim.Money
+}
+
+// Own is the file of rules for one database alone: NAME.reclaim.toml for NAME.db.
+func Own(db string) string { return strings.TrimSuffix(db, filepath.Ext(db)) + ".reclaim.toml" }
+
+// Beside is the file of rules that holds for a database where none is named: its
+// own, or else reclaim.toml in its folder, for all databases there.
+func Beside(db string) string {
+	if own := Own(db); exists(own) {
+		return own
+	}
+	return filepath.Join(filepath.Dir(db), "reclaim.toml")
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Default is what holds without a file: the template's rules.

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/words"
+)
+
+// Found is a user whom words mean.
+type Found struct {
+	Person
+	Rank words.Rank
+	Was  string // the former name or address by which they were found; "" where a present one fits
+}
+
+// maxCandidates bounds how many users a search looks at whose names begin as the
+// longest word that was typed.
+const maxCandidates = 5_000
+
+// FindPeople finds users by parts of their names and addresses, present and past,
+// the best first. Those whose names begin with the words come from an index; only
+// when there are none is what was typed looked for within names. more reports that
+// there may be others.
+func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (found []Found, more bool, err error) {
+	if q.Empty() {
+		return nil, false, nil
+	}
+	indexed, err := namesIndexed(ctx, h.tx)
+	if err != nil {
+		return nil, false, classify(err)
+	}
+	if indexed {
+		found, more, err = h.rankPeople(ctx, q, words.Begins, beginning, prefixArgs(q))
+	}
+	if err == nil && len(found) == 0 && !more {
+		query, args := within, []any{q.Longest(), strings.ToLower(q.Text)}
+		if !indexed {
+			query, args = "SELECT id FROM user", nil
+		}
+		found, more, err = h.rankPeople(ctx, q, words.Anywhere, query, args)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("find people: %w", classify(err))
+	}
+	slices.SortStableFunc(found, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), strings.Compare(a.Was, b.Was), strings.Compare(a.UPN, b.UPN), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	if len(found) > limit {
+		return found[:limit], true, nil
+	}
+	return found, more, nil
+}
+
+// beginning selects the users of whom a word or an address begins so. Each part is
+// a range of an index.
+const beginning = `
+	SELECT user_id FROM name_word WHERE word >= ?1 AND word < ?2
+	UNION SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE
+	UNION SELECT user_id FROM user_version WHERE mail >= ?1 COLLATE NOCASE AND mail < ?2 COLLATE NOCASE AND mail IS NOT NULL AND mail <> ''
+	UNION SELECT user_id FROM user_version WHERE upn >= ?3 COLLATE NOCASE AND upn < ?4 COLLATE NOCASE
+	UNION SELECT user_id FROM user_version WHERE mail >= ?3 COLLATE NOCASE AND mail < ?4 COLLATE NOCASE AND mail IS NOT NULL AND mail <> ''`
+
+// within selects the users in whose names or addresses the text stands anywhere.
+const within = `
+	SELECT user_id FROM name_word WHERE instr(word, ?1)
+	UNION SELECT user_id FROM user_version WHERE instr(lower(upn), ?2) OR instr(lower(upn), ?1)
+	UNION SELECT user_id FROM user_version WHERE mail IS NOT NULL AND mail <> '' AND (instr(lower(mail), ?2) OR instr(lower(mail), ?1))`
+
+// last follows every text that begins with what stands before it.
+const last = "\U0010ffff"
+
+func prefixArgs(q words.Query) []any {
+	word := q.Longest()
+	return []any{word, word + last, q.Text, q.Text + last}
+}
+
+// rankPeople looks at users whom a query selects, and keeps those that fit at least
+// as well as a rank.
+func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Rank, query string, args []any) ([]Found, bool, error) {
+	var ids []int64
+	err := eachRow(ctx, h.tx, query+fmt.Sprintf(" LIMIT %d", maxCandidates+1), args, func(values []any) error {
+		id, _ := values[0].(int64)
+		ids = append(ids, id)
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	more := len(ids) > maxCandidates
+	var found []Found
+	for _, id := range ids[:min(len(ids), maxCandidates)] {
+		f, err := h.rankPerson(ctx, q, id)
+		if err != nil {
+			return nil, false, err
+		}
+		if f.Rank <= worst {
+			found = append(found, f)
+		}
+	}
+	return found, more, h.describeAll(ctx, found)
+}
+
+// rankPerson compares with all that a user is and was called.
+func (h *History) rankPerson(ctx context.Context, q words.Query, id int64) (Found, error) {
+	f := Found{Person: Person{Row: id}, Rank: words.No}
+	rows, err := h.tx.QueryContext(ctx, "SELECT upn, name, coalesce(mail, '') FROM user_version WHERE user_id = ? ORDER BY from_run DESC", id)
+	if err != nil {
+		return f, err
+	}
+	defer rows.Close()
+	for newest := true; rows.Next(); newest = false {
+		var upn, name, mail string
+		if err := rows.Scan(&upn, &name, &mail); err != nil {
+			return f, err
+		}
+		for _, called := range []struct {
+			word string
+			rank words.Rank
+		}{{name, q.Name(name)}, {upn, q.Address(upn)}, {mail, q.Address(mail)}} {
+			if called.rank < f.Rank {
+				f.Rank, f.Was = called.rank, ""
+				if !newest {
+					f.Was = called.word
+				}
+			}
+		}
+	}
+	return f, rows.Err()
+}
+
+func (h *History) describeAll(ctx context.Context, found []Found) error {
+	for i := range found {
+		f := &found[i]
+		var key any
+		if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", f.Row).Scan(&key); err != nil {
+			return err
+		}
+		f.ID = userID(key)
+		if err := h.describe(ctx, &f.Person); err != nil {
+			return err
+		}
+		if h.Pseudonymous() {
+			f.Was = ""
+		}
+	}
+	return nil
+}
+
+// CompletePeople lists up to so many UPNs that begin so, or of people whose names
+// do: what an index gives at once.
+func (h *History) CompletePeople(ctx context.Context, begun string, limit int) ([]snapshot.Attributes, error) {
+	q := words.NewQuery(begun)
+	word := q.Longest()
+	var found []snapshot.Attributes
+	err := eachRow(ctx, h.tx, fmt.Sprintf(`
+		SELECT v.upn, v.name FROM (
+			SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE AND to_run IS NULL LIMIT %[1]d)
+			UNION SELECT user_id FROM (SELECT user_id FROM name_word WHERE word >= ?3 AND word < ?4 LIMIT %[1]d)
+		) i JOIN user_version v ON v.user_id = i.user_id AND v.to_run IS NULL ORDER BY v.upn LIMIT %[1]d`, limit),
+		[]any{q.Text, q.Text + last, word, word + last}, func(values []any) error {
+			found = append(found, snapshot.Attributes{UPN: textOf(values[0]), Name: textOf(values[1])})
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("complete a user: %w", err)
+	}
+	return found, nil
+}
+
+// maxNear bounds how many words are compared with one that means nobody.
+const maxNear = 20_000
+
+// WordsOfNames lists words of names that begin with the first letter of another.
+func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, error) {
+	var first string
+	for _, r := range like {
+		first = string(r)
+		break
+	}
+	var list []string
+	err := eachRow(ctx, h.tx, fmt.Sprintf(`
+		WITH RECURSIVE w(word) AS (
+			SELECT min(word) FROM name_word WHERE word >= ?1
+			UNION ALL SELECT (SELECT min(word) FROM name_word WHERE word > w.word) FROM w WHERE w.word < ?2)
+		SELECT word FROM w WHERE word < ?2 LIMIT %d`, maxNear), []any{first, first + last}, func(values []any) error {
+		list = append(list, textOf(values[0]))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the words of names: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lictrail/snapshot/words"
+)
+
+// nameWord is a row of name_word.
+type nameWord struct {
+	word string
+	user int64
+}
+
+// nameWords collects rows of name_word, to add them in the order of their key: one
+// by one they would touch a page of the table each.
+type nameWords struct {
+	list  []nameWord
+	bytes int
+}
+
+// maxNameWords bounds the memory for names that are yet to be indexed.
+const maxNameWords = 8 << 20
+
+// execute runs a statement.
+type execute func(query string, args ...any) (sql.Result, error)
+
+// add indexes what a user is called.
+func (n *nameWords) add(user int64, upn, name, mail string, run execute) error {
+	for _, word := range indexedWords(upn, name, mail) {
+		n.list = append(n.list, nameWord{word, user})
+		n.bytes += len(word) + 24
+	}
+	if n.bytes < maxNameWords {
+		return nil
+	}
+	return n.flush(run)
+}
+
+// indexedWords are the words of a display name, and those of the addresses that do
+// not stand at their beginning: there the indexes of addresses find them.
+func indexedWords(upn, name, mail string) []string {
+	list := words.Of(name)
+	for _, address := range []string{upn, mail} {
+		for i, word := range words.Of(words.Local(address)) {
+			if i > 0 || !strings.HasPrefix(strings.ToLower(address), word) {
+				list = append(list, word)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// flush adds the words that were collected.
+func (n *nameWords) flush(run execute) error {
+	slices.SortFunc(n.list, func(a, b nameWord) int { return cmp.Or(strings.Compare(a.word, b.word), cmp.Compare(a.user, b.user)) })
+	rest := slices.Compact(n.list)
+	for len(rest) > 0 {
+		rows := 1
+		if len(rest) >= atOnce {
+			rows = atOnce
+		}
+		args := make([]any, 0, 2*rows)
+		for _, w := range rest[:rows] {
+			args = append(args, w.word, w.user)
+		}
+		query := strings.Replace(insertion("name_word", []string{"word", "user_id"}, rows), "INSERT", "INSERT OR IGNORE", 1)
+		if _, err := run(query, args...); err != nil {
+			return fmt.Errorf("index names: %w", err)
+		}
+		rest = rest[rows:]
+	}
+	n.list, n.bytes = n.list[:0], 0
+	return nil
+}
+
+// indexNames indexes the names of a history that a version without the index has
+// written, or one with another rule. While another process writes it is left for
+// the next time: without the index, names are looked for in all rows.
+func indexNames(ctx context.Context, db *sql.DB) error {
+	var there bool
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info('name_index') WHERE name = 'rule'").Scan(&there); err != nil || !there {
+		return err // a test has opened an earlier schema
+	}
+	if ok, err := namesIndexed(ctx, db); ok || err != nil {
+		return err
+	}
+	err := buildNames(ctx, db)
+	if errors.Is(classify(err), ErrBusy) {
+		return nil
+	}
+	return err
+}
+
+// namesIndexed reports whether every name is in the index.
+func namesIndexed(ctx context.Context, q querier) (bool, error) {
+	var rule int
+	err := q.QueryRowContext(ctx, "SELECT rule FROM name_index").Scan(&rule)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read how names are indexed: %w", err)
+	}
+	return rule == words.Rule, nil
+}
+
+func buildNames(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("index names: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the error is already on its way
+	if ok, err := namesIndexed(ctx, tx); ok || err != nil {
+		return err // another process was faster
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM name_word; DELETE FROM name_index"); err != nil {
+		return fmt.Errorf("index names: %w", err)
+	}
+	var n nameWords
+	run := func(query string, args ...any) (sql.Result, error) { return tx.ExecContext(ctx, query, args...) }
+	err = eachRow(ctx, tx, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version", nil, func(values []any) error {
+		user, _ := values[0].(int64)
+		return n.add(user, textOf(values[1]), textOf(values[2]), textOf(values[3]), run)
+	})
+	if err == nil {
+		err = n.flush(run)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO name_index VALUES (1, ?)", words.Rule)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return fmt.Errorf("index names: %w", err)
+	}
+	return nil
+}
