@@ -45,6 +45,7 @@ func TestLaw(t *testing.T) {
 				l.checkKnown(begin(t, l.db))
 				l.checkPast()
 				l.checkPeriods()
+				l.checkPathSpans()
 				if seed%4 == 0 {
 					l.checkView()
 				}
@@ -736,6 +737,45 @@ func (l *law) checkPeriod(h *History, key holding, i int, got *Period, want lawP
 	}
 	if got.To != nil && !h.Window(want.to).Contains(got.To.At, 0) {
 		l.t.Errorf("%v: period %d ended %v, outside the window of run %d", key, i+1, got.To.At, want.to)
+	}
+}
+
+// checkPathSpans: at every run they are the paths that it showed, and their dates
+// lie in the windows of the runs that showed them to begin and end.
+func (l *law) checkPathSpans() {
+	h := l.history()
+	defer h.Close()
+	want, got := map[string]bool{}, map[string]bool{}
+	for run, users := range l.past {
+		for id, u := range users {
+			for _, sku := range lawSKUs {
+				for _, path := range heldRefs(u, sku) {
+					want[fmt.Sprint(run, id, sku, path)] = true
+				}
+			}
+		}
+	}
+	for p, err := range h.PathSpans(l.t.Context(), Filter{}) {
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		key := holding{p.User, p.SKU}
+		l.checkStart(h, key, fmt.Sprint("path ", p.Path), p.From, p.runs.from)
+		if (p.To == nil) != (p.runs.to == 0) || p.To != nil && !h.Window(p.runs.to).Contains(p.To.At, 0) {
+			l.t.Errorf("%v: path %v ended %v, with run %d", key, p.Path, p.To, p.runs.to)
+		}
+		for run := range l.past {
+			if p.runs.from <= run && (p.runs.to == 0 || run < p.runs.to) {
+				if shown := fmt.Sprint(run, p.User, p.SKU, p.Path); got[shown] {
+					l.t.Errorf("%s lies in two spans", shown)
+				} else {
+					got[shown] = true
+				}
+			}
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		l.t.Errorf("paths (-shown +told):\n%s", d)
 	}
 }
 
