@@ -74,10 +74,15 @@ func BenchmarkDecodeUsers(b *testing.B) {
 }
 
 func userPage() page[User] {
-	return page[User]{
-		opts: new(interner).options(), row: each((*wireUser).reset, (*wireUser).user),
-		key: func(u User) string { return string(u.ID) },
-	}
+	rows := newUserRows(nil)
+	return page[User]{opts: rows.in.options(), row: rows.row, filter: rows.page, key: func(u User) string { return string(u.ID) }}
+}
+
+// decodedPage is a page of which the decoder sees all.
+func decodedPage() page[User] {
+	pg := userPage()
+	pg.filter, pg.row, pg.opts = nil, each((*wireUser).reset, (*wireUser).user), new(interner).options()
+	return pg
 }
 
 // decodePlain is how one would begin.

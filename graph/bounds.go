@@ -94,10 +94,19 @@ func elements[T any](in *interner) *json.Unmarshalers {
 
 // spend counts an element of a list. A page has a decoder of its own.
 func (in *interner) spend(dec *jsontext.Decoder) error {
+	in.turn(dec)
+	return in.spendMore(1)
+}
+
+// turn begins to count anew when a page is read that is not the one before.
+func (in *interner) turn(dec *jsontext.Decoder) {
 	if in.page != dec {
 		in.page, in.spent = dec, 0
 	}
-	if in.spent++; in.spent > maxElements {
+}
+
+func (in *interner) spendMore(n int) error {
+	if in.spent += n; in.spent > maxElements {
 		return tooMuch(maxElements, "elements in its lists")
 	}
 	return nil

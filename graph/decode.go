@@ -62,6 +62,10 @@ type interner struct {
 
 	page  *jsontext.Decoder // of the page that is being read
 	spent int               // elements of its lists
+
+	// cut says whether a text stands in the place of plans, and puts them there;
+	// nil: none does.
+	cut func(jsontext.Value, *list[wirePlan]) (bool, error)
 }
 
 // options returns decoding options under which [guid], [word] and [instant]
@@ -81,6 +85,9 @@ func (in *interner) plans(dec *jsontext.Decoder, l *list[wirePlan]) error {
 	if l.present = dec.PeekKind() != jsontext.KindNull; !l.present {
 		return dec.SkipValue()
 	}
+	if in.cut != nil && dec.PeekKind() == jsontext.KindString {
+		return in.marker(dec, l)
+	}
 	if err := open(dec, jsontext.KindBeginArray, "assignedPlans"); err != nil {
 		return err
 	}
@@ -97,6 +104,20 @@ func (in *interner) plans(dec *jsontext.Decoder, l *list[wirePlan]) error {
 	end, err := dec.ReadToken()
 	if err == nil && end.Kind() != jsontext.KindEndArray {
 		return fmt.Errorf("plan %d is no object but %v", len(l.rows)+1, end.Kind())
+	}
+	return err
+}
+
+// marker reads a text where plans should be.
+func (in *interner) marker(dec *jsontext.Decoder, l *list[wirePlan]) error {
+	in.turn(dec)
+	text, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	taken, err := in.cut(text, l)
+	if err == nil && !taken {
+		err = fmt.Errorf("assignedPlans starts with %v, want %v", text.Kind(), jsontext.KindBeginArray)
 	}
 	return err
 }

@@ -28,11 +28,8 @@ func FuzzUsersPage(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		pg := page[User]{
-			opts: new(interner).options(), row: each((*wireUser).reset, (*wireUser).user),
-			key: func(u User) string { return string(u.ID) },
-		}
-		if err := pg.read(bytes.NewReader(body)); err != nil {
+		pg := mustReadAlike(t, body)
+		if pg == nil {
 			return
 		}
 		for _, u := range pg.rows {

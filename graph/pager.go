@@ -68,15 +68,16 @@ type rowReader[T any] func(*jsontext.Decoder) (T, error)
 // pager reads a collection to its end or fails.
 type pager[T any] struct {
 	*reader
-	first request
-	opts  json.Options
-	row   rowReader[T]
-	key   func(T) string
-	sink  Sink[T]
-	bare  bool // a page is an array and nothing else; a header links to the next
-	most  int  // rows of the whole read; 0: maxAllRows
-	whole bool // the rows are kept in memory: all pages together may have what one may
-	stats Stats
+	first  request
+	opts   json.Options
+	row    rowReader[T]
+	key    func(T) string
+	sink   Sink[T]
+	bare   bool                      // a page is an array and nothing else; a header links to the next
+	most   int                       // rows of the whole read; 0: maxAllRows
+	filter func(io.Reader) io.Reader // what the decoder sees of a page; nil: all of it
+	whole  bool                      // the rows are kept in memory: all pages together may have what one may
+	stats  Stats
 
 	relay *relay[T]
 	seen  keySet // keys of all pages so far
@@ -112,7 +113,7 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
 	build := p.first
 	for p.page = 1; ; p.page++ {
-		pg := page[T]{opts: p.opts, row: p.row, key: p.key, bare: p.bare}
+		pg := page[T]{opts: p.opts, row: p.row, key: p.key, bare: p.bare, filter: p.filter}
 		if err := p.fetch(ctx, build, pg.read); err != nil {
 			return err
 		}
@@ -263,10 +264,11 @@ func origin(u *url.URL) string {
 
 // page is one page, while and after it is read.
 type page[T any] struct {
-	opts json.Options
-	row  rowReader[T]
-	key  func(T) string
-	bare bool
+	opts   json.Options
+	row    rowReader[T]
+	key    func(T) string
+	bare   bool
+	filter func(io.Reader) io.Reader
 
 	rows  []T
 	next  string // "" on the last page
@@ -276,8 +278,13 @@ type page[T any] struct {
 // read decodes a page as it comes in. It is all good, or an error.
 func (pg *page[T]) read(r io.Reader) error {
 	pg.rows, pg.next = nil, ""
+	unpacked := &counter{from: r}
+	defer func() { pg.bytes = unpacked.bytes }()
+	r = unpacked
+	if pg.filter != nil {
+		r = pg.filter(r)
+	}
 	dec := newDecoder(r, pg.opts)
-	defer func() { pg.bytes = dec.InputOffset() }()
 	if pg.bare {
 		if err := pg.array(dec, "the body"); err != nil {
 			return err
@@ -295,6 +302,19 @@ func (pg *page[T]) read(r io.Reader) error {
 		return errors.New("value is missing")
 	}
 	return nil
+}
+
+// counter counts the bytes that are read.
+type counter struct {
+	from  io.Reader
+	bytes int64
+}
+
+// Read implements [io.Reader].
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.bytes += int64(n)
+	return n, err
 }
 
 // members reads the object that holds a page and reports whether it has value.

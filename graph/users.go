@@ -22,6 +22,11 @@ type User struct {
 	LicensesAbsent bool
 	// LicensesEmpty: assignedLicenses was there, and listed nothing.
 	LicensesEmpty bool
+	// Print is of the row's bytes; zero where rows are not digested.
+	Print snapshot.RowPrint
+	// Unchanged: the row is the known one, byte by byte, and was not decoded. The
+	// user has nothing but an id.
+	Unchanged bool
 }
 
 // userFields is $select of the users read. Without it Graph leaves out
@@ -39,12 +44,20 @@ func UserFields() []string { return slices.Clone(userFields) }
 // Users reads every user of the tenant, once each, in one unfiltered pass:
 // filters on licenses have lost their page tokens on large tenants.
 func (c *Client) Users(ctx context.Context, sink Sink[User]) (Stats, error) {
+	return c.UsersKnown(ctx, nil, sink)
+}
+
+// UsersKnown is [Client.Users] for whoever knows rows of users that came before:
+// those that come again byte by byte are not decoded. known may be nil.
+func (c *Client) UsersKnown(ctx context.Context, known *Known, sink Sink[User]) (Stats, error) {
+	rows := newUserRows(known)
 	p := &pager[User]{
 		reader: c.newReader(opUsers),
 		first:  c.usersRequest(),
 		key:    func(u User) string { return string(u.ID) },
-		row:    each((*wireUser).reset, (*wireUser).user),
-		opts:   new(interner).options(),
+		row:    rows.row,
+		filter: rows.page,
+		opts:   rows.in.options(),
 		sink:   sink,
 	}
 	return p.run(ctx)

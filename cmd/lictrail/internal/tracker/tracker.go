@@ -50,11 +50,14 @@ type Organization struct {
 
 // User is a user as read. LicensesAbsent: the row did not say what the user
 // holds, which is not the same as nothing. LicensesEmpty: it said that the user
-// holds nothing, whatever its state rows say.
+// holds nothing, whatever its state rows say. Print is of the row; Unchanged says
+// that it is the known one, byte by byte, of which only the user's id was read.
 type User struct {
 	snapshot.User
 	LicensesAbsent bool
 	LicensesEmpty  bool
+	Print          snapshot.RowPrint
+	Unchanged      bool
 }
 
 // UsersRead describes a finished pass over the users. The times are the
