@@ -2,30 +2,73 @@ package ask
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
-// Verbs are what who can ask about, and the kinds of change each means.
-var Verbs = map[string][]snapshot.Kind{
+// verbs are what who can ask about, and the kinds of change each means.
+var verbs = map[string][]snapshot.Kind{
 	"removed":  {snapshot.Removed, snapshot.PathRemoved},
 	"assigned": {snapshot.Assigned, snapshot.PathAdded},
 	"changed": {snapshot.Assigned, snapshot.Removed, snapshot.PathAdded, snapshot.PathRemoved, snapshot.PathMoved,
 		snapshot.PlansChanged, snapshot.StateChanged, snapshot.DateMoved},
 }
 
-// Newest returns every change, or the latest and those that came with it: two
+// CheckVerb refuses a verb that [Who] does not know.
+func CheckVerb(verb string) error {
+	if _, ok := verbs[verb]; !ok {
+		return refuse(fmt.Sprintf("who cannot tell who %q", verb), "lictrail who removed|assigned|changed USER [SKU]")
+	}
+	return nil
+}
+
+// WhoAnswer is who did it: changes with their causes, or what the archive has about
+// people whom no run has seen.
+type WhoAnswer struct {
+	Verb    string
+	Users   []store.Person // who is meant
+	SKUs    []snapshot.SKUID
+	Changes []*store.ChangeRow // the latest first
+	Archive *FromArchive       // nil: runs have seen the user
+}
+
+// Who finds who removed, assigned or changed a user's licenses, as verb says. sku may
+// be "" for any. The latest change and those of its time are the answer or, with all,
+// every one.
+func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAnswer, error) {
+	if err := CheckVerb(verb); err != nil {
+		return nil, err
+	}
+	a := &WhoAnswer{Verb: verb}
+	var people []*Archived
+	var err error
+	if a.Users, people, err = Anybody(ctx, b, user); err != nil {
+		return nil, err
+	}
+	if len(people) > 0 {
+		a.Archive, err = whoFromArchive(ctx, b, people, verb, sku)
+		return a, err
+	}
+	if a.SKUs, err = b.FindSKUs(sku); err != nil {
+		return nil, err
+	}
+	a.Changes, err = newest(ctx, b, store.ChangeFilter{Kinds: verbs[verb], Newest: true, Users: a.Users, SKUs: a.SKUs}, all)
+	return a, err
+}
+
+// newest returns every change, or the latest and those that came with it: two
 // licenses taken in one operation are one answer.
 //
 // Of several SKUs of one part number each has its own.
-func Newest(ctx context.Context, n *Book, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {
+func newest(ctx context.Context, book *Book, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {
 	var found []*store.ChangeRow
 	if len(f.SKUs) > 1 && !all {
 		for _, id := range f.SKUs {
 			f.SKUs = []snapshot.SKUID{id}
-			some, err := Newest(ctx, n, f, all)
+			some, err := newest(ctx, book, f, all)
 			if err != nil {
 				return nil, err
 			}
@@ -34,7 +77,7 @@ func Newest(ctx context.Context, n *Book, f store.ChangeFilter, all bool) ([]*st
 		slices.SortStableFunc(found, func(a, b *store.ChangeRow) int { return b.When.At.Compare(a.When.At) })
 		return found, nil
 	}
-	for c, err := range n.History.Changes(ctx, f) {
+	for c, err := range book.History.Changes(ctx, f) {
 		if err != nil {
 			return nil, err
 		}

@@ -76,7 +76,7 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 				{Column: out.Column{Head: "TO"}, CSV: "to", Text: func(c row) any { return coverageTime(c, c.To) }, Cell: func(c row) any { return show.Stamp(c.To) }},
 				{Column: out.Column{Head: "READ"}, CSV: "complete", Text: func(c row) any { return coveredWord(c) }, Cell: func(c row) any { return c.Complete }},
 				{Column: out.Column{Head: "EVENTS"}, CSV: "events", Text: func(c row) any { return eventsOrNil(c) }, Cell: func(c row) any { return c.Events }},
-				{Column: out.Column{Head: "WHY NOT", Wrap: true}, CSV: "why", Text: func(c row) any { return dash(c.Why) }, Cell: func(c row) any { return c.Why }},
+				{Column: out.Column{Head: "WHY NOT", Wrap: true}, CSV: "why", Text: func(c row) any { return show.Dash(c.Why) }, Cell: func(c row) any { return c.Why }},
 			},
 		}.Print(e.printer(n), show.Each(rows))
 	})
@@ -164,7 +164,7 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 				{Column: out.Column{Head: "AT"}, Text: func(r row) any { return r.At.UTC().Format("2006-01-02 15:04:05") }},
 				{CSV: "at", Cell: func(r row) any { return show.Stamp(r.At) }},
 				{Column: out.Column{Head: "ACTIVITY", Min: 16, Rank: 3}, CSV: "activity", Text: func(r row) any { return r.Activity }},
-				{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, CSV: "target_id", Text: func(r row) any { return dash(r.Target) }, Cell: func(r row) any { return r.Target }},
+				{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, CSV: "target_id", Text: func(r row) any { return show.Dash(r.Target) }, Cell: func(r row) any { return r.Target }},
 				{Column: out.Column{Head: "ID", Min: 12, Rank: 2}, CSV: "id", Text: func(r row) any { return r.ID }},
 				{CSV: "correlation_id", Cell: func(r row) any { return r.Correlation }},
 				{CSV: "copy", Cell: func(r row) any { return r.Copy }},

@@ -84,18 +84,14 @@ func printFive(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 		return err
 	}
 	for _, id := range d.Five {
-		people, err := n.FindUsers(ctx, id)
+		who, err := ask.Who(ctx, n.Book, "removed", id, "", false)
 		if err != nil {
 			return err
 		}
-		found, err := ask.Newest(ctx, n.Book, store.ChangeFilter{Users: people, Kinds: ask.Verbs["removed"], Newest: true}, false)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
+		if len(who.Changes) == 0 {
 			return fmt.Errorf("the demo lost its story: no removal for user %s", id)
 		}
-		for _, line := range show.Answer(n.Book, found[0]) {
+		for _, line := range show.Answer(n.Book, who.Changes[0]) {
 			if err := e.Printf("%s\n", line); err != nil {
 				return err
 			}

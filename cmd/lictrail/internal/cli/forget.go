@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -157,28 +159,28 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 		if err != nil {
 			return err
 		}
-		all, err := n.archive(ctx)
+		all, err := ask.ArchiveOf(ctx, n.Book)
 		if err != nil {
 			return err
 		}
 		var people []*toForget
 		taken := map[string]bool{}
-		add := func(row int64, id, title string, p *archived) {
+		add := func(row int64, id, title string, p *ask.Archived) {
 			if taken[id] {
 				return
 			}
 			taken[id] = true
 			f := &toForget{row: row, title: title}
 			if p != nil {
-				f.called = p.called()
+				f.called = p.Called()
 			}
-			f.called.Others = all.others(id)
+			f.called.Others = all.Others(id)
 			people = append(people, f)
 		}
 		for _, u := range users {
-			add(u.Row, string(u.ID), personLine(&u.User), all.byID[string(u.ID)])
+			add(u.Row, string(u.ID), show.PersonLine(&u.User), all.ByID[string(u.ID)])
 		}
-		for _, p := range all.find(ref) {
+		for _, p := range all.Find(ref) {
 			if p.ID == "" && len(people) > 0 {
 				continue // the records name the address alone
 			}
@@ -190,10 +192,10 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 				return err
 			}
 			if ok && p.ID != "" {
-				add(user.Row, p.ID, personLine(&user.User), p)
+				add(user.Row, p.ID, show.PersonLine(&user.User), p)
 				continue
 			}
-			add(0, p.ID, p.line(), p)
+			add(0, p.ID, show.ArchivedLine(p), p)
 		}
 		switch len(people) {
 		case 0:
@@ -210,15 +212,6 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 		return usage(fmt.Sprintf("%d people are called %q: %s", len(people), ref, strings.Join(titles, "; ")), "give the object id of the one who is meant")
 	})
 	return who, err
-}
-
-// line is who somebody is whom only records name.
-func (a *archived) line() string {
-	line := strings.Join(a.Addresses, ", ")
-	if len(a.Names) > 0 {
-		line = strings.TrimSpace(strings.Join(a.Names, ", ") + " " + line)
-	}
-	return strings.TrimSpace(line + "  " + a.ID)
 }
 
 func newPrune(e *env) *cobra.Command {

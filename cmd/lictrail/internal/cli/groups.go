@@ -176,7 +176,7 @@ func (n names) plansOffWord(r *store.GroupRow) any {
 	if r.Dynamic == nil {
 		return show.NotKnown
 	}
-	return dash(show.PlanList(n.Book, r.Disabled))
+	return show.Dash(show.PlanList(n.Book, r.Disabled))
 }
 
 func errorsWord(r *store.GroupRow) any {
@@ -187,5 +187,5 @@ func errorsWord(r *store.GroupRow) any {
 		}
 		words += show.Plural(f.Users, "user") + " " + f.Error
 	}
-	return dash(words)
+	return show.Dash(words)
 }

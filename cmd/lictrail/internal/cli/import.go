@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -358,7 +357,7 @@ func (j *importJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error
 
 // person finds who is meant by a line, once for each way of naming them.
 func (j *importJudge) person(ctx context.Context, row earlier.Row) (*importPerson, error) {
-	if !isGUID(string(row.ID)) && row.UPN != "" {
+	if !ask.IsGUID(string(row.ID)) && row.UPN != "" {
 		row.ID = "" // a number of the other tracker's own
 	}
 	key := string(row.ID) + "\x00" + strings.ToLower(row.UPN)
@@ -382,8 +381,6 @@ func (j *importJudge) person(ctx context.Context, row earlier.Row) (*importPerso
 	j.people[key] = p
 	return p, err
 }
-
-func isGUID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
 
 // know loads what history knows of a user.
 func (j *importJudge) know(ctx context.Context, p *importPerson, users []store.Person) error {
@@ -600,23 +597,4 @@ func (j *importJudge) listing() show.Listing[*importRow] {
 func verdictCell(verdict string) any {
 	style := map[string]out.Style{verdictRefused: out.Yellow, verdictConflict: out.Red}[verdict]
 	return out.Cell{Value: verdict, Style: style}
-}
-
-// importedWords tells of an earlier record in a sentence.
-func (n names) importedWords(r *store.ImportRow) string {
-	words := n.ShortSKU(r.SKU) + " held on " + r.Seen.String()
-	if !r.Assigned.IsZero() {
-		words = n.ShortSKU(r.SKU) + " assigned " + show.LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
-	}
-	if !r.Removed.IsZero() {
-		words += ", removed " + r.Removed.String()
-	}
-	if r.Path != "" {
-		words += ", " + r.Path
-	}
-	if r.Note != "" {
-		words += " (" + r.Note + ")"
-	}
-	return fmt.Sprintf("%s; %s line %d, sha256 %.12s, imported %s", words, r.File.Name, r.Line, r.File.SHA256,
-		r.File.ImportedAt.UTC().Format(time.DateOnly))
 }

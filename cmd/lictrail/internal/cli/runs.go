@@ -103,8 +103,8 @@ func runListing() show.Listing[*store.Run] {
 			{Column: out.Column{Head: "CHANGES"}, CSV: "changes", Text: number(func(r row) sql.NullInt64 { return r.Changes })},
 			{Column: out.Column{Head: "WARN"}, CSV: "warnings", Text: func(r row) any { return len(r.Warnings) }},
 			{CSV: "requests", Cell: number(func(r row) sql.NullInt64 { return r.Requests })},
-			{Column: out.Column{Head: "HEAD"}, CSV: "head", Text: func(r row) any { return dash(fmt.Sprintf("%.8s", r.Head)) }, Cell: func(r row) any { return r.Head }},
-			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, CSV: "error", Text: func(r row) any { return dash(r.Error) }, Cell: func(r row) any { return r.Error }},
+			{Column: out.Column{Head: "HEAD"}, CSV: "head", Text: func(r row) any { return show.Dash(fmt.Sprintf("%.8s", r.Head)) }, Cell: func(r row) any { return r.Head }},
+			{Column: out.Column{Head: "ERROR", Min: 5, Rank: 1}, CSV: "error", Text: func(r row) any { return show.Dash(r.Error) }, Cell: func(r row) any { return r.Error }},
 		},
 	}
 }
@@ -124,15 +124,8 @@ func minute(observed, started time.Time) string {
 	return observed.UTC().Format("2006-01-02 15:04")
 }
 
-func dash(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
 func printRun(e *env, r *store.Run) error {
-	pairs := []any{"Run", int64(r.ID), "Status", r.Status, "Read", minute(r.ObservedAt, r.StartedAt) + " UTC", "Error", dash(r.Error)}
+	pairs := []any{"Run", int64(r.ID), "Status", r.Status, "Read", minute(r.ObservedAt, r.StartedAt) + " UTC", "Error", show.Dash(r.Error)}
 	if r.Status == store.Complete {
 		pairs = append(pairs, "Compared with", previousWord(r), "Users", r.Users.Int64, "Licensed users", r.LicensedUsers.Int64,
 			"Assignments", r.Assignments.Int64, "Changes", r.Changes.Int64, "Requests", r.Requests.Int64)
@@ -140,7 +133,7 @@ func printRun(e *env, r *store.Run) error {
 	if a := r.Audit; a != nil {
 		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"), show.Plural(a.Events, "event")))
 	}
-	pairs = append(pairs, "Head", dash(r.Head))
+	pairs = append(pairs, "Head", show.Dash(r.Head))
 	if err := out.Pairs(e.Streams, pairs...); err != nil {
 		return err
 	}

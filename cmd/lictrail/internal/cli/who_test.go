@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot/store"
 )
 
@@ -20,7 +21,7 @@ func TestSharedText(t *testing.T) {
 		{store.Activity{Users: 1, Clients: 3, Since: since},
 			"Changes of licenses of 1 user, through 3 different applications, are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
 	} {
-		if got := sharedText(test.done); got != test.want {
+		if got := show.SharedText(test.done); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}

@@ -466,3 +466,8 @@ func ReclaimTotal(by string, t *reclaim.Total) ReclaimTotalJSON {
 	}
 	return j
 }
+
+type tenantJSON struct {
+	ID   string  `json:"id"`
+	Name *string `json:"name"`
+}

@@ -1,0 +1,248 @@
+package ask
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/diff/audit"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Archived is somebody whom audit records or attributions name: an actor, or
+// somebody whom records are about. They need not be a user of the history: whoever
+// left before tracking began is none.
+type Archived struct {
+	ID         string // object id; "" when no record gives one
+	Addresses  []string
+	Names      []string
+	Records    int // audit records that name them
+	First, End time.Time
+}
+
+// Called is what records call them.
+func (a *Archived) Called() store.Called {
+	c := store.Called{Addresses: a.Addresses, Names: a.Names}
+	if a.ID != "" {
+		c.IDs = []string{a.ID}
+	}
+	return c
+}
+
+// Title is how to call them in a sentence.
+func (a *Archived) Title() string {
+	if len(a.Addresses) > 0 {
+		return a.Addresses[len(a.Addresses)-1]
+	}
+	return cmp.Or(a.ID, strings.Join(a.Names, ", "))
+}
+
+// archive is everybody whom audit records or attributions name.
+type archive struct {
+	ByID   map[string]*Archived
+	loose  map[string]*Archived // by address in lower case: records without an object id
+	failed int                  // records that could not be decoded
+}
+
+// ArchiveOf collects the people whom stored audit records and attributions name. It
+// reads every stored record.
+func ArchiveOf(ctx context.Context, b *Book) (*archive, error) {
+	a := &archive{ByID: map[string]*Archived{}, loose: map[string]*Archived{}}
+	for row, err := range b.History.Stored(ctx, store.EventFilter{}) {
+		if err != nil {
+			return nil, err
+		}
+		e, err := audit.Decode(row.RawEvent)
+		if err != nil {
+			a.failed++
+			continue
+		}
+		a.record(&e, row.At)
+	}
+	actors, err := b.History.Actors(ctx)
+	for _, actor := range actors {
+		if actor.Kind == snapshot.ActorUser {
+			a.see(actor.ID, actor.UPN, actor.Name, time.Time{})
+		}
+	}
+	return a, err
+}
+
+func (a *archive) record(e *snapshot.Event, at time.Time) {
+	if e.Actor.Kind == snapshot.ActorUser {
+		a.see(e.Actor.ID, e.Actor.UPN, e.Actor.Name, at)
+	}
+	if same := string(e.Target) == e.Actor.ID && e.Target != "" || e.TargetUPN != "" && strings.EqualFold(e.TargetUPN, e.Actor.UPN); !same {
+		a.see(string(e.Target), e.TargetUPN, "", at)
+	} else {
+		a.see(string(e.Target), e.TargetUPN, "", time.Time{})
+	}
+}
+
+// see notes that somebody was named; at is the time of a record that counts.
+func (a *archive) see(id, address, name string, at time.Time) {
+	id = strings.ToLower(id)
+	people, key := a.ByID, id
+	if id == "" {
+		people, key = a.loose, strings.ToLower(address)
+	}
+	if key == "" {
+		return
+	}
+	p := people[key]
+	if p == nil {
+		p = &Archived{ID: id}
+		people[key] = p
+	}
+	for word, list := range map[string]*[]string{address: &p.Addresses, name: &p.Names} {
+		if word != "" && !slices.ContainsFunc(*list, func(s string) bool { return strings.EqualFold(s, word) }) {
+			*list = append(*list, word)
+		}
+	}
+	if at.IsZero() {
+		return
+	}
+	p.Records++
+	if p.First.IsZero() {
+		p.First = at
+	}
+	p.End = at
+}
+
+// Find returns the people with an object id, an address or a display name, in any
+// case. Records that give an address and no object id belong to the person with that
+// address.
+func (a *archive) Find(ref string) []*Archived {
+	ref = strings.TrimSpace(ref)
+	is := func(word string) bool { return strings.EqualFold(word, ref) }
+	var found []*Archived
+	for _, p := range a.ByID {
+		if is(p.ID) || slices.ContainsFunc(p.Addresses, is) || slices.ContainsFunc(p.Names, is) {
+			found = append(found, p)
+		}
+	}
+	if p := a.loose[strings.ToLower(ref)]; len(found) == 0 && p != nil {
+		found = append(found, p)
+	}
+	slices.SortFunc(found, func(x, y *Archived) int { return strings.Compare(x.ID, y.ID) })
+	return found
+}
+
+// Others lists the addresses of everybody but one, as records with object ids give
+// them.
+func (a *archive) Others(id string) []string {
+	var all []string
+	for other, p := range a.ByID {
+		if other != id {
+			all = append(all, p.Addresses...)
+		}
+	}
+	return all
+}
+
+// Anybody resolves the argument USER: to users of the history or, when none has the
+// name, to people whom only audit records and attributions name.
+func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archived, error) {
+	users, unknown := b.FindUsers(ctx, ref)
+	if unknown == nil || !errors.As(unknown, new(*Error)) {
+		return users, nil, unknown
+	}
+	all, err := ArchiveOf(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	var people []*Archived
+	for _, p := range all.Find(ref) {
+		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))
+		if err != nil {
+			return nil, nil, err
+		}
+		if ok && p.ID != "" {
+			users = append(users, user)
+			continue
+		}
+		people = append(people, p)
+	}
+	switch {
+	case len(users) > 0:
+		return users, nil, nil
+	case len(people) == 0:
+		return nil, nil, unknown
+	case b.History.Pseudonymous():
+		return nil, nil, refuse(fmt.Sprintf("%q is no user of the history, and known from audit records only", ref), "ask without --pseudonymize")
+	}
+	return nil, people, nil
+}
+
+// is reports whether somebody goes by an object id or, where there is none, by an
+// address.
+func (a *Archived) is(id, address string) bool {
+	if a.ID != "" && id != "" {
+		return strings.EqualFold(a.ID, id)
+	}
+	return address != "" && slices.ContainsFunc(a.Addresses, func(s string) bool { return strings.EqualFold(s, address) })
+}
+
+// recordsAbout lists the records about somebody that want lets through, and counts those
+// of what they did themselves.
+func recordsAbout(ctx context.Context, b *Book, people []*Archived, want func(*snapshot.Event) bool) (found []*Record, acted int, err error) {
+	for row, err := range b.History.Stored(ctx, store.EventFilter{}) {
+		if err != nil {
+			return nil, 0, err
+		}
+		f := decoded(row)
+		e := &f.Event
+		if slices.ContainsFunc(people, func(p *Archived) bool { return e.Actor.Kind == snapshot.ActorUser && p.is(e.Actor.ID, e.Actor.UPN) }) {
+			acted++
+		}
+		if want(e) && slices.ContainsFunc(people, func(p *Archived) bool { return p.is(f.Target, e.TargetUPN) }) {
+			found = append(found, f)
+		}
+	}
+	return found, acted, nil
+}
+
+// FromArchive is what audit records say about people whom no run has seen.
+type FromArchive struct {
+	People  []*Archived
+	Records []*Record
+	Acted   int // records of what they did themselves
+}
+
+// whoFromArchive lists the records that answer who about somebody whom only records
+// know, the latest first.
+func whoFromArchive(ctx context.Context, b *Book, people []*Archived, verb, sku string) (*FromArchive, error) {
+	var m RecordMatch
+	if err := m.WantSKU(ctx, b, sku); err != nil {
+		return nil, err
+	}
+	found, acted, err := recordsAbout(ctx, b, people, func(ev *snapshot.Event) bool { return shows(ev, verb, m.skus) })
+	slices.Reverse(found)
+	return &FromArchive{people, found, acted}, err
+}
+
+// shows reports whether a record shows what a verb asks about; no SKUs mean any.
+func shows(e *snapshot.Event, verb string, skus []snapshot.SKUID) bool {
+	has := func(l []snapshot.EventLicense) bool {
+		return slices.ContainsFunc(l, func(l snapshot.EventLicense) bool { return len(skus) == 0 || slices.Contains(skus, l.SKU) })
+	}
+	added, removed := MovedSKUs(e)
+	switch verb {
+	case "assigned":
+		return e.Success && has(added)
+	case "removed":
+		return e.Success && has(removed)
+	}
+	return e.Success && (has(added) || has(removed) || e.LicenseTouched && len(skus) == 0)
+}
+
+// historyFromArchive lists the records about somebody whom only records know.
+func historyFromArchive(ctx context.Context, b *Book, people []*Archived) (*FromArchive, error) {
+	found, acted, err := recordsAbout(ctx, b, people, func(*snapshot.Event) bool { return true })
+	return &FromArchive{people, found, acted}, err
+}

@@ -1,0 +1,13 @@
+package ask
+
+// Collect takes all rows of a sequence.
+func Collect[T any](rows func(func(T, error) bool)) ([]T, error) {
+	var all []T
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	return all, nil
+}

@@ -1,0 +1,99 @@
+package show
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot/store"
+)
+
+// archiveJSON is the answer about somebody whom only records know: no item, since
+// no run has seen a change of theirs, but the records.
+type archiveJSON struct {
+	Schema  int          `json:"schema"`
+	Tenant  tenantJSON   `json:"tenant"`
+	Users   []UserJSON   `json:"users"`
+	Items   []ChangeJSON `json:"items"`
+	Records []RecordJSON `json:"records"`
+	Acted   int          `json:"acted"` // records of what they did themselves
+	Gaps    []out.Gap    `json:"gaps"`
+}
+
+// Archive answers about people whom no run has seen; none is what to say where no
+// record answers.
+func Archive(to Printer, a *ask.FromArchive, none string) error {
+	people, found, acted := a.People, a.Records, a.Acted
+	switch to.Format {
+	case "json":
+		doc := archiveJSON{out.Schema, tenantJSON{string(to.Book.History.Tenant.ID), OrNull(to.Book.History.Tenant.Name)}, []UserJSON{}, []ChangeJSON{}, []RecordJSON{}, acted, Gaps(to.Book, to.Command)}
+		for _, p := range people {
+			doc.Users = append(doc.Users, UserJSON{ID: p.ID, UPN: OrNull(lastOf(p.Addresses)), Name: OrNull(lastOf(p.Names))})
+		}
+		for _, f := range found {
+			doc.Records = append(doc.Records, record(to.Book, f, false))
+		}
+		text, err := json.MarshalIndent(doc, "", "  ")
+		if err != nil {
+			return fmt.Errorf("write the records: %w", err)
+		}
+		_, err = to.Out.Write(append(text, '\n'))
+		return err
+	case "csv", FormatWorkbook:
+		to.Notef("no run has seen %s; lictrail audit search --user has the audit records", people[0].Title())
+		return Changes(to.Book, true).Print(to, Given([]*store.ChangeRow(nil)))
+	}
+	for _, p := range people {
+		if err := to.Printf("%s: no run of the history has seen this account; known from audit records only.\n", ArchivedLine(p)); err != nil {
+			return err
+		}
+	}
+	if len(found) == 0 {
+		if err := to.Printf("%s\n", none); err != nil {
+			return err
+		}
+	}
+	for _, f := range found {
+		line := f.At.UTC().Format("2006-01-02 15:04:05 UTC") + ": " + f.Activity
+		if words, ok := recordWords(to.Book, f).(string); ok {
+			line += " " + words
+		}
+		if by := ActorWord(ask.KnownActor(&f.Event)); by != "" {
+			line += ", by " + by
+		}
+		if err := to.Printf("%s\n  Evidence %s %s\n", line, f.Source, f.ID); err != nil {
+			return err
+		}
+	}
+	if acted > 0 {
+		return to.Printf("%s what this account did: lictrail audit search --actor %s\n",
+			pluralVerb(acted), cmp.Or(people[0].ID, people[0].Title()))
+	}
+	return nil
+}
+
+func pluralVerb(n int) string {
+	if n == 1 {
+		return "1 audit record shows"
+	}
+	return fmt.Sprintf("%d audit records show", n)
+}
+
+func lastOf(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[len(list)-1]
+}
+
+// ArchivedLine is who somebody is whom only records name.
+func ArchivedLine(a *ask.Archived) string {
+	line := strings.Join(a.Addresses, ", ")
+	if len(a.Names) > 0 {
+		line = strings.TrimSpace(strings.Join(a.Names, ", ") + " " + line)
+	}
+	return strings.TrimSpace(line + "  " + a.ID)
+}

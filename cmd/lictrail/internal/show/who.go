@@ -1,0 +1,110 @@
+package show
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/snapshot/store"
+)
+
+// Who answers in text with every change, or with what the archive has.
+func Who(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
+	switch {
+	case a.Archive != nil:
+		return Archive(p, a.Archive, "No audit record shows that.")
+	case len(a.Changes) == 0:
+		return nobody(ctx, p, a)
+	}
+	for i, c := range a.Changes {
+		if i > 0 {
+			if err := p.Printf("\n"); err != nil {
+				return err
+			}
+		}
+		if len(a.Users) > 1 { // the name belonged to several accounts
+			if err := p.Printf("%s\n", c.User); err != nil {
+				return err
+			}
+		}
+		if err := who(ctx, p, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SharedText says what the account did. That several people share it, no record
+// shows, nor that it is one person's alone.
+func SharedText(done store.Activity) string {
+	from := ""
+	if done.Clients > 1 {
+		from = fmt.Sprintf(", through %d different applications,", done.Clients)
+	}
+	return fmt.Sprintf("Changes of licenses of %s%s are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
+		Plural(done.Users, "user"), from, done.Since.Format("2 January 2006"))
+}
+
+// nobody says that there is no such change, and what the user holds.
+func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
+	person := &a.Users[0].User
+	what := "license"
+	if len(a.SKUs) > 0 {
+		what = cmp.Or(p.Book.PartNumber(a.SKUs[0]), string(a.SKUs[0]))
+	}
+	words := "No %s of %s was %s since tracking began on %s.\n"
+	if len(p.Book.Gaps(p.Command)) > 0 {
+		words = "It is not known that any %s of %s was %s since tracking began on %s.\n"
+	}
+	err := p.Printf(words, what, person.UPN, a.Verb, p.Book.History.First.ObservedUntil.Format("2 January 2006"))
+	if err != nil {
+		return err
+	}
+	held, err := ask.Collect(p.Book.History.Assignments(ctx, store.Filter{Users: a.Users, SKUs: a.SKUs}))
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		if err := p.Printf("%s has held %s since %s.\n", h.User.UPN, p.Book.ShortSKU(h.SKU), trimOn(LongDate(h.Since))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimOn lets a worded date follow "since".
+func trimOn(words string) string {
+	if len(words) > 3 && words[:3] == "on " {
+		return words[3:]
+	}
+	return words
+}
+
+// who answers with one change: what, when, why, and on what evidence.
+func who(ctx context.Context, p Printer, c *store.ChangeRow) error {
+	a := &c.Attribution
+	lines := Answer(p.Book, c)
+	if a.Actor != nil {
+		lines = append(lines, "  Actor "+ActorWord(a.Actor))
+	}
+	if a.Via != nil && a.Via.Actor != nil {
+		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, ActorWord(a.Via.Actor), AtWords(a.Via)))
+	}
+	shared, err := ask.SharedAccount(ctx, p.Book, a.Actor)
+	if err != nil {
+		return err
+	}
+	if shared != nil {
+		lines = append(lines, "  "+SharedText(*shared))
+	}
+	for _, ref := range a.Evidence {
+		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, ref.At.Format("2006-01-02 15:04:05 UTC")))
+	}
+	for _, line := range lines {
+		if err := p.Printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
