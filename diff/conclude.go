@@ -361,7 +361,10 @@ func (a *attributor) nobodyDated(ch *snapshot.Change) snapshot.Attribution {
 	case !a.covers(ch.Window):
 		return a.unknown(ch)
 	}
-	return a.microsoft(ch, "", a.dateReason(ch, ""))
+	// Only that no record was found speaks for Microsoft, and records do get lost.
+	at := a.microsoft(ch, "", a.dateReason(ch, ""))
+	at.Confidence = snapshot.Low
+	return at
 }
 
 // byParty attributes a change to whoever did the operation.
