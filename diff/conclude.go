@@ -361,10 +361,31 @@ func (a *attributor) nobodyDated(ch *snapshot.Change) snapshot.Attribution {
 	case !a.covers(ch.Window):
 		return a.unknown(ch)
 	}
+	if with := a.datedWith(ch); with != nil {
+		return unknownFor(snapshot.NoEvent, a.datedWithReason(ch, with))
+	}
 	// Only that no record was found speaks for Microsoft, and records do get lost.
 	at := a.microsoft(ch, "", a.dateReason(ch, ""))
 	at.Confidence = snapshot.Low
 	return at
+}
+
+// datedWith returns the direct assignment of another SKU that has the date to which
+// a direct row moved; nil for none. Whoever saves a user's licenses may date all of
+// its direct rows.
+func (a *attributor) datedWith(ch *snapshot.Change) *snapshot.Change {
+	if pathOf(ch).Kind != snapshot.Direct || ch.Dated.IsZero() {
+		return nil
+	}
+	for _, sku := range a.changed[ch.User] {
+		for _, other := range a.siblings[userSKU{ch.User, sku}] {
+			came := other.Kind == snapshot.Assigned || other.Kind == snapshot.PathAdded
+			if came && sku != ch.SKU && pathOf(other).Kind == snapshot.Direct && a.rowDate(other).Sub(ch.Dated).Abs() <= snapshot.RowResolution {
+				return other
+			}
+		}
+	}
+	return nil
 }
 
 // byParty attributes a change to whoever did the operation.
