@@ -194,11 +194,7 @@ func (c *seatCase) unknown(row *Row) bool {
 	if row.Gap == "" {
 		return false
 	}
-	words := row.Gap.Words()
-	if row.Copilot {
-		words = row.Gap.CopilotWords()
-	}
-	row.Reason = "Whether it is used is not known: " + words + "."
+	row.Reason = "Whether it is used is not known: " + row.GapWords() + "."
 	return true
 }
 

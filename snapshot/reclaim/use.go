@@ -128,8 +128,16 @@ func (j *judge) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	return gap
 }
 
-// CopilotWords words why nothing tells of a Copilot seat.
-func (g Gap) CopilotWords() string {
+// GapWords words why the seat could not be judged, and what to do about it.
+func (r *Row) GapWords() string {
+	if r.Copilot {
+		return r.Gap.copilotWords()
+	}
+	return r.Gap.Words()
+}
+
+// copilotWords words why nothing tells of a Copilot seat.
+func (g Gap) copilotWords() string {
 	switch g {
 	case GapNotRead:
 		return "no run has read the Copilot usage report, and sign-ins say nothing of Copilot; run lictrail sync --activity copilot"
