@@ -457,10 +457,10 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 	}
 	var out []Attributed
 	for _, m := range s.result.Histories[0].Moves {
-		if m.Act == replay.Redated || m.By < 0 && (m.Cause < 0 || m.Turns) {
+		if m.Act == replay.Redated || m.By < 0 && m.Cause < 0 {
 			continue
 		}
-		if s.result.Cost >= replay.MissingRecord && (!m.Turns || s.bare(m.By)) {
+		if s.result.Cost >= replay.MissingRecord && (!m.Turns || m.By < 0 || s.bare(m.By)) {
 			continue // where a record is missing, only those in full prove anything
 		}
 		list, ok := s.courses(func(h *replay.History) *replay.Move { return sameMove(h, m) })
@@ -473,16 +473,19 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 }
 
 // sameMove returns the move of a history that is the same. One with which the SKU
-// came or went is known by its record: of paths that an engine's record moved at
-// one instant, any may have been decisive. A path of a group is known by the step
-// that it followed, whether or not a record shows when, any other by its record.
+// came or went is known by its record, if it has one: of paths that an engine's record
+// moved at one instant, any may have been decisive. A path of a group is known by the
+// step that it followed, whether or not a record shows when, any other by its record.
 func sameMove(h *replay.History, m replay.Move) *replay.Move {
 	for i := range h.Moves {
 		o := &h.Moves[i]
 		switch {
 		case o.Act != m.Act || o.Turns != m.Turns:
-		case m.Turns && o.By == m.By, !m.Turns && o.Path == m.Path && m.Cause >= 0 && o.Cause == m.Cause,
-			!m.Turns && o.Path == m.Path && m.Cause < 0 && o.By == m.By:
+		case m.Turns && m.By >= 0:
+			if o.By == m.By {
+				return o
+			}
+		case o.Path == m.Path && (m.Cause >= 0 && o.Cause == m.Cause || m.Cause < 0 && o.By == m.By):
 			return o
 		}
 	}
@@ -514,7 +517,7 @@ func (a *attributor) seenBy(user snapshot.UserID, sku snapshot.SKUID, s *scene, 
 	ch.Path = &path
 	at := a.conclude(&ch, s, list)
 	at.Path = nil
-	if m.Turns { // its record is the same in every history
+	if m.Turns && m.By >= 0 { // its record is the same in every history
 		at.At = s.ops[m.By].At
 		if len(at.Evidence) == 0 {
 			at.Evidence = evidence(s.ops[m.By])
