@@ -18,6 +18,7 @@ var Needs = map[string][]snapshot.Read{
 	"audit events":   {snapshot.ReadAuditLog},
 	"audit search":   {snapshot.ReadAuditLog},
 	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"find":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
 	"groups":         {snapshot.ReadGroups},
 	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},

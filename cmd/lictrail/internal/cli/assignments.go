@@ -83,7 +83,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		if f.Group, err = n.FindGroup(o.group); err != nil {
+		if f.Group, err = n.FindGroup(ctx, o.group); err != nil {
 			return err
 		}
 		switch {
