@@ -17,8 +17,17 @@ type Chart struct {
 	Class         string // "" or of the program's own making
 	Width, Height int
 	Shapes        []Shape
+	Natural       bool  // no larger than its own size
+	Zoom          *Zoom // nil: one cannot zoom into it
 	Keys          []Key
 	Data          Table
+}
+
+// Zoom is which time lies between which places of a drawing, for a script that
+// lets one choose a part of it.
+type Zoom struct {
+	From, Until int64 // milliseconds since 1970
+	Left, Right string
 }
 
 // Shape is a part of a drawing: a rect, a path, a text, or a mark, which is a path
@@ -111,7 +120,14 @@ type Seats struct {
 // SeatChart draws seats over time: those in use as a line with its area, those
 // bought as a broken one. Between two runs the figure of the first stands.
 func SeatChart(id, title string, seats []Seats) Chart {
-	c := Chart{ID: id, Title: title, Width: 340, Height: 180, Data: Table{Caption: title + ": seats by run",
+	c := SeatChartOf(id, title, seats, 340, 180)
+	c.Zoom = nil
+	return c
+}
+
+// SeatChartOf is SeatChart in another size, and one can zoom into it.
+func SeatChartOf(id, title string, seats []Seats, width, height int) Chart {
+	c := Chart{ID: id, Title: title, Width: width, Height: height, Data: Table{Caption: title + ": seats by run",
 		Columns: []Column{{Head: "Run of"}, {Head: "Used", Number: true}, {Head: "Bought", Number: true}}}}
 	var used, bought int64
 	for _, s := range seats {
@@ -129,7 +145,11 @@ func SeatChart(id, title string, seats []Seats) Chart {
 		c.Keys[1].Label += ", above the chart"
 		c.Desc += " The seats bought lie above what is drawn."
 	}
-	p := c.grid(highest, 10, 150)
+	bottom := float64(height) - 30
+	p := c.grid(highest, 10, bottom)
+	if last.At.After(first.At) {
+		c.Zoom = &Zoom{From: first.At.UnixMilli(), Until: last.At.UnixMilli(), Left: num(p.left), Right: num(p.right)}
+	}
 	x := func(t time.Time) float64 {
 		if !last.At.After(first.At) {
 			return p.left
@@ -142,9 +162,9 @@ func SeatChart(id, title string, seats []Seats) Chart {
 		c.path("bought", steps(seats, x, func(s Seats) float64 { return p.y(float64(s.Bought)) }, p.right))
 	}
 	c.path("used", line)
-	c.text("", "start", p.left, 172, first.At.UTC().Format("2 Jan 2006"))
+	c.text("", "start", p.left, bottom+22, first.At.UTC().Format("2 Jan 2006"))
 	if last.At.After(first.At) {
-		c.text("", "end", p.right, 172, last.At.UTC().Format("2 Jan 2006"))
+		c.text("", "end", p.right, bottom+22, last.At.UTC().Format("2 Jan 2006"))
 	}
 	return c
 }

@@ -44,6 +44,7 @@ type Section struct {
 	Text    []string // paragraphs
 	Charts  []Chart
 	Small   bool // charts are small, and stand beside each other
+	Links   []Link
 	Tables  []Table
 }
 
@@ -84,7 +85,7 @@ var layout = template.Must(parse())
 
 func parse() (*template.Template, error) {
 	return template.New("page").Funcs(template.FuncMap{
-		"cell": cell, "to": to, "safe": out.Safe, "style": func() template.CSS { return template.CSS(css) },
+		"cell": cell, "to": to, "safe": out.Safe, "safeLines": safeLines, "style": func() template.CSS { return template.CSS(css) },
 	}).Parse(strings.Replace(source, "STYLE-HASH", styleHash(), 1))
 }
 
@@ -133,6 +134,15 @@ func cell(v any) string {
 		return v.UTC().Format(time.DateOnly)
 	}
 	return out.Safe(fmt.Sprint(v))
+}
+
+// safeLines is a text of several lines, each of them safe.
+func safeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = out.Safe(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // to is where a cell leads; "" for nowhere.
