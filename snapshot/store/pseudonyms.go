@@ -300,3 +300,17 @@ func firstWord(text string) string {
 }
 
 func letter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// UserByPseudonym finds the user whom a pseudonym means; ok is false where people
+// go by their names, and where it means nobody.
+func (h *History) UserByPseudonym(ctx context.Context, name string) (p Person, ok bool, err error) {
+	if h.pseudonyms == nil {
+		return p, false, nil
+	}
+	for _, who := range h.pseudonyms.known {
+		if h.pseudonyms.of(who) == name {
+			return h.UserByID(ctx, snapshot.UserID(who))
+		}
+	}
+	return p, false, nil
+}
