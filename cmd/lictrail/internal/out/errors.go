@@ -12,14 +12,7 @@ type Error struct {
 	Code    int    // the exit code; 0 counts as 1
 	Message string // "" takes the message of Err
 	Hint    string // what to try, a command or a sentence; "" for none
-	Choices []Choice
-	Err     error // the cause
-}
-
-// Choice is one of several things that were meant by a word.
-type Choice struct {
-	Title string `json:"title"`
-	ID    string `json:"id"`
+	Err     error  // the cause
 }
 
 // Error returns the message.
@@ -43,7 +36,7 @@ func (s *Streams) Fail(err error, asJSON bool) (code int) {
 	shown := Error{Code: 1}
 	var known *Error
 	if errors.As(err, &known) {
-		shown.Code, shown.Hint, shown.Choices = max(known.Code, 1), known.Hint, known.Choices
+		shown.Code, shown.Hint = max(known.Code, 1), known.Hint
 	}
 	shown.Message = err.Error()
 	s.setLive("")
@@ -59,9 +52,6 @@ func (s *Streams) Fail(err error, asJSON bool) (code int) {
 
 func (s *Streams) failText(e Error) {
 	s.errLine(paint(Program+":", Red, s.ErrColor) + " " + Safe(e.Message))
-	for _, c := range e.Choices {
-		s.errLine("  " + Safe(c.ID) + gap + Safe(c.Title))
-	}
 	if e.Hint != "" {
 		s.errLine(paint("Try:", Bold, s.ErrColor) + " " + Safe(e.Hint))
 	}

@@ -66,16 +66,13 @@ func (s *Streams) failLog(e Error, asJSON bool) {
 
 // ErrorJSON is an error as JSON has it.
 type ErrorJSON struct {
-	Code    int      `json:"code"`
-	Message string   `json:"message"`
-	Hint    *string  `json:"hint"`
-	Choices []Choice `json:"choices,omitempty"` // what a word means that means several things
+	Code    int     `json:"code"`
+	Message string  `json:"message"`
+	Hint    *string `json:"hint"`
 }
 
 // NewErrorJSON words an error.
-func NewErrorJSON(e Error) *ErrorJSON {
-	return &ErrorJSON{e.Code, e.Message, orNull(e.Hint), e.Choices}
-}
+func NewErrorJSON(e Error) *ErrorJSON { return &ErrorJSON{e.Code, e.Message, orNull(e.Hint)} }
 
 // Relay writes a line of another's log, one that a quiet run leaves out or not.
 func (s *Streams) Relay(line []byte, note bool) {
@@ -85,4 +82,18 @@ func (s *Streams) Relay(line []byte, note bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Err.Write(append(escapeJSON(line), '\n')) // a stderr that does not take it cannot be helped
+}
+
+// Audit notes an access that somebody may have to account for, even on a quiet run.
+// attrs are names and values in turn.
+func (s *Streams) Audit(message string, attrs ...any) {
+	if s.log != nil {
+		s.log.Info(message, attrs...)
+		return
+	}
+	line := Program + ": " + message
+	for i := 0; i+1 < len(attrs); i += 2 {
+		line += fmt.Sprintf(" %s=%s", attrs[i], Safe(fmt.Sprintf("%q", fmt.Sprint(attrs[i+1]))))
+	}
+	s.errLine(line + time.Now().UTC().Format(" 2006-01-02T15:04:05Z"))
 }
