@@ -18,7 +18,6 @@ var Needs = map[string][]snapshot.Read{
 	"audit events":   {snapshot.ReadAuditLog},
 	"audit search":   {snapshot.ReadAuditLog},
 	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"find":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
 	"groups":         {snapshot.ReadGroups},
 	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
@@ -28,14 +27,6 @@ var Needs = map[string][]snapshot.Read{
 	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-}
-
-// AssignmentsActivity is the command assignments with a flag that asks for more.
-const AssignmentsActivity = "assignments --activity"
-
-// needsWith is [Needs] for commands with flags that ask for more.
-var needsWith = map[string][]snapshot.Read{
-	AssignmentsActivity: append(slices.Clone(Needs["assignments"]), snapshot.ReadActivity, snapshot.ReadNames),
 }
 
 // readings are how the runs read what they may leave out.
@@ -69,7 +60,7 @@ func (b *Book) Gaps(command string) []snapshot.Gap {
 		return nil
 	}
 	var gaps []snapshot.Gap
-	for _, what := range append(slices.Clone(Needs[command]), needsWith[command]...) {
+	for _, what := range Needs[command] {
 		switch what {
 		case snapshot.ReadAuditLog:
 			gaps = append(gaps, b.auditGap()...)

@@ -32,11 +32,12 @@ func History(ctx context.Context, b *Book, user string) (*Past, *FromArchive, er
 		archive, err := historyFromArchive(ctx, b, people)
 		return nil, archive, err
 	}
-	past, err := pastOf(ctx, b, users)
+	past, err := PastOf(ctx, b, users)
 	return past, nil, err
 }
 
-func pastOf(ctx context.Context, b *Book, people []store.Person) (*Past, error) {
+// PastOf collects what is known of people.
+func PastOf(ctx context.Context, b *Book, people []store.Person) (*Past, error) {
 	p := &Past{Book: b, People: people}
 	f := store.Filter{Users: people}
 	var err error

@@ -13,9 +13,9 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// dateWhyWords says why Microsoft's date of a period is later than ours; "" when it is
+// DateWhyWords says why Microsoft's date of a period is later than ours; "" when it is
 // not.
-func dateWhyWords(b *ask.Book, w *ask.DateWhy) string {
+func DateWhyWords(b *ask.Book, w *ask.DateWhy) string {
 	switch {
 	case w == nil:
 		return ""
@@ -92,7 +92,7 @@ func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
 	}
 	err := to.Printf("\n%s  %s%s\n  first assigned %s%s\n", p.ShortSKU(h.SKU), p.Catalog.SKUName(h.SKU, p.PartNumber(h.SKU)), who,
-		LongDate(h.First), basisWords(h.First))
+		LongDate(h.First), BasisWords(h.First))
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func printPeriod(to Printer, p *ask.Past, d *store.Period) error {
 	if err := to.Printf("%s\n", line); err != nil || d.GraphDate.IsZero() {
 		return err
 	}
-	if why := dateWhyWords(p.Book, p.DateWhy(d)); why != "" {
+	if why := DateWhyWords(p.Book, p.DateWhy(d)); why != "" {
 		return to.Printf("    Microsoft says %s: %s\n", d.GraphDate.UTC().Format(time.DateOnly), why)
 	}
 	return to.Printf("    Microsoft says %s\n", d.GraphDate.UTC().Format(time.DateOnly))
@@ -148,8 +148,8 @@ func byWords(p *ask.Past, d *store.Period, at snapshot.Date, kind snapshot.Kind)
 	return ""
 }
 
-// basisWords tells what a first-assigned date rests on.
-func basisWords(d snapshot.Date) string {
+// BasisWords tells what a first-assigned date rests on.
+func BasisWords(d snapshot.Date) string {
 	switch {
 	case d.Basis == snapshot.BasisPlan:
 		return " (the date of a service plan that no other license brings)"
@@ -351,7 +351,7 @@ func newHoldingJSON(p *ask.Past, h *store.Holding) HoldingJSON {
 
 func newPeriodJSON(p *ask.Past, d *store.Period) PeriodJSON {
 	j := PeriodJSON{User: User(&d.User), SKU: SKU(p.Book, d.SKU), Period: d.Number, From: Date(d.From), Paths: pathNames(p.Book, d),
-		GraphDate: Stamp(d.GraphDate), GraphWhy: OrNull(dateWhyWords(p.Book, p.DateWhy(d)))}
+		GraphDate: Stamp(d.GraphDate), GraphWhy: OrNull(DateWhyWords(p.Book, p.DateWhy(d)))}
 	if c := p.Turn(d.User.ID, d.SKU, d.From, snapshot.Assigned); c != nil {
 		j.FromActor = Actor(c.Attribution.Actor)
 	}
