@@ -216,7 +216,6 @@ type call struct {
 	advanced bool
 	desc     bool
 	cursor   cursor
-	copilot  copilotQuestion
 }
 
 // apiError is an error as Graph reports it.

@@ -31,7 +31,6 @@ var items = []struct {
 	{"runs, sync", show.RunJSON{}},
 	{"skus", skuRowJSON{}},
 	{"groups", groupRowJSON{}},
-	{"find", hitJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seat-days", seatJSON{}},

@@ -32,7 +32,6 @@ var questions = map[string][]string{
 	"assignments":  {"", "--by sku", "--as-of NOW"},
 	"audit search": {"", "--user QUIET", "--activity license"},
 	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET"},
-	"find":         {"GROUP", "QUIET", "crowd"},
 	"history":      {"LEAVER", "MEMBER", "QUIET"},
 	"reclaim":      {"", "--by department", "--bucket unknown"},
 	"report":       {"--format text", ""},
@@ -44,7 +43,8 @@ var questions = map[string][]string{
 // noQuestions do not answer from the history, or show how each run read.
 var noQuestions = map[string]string{
 	"runs": "shows each run's warnings", "runs show": "shows each run's warnings",
-	"demo": "makes its own tenant", "import": "writes", "audit import": "writes",
+	"serve": "answers on pages, each with its gaps",
+	"demo":  "makes its own tenant", "import": "writes", "audit import": "writes",
 	"forget": "erases", "prune": "erases", "backup": "copies", "verify": "checks the file", "doctor": "tries what may be read",
 	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "notify": "has others below", "schedule": "writes schedules", "version": "", "exit-codes": "",
 	"completion bash": "", "completion zsh": "", "completion fish": "", "completion powershell": "", "help": "",

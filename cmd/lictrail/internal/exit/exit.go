@@ -112,11 +112,7 @@ func Explain(err error) error {
 	}
 	var refused *ask.Error
 	if errors.As(err, &refused) {
-		shown := &out.Error{Code: WrongUse, Message: Sentence(err), Hint: refused.Hint, Err: err}
-		for _, c := range refused.Choices {
-			shown.Choices = append(shown.Choices, out.Choice(c))
-		}
-		return shown
+		return &out.Error{Code: WrongUse, Message: Sentence(err), Hint: refused.Hint, Err: err}
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.kind) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 )
 
@@ -34,6 +35,24 @@ type guard struct {
 	secret [sha256.Size]byte
 	proxy  *Proxy // nil: none
 	next   http.Handler
+	opener opener
+}
+
+// opener leads a browser to the address once. What opens a browser passes the
+// address on its command line, which other users of the machine can read.
+type opener struct {
+	code [sha256.Size]byte
+	to   string
+	left atomic.Bool // to be used
+}
+
+const openPath = "/open/"
+
+// leads reports whether a request is the one that the opener waits for.
+func (o *opener) leads(r *http.Request) bool {
+	code, ok := strings.CutPrefix(r.URL.Path, openPath)
+	sum := sha256.Sum256([]byte(code))
+	return ok && r.Method == http.MethodGet && subtle.ConstantTimeCompare(sum[:], o.code[:]) == 1 && o.left.CompareAndSwap(true, false)
 }
 
 // headers are those of every response. The policy allows nothing but this
@@ -57,6 +76,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(name, value)
 	}
 	status, message := g.judge(r)
+	if status == http.StatusNotFound && g.opener.leads(r) {
+		w.Header().Set("Location", g.opener.to)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	if status != 0 {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", "GET, HEAD")

@@ -107,8 +107,8 @@ func start(t *testing.T, o Options, handler http.Handler) (address string, done 
 	return listener.Addr().String(), ended
 }
 
-// send writes a request as it stands, and reads the answer.
-func send(t *testing.T, address, request string) (*http.Response, string) {
+// wire writes a request as it stands, and reads the answer.
+func wire(t *testing.T, address, request string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestAttacks(t *testing.T) {
 	address, _ := start(t, Options{}, echo)
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			resp, body := send(t, address, a.request)
+			resp, body := wire(t, address, a.request)
 			if resp.StatusCode != a.status {
 				t.Errorf("%s, want %d", resp.Status, a.status)
 			}
@@ -197,6 +197,33 @@ func TestCrossSiteLink(t *testing.T) {
 	}
 }
 
+// TestOpening: the path for a browser leads to the start page once.
+func TestOpening(t *testing.T) {
+	s := NewServer(Options{Secret: testSecret, Hosts: []string{testHost}}, echo)
+	path := s.Opening(testSecret)
+	ask := func(method, path, host string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "http://"+host+path, nil)
+		w := httptest.NewRecorder()
+		s.http.Handler.ServeHTTP(w, r)
+		return w
+	}
+	for _, c := range []struct {
+		method, path, host string
+		status             int
+	}{
+		{"GET", path + "x", testHost, 404}, {"GET", openPath, testHost, 404}, {"HEAD", path, testHost, 404}, {"POST", path, testHost, 405}, {"GET", path, "evil.example", 421},
+		{"GET", path, testHost, 303}, {"GET", path, testHost, 404},
+	} {
+		w := ask(c.method, c.path, c.host)
+		if w.Code != c.status || (w.Header().Get("Location") == "/"+testSecret+"/") != (c.status == 303) {
+			t.Errorf("%s %s on %s: %d %v", c.method, c.path, c.host, w.Code, w.Header())
+		}
+	}
+	if w := ask("GET", openPath, testHost); w.Code != 404 {
+		t.Errorf("%d", w.Code)
+	}
+}
+
 // TestProxy: behind a proxy nothing is answered without its secret and a person.
 func TestProxy(t *testing.T) {
 	o := Options{Proxy: &Proxy{UserHeader: "X-Remote-User", Secret: strings.Repeat("p", 43)}}
@@ -216,7 +243,7 @@ func TestProxy(t *testing.T) {
 		{"the secret of the path as proof", SecretHeader + ": SECRET\nX-Remote-User: ada\n", 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resp, body := send(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\n"+c.headers+"\n")
+			resp, body := wire(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\n"+c.headers+"\n")
 			if resp.StatusCode != c.status {
 				t.Errorf("%s, want %d", resp.Status, c.status)
 			}
@@ -227,7 +254,7 @@ func TestProxy(t *testing.T) {
 	}
 	t.Run("without a proxy its header is nobody's", func(t *testing.T) {
 		address, _ := start(t, Options{}, echo)
-		if _, body := send(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\nX-Remote-User: ada\n\n"); !strings.HasSuffix(body, `for ""`) {
+		if _, body := wire(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\nX-Remote-User: ada\n\n"); !strings.HasSuffix(body, `for ""`) {
 			t.Errorf("it answers %q", body)
 		}
 	})
@@ -349,7 +376,7 @@ func TestIdle(t *testing.T) {
 	}))
 	answered := make(chan string)
 	go func() {
-		_, body := send(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\nConnection: close\n\n")
+		_, body := wire(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\nConnection: close\n\n")
 		answered <- body
 	}()
 	select {
@@ -389,7 +416,7 @@ func TestShutdown(t *testing.T) {
 	}()
 	answered := make(chan string, 1)
 	go func() {
-		_, body := send(t, listener.Addr().String(), "GET /SECRET/ HTTP/1.1\nHost: HOST\n\n")
+		_, body := wire(t, listener.Addr().String(), "GET /SECRET/ HTTP/1.1\nHost: HOST\n\n")
 		answered <- body
 	}()
 	<-asked
@@ -421,7 +448,7 @@ func TestSlowClients(t *testing.T) {
 	}
 	defer slow.Close()
 	fmt.Fprintf(slow, "GET /%s/ HTTP/1.1\r\nX: ", testSecret)
-	if resp, _ := send(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\n\n"); resp.StatusCode != 200 {
+	if resp, _ := wire(t, address, "GET /SECRET/ HTTP/1.1\nHost: HOST\n\n"); resp.StatusCode != 200 {
 		t.Errorf("another client gets %s", resp.Status)
 	}
 	slow.SetReadDeadline(time.Now().Add(headerTimeout + 30*time.Second))

@@ -37,21 +37,32 @@ type Options struct {
 
 // Server answers requests until it is told to end, or nobody asks any more.
 type Server struct {
-	http *http.Server
-	idle time.Duration
-	last atomic.Int64 // when the newest request came or was answered
-	busy atomic.Int64 // requests under way
+	http  *http.Server
+	guard *guard
+	idle  time.Duration
+	last  atomic.Int64 // when the newest request came or was answered
+	busy  atomic.Int64 // requests under way
 }
 
 // NewServer returns a server that gives what its guard lets through to a handler.
 func NewServer(o Options, handler http.Handler) *Server {
 	s := &Server{idle: o.Idle}
 	g := &guard{hosts: o.Hosts, secret: sha256.Sum256([]byte(o.Secret)), proxy: o.Proxy, next: handler}
+	s.guard = g
 	s.http = &http.Server{
 		Handler: s.counted(g), MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: keepAlive,
 	}
 	return s
+}
+
+// Opening returns a path that leads to the start page, once: for a browser that is
+// opened by a command, which other users of the machine can read.
+func (s *Server) Opening(secret string) string {
+	code := NewSecret()
+	s.guard.opener.code, s.guard.opener.to = sha256.Sum256([]byte(code)), "/"+secret+"/"
+	s.guard.opener.left.Store(true)
+	return openPath + code
 }
 
 // counted notes when somebody asks.

@@ -1,0 +1,14 @@
+package web
+
+// views are what can be asked, in the order of the menu.
+var views = []view{
+	{name: "", title: "Search", listed: true, ask: searchView},
+	{name: "search", title: "Search", ask: searchView},
+	{name: "person", title: "Person", about: true, ask: personView},
+	{name: "change", title: "Change", about: true, ask: changeView},
+	{name: "skus", title: "SKUs", listed: true, ask: skusView},
+	{name: "sku", title: "SKU", about: true, ask: skuView},
+	{name: "groups", title: "Groups", listed: true, ask: groupsView},
+	{name: "group", title: "Group", about: true, ask: groupView},
+	{name: "trust", title: "Trust", listed: true, ask: trustView},
+}
