@@ -13,7 +13,7 @@ import (
 // not here must refuse every change.
 var mutable = map[string]map[string]string{
 	"tenant": {"name": "the newest name is kept"},
-	"user":   {"fingerprint": "a shortcut for comparing with the newest state"},
+	"user":   {"fingerprint": "a shortcut for comparing with the newest state", "row_print": "a shortcut for recognizing a row"},
 	"sku":    {"part_number": "the newest name is kept"},
 	"plan":   {"name": "the newest name is kept"},
 

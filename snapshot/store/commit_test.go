@@ -481,7 +481,7 @@ func commitNewcomer(ctx context.Context, s *Sync, id snapshot.UserID) error {
 	}
 	defer sp.Close()
 	d := newcomer(s, id)
-	if err := sp.Add(&d, 0); err != nil {
+	if err := sp.Add(&d, 0, nil); err != nil {
 		return err
 	}
 	r := emptyResult(s)

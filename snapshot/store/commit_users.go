@@ -61,13 +61,18 @@ func (w *writer) user(u *spooled, next int64) error {
 	return w.evidence(row, u.evidence)
 }
 
-// userRow returns the user's row, with the fingerprint of the new state.
+// userRow returns the user's row, with the fingerprint of the new state and the
+// print of the row that showed it.
 func (w *writer) userRow(u *spooled, next int64) (int64, error) {
+	print, err := w.rowPrint(u)
+	if err != nil {
+		return 0, err
+	}
 	if u.row != 0 {
-		_, err := w.exec("UPDATE user SET fingerprint = ? WHERE id = ?", u.fingerprint, u.row)
+		_, err := w.exec("UPDATE user SET fingerprint = ?, row_print = ? WHERE id = ?", u.fingerprint, print, u.row)
 		return u.row, err
 	}
-	return next, w.later("user", []string{"id", "object_id", "fingerprint"}, next, userKey(u.id), u.fingerprint)
+	return next, w.later("user", []string{"id", "object_id", "fingerprint", "row_print"}, next, userKey(u.id), u.fingerprint, print)
 }
 
 func (w *writer) attributes(row int64, u *spooled) error {

@@ -108,7 +108,7 @@ func (e *eraser) unprint(user int64) error {
 	if e.dry {
 		return nil
 	}
-	_, err := e.tx.ExecContext(e.ctx, "UPDATE user SET fingerprint = 0 WHERE id = ?", user)
+	_, err := e.tx.ExecContext(e.ctx, "UPDATE user SET fingerprint = 0, row_print = NULL WHERE id = ?", user)
 	return err
 }
 

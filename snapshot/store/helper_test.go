@@ -113,7 +113,7 @@ func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *Spool {
 	}
 	t.Cleanup(func() { sp.Close() })
 	rows := map[snapshot.UserID]int64{}
-	if err := s.Prints(t.Context(), func(id snapshot.UserID, p Print) { rows[id] = p.Row }); err != nil {
+	if _, err := s.Prints(t.Context(), func(id snapshot.UserID, p Print) { rows[id] = p.Row }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range deltas {
@@ -124,7 +124,7 @@ func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *Spool {
 
 func addTo(t testing.TB, sp *Spool, d *snapshot.Delta, row int64) {
 	t.Helper()
-	if err := sp.Add(d, row); err != nil {
+	if err := sp.Add(d, row, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -503,7 +503,7 @@ func heldRefs(u snapshot.User, sku snapshot.SKUID) []snapshot.PathRef {
 
 func (l *law) prints(s *Sync) map[snapshot.UserID]Print {
 	prints := map[snapshot.UserID]Print{}
-	if err := s.Prints(l.t.Context(), func(id snapshot.UserID, p Print) { prints[id] = p }); err != nil {
+	if _, err := s.Prints(l.t.Context(), func(id snapshot.UserID, p Print) { prints[id] = p }); err != nil {
 		l.t.Fatal(err)
 	}
 	return prints

@@ -49,8 +49,11 @@ type sealContent struct {
 	Detail  json.RawMessage   `json:"detail,omitempty"`
 	// Cells are, by table, the rows once more, as cells; the first seal that has
 	// them covers all rows up to then. Format is 2 since there are cells.
-	Cells  map[string]digest `json:"cells,omitempty"`
-	Format int               `json:"format,omitempty"`
+	Cells map[string]digest `json:"cells,omitempty"`
+	// RowPrints is a digest of the prints of all users' rows, where the seal may
+	// have changed any.
+	RowPrints string `json:"row_prints,omitempty"`
+	Format    int    `json:"format,omitempty"`
 }
 
 const sealFormat = 2
@@ -189,6 +192,11 @@ func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (h
 		return "", err
 	}
 	n.content.Erased = e.erased
+	if n.printsRows() {
+		if n.content.RowPrints, err = rowPrintsDigest(ctx, tx); err != nil {
+			return "", err
+		}
+	}
 	if e.detail != nil {
 		if n.content.Detail, err = json.Marshal(e.detail); err != nil {
 			return "", err
@@ -216,9 +224,10 @@ func (s *seal) headAfter(before string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *seal) begins() bool { return s.Kind == sealBegin || s.Kind == sealTried }
-func (s *seal) ends() bool   { return s.Kind == sealEnd || s.Kind == sealTried }
-func (s *seal) erases() bool { return s.Kind == sealForget || s.Kind == sealPrune }
+func (s *seal) printsRows() bool { return s.Kind == sealEnd || s.erases() }
+func (s *seal) begins() bool     { return s.Kind == sealBegin || s.Kind == sealTried }
+func (s *seal) ends() bool       { return s.Kind == sealEnd || s.Kind == sealTried }
+func (s *seal) erases() bool     { return s.Kind == sealForget || s.Kind == sealPrune }
 
 // digestAll digests the rows that a new seal covers: those that its run wrote,
 // and those numbered after the seal before.

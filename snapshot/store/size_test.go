@@ -84,7 +84,7 @@ func quietWeek(t *testing.T, db *DB, users []snapshot.User) {
 	t.Helper()
 	s := begin(t, db)
 	prints := map[snapshot.UserID]int64{}
-	if err := s.Prints(t.Context(), func(id snapshot.UserID, p Print) { prints[id] = p.Fingerprint }); err != nil {
+	if _, err := s.Prints(t.Context(), func(id snapshot.UserID, p Print) { prints[id] = p.Fingerprint }); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range users {

@@ -100,12 +100,14 @@ func (sp *Spool) Close() error {
 }
 
 // Add takes what a run changes in the history of one user. row is the user's in
-// the database, 0 for one who is new. Changes are not kept: see [Result].
-func (sp *Spool) Add(d *snapshot.Delta, row int64) error {
+// the database, 0 for one who is new; print is of the row that the user was read
+// from, nil for none. Changes are not kept: see [Result].
+func (sp *Spool) Add(d *snapshot.Delta, row int64, print *RowPrint) error {
 	sp.record = sp.record[:0]
 	sp.number(row)
 	sp.text(string(d.ID))
 	sp.number(sp.prints.Of(&d.New))
+	sp.print(print)
 	sp.bool(d.Attributes)
 	if d.Attributes {
 		if err := sp.attributes(&d.New); err != nil {
@@ -131,6 +133,23 @@ func (sp *Spool) Add(d *snapshot.Delta, row int64) error {
 		return fmt.Errorf("write the spool: %w", err)
 	}
 	return nil
+}
+
+func (sp *Spool) print(p *RowPrint) {
+	if sp.bool(p != nil); p == nil {
+		return
+	}
+	sp.record = append(sp.record, p.Sum[:]...)
+	sp.number(int64(p.Size))
+	sp.number(int64(p.Shows.Flags))
+	sp.number(int64(len(p.Shows.Held)))
+	for _, id := range p.Shows.Held {
+		sp.word(string(id))
+	}
+	sp.number(int64(len(p.Shows.Groups)))
+	for _, id := range p.Shows.Groups {
+		sp.word(string(id))
+	}
 }
 
 func (sp *Spool) attributes(u *snapshot.User) error {
@@ -259,6 +278,7 @@ type spooled struct {
 	row         int64
 	id          snapshot.UserID
 	fingerprint int64
+	print       *RowPrint
 	attributes  bool
 	presence    string
 	deletedAt   time.Time
@@ -338,7 +358,7 @@ type cursor struct {
 }
 
 func (c *cursor) user(u *spooled) {
-	u.row, u.id, u.fingerprint = c.number(), snapshot.UserID(c.text()), c.number()
+	u.row, u.id, u.fingerprint, u.print = c.number(), snapshot.UserID(c.text()), c.number(), c.print()
 	if u.attributes = c.bool(); u.attributes {
 		u.presence, u.deletedAt, u.employeeID = c.word(), c.time(), c.text()
 		if c.bool() {
@@ -365,6 +385,26 @@ func (c *cursor) user(u *spooled) {
 	for range c.count() {
 		u.evidence = append(u.evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.word()), Basis: snapshot.Basis(c.word()), At: c.time()})
 	}
+}
+
+func (c *cursor) print() *RowPrint {
+	if !c.bool() {
+		return nil
+	}
+	p := new(RowPrint)
+	if len(c.rest) < len(p.Sum) {
+		c.bad = true
+		return nil
+	}
+	c.rest = c.rest[copy(p.Sum[:], c.rest):]
+	p.Size, p.Shows.Flags = uint32(c.number()), uint8(c.number())
+	for range c.count() {
+		p.Shows.Held = append(p.Shows.Held, snapshot.SKUID(c.word()))
+	}
+	for range c.count() {
+		p.Shows.Groups = append(p.Shows.Groups, snapshot.GroupID(c.word()))
+	}
+	return p
 }
 
 func (c *cursor) pathKey() snapshot.PathKey {

@@ -53,11 +53,11 @@ func TestSpool(t *testing.T) {
 		}
 		sp.size = size
 		for n := range 3 {
-			if err := sp.Add(fullDelta(n), int64(n)); err != nil {
+			if err := sp.Add(fullDelta(n), int64(n), printOf(n)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := sp.Add(&snapshot.Delta{ID: "bare"}, 9); err != nil {
+		if err := sp.Add(&snapshot.Delta{ID: "bare"}, 9, nil); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
@@ -75,7 +75,7 @@ func TestSpool(t *testing.T) {
 			}
 			d := fullDelta(n)
 			want := spooled{
-				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
+				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), print: printOf(n), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
 				employeeID: "7", createdAt: *d.New.CreatedAt, upn: "a@b", name: "A\x00", mail: "m@b", department: "D",
 				more: `{"enabled":true,"job_title":"J"}`, closed: d.Closed, opened: d.Opened, plans: true,
 				dates: []time.Time{d.New.DeletedAt, {}}, evidence: d.Evidence,
@@ -95,10 +95,15 @@ func TestSpool(t *testing.T) {
 	}
 }
 
+func printOf(n int) *RowPrint {
+	return &RowPrint{snapshot.RowPrint{Sum: [16]byte{byte(n), 255}, Size: uint32(9000 + n)},
+		RowShows{Held: []snapshot.SKUID{"e3", "e5"}, Groups: []snapshot.GroupID{"g"}, Flags: 0x81}}
+}
+
 // TestSpoolLeavesNothing: no name while it is open, and no file after.
 func TestSpoolLeavesNothing(t *testing.T) {
 	sp, dir := openSpool(t)
-	if err := sp.Add(fullDelta(1), 0); err != nil {
+	if err := sp.Add(fullDelta(1), 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := sp.file.Stat(); err != nil || info.Mode().Perm() != 0o600 {
@@ -115,7 +120,7 @@ func TestSpoolLeavesNothing(t *testing.T) {
 // TestSpoolDamaged: a cut or changed record is an error, never a user.
 func TestSpoolDamaged(t *testing.T) {
 	sp, _ := openSpool(t)
-	if err := sp.Add(fullDelta(1), 0); err != nil {
+	if err := sp.Add(fullDelta(1), 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := sp.out.Flush(); err != nil {

@@ -129,26 +129,54 @@ type Print struct {
 	Row         int64
 	Fingerprint int64
 	Presence    snapshot.Presence
+	RowPrint    snapshot.RowPrint // of the newest row; zero: none that may be used
+	Shows       *RowShows         // what that row showed; shared, nil for none
 }
 
-// Prints calls yield for every user that history knows.
-func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) error {
-	rows, err := s.db.sql.QueryContext(ctx, `
-		SELECT u.id, u.object_id, u.fingerprint, coalesce(v.presence, 'present')
-		FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL`)
+// Prints calls yield for every user that history knows. The prints of rows may be
+// used only when it says at the end that a seal vouches for all of them.
+func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) (vouched bool, err error) {
+	sealed, err := s.sealedRowPrints(ctx)
+	if err == nil {
+		vouched, err = s.prints(ctx, sealed, yield)
+	}
 	if err != nil {
-		return fmt.Errorf("read the users: %w", classify(err))
+		return false, fmt.Errorf("read the users: %w", classify(err))
+	}
+	return vouched, nil
+}
+
+func (s *Sync) prints(ctx context.Context, sealed string, yield func(snapshot.UserID, Print)) (vouched bool, err error) {
+	rows, err := s.db.sql.QueryContext(ctx, `
+		SELECT u.id, u.object_id, u.fingerprint, u.row_print, v.presence
+		FROM user u JOIN user_version v ON v.user_id = u.id AND v.to_run IS NULL ORDER BY u.id`)
+	if err != nil {
+		return false, err
 	}
 	defer rows.Close()
+	var r row
+	shows, all := s.showsReader(), newRowPrints()
 	for rows.Next() {
-		var p Print
-		var id any
-		if err := rows.Scan(&p.Row, &id, &p.Fingerprint, &p.Presence); err != nil {
-			return fmt.Errorf("read the users: %w", classify(err))
+		if err := r.scan(rows); err != nil {
+			return false, err
+		}
+		p := Print{Row: must(r.number()), Presence: snapshot.Present}
+		id := r.any()
+		p.Fingerprint = must(r.number())
+		text, _ := r.any().([]byte)
+		all.add(p.Row, p.Fingerprint, text)
+		if p.RowPrint, p.Shows = shows.read(text, p.Fingerprint); p.Shows == nil {
+			p.RowPrint = snapshot.RowPrint{}
+		}
+		if presence, away := r.text(); away {
+			p.Presence = snapshot.Presence(presence)
+		}
+		if r.wrong != nil {
+			return false, r.wrong
 		}
 		yield(userID(id), p)
 	}
-	return classify(rows.Err())
+	return sealed != "" && all.text() == sealed, rows.Err()
 }
 
 // userKey is how a user's object id is kept: a GUID as 16 bytes, anything else

@@ -56,7 +56,7 @@ type table struct {
 var tables = []table{
 	{name: "tenant", sealed: asWhole},
 	{name: "run", sealed: byItself, mentions: []string{"warnings", "error"}, leaves: []string{"warnings"}},
-	{name: "user", sealed: byNumber, loose: map[string]string{"fingerprint": "derived: verify computes it anew"},
+	{name: "user", sealed: byNumber, loose: map[string]string{"fingerprint": "derived: verify computes it anew", "row_print": "sealed as a whole, see rowPrints"},
 		about: "id", personal: map[string]any{"object_id": forgottenName}},
 	{name: "profile", sealed: byNumber, mentions: []string{"department"}, attributes: "more"},
 	{name: "user_version", sealed: byRun, about: "user_id",

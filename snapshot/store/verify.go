@@ -184,6 +184,9 @@ func (v *Verification) sealed(ctx context.Context, q querier, head string) error
 			return err
 		}
 	}
+	if err := v.failed(CheckDigests, c.rowPrints(ctx, q)); err != nil {
+		return err
+	}
 	return v.failed(CheckDigests, c.erasures(ctx, q))
 }
 

@@ -230,8 +230,12 @@ func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, er
 	return skus, tenant.ID, err
 }
 
-func (r Reader) Users(ctx context.Context, page func([]tracker.User) error, restart func()) (tracker.UsersRead, error) {
-	stats, err := r.Client.Users(ctx, &userSink{page, restart})
+func (r Reader) Users(ctx context.Context, known tracker.Known, page func([]tracker.User) error, restart func()) (tracker.UsersRead, error) {
+	key, err := known.Key(graph.RowForm())
+	if err != nil {
+		return tracker.UsersRead{}, err
+	}
+	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, &userSink{page, restart})
 	return tracker.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
 		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
 }

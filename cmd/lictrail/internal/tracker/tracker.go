@@ -27,8 +27,9 @@ type Reader interface {
 	// SKUs returns the catalog and the tenant's id as the catalog has it.
 	SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error)
 	// Users delivers every user, page by page, and calls restart when all
-	// that was delivered must be forgotten and the reading begins anew.
-	Users(ctx context.Context, page func([]User) error, restart func()) (UsersRead, error)
+	// that was delivered must be forgotten and the reading begins anew. Of a row
+	// that is known byte by byte it need not read more than the user's id.
+	Users(ctx context.Context, known Known, page func([]User) error, restart func()) (UsersRead, error)
 	// UserExists looks one user up whom Users did not deliver.
 	UserExists(ctx context.Context, id snapshot.UserID) (bool, error)
 	// UserCount is the service's own count; ok is false where it offers none.
@@ -58,6 +59,12 @@ type User struct {
 	LicensesEmpty  bool
 	Print          snapshot.RowPrint
 	Unchanged      bool
+}
+
+// Known is how rows of users are recognized that came before.
+type Known struct {
+	Key   func(form string) ([16]byte, error) // for digests of rows that are read in this form
+	Print func(id [16]byte) (snapshot.RowPrint, bool)
 }
 
 // UsersRead describes a finished pass over the users. The times are the
@@ -131,18 +138,19 @@ type run struct {
 	catalog  snapshot.Catalog
 	comparer diff.Comparer
 
-	users     roster
-	prints    snapshot.Fingerprints
-	pass      uint8 // counts the passes over the users: a restart begins a new one
-	passed    UsersRead
-	passedAt  time.Time // by our clock
-	spool     *store.Spool
-	deltas    []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
-	groups    map[snapshot.GroupID]bool
-	assigned  map[snapshot.SKUID]int64
-	counts    Counts // of this pass
-	tenantOut []snapshot.Change
-	warnings  []snapshot.Warning
+	users      roster
+	recognizes bool // a seal vouches for the prints of rows
+	prints     snapshot.Fingerprints
+	pass       uint8 // counts the passes over the users: a restart begins a new one
+	passed     UsersRead
+	passedAt   time.Time // by our clock
+	spool      *store.Spool
+	deltas     []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
+	groups     map[snapshot.GroupID]bool
+	assigned   map[snapshot.SKUID]int64
+	counts     Counts // of this pass
+	tenantOut  []snapshot.Change
+	warnings   []snapshot.Warning
 
 	events     []snapshot.RawEvent       // fetched by this run, and not in the archive yet
 	held       int                       // bytes of them

@@ -25,7 +25,7 @@ func (t *run) readUsers(ctx context.Context) error {
 	}
 	var failed error // of a restart, which cannot say so itself
 	restart := func() { failed = errors.Join(failed, t.beginPass()) }
-	read, err := t.Users(ctx, func(users []User) error {
+	read, err := t.Users(ctx, t.known(ctx), func(users []User) error {
 		if failed != nil {
 			return failed
 		}
@@ -52,9 +52,25 @@ func (t *run) loadPrints(ctx context.Context) error {
 		users = p.Users.Int64
 	}
 	t.users = newRoster(users)
-	return t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) {
-		t.users.put(id, seen{row: print.Row, fingerprint: print.Fingerprint, presence: presenceCode(print.Presence)})
+	vouched, err := t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) {
+		t.users.put(id, seen{row: print.Row, fingerprint: print.Fingerprint, presence: presenceCode(print.Presence), print: print.RowPrint, shows: print.Shows})
 	})
+	t.recognizes = vouched
+	return err
+}
+
+// known is how rows are recognized. A row that is read by another version of the
+// program counts as another row: it may read more of it, or differently.
+func (t *run) known(ctx context.Context) Known {
+	return Known{
+		Key: func(form string) ([16]byte, error) { return t.sync.RowKey(ctx, t.o.Version+"\n"+form) },
+		Print: func(id [16]byte) (snapshot.RowPrint, bool) {
+			if !t.recognizes {
+				return snapshot.RowPrint{}, false
+			}
+			return t.users.print(id)
+		},
+	}
 }
 
 // beginPass forgets what an earlier pass has shown.
@@ -77,9 +93,19 @@ func (t *run) page(ctx context.Context, users []User) error {
 
 // user compares one user with what is known, by fingerprint first.
 func (t *run) user(ctx context.Context, u *User) error {
-	u.Presence = snapshot.Present
-	t.count(u)
 	known := t.users.get(u.ID)
+	if u.Unchanged {
+		if known.shows == nil {
+			return fmt.Errorf("%w: the row of user %s is taken for a known one, and is not known", ErrImplausible, u.ID)
+		}
+		t.count(*known.shows)
+		known.pass = t.pass
+		t.users.put(u.ID, known)
+		return nil
+	}
+	u.Presence = snapshot.Present
+	shows := showsOf(u)
+	t.count(shows)
 	if u.LicensesAbsent {
 		if err := t.silent(ctx, u.ID, known.row); err != nil {
 			return err
@@ -87,11 +113,18 @@ func (t *run) user(ctx context.Context, u *User) error {
 	}
 	known.pass = t.pass
 	t.users.put(u.ID, known)
+	var print *store.RowPrint
+	if u.Print.Size > 0 && !u.LicensesAbsent && shows.Flags&blankRow == 0 { // those are looked at each time
+		print = &store.RowPrint{RowPrint: u.Print, Shows: shows}
+	}
 	if known.row == 0 {
-		return t.add(t.comparer.User(nil, u.User), 0)
+		return t.add(t.comparer.User(nil, u.User), 0, print)
 	}
 	if known.fingerprint == t.prints.Of(&u.User) {
-		return nil
+		if print == nil || known.shows != nil && known.print == print.RowPrint {
+			return nil
+		}
+		return t.spool.Add(&snapshot.Delta{ID: u.ID, New: u.User}, known.row, print)
 	}
 	history, err := t.sync.Known(ctx, u.ID, known.row)
 	if err != nil {
@@ -100,12 +133,13 @@ func (t *run) user(ctx context.Context, u *User) error {
 	if len(u.Held()) == 0 && u.Enabled == nil && history.Enabled != nil && len(history.Held()) > 0 {
 		t.counts.Blanked = u.ID
 	}
-	return t.add(t.comparer.User(history, u.User), known.row)
+	return t.add(t.comparer.User(history, u.User), known.row, print)
 }
 
 // add keeps what differs of a user: what there is to tell in memory, the rest
-// in the spool. row is the user's in the database, 0 for a new one.
-func (t *run) add(d snapshot.Delta, row int64) error {
+// in the spool. row is the user's in the database, 0 for a new one; print is of
+// the row that was read, nil for none.
+func (t *run) add(d snapshot.Delta, row int64, print *store.RowPrint) error {
 	if t.sync.Previous == nil {
 		d.Changes = nil // I7
 		d.Evidence = snapshot.PlanEvidence(&d.New, t.catalog)
@@ -118,7 +152,7 @@ func (t *run) add(d snapshot.Delta, row int64) error {
 		brief.New.Plans = nil
 		t.deltas = append(t.deltas, brief)
 	}
-	return t.spool.Add(&d, row)
+	return t.spool.Add(&d, row, print)
 }
 
 // rowsMoved reports whether rows differ though nothing is told of them. Those of
@@ -127,35 +161,69 @@ func (t *run) rowsMoved(d *snapshot.Delta) bool {
 	return slices.ContainsFunc(d.Opened, func(p snapshot.OpenedPath) bool { return !t.comparer.CatalogMoved[p.SKU] })
 }
 
-func (t *run) count(u *User) {
-	c := &t.counts
-	c.Users++
-	held := u.Held()
-	if len(held) > 0 {
-		c.Licensed++
-		if u.LicensesEmpty {
-			c.Unlisted++
+// The flags of a row, as prints keep them. A flag that comes to mean something
+// else needs a new number, or prints of before would be misread.
+const (
+	unlistedRow uint8 = 1 << iota // assignedLicenses lists nothing
+	enabledRow                    // accountEnabled is there
+	principalRow
+	namedRow
+	statesRow
+	plansRow
+	blankRow // neither accountEnabled nor a license
+)
+
+// showsOf is what is counted of a row.
+func showsOf(u *User) store.RowShows {
+	s := store.RowShows{Held: u.Held()}
+	flag := func(f uint8, has bool) {
+		if has {
+			s.Flags |= f
 		}
-	}
-	if len(held) == 0 && u.Enabled == nil {
-		c.Blank++
-	}
-	c.Held += int64(len(held))
-	for _, sku := range held {
-		t.assigned[sku]++
 	}
 	explained := false
 	for _, p := range u.Paths {
 		explained = explained || p.Kind != snapshot.Unknown
-		if p.Kind == snapshot.ByGroup {
-			t.groups[p.Group] = true
+		if p.Kind == snapshot.ByGroup && !slices.Contains(s.Groups, p.Group) {
+			s.Groups = append(s.Groups, p.Group)
 		}
 	}
-	c.show(accountEnabled, u.Enabled != nil)
-	c.show(principalName, u.UPN != "")
-	c.show(displayName, u.Name != "")
-	c.show(assignmentStates, explained)
-	c.show(assignedPlans, len(u.Plans) > 0)
+	flag(unlistedRow, u.LicensesEmpty)
+	flag(enabledRow, u.Enabled != nil)
+	flag(principalRow, u.UPN != "")
+	flag(namedRow, u.Name != "")
+	flag(statesRow, explained)
+	flag(plansRow, len(u.Plans) > 0)
+	flag(blankRow, len(s.Held) == 0 && u.Enabled == nil)
+	return s
+}
+
+// count counts a row, be it decoded or recognized.
+func (t *run) count(row store.RowShows) {
+	has := func(f uint8) bool { return row.Flags&f != 0 }
+	c := &t.counts
+	c.Users++
+	if len(row.Held) > 0 {
+		c.Licensed++
+		if has(unlistedRow) {
+			c.Unlisted++
+		}
+	}
+	if has(blankRow) {
+		c.Blank++
+	}
+	c.Held += int64(len(row.Held))
+	for _, sku := range row.Held {
+		t.assigned[sku]++
+	}
+	for _, id := range row.Groups {
+		t.groups[id] = true
+	}
+	c.show(accountEnabled, has(enabledRow))
+	c.show(principalName, has(principalRow))
+	c.show(displayName, has(namedRow))
+	c.show(assignmentStates, has(statesRow))
+	c.show(assignedPlans, has(plansRow))
 }
 
 // silent counts a row that says nothing of licenses, and notes one user who
@@ -360,7 +428,7 @@ func (t *run) missing(ctx context.Context, id snapshot.UserID, row int64, listed
 	if listed {
 		now.Presence, now.DeletedAt = snapshot.Deleted, t.deleted[id].DeletedAt
 	}
-	return t.add(t.comparer.User(history, now), row)
+	return t.add(t.comparer.User(history, now), row, nil)
 }
 
 // readGroups reads the groups that give licenses now or gave them before. One
