@@ -581,6 +581,11 @@ func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string 
 		sku, user, stamp(ch.Dated))
 }
 
+func (a *attributor) datedWithReason(ch, with *snapshot.Change) string {
+	return fmt.Sprintf("Microsoft's own date of %s for %s moved to %s, when %s was assigned directly, of which there is no event: whoever assigned it may have saved %s again.",
+		a.sku(ch.SKU), a.user(ch.User), stamp(ch.Dated), a.sku(with.SKU), a.sku(ch.SKU))
+}
+
 func (a *attributor) droppedReason(ch *snapshot.Change) string {
 	return fmt.Sprintf("Microsoft took service plans out of %s that were switched off for %s.", a.sku(ch.SKU), a.user(ch.User))
 }

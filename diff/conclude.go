@@ -361,7 +361,31 @@ func (a *attributor) nobodyDated(ch *snapshot.Change) snapshot.Attribution {
 	case !a.covers(ch.Window):
 		return a.unknown(ch)
 	}
-	return a.microsoft(ch, "", a.dateReason(ch, ""))
+	if with := a.datedWith(ch); with != nil {
+		return unknownFor(snapshot.NoEvent, a.datedWithReason(ch, with))
+	}
+	// Only that no record was found speaks for Microsoft, and records do get lost.
+	at := a.microsoft(ch, "", a.dateReason(ch, ""))
+	at.Confidence = snapshot.Low
+	return at
+}
+
+// datedWith returns the direct assignment of another SKU that has the date to which
+// a direct row moved; nil for none. Whoever saves a user's licenses may date all of
+// its direct rows.
+func (a *attributor) datedWith(ch *snapshot.Change) *snapshot.Change {
+	if pathOf(ch).Kind != snapshot.Direct || ch.Dated.IsZero() {
+		return nil
+	}
+	for _, sku := range a.changed[ch.User] {
+		for _, other := range a.siblings[userSKU{ch.User, sku}] {
+			came := other.Kind == snapshot.Assigned || other.Kind == snapshot.PathAdded
+			if came && sku != ch.SKU && pathOf(other).Kind == snapshot.Direct && a.rowDate(other).Sub(ch.Dated).Abs() <= snapshot.RowResolution {
+				return other
+			}
+		}
+	}
+	return nil
 }
 
 // byParty attributes a change to whoever did the operation.
@@ -433,10 +457,10 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 	}
 	var out []Attributed
 	for _, m := range s.result.Histories[0].Moves {
-		if m.Act == replay.Redated || m.By < 0 && (m.Cause < 0 || m.Turns) {
+		if m.Act == replay.Redated || m.By < 0 && m.Cause < 0 {
 			continue
 		}
-		if s.result.Cost >= replay.MissingRecord && (!m.Turns || s.bare(m.By)) {
+		if s.result.Cost >= replay.MissingRecord && (!m.Turns || m.By < 0 || s.bare(m.By)) {
 			continue // where a record is missing, only those in full prove anything
 		}
 		list, ok := s.courses(func(h *replay.History) *replay.Move { return sameMove(h, m) })
@@ -449,16 +473,19 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 }
 
 // sameMove returns the move of a history that is the same. One with which the SKU
-// came or went is known by its record: of paths that an engine's record moved at
-// one instant, any may have been decisive. A path of a group is known by the step
-// that it followed, whether or not a record shows when, any other by its record.
+// came or went is known by its record, if it has one: of paths that an engine's record
+// moved at one instant, any may have been decisive. A path of a group is known by the
+// step that it followed, whether or not a record shows when, any other by its record.
 func sameMove(h *replay.History, m replay.Move) *replay.Move {
 	for i := range h.Moves {
 		o := &h.Moves[i]
 		switch {
 		case o.Act != m.Act || o.Turns != m.Turns:
-		case m.Turns && o.By == m.By, !m.Turns && o.Path == m.Path && m.Cause >= 0 && o.Cause == m.Cause,
-			!m.Turns && o.Path == m.Path && m.Cause < 0 && o.By == m.By:
+		case m.Turns && m.By >= 0:
+			if o.By == m.By {
+				return o
+			}
+		case o.Path == m.Path && (m.Cause >= 0 && o.Cause == m.Cause || m.Cause < 0 && o.By == m.By):
 			return o
 		}
 	}
@@ -490,7 +517,7 @@ func (a *attributor) seenBy(user snapshot.UserID, sku snapshot.SKUID, s *scene, 
 	ch.Path = &path
 	at := a.conclude(&ch, s, list)
 	at.Path = nil
-	if m.Turns { // its record is the same in every history
+	if m.Turns && m.By >= 0 { // its record is the same in every history
 		at.At = s.ops[m.By].At
 		if len(at.Evidence) == 0 {
 			at.Evidence = evidence(s.ops[m.By])

@@ -35,7 +35,29 @@ func (a *attributor) solve(user snapshot.UserID, sku snapshot.SKUID) *scene {
 		return s
 	}
 	s.result = replay.Solve(&s.Problem)
+	if s.result.Cost >= replay.MissingRecord && s.engineTurns() && s.addUnread() {
+		s.result = replay.Solve(&s.Problem)
+	}
 	return s
+}
+
+// engineTurns reports whether a record of group-based licensing shows in full that
+// the SKU came or went.
+func (s *scene) engineTurns() bool {
+	return slices.ContainsFunc(s.Points, func(p replay.Point) bool {
+		return p.Kind == replay.Engine && p.Before != replay.NotKnown && p.After != replay.NotKnown && p.Before != p.After
+	})
+}
+
+// addUnread adds the path that stands for all of which nothing is known, and
+// reports whether it was not there: a group of which no user has a row is not read.
+func (s *scene) addUnread() bool {
+	if len(s.Paths) >= replay.MaxPaths || slices.ContainsFunc(s.Paths, func(p replay.Path) bool { return p.Hidden }) {
+		return false
+	}
+	s.refs = append(s.refs, snapshot.PathRef{Kind: snapshot.Unknown})
+	s.Paths = append(s.Paths, replay.Path{Kind: snapshot.Unknown, Hidden: true})
+	return true
 }
 
 // scene gathers what the snapshots and the records say of a user's SKU.
@@ -56,11 +78,10 @@ func (a *attributor) scene(user snapshot.UserID, sku snapshot.SKUID) *scene {
 		s.Start, s.StartUntil = back.At, back.At
 	}
 	a.addPaths(s, user, sku, before, after)
-	a.addGroups(s, user, sku)
+	a.addGroups(s, user, sku, slices.Concat(before, after))
 	a.leaveOut(s, user)
 	if !a.covers(snapshot.Window{NotBefore: s.Start, NotAfter: s.EndUntil}) {
-		s.refs = append(s.refs, snapshot.PathRef{Kind: snapshot.Unknown})
-		s.Paths = append(s.Paths, replay.Path{Kind: snapshot.Unknown, Hidden: true})
+		s.addUnread()
 	}
 	a.addPoints(s, user, sku)
 	a.addDeletion(s, user, sku)
@@ -119,10 +140,23 @@ func (s *scene) path(ref snapshot.PathRef) int {
 
 func (s *scene) index(ref snapshot.PathRef) int { return slices.Index(s.refs, ref) }
 
-// addGroups adds the groups that the user joined or left and that gave the SKU at
-// some time, or may have; and what is known of all groups' licenses.
-func (a *attributor) addGroups(s *scene, user snapshot.UserID, sku snapshot.SKUID) {
-	for _, id := range a.joined[user] {
+// addGroups adds the groups that the user joined or left, those by which the user
+// holds other SKUs, and those that records name, if they gave the SKU at some time
+// or may have; and what is known of all groups' licenses.
+func (a *attributor) addGroups(s *scene, user snapshot.UserID, sku snapshot.SKUID, rows []snapshot.Path) {
+	groups := slices.Clone(a.joined[user])
+	for _, p := range rows {
+		if p.Kind == snapshot.ByGroup && p.SKU != sku {
+			groups = append(groups, p.Group)
+		}
+	}
+	for _, o := range a.license[user] {
+		if id := a.hinted(o, sku); id != "" {
+			groups = append(groups, id)
+		}
+	}
+	slices.Sort(groups)
+	for _, id := range slices.Compact(groups) {
 		if a.mayGive(id, sku) && len(a.stepsFor(s, user, id)) > 0 {
 			s.path(snapshot.PathRef{Kind: snapshot.ByGroup, Group: id})
 		}

@@ -129,7 +129,7 @@ func TestUsage(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := "2026-01-09"; u.RefreshedAt.Format(time.DateOnly) != want || u.Concealed {
-			t.Errorf("%s: refreshed %v, concealed %v", report.name, u.RefreshedAt, u.Concealed)
+			t.Errorf("%s: refreshed %v, concealed %v", report.Sources, u.RefreshedAt, u.Concealed)
 		}
 		for _, line := range usageText(u, tenant) {
 			if strings.Contains(line, "=") {
@@ -137,7 +137,7 @@ func TestUsage(t *testing.T) {
 			}
 		}
 		if len(u.Rows) != 3 {
-			t.Errorf("%s tells of %d users", report.name, len(u.Rows))
+			t.Errorf("%s tells of %d users", report.Sources, len(u.Rows))
 		}
 	}
 	want := []string{"active-users teams=2026-01-05", "visio-activations visio-activation=2026-01-05"}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -21,35 +22,48 @@ import (
 
 // Report is one of Microsoft 365's usage reports on users.
 type Report struct {
-	name    string // function of the API: learn.microsoft.com/graph/api/resources/report
-	query   string
+	// places are where Graph may have it, by [Client.Usage] asked in this order.
+	places  []place
 	Sources []snapshot.ActivitySource // what its rows tell
 	reach   time.Duration             // how far it looks back; 0: no limit is known
 	columns map[string]snapshot.ActivityKind
 	// licensed are the workloads for which there may be columns on licenses.
 	licensed []snapshot.Workload
 	product  func(row map[string]string) (snapshot.ActivitySource, snapshot.ActivityKind) // where rows are about products
+	// optional sorts the columns that need not be there; nil: there are none.
+	optional func(header string) (snapshot.ActivityKind, countColumn)
 }
+
+// place is an address of a report: a function of the API.
+type place struct {
+	path string
+	// richer: the same report is at the next place with fewer columns, which is
+	// asked for as well where the columns here are not those that are needed.
+	richer bool
+}
+
+// reportsAt is the place of a report that has only one
+// (learn.microsoft.com/graph/api/resources/report).
+func reportsAt(function string) []place { return []place{{path: "/reports/" + function}} }
 
 const halfYear = 180 * 24 * time.Hour
 
 // Reports lists the reports that are read. Columns are found by their names:
 // Microsoft adds new ones.
 var Reports = []Report{
-	{name: "getOffice365ActiveUserDetail(period='D180')", Sources: []snapshot.ActivitySource{snapshot.ActiveUsers}, reach: halfYear,
+	{places: reportsAt("getOffice365ActiveUserDetail(period='D180')"), Sources: []snapshot.ActivitySource{snapshot.ActiveUsers}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{
 			"Exchange Last Activity Date": snapshot.UsedExchange, "OneDrive Last Activity Date": snapshot.UsedOneDrive,
 			"SharePoint Last Activity Date": snapshot.UsedSharePoint, "Skype For Business Last Activity Date": snapshot.UsedSkype,
 			"Yammer Last Activity Date": snapshot.UsedYammer, "Teams Last Activity Date": snapshot.UsedTeams,
 		},
 		licensed: []snapshot.Workload{snapshot.Exchange, snapshot.OneDrive, snapshot.SharePoint, snapshot.Skype, snapshot.Yammer, snapshot.Teams}},
-	{name: "getM365AppUserDetail(period='D180')", Sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
+	{places: reportsAt("getM365AppUserDetail(period='D180')"), Sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedApps}},
-	{name: "getOffice365ActivationsUserDetail", Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
+	{places: reportsAt("getOffice365ActivationsUserDetail"), Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
 		columns: map[string]snapshot.ActivityKind{"Last Activated Date": ""}, product: activatedProduct},
-	{name: "getMicrosoft365CopilotUsageUserDetail(period='D180')", query: "?$format=text/csv",
-		Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, reach: halfYear,
-		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedCopilot}},
+	{places: copilotPlaces, Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, reach: halfYear,
+		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedCopilot}, optional: copilotColumn},
 }
 
 const (
@@ -58,6 +72,7 @@ const (
 	columnRefresh = "Report Refresh Date"
 	columnDeleted = "Is Deleted"
 	columnProduct = "Product Type"
+	columnPeriod  = "Report Period"
 )
 
 // activatedProduct sorts the rows of the report on activations, which has one
@@ -87,10 +102,21 @@ type Usage struct {
 func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
 	r := c.newReader(opUsage + " " + string(report.Sources[0]))
 	r.files = true
+	for i, place := range report.places {
+		usage, err := c.usageAt(ctx, r, report, place)
+		if err == nil || i+1 == len(report.places) || !place.leadsOn(err) {
+			return usage, report.hint(err)
+		}
+	}
+	return Usage{}, nil // every report has a place
+}
+
+// usageAt reads a usage report at one of its places.
+func (c *Client) usageAt(ctx context.Context, r *reader, report Report, at place) (usage Usage, err error) {
 	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		info := abstractions.NewRequestInformation()
 		info.Method = abstractions.GET
-		u, err := url.Parse(c.base.String() + "/reports/" + report.name + report.query)
+		u, err := url.Parse(c.base.String() + at.path)
 		if err != nil {
 			return nil, err
 		}
@@ -99,12 +125,32 @@ func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
 		info.Headers.TryAdd("Accept", "text/csv, application/octet-stream, application/json")
 		return info, nil
 	}
-	var usage Usage
-	err := r.fetch(ctx, build, func(body io.Reader) (err error) {
+	err = r.fetch(ctx, build, func(body io.Reader) (err error) {
 		usage, err = report.parse(body, c.sample)
 		return err
 	})
 	return usage, err
+}
+
+// leadsOn reports whether an error at this place is a reason to ask at the next:
+// Graph does not know the place, or, where the next one has the same with fewer
+// columns, the columns here cannot be read.
+func (p place) leadsOn(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	unknown := e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound
+	return unknown || p.richer && errors.Is(err, ErrIncomplete)
+}
+
+// hint adds to the error of the last place that the others failed as well.
+func (report *Report) hint(err error) error {
+	var e *Error
+	if len(report.places) > 1 && errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
+		e.Hint = cmp.Or(e.Hint, "Graph has the report neither at its new address nor at its old one")
+	}
+	return err
 }
 
 // file follows the redirect of a report. The address is good for some minutes
@@ -145,10 +191,6 @@ var pseudonym = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
 // more than one row.
 func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 	var u Usage
-	rows, err := newTable(body)
-	if err != nil {
-		return u, err
-	}
 	needed := []string{columnUPN, columnRefresh}
 	for name := range report.columns {
 		needed = append(needed, name)
@@ -156,16 +198,21 @@ func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 	if report.product != nil {
 		needed = append(needed, columnProduct)
 	}
+	rows, err := newTable(body, append([]string{columnName, columnDeleted, columnPeriod}, needed...))
+	if err != nil {
+		return u, err
+	}
 	if err := rows.require(needed); err != nil {
 		return u, err
 	}
+	more := report.bind(rows.header)
 	for {
 		row, err := rows.next()
 		if err == io.EOF {
 			break
 		}
 		if err == nil {
-			err = report.take(&u, row)
+			err = report.take(&u, row, more)
 		}
 		if err != nil {
 			return Usage{}, err
@@ -181,7 +228,7 @@ func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 }
 
 // take adds a row of the file.
-func (report *Report) take(u *Usage, row map[string]string) error {
+func (report *Report) take(u *Usage, row map[string]string, more []optionalColumn) error {
 	refreshed, err := usageDay(columnRefresh, row)
 	if err != nil {
 		return err
@@ -224,6 +271,9 @@ func (report *Report) take(u *Usage, row map[string]string) error {
 			}
 			entry.Uses = append(entry.Uses, snapshot.Use{Kind: kind, At: at})
 		}
+	}
+	if err := takeOptional(&entry, row, more); err != nil {
+		return err
 	}
 	if entry.Licensed, err = report.licenses(row); err != nil {
 		return err
@@ -280,7 +330,7 @@ type usageTable struct {
 	done   int64             // bytes of the rows so far
 }
 
-func newTable(body io.Reader) (*usageTable, error) {
+func newTable(body io.Reader, headers []string) (*usageTable, error) {
 	t := &usageTable{row: map[string]string{}}
 	buffered := bufio.NewReader(&window{from: body, most: maxRecord, consumed: func() int64 { return t.done }})
 	t.csv = csv.NewReader(buffered)
@@ -300,6 +350,13 @@ func newTable(body io.Reader) (*usageTable, error) {
 	t.done = t.csv.InputOffset()
 	for _, name := range header {
 		t.header = append(t.header, strings.TrimSpace(name))
+	}
+	for i, name := range t.header { // the case of names is not the same in all editions
+		for _, known := range headers {
+			if strings.EqualFold(name, known) {
+				t.header[i] = known
+			}
+		}
 	}
 	t.csv.ReuseRecord = true
 	return t, nil

@@ -36,14 +36,53 @@ const (
 	UsedApps            ActivityKind = "apps" // Microsoft 365 Apps, on any device
 	ActivatedProject    ActivityKind = "project-activation"
 	ActivatedVisio      ActivityKind = "visio-activation"
-	UsedCopilot         ActivityKind = "copilot"
+	UsedCopilot         ActivityKind = "copilot" // in any app
+
+	UsedCopilotChat       ActivityKind = "copilot-chat" // where the report does not tell work from web
+	UsedCopilotChatWork   ActivityKind = "copilot-chat-work"
+	UsedCopilotChatWeb    ActivityKind = "copilot-chat-web"
+	UsedCopilotTeams      ActivityKind = "copilot-teams"
+	UsedCopilotWord       ActivityKind = "copilot-word"
+	UsedCopilotExcel      ActivityKind = "copilot-excel"
+	UsedCopilotPowerPoint ActivityKind = "copilot-powerpoint"
+	UsedCopilotOutlook    ActivityKind = "copilot-outlook"
+	UsedCopilotOneNote    ActivityKind = "copilot-onenote"
+	UsedCopilotLoop       ActivityKind = "copilot-loop"
+	UsedCopilotApp        ActivityKind = "copilot-app" // the Microsoft 365 Copilot app
+	UsedCopilotEdge       ActivityKind = "copilot-edge"
+	UsedCopilotAgent      ActivityKind = "copilot-agent"
 )
 
+// CopilotKinds are what only Copilot's own report shows.
+var CopilotKinds = []ActivityKind{
+	UsedCopilot, UsedCopilotChat, UsedCopilotChatWork, UsedCopilotChatWeb, UsedCopilotTeams, UsedCopilotWord, UsedCopilotExcel,
+	UsedCopilotPowerPoint, UsedCopilotOutlook, UsedCopilotOneNote, UsedCopilotLoop, UsedCopilotApp, UsedCopilotEdge, UsedCopilotAgent,
+}
+
 // ActivityKinds lists all of them. The database counts on their order.
-var ActivityKinds = []ActivityKind{
+var ActivityKinds = append([]ActivityKind{
 	SignedIn, TriedInteractive, TriedNonInteractive,
 	UsedExchange, UsedOneDrive, UsedSharePoint, UsedSkype, UsedYammer, UsedTeams,
-	UsedApps, ActivatedProject, ActivatedVisio, UsedCopilot,
+	UsedApps, ActivatedProject, ActivatedVisio,
+}, CopilotKinds...)
+
+// CopilotCounts are what the Copilot report counts of a user over its period. A
+// count that is nil was not in the report: it is not known, and not 0.
+type CopilotCounts struct {
+	Days        int // the period: so many days up to the report's refresh date
+	Prompts     *int64
+	PromptsWork *int64 // in Copilot Chat, work
+	PromptsWeb  *int64 // in Copilot Chat, web
+	ActiveDays  *int64
+}
+
+// Used reports whether a count shows use. That none does may mean that the report
+// has no counts.
+func (c *CopilotCounts) Used() bool {
+	if c == nil {
+		return false
+	}
+	return slices.ContainsFunc([]*int64{c.Prompts, c.PromptsWork, c.PromptsWeb, c.ActiveDays}, func(n *int64) bool { return n != nil && *n > 0 })
 }
 
 // ActivityGap is why a source tells nothing.
@@ -84,12 +123,16 @@ type ActivityRow struct {
 	// Licensed is since when the user is licensed for workloads, as far as the
 	// source tells.
 	Licensed []WorkloadLicense
+	Counts   *CopilotCounts // nil: the source has none
 }
 
 // UserActivity is what is known of when a user was active.
 type UserActivity struct {
 	Told []ActivitySource // the sources whose newest read told of the user, be it that nothing was done
 	Last []Use            // the newest of each kind that any run has seen
+	// Counts are those of the newest Copilot report that was read; nil: it has none
+	// of this user.
+	Counts *CopilotCounts
 }
 
 // TellsOf reports whether a source tells of the user.

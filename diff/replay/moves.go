@@ -255,6 +255,8 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 			move.Act = On
 		}
 		switch {
+		case s.Paths[i].Hidden:
+			cost += stale
 		case !s.isGroup(i): // a path that Graph does not tell may be a group's
 		case st.cause[i] == assumed:
 			if m.by == None {
@@ -560,13 +562,38 @@ func (s *search) saved(n *node, point int, p Point) {
 		if !p.After.fits(s.holds(&next)) {
 			continue
 		}
+		cost := s.unseen(&n.state, i, p, turns)
+		next.unseen = next.unseen.set(i, next.unseen.has(i) || cost > 0 && !next.held.has(i))
 		move := Move{Path: i, Act: actOf(next, i), Why: Recorded, By: point, Cause: None, Turns: turns, From: p.At, To: p.At}
-		s.step(n, n.tick+1, next, 0, move)
+		s.step(n, n.tick+1, next, cost, move)
 		if next.held.has(i) && s.datedAt(i, p.At) {
 			next.dated = next.dated.set(i, true)
-			s.step(n, n.tick+1, next, 0, move)
+			s.step(n, n.tick+1, next, cost, move)
 		}
 	}
+}
+
+// unseen is what it costs to say of a record that it moved a path of which neither
+// snapshot has a row: something where the path begins and the record says neither
+// who did it nor what, or where the path ends, for the first time, and no record
+// shows it at all.
+func (s *search) unseen(st *state, path int, p Point, turns bool) int {
+	if at := s.Paths[path]; at.Before.Held || at.After.Held || at.Returned {
+		return 0
+	}
+	if !st.held.has(path) {
+		if p.Kind == Either && p.Before == NotKnown && p.After == NotKnown {
+			return unseen
+		}
+		return 0
+	}
+	shown := slices.ContainsFunc(s.Points, func(o Point) bool {
+		return o.Kind == Saved && o.Before == No && o.After == Yes && !o.At.After(p.At)
+	})
+	if turns || shown || st.unseen.has(path) {
+		return 0
+	}
+	return unseen
 }
 
 // engine lets group-based licensing move paths of groups, at one instant.
@@ -574,7 +601,7 @@ func (s *search) engine(n *node, point int, p Point) {
 	st := n.state
 	movable := s.movable(&st, p.At)
 	for i, path := range s.Paths {
-		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown && !path.Hidden
+		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown
 		if fails && !s.frozen(&st, i, p.At) {
 			movable |= of(i)
 		}

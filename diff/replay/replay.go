@@ -56,7 +56,7 @@ type Path struct {
 	// of its service plans or of its state.
 	Excused bool
 	// Hidden: it stands for paths of which nothing is known. It may only have come
-	// and gone while the log was not read.
+	// and gone, by the engine's records or while the log was not read.
 	Hidden bool
 	// Returned: the account came back, and held the path when it left. It may hold
 	// it from the start, or get it again.
@@ -204,6 +204,7 @@ const (
 	contradicted = 17 // a full record that does not fit: more than to assume a missing one and a silent turn
 	disorder     = 2  // the engine followed a newer step before an older one
 	oddCarrier   = 2  // of paths that moved at one instant, another one was decisive than usual
+	unseen       = 2  // a path moved that neither a snapshot nor a full record shows
 	slow         = 1  // the engine took more than an hour
 	unread       = 1  // a move without a record, at a time for which the log was not read
 	stale        = 8  // the engine took more than a day, or no step is known

@@ -30,6 +30,7 @@ type state struct {
 	moved  mask // moved since the last point
 	forced mask // moved, or wanted otherwise, without a record since the last point
 	again  mask // so once more
+	unseen mask // paths said to have ended that nothing shows
 	gone   bool // the account was deleted
 	// cause is, per path, the point that last changed what its group wants, plus 1;
 	// 0 when the path has followed it, or there is none.

@@ -197,7 +197,7 @@ func (t *Tenant) SaveLicenses(by Actor, user string) error {
 	if err != nil {
 		return fmt.Errorf("save licenses: %w", err)
 	}
-	acts := t.saveRows(u, by, "")
+	acts := t.saveRows(u, direct(by), "")
 	if len(acts) == 0 {
 		t.noopEvent(u, by)
 		return nil
@@ -212,11 +212,11 @@ func (t *Tenant) SaveGroup(by Actor, group string) error {
 }
 
 // saveRows dates the direct rows anew, but for one SKU's.
-func (t *Tenant) saveRows(u *User, by Actor, except string) []int {
+func (t *Tenant) saveRows(u *User, why Why, except string) []int {
 	var acts []int
 	for i := range u.Licenses {
 		if l := u.Licenses[i]; l.Group == "" && l.SKU != except && held(l.State) {
-			acts = append(acts, t.redate(u, i, direct(by), false))
+			acts = append(acts, t.redate(u, i, why, false))
 		}
 	}
 	t.lead(acts)

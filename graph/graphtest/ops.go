@@ -188,15 +188,15 @@ func (t *Tenant) assign(why Why, user, sku string, loud bool, disabled []string)
 	acts := t.change(u, why, loud, func() {
 		u.setRow(License{SKU: sku, Disabled: sorted(disabled), State: "Active"})
 	})
-	t.resave(u, why.Actor, sku, acts)
+	t.resave(u, why, sku, acts)
 	return nil
 }
 
 // resave dates the user's other direct rows anew, as saving them with a change
 // of one does.
-func (t *Tenant) resave(u *User, by Actor, sku string, change []int) {
+func (t *Tenant) resave(u *User, why Why, sku string, change []int) {
 	if len(change) > 0 && t.chance(t.Resaves) {
-		t.lead(append(change, t.saveRows(u, by, sku)...))
+		t.lead(append(change, t.saveRows(u, why, sku)...))
 	}
 }
 
@@ -212,7 +212,7 @@ func (t *Tenant) RemoveDirect(by Actor, user, sku string) error {
 		return fmt.Errorf("remove license: direct path to %q: %w", sku, ErrNotFound)
 	}
 	acts := t.change(u, direct(by), true, func() { u.dropRow(pathKey{sku: sku}) })
-	t.resave(u, by, sku, acts)
+	t.resave(u, direct(by), sku, acts)
 	return nil
 }
 

@@ -106,6 +106,12 @@ func route(c *call) (*endpoint, *apiError) {
 			return nil, err
 		}
 	}
+	if c.path[0] == "copilot" {
+		var err *apiError
+		if name, err = copilotName(c, rest); err != nil {
+			return nil, err
+		}
+	}
 	if below, ok := strings.CutPrefix(rest, string(EndpointSearches)+"/"); ok {
 		_, below, _ = strings.Cut(below, "/")
 		name = Endpoint(strings.TrimSuffix(string(EndpointSearch)+"/"+below, "/"))

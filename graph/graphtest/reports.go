@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
@@ -37,7 +38,6 @@ const (
 	EndpointActiveUsers Endpoint = "reports/getOffice365ActiveUserDetail"
 	EndpointApps        Endpoint = "reports/getM365AppUserDetail"
 	EndpointActivations Endpoint = "reports/getOffice365ActivationsUserDetail"
-	EndpointCopilot     Endpoint = "reports/getMicrosoft365CopilotUsageUserDetail"
 )
 
 // SignIn lets a user sign in, with success or not.
@@ -55,6 +55,14 @@ func (t *Tenant) SignIn(user string, success bool) {
 func (t *Tenant) Use(user, workload string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.use(user, workload)
+	if workload == Copilot {
+		u := t.users[user]
+		u.prompts = append(slices.Clip(u.prompts), prompts{t.now, "", 1})
+	}
+}
+
+func (t *Tenant) use(user, workload string) {
 	u := t.users[user]
 	used := map[string]time.Time{}
 	for w, at := range u.used {
@@ -71,7 +79,8 @@ func reportEndpoints() []*endpoint {
 		{name: EndpointActiveUsers, scopes: scopes, produce: report(activeUsers)},
 		{name: EndpointApps, scopes: scopes, produce: report(appUsers)},
 		{name: EndpointActivations, scopes: scopes, produce: report(activations)},
-		{name: EndpointCopilot, scopes: scopes, options: []string{"$format"}, produce: copilotReport},
+		{name: EndpointCopilot, scopes: scopes, produce: copilotStream},
+		{name: EndpointCopilotOld, scopes: scopes, options: []string{"$format"}, produce: copilotOld},
 	}
 }
 
@@ -92,28 +101,27 @@ func reportName(path string) (Endpoint, *apiError) {
 // report makes a file of rows and redirects to it.
 func report(rows func(*Tenant) [][]string) func(*call) (*answer, *apiError) {
 	return func(c *call) (*answer, *apiError) {
-		t := c.s.t
-		t.mu.Lock()
-		var b strings.Builder
-		b.WriteString("\ufeff")
-		w := csv.NewWriter(&b)
-		w.UseCRLF = true
-		err := w.WriteAll(rows(t))
-		t.mu.Unlock()
+		file, err := fileOf(c.s.t, rows)
 		if err != nil {
-			return nil, fail(http.StatusInternalServerError, "UnknownError", "%v", err)
+			return nil, err
 		}
-		location := c.s.files.put([]byte(b.String()))
+		location := c.s.files.put(file)
 		return &answer{status: http.StatusFound, contentType: "text/plain", header: map[string]string{"Location": location}}, nil
 	}
 }
 
-// copilotReport is JSON unless CSV is asked for.
-func copilotReport(c *call) (*answer, *apiError) {
-	if c.Query.Get("$format") == "text/csv" {
-		return report(copilotUsers)(c)
+// fileOf is a file of rows.
+func fileOf(t *Tenant, rows func(*Tenant) [][]string) ([]byte, *apiError) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b bytes.Buffer
+	b.WriteString("\ufeff")
+	w := csv.NewWriter(&b)
+	w.UseCRLF = true
+	if err := w.WriteAll(rows(t)); err != nil {
+		return nil, fail(http.StatusInternalServerError, "UnknownError", "%v", err)
 	}
-	return &answer{status: http.StatusOK, contentType: jsonType, body: []byte(`{"value":[]}`)}, nil
+	return b.Bytes(), nil
 }
 
 func (t *Tenant) refreshed() time.Time { return t.now.Add(-reportLag).UTC().Truncate(24 * time.Hour) }
@@ -198,16 +206,6 @@ func appUsers(t *Tenant) [][]string {
 	for _, u := range t.listed() {
 		upn, _ := t.called(u)
 		rows = append(rows, []string{t.refreshed().Format(time.DateOnly), upn, "", t.shown(u, Apps), "180", "Yes"})
-	}
-	return rows
-}
-
-func copilotUsers(t *Tenant) [][]string {
-	rows := [][]string{{"Report Refresh Date", "Report Period", "User Principal Name", "Display Name", "Last Activity Date", "Copilot Chat Last Activity Date"}}
-	for _, u := range t.listed() {
-		if upn, name := t.called(u); u.Holds(SKUCopilot) {
-			rows = append(rows, []string{t.refreshed().Format(time.DateOnly), "180", upn, name, t.shown(u, Copilot), ""})
-		}
 	}
 	return rows
 }

@@ -216,6 +216,7 @@ type call struct {
 	advanced bool
 	desc     bool
 	cursor   cursor
+	copilot  copilotQuestion
 }
 
 // apiError is an error as Graph reports it.

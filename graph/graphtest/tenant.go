@@ -55,6 +55,7 @@ type User struct {
 	StatesLost bool
 	groups     []string             // memberships of a deleted user
 	used       map[string]time.Time // when each workload was last used; replaced, never changed
+	prompts    []prompts            // put to Copilot, in the order of time
 	licensed   map[string]time.Time // since when each workload is licensed; replaced, never changed
 }
 
@@ -107,6 +108,8 @@ type Tenant struct {
 	Resaves float64
 	// Pace is the longest time between two operations of [Tenant.RandomOps].
 	Pace time.Duration
+	// Copilot says where Graph has the Copilot usage report.
+	Copilot CopilotWorld
 	// Concealed tenants show pseudonyms in usage reports, as new ones do.
 	Concealed bool
 	// Lies is how the audit log misleads.

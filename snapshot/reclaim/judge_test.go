@@ -32,6 +32,7 @@ import (
 //	    has SKU PATH[-PLAN...] [PATH...] since DAY|DAY..DAY|..DAY
 //	    told SOURCE...
 //	    did KIND DAY
+//	    counted [days=N] [prompts=N] [active=N]
 //
 // and its sections "rows" and "totals" what comes of it.
 func TestJudge(t *testing.T) {
@@ -135,6 +136,19 @@ func (g *given) line(words []string) (err error) {
 		}
 	case "did":
 		g.last.Activity.Last = append(g.last.Activity.Last, snapshot.Use{Kind: snapshot.ActivityKind(rest[0]), At: on(rest[1])})
+	case "counted":
+		o, _ := options(rest)
+		c := &snapshot.CopilotCounts{Days: 180}
+		if text, ok := o["days"]; ok {
+			c.Days = atoi(text)
+		}
+		for word, to := range map[string]**int64{"prompts": &c.Prompts, "active": &c.ActiveDays} {
+			if text, ok := o[word]; ok {
+				n := int64(atoi(text))
+				*to = &n
+			}
+		}
+		g.last.Activity.Counts = c
 	default:
 		return fmt.Errorf("unknown word %q", words[0])
 	}
@@ -280,6 +294,9 @@ func rowsText(r *Report) string {
 		if row.Monthly != nil {
 			fmt.Fprintf(&b, ", %s a month", row.Monthly)
 		}
+		if row.Counts != nil {
+			b.WriteString(countsText(row.Counts))
+		}
 		for _, m := range row.SinceIdle.Amounts {
 			fmt.Fprintf(&b, ", %s since idle", m)
 		}
@@ -300,6 +317,16 @@ func rowsText(r *Report) string {
 	return b.String()
 }
 
+func countsText(c *snapshot.CopilotCounts) string {
+	words := []string{"?", "?"}
+	for i, n := range []*int64{c.Prompts, c.ActiveDays} {
+		if n != nil {
+			words[i] = strconv.FormatInt(*n, 10)
+		}
+	}
+	return fmt.Sprintf(", %s prompts on %s days in %d", words[0], words[1], c.Days)
+}
+
 func totalsText(r *Report) string {
 	var b bytes.Buffer
 	for _, x := range r.Totals(func(s *Seat) string { return s.User.Department }) {
@@ -313,49 +340,91 @@ func totalsText(r *Report) string {
 	return b.String()
 }
 
-// TestDocs keeps the table of docs/reclaim.md true: it is what becomes of the
-// seats of testdata/seed.txt. -update rewrites it.
+// TestDocs keeps the tables of docs/reclaim.md and the README true: they are what
+// becomes of the seats of testdata/seed.txt and testdata/seed-copilot.txt. -update
+// rewrites them.
 func TestDocs(t *testing.T) {
-	const path = "../../docs/reclaim.md"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, doc := range []struct {
+		path, section string
+		table         func(*testing.T) string
+	}{
+		{"../../docs/reclaim.md", "seed", seedTable},
+		{"../../docs/reclaim.md", "copilot", copilotTable},
+		{"../../README.md", "copilot", copilotTable},
+	} {
+		text, err := os.ReadFile(doc.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, ok := strings.Cut(string(text), "<!-- "+doc.section+" -->\n")
+		_, after, ok2 := strings.Cut(rest, "<!-- /"+doc.section+" -->")
+		if !ok || !ok2 {
+			t.Fatalf("%s has no section %s", doc.path, doc.section)
+		}
+		want := before + "<!-- " + doc.section + " -->\n" + doc.table(t) + "<!-- /" + doc.section + " -->" + after
+		golden.File(t, doc.path, want)
 	}
-	before, rest, ok := strings.Cut(string(text), "<!-- seed -->\n")
-	_, after, ok2 := strings.Cut(rest, "<!-- /seed -->")
-	if !ok || !ok2 {
-		t.Fatalf("%s has no section seed", path)
-	}
-	want := before + "<!-- seed -->\n" + seedTable(t) + "<!-- /seed -->" + after
-	golden.File(t, path, want)
 }
 
-func seedTable(t *testing.T) string {
+// seeds judges the seats of a file: each with its user, who has no other.
+func seeds(t *testing.T, file string) (g *given, cases []*seatCase, verdicts []string) {
 	t.Helper()
-	archive, err := txtar.ParseFile("testdata/seed.txt")
+	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGiven()
+	g = newGiven()
 	for _, line := range strings.Split(string(archive.Files[0].Data), "\n") {
 		if err := g.line(strings.Fields(line)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var b strings.Builder
-	b.WriteString("| assigned | last used | held | unused | |\n|---|---|---|---|---|\n")
 	for _, s := range Judge(g.in, g.s).Seats {
-		h := g.in.Holders[indexOf(g.in.Holders, s.User.ID)]
-		c := &seatCase{judge: &judge{Input: g.in, s: g.s, today: snapshot.DayOf(g.in.AsOf)}, h: &h, seat: &h.Seats[0], days: g.s.Days}
+		h := &g.in.Holders[indexOf(g.in.Holders, s.User.ID)]
+		c := &seatCase{judge: &judge{Input: g.in, s: g.s, today: snapshot.DayOf(g.in.AsOf), traits: map[snapshot.SKUID]traits{s.SKU: traitsOf(g.in.SKUs[s.SKU])}},
+			h: h, seat: &h.Seats[0], days: g.s.Days}
 		c.use = c.useOf(c.h, c.seat)
-		last, verdict := "never", "stays"
-		if c.use.last != nil {
-			last = day(c.use.last.At)
-		}
-		if s.Row != nil {
+		verdict := "stays"
+		switch {
+		case s.Row != nil && s.Row.Bucket == Unknown:
+			verdict = "not judged: `" + string(s.Row.Gap) + "`"
+		case s.Row != nil:
 			verdict = "**goes back**: `" + string(s.Row.Rule) + "`"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", day(c.seat.Since.At), last, count(c.held(), "day"), count(*c.idleDays(), "day"), verdict)
+		cases, verdicts = append(cases, c), append(verdicts, verdict)
+	}
+	return g, cases, verdicts
+}
+
+func lastDay(u *snapshot.Use) string {
+	if u == nil {
+		return "never"
+	}
+	return day(u.At)
+}
+
+func seedTable(t *testing.T) string {
+	t.Helper()
+	_, cases, verdicts := seeds(t, "testdata/seed.txt")
+	var b strings.Builder
+	b.WriteString("| assigned | last used | held | unused | |\n|---|---|---|---|---|\n")
+	for i, c := range cases {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", day(c.seat.Since.At), lastDay(c.use.last), count(c.held(), "day"), count(*c.idleDays(), "day"), verdicts[i])
+	}
+	return b.String()
+}
+
+func copilotTable(t *testing.T) string {
+	t.Helper()
+	_, cases, verdicts := seeds(t, "testdata/seed-copilot.txt")
+	var b strings.Builder
+	b.WriteString("| Copilot seat assigned | last used, by Copilot's report | last sign-in | unused | |\n|---|---|---|---|---|\n")
+	for i, c := range cases {
+		last, unused := "the report does not name the user", "not known"
+		if c.use.known() {
+			last, unused = lastDay(c.use.last), count(*c.idleDays(), "day")
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", day(c.seat.Since.At), last, lastDay(newest(c.h, snapshot.SignedIn)), unused, verdicts[i])
 	}
 	return b.String()
 }

@@ -166,7 +166,9 @@ type Row struct {
 	Follows   []string // what comes of it
 	Monthly   *Money
 	SinceIdle Cost
-	Gap       Gap // for [Unknown]: what is missing
+	Gap       Gap                     // for [Unknown]: what is missing
+	Copilot   bool                    // a seat of Copilot, judged by Copilot's own report
+	Counts    *snapshot.CopilotCounts // of a Copilot seat: what the report counts; nil when it has none
 	Exclusion *Exclusion
 	Reason    string
 }
@@ -241,7 +243,7 @@ func (j *judge) holder(h *Holder) {
 // row says what there is to say about the seat; nil when there is nothing.
 func (c *seatCase) row() *Row {
 	row := &Row{User: &c.h.User, SKU: c.seat.SKU, Paths: c.seat.Paths, Since: c.seat.Since, HeldDays: c.held(),
-		Last: c.use.last, IdleDays: c.idleDays(), Frees: true}
+		Last: c.use.last, IdleDays: c.idleDays(), Frees: true, Copilot: c.traits[c.seat.SKU].copilotOnly(), Counts: c.use.counts}
 	if !c.decide(row) {
 		return nil
 	}

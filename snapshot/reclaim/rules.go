@@ -87,7 +87,7 @@ func (c *seatCase) afterAssignment(t time.Time) time.Time {
 // assigned. A use between the bounds of the assignment may have come after it.
 func (c *seatCase) neverUsed(row *Row) bool {
 	u := c.use
-	if !u.known() || u.last != nil && !u.last.At.Before(c.seat.Since.NotBefore) || c.reachesBack() > 0 {
+	if !u.known() || u.undated || u.last != nil && !u.last.At.Before(c.seat.Since.NotBefore) || c.reachesBack() > 0 {
 		return false
 	}
 	unused := int(snapshot.DayOf(u.until) - snapshot.DayOf(c.seat.Since.NotAfter))
@@ -126,7 +126,7 @@ func (c *seatCase) idle(row *Row) bool {
 // idleDays counts the days for which the seat was certainly not used: nil when
 // nothing tells.
 func (c *seatCase) idleDays() *int {
-	if !c.use.known() {
+	if !c.use.known() || c.use.undated {
 		return nil
 	}
 	days := max(0, int(snapshot.DayOf(c.use.until)-snapshot.DayOf(c.afterAssignment(c.use.idleSince()))))
@@ -194,7 +194,7 @@ func (c *seatCase) unknown(row *Row) bool {
 	if row.Gap == "" {
 		return false
 	}
-	row.Reason = "Whether it is used is not known: " + row.Gap.Words() + "."
+	row.Reason = "Whether it is used is not known: " + row.GapWords() + "."
 	return true
 }
 

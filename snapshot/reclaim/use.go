@@ -34,6 +34,9 @@ type use struct {
 	last   *snapshot.Use
 	since  time.Time // the source does not see what is earlier
 	until  time.Time // nor what is later
+	// undated: the source counts use in its period, and has no date for it.
+	undated bool
+	counts  *snapshot.CopilotCounts // nil: there are none
 }
 
 func (u *use) known() bool { return u.source != "" }
@@ -46,16 +49,17 @@ func (u *use) idleSince() time.Time {
 	return u.since
 }
 
-// useOf gathers the evidence on a seat. A source of the product's own is
-// preferred. Else the account speaks for its seats: who did not sign in at all
-// used none of them; who did may have used any.
+// useOf gathers the evidence on a seat. A seat of Copilot alone is judged by
+// Copilot's own report or not at all: a sign-in says nothing of Copilot. Of any
+// other, the account speaks for its seats: who did not sign in at all used none of
+// them; who did may have used any.
 func (j *judge) useOf(h *Holder, seat *Holding) use {
 	sku := j.traits[seat.SKU]
+	if sku.copilotOnly() {
+		return j.copilotUse(h)
+	}
 	var u use
 	switch {
-	case sku.copilot && j.tells(h, snapshot.CopilotUsage):
-		u.source = snapshot.CopilotUsage
-		u.last = newest(h, snapshot.UsedCopilot)
 	case j.tells(h, snapshot.SignIns):
 		u.source = snapshot.SignIns
 		u.last = newest(h)
@@ -74,6 +78,20 @@ func (j *judge) useOf(h *Holder, seat *Holding) use {
 	return u
 }
 
+// copilotUse is what Copilot's report shows of a user. A count without a date in the
+// period that it counts means that there was use, on a day that is not known.
+func (j *judge) copilotUse(h *Holder) use {
+	u := use{last: newest(h, snapshot.CopilotKinds...)}
+	if !j.tells(h, snapshot.CopilotUsage) {
+		u.gap = j.gapIn(h, snapshot.CopilotUsage)
+		return u
+	}
+	read := j.Reads[snapshot.CopilotUsage]
+	u.source, u.since, u.until, u.counts = snapshot.CopilotUsage, read.Since, read.Until, h.Activity.Counts
+	u.undated = u.counts.Used() && (u.last == nil || u.last.At.Before(read.Until.AddDate(0, 0, -u.counts.Days)))
+	return u
+}
+
 func (j *judge) tells(h *Holder, s snapshot.ActivitySource) bool {
 	read, ok := j.Reads[s]
 	return ok && read.Gap == "" && h.Activity.TellsOf(s)
@@ -89,8 +107,13 @@ func newest(h *Holder, kinds ...snapshot.ActivityKind) *snapshot.Use {
 // gapOf says why nothing tells of the seat. What was read and does not tell of
 // it comes before what was not read.
 func (j *judge) gapOf(h *Holder) Gap {
+	return j.gapIn(h, snapshot.SignIns, snapshot.ActiveUsers, snapshot.AppsUsage)
+}
+
+// gapIn says why none of some sources tells of the seat.
+func (j *judge) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	gap := GapNotRead
-	for _, s := range []snapshot.ActivitySource{snapshot.SignIns, snapshot.ActiveUsers, snapshot.AppsUsage} {
+	for _, s := range sources {
 		read, asked := j.Reads[s]
 		switch {
 		case !asked:
@@ -103,6 +126,35 @@ func (j *judge) gapOf(h *Holder) Gap {
 		}
 	}
 	return gap
+}
+
+// GapWords words why the seat could not be judged, and what to do about it.
+func (r *Row) GapWords() string {
+	if r.Copilot {
+		return r.Gap.copilotWords()
+	}
+	return r.Gap.Words()
+}
+
+// copilotWords words why nothing tells of a Copilot seat.
+func (g Gap) copilotWords() string {
+	switch g {
+	case GapNotRead:
+		return "no run has read the Copilot usage report, and sign-ins say nothing of Copilot; run lictrail sync --activity copilot"
+	case GapPermission:
+		return "the Copilot usage report could not be read for want of a permission, and sign-ins say nothing of Copilot; the run's warnings name it"
+	case GapConcealed:
+		return "the Copilot usage report conceals names; an administrator can show them under Settings, Org settings, Reports"
+	case GapFailed:
+		return "the Copilot usage report could not be read, and sign-ins say nothing of Copilot; the run's warnings say why"
+	case GapNotInCloud:
+		return "the tenant's cloud has no Copilot usage report, and sign-ins say nothing of Copilot"
+	case NotListed:
+		return "the Copilot usage report does not name the user"
+	case OutOfDate:
+		return "the Copilot usage report was last read long ago; run lictrail sync --activity copilot"
+	}
+	return g.Words()
 }
 
 // Words words a gap, and what to do about it.
@@ -153,6 +205,10 @@ type traits struct {
 	copilot, workload, apps, room bool
 	desktop                       []desktopApp
 }
+
+// copilotOnly: the seat is one of Copilot. A suite that has Copilot among its plans
+// is used by whoever uses any of them.
+func (t traits) copilotOnly() bool { return t.copilot && !t.workload && !t.apps && len(t.desktop) == 0 }
 
 func traitsOf(sku SKU) traits {
 	has := func(sort func(string) bool) bool {

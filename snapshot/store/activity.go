@@ -52,34 +52,81 @@ func (w *writer) activity(a *ActivityResult) error {
 		return err
 	}
 	told := make(map[int64]int64)
+	counted := make(map[int64]bool)
 	for i := range a.Rows {
-		if err := w.activityRow(&a.Rows[i], owners, told); err != nil {
+		user, err := w.activityRow(&a.Rows[i], owners, told)
+		if err != nil {
+			return err
+		}
+		if a.Rows[i].Counts != nil && user != 0 {
+			counted[user] = true
+			if err := w.copilotCounts(user, a.Rows[i].Counts); err != nil {
+				return err
+			}
+		}
+	}
+	if read&sourceBit(snapshot.CopilotUsage) != 0 {
+		if err := w.uncounted(counted); err != nil {
 			return err
 		}
 	}
 	return w.told(read, told)
 }
 
-func (w *writer) activityRow(r *snapshot.ActivityRow, owners map[snapshot.Workload]snapshot.SKUID, told map[int64]int64) error {
-	user, err := w.activeUser(r)
-	if err != nil || user == 0 {
+var copilotColumns = []string{"days", "prompts", "prompts_work", "prompts_web", "active_days"}
+
+func (w *writer) copilotCounts(user int64, c *snapshot.CopilotCounts) error {
+	values := []any{c.Days}
+	for _, n := range []*int64{c.Prompts, c.PromptsWork, c.PromptsWeb, c.ActiveDays} {
+		if n == nil {
+			values = append(values, nil)
+			continue
+		}
+		values = append(values, *n)
+	}
+	return w.version("copilot_count", "user_id", user, copilotColumns, values)
+}
+
+// uncounted ends the counts of users of whom the report that was just read has none.
+func (w *writer) uncounted(counted map[int64]bool) error {
+	var gone []int64
+	err := eachRow(w.ctx, w.tx, "SELECT user_id FROM copilot_count WHERE to_run IS NULL", nil, func(values []any) error {
+		if user, _ := values[0].(int64); !counted[user] {
+			gone = append(gone, user)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
+	}
+	for _, user := range gone {
+		if err := w.endVersion("copilot_count", "user_id", user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) activityRow(r *snapshot.ActivityRow, owners map[snapshot.Workload]snapshot.SKUID, told map[int64]int64) (user int64, err error) {
+	user, err = w.activeUser(r)
+	if err != nil || user == 0 {
+		return 0, err
 	}
 	told[user] |= sourceBit(r.Source)
 	// The earliest date first: of several workloads of one SKU it counts.
 	for _, l := range slices.SortedFunc(slices.Values(r.Licensed), func(x, y snapshot.WorkloadLicense) int { return x.Day.Compare(y.Day) }) {
 		if sku, ok := owners[l.Workload]; ok {
 			if err := w.reportEvidence(user, sku, r.Name, l.LicensedBy()); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	for _, u := range r.Uses {
 		if err := w.activeTime(user, u); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return user, nil
 }
 
 // activeUser finds the row of a user, 0 for nobody: a report may name a user
@@ -214,7 +261,32 @@ func (h *History) Activity(ctx context.Context) (map[snapshot.UserID]snapshot.Us
 	if err := h.activityTold(ctx, all); err != nil {
 		return nil, fmt.Errorf("read the activity: %w", classify(err))
 	}
+	if err := h.copilotCounts(ctx, all); err != nil {
+		return nil, fmt.Errorf("read the activity: %w", classify(err))
+	}
 	return all, nil
+}
+
+func (h *History) copilotCounts(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT u.object_id, c.days, c.prompts, c.prompts_work, c.prompts_web, c.active_days
+		FROM copilot_count c JOIN user u ON u.id = c.user_id
+		WHERE c.from_run <= ?1 AND (c.to_run IS NULL OR c.to_run > ?1)`, int64(h.At.ID))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key any
+		var c snapshot.CopilotCounts
+		if err := rows.Scan(&key, &c.Days, &c.Prompts, &c.PromptsWork, &c.PromptsWeb, &c.ActiveDays); err != nil {
+			return err
+		}
+		a := all[userID(key)]
+		a.Counts = &c
+		all[userID(key)] = a
+	}
+	return rows.Err()
 }
 
 func (h *History) activeTimes(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {

@@ -162,3 +162,67 @@ func TestActiveTime_OnlyGrows(t *testing.T) {
 	activeRun(t, db, signIns(week(2), map[snapshot.UserID]time.Time{"ann": week(1)}))
 	refused(t, db, "UPDATE active_time SET last_at = last_at - 1")
 }
+
+// copilotReport is a Copilot report that says of users how much they prompted; -1:
+// it has no counts of the user.
+func copilotReport(until time.Time, prompts map[snapshot.UserID]int64) *ActivityResult {
+	a := &ActivityResult{Reads: []snapshot.ActivityRead{{Source: snapshot.CopilotUsage, Since: week(-26), Until: until, Users: len(prompts)}}}
+	for id, n := range prompts {
+		row := snapshot.ActivityRow{UPN: string(id) + "@contoso.com", Source: snapshot.CopilotUsage}
+		if n >= 0 {
+			row.Counts = &snapshot.CopilotCounts{Days: 180, Prompts: &n}
+		}
+		a.Rows = append(a.Rows, row)
+	}
+	return a
+}
+
+// Counts are those of the newest report: a report without them, or without the
+// user, leaves none, and one that could not be read leaves what was known.
+func TestActivity_CopilotCounts(t *testing.T) {
+	t.Parallel()
+	db := twoUsers(t)
+	prompts := func(id snapshot.UserID) int64 {
+		c := activityOf(t, db, id).Counts
+		if c == nil || c.Prompts == nil {
+			return -1
+		}
+		if c.Days != 180 || c.PromptsWork != nil || c.PromptsWeb != nil || c.ActiveDays != nil {
+			t.Errorf("%s: %+v", id, c)
+		}
+		return *c.Prompts
+	}
+	for n, step := range []struct {
+		result   *ActivityResult
+		ann, bob int64
+		rows     int64
+	}{
+		{copilotReport(week(2), map[snapshot.UserID]int64{"ann": 7, "bob": 0}), 7, 0, 2},
+		{copilotReport(week(3), map[snapshot.UserID]int64{"ann": 7, "bob": 0}), 7, 0, 2}, // no new row
+		{copilotReport(week(4), map[snapshot.UserID]int64{"ann": 9, "bob": -1}), 9, -1, 3},
+		{&ActivityResult{Reads: []snapshot.ActivityRead{{Source: snapshot.CopilotUsage, Gap: snapshot.NotPermitted}}}, 9, -1, 3},
+		{signIns(week(6), map[snapshot.UserID]time.Time{"ann": week(5)}), 9, -1, 3},
+		{copilotReport(week(7), map[snapshot.UserID]int64{"bob": 3}), -1, 3, 4},
+	} {
+		activeRun(t, db, step.result)
+		if ann, bob := prompts("ann"), prompts("bob"); ann != step.ann || bob != step.bob {
+			t.Errorf("step %d: ann %d, bob %d; want %d, %d", n, ann, bob, step.ann, step.bob)
+		}
+		if rows := count(t, db, "SELECT count(*) FROM copilot_count"); rows != step.rows {
+			t.Errorf("step %d: %d rows, want %d", n, rows, step.rows)
+		}
+	}
+	whole(t, verify(t, db, ""))
+}
+
+// The words of activity come with the schema, so that a later version may bring more
+// without a false alarm; whoever changes them is found all the same.
+func TestVerify_Words(t *testing.T) {
+	t.Parallel()
+	db := twoUsers(t)
+	tamper(t, db, "UPDATE activity_kind SET name = 'telex' WHERE name = 'copilot'")
+	found := verify(t, db, "").Findings
+	if len(found) != 1 || found[0].What != "table activity_kind is not as lictrail made it" {
+		t.Errorf("found %+v", found)
+	}
+}

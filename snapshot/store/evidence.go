@@ -158,7 +158,7 @@ func (h *History) loadFirsts(ctx context.Context, f Filter) error {
 		only = " AND user_id IN (?" + strings.Repeat(", ?", len(args)-1) + ")"
 	}
 	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadMoves,
-		h.loadUnseen, h.loadImportEvidence} {
+		h.loadUnseen, h.loadImportEvidence, h.loadOlder} {
 		if err := load(ctx, only, args); err != nil {
 			return fmt.Errorf("read the evidence: %w", classify(err))
 		}
@@ -292,6 +292,42 @@ func (h *History) loadUnseen(ctx context.Context, only string, args []any) error
 		f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: assigned,
 			Window: snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}})
 	})
+}
+
+// older is an account that is older than the run before the one that showed it
+// first: it was deleted then, and what it holds since it is back may be what it
+// held before.
+type older struct {
+	run     snapshot.RunID // that showed it first
+	created time.Time      // zero when Graph does not say
+}
+
+// loadOlder reads the accounts that are older than the run before their first.
+func (h *History) loadOlder(ctx context.Context, only string, args []any) error {
+	h.older = map[int64]older{}
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT v.user_id, v.from_run, v.created_at, v.upn
+		FROM user_version v JOIN run r ON r.id = v.from_run JOIN run b ON b.id = r.previous_run
+		WHERE coalesce(v.created_at, 0) < b.observed_at
+			AND NOT EXISTS (SELECT 1 FROM user_version o WHERE o.user_id = v.user_id AND o.from_run < v.from_run)`+only, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var user int64
+		var o older
+		var created sql.NullInt64
+		var upn string
+		if err := rows.Scan(&user, &o.run, &created, &upn); err != nil {
+			return err
+		}
+		if created.Valid || !isStandIn(upn) { // of a forgotten person the time is not kept
+			o.created = fromMillis(created)
+			h.older[user] = o
+		}
+	}
+	return rows.Err()
 }
 
 // loadImportEvidence reads what earlier records say.

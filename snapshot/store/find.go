@@ -18,8 +18,8 @@ type Found struct {
 	Was  string // the former name or address by which they were found; "" where a present one fits
 }
 
-// maxCandidates bounds how many users a search looks at whose names begin as the
-// longest word that was typed.
+// maxCandidates bounds how many users a search looks at whose names begin as the one
+// word that was typed.
 const maxCandidates = 5_000
 
 // FindPeople finds users by parts of their names and addresses, present and past,
@@ -35,7 +35,10 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 		return nil, false, classify(err)
 	}
 	if indexed {
-		found, more, err = h.rankPeople(ctx, q, words.Begins, beginning, prefixArgs(q))
+		var word string
+		if word, err = h.rarest(ctx, q); err == nil {
+			found, more, err = h.rankPeople(ctx, q, words.Begins, beginning, prefixArgs(q, word))
+		}
 	}
 	if err == nil && len(found) == 0 && !more {
 		query, args := within, []any{q.Longest(), strings.ToLower(q.Text)}
@@ -56,14 +59,14 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 	return found, more, nil
 }
 
-// beginning selects the users of whom a word or an address begins so. Each part is
-// a range of an index.
+// beginning selects the users of whom a word or an address begins so, of each kind
+// so many at most. Each part is a range of an index.
 const beginning = `
-	SELECT user_id FROM name_word WHERE word >= ?1 AND word < ?2
-	UNION SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE
-	UNION SELECT user_id FROM user_version WHERE mail >= ?1 COLLATE NOCASE AND mail < ?2 COLLATE NOCASE AND mail IS NOT NULL AND mail <> ''
-	UNION SELECT user_id FROM user_version WHERE upn >= ?3 COLLATE NOCASE AND upn < ?4 COLLATE NOCASE
-	UNION SELECT user_id FROM user_version WHERE mail >= ?3 COLLATE NOCASE AND mail < ?4 COLLATE NOCASE AND mail IS NOT NULL AND mail <> ''`
+	SELECT user_id FROM (SELECT user_id FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE mail >= ?1 COLLATE NOCASE AND mail < ?2 COLLATE NOCASE AND mail IS NOT NULL AND mail <> '' LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?3 COLLATE NOCASE AND upn < ?4 COLLATE NOCASE LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE mail >= ?3 COLLATE NOCASE AND mail < ?4 COLLATE NOCASE AND mail IS NOT NULL AND mail <> '' LIMIT ?5)`
 
 // within selects the users in whose names or addresses the text stands anywhere.
 const within = `
@@ -74,16 +77,42 @@ const within = `
 // last follows every text that begins with what stands before it.
 const last = "\U0010ffff"
 
-func prefixArgs(q words.Query) []any {
-	word := q.Longest()
-	return []any{word, word + last, q.Text, q.Text + last}
+// prefixArgs are the values of beginning. Of one word every candidate fits, and so
+// some are enough; of several words all who have one of them must be looked at.
+func prefixArgs(q words.Query, word string) []any {
+	limit := maxCandidates
+	if len(q.Words) > 1 {
+		limit = -1
+	}
+	return []any{word, word + last, q.Text, q.Text + last, limit}
+}
+
+// rarest is the word with which the fewest names begin.
+func (h *History) rarest(ctx context.Context, q words.Query) (string, error) {
+	best, fewest := q.Longest(), int64(maxCandidates)
+	if len(q.Words) == 1 {
+		return best, nil
+	}
+	for _, word := range q.Words {
+		var n int64
+		err := h.tx.QueryRowContext(ctx, `
+			SELECT (SELECT count(*) FROM (SELECT 1 FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?3)) +
+				(SELECT count(*) FROM (SELECT 1 FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT ?3))`, word, word+last, maxCandidates).Scan(&n)
+		if err != nil {
+			return "", err
+		}
+		if n < fewest {
+			best, fewest = word, n
+		}
+	}
+	return best, nil
 }
 
 // rankPeople looks at users whom a query selects, and keeps those that fit at least
 // as well as a rank.
 func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Rank, query string, args []any) ([]Found, bool, error) {
 	var ids []int64
-	err := eachRow(ctx, h.tx, query+fmt.Sprintf(" LIMIT %d", maxCandidates+1), args, func(values []any) error {
+	err := eachRow(ctx, h.tx, query, args, func(values []any) error {
 		id, _ := values[0].(int64)
 		ids = append(ids, id)
 		return nil
@@ -91,9 +120,9 @@ func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Ran
 	if err != nil {
 		return nil, false, err
 	}
-	more := len(ids) > maxCandidates
+	more := len(q.Words) == 1 && len(ids) >= maxCandidates
 	var found []Found
-	for _, id := range ids[:min(len(ids), maxCandidates)] {
+	for _, id := range ids {
 		f, err := h.rankPerson(ctx, q, id)
 		if err != nil {
 			return nil, false, err
@@ -193,6 +222,32 @@ func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, erro
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the words of names: %w", err)
+	}
+	return list, nil
+}
+
+// GroupName is what a group is or was called.
+type GroupName struct {
+	ID   snapshot.GroupID
+	Name string
+}
+
+// GroupNames lists every name that groups had; under pseudonyms the present ones.
+func (h *History) GroupNames(ctx context.Context) ([]GroupName, error) {
+	var list []GroupName
+	if h.Pseudonymous() {
+		for id, name := range h.groups {
+			list = append(list, GroupName{id, name})
+		}
+		return list, nil
+	}
+	err := eachRow(ctx, h.tx, `SELECT DISTINCT g.object_id, coalesce(v.name, '') FROM licensed_group g LEFT JOIN group_version v ON v.group_id = g.id
+		ORDER BY g.object_id, v.from_run`, nil, func(values []any) error {
+		list = append(list, GroupName{snapshot.GroupID(textOf(values[0])), textOf(values[1])})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the names of groups: %w", err)
 	}
 	return list, nil
 }

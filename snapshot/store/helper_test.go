@@ -135,11 +135,12 @@ func newcomer(s *Sync, id snapshot.UserID) snapshot.Delta {
 		PathKey: snapshot.PathKey{SKU: "e3", PathRef: snapshot.PathRef{Kind: snapshot.Direct}},
 		Held:    true, State: "Active", UpdatedAt: week(-8),
 	}
+	created := week(int(s.Run)).Add(-time.Hour)
 	return snapshot.Delta{
 		ID: id, Attributes: true,
 		New: snapshot.User{
 			ID: id, Presence: snapshot.Present, Paths: []snapshot.Path{p},
-			Attributes: snapshot.Attributes{UPN: string(id) + "@contoso.com", Name: string(id), Mail: string(id) + "@contoso.com"},
+			Attributes: snapshot.Attributes{UPN: string(id) + "@contoso.com", Name: string(id), Mail: string(id) + "@contoso.com", CreatedAt: &created},
 		},
 		Opened: []snapshot.OpenedPath{{Path: p, Span: snapshot.Span{Path: s.Run, Start: s.Run, Period: 1}}},
 	}

@@ -94,6 +94,8 @@ type lawUser struct {
 	now      snapshot.User
 	spans    map[snapshot.PathKey]snapshot.Span
 	periods  map[snapshot.SKUID][]lawPeriod
+	born     snapshot.RunID // the run that showed the user first
+	created  *time.Time     // as that run showed it
 }
 
 // lawPeriod is a period as I6 defines it.
@@ -450,6 +452,9 @@ func (l *law) remember(run snapshot.RunID) {
 	for id, u := range l.users {
 		before := l.before(id, run)
 		l.past[run][id] = u.now
+		if u.born == 0 {
+			u.born, u.created = run, u.now.CreatedAt
+		}
 		for _, sku := range lawSKUs {
 			u.periods[sku] = nextPeriods(u.periods[sku], sku, before, u.now, run)
 		}
@@ -684,6 +689,19 @@ func (l *law) checkStart(h *History, key holding, what string, d snapshot.Date, 
 		return
 	}
 	w := h.Window(run)
+	if u := l.model(key.user); u.born == run && l.gone[key.user] == nil && d.Precision != snapshot.Exact {
+		// All accounts of the law are older than its runs: a new one came back.
+		if u.created == nil {
+			if d.Precision != snapshot.NoLaterThan || !w.Contains(d.At, 0) {
+				l.t.Errorf("%v: %s is %+v, but nothing says how old the account is", key, what, d)
+			}
+			return
+		}
+		w.NotBefore = *u.created
+		if !d.NotBefore.Equal(w.NotBefore) {
+			l.t.Errorf("%v: %s is %+v, but the account is of %s", key, what, d, w.NotBefore)
+		}
+	}
 	if !w.Contains(d.At, 0) || !w.Contains(d.NotBefore, 0) || !w.Contains(d.NotAfter, 0) {
 		l.t.Errorf("%v: %s is %+v, outside the window of run %d: %+v", key, what, d, run, w)
 	}

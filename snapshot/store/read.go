@@ -26,6 +26,7 @@ type History struct {
 	sameParts map[string]int
 	refs      refs
 	firsts    map[firstKey]*firsts // of the listing under way
+	older     map[int64]older      // by the row of the user, of the same
 
 	until      snapshot.RunID              // only what was known before this run; 0: everything
 	pseudonyms *pseudonyms                 // nil: people go by their names

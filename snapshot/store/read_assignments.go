@@ -366,9 +366,17 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 
 // changeDate dates the change of one of the kinds that a run showed, of a
 // SKU as a whole or of one path: exactly, where an event gives the time, else by
-// the run's window.
+// the run's window. What an account that came back was seen to hold first may have
+// begun at any time since it was created.
 func (h *History) changeDate(s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) snapshot.Date {
-	date := snapshot.WindowDate(h.Window(run)).On(runEvidence(run))
+	w := h.Window(run)
+	if o, is := h.older[s.user.Row]; is && o.run == run {
+		w.NotBefore = o.created
+	}
+	date := snapshot.WindowDate(w).On(runEvidence(run))
+	if w.NotBefore.IsZero() {
+		date = snapshot.HeldOn(w.NotAfter, snapshot.BasisSnapshot).On(runEvidence(run))
+	}
 	for _, e := range h.firstsOf(s).moves {
 		if e.observed && e.run == run && e.date.Precision == snapshot.Exact && slices.Contains(kinds, e.kind) && (p == nil || e.path == p.PathRef) {
 			date = e.date

@@ -102,3 +102,33 @@ func (h *History) ChangeCounts(ctx context.Context) ([]ChangeCount, error) {
 	}
 	return counts, classify(rows.Err())
 }
+
+// LicenseCount is how many users a run showed to have got, or lost, a SKU.
+type LicenseCount struct {
+	Run   snapshot.RunID
+	Kind  snapshot.Kind // Assigned or Removed
+	SKU   snapshot.SKUID
+	Users int
+}
+
+// LicenseCounts counts the SKUs that came and went by run, from one run up to the one asked
+// about, as snapshots showed it.
+func (h *History) LicenseCounts(ctx context.Context, from snapshot.RunID) ([]LicenseCount, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT c.run_id, c.kind, s.object_id, count(*) FROM change c JOIN sku s ON s.id = c.sku_id
+		WHERE c.run_id >= ? AND c.run_id <= ? AND c.kind IN ('assigned', 'removed') AND c.user_id IS NOT NULL AND c.observed = 1
+		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, int64(from), int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("count the licenses that came and went: %w", classify(err))
+	}
+	defer rows.Close()
+	var counts []LicenseCount
+	for rows.Next() {
+		var c LicenseCount
+		if err := rows.Scan(&c.Run, &c.Kind, &c.SKU, &c.Users); err != nil {
+			return nil, fmt.Errorf("count the licenses that came and went: %w", classify(err))
+		}
+		counts = append(counts, c)
+	}
+	return counts, classify(rows.Err())
+}

@@ -148,7 +148,38 @@ func (v *Verification) schema(ctx context.Context, q querier, apply Schema) erro
 			v.found(CheckStructure, "%s is not lictrail's", name)
 		}
 	}
+	for _, t := range tables {
+		if t.sealed != byProgram {
+			continue
+		}
+		if err := v.words(ctx, q, fresh, t.name); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(v.Findings, func(a, b Finding) int { return strings.Compare(a.What, b.What) })
+	return nil
+}
+
+// words compares a table whose rows come with the schema.
+func (v *Verification) words(ctx context.Context, q, fresh querier, table string) error {
+	rows := func(q querier) (all []string, err error) {
+		err = eachRow(ctx, q, "SELECT * FROM "+table+" ORDER BY id", nil, func(values []any) error {
+			all = append(all, fmt.Sprint(values...))
+			return nil
+		})
+		return all, err
+	}
+	want, err := rows(fresh)
+	if err != nil {
+		return err
+	}
+	have, err := rows(q)
+	if err != nil {
+		return v.failed(CheckStructure, err) // a table that is not there was found above
+	}
+	if !slices.Equal(have, want) {
+		v.found(CheckStructure, "table %s is not as lictrail made it", table)
+	}
 	return nil
 }
 

@@ -97,8 +97,11 @@ func (p *prediction) mailboxOf(e *Effect) *Mailbox {
 // seats counts holders. What comes is given before what goes is taken, so that
 // nobody is without in between: that is the moment at which the most are needed.
 func (p *prediction) seats() {
-	lost, gained := map[snapshot.SKUID]int64{}, map[snapshot.SKUID]int64{}
+	lost, gained, hidden := map[snapshot.SKUID]int64{}, map[snapshot.SKUID]int64{}, int64(0)
 	for _, e := range p.out.Users {
+		if slices.Contains(e.Unsure, p.out.To) && !slices.Contains(e.Gained, p.out.To) && !e.User.Holds(p.out.To) {
+			hidden++
+		}
 		for _, sku := range e.Lost {
 			lost[sku]++
 		}
@@ -108,10 +111,13 @@ func (p *prediction) seats() {
 	}
 	for i := range p.SKUs {
 		s := &p.SKUs[i]
-		if lost[s.ID]+gained[s.ID] == 0 && !(p.out.Ends != nil && s.ID == p.out.SKU) {
+		seats := Seats{SKU: s.ID, Before: p.Holders[s.ID], Have: s.Units.Enabled + s.Units.Warning}
+		if s.ID == p.out.To {
+			seats.Hidden = hidden
+		}
+		if lost[s.ID]+gained[s.ID]+seats.Hidden == 0 && !(p.out.Ends != nil && s.ID == p.out.SKU) {
 			continue
 		}
-		seats := Seats{SKU: s.ID, Before: p.Holders[s.ID], Have: s.Units.Enabled + s.Units.Warning}
 		seats.Worst = seats.Before + gained[s.ID]
 		if gained[s.ID] > 0 {
 			seats.Short = min(gained[s.ID], max(0, seats.Worst-seats.Have))
@@ -130,7 +136,7 @@ func (p *prediction) doubtShort() {
 	for _, s := range p.out.Seats {
 		for i := range p.out.Users {
 			e := &p.out.Users[i]
-			if s.Short > 0 && slices.Contains(e.Gained, s.SKU) && !slices.Contains(e.Unsure, s.SKU) {
+			if s.Worst+s.Hidden > s.Have && slices.Contains(e.Gained, s.SKU) && !slices.Contains(e.Unsure, s.SKU) {
 				e.Unsure = append(e.Unsure, s.SKU)
 			}
 		}

@@ -117,6 +117,8 @@ type Seats struct {
 	Have          int64 // that can be used
 	// Short is how many users would get none; which ones is not known.
 	Short int64
+	// Hidden is how many users more may need one: how they hold what goes is not shown.
+	Hidden int64
 }
 
 // GroupEffect is what a group would no longer, or newly, give.

@@ -12,6 +12,7 @@ import (
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/words"
 )
 
 // Archived is somebody whom audit records or attributions name: an actor, or
@@ -146,37 +147,122 @@ func (a *archive) Others(id string) []string {
 }
 
 // Anybody resolves the argument USER: to users of the history or, when none has the
-// name, to people whom only audit records and attributions name.
+// name, to people whom only audit records and attributions name. A whole name or
+// address goes before parts of one, wherever it is known from.
 func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archived, error) {
-	users, unknown := b.FindUsers(ctx, ref)
-	if unknown == nil || !errors.As(unknown, new(*Error)) {
-		return users, nil, unknown
+	users, err := b.UsersCalled(ctx, ref)
+	if err != nil || len(users) > 0 {
+		return users, nil, err
 	}
 	all, err := ArchiveOf(ctx, b)
 	if err != nil {
 		return nil, nil, err
 	}
-	var people []*Archived
-	for _, p := range all.Find(ref) {
-		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))
-		if err != nil {
+	users, people, err := b.apart(ctx, all.Find(ref))
+	if err != nil || len(users) > 0 {
+		return users, nil, err
+	}
+	if len(people) == 0 {
+		users, unknown := b.FindUsers(ctx, ref)
+		var refused *Error
+		if unknown != nil && !errors.As(unknown, &refused) {
+			return nil, nil, unknown
+		}
+		if _, people, err = b.apart(ctx, all.match(words.NewQuery(ref), words.Begins)); err != nil {
 			return nil, nil, err
 		}
-		if ok && p.ID != "" {
-			users = append(users, user)
-			continue
+		switch {
+		case len(people) == 0 || b.History.Pseudonymous():
+			return users, nil, unknown
+		case len(people) > 1 || len(users) > 0 || len(refused.Choices) > 0:
+			return nil, nil, severalPeople(ref, users, refused, people)
 		}
-		people = append(people, p)
+		b.guess(ref, people[0].Line(), false)
 	}
-	switch {
-	case len(users) > 0:
-		return users, nil, nil
-	case len(people) == 0:
-		return nil, nil, unknown
-	case b.History.Pseudonymous():
+	if b.History.Pseudonymous() {
 		return nil, nil, refuse(fmt.Sprintf("%q is no user of the history, and known from audit records only", ref), "ask without --pseudonymize")
 	}
 	return nil, people, nil
+}
+
+// apart tells users of the history from those whom only records know.
+func (b *Book) apart(ctx context.Context, found []*Archived) (users []store.Person, people []*Archived, err error) {
+	for _, p := range found {
+		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case ok && p.ID != "":
+			users = append(users, user)
+		default:
+			people = append(people, p)
+		}
+	}
+	return users, people, nil
+}
+
+// severalPeople says that a word means users of the history as well as others.
+func severalPeople(ref string, users []store.Person, refused *Error, people []*Archived) error {
+	var choices []Choice
+	for _, u := range users {
+		choices = append(choices, Choice{TitleOf(&store.Found{Person: u}), string(u.ID)})
+	}
+	if refused != nil {
+		choices = append(choices, refused.Choices...)
+	}
+	for _, p := range people {
+		choices = append(choices, Choice{p.Line() + ", known from audit records only", cmp.Or(p.ID, p.Title())})
+	}
+	return several("user", ref, choices, false)
+}
+
+// Line is names, addresses and id of somebody.
+func (a *Archived) Line() string {
+	line := strings.TrimSpace(strings.Join(a.Names, ", ") + " " + strings.Join(a.Addresses, ", "))
+	return strings.TrimSpace(line + "  " + a.ID)
+}
+
+// match returns the people whose names or addresses fit as well as a rank.
+func (a *archive) match(q words.Query, worst words.Rank) []*Archived {
+	fits := func(p *Archived) bool {
+		rank := words.No
+		for _, address := range p.Addresses {
+			rank = min(rank, q.Address(address))
+		}
+		for _, name := range p.Names {
+			rank = min(rank, q.Name(name))
+		}
+		if q.Text != "" && strings.EqualFold(p.ID, q.Text) {
+			rank = words.Whole
+		}
+		return rank <= worst
+	}
+	var found []*Archived
+	for _, people := range []map[string]*Archived{a.ByID, a.loose} {
+		for _, p := range people {
+			if fits(p) {
+				found = append(found, p)
+			}
+		}
+	}
+	slices.SortFunc(found, func(x, y *Archived) int {
+		return cmp.Or(strings.Compare(x.Title(), y.Title()), strings.Compare(x.ID, y.ID))
+	})
+	return found
+}
+
+// Strangers are people whom words mean and only audit records name; under pseudonyms
+// nobody is. unread counts the records that could not be read.
+func (b *Book) Strangers(ctx context.Context, q words.Query) (people []*Archived, unread int, err error) {
+	if b.History.Pseudonymous() {
+		return nil, 0, nil
+	}
+	all, err := ArchiveOf(ctx, b)
+	if err != nil {
+		return nil, 0, err
+	}
+	_, people, err = b.apart(ctx, all.match(q, words.Anywhere))
+	return people, all.failed, err
 }
 
 // is reports whether somebody goes by an object id or, where there is none, by an

@@ -20,6 +20,8 @@ type Book struct {
 	History *store.History
 	Catalog *catalog.Catalog
 
+	Guessed func(word, title string, others bool) // is told what a name was taken for; nil: nobody is
+
 	db    *store.DB // closed with the book; nil: somebody else's
 	reads *readings // nil: there is no answer that could have gaps
 }
@@ -106,11 +108,14 @@ func (b *Book) Named() *Book {
 
 // Error is a question that cannot be answered as it was asked, such as one about an
 // unknown user, with what to ask instead.
-type Error struct{ Message, Hint string }
+type Error struct {
+	Message, Hint string
+	Choices       []Choice // what a word means that means several things
+}
 
 func (e *Error) Error() string { return e.Message }
 
-func refuse(message, hint string) error { return &Error{message, hint} }
+func refuse(message, hint string) error { return &Error{Message: message, Hint: hint} }
 
 func (b *Book) PlanWord(id snapshot.PlanID) string {
 	if name := b.PlanName(id); name != "" {

@@ -2,9 +2,12 @@ package ask
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -17,10 +20,17 @@ var verbs = map[string][]snapshot.Kind{
 		snapshot.PlansChanged, snapshot.StateChanged, snapshot.DateMoved},
 }
 
+// Verbs are what [Who] can be asked about.
+func Verbs() []string { return slices.Sorted(maps.Keys(verbs)) }
+
 // CheckVerb refuses a verb that [Who] does not know.
 func CheckVerb(verb string) error {
 	if _, ok := verbs[verb]; !ok {
-		return refuse(fmt.Sprintf("who cannot tell who %q", verb), "lictrail who removed|assigned|changed USER [SKU]")
+		hint := "lictrail who removed|assigned|changed USER [SKU]"
+		if meant := near.Word(verb, Verbs()); meant != "" {
+			hint = fmt.Sprintf("lictrail who %s USER [SKU]", meant)
+		}
+		return refuse(fmt.Sprintf("who cannot tell who %q", verb), hint)
 	}
 	return nil
 }
@@ -52,11 +62,41 @@ func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAn
 		a.Archive, err = whoFromArchive(ctx, b, people, verb, sku)
 		return a, err
 	}
-	if a.SKUs, err = b.FindSKUs(sku); err != nil {
+	f := store.ChangeFilter{Kinds: verbs[verb], Newest: true, Users: a.Users}
+	if a.SKUs, err = b.skusOfChanges(ctx, sku, f); err != nil {
 		return nil, err
 	}
-	a.Changes, err = newest(ctx, b, store.ChangeFilter{Kinds: verbs[verb], Newest: true, Users: a.Users, SKUs: a.SKUs}, all)
+	f.SKUs = a.SKUs
+	a.Changes, err = newest(ctx, b, f, all)
 	return a, err
+}
+
+// skusOfChanges finds the SKUs that a word means. Where it is the name of several, it
+// means the one of which there are such changes.
+func (b *Book) skusOfChanges(ctx context.Context, word string, f store.ChangeFilter) ([]snapshot.SKUID, error) {
+	found, err := b.FindSKUs(word)
+	var refused *Error
+	if !errors.As(err, &refused) || len(refused.Choices) == 0 {
+		return found, err
+	}
+	titles := map[snapshot.SKUID]string{}
+	for _, c := range refused.Choices {
+		titles[snapshot.SKUID(c.ID)] = c.Title
+	}
+	var changed []snapshot.SKUID
+	for c, failed := range b.History.Changes(ctx, f) {
+		if failed != nil {
+			return nil, failed
+		}
+		if titles[c.SKU] != "" && !slices.Contains(changed, c.SKU) {
+			changed = append(changed, c.SKU)
+		}
+	}
+	if len(changed) != 1 {
+		return nil, err
+	}
+	b.guess(word, titles[changed[0]]+", of which there are such changes", false)
+	return changed, nil
 }
 
 // newest returns every change, or the latest and those that came with it: two

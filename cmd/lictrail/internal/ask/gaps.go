@@ -18,6 +18,7 @@ var Needs = map[string][]snapshot.Read{
 	"audit events":   {snapshot.ReadAuditLog},
 	"audit search":   {snapshot.ReadAuditLog},
 	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"find":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
 	"groups":         {snapshot.ReadGroups},
 	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
@@ -27,6 +28,14 @@ var Needs = map[string][]snapshot.Read{
 	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+}
+
+// AssignmentsActivity is the command assignments with a flag that asks for more.
+const AssignmentsActivity = "assignments --activity"
+
+// needsWith is [Needs] for commands with flags that ask for more.
+var needsWith = map[string][]snapshot.Read{
+	AssignmentsActivity: append(slices.Clone(Needs["assignments"]), snapshot.ReadActivity, snapshot.ReadNames),
 }
 
 // readings are how the runs read what they may leave out.
@@ -60,7 +69,7 @@ func (b *Book) Gaps(command string) []snapshot.Gap {
 		return nil
 	}
 	var gaps []snapshot.Gap
-	for _, what := range Needs[command] {
+	for _, what := range append(slices.Clone(Needs[command]), needsWith[command]...) {
 		switch what {
 		case snapshot.ReadAuditLog:
 			gaps = append(gaps, b.auditGap()...)

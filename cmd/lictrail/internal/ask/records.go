@@ -91,7 +91,7 @@ func (m *RecordMatch) WantGroup(ctx context.Context, b *Book, word string) (err 
 	if m.group = strings.ToLower(strings.TrimSpace(word)); m.group == "" {
 		return nil
 	}
-	if m.groupID, err = b.FindGroup(word); err != nil {
+	if m.groupID, err = b.FindGroup(ctx, word); err != nil {
 		return archiveKnows(ctx, b, err, func(f *Record) bool { return m.isOf(f) })
 	}
 	return nil

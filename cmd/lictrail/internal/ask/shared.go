@@ -7,17 +7,13 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// An account may be more than one person's when it has acted through so many
-// applications, or on so many users.
-const (
-	sharedClients = 3
-	sharedUsers   = 20
-)
+// sharedClients is from how many different applications on an account's changes hint
+// at several people. How many users it changed says nothing: that is the work of an
+// administrator.
+const sharedClients = 3
 
-// mayBeShared reports whether an account has done what more than one person's would.
-func mayBeShared(done store.Activity) bool {
-	return done.Clients >= sharedClients || done.Users >= sharedUsers
-}
+// mayBeShared reports whether something hints at an account of several people.
+func mayBeShared(done store.Activity) bool { return done.Clients >= sharedClients }
 
 // SharedAccount is what an actor did, where that may be more than one person's; nil
 // where nothing says so.

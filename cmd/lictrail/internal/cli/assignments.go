@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
@@ -15,6 +16,7 @@ import (
 type assignmentsOptions struct {
 	user, sku, group, department string
 	asOf, by                     string
+	activity                     bool
 }
 
 func newAssignments(e *env) *cobra.Command {
@@ -35,6 +37,7 @@ never writes to a tenant.`,
   lictrail assignments --sku SPE_E5 --department Sales
   lictrail assignments --user ann@contoso.com --as-of 2026-03-01
   lictrail assignments --sku EMS --format csv --output ems.csv
+  lictrail assignments --sku Microsoft_365_Copilot --activity
   lictrail assignments --as-of 2025-12-31 --by department --format csv
   lictrail assignments --as-of 2026-03-01 --user ann@contoso.com \
     --format assign-license`,
@@ -48,6 +51,7 @@ never writes to a tenant.`,
 	f.StringVar(&o.group, "group", "", "only what this `group` gives: object id or name")
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.BoolVar(&o.activity, "activity", false, "show when each seat was last used, and what the Copilot report counts")
 	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department or path")
 	return cmd
 }
@@ -60,6 +64,9 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if e.format == formatAssignLicense {
 			return usage("--by counts; --format assign-license lists users", "one of the two")
 		}
+	}
+	if o.activity && (o.by != "" || o.asOf != "" || e.format == formatAssignLicense) {
+		return usage("--activity shows the newest activity of each seat of the newest run", "leave --by, --as-of and --format assign-license away")
 	}
 	if e.pseudonymize && e.format == formatAssignLicense {
 		return usage("--format assign-license needs to say who is meant", "leave --pseudonymize away")
@@ -76,7 +83,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		if f.Group, err = n.FindGroup(o.group); err != nil {
+		if f.Group, err = n.FindGroup(ctx, o.group); err != nil {
 			return err
 		}
 		switch {
@@ -84,6 +91,13 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 			return n.runTotals(ctx, e, o.by, f)
 		case e.format == formatAssignLicense:
 			return n.runAssignLicense(ctx, e, f)
+		case o.activity:
+			e.command = ask.AssignmentsActivity
+			rows, err := n.withActivity(ctx, n.History.Assignments(ctx, f))
+			if err != nil {
+				return err
+			}
+			return n.activityListing().Print(e.printer(n), rows)
 		}
 		return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, f))
 	})

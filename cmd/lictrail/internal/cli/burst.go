@@ -2,12 +2,14 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -21,16 +23,25 @@ const mailboxGrace = 30 * 24 * time.Hour
 // maxBurstUsers is how many users of a burst are named.
 const maxBurstUsers = 20
 
-// burstLimit says when many changes of one SKU in one run are a burst: at so
-// many users, or at such a share of those who held it, if they are two at least.
+// burstLimit says when many changes of one SKU in one run are a burst: where they
+// are more than the tenant's own history shows to be usual or, where a limit was
+// set, at so many users or at such a share of those who held it, if they are two at
+// least.
 type burstLimit struct {
+	usual bool
 	users int
 	share float64
 }
 
-// parseBurst reads "5,5%".
+// usualBurst is the limit that the tenant's history sets.
+const usualBurst = "usual"
+
+// parseBurst reads "usual", or a limit such as "5,5%".
 func parseBurst(text string) (l burstLimit, err error) {
 	l = burstLimit{users: 1 << 30, share: 2}
+	if strings.EqualFold(strings.TrimSpace(text), usualBurst) {
+		return burstLimit{usual: true}, nil
+	}
 	for _, part := range strings.Split(text, ",") {
 		part = strings.TrimSpace(part)
 		if strings.HasSuffix(part, "%") {
@@ -40,25 +51,37 @@ func parseBurst(text string) (l burstLimit, err error) {
 			continue
 		}
 		if l.users, err = strconv.Atoi(part); err != nil || l.users < 1 {
-			return l, usage(fmt.Sprintf("--burst %q is not a limit", text), "--burst 5,5% for 5 users or 5 % of a SKU's holders")
+			return l, usage(fmt.Sprintf("--burst %q is not a limit", text), "--burst usual, or --burst 5,5% for 5 users or 5 % of a SKU's holders")
 		}
 	}
 	return l, nil
 }
 
-func (l burstLimit) reached(users int, holders int64) bool {
-	return users >= l.users || users >= 2 && float64(users) >= l.share*float64(holders)
+// reached reports whether so many changes are a burst, and why.
+func (l burstLimit) reached(users int, holders int64, pace *ask.Pace, kind snapshot.Kind, sku snapshot.SKUID) (why string, ok bool) {
+	if l.usual {
+		limit := pace.Limit(kind, sku, holders)
+		return limit.Words(), users >= limit.Users
+	}
+	switch {
+	case users >= l.users:
+		return fmt.Sprintf("the limit is %s", show.Plural(l.users, "user")), true
+	case users >= 2 && float64(users) >= l.share*float64(holders):
+		return fmt.Sprintf("the limit is %s%% of %s", strconv.FormatFloat(100*l.share, 'f', -1, 64), show.Plural(holders, "holder")), true
+	}
+	return "", false
 }
 
 // burst is many changes of one kind to one SKU in one run.
 type burst struct {
 	kind    snapshot.Kind
 	sku     snapshot.SKUID
+	why     string             // so many are out of the ordinary
 	changes []store.Attributed // sorted by cause and actor
 }
 
 // bursts finds the bursts among the changes of a run, the largest first.
-func bursts(s *tracker.Summary, limit burstLimit) []burst {
+func bursts(s *tracker.Summary, limit burstLimit, pace *ask.Pace) []burst {
 	type key struct {
 		kind snapshot.Kind
 		sku  snapshot.SKUID
@@ -75,9 +98,9 @@ func bursts(s *tracker.Summary, limit burstLimit) []burst {
 		if k.kind == snapshot.Removed {
 			holders += int64(len(changes))
 		}
-		if limit.reached(len(changes), holders) {
+		if why, ok := limit.reached(len(changes), holders, pace, k.kind, k.sku); ok {
 			slices.SortFunc(changes, byParty)
-			found = append(found, burst{k.kind, k.sku, changes})
+			found = append(found, burst{k.kind, k.sku, why, changes})
 		}
 	}
 	slices.SortFunc(found, func(a, b burst) int {
@@ -105,8 +128,12 @@ func party(a *snapshot.Attribution) string {
 // printBursts tells of many licenses that went or came at once, before
 // anything else: it is what nobody wants to read last. It names people on a
 // terminal alone.
-func (n names) printBursts(e *env, s *tracker.Summary, limit burstLimit) error {
-	for _, b := range bursts(s, limit) {
+func (n names) printBursts(ctx context.Context, e *env, s *tracker.Summary, limit burstLimit) error {
+	pace, err := ask.PaceBefore(ctx, n.Book)
+	if err != nil {
+		return err
+	}
+	for _, b := range bursts(s, limit, pace) {
 		if err := n.printBurst(e, s, b); err != nil {
 			return err
 		}
@@ -115,8 +142,7 @@ func (n names) printBursts(e *env, s *tracker.Summary, limit burstLimit) error {
 }
 
 func (n names) printBurst(e *env, s *tracker.Summary, b burst) error {
-	err := e.Printf("Burst: %s of %s %s in this run.\n", show.Plural(len(b.changes), "user"), n.ShortSKU(b.sku), burstVerb(b.kind))
-	if err != nil {
+	if err := e.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", show.Plural(len(b.changes), "user"), n.ShortSKU(b.sku), burstVerb(b.kind), b.why)); err != nil {
 		return err
 	}
 	mailbox := b.kind == snapshot.Removed && s.HasMailbox(b.sku)

@@ -2,14 +2,17 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/notify"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
@@ -40,8 +43,8 @@ func texts[T ~string](words []T) []string {
 	return list
 }
 
-// completeFlags lets shells complete what flags take: known words, the SKUs of
-// the database, files where a file is meant, and nothing elsewhere.
+// completeFlags lets shells complete what flags take: known words, the people, groups, plans and SKUs
+// of the database, files where a file is meant, and nothing elsewhere.
 func completeFlags(e *env, c *cobra.Command) {
 	command := commandName(c)
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -56,24 +59,68 @@ func completeFlags(e *env, c *cobra.Command) {
 		if !ok {
 			words = flagWords[f.Name]
 		}
-		register(c, f.Name, func(cmd *cobra.Command) []string {
-			if f.Name == "sku" {
-				return e.knownSKUs(cmd.Context())
+		known := e.knownBy(f.Name)
+		register(c, f.Name, func(cmd *cobra.Command, begun string) []string {
+			if known != nil {
+				return known(cmd.Context(), begun)
 			}
 			return words
 		})
 	})
+	if kinds, ok := argumentKinds[command]; ok {
+		c.ValidArgs, c.ValidArgsFunction = nil, e.completeArguments(kinds)
+	}
 	if !c.HasParent() {
-		register(c, "format", formatsOf)
+		register(c, "format", func(cmd *cobra.Command, _ string) []string { return formatsOf(cmd) })
 	}
 	for _, sub := range c.Commands() {
 		completeFlags(e, sub)
 	}
 }
 
-func register(c *cobra.Command, flag string, words func(*cobra.Command) []string) {
+// argumentKinds are what the arguments of commands are, by the flags that take the
+// same.
+var argumentKinds = map[string][]string{
+	"forget":  {"user"},
+	"history": {"user"},
+	"who":     {"verb", "user", "sku"},
+}
+
+func (e *env) completeArguments(kinds []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		if len(args) < len(kinds) {
+			if known := e.knownBy(kinds[len(args)]); known != nil {
+				words = known(cmd.Context(), begun)
+			} else {
+				words = ask.Verbs()
+			}
+		}
+		return completions(words, begun), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// maxCompletions is how many people or groups a shell is offered.
+const maxCompletions = 50
+
+// knownBy finds in the database what a flag takes; nil: it takes something else.
+func (e *env) knownBy(flag string) func(ctx context.Context, begun string) []string {
+	switch flag {
+	case "sku":
+		return e.knownSKUs
+	case "user":
+		return e.knownUsers
+	case "group":
+		return e.knownGroups
+	case "plan":
+		return e.knownPlans
+	}
+	return nil
+}
+
+func register(c *cobra.Command, flag string, words func(cmd *cobra.Command, begun string) []string) {
 	err := c.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		return completions(words(cmd), begun), cobra.ShellCompDirectiveNoFileComp
+		return completions(words(cmd, begun), begun), cobra.ShellCompDirectiveNoFileComp
 	})
 	if err != nil {
 		panic(err) // no such flag, or twice: a mistake of ours that every test meets
@@ -94,16 +141,61 @@ func completions(words []string, begun string) []string {
 	return list
 }
 
-// knownSKUs are the part numbers in the database, none if it cannot be read: a
-// shell that completes has nobody to tell.
-func (e *env) knownSKUs(ctx context.Context) []string {
+// known reads words from the database, none if it cannot be read: a shell that
+// completes has nobody to tell. Names that could steer a terminal are left out.
+func (e *env) known(ctx context.Context, read func(n names) ([]string, error)) []string {
 	var list []string
-	_ = withHistory(ctx, e, func(n names) error {
-		for _, part := range n.History.PartNumbers() {
-			list = append(list, part)
-		}
-		return nil
+	quiet := e.Quiet
+	e.Quiet = true
+	defer func() { e.Quiet = quiet }()
+	_ = withHistory(ctx, e, func(n names) (err error) {
+		list, err = read(n)
+		return err
+	})
+	list = slices.DeleteFunc(list, func(w string) bool {
+		return w == "" || out.Safe(strings.ReplaceAll(w, "\t", "")) != strings.ReplaceAll(w, "\t", "")
 	})
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
+}
+
+func (e *env) knownSKUs(ctx context.Context, _ string) []string {
+	return e.known(ctx, func(n names) ([]string, error) {
+		return slices.Collect(maps.Values(n.History.PartNumbers())), nil
+	})
+}
+
+// knownUsers are UPNs, each with the name as its description.
+func (e *env) knownUsers(ctx context.Context, begun string) []string {
+	return e.known(ctx, func(n names) ([]string, error) {
+		found, err := n.History.CompletePeople(ctx, begun, maxCompletions)
+		var list []string
+		for _, a := range found {
+			list = append(list, a.UPN+"\t"+out.Safe(a.Name))
+		}
+		return list, err
+	})
+}
+
+func (e *env) knownGroups(ctx context.Context, begun string) []string {
+	return e.known(ctx, func(n names) (list []string, err error) {
+		for _, name := range n.History.Groups() {
+			if len(completions([]string{name}, begun)) > 0 && len(list) < maxCompletions {
+				list = append(list, name)
+			}
+		}
+		return list, nil
+	})
+}
+
+func (e *env) knownPlans(ctx context.Context, _ string) []string {
+	return e.known(ctx, func(n names) (list []string, err error) {
+		plans, err := n.History.SKUPlans(ctx)
+		for _, ids := range plans {
+			for _, id := range ids {
+				list = append(list, n.History.PlanName(id))
+			}
+		}
+		return list, err
+	})
 }

@@ -31,6 +31,7 @@ var items = []struct {
 	{"runs, sync", show.RunJSON{}},
 	{"skus", skuRowJSON{}},
 	{"groups", groupRowJSON{}},
+	{"find", hitJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seat-days", seatJSON{}},

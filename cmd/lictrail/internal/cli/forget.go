@@ -195,7 +195,7 @@ func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err
 				add(user.Row, p.ID, show.PersonLine(&user.User), p)
 				continue
 			}
-			add(0, p.ID, show.ArchivedLine(p), p)
+			add(0, p.ID, p.Line(), p)
 		}
 		switch len(people) {
 		case 0:

@@ -32,6 +32,7 @@ var questions = map[string][]string{
 	"assignments":  {"", "--by sku", "--as-of NOW"},
 	"audit search": {"", "--user QUIET", "--activity license"},
 	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET"},
+	"find":         {"GROUP", "QUIET", "crowd"},
 	"history":      {"LEAVER", "MEMBER", "QUIET"},
 	"reclaim":      {"", "--by department", "--bucket unknown"},
 	"report":       {"--format text", ""},

@@ -24,6 +24,13 @@ func withHistory(ctx context.Context, e *env, do func(n names) error) error {
 		return err
 	}
 	defer book.Close()
+	book.Guessed = func(word, title string, others bool) {
+		rest := ""
+		if others {
+			rest = "; others are called so in part: lictrail find " + word
+		}
+		e.Notef("%q is taken for %s%s", word, title, rest)
+	}
 	n := names{book}
 	answer := &begun{Writer: e.Out}
 	e.Out = answer

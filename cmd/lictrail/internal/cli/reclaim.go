@@ -205,7 +205,7 @@ func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) er
 	if e.format == "text" && len(o.buckets) == 0 {
 		shown = slices.DeleteFunc(slices.Clone(shown), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
 	}
-	if err := n.reclaimListing().Print(e.printer(n), rowsOf(shown)); err != nil || e.format != "text" {
+	if err := n.reclaimListing(slices.ContainsFunc(shown, func(r *reclaim.Row) bool { return r.Counts != nil })).Print(e.printer(n), rowsOf(shown)); err != nil || e.format != "text" {
 		return err
 	}
 	sum := sumOf(report)
@@ -233,7 +233,7 @@ func sumOf(report *reclaim.Report) reclaimSum {
 	for _, r := range report.Rows {
 		switch r.Bucket {
 		case reclaim.Unknown:
-			s.others["not judged: "+r.Gap.Words()]++
+			s.others["not judged: "+r.GapWords()]++
 		case reclaim.Excluded:
 			s.others["excluded by the rules"]++
 		case reclaim.Candidate:
@@ -297,13 +297,16 @@ func costWords(c reclaim.Cost) string {
 	return text
 }
 
-func (n names) reclaimListing() show.Listing[*reclaim.Row] {
+// reclaimListing lists seats. counted: some have counts of Copilot, which then get
+// columns of the text.
+func (n names) reclaimListing(counted bool) show.Listing[*reclaim.Row] {
 	type row = *reclaim.Row
 	since := func(r row) any { return show.Stamp(r.IdleSince) }
+	counts := show.CopilotColumns(counted, func(r row) *snapshot.CopilotCounts { return r.Counts })
 	return show.Listing[row]{
 		JSON: func(r row) any { return show.ReclaimRow(n.Book, r) },
 		None: "no seat to take back",
-		Columns: []show.Column[row]{
+		Columns: slices.Insert([]show.Column[row]{
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
 			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
 			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
@@ -338,7 +341,7 @@ func (n names) reclaimListing() show.Listing[*reclaim.Row] {
 			{CSV: "follows", Cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
 			{CSV: "reason", Cell: func(r row) any { return r.Reason }},
 			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, CSV: "", Text: func(r row) any { return reclaimHow(r) }},
-		},
+		}, 19, counts...),
 	}
 }
 

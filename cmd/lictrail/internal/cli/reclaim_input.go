@@ -189,7 +189,10 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 		}
 	}
 	if from.User != "" {
-		found, err := n.FindUsers(ctx, from.User)
+		found, err := n.UsersCalled(ctx, from.User)
+		if err == nil && len(found) == 0 {
+			err = &ask.Error{Message: fmt.Sprintf("no user %q in the history", from.User), Hint: "rules name people by object id, or by a whole UPN or mail address, present or past"}
+		}
 		if err != nil {
 			return x, inFile(file, from.Line, err)
 		}
@@ -204,8 +207,7 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 			}
 		}
 		if len(x.Groups) == 0 {
-			_, err := n.FindGroup(from.Group)
-			return x, inFile(file, from.Line, err)
+			return x, inFile(file, from.Line, &ask.Error{Message: fmt.Sprintf("no group %q has given licenses", from.Group), Hint: "rules name groups by object id or by their whole name; lictrail groups lists them"})
 		}
 	}
 	return x, nil
@@ -214,15 +216,19 @@ func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion
 // ruleSKU finds a SKU that the tenant has had, or that the catalog knows: prices
 // may stand there before the first seat is bought.
 func (n names) ruleSKU(file string, line int, word string) (snapshot.SKUID, error) {
-	id, err := n.FindSKU(word)
-	if err != nil && len(n.SKUsOf(word)) == 0 {
-		if s, other := n.Catalog.FindSKU(word); other == nil {
-			return s.ID, nil
-		} else if several := new(catalog.AmbiguousError); errors.As(other, &several) {
-			err = usage(fmt.Sprintf("%q is the name of several SKUs", word), "one of: "+strings.Join(several.IDs, ", "))
-		}
+	if word == "" || len(n.SKUsOf(word)) > 0 {
+		id, err := n.FindSKU(word)
+		return id, inFile(file, line, err)
 	}
-	return id, inFile(file, line, err)
+	s, err := n.Catalog.FindSKU(word)
+	if err == nil {
+		return s.ID, nil
+	}
+	refused := &ask.Error{Message: fmt.Sprintf("no SKU %q in the history", word), Hint: "rules name a SKU by id, part number or product name; lictrail skus lists those that the tenant has had"}
+	if several := new(catalog.AmbiguousError); errors.As(err, &several) {
+		refused = &ask.Error{Message: fmt.Sprintf("%q is the name of several SKUs", word), Hint: "one of: " + strings.Join(several.IDs, ", ")}
+	}
+	return "", inFile(file, line, refused)
 }
 
 // inFile says where in a file something is wrong.
@@ -231,5 +237,7 @@ func inFile(file string, line int, err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	return usage((&rules.Error{File: file, Line: line, Message: refused.Message}).Error(), refused.Hint)
+	at := *refused
+	at.Message = (&rules.Error{File: file, Line: line, Message: refused.Message}).Error()
+	return &at
 }

@@ -319,9 +319,9 @@ func (w *week) reclaimable(ctx context.Context) error {
 	candidates := slices.DeleteFunc(slices.Clone(report.Rows), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
 	if len(candidates) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
-			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
+			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
-				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), monthlyWord(r), reclaimHow(r)}
+				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), show.CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
 			})}
 	}
 	w.section(s)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/show"
@@ -108,7 +109,7 @@ func (e *env) place(err error) error {
 	if from == "" {
 		return err
 	}
-	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Err: err}
+	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Choices: said.Choices, Err: err}
 }
 
 // interruptible returns a context that ends with the first signal to stop. A second
@@ -186,7 +187,7 @@ It reads tenants and never writes to one.`,
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Ask", []*cobra.Command{newWho(e), newHistory(e), newAssignments(e), newChanges(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWatch(e), newReport(e), newServe(e)}},
+		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWatch(e), newReport(e), newServe(e)}},
 		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
 		{"Set up", []*cobra.Command{newDemo(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
@@ -200,7 +201,7 @@ It reads tenants and never writes to one.`,
 	}
 	root.SetCompletionCommandGroupID("Set up")
 	root.AddCommand(newVersion(e), newExitCodes())
-	for _, name := range []string{"assignments", "changes", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "who"} {
+	for _, name := range []string{"assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}
@@ -221,7 +222,7 @@ It reads tenants and never writes to one.`,
 const helpWidth = 80
 
 // tabular are the commands whose answer is one table, which a workbook can hold.
-var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "groups", "history", "reclaim", "runs", "runs show",
+var tabular = []string{"assignments", "audit coverage", "audit events", "changes", "find", "groups", "history", "reclaim", "runs", "runs show",
 	"seat-days", "skus", "watch", "who"}
 
 // Annotations of commands that know other formats than the usual ones.
@@ -404,12 +405,29 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	if !cmd.HasParent() || cmd.HasSubCommands() {
 		hint := cmd.CommandPath() + " --help"
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = cmd.CommandPath() + " " + near[0]
+		if word := nearCommand(cmd, args[0]); word != "" {
+			hint = cmd.CommandPath() + " " + word
 		}
 		return usage(fmt.Sprintf("unknown command %q", args[0]), hint)
 	}
 	return usage(fmt.Sprintf("%s takes no arguments", cmd.CommandPath()), cmd.CommandPath()+" --help")
+}
+
+// nearCommand is the command that may have been meant: one that begins so, or the
+// nearest.
+func nearCommand(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	for _, name := range names {
+		if word != "" && strings.HasPrefix(name, strings.ToLower(word)) {
+			return name
+		}
+	}
+	return near.Word(word, names)
 }
 
 // argsBetween asks for at least low and at most high arguments; high < 0: any number.

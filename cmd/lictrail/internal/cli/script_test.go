@@ -402,6 +402,13 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	case "use":
 		p.Use(p.people[arg(0)], strings.Join(args[1:], " "))
 		return nil
+	case "prompt": // prompt USER N APP...
+		n, err := strconv.Atoi(arg(1))
+		p.Prompt(p.people[arg(0)], strings.Join(args[2:], " "), n)
+		return err
+	case "copilot": // the report's world: v1, old, nowhere, uncounted, or new
+		p.Copilot = graphtest.CopilotWorld(strings.TrimPrefix(arg(0), "new"))
+		return nil
 	case "disable":
 		return p.SetEnabled(admin, p.people[arg(0)], false)
 	case "conceal":

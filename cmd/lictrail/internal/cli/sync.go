@@ -102,7 +102,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	o.AddFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users or licenses than before, and record why it would have been refused")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
-	f.StringVar(&o.burst, "burst", "5,5%", "call it out when so many `users`, or such a share of a SKU's holders, lose or get it in one run")
+	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.StringVar(&o.after.report, "report", "", "write the page on the week to this `file`")
 	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
@@ -259,7 +259,7 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	}
 	defer book.Close()
 	n := names{book}
-	if err := n.printBursts(e, s, limit); err != nil {
+	if err := n.printBursts(ctx, e, s, limit); err != nil {
 		return err
 	}
 	r := s.Result

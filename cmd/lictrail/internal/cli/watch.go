@@ -88,7 +88,7 @@ func (n names) watched(ctx context.Context, words []string, file ruleFile) ([]sn
 		return plans, nil
 	}
 	for _, w := range file.Watch {
-		id, err := n.FindPlan(ctx, w.Plan)
+		id, err := n.PlanCalled(ctx, w.Plan)
 		if err != nil {
 			return nil, inFile(file.name, w.Line, err)
 		}

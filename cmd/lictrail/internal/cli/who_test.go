@@ -14,10 +14,8 @@ func TestSharedText(t *testing.T) {
 		done store.Activity
 		want string
 	}{
-		{store.Activity{Users: 106, Since: since},
-			"Changes of licenses of 106 users are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
-		{store.Activity{Users: 21, Clients: 1, Since: since},
-			"Changes of licenses of 21 users are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
+		{store.Activity{Users: 106, Clients: 4, Since: since},
+			"Changes of licenses of 106 users, through 4 different applications, are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
 		{store.Activity{Users: 1, Clients: 3, Since: since},
 			"Changes of licenses of 1 user, through 3 different applications, are attributed to this account, the first by 1 March 2026. Whether one person alone uses it is not known."},
 	} {

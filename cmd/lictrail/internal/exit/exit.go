@@ -112,7 +112,11 @@ func Explain(err error) error {
 	}
 	var refused *ask.Error
 	if errors.As(err, &refused) {
-		return &out.Error{Code: WrongUse, Message: Sentence(err), Hint: refused.Hint, Err: err}
+		shown := &out.Error{Code: WrongUse, Message: Sentence(err), Hint: refused.Hint, Err: err}
+		for _, c := range refused.Choices {
+			shown.Choices = append(shown.Choices, out.Choice(c))
+		}
+		return shown
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.kind) {

@@ -12,7 +12,14 @@ type Error struct {
 	Code    int    // the exit code; 0 counts as 1
 	Message string // "" takes the message of Err
 	Hint    string // what to try, a command or a sentence; "" for none
-	Err     error  // the cause
+	Choices []Choice
+	Err     error // the cause
+}
+
+// Choice is one of several things that were meant by a word.
+type Choice struct {
+	Title string `json:"title"`
+	ID    string `json:"id"`
 }
 
 // Error returns the message.
@@ -36,7 +43,7 @@ func (s *Streams) Fail(err error, asJSON bool) (code int) {
 	shown := Error{Code: 1}
 	var known *Error
 	if errors.As(err, &known) {
-		shown.Code, shown.Hint = max(known.Code, 1), known.Hint
+		shown.Code, shown.Hint, shown.Choices = max(known.Code, 1), known.Hint, known.Choices
 	}
 	shown.Message = err.Error()
 	s.setLive("")
@@ -52,6 +59,9 @@ func (s *Streams) Fail(err error, asJSON bool) (code int) {
 
 func (s *Streams) failText(e Error) {
 	s.errLine(paint(Program+":", Red, s.ErrColor) + " " + Safe(e.Message))
+	for _, c := range e.Choices {
+		s.errLine("  " + Safe(c.ID) + gap + Safe(c.Title))
+	}
 	if e.Hint != "" {
 		s.errLine(paint("Try:", Bold, s.ErrColor) + " " + Safe(e.Hint))
 	}

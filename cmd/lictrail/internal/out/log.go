@@ -66,13 +66,16 @@ func (s *Streams) failLog(e Error, asJSON bool) {
 
 // ErrorJSON is an error as JSON has it.
 type ErrorJSON struct {
-	Code    int     `json:"code"`
-	Message string  `json:"message"`
-	Hint    *string `json:"hint"`
+	Code    int      `json:"code"`
+	Message string   `json:"message"`
+	Hint    *string  `json:"hint"`
+	Choices []Choice `json:"choices,omitempty"` // what a word means that means several things
 }
 
 // NewErrorJSON words an error.
-func NewErrorJSON(e Error) *ErrorJSON { return &ErrorJSON{e.Code, e.Message, orNull(e.Hint)} }
+func NewErrorJSON(e Error) *ErrorJSON {
+	return &ErrorJSON{e.Code, e.Message, orNull(e.Hint), e.Choices}
+}
 
 // Relay writes a line of another's log, one that a quiet run leaves out or not.
 func (s *Streams) Relay(line []byte, note bool) {

@@ -70,8 +70,8 @@ func width(s string) int { return metric.StringWidth(s) }
 // shorten cuts the text to the width, with an ellipsis where it was cut.
 func shorten(s string, w int) string { return metric.Truncate(s, w, "…") }
 
-// wrap breaks the text between words into lines of the width; words that are
-// longer than a line are broken too.
+// wrap breaks the text between words into lines of the width. Words that are longer
+// than a line are broken too, behind a sign such as @ or _ where they have one.
 func wrap(s string, w int) []string {
 	var lines []string
 	line := ""
@@ -87,6 +87,9 @@ func wrap(s string, w int) []string {
 			head := metric.Truncate(line, w, "")
 			if head == "" {
 				break
+			}
+			if at := strings.LastIndexAny(head, "@._-/,;"); at > len(head)/3 {
+				head = head[:at+1]
 			}
 			lines = append(lines, head)
 			line = line[len(head):]

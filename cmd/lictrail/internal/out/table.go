@@ -12,14 +12,20 @@ import (
 const gap = "  "
 
 // Column is a column of a table. Where a terminal is too narrow, columns with a
-// Min are narrowed to it, those of the lowest Rank first.
+// Min are narrowed to it, those of the lowest Rank first. What must be read whole,
+// such as a person and a SKU, gives way only when nothing else can, and is then
+// broken into lines.
 type Column struct {
 	Head  string
 	Min   int  // the narrowest that still says something; 0: never narrowed
 	Rank  int  // columns of a higher rank keep their width longer
 	Right bool // aligned to the right; numbers are without asking
-	Wrap  bool // for text in the last column: broken into lines, not cut
+	Wrap  bool // broken into lines, not cut
+	Keep  bool // never cut
 }
+
+// keepMin is the narrowest that a column becomes which is never cut.
+const keepMin = 14
 
 // Cell is a table cell that stands out.
 type Cell struct {
@@ -121,36 +127,55 @@ func (t *Table) fit(widths []int, total int) {
 }
 
 // giver returns the column to narrow next: of those that can, one of the lowest
-// rank, the widest first; -1 if there is none.
+// rank, the widest first, and those that are never cut last; -1 if there is none.
 func (t *Table) giver(widths []int) int {
 	best := -1
 	for i, col := range t.cols {
-		if col.Min <= 0 || widths[i] <= col.Min {
+		if least := t.least(col); least <= 0 || widths[i] <= least {
 			continue
 		}
-		if best < 0 || cmp.Or(cmp.Compare(col.Rank, t.cols[best].Rank), cmp.Compare(widths[best], widths[i])) < 0 {
+		if best < 0 || compareGivers(col, t.cols[best], widths[i], widths[best]) < 0 {
 			best = i
 		}
 	}
 	return best
 }
 
-// print writes one row, which takes several lines if its last cell is wrapped.
-func (t *Table) print(s *Streams, row []Cell, widths []int) error {
-	last := len(row) - 1
-	lines := []string{row[last].Value.(string)}
-	if t.cols[last].Wrap && s.OutTTY {
-		lines = wrap(lines[0], widths[last])
+func (t *Table) least(col Column) int {
+	if col.Keep {
+		return max(col.Min, keepMin)
 	}
-	for n, line := range lines {
+	return col.Min
+}
+
+func compareGivers(a, b Column, widthA, widthB int) int {
+	if a.Keep != b.Keep {
+		if b.Keep {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(widthB, widthA))
+}
+
+// print writes one row, which takes several lines if a cell is wrapped.
+func (t *Table) print(s *Streams, row []Cell, widths []int) error {
+	cells, height := make([][]string, len(row)), 1
+	for i, cell := range row {
+		text := cell.Value.(string)
+		if col := t.cols[i]; s.OutTTY && (col.Wrap || col.Keep && width(text) > widths[i]) {
+			cells[i] = wrap(text, widths[i])
+		} else {
+			cells[i] = []string{text}
+		}
+		height = max(height, len(cells[i]))
+	}
+	for n := range height {
 		var b strings.Builder
 		for i, cell := range row {
-			text := cell.Value.(string)
-			switch {
-			case i == last:
-				text = line
-			case n > 0:
-				text = ""
+			text := ""
+			if n < len(cells[i]) {
+				text = cells[i][n]
 			}
 			if i > 0 {
 				b.WriteString(gap)

@@ -177,3 +177,38 @@ func TestPairs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A person and a SKU are read whole at any width: other columns give way first.
+func TestTable_Keep(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{100, `
+USER                                          SKU                    PATH
+ann.meyer-hohenstein@contoso.onmicrosoft.com  Microsoft_365_Copilot  direct + Sales of EMEA
+`},
+		{80, `
+USER                                          SKU                    PATH
+ann.meyer-hohenstein@contoso.onmicrosoft.com  Microsoft_365_Copilot  direct + S…
+`},
+		{50, `
+USER                  SKU                   PATH
+ann.meyer-            Microsoft_365_        direc…
+hohenstein@contoso.   Copilot
+onmicrosoft.com
+`},
+	} {
+		var b strings.Builder
+		s := &Streams{Out: &b, OutTTY: true, Width: test.width}
+		table := NewTable(Column{Head: "USER", Keep: true}, Column{Head: "SKU", Keep: true}, Column{Head: "PATH", Min: 6})
+		table.Row("ann.meyer-hohenstein@contoso.onmicrosoft.com", "Microsoft_365_Copilot", "direct + Sales of EMEA")
+		if err := table.Print(s); err != nil {
+			t.Fatal(err)
+		}
+		if got := "\n" + b.String(); got != test.want {
+			t.Errorf("at %d columns got:%s\nwant:%s", test.width, got, test.want)
+		}
+	}
+}

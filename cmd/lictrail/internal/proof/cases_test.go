@@ -44,6 +44,7 @@ import (
 //	                 ACTOR adds u1 to G1 | ACTOR removes u1 from G1 | u1 is approved to join G1
 //	                 ACTOR gives SKU to G1 | ACTOR takes SKU from G1 | ACTOR saves G1
 //	                 ACTOR moves u1 to Sales | ACTOR changes the phone of u1
+//	                 ACTOR creates u9 with SKU
 //	                 ACTOR deletes u1 [in the admin center, which takes the licenses first] | ACTOR restores u1 | ACTOR renames u1 to NAME
 //	                 SKU of u1 goes into ActiveWithError | Microsoft moves the dates of u1
 //	                 Microsoft adds the plan NAME to SKU [, off for its users]
@@ -343,6 +344,10 @@ var caseSteps = []struct {
 	}},
 	{regexp.MustCompile(`^(.+) deletes (\S+) in the admin center$`), func(c *played, m []string) error {
 		return c.tenant.DeleteUser(c.actors[m[1]], c.users[m[2]], graphtest.AdminCenter)
+	}},
+	{regexp.MustCompile(`^(.+) creates (\S+) with (\S+)$`), func(c *played, m []string) error {
+		c.users[m[2]] = c.tenant.AddUser(c.actors[m[1]], graphtest.UserSpec{Name: m[2], UPN: m[2] + "@" + c.tenant.Domain, SKUs: []string{caseSKUs[m[3]]}})
+		return nil
 	}},
 	{regexp.MustCompile(`^(.+) (saves|deletes|restores) (\S+)$`), func(c *played, m []string) error {
 		by, user := c.actors[m[1]], c.users[m[3]]

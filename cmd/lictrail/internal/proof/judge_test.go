@@ -176,7 +176,7 @@ func (j *judge) turn(c *store.ChangeRow, k graphtest.Holding) {
 	if !right || said == snapshot.CauseUnknown {
 		return
 	}
-	named := party(c) != "" || nameless(truths)
+	named := party(c) != "" || said == snapshot.CauseMicrosoft || nameless(truths)
 	if c.Observed {
 		j.tally.of(truths[0].cause).right++
 		j.tally.attributed++

@@ -370,10 +370,14 @@ func wrongKey(root *cobra.Command, key string) (message, hint string) {
 		return fmt.Sprintf("unknown key %q: there is no command %q", key, strings.Join(path, " ")), meant(path[0], commandNames(root))
 	}
 	message = fmt.Sprintf("unknown key %q", key)
+	var takers []string
 	for _, c := range root.Commands() {
 		if len(path) == 0 && Takes(c) && c.Name() != "schedule" && c.Flags().Lookup(name) != nil { // schedule has those of sync
-			return message + " at the top level", fmt.Sprintf("[%s] above it: it is a flag of that command", c.Name())
+			takers = append(takers, "["+c.Name()+"]")
 		}
+	}
+	if len(takers) > 0 {
+		return message + " at the top level", strings.Join(takers, " or ") + " above it: it is a flag of that command"
 	}
 	if hint = meant(name, known); hint == "" {
 		hint = "the names of flags: " + strings.Join(append([]string{"lictrail"}, path...), " ") + " --help"

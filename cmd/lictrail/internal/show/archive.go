@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
@@ -47,7 +46,7 @@ func Archive(to Printer, a *ask.FromArchive, none string) error {
 		return Changes(to.Book, true).Print(to, Given([]*store.ChangeRow(nil)))
 	}
 	for _, p := range people {
-		if err := to.Printf("%s: no run of the history has seen this account; known from audit records only.\n", ArchivedLine(p)); err != nil {
+		if err := to.Printf("%s: no run of the history has seen this account; known from audit records only.\n", p.Line()); err != nil {
 			return err
 		}
 	}
@@ -87,13 +86,4 @@ func lastOf(list []string) string {
 		return ""
 	}
 	return list[len(list)-1]
-}
-
-// ArchivedLine is who somebody is whom only records name.
-func ArchivedLine(a *ask.Archived) string {
-	line := strings.Join(a.Addresses, ", ")
-	if len(a.Names) > 0 {
-		line = strings.TrimSpace(strings.Join(a.Names, ", ") + " " + line)
-	}
-	return strings.TrimSpace(line + "  " + a.ID)
 }

@@ -131,6 +131,8 @@ type AssignmentJSON struct {
 	AssignedSince DateJSON   `json:"assigned_since"`
 	Periods       int        `json:"periods"`
 	GraphDate     *string    `json:"graph_date"`
+
+	Activity *ActivityJSON `json:"activity"` // with --activity
 }
 
 func Assignment(b *ask.Book, a *store.Assignment) AssignmentJSON {
@@ -138,7 +140,7 @@ func Assignment(b *ask.Book, a *store.Assignment) AssignmentJSON {
 	for i := range a.Paths {
 		paths[i] = Path(b, &a.Paths[i])
 	}
-	return AssignmentJSON{User(&a.User), SKU(b, a.SKU), paths, Date(a.First), Date(a.Since), a.Periods, Stamp(a.GraphDate)}
+	return AssignmentJSON{User(&a.User), SKU(b, a.SKU), paths, Date(a.First), Date(a.Since), a.Periods, Stamp(a.GraphDate), nil}
 }
 
 type plansJSON struct {
@@ -394,6 +396,7 @@ type ReclaimJSON struct {
 	IdleDays       *int              `json:"idle_days"`
 	IdleSince      *string           `json:"idle_since"`
 	LastActivity   *lastActivityJSON `json:"last_activity"`
+	Copilot        *copilotJSON      `json:"copilot"`
 	AssignedSince  DateJSON          `json:"assigned_since"`
 	Action         string            `json:"action"`
 	Steps          []string          `json:"steps"`
@@ -416,6 +419,7 @@ func ReclaimRow(b *ask.Book, r *reclaim.Row) ReclaimJSON {
 		FreesSeat: r.Frees, MonthlyCost: Money(r.Monthly), CostSinceIdle: []*moneyJSON{}, CostLowerBound: r.SinceIdle.Lower,
 		Reason: r.Reason,
 	}
+	j.Copilot = newCopilot(r.Counts)
 	for i, p := range r.Paths {
 		j.Paths[i] = Path(b, (*store.PathSince)(&p))
 	}

@@ -38,12 +38,8 @@ func Who(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 // SharedText says what the account did. That several people share it, no record
 // shows, nor that it is one person's alone.
 func SharedText(done store.Activity) string {
-	from := ""
-	if done.Clients > 1 {
-		from = fmt.Sprintf(", through %d different applications,", done.Clients)
-	}
-	return fmt.Sprintf("Changes of licenses of %s%s are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
-		Plural(done.Users, "user"), from, done.Since.Format("2 January 2006"))
+	return fmt.Sprintf("Changes of licenses of %s, through %d different applications, are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
+		Plural(done.Users, "user"), done.Clients, done.Since.Format("2 January 2006"))
 }
 
 // nobody says that there is no such change, and what the user holds.

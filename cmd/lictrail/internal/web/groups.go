@@ -69,7 +69,7 @@ func (q *question) groupLink(id snapshot.GroupID) page.Link {
 // groupView is one group: what it gives, for whom it fails, who holds what by it,
 // and how its licenses changed.
 func groupView(ctx context.Context, q *question) (*answer, error) {
-	id, err := q.book.FindGroup(q.id)
+	id, err := q.book.FindGroup(ctx, q.id)
 	if err != nil {
 		return nil, err
 	}
