@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // BenchmarkRecords reads records of the Management Activity API as they come.
@@ -122,28 +121,6 @@ func TestP30_Quotes(t *testing.T) {
 		mostRead = max(mostRead, float64(r.work)/float64(len(data)))
 	}
 	t.Logf("P30: a byte of 16 MB costs %.1f times one of 1 MB; each line is read %.1f times at most", worst, mostRead)
-}
-
-// TestLinear_Targets: four times the targets cost four times as much, where each
-// row looked for its columns among all of them it was sixteen times. The
-// least of several tries is compared.
-func TestLinear_Targets(t *testing.T) {
-	least := map[int]time.Duration{}
-	for range 5 {
-		for _, targets := range []int{1500, 6000} {
-			data := wideTable(targets, 40)
-			begin := time.Now()
-			if records, refused := readAll(t, data); records != 40 || refused != 0 {
-				t.Fatalf("%d records, %d refused", records, refused)
-			}
-			if took := time.Since(begin); least[targets] == 0 || took < least[targets] {
-				least[targets] = took
-			}
-		}
-	}
-	if ratio := float64(least[6000]) / float64(least[1500]); ratio > 9 {
-		t.Errorf("6,000 targets cost %.1f times what 1,500 do", ratio)
-	}
 }
 
 // BenchmarkTables reads damaged and wide tables by size: what a byte costs must
