@@ -445,11 +445,8 @@ func (a *attributor) touched(user snapshot.UserID) []snapshot.SKUID {
 
 // unseenMoves lists the moves that no observed change tells.
 func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
-	if a.window.NotBefore.IsZero() {
+	if a.window.NotBefore.IsZero() || a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
 		return a.recorded(user, sku)
-	}
-	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
-		return nil
 	}
 	s := a.solve(user, sku)
 	if s == nil || s.result.Bounded || len(s.result.Histories) == 0 || s.result.Cost >= 2*replay.MissingRecord {
@@ -550,12 +547,27 @@ func unseenKind(m replay.Move) snapshot.Kind {
 	return snapshot.PathRemoved
 }
 
-// recorded lists what the records of the time before the first snapshot show in
-// full: nothing is known of the paths then.
+// recorded lists what records show in full where nothing is known of the paths:
+// before the first snapshot, and of an account that was deleted and came back.
 func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
+	from, to := a.PreviousUntil, a.observed
+	if a.window.NotBefore.IsZero() {
+		from, to = time.Time{}, a.window.NotAfter
+	}
+	ops := slices.DeleteFunc(slices.Clone(a.license[user]), func(o *op) bool {
+		return o.moved(sku) == 0 || o.Incomplete || !o.evidence || !o.At.After(from) || o.At.After(to)
+	})
+	for _, ch := range a.siblings[userSKU{user, sku}] { // the last of its kind is what the snapshots show
+		for i, o := range slices.Backward(ops) {
+			if ch.Kind == snapshot.Assigned && o.moved(sku) == given || ch.Kind == snapshot.Removed && o.moved(sku) == taken {
+				ops = slices.Delete(ops, i, i+1)
+				break
+			}
+		}
+	}
 	var out []Attributed
-	for _, o := range a.license[user] {
-		if o.moved(sku) == 0 || o.Incomplete || !o.evidence || o.At.After(a.window.NotAfter) || a.withDeletion(o, sku) {
+	for _, o := range ops {
+		if a.withDeletion(o, sku) {
 			continue
 		}
 		ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: snapshot.Removed, Path: &snapshot.PathRef{Kind: snapshot.Direct}}
