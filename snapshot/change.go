@@ -346,6 +346,18 @@ type Attribution struct {
 	Rules int
 }
 
+// Responsible is the party that started the change: the actor or, where the group
+// licensing engine acted, whoever is behind the group; nil when that is not known.
+func (a *Attribution) Responsible() *Actor {
+	switch {
+	case a.Cause != CauseGroup:
+		return a.Actor
+	case a.Via != nil:
+		return a.Via.Actor
+	}
+	return nil
+}
+
 // Coverage is a stretch of time for which a source's log was read.
 type Coverage struct {
 	Source   Source

@@ -13,6 +13,7 @@ import (
 // test finds what is missing here: it runs every command with each read refused,
 // and no answer may differ from that with the read permitted unless it is listed.
 var Needs = map[string][]snapshot.Read{
+	"actors":         {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"assignments":    {snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"audit coverage": {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
 	"audit events":   {snapshot.ReadAuditLog},

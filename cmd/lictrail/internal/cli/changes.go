@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -15,6 +16,7 @@ type changesOptions struct {
 	user, sku              string
 	kind, cause, initiator []string
 	run                    int64
+	by                     string
 }
 
 func newChanges(e *env) *cobra.Command {
@@ -22,10 +24,16 @@ func newChanges(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "changes",
 		Short: "What changed, when and why",
-		Long: `The differences between consecutive snapshots, in the order in which they were
-found. WHEN is exact where an event gives the time, and otherwise the window
-between two runs in which the change lies.`,
+		Long: `The differences between consecutive snapshots, the newest first; in JSON and CSV
+in the order in which they were found. WHEN is exact where an event gives the
+time, and otherwise the window between two runs in which the change lies. BY is
+who started it: behind a group, the party that changed the group.
+
+With --by it counts instead: by who did it, by cause, SKU, department or week.
+A change whose time is a window counts in the week in which the window ends.`,
 		Example: `  lictrail changes --since 30d
+  lictrail changes --since 7d --initiator automation,microsoft,billing
+  lictrail changes --by actor --since 90d
   lictrail changes --kind removed --cause unknown
   lictrail changes --user ann@contoso.com --format json`,
 		Args: noArgs,
@@ -39,16 +47,30 @@ between two runs in which the change lies.`,
 	f.StringSliceVar(&o.kind, "kind", nil, "only these `kinds`, such as removed,assigned")
 	f.StringSliceVar(&o.cause, "cause", nil, "only these `causes`, such as admin,unknown")
 	f.StringSliceVar(&o.initiator, "initiator", nil, "only these `initiators`")
+	f.StringVar(&o.by, "by", "", "count changes by this `key`: actor, cause, sku, department or week")
 	f.Int64Var(&o.run, "run", 0, "only what this `run` showed")
 	return cmd
 }
 
 func runChanges(ctx context.Context, e *env, o changesOptions) error {
+	if o.by != "" {
+		if _, err := oneOf("by", []string{o.by}, ask.CountKeys); err != nil {
+			return err
+		}
+	}
 	return withHistory(ctx, e, func(n names) error {
 		f, err := o.filter(ctx, e, n)
 		if err != nil {
 			return err
 		}
+		if o.by != "" {
+			counts, err := ask.CountChanges(n.History.Changes(ctx, f), o.by)
+			if err != nil {
+				return err
+			}
+			return show.Counts(n.Book, o.by).Print(e.printer(n), show.Given(counts))
+		}
+		f.Newest = e.format == "text"
 		return show.Changes(n.Book, true).Print(e.printer(n), n.History.Changes(ctx, f))
 	})
 }

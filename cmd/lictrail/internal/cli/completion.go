@@ -22,6 +22,7 @@ import (
 var flagWords = map[string][]string{
 	"audit-source":        {connect.AuditGraph, connect.AuditPurview, connect.AuditActivity, connect.AuditNone},
 	"auth":                graph.CredentialKinds(),
+	"changes by":          ask.CountKeys,
 	"changes cause":       texts(snapshot.Causes),
 	"changes initiator":   texts(snapshot.Initiators),
 	"changes kind":        texts(snapshot.Kinds),

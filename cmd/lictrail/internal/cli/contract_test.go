@@ -32,6 +32,7 @@ var items = []struct {
 	{"skus", skuRowJSON{}},
 	{"groups", groupRowJSON{}},
 	{"find", hitJSON{}},
+	{"actors, changes --by", show.ChangeCountJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seat-days", seatJSON{}},

@@ -29,9 +29,10 @@ import (
 // questions are how the commands are asked that answer from the history, beside
 // without arguments. USER, GROUP, SKU and PLAN stand for those of the story.
 var questions = map[string][]string{
+	"actors":       {""},
 	"assignments":  {"", "--by sku", "--as-of NOW"},
 	"audit search": {"", "--user QUIET", "--activity license"},
-	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET"},
+	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET", "--by actor"},
 	"find":         {"GROUP", "QUIET", "crowd"},
 	"history":      {"LEAVER", "MEMBER", "QUIET"},
 	"reclaim":      {"", "--by department", "--bucket unknown"},

@@ -268,7 +268,15 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	if err != nil {
 		return err
 	}
-	if err := e.Printf("%s\nHead %s\n", changesSentence(s, len(n.Gaps(e.command)) > 0), s.Head); err != nil {
+	if err := e.Printf("%s\n", changesSentence(s, len(n.Gaps(e.command)) > 0)); err != nil {
+		return err
+	}
+	if by := byWord(s.Result.Changes, e.OutTTY); by != "" {
+		if err := e.Paragraph("By " + by + "."); err != nil {
+			return err
+		}
+	}
+	if err := e.Printf("Head %s\n", s.Head); err != nil {
 		return err
 	}
 	return e.printer(n).PrintGaps(true)
@@ -286,6 +294,37 @@ func changesSentence(s *tracker.Summary, unread bool) string {
 		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
 	}
 	return fmt.Sprintf("%s since run %d: %s.", show.Plural(len(changes), "change"), int64(s.Previous.ID), kindsWord(changes))
+}
+
+// maxParties bounds how many parties the summary of a run names.
+const maxParties = 5
+
+// byWord counts changes by who did them, those who did the most first: "ada@x.test
+// 3, not known 1"; "" for no changes. What a scheduler runs goes to a log, which is to
+// name nobody: there parties go by their object ids.
+func byWord(changes []store.Attributed, named bool) string {
+	counts, names := map[string]int{}, []string{}
+	for i := range changes {
+		who, party := "not known", changes[i].Attribution.Responsible()
+		switch {
+		case party != nil && named:
+			who = show.PartyWord(party)
+		case party != nil:
+			who = cmp.Or(party.ID, party.AppID, "others")
+		}
+		if counts[who]++; counts[who] == 1 {
+			names = append(names, who)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) })
+	var words []string
+	for _, who := range names[:min(len(names), maxParties)] {
+		words = append(words, fmt.Sprintf("%s %d", who, counts[who]))
+	}
+	if more := len(names) - maxParties; more > 0 {
+		words = append(words, fmt.Sprintf("and %d others", more))
+	}
+	return strings.Join(words, ", ")
 }
 
 func tenantWord(t snapshot.Tenant) string {

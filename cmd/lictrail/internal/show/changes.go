@@ -12,7 +12,7 @@ import (
 // Changes shows changes; people tells whether the text names the user.
 func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 	type row = *store.ChangeRow
-	who := Column[row]{Column: out.Column{Head: "USER", Min: 10, Rank: 2}, CSV: "upn", Text: upnOf}
+	who := Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: upnOf}
 	if !people {
 		who.Text, who.Cell = nil, upnOf
 	}
@@ -21,7 +21,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 		None: "no change matches",
 		Columns: []Column[row]{
 			{CSV: "id", Cell: func(c row) any { return c.ID }},
-			{Column: out.Column{Head: "RUN"}, CSV: "run", Text: func(c row) any { return int64(c.Run) }},
+			{CSV: "run", Cell: func(c row) any { return int64(c.Run) }},
 			{Column: out.Column{Head: "WHEN"}, Text: func(c row) any { return ShortDate(c.When) }},
 			{CSV: "when", Cell: func(c row) any { return Stamp(c.When.At) }},
 			{CSV: "not_before", Cell: func(c row) any { return Stamp(c.When.NotBefore) }},
@@ -35,16 +35,39 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 			{CSV: "part_number", Cell: func(c row) any { return b.PartNumber(c.SKU) }},
 			{CSV: "path", Cell: func(c row) any { return b.PathName(c.Path) }},
 			{CSV: "from_path", Cell: func(c row) any { return b.PathName(c.From) }},
-			{Column: out.Column{Head: "CHANGE", Min: 20, Rank: 3}, CSV: "change", Text: func(c row) any { return ChangeWords(b, c) }},
-			{Column: out.Column{Head: "CAUSE", Min: 10, Rank: 1}, CSV: "cause", Text: func(c row) any { return CauseWord(&c.Attribution) },
+			{Column: out.Column{Head: "CHANGE", Min: 18, Rank: 3, Wrap: true}, CSV: "change", Text: func(c row) any { return ChangeWords(b, c) }},
+			{Column: out.Column{Head: "BY", Keep: true}, Text: func(c row) any { return OrNil(PartyWord(c.Attribution.Responsible())) }},
+			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1, Wrap: true}, CSV: "cause", Text: func(c row) any { return causeCell(&c.Attribution) },
 				Cell: func(c row) any { return string(c.Attribution.Cause) }},
 			{CSV: "initiator", Cell: func(c row) any { return string(c.Attribution.Initiator) }},
 			{CSV: "actor", Cell: func(c row) any { return ActorWord(c.Attribution.Actor) }},
 			{CSV: "confidence", Cell: func(c row) any { return string(c.Attribution.Confidence) }},
 			{CSV: "unknown_why", Cell: func(c row) any { return string(c.Attribution.UnknownWhy) }},
 			{CSV: "reason", Cell: func(c row) any { return c.Attribution.Reason }},
+			{CSV: "by", Cell: func(c row) any { return PartyWord(c.Attribution.Responsible()) }},
+			{CSV: "via_group", Cell: func(c row) any { return viaGroup(b, c) }},
 		},
 	}
+}
+
+// viaGroup names the group by which a license came or went; "" for none.
+func viaGroup(b *ask.Book, c *store.ChangeRow) string {
+	switch via := c.Attribution.Via; {
+	case via != nil && via.Group != "":
+		return b.PathName(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: via.Group})
+	case c.Attribution.Cause == snapshot.CauseGroup && c.Path != nil && c.Path.Kind == snapshot.ByGroup:
+		return b.PathName(c.Path)
+	}
+	return ""
+}
+
+// causeCell is a cause for a table, where what is not known stands out.
+func causeCell(a *snapshot.Attribution) out.Cell {
+	cell := out.Cell{Value: CauseWord(a)}
+	if a.Cause == snapshot.CauseUnknown {
+		cell.Style = out.Yellow
+	}
+	return cell
 }
 
 func upnOf(c *store.ChangeRow) any {

@@ -207,6 +207,7 @@ type ChangeJSON struct {
 	Cause      string         `json:"cause"`
 	Initiator  string         `json:"initiator"`
 	Actor      *ActorJSON     `json:"actor"`
+	Resp       *ActorJSON     `json:"responsible"`
 	Via        *viaJSON       `json:"via"`
 	Confidence string         `json:"confidence"`
 	UnknownWhy *string        `json:"unknown_why"`
@@ -219,7 +220,7 @@ func Change(b *ask.Book, c *store.ChangeRow) ChangeJSON {
 	j := ChangeJSON{
 		ID: c.ID, Run: int64(c.Run), Kind: string(c.Kind), Observed: c.Observed,
 		Path: PathRef(b, c.Path), FromPath: PathRef(b, c.From), GraphDate: Stamp(c.Dated), When: Date(c.When),
-		Cause: string(a.Cause), Initiator: string(a.Initiator), Actor: Actor(a.Actor), Via: via(b, a.Via),
+		Cause: string(a.Cause), Initiator: string(a.Initiator), Actor: Actor(a.Actor), Resp: Actor(a.Responsible()), Via: via(b, a.Via),
 		Confidence: string(a.Confidence), UnknownWhy: OrNull(a.UnknownWhy), Reason: a.Reason,
 		Evidence: evidence(a.Evidence),
 	}

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -149,22 +150,21 @@ func unitsWords(d *snapshot.UnitsDelta) string {
 	return strings.Join(parts, ", ")
 }
 
-// ActorWord names an actor: the UPN, the name or the id, with the application
-// behind a person.
+// ActorWord names an actor, with the application behind a person.
 func ActorWord(a *snapshot.Actor) string {
-	if a == nil {
-		return ""
-	}
-	word := a.UPN
-	for _, other := range []string{a.Name, a.ID, a.AppID} {
-		if word == "" {
-			word = other
-		}
-	}
-	if a.ClientApp != "" {
+	word := PartyWord(a)
+	if a != nil && a.ClientApp != "" {
 		word += " (" + a.ClientApp + ")"
 	}
 	return word
+}
+
+// PartyWord names a party: the UPN, the name or the id; "" for none.
+func PartyWord(a *snapshot.Actor) string {
+	if a == nil {
+		return ""
+	}
+	return cmp.Or(a.UPN, a.Name, a.ID, a.AppID)
 }
 
 // CauseWord says why in a word or two, for a table.

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/show"
+	"lictrail/snapshot/store"
+)
+
+func newActors(e *env) *cobra.Command {
+	var since, until string
+	cmd := &cobra.Command{
+		Use:   "actors",
+		Short: "What each person and application did to licenses",
+		Long: `Everybody to whom a change of licenses is attributed, people and applications:
+how many changes, of how many users, when the first and the last, and through
+which applications a person did it. Behind a group, whoever changed the group
+counts. Whoever did a change that is not attributed is not known, and the number
+of such changes stands on stderr.`,
+		Example: `  lictrail actors
+  lictrail actors --since 30d --format csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runActors(cmd.Context(), e, since, until) },
+	}
+	cmd.Flags().StringVar(&since, "since", "", "only changes from this `time` on: 2026-03-01, RFC 3339, or an age such as 90d")
+	cmd.Flags().StringVar(&until, "until", "", "only changes up to this `time`")
+	return cmd
+}
+
+func runActors(ctx context.Context, e *env, since, until string) error {
+	return withHistory(ctx, e, func(n names) error {
+		var f store.ChangeFilter
+		var err error
+		if f.Since, f.Until, err = parseSpan(since, until, e.now()); err != nil {
+			return err
+		}
+		parties, nobody, err := n.Parties(ctx, f)
+		if err != nil {
+			return err
+		}
+		if nobody > 0 {
+			e.Notef("of %s it is not known who did them", show.Plural(nobody, "change"))
+		}
+		return show.Counts(n.Book, "actor").Print(e.printer(n), show.Given(parties))
+	})
+}
