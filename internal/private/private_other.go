@@ -1,0 +1,23 @@
+//go:build !windows
+
+package private
+
+import (
+	"fmt"
+	"os"
+)
+
+// Restrict makes a file its owner's alone.
+func Restrict(path string) error { return os.Chmod(path, 0o600) }
+
+// OpenTo says who else may read or write a file; "" where nobody may.
+func OpenTo(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("others: it has mode %04o", info.Mode().Perm()), nil
+}
+
+// Command is what a person may type to make a file its owner's alone.
+func Command(path string) string { return "chmod 600 " + path }
