@@ -85,7 +85,7 @@ func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOption
 		return err
 	}
 	files, err := schedule.Files(kind, schedule.Job{
-		Program: program, Args: args, At: at, Image: o.image,
+		Program: program, Args: args, At: at, Image: o.image, EnvFile: e.envFile,
 		Tenant: cmp.Or(sync.Flag("tenant").Value.String(), e.getenv("AZURE_TENANT_ID")),
 		Client: cmp.Or(sync.Flag("client-id").Value.String(), e.getenv("AZURE_CLIENT_ID")),
 	})

@@ -39,7 +39,25 @@ type Job struct {
 	Tenant  string // id; "" where it is not known
 	Client  string // id of the application; "" where it is not known
 	Image   string // of the container
+	EnvFile string // of variables; "" for the usual place of each scheduler
 }
+
+// Certificate is the file that --certificate names; "" where none does.
+func (j Job) Certificate() string {
+	for _, a := range j.Args {
+		if path, ok := strings.CutPrefix(a, certificateFlag); ok {
+			return path
+		}
+	}
+	return ""
+}
+
+// Others are the arguments but for the certificate.
+func (j Job) Others() []string {
+	return slices.DeleteFunc(slices.Clone(j.Args), func(a string) bool { return strings.HasPrefix(a, certificateFlag) })
+}
+
+const certificateFlag = "--certificate="
 
 // File is one text that a scheduler needs.
 type File struct {
@@ -55,10 +73,10 @@ const placeholder = "00000000-0000-0000-0000-000000000000"
 
 // Files writes the texts for a scheduler, which is one of [Kinds].
 func Files(kind string, job Job) ([]File, error) {
-	if kind == "windows" && slices.ContainsFunc(append([]string{job.Program}, job.Args...), func(a string) bool { return strings.ContainsAny(a, "%\"\r\n") }) {
+	if kind == "windows" && slices.ContainsFunc(append([]string{job.Program, job.EnvFile}, job.Args...), func(a string) bool { return strings.ContainsAny(a, "%\"\r\n") }) {
 		return nil, fmt.Errorf("a value with %% or \" in it cannot be handed on through cmd.exe; put it into the configuration")
 	}
-	if slices.ContainsFunc(append([]string{job.Program}, job.Args...), func(a string) bool { return strings.ContainsAny(a, "\r\n\x00") }) {
+	if slices.ContainsFunc(append([]string{job.Program, job.EnvFile}, job.Args...), func(a string) bool { return strings.ContainsAny(a, "\r\n\x00") }) {
 		return nil, fmt.Errorf("a value with a line break in it fits on no line; put it into the configuration")
 	}
 	if job.Tenant == "" {
@@ -111,6 +129,8 @@ var functions = template.FuncMap{
 		err := xml.EscapeText(&b, []byte(s))
 		return b.String(), err
 	},
+	"one":     func(word string) []string { return []string{word} },
+	"percent": func(s string) string { return strings.ReplaceAll(s, "%", "%%") }, // systemd's specifiers
 	"words":   func(program string, args []string) []string { return append([]string{program}, args...) },
 	"crontab": func(s string) string { return strings.ReplaceAll(s, "%", `\%`) }, // a bare one ends the line
 }
