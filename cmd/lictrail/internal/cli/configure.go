@@ -20,6 +20,7 @@ func (e *env) configure(cmd *cobra.Command) error {
 		return nil
 	}
 	path, named := settings.PathOf(e.config, e.getenv)
+	named = named && commandName(cmd) != "setup" // which writes it
 	s, err := settings.Load(path, named, e.getenv, Root)
 	if err != nil {
 		return err

@@ -41,7 +41,8 @@ one row of each kind, nor to the database.
 With --permissions it prints instead what has to be granted for each feature,
 the least there is, and commands for the Azure CLI and for Microsoft Graph
 PowerShell that make an application with exactly that, or complete the one that
---client-id names. That needs neither a sign-in nor a database. Features are
+--client-id names; then how to make a certificate or a secret, where it belongs,
+and the first run. That needs neither a sign-in nor a database. Features are
   base          users, SKUs, the tenant: what a run cannot do without
   groups        names and licenses of groups that give licenses
   audit         who did it, from the directory audit log

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/doctor"
@@ -73,7 +74,7 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 	if err != nil || e.format != "text" {
 		return err
 	}
-	for _, text := range doctor.Commands(o.ClientID, o.Cloud, all) {
+	for _, text := range slices.Concat(doctor.Commands(o.ClientID, o.Cloud, all), doctor.SignIn(o.ClientID, o.Cloud)) {
 		if err := e.Printf("\n"); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ var codeWords = map[int]string{exitDone: "done", exitFailed: "failed", exitUsage
 	exitUnavailable: "throttled or out of reach", exitDamaged: "database damaged", exitBusy: "database busy", exitChanged: "changes found", exitInterrupted: "interrupted"}
 
 // oneTenant are the commands that need no tenant chosen.
-var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "serve"}
+var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve"}
 
 // fleet is a command on its way to every tenant.
 type fleet struct {

@@ -48,7 +48,7 @@ var noQuestions = map[string]string{
 	"serve": "answers on pages, each with its gaps",
 	"demo":  "makes its own tenant", "import": "writes", "audit import": "writes",
 	"forget": "erases", "prune": "erases", "backup": "copies", "verify": "checks the file", "doctor": "tries what may be read",
-	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "notify": "has others below", "schedule": "writes schedules", "version": "", "exit-codes": "",
+	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "notify": "has others below", "schedule": "writes schedules", "setup": "writes settings", "setup certificate": "writes a certificate", "version": "", "exit-codes": "",
 	"completion bash": "", "completion zsh": "", "completion fish": "", "completion powershell": "", "help": "",
 }
 

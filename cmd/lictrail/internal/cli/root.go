@@ -190,7 +190,7 @@ It reads tenants and never writes to one.`,
 		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWatch(e), newReport(e), newServe(e)}},
 		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
-		{"Set up", []*cobra.Command{newDemo(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
+		{"Set up", []*cobra.Command{newDemo(e), newSetup(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
 		{"Keep", []*cobra.Command{newBackup(e), newForget(e), newPrune(e)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})

@@ -162,5 +162,73 @@ $access = foreach ($api in $wanted.Keys) {
 	return b.String()
 }
 
+// SignIn are the steps that follow, for the same two tools: a certificate or a
+// secret, where it belongs, and the first run.
+func SignIn(app, cloud string) []string {
+	id, tenant := snapshot.NormalID(app), "as printed above"
+	if id == "" {
+		id = tenant
+	}
+	more := ""
+	if cloud != "" && cloud != "global" {
+		more = " --cloud " + cloud
+	}
+	return []string{fmt.Sprintf(signInPOSIX, id, tenant, more), fmt.Sprintf(signInPowerShell, id, tenant, more), whereSecrets}
+}
+
+const signInPOSIX = `# Then a certificate, on the machine that will run sync, in sh or bash
+AZURE_CLIENT_ID='%[1]s'
+AZURE_TENANT_ID='%[2]s'
+cert=$(lictrail setup certificate)
+az ad app credential reset --id "$AZURE_CLIENT_ID" --append \
+  --cert "@${cert%%.pem}.crt" --output none
+# or, instead of a certificate, a secret, which only you can read
+(umask 077 && mkdir -p ~/.config/lictrail &&
+  secret=$(az ad app credential reset --id "$AZURE_CLIENT_ID" --append \
+    --display-name lictrail --query password --output tsv) &&
+  echo "AZURE_CLIENT_SECRET=$secret" >>~/.config/lictrail/lictrail.env)
+# and the first run; for a secret with --env-file ~/.config/lictrail/lictrail.env
+lictrail sync%[3]s --tenant "$AZURE_TENANT_ID" --client-id "$AZURE_CLIENT_ID" \
+  --certificate "$cert"
+`
+
+const signInPowerShell = `# The same in PowerShell
+$id = '%[1]s'
+$tenant = '%[2]s'
+$cert = lictrail setup certificate
+& {
+$ErrorActionPreference = 'Stop'
+$app = Get-MgApplication -Filter "appId eq '$id'"
+if ($app.KeyCredentials) {
+  throw 'it has certificates: upload lictrail.crt in the Entra admin center' }
+$public = [Security.Cryptography.X509Certificates.X509Certificate2]::new(
+  ($cert -replace 'pem$', 'crt'))
+Update-MgApplication -ApplicationId $app.Id -KeyCredentials @(@{
+  Type = 'AsymmetricX509Cert'; Usage = 'Verify'; Key = $public.RawData })
+}
+# or, instead of a certificate, a secret, which only you can read
+& {
+$app = Get-MgApplication -Filter "appId eq '$id'"
+$secret = Add-MgApplicationPassword -ApplicationId $app.Id
+$file = "$env:APPDATA\lictrail\lictrail.env"
+$null = New-Item -ItemType Directory -Force (Split-Path $file)
+if (-not (Test-Path $file)) { $null = New-Item $file }
+icacls $file /inheritance:r /grant:r "${env:USERNAME}:F"
+"AZURE_CLIENT_SECRET=$($secret.SecretText)" | Add-Content -Encoding ascii $file
+}
+# and the first run
+lictrail sync%[3]s --tenant $tenant --client-id $id --certificate $cert
+`
+
+const whereSecrets = `# Where certificate and file of variables belong; nobody else may read them
+#   by hand, cron  ~/.config/lictrail, on Windows $env:APPDATA\lictrail
+#   systemd        a folder of root's, such as /etc/lictrail: the unit of
+#                  lictrail schedule systemd hands copies to the service
+#   Windows task   C:\ProgramData\lictrail, made for LOCAL SERVICE as the first
+#                  lines of lictrail schedule windows say
+# The settings go into config.toml: lictrail setup asks for all of this step by
+# step, shows each command before it runs, and writes the schedule too.
+`
+
 // quotePOSIX quotes a word for a POSIX shell.
 func quotePOSIX(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
