@@ -11,6 +11,7 @@ const (
 	opUsers         = "users"
 	opUser          = "user"
 	opUserCount     = "user count"
+	opAgents        = "agent users"
 	opOrganization  = "organization"
 	opSKUs          = "SKUs"
 	opSubscriptions = "subscriptions"
@@ -77,6 +78,7 @@ var permissions = []Permission{
 	{opUsers, "User.Read.All", "User.Read.All", "Directory.Read.All", true, FeatureBase, graphAPI, roles("User.Read.All")},
 	{opUser, "User.Read.All", "User.Read.All", "Directory.Read.All", false, FeatureBase, graphAPI, roles("User.Read.All")},
 	{opUserCount, "User.Read.All", "User.Read.All", "Directory.Read.All", false, FeatureBase, graphAPI, roles("User.Read.All")},
+	{opAgents, "User.Read.All", "User.Read.All", "Directory.Read.All", false, FeatureBase, graphAPI, roles("User.Read.All")},
 	{opSKUs, "LicenseAssignment.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All or Directory.Read.All", true,
 		FeatureBase, graphAPI, roles("LicenseAssignment.Read.All")},
 	{opOrganization, "Organization.Read.All", "User.Read", "Directory.Read.All", false, FeatureBase, graphAPI, roles("Organization.Read.All")},

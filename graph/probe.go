@@ -159,6 +159,10 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		_, err = p.c.UserExists(ctx, p.user)
 	case opUserCount:
 		_, err = p.c.countUsers(ctx)
+	case opAgents:
+		var all []snapshot.UserID
+		all, _, err = p.c.Agents(ctx)
+		f.Empty = len(all) == 0
 	case opSKUs:
 		var skus []snapshot.SKU
 		skus, f.Tenant, err = p.c.SKUs(ctx)

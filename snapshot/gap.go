@@ -15,6 +15,7 @@ type Read string
 const (
 	ReadOrganization  Read = "organization"  // the tenant's name and plans
 	ReadSubscriptions Read = "subscriptions" // what is bought and when it lapses
+	ReadAgents        Read = "agents"        // which users are agents
 	ReadGroups        Read = "groups"        // names, rules and licenses of groups
 	ReadDeletedUsers  Read = "deleted-users" // who was deleted
 	ReadAuditLog      Read = "audit-log"     // who did what, from any source
@@ -24,7 +25,7 @@ const (
 )
 
 // Reads lists all of them.
-var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadOwners, ReadActivity, ReadNames}
+var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadAgents, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadOwners, ReadActivity, ReadNames}
 
 // GapWhy is why something was not read.
 type GapWhy string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ import (
 //	mark KIND PATTERN
 //	exclude [user=U] [group=G] [department=D] [sku=S] [until=DAY] REASON
 //	price SKU AMOUNT CURRENCY FROM
-//	user NAME [department=D] [disabled=DAY], with below it
+//	user NAME [department=D] [disabled=DAY] [agent], with below it
 //	    has SKU PATH[-PLAN...] [PATH...] since DAY|DAY..DAY|..DAY
 //	    told SOURCE...
 //	    did KIND DAY
@@ -205,12 +206,15 @@ func (g *given) price(words []string) {
 }
 
 func (g *given) user(words []string) {
-	o, _ := options(words[1:])
+	o, rest := options(words[1:])
 	enabled := true
 	h := Holder{User: snapshot.User{ID: snapshot.UserID(words[0]),
 		Attributes: snapshot.Attributes{UPN: words[0], Department: o["department"], Enabled: &enabled}}}
 	if at, ok := o["disabled"]; ok {
 		enabled, h.DisabledSince = false, on(at)
+	}
+	if slices.Contains(rest, "agent") {
+		h.User.Type = snapshot.AgentType
 	}
 	g.in.Holders = append(g.in.Holders, h)
 	g.last = &g.in.Holders[len(g.in.Holders)-1]
@@ -310,6 +314,9 @@ func rowsText(r *Report) string {
 		for _, s := range row.Follows {
 			fmt.Fprintf(&b, "    > %s\n", s)
 		}
+	}
+	if r.Agents > 0 {
+		fmt.Fprintf(&b, "%d of agents\n", r.Agents)
 	}
 	if r.Free > 0 {
 		fmt.Fprintf(&b, "%d left out\n", r.Free)

@@ -136,6 +136,9 @@ type Report struct {
 	Rows  []*Row  // ordered by bucket, UPN and SKU
 	Seats []*Seat // all that cost something, once each
 	Free  int     // seats of free, trial and viral SKUs, which were left out
+	// Agents are the seats of agent users, among Seats. They cannot sign in, so that
+	// no rule of use is applied to them.
+	Agents int
 }
 
 // Seat is a user's SKU, be it held by one path or by several.
@@ -223,6 +226,9 @@ func (j *judge) holder(h *Holder) {
 		}
 		entry := &Seat{User: &h.User, SKU: seat.SKU, Monthly: j.s.Prices.On(seat.SKU, j.today)}
 		j.report.Seats = append(j.report.Seats, entry)
+		if h.User.IsAgent() {
+			j.report.Agents++
+		}
 		c := &seatCase{judge: j, h: h, seat: seat, days: j.s.days(seat.SKU), use: j.useOf(h, seat), going: going}
 		if entry.Row = c.row(); entry.Row == nil {
 			continue

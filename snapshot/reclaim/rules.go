@@ -25,7 +25,7 @@ type seatCase struct {
 func (c *seatCase) decide(row *Row) bool {
 	row.Bucket = Candidate
 	for _, rule := range Rules {
-		if slices.Contains(c.s.Off, rule) {
+		if slices.Contains(c.s.Off, rule) || c.h.User.IsAgent() && slices.Contains(ofUse, rule) {
 			continue
 		}
 		if c.applies(rule, row) {
@@ -35,6 +35,9 @@ func (c *seatCase) decide(row *Row) bool {
 	}
 	return c.unknown(row)
 }
+
+// ofUse are the rules that go by use, which of agent users nothing shows.
+var ofUse = []Rule{NeverUsed, Idle, NeverActivated}
 
 func (c *seatCase) applies(r Rule, row *Row) bool {
 	switch r {
@@ -183,7 +186,7 @@ func (c *seatCase) twoPaths(row *Row) bool {
 // unknown applies to a seat that is old enough to be judged.
 func (c *seatCase) unknown(row *Row) bool {
 	row.Bucket, row.Action = Unknown, Review
-	if row.HeldDays < c.days.NeverUsed {
+	if row.HeldDays < c.days.NeverUsed || c.h.User.IsAgent() {
 		return false
 	}
 	if !c.use.known() {

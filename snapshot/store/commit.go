@@ -42,7 +42,8 @@ type Result struct {
 	Fuller      Fuller // which copy of a record says more; nil: the first one stays alone
 	Coverage    []snapshot.Coverage
 	Corrections []Correction
-	Principals  []Principal // what the run learned of applications
+	Principals  []Principal       // what the run learned of applications
+	Agents      []snapshot.UserID // users who are agents
 
 	Activity *ActivityResult // nil: not asked for; what is known stays
 }
@@ -119,6 +120,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.events(r.Events, r.Fuller) },
 		func() error { return w.coverage(r.Coverage) },
 		func() error { return w.principals(r.Principals) },
+		func() error { return w.agents(r.Agents) },
 		func() error { return w.activity(r.Activity) },
 		func() error { return w.finish(r) },
 	}

@@ -226,6 +226,13 @@ func (h *History) describe(ctx context.Context, p *Person) error {
 		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
 	}
 	u.ID = p.ID
+	var agent bool
+	if err := h.tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM agent WHERE user_id = ?)", p.Row).Scan(&agent); err != nil {
+		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
+	}
+	if agent {
+		u.Type = snapshot.AgentType
+	}
 	h.pseudonyms.user(&u)
 	p.User = u
 	return nil

@@ -156,7 +156,7 @@ func (r *row) person(id int64) Person {
 	if u.Mail = u.UPN; other {
 		u.Mail = mail
 	}
-	u.Department = must(r.text())
+	u.Department, u.Type = must(r.text()), must(r.text())
 	presence, away := r.text()
 	if u.Presence = snapshot.Present; away {
 		u.Presence = snapshot.Presence(presence)
@@ -169,7 +169,7 @@ func (r *row) person(id int64) Person {
 // keeps tables in the order in which they stand; else SQLite begins with a SKU's
 // paths, and sorts.
 func (f Filter) query(run int64, byUPN bool) (string, []any) {
-	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, v.presence
+	query := "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, ` + userType + `, v.presence
 		FROM user_version v
 		CROSS JOIN path p ON p.user_id = v.user_id
 		CROSS JOIN user u ON u.id = v.user_id

@@ -77,7 +77,8 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 const changeQuery = `
 	SELECT c.id, c.run_id, c.kind, c.observed, coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
 		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, c.detail,
-		u.id, u.object_id, v.upn, v.name, v.mail, d.department, coalesce(v.presence, 'present'),
+		u.id, u.object_id, v.upn, v.name, v.mail, d.department,
+		CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN 'Agent' ELSE d.more ->> '$.type' END, coalesce(v.presence, 'present'),
 		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
 	FROM change c
 	LEFT JOIN sku s ON s.id = c.sku_id
@@ -170,18 +171,18 @@ func scanChange(rows *sql.Rows) (*ChangeRow, error) {
 	var group, from, user, notBefore, notAfter, at sql.NullInt64
 	var groupID, fromID snapshot.GroupID
 	var key any
-	var upn, name, mail, department, presence sql.NullString
+	var upn, name, mail, department, userType, presence sql.NullString
 	var detail, attribution string
 	a := &c.Attribution
 	err := rows.Scan(&c.ID, &c.Run, &c.Kind, &c.Observed, &c.SKU, &group, &groupID, &from, &fromID,
-		&notBefore, &notAfter, &detail, &user, &key, &upn, &name, &mail, &department, &presence,
+		&notBefore, &notAfter, &detail, &user, &key, &upn, &name, &mail, &department, &userType, &presence,
 		&c.Revision, &a.Cause, &a.Initiator, &a.Confidence, &a.UnknownWhy, &at, &a.Reason, &attribution)
 	if err != nil {
 		return nil, err
 	}
 	if user.Valid {
 		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: userID(key), Presence: snapshot.Presence(presence.String),
-			Attributes: snapshot.Attributes{UPN: upn.String, Name: name.String, Mail: mail.String, Department: department.String}}}
+			Attributes: snapshot.Attributes{UPN: upn.String, Name: name.String, Mail: mail.String, Department: department.String, Type: userType.String}}}
 		c.User = c.Person.ID
 	}
 	c.Path, c.From = pathRefOf(group, groupID), pathRefOf(from, fromID)

@@ -84,7 +84,7 @@ func (c Concern) query(run int64) (string, []any) {
 	if whose != "" {
 		whose = " AND " + whose
 	}
-	return "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, v.presence
+	return "SELECT " + pathColumns + `, u.id, u.object_id, v.upn, v.name, v.mail, f.department, ` + userType + `, v.presence
 		FROM user_version v
 		CROSS JOIN path p ON p.user_id = v.user_id
 		CROSS JOIN user u ON u.id = v.user_id

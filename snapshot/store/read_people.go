@@ -28,7 +28,14 @@ func (h *History) People(ctx context.Context) (map[snapshot.UserID]*snapshot.Use
 		u.ID = userID(key)
 		people[u.ID] = &u
 	}
-	return people, classify(rows.Err())
+	if err := rows.Err(); err != nil {
+		return nil, classify(err)
+	}
+	return people, h.agentsAmong(ctx, func(id snapshot.UserID) {
+		if u := people[id]; u != nil {
+			u.Type = snapshot.AgentType
+		}
+	})
 }
 
 // withMore scans columns after those that a scanner asks for.

@@ -14,7 +14,7 @@ import (
 // and no answer may differ from that with the read permitted unless it is listed.
 var Needs = map[string][]snapshot.Read{
 	"actors":         {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"assignments":    {snapshot.ReadGroups, snapshot.ReadAuditLog},
+	"assignments":    {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"audit coverage": {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
 	"audit events":   {snapshot.ReadAuditLog},
 	"audit search":   {snapshot.ReadAuditLog},
@@ -22,10 +22,10 @@ var Needs = map[string][]snapshot.Read{
 	"find":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
 	"groups":         {snapshot.ReadGroups},
 	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
+	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
 	"report":         slices.Clone(snapshot.Reads),
 	"seat-days":      {snapshot.ReadAuditLog},
-	"skus":           {snapshot.ReadSubscriptions},
+	"skus":           {snapshot.ReadSubscriptions, snapshot.ReadAgents},
 	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},

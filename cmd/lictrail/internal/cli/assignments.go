@@ -28,7 +28,7 @@ func newAssignments(e *env) *cobra.Command {
 time the user ever held the SKU, which nothing resets, beside the date that
 Microsoft's own row shows today.
 
-With --by it counts instead: users by SKU, by department and SKU, or by path
+With --by it counts instead: users by SKU, by department, path or user type
 and SKU, with departments as they were then. With --format assign-license it
 prints, user by user, the requests to Microsoft Graph that would bring the
 state back, and the groups to add the user to. They are printed only: lictrail
@@ -52,7 +52,7 @@ never writes to a tenant.`,
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
 	f.BoolVar(&o.activity, "activity", false, "show when each seat was last used, and what the Copilot report counts")
-	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department or path")
+	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department, path or user-type")
 	return cmd
 }
 
@@ -124,7 +124,7 @@ func (n names) assignmentListing() show.Listing[*store.Assignment] {
 		None: "no assignment matches",
 		Columns: []show.Column[row]{
 			{CSV: "user_id", Cell: func(a row) any { return string(a.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(a row) any { return a.User.UPN }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(a row) any { return show.UserWord(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
 			{CSV: "name", Cell: func(a row) any { return a.User.Name }},
 			{CSV: "department", Cell: func(a row) any { return a.User.Department }},
 			{CSV: "sku_id", Cell: func(a row) any { return string(a.SKU) }},
@@ -145,6 +145,7 @@ func (n names) assignmentListing() show.Listing[*store.Assignment] {
 			{Column: out.Column{Head: "MICROSOFT SAYS"}, CSV: "graph_date", Text: func(a row) any { return show.DayOrNil(a.GraphDate) },
 				Cell: func(a row) any { return show.Stamp(a.GraphDate) }},
 			{CSV: "disabled_plans", Cell: func(a row) any { return n.disabledWord(a) }},
+			{CSV: "user_kind", Cell: func(a row) any { return a.User.Kind() }},
 		},
 	}
 }

@@ -21,6 +21,7 @@ type skuRowJSON struct {
 	FirstSeen     *string                 `json:"first_seen"`
 	GoneAt        *string                 `json:"gone_at"`
 	OverAssigned  int64                   `json:"over_assigned"`
+	Agents        int64                   `json:"agents"` // users of these who are agents
 	Trend         *show.TrendJSON         `json:"trend"`
 }
 
@@ -38,7 +39,7 @@ func (n names) skuRow(r *skuWithTrend) skuRowJSON {
 	if r.First != nil {
 		j.FirstSeen = show.Stamp(r.First.ObservedUntil)
 	}
-	j.GoneAt, j.OverAssigned = goneAt(r.SKURow), r.over()
+	j.GoneAt, j.OverAssigned, j.Agents = goneAt(r.SKURow), r.over(), r.agents
 	if r.trend != nil {
 		j.Trend = &show.TrendJSON{Runs: r.trend.Runs, PerWeek: *show.PerWeek(r.trend), RunsOut: r.runsOutDay(n.History.At.ObservedUntil)}
 	}

@@ -131,8 +131,8 @@ var doctorEndpoints = map[string]graphtest.Endpoint{
 	"users": graphtest.EndpointUsers, "user": graphtest.EndpointUser, "user count": graphtest.EndpointUsersCount, "SKUs": graphtest.EndpointSKUs,
 	"organization": graphtest.EndpointOrganization, "subscriptions": graphtest.EndpointSubscriptions, "group": graphtest.EndpointGroup,
 	"deleted users": graphtest.EndpointDeleted, "directory audits": graphtest.EndpointAudits, "sign-ins": graphtest.EndpointUsers,
-	"application owners": graphtest.EndpointPrincipal,
-	"usage report":       graphtest.EndpointActiveUsers, "Purview audit search": graphtest.EndpointSearches, "Management Activity API": graphtest.EndpointFeedList,
+	"application owners": graphtest.EndpointPrincipal, "agent users": graphtest.EndpointAgents,
+	"usage report": graphtest.EndpointActiveUsers, "Purview audit search": graphtest.EndpointSearches, "Management Activity API": graphtest.EndpointFeedList,
 }
 
 // TestDoctorPermissions refuses each read in turn. The doctor names the permission

@@ -62,6 +62,7 @@ var refusable = map[string]struct {
 }{
 	"user":                    {[]graphtest.Endpoint{graphtest.EndpointUser}, "", connect.AuditGraph},
 	"user count":              {[]graphtest.Endpoint{graphtest.EndpointUsersCount}, "", connect.AuditGraph},
+	"agent users":             {[]graphtest.Endpoint{graphtest.EndpointAgents}, snapshot.ReadAgents, connect.AuditGraph},
 	"organization":            {[]graphtest.Endpoint{graphtest.EndpointOrganization}, snapshot.ReadOrganization, connect.AuditGraph},
 	"subscriptions":           {[]graphtest.Endpoint{graphtest.EndpointSubscriptions}, snapshot.ReadSubscriptions, connect.AuditGraph},
 	"group":                   {[]graphtest.Endpoint{graphtest.EndpointGroup}, snapshot.ReadGroups, connect.AuditGraph},

@@ -223,13 +223,14 @@ func (n names) printReclaim(e *env, report *reclaim.Report, o reclaimOptions) er
 
 // reclaimSum is what all of a report comes to.
 type reclaimSum struct {
+	agents                      int // seats of agent users
 	candidates, frees, unpriced int
 	monthly, idle               reclaim.Cost
 	others                      map[string]int // why seats are not among the candidates
 }
 
 func sumOf(report *reclaim.Report) reclaimSum {
-	s := reclaimSum{others: map[string]int{}}
+	s := reclaimSum{others: map[string]int{}, agents: report.Agents}
 	for _, r := range report.Rows {
 		switch r.Bucket {
 		case reclaim.Unknown:
@@ -281,6 +282,9 @@ func (s *reclaimSum) lines(unread bool) []string {
 	for _, k := range slices.Sorted(maps.Keys(s.others)) {
 		lines = append(lines, fmt.Sprintf("%s %s.", show.Plural(s.others[k], "seat"), k))
 	}
+	if s.agents > 0 {
+		lines = append(lines, fmt.Sprintf("%s of agent users, which cannot sign in: not judged by use.", show.Plural(s.agents, "seat")))
+	}
 	return lines
 }
 
@@ -308,7 +312,7 @@ func (n names) reclaimListing(counted bool) show.Listing[*reclaim.Row] {
 		None: "no seat to take back",
 		Columns: slices.Insert([]show.Column[row]{
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return show.UserWord(r.User) }, Cell: func(r row) any { return r.User.UPN }},
 			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
 			{CSV: "department", Cell: func(r row) any { return r.User.Department }},
 			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
@@ -340,6 +344,7 @@ func (n names) reclaimListing(counted bool) show.Listing[*reclaim.Row] {
 			{CSV: "steps", Cell: func(r row) any { return strings.Join(r.Steps, "; ") }},
 			{CSV: "follows", Cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
 			{CSV: "reason", Cell: func(r row) any { return r.Reason }},
+			{CSV: "user_kind", Cell: func(r row) any { return r.User.Kind() }},
 			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, CSV: "", Text: func(r row) any { return reclaimHow(r) }},
 		}, 19, counts...),
 	}

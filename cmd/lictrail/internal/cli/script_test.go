@@ -319,6 +319,11 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		ts.Setenv(arg(0), id)
 		ts.Setenv(arg(0)+"_upn", p.User(id).UPN)
 		return nil
+	case "agent":
+		p.people[arg(0)] = p.AddAgent(admin, arg(0)).ID
+		ts.Setenv(arg(0), p.people[arg(0)])
+		ts.Setenv(arg(0)+"_upn", p.User(p.people[arg(0)]).UPN)
+		return nil
 	case "veteran":
 		p.people[arg(0)] = p.AddUser(admin, graphtest.UserSpec{Name: arg(0), Department: arg(1), Ancient: true})
 		ts.Setenv(arg(0), p.people[arg(0)])

@@ -26,9 +26,14 @@ func (n names) skusWithTrend(ctx context.Context) ([]skuWithTrend, error) {
 	if err != nil {
 		return nil, err
 	}
+	agents, err := n.History.AgentSeats(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]skuWithTrend, len(rows))
 	for i := range rows {
 		s := &list[i]
+		s.agents = agents[rows[i].ID]
 		s.SKURow, s.points = &rows[i], points[rows[i].ID]
 		if s.To != nil {
 			continue // there is no going on with what is gone
@@ -46,6 +51,7 @@ func (n names) skusWithTrend(ctx context.Context) ([]skuWithTrend, error) {
 type skuWithTrend struct {
 	*store.SKURow
 	points []store.SeatPoint
+	agents int64           // agent users who hold it
 	trend  *snapshot.Trend // nil: not known
 }
 

@@ -23,7 +23,7 @@ func newSKUs(e *env) *cobra.Command {
 		Use:   "skus",
 		Short: "What is bought, used, free, about to lapse",
 		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in
-use; DIFF is that count less the users whom lictrail found holding the SKU.
+use; DIFF is that count less the users whom lictrail found holding the SKU. AGENTS are those of them that are agent users.
 GRACE are seats that expired and still work, SUSPENDED those that no longer do.
 NEXT is the day on which a subscription changes its status unless it is
 renewed.
@@ -98,6 +98,7 @@ func (n names) skuListing(list []skuWithTrend) show.Listing[*skuWithTrend] {
 			{CSV: "locked_out", Cell: func(r row) any { return r.Units.LockedOut }},
 			{Column: out.Column{Head: "USED"}, CSV: "consumed", Text: func(r row) any { return r.Consumed }},
 			{CSV: "assigned", Cell: func(r row) any { return r.Assigned }},
+			{Column: out.Column{Head: "AGENTS"}, CSV: "agents", Text: func(r row) any { return r.agents }},
 			{Column: out.Column{Head: "DIFF"}, CSV: "difference", Text: func(r row) any { return r.Consumed - r.Assigned }},
 			{Column: out.Column{Head: "FREE"}, CSV: "available", Text: func(r row) any { return show.Available(r.SKURow) }},
 			{Column: out.Column{Head: "OVER"}, CSV: "over_assigned", Text: func(r row) any { return r.over() }},
@@ -111,7 +112,7 @@ func (n names) skuListing(list []skuWithTrend) show.Listing[*skuWithTrend] {
 	}
 	for i := range l.Columns {
 		c := &l.Columns[i]
-		if slices.Contains([]string{"GRACE", "SUSPENDED", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r skuWithTrend) bool { return c.Text(&r) != int64(0) }) {
+		if slices.Contains([]string{"GRACE", "SUSPENDED", "AGENTS", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r skuWithTrend) bool { return c.Text(&r) != int64(0) }) {
 			c.Text, c.Cell = nil, c.Text
 		}
 	}

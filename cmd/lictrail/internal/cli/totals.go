@@ -14,12 +14,13 @@ import (
 )
 
 // totalKeys are what assignments can be counted by.
-var totalKeys = []string{"sku", "department", "path"}
+var totalKeys = []string{"sku", "department", "path", "user-type"}
 
 // total counts the users who hold a SKU and share a department, or a path.
 type total struct {
 	by         string
 	department string
+	kind       string // of users
 	path       *snapshot.PathRef
 	sku        snapshot.SKUID
 	users      int
@@ -30,6 +31,7 @@ type total struct {
 type totalJSON struct {
 	By         string            `json:"by"`
 	Department *string           `json:"department"`
+	UserKind   *string           `json:"user_kind"`
 	Path       *show.PathRefJSON `json:"path"`
 	SKU        show.SKUJSON      `json:"sku"`
 	Users      int               `json:"users"`
@@ -47,7 +49,7 @@ func (n names) runTotals(ctx context.Context, e *env, by string, f store.Filter)
 			return err
 		}
 		for _, t := range totalsOf(by, a) {
-			key := fmt.Sprint(strings.ToLower(t.department), "\x00", t.path, "\x00", t.sku)
+			key := fmt.Sprint(strings.ToLower(t.department), "\x00", t.kind, "\x00", t.path, "\x00", t.sku)
 			if counts[key] == nil {
 				counts[key] = &t
 			}
@@ -62,6 +64,8 @@ func totalsOf(by string, a *store.Assignment) []total {
 	switch by {
 	case "department":
 		return []total{{by: by, department: a.User.Department, sku: a.SKU}}
+	case "user-type":
+		return []total{{by: by, kind: a.User.Kind(), sku: a.SKU}}
 	case "path":
 		var all []total
 		for _, p := range a.Paths {
@@ -88,7 +92,7 @@ func (n names) sorted(counts map[string]*total) iter.Seq2[*total, error] {
 		all = append(all, t)
 	}
 	words := func(t *total) []string {
-		return []string{strings.ToLower(t.department), n.PathName(t.path), n.ShortSKU(t.sku), string(t.sku)}
+		return []string{strings.ToLower(t.department), t.kind, n.PathName(t.path), n.ShortSKU(t.sku), string(t.sku)}
 	}
 	slices.SortFunc(all, func(a, b *total) int { return slices.Compare(words(a), words(b)) })
 	return rowsOf(all)
@@ -103,6 +107,9 @@ func (n names) totalListing(by string) show.Listing[*total] {
 			if t.by == "department" {
 				j.Department = &t.department
 			}
+			if t.by == "user-type" {
+				j.UserKind = show.OrNull(t.kind)
+			}
 			return j
 		},
 		None: "no assignment matches",
@@ -111,6 +118,9 @@ func (n names) totalListing(by string) show.Listing[*total] {
 	case "department":
 		l.Columns = append(l.Columns, show.Column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Rank: 2}, CSV: "department",
 			Text: func(t row) any { return show.OrNil(t.department) }})
+	case "user-type":
+		l.Columns = append(l.Columns, show.Column[row]{Column: out.Column{Head: "USERS ARE", Rank: 2}, CSV: "user_kind",
+			Text: func(t row) any { return show.OrNil(t.kind) }})
 	case "path":
 		l.Columns = append(l.Columns,
 			show.Column[row]{Column: out.Column{Head: "PATH", Min: 10, Rank: 2}, CSV: "path", Text: func(t row) any { return n.PathName(t.path) }},

@@ -12,7 +12,7 @@ import (
 // Changes shows changes; people tells whether the text names the user.
 func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 	type row = *store.ChangeRow
-	who := Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: upnOf}
+	who := Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: userOf, Cell: upnOf}
 	if !people {
 		who.Text, who.Cell = nil, upnOf
 	}
@@ -46,6 +46,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 			{CSV: "reason", Cell: func(c row) any { return c.Attribution.Reason }},
 			{CSV: "by", Cell: func(c row) any { return PartyWord(c.Attribution.Responsible()) }},
 			{CSV: "via_group", Cell: func(c row) any { return viaGroup(b, c) }},
+			{CSV: "user_kind", Cell: kindOf},
 		},
 	}
 }
@@ -68,6 +69,20 @@ func causeCell(a *snapshot.Attribution) out.Cell {
 		cell.Style = out.Yellow
 	}
 	return cell
+}
+
+func userOf(c *store.ChangeRow) any {
+	if c.Person == nil {
+		return nil
+	}
+	return UserWord(&c.Person.User)
+}
+
+func kindOf(c *store.ChangeRow) any {
+	if c.Person == nil {
+		return nil
+	}
+	return c.Person.Kind()
 }
 
 func upnOf(c *store.ChangeRow) any {

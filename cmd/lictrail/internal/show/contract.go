@@ -56,10 +56,11 @@ type UserJSON struct {
 	Name       *string `json:"name"`
 	Department *string `json:"department"`
 	Deleted    bool    `json:"deleted"`
+	Kind       *string `json:"kind"` // member, guest or agent
 }
 
 func User(u *snapshot.User) UserJSON {
-	return UserJSON{string(u.ID), OrNull(u.UPN), OrNull(u.Name), OrNull(u.Department), u.Presence != snapshot.Present}
+	return UserJSON{string(u.ID), OrNull(u.UPN), OrNull(u.Name), OrNull(u.Department), u.Presence != snapshot.Present, OrNull(u.Kind())}
 }
 
 type SKUJSON struct {

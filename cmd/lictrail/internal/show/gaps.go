@@ -18,6 +18,7 @@ import (
 var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
 	snapshot.ReadOrganization:  {"the tenant's name and plans", "organization", ""},
 	snapshot.ReadSubscriptions: {"what is bought and when it lapses", "subscriptions", ""},
+	snapshot.ReadAgents:        {"which users are agents", "agent users", ""},
 	snapshot.ReadGroups:        {"names, rules and licenses of groups", "group", ""},
 	snapshot.ReadDeletedUsers:  {"who was deleted", "deleted users", ""},
 	snapshot.ReadOwners:        {"who owns the applications that did something", "application owners", ""},

@@ -19,6 +19,14 @@ func OrNil(s string) any {
 	return s
 }
 
+// UserWord is what a user is called in a table, with a mark for an agent user.
+func UserWord(u *snapshot.User) string {
+	if u.IsAgent() {
+		return u.UPN + " (agent)"
+	}
+	return u.UPN
+}
+
 // ShortDate words a date for a table.
 func ShortDate(d snapshot.Date) string {
 	return out.DateShort(d.NotBefore, d.NotAfter, d.At, string(d.Precision))

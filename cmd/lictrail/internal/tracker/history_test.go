@@ -270,6 +270,7 @@ type scripted struct {
 	unread        []string
 	accept        bool
 	tenant        snapshot.TenantID
+	agents        []snapshot.UserID
 	lost          []snapshot.UserID // exist, and are in no list
 	usage         Usage             // read when it tells anything
 	recognized    int               // rows
@@ -337,6 +338,10 @@ func (s *scripted) UserCount(context.Context) (int64, bool, error) {
 
 func (s *scripted) Subscriptions(context.Context) ([]snapshot.Subscription, error) {
 	return s.subscriptions, s.failing("subscriptions")
+}
+
+func (s *scripted) Agents(context.Context) ([]snapshot.UserID, bool, error) {
+	return s.agents, true, s.failing("agents")
 }
 
 // Principal knows no application.

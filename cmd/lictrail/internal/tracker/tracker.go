@@ -35,6 +35,8 @@ type Reader interface {
 	// UserCount is the service's own count; ok is false where it offers none.
 	UserCount(ctx context.Context) (n int64, ok bool, err error)
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
+	// Agents lists the agent users; offered is false where the service knows none.
+	Agents(ctx context.Context) (agents []snapshot.UserID, offered bool, err error)
 	Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group, error)
 	DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error)
 	// Principal reads the service principal of an application.
@@ -280,6 +282,10 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := t.readGroups(ctx); err != nil {
 		return nil, err
 	}
+	agents, _, agentsErr := t.Agents(ctx)
+	if agentsErr != nil {
+		t.warn(string(snapshot.ReadAgents), "agent users could not be read: %v", agentsErr)
+	}
 	subscriptions, subscriptionsErr := t.Subscriptions(ctx)
 	if subscriptionsErr != nil {
 		t.warn("subscriptions", "subscriptions could not be read: %v", subscriptionsErr)
@@ -309,7 +315,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: t.groupsRead,
 		Spool: t.spool, Before: before, Changes: changes,
-		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Activity: activity,
+		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Agents: agents, Activity: activity,
 	}, nil
 }
 

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"lictrail/snapshot"
+)
+
+// userType is the type of a user whose user_version is v and whose profile is f.
+const userType = "CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN '" + snapshot.AgentType + "' ELSE f.more ->> '$.type' END"
+
+// agents notes which users are agents. What was known stays: a user object does not
+// change its type.
+func (w *writer) agents(ids []snapshot.UserID) error {
+	for _, id := range ids {
+		_, err := w.exec(`INSERT INTO agent (user_id, run_id) SELECT id, ?2 FROM user WHERE object_id = ?1
+			AND NOT EXISTS (SELECT 1 FROM agent WHERE user_id = user.id)`, userKey(id), w.run)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agentsAmong marks the agent users among some.
+func (h *History) agentsAmong(ctx context.Context, mark func(snapshot.UserID)) error {
+	rows, err := h.tx.QueryContext(ctx, "SELECT u.object_id FROM agent a JOIN user u ON u.id = a.user_id")
+	if err != nil {
+		return fmt.Errorf("read the agent users: %w", classify(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key any
+		if err := rows.Scan(&key); err != nil {
+			return fmt.Errorf("read the agent users: %w", classify(err))
+		}
+		mark(userID(key))
+	}
+	return classify(rows.Err())
+}
+
+// AgentSeats counts for each SKU the agent users who held it at the run asked about.
+func (h *History) AgentSeats(ctx context.Context) (map[snapshot.SKUID]int64, error) {
+	rows, err := h.tx.QueryContext(ctx, `
+		SELECT s.object_id, count(DISTINCT p.user_id) FROM agent a JOIN path p ON p.user_id = a.user_id JOIN sku s ON s.id = p.sku_id
+		WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) GROUP BY s.id`, int64(h.At.ID))
+	if err != nil {
+		return nil, fmt.Errorf("count the seats of agent users: %w", classify(err))
+	}
+	defer rows.Close()
+	seats := make(map[snapshot.SKUID]int64)
+	for rows.Next() {
+		var sku snapshot.SKUID
+		var n int64
+		if err := rows.Scan(&sku, &n); err != nil {
+			return nil, fmt.Errorf("count the seats of agent users: %w", classify(err))
+		}
+		seats[sku] = n
+	}
+	return seats, classify(rows.Err())
+}
