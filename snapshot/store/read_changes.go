@@ -23,6 +23,7 @@ type ChangeFilter struct {
 	Run          snapshot.RunID
 	IDs          []int64
 	After, UpTo  snapshot.RunID // shown by runs after the one, up to and with the other
+	AfterID      int64          // found after the change of this number
 	Since, Until time.Time      // by the change's date; both inclusive
 	Unseen       bool           // only those that only the audit log saw
 	Untracked    bool           // only those of the time before the first run
@@ -119,6 +120,9 @@ func (f *ChangeFilter) query(until snapshot.RunID) (string, []any) {
 	}
 	if f.UpTo != 0 {
 		q.add("c.run_id <= ?", int64(f.UpTo))
+	}
+	if f.AfterID != 0 {
+		q.add("c.id > ?", f.AfterID)
 	}
 	if !f.Since.IsZero() {
 		q.add("coalesce(a.at, c.not_after) >= ?", f.Since.UnixMilli())

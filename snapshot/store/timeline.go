@@ -317,10 +317,14 @@ type Revision struct {
 // Revisions lists every word on the cause of every change, in the order in
 // which they were written; those of one run, unless it is 0.
 func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*Revision, error] {
+	return h.revisions(ctx, "?1 = 0 OR a.run_id = ?1", int64(run))
+}
+
+func (h *History) revisions(ctx context.Context, where string, args ...any) iter.Seq2[*Revision, error] {
 	return func(yield func(*Revision, error) bool) {
 		rows, err := h.tx.QueryContext(ctx, `
 			SELECT a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
-				length(a.salt) IS NOT 16 FROM attribution a WHERE ?1 = 0 OR a.run_id = ?1 ORDER BY a.id`, int64(run))
+				length(a.salt) IS NOT 16 FROM attribution a WHERE `+where+` ORDER BY a.id`, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
 			return

@@ -68,6 +68,10 @@ func TryFile(path string) error {
 	return nil
 }
 
+// SyncDir makes the names in a directory safe from a power cut, where the file
+// system can do that.
+func SyncDir(dir string) error { return syncDir(dir) }
+
 type writerFunc func(p []byte) (int, error)
 
 func (w writerFunc) Write(p []byte) (int, error) { return w(p) }

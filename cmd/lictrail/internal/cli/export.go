@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/config"
+	"lictrail/cmd/lictrail/internal/lake"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/settings"
+	"lictrail/cmd/lictrail/internal/show"
+)
+
+type exportOptions struct {
+	sinceLast, compact, verify bool
+	sql                        string
+}
+
+func newExport(e *env) *cobra.Command {
+	var o exportOptions
+	cmd := &cobra.Command{
+		Use:   "export DIR",
+		Short: "Write the history as Parquet and Delta tables for other engines",
+		Long: `Writes the history of one tenant, or of all, to a folder of tables that DuckDB,
+Spark, Databricks, Fabric, Trino, BigQuery and ClickHouse read: Parquet files
+with a Delta log over them. The first export writes everything, a later one
+what is new. An export that is cut off changes nothing that readers see.
+
+The table users says who people are; everywhere else they go by keyed digests,
+the key of which stays in each database. After forget or prune, the next export
+replaces all that the folder has of the tenant.
+
+  --verify DIR   holds a folder against its manifest and the databases
+  --sql ENGINE   prints views and ten questions for duckdb, spark, trino,
+                 bigquery or clickhouse`,
+		Example: `  lictrail export /lake --all-tenants
+  lictrail export /lake --all-tenants --since-last
+  lictrail export --verify /lake --all-tenants
+  lictrail export --sql duckdb /lake > lake.sql`,
+		Annotations: map[string]string{noFormats: "csv"},
+		Args:        argsBetween(1, 1, "the folder of the lake"),
+		RunE:        func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), e, cmd, args[0], o) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&e.allTenants, "all-tenants", false, "export every tenant of the configuration")
+	f.BoolVar(&o.sinceLast, "since-last", false, "pass over tenants whose databases have nothing new")
+	f.BoolVar(&e.pseudonymize, "pseudonymize", false, "leave out the table that says who people are")
+	f.BoolVar(&o.compact, "compact", false, "merge the files of each table and month")
+	f.BoolVar(&o.verify, "verify", false, "check the folder and compare it with the databases, and write nothing")
+	f.StringVar(&o.sql, "sql", "", "print views and questions for this `engine`, and write nothing")
+	return cmd
+}
+
+func runExport(ctx context.Context, e *env, cmd *cobra.Command, dir string, o exportOptions) error {
+	switch {
+	case o.sql != "":
+		return printSQL(e, dir, o.sql)
+	case o.verify:
+		return verifyLake(ctx, e, cmd, dir)
+	}
+	databases := e.databases(cmd)
+	progress := e.NewProgress()
+	if len(databases) > 1 {
+		progress.Phase("exporting", "tenants")
+	}
+	result, err := lake.Export(ctx, lake.Options{Dir: dir, Databases: databases, SinceLast: o.sinceLast, Pseudonymize: e.pseudonymize, Compact: o.compact,
+		Holder: e.holder(), Progress: func(int, int) { progress.Add(1) }})
+	progress.Done()
+	if err != nil {
+		return err
+	}
+	if err := printExport(e, dir, result); err != nil {
+		return err
+	}
+	var failed []lakeFailure
+	for _, t := range result.Tenants {
+		failed = append(failed, lakeFailure{t.Name, t.Err})
+	}
+	return e.failedTenants(failed, "the other tenants are exported; the same export again takes up those that failed")
+}
+
+// databases are those of the tenants that the command is for.
+func (e *env) databases(cmd *cobra.Command) []lake.Database {
+	if !e.allTenants {
+		name := e.db
+		if t := e.settings.Tenant; t != nil {
+			name = t.Name
+		}
+		return []lake.Database{{Name: name, Path: e.db}}
+	}
+	tenants := e.settings.File.Tenants
+	list := make([]lake.Database, len(tenants))
+	for i := range tenants {
+		list[i] = lake.Database{Name: tenants[i].Name, Path: e.databaseOf(cmd, &tenants[i])}
+	}
+	return list
+}
+
+// databaseOf is the path of a tenant's database.
+func (e *env) databaseOf(cmd *cobra.Command, t *config.Tenant) string {
+	s := *e.settings
+	s.Tenant = t
+	flag := cmd.Root().PersistentFlags().Lookup("db")
+	v, from := s.Lookup(cmd, flag)
+	return strings.Join(settings.Beside(flag, v.Texts, from), ",")
+}
+
+type lakeFailure struct {
+	name string
+	err  error
+}
+
+// failedTenants is the one error for all tenants that failed; nil where none did.
+func (e *env) failedTenants(all []lakeFailure, hint string) error {
+	worst, failed := exitDone, []string{}
+	for _, f := range all {
+		if f.err == nil {
+			continue
+		}
+		if len(all) == 1 {
+			return f.err
+		}
+		var said *out.Error
+		errors.As(explain(f.err), &said) // explain makes no other
+		e.Warnf("%s: %s", f.name, said.Error())
+		if slices.Index(severity, said.Code) < slices.Index(severity, worst) {
+			worst = said.Code
+		}
+		failed = append(failed, f.name)
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return &out.Error{Code: worst, Err: errSomeTenants, Hint: hint,
+		Message: fmt.Sprintf("%d of %s failed: %s", len(failed), show.Plural(len(all), "tenant"), strings.Join(failed, ", "))}
+}
+
+type exportJSON struct {
+	Schema int                `json:"schema"`
+	Lake   lakeJSON           `json:"lake"`
+	Items  []exportTenantJSON `json:"items"`
+}
+
+type lakeJSON struct {
+	Dir          string `json:"dir"`
+	RowsAdded    int64  `json:"rows_added"`
+	FilesAdded   int    `json:"files_added"`
+	FilesRemoved int    `json:"files_removed"`
+	Files        int    `json:"files"`
+	Bytes        int64  `json:"bytes"`
+	Rows         int64  `json:"rows"`
+}
+
+type exportTenantJSON struct {
+	Name      string         `json:"name"`
+	Tenant    *string        `json:"tenant"`
+	RowsAdded int64          `json:"rows_added"`
+	Unchanged bool           `json:"unchanged"`
+	Rewritten bool           `json:"rewritten"`
+	Error     *out.ErrorJSON `json:"error"`
+}
+
+func printExport(e *env, dir string, r *lake.Result) error {
+	if e.format == "json" {
+		doc := exportJSON{out.Schema, lakeJSON{dir, r.Rows, r.Added, r.Removed, r.Files, r.Bytes, r.Total}, []exportTenantJSON{}}
+		for _, t := range r.Tenants {
+			item := exportTenantJSON{t.Name, show.OrNull(t.Tenant), t.Rows, t.Unchanged, t.Rewritten, nil}
+			if t.Err != nil {
+				item.Error = errorJSON(t.Err)
+			}
+			doc.Items = append(doc.Items, item)
+		}
+		return printDocument(e, doc)
+	}
+	for _, t := range r.Tenants {
+		if t.Rewritten {
+			e.Notef("%s: all rows were replaced, because something has been erased since the last export", cmp.Or(t.Name, t.Tenant))
+		}
+	}
+	if r.Added == 0 && r.Removed == 0 {
+		return e.Printf("%s: nothing new. %s with %s.\n", dir, show.Plural(r.Files, "file"), show.Plural(r.Total, "row"))
+	}
+	return e.Printf("%s: %s added in %s; now %s with %s, %.1f MB.\n", dir, show.Plural(r.Rows, "row"), show.Plural(r.Added, "file"),
+		show.Plural(r.Files, "file"), show.Plural(r.Total, "row"), float64(r.Bytes)/1e6)
+}
+
+func errorJSON(err error) *out.ErrorJSON {
+	var said *out.Error
+	errors.As(explain(err), &said) // explain makes no other
+	return out.NewErrorJSON(*said)
+}
+
+// printDocument prints a document in JSON that is about no single tenant.
+func printDocument(e *env, doc any) error {
+	text, err := out.JSON(doc)
+	if err != nil {
+		return err
+	}
+	_, err = e.Out.Write(append(text, '\n'))
+	return err
+}
+
+// printSQL prints views and questions for an engine. The place may be an address
+// of the engine's, such as one of a bucket.
+func printSQL(e *env, dir, engine string) error {
+	if _, err := oneOf("sql", []string{engine}, lake.Engines()); err != nil {
+		return err
+	}
+	place := dir
+	if !strings.Contains(dir, "://") {
+		var err error
+		if place, err = filepath.Abs(dir); err != nil {
+			return fmt.Errorf("resolve %q: %w", dir, err)
+		}
+	}
+	return lake.SQL(e.Out, engine, filepath.ToSlash(place), lake.WithoutUsers(dir))
+}
