@@ -77,7 +77,7 @@ func rooms(names ...string) (paths []string) {
 var history = []string{"snapshot", "snapshot/...", "diff", "diff/...", "cmd/lictrail/internal/tracker"}
 
 // tenants is what reads tenants and their databases.
-var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("ask", "exit", "input", "lock", "near", "out"))
+var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("ask", "disk", "exit", "input", "lake", "lock", "near", "out"))
 
 // layers are the rules of the house, the first that fits a package counting:
 // the rooms of the program need what is named, and none of them the command
@@ -96,6 +96,7 @@ var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/settings", needs: slices.Concat(tenants, rooms("config", "connect", "near", "notify", "page")), others: true},
 	{pkgs: "cmd/lictrail/internal/notify", needs: append(rooms("input", "out", "page"), "snapshot"), others: true},
 	{pkgs: "cmd/lictrail/internal/rules", needs: append(rooms("near"), "snapshot", "snapshot/reclaim"), others: true, never: impure},
+	{pkgs: "cmd/lictrail/internal/lake", needs: slices.Concat([]string{"snapshot", "snapshot/...", "migrations"}, rooms("disk", "input", "lock", "out")), others: true},
 	{pkgs: "cmd/lictrail/internal/page", needs: rooms("out"), others: true},
 	{pkgs: "cmd/lictrail/internal/lock", needs: rooms("input"), others: true},
 	{pkgs: "cmd/lictrail/internal/out", others: true, never: []string{"database/sql"}},
@@ -175,6 +176,7 @@ func TestOnlyOne(t *testing.T) {
 	}{
 		{[]string{"snapshot/store"}, []string{"modernc.org/sqlite"}},
 		{[]string{"cmd/lictrail/internal/config", "cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
+		{[]string{"cmd/lictrail/internal/lake"}, []string{"github.com/parquet-go"}},
 		{[]string{"cmd/lictrail/internal/notify"}, []string{"github.com/wneessen/go-mail"}},
 		{[]string{"cmd/bench"}, []string{module + "/cmd/bench/yardstick"}},
 		{[]string{"graph", "cmd/bench/yardstick"}, []string{

@@ -10,6 +10,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -88,6 +89,13 @@ var exits = []struct {
 	{store.ErrNamed, Failed, "nothing was erased; change what is called so where it comes from, such as the tenant's name or an imported list, run sync or the import again, and then forget"},
 	{store.ErrExists, WrongUse, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, Busy, "keep one database per tenant: name another file with --db"},
+	{lake.ErrNoLake, WrongUse, "lictrail export DIR makes one"},
+	{lake.ErrNotOurs, WrongUse, "name an empty or a new folder, or one that lictrail export has made; nothing was written"},
+	{lake.ErrNamesLeftOut, WrongUse, "give --pseudonymize once more, or name another folder"},
+	{lake.ErrNewer, Busy, "use the newer lictrail that wrote it"},
+	{lake.ErrNoRoom, Failed, "make room on that disk, or name a folder on another; nothing was written"},
+	{lake.ErrOtherHistory, Damaged, "the database was restored from a backup or is another one: export to a new folder, and remove this one"},
+	{lake.ErrDamaged, Damaged, "lictrail export --verify DIR tells what is wrong; a new folder can be exported from the databases at any time"},
 	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs tells how it ended"},
 	{lock.ErrPlace, WrongUse, "FILE.lock beside the database must be a file of your own: remove what is there, if no run is at work"},
 	{store.ErrBusy, Busy, "wait until the other lictrail has finished, then try again"},
