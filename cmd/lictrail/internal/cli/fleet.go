@@ -77,9 +77,13 @@ type logLine struct {
 // runComplete is what sync records of a run that became history.
 const runComplete = "run complete"
 
-// forFleet reports whether a command is for every tenant of the configuration.
+// atOnce are the commands that read all tenants in one process.
+var atOnce = []string{"export"}
+
+// forFleet reports whether a command is to be run for every tenant of the
+// configuration, in a process for each.
 func (e *env) forFleet() bool {
-	return e.allTenants || e.command == "sync" && e.settings.Tenant == nil && len(e.settings.TenantNames()) > 0
+	return e.allTenants && !slices.Contains(atOnce, e.command) || e.command == "sync" && e.settings.Tenant == nil && len(e.settings.TenantNames()) > 0
 }
 
 // checkTenant refuses to guess which tenant is meant.
@@ -96,7 +100,7 @@ func (e *env) checkTenant() error {
 		return nil
 	}
 	hint := "--tenant-name " + strings.Join(names, ", --tenant-name ")
-	if slices.Contains(tabular, e.command) {
+	if slices.Contains(slices.Concat(tabular, atOnce), e.command) {
 		hint += ", or --all-tenants"
 	}
 	return usage(fmt.Sprintf("the configuration names %s: which one?", show.Plural(len(names), "tenant")), hint)

@@ -191,7 +191,7 @@ It reads tenants and never writes to one.`,
 		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
 		{"Set up", []*cobra.Command{newDemo(e), newSetup(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
-		{"Keep", []*cobra.Command{newBackup(e), newForget(e), newPrune(e)}},
+		{"Keep", []*cobra.Command{newBackup(e), newExport(e), newForget(e), newPrune(e)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
 		for _, c := range group.commands {
