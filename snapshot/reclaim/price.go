@@ -104,6 +104,39 @@ func (c *Cost) Add(m Money) {
 	c.Amounts[i].Micros += m.Micros
 }
 
+// Seats adds what so many seats of a SKU cost a month, at the price of a day.
+func (c *Cost) Seats(prices Prices, sku snapshot.SKUID, on snapshot.Day, seats int64) {
+	switch price := prices.On(sku, on); {
+	case seats == 0:
+	case price == nil:
+		c.Lower = true
+	default:
+		c.Add(Money{price.Micros * seats, price.Currency})
+	}
+}
+
+// Known reports whether anything is known of the cost.
+func (c *Cost) Known() bool { return len(c.Amounts) > 0 || !c.Lower }
+
+// Words are the amounts, as lower bounds where they are; "unknown" where no price is.
+func (c *Cost) Words() string {
+	if !c.Known() {
+		return "unknown"
+	}
+	words := make([]string, len(c.Amounts))
+	for i, m := range c.Amounts {
+		words[i] = m.String()
+	}
+	text := strings.Join(words, " + ")
+	switch {
+	case c.Lower:
+		return "at least " + text
+	case text == "":
+		return "nothing"
+	}
+	return text
+}
+
 // Total is what the seats with one label cost in one currency.
 type Total struct {
 	Label       string

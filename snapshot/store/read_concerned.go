@@ -14,6 +14,8 @@ type Concern struct {
 	SKUs  []snapshot.SKUID
 	Group snapshot.GroupID
 	Users []Person
+	// Hidden: also those of whom Microsoft does not show how they hold a SKU.
+	Hidden bool
 }
 
 // Concerned returns the users who are present at the run asked about and whom a
@@ -65,6 +67,9 @@ func (c Concern) query(run int64) (string, []any) {
 	}
 	if c.Group != "" {
 		any = append(any, "q.group_id = (SELECT id FROM licensed_group WHERE object_id = "+arg(string(c.Group))+")")
+	}
+	if c.Hidden && len(any) > 0 {
+		any = append(any, fmt.Sprintf("q.group_id = %d", unknownGroup))
 	}
 	whose := ""
 	if len(any) > 0 {

@@ -131,13 +131,17 @@ func (p *prediction) seats() {
 	p.doubtShort()
 }
 
-// doubtShort marks everybody who may be among those without a seat.
+// doubtShort marks everybody who may be among those without a seat. Whether such a
+// user keeps the SKU that was to go depends on how it is done.
 func (p *prediction) doubtShort() {
 	for _, s := range p.out.Seats {
 		for i := range p.out.Users {
 			e := &p.out.Users[i]
 			if s.Worst+s.Hidden > s.Have && slices.Contains(e.Gained, s.SKU) && !slices.Contains(e.Unsure, s.SKU) {
 				e.Unsure = append(e.Unsure, s.SKU)
+				if slices.Contains(e.Lost, p.out.SKU) {
+					e.Unsure = append(e.Unsure, p.out.SKU)
+				}
 			}
 		}
 	}

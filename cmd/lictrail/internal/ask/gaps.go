@@ -26,6 +26,7 @@ var Needs = map[string][]snapshot.Read{
 	"report":         slices.Clone(snapshot.Reads),
 	"seat-days":      {snapshot.ReadAuditLog},
 	"skus":           {snapshot.ReadSubscriptions, snapshot.ReadAgents},
+	"what-if":        {snapshot.ReadSubscriptions, snapshot.ReadGroups},
 	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},

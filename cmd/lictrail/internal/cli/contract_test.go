@@ -36,6 +36,8 @@ var items = []struct {
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seat-days", seatJSON{}},
+	{"what-if", show.WhatIfUserJSON{}},
+	{"what-if: outcome", show.WhatIfOutcomeJSON{}},
 	{"watch", watchJSON{}},
 	{"audit search", show.RecordJSON{}},
 	{"audit coverage", coverageJSON{}},

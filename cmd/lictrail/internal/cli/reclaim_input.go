@@ -163,12 +163,9 @@ func (n names) settings(ctx context.Context, file ruleFile) (reclaim.Settings, e
 			s.Free = append(s.Free, id)
 		}
 	}
-	for _, price := range file.Prices {
-		id, err := n.ruleSKU(file.name, price.Line, price.SKU)
-		if err != nil {
-			return s, err
-		}
-		s.Prices = append(s.Prices, reclaim.Price{SKU: id, From: price.From, Month: price.Month})
+	var err error
+	if s.Prices, err = n.prices(file); err != nil {
+		return s, err
 	}
 	for i := range file.Exclude {
 		x, err := n.exclusion(ctx, file.name, &file.Exclude[i])
@@ -178,6 +175,19 @@ func (n names) settings(ctx context.Context, file ruleFile) (reclaim.Settings, e
 		s.Exclusions = append(s.Exclusions, x)
 	}
 	return s, nil
+}
+
+// prices are those that the file of rules names.
+func (n names) prices(file ruleFile) (reclaim.Prices, error) {
+	var prices reclaim.Prices
+	for _, price := range file.Prices {
+		id, err := n.ruleSKU(file.name, price.Line, price.SKU)
+		if err != nil {
+			return nil, err
+		}
+		prices = append(prices, reclaim.Price{SKU: id, From: price.From, Month: price.Month})
+	}
+	return prices, nil
 }
 
 func (n names) exclusion(ctx context.Context, file string, from *rules.Exclusion) (reclaim.Exclusion, error) {

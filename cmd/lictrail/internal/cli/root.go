@@ -187,7 +187,7 @@ It reads tenants and never writes to one.`,
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWatch(e), newReport(e), newServe(e)}},
+		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newGroups(e), newReclaim(e), newSeatDays(e), newWhatIf(e), newWatch(e), newReport(e), newServe(e)}},
 		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
 		{"Set up", []*cobra.Command{newDemo(e), newSetup(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
@@ -201,7 +201,7 @@ It reads tenants and never writes to one.`,
 	}
 	root.SetCompletionCommandGroupID("Set up")
 	root.AddCommand(newVersion(e), newExitCodes())
-	for _, name := range []string{"actors", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "who"} {
+	for _, name := range []string{"actors", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "what-if", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/show"
+	"lictrail/snapshot/whatif"
+)
+
+type whatIfOptions struct {
+	groupLicense, fromGroup, swap, user, lapse, sku string
+	rules                                           string
+}
+
+func newWhatIf(e *env) *cobra.Command {
+	var o whatIfOptions
+	cmd := &cobra.Command{
+		Use:   "what-if",
+		Short: "What an operation on licenses would do, before it is done",
+		Long: `Predicts, by the newest run, what an operation would do: who would lose which
+service plans and who keeps them by another path, plans that would collide,
+mailboxes at risk and until when they are kept, seats needed at the worst
+moment, what it costs a month before and after, and the list of steps that
+would bring it back. Nothing is done: lictrail never writes to a tenant.
+
+An operation is one of:
+
+  --remove-group-license GROUP SKU  the group no longer gives the SKU
+  --remove-from-group USER GROUP    the user leaves the group
+  --swap SKU=SKU                    the second in place of the first, for all
+                                    who hold it directly and in every group;
+                                    plans that are off stay off
+  --delete USER                     the account is deleted
+  --lapse SUBSCRIPTION              the subscription ends, unrenewed
+  --remove-sku SKU                  everybody and every group loses the SKU
+
+A subscription is named by its id, or by a SKU that has one only. AT WORST
+counts the seats where what is new is given before what is old is taken.
+Members of a group of whom no run has seen a license are not known. Where seats
+are short, who goes without is not known either. Group-based licensing does not
+retry by itself when seats become free.`,
+		Example: `  lictrail what-if --remove-group-license "Licenses E3" SPE_E3
+  lictrail what-if --swap SPE_E3=SPE_E5
+  lictrail what-if --delete ann@contoso.com --format json
+  lictrail what-if --lapse VISIOCLIENT`,
+		Args: argsBetween(0, 1, "an operation, such as --delete USER"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runWhatIf(cmd.Context(), e, o, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.groupLicense, "remove-group-license", "", "this `group` no longer gives the SKU that follows")
+	f.StringVar(&o.fromGroup, "remove-from-group", "", "this `user` leaves the group that follows")
+	f.StringVar(&o.swap, "swap", "", "`SKU=SKU`: the second in place of the first")
+	f.StringVar(&o.user, "delete", "", "this `user` is deleted")
+	f.StringVar(&o.lapse, "lapse", "", "this `subscription` ends")
+	f.StringVar(&o.sku, "remove-sku", "", "everybody and every group loses this `SKU`")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
+	return cmd
+}
+
+// question takes the one operation that the flags name.
+func (o whatIfOptions) question(args []string) (q ask.WhatIfQuestion, err error) {
+	rest := strings.Join(args, "")
+	kinds := 0
+	take := func(flag string, is ask.WhatIfQuestion) {
+		if flag != "" {
+			q = is
+			kinds++
+		}
+	}
+	from, to, pair := strings.Cut(o.swap, "=")
+	take(o.groupLicense, ask.WhatIfQuestion{Kind: whatif.RemoveGroupLicense, Group: o.groupLicense, SKU: rest})
+	take(o.fromGroup, ask.WhatIfQuestion{Kind: whatif.RemoveFromGroup, User: o.fromGroup, Group: rest})
+	take(o.swap, ask.WhatIfQuestion{Kind: whatif.Swap, SKU: from, To: to})
+	take(o.user, ask.WhatIfQuestion{Kind: whatif.DeleteUser, User: o.user})
+	take(o.lapse, ask.WhatIfQuestion{Kind: whatif.Lapse, Subscription: o.lapse})
+	take(o.sku, ask.WhatIfQuestion{Kind: whatif.RemoveSKU, SKU: o.sku})
+	const example = `lictrail what-if --remove-group-license GROUP SKU, --remove-from-group USER GROUP, --swap SKU=SKU, --delete USER, --lapse SUBSCRIPTION or --remove-sku SKU`
+	two := q.Kind == whatif.RemoveGroupLicense || q.Kind == whatif.RemoveFromGroup
+	switch {
+	case kinds == 0:
+		return q, usage("what-if needs an operation", example)
+	case kinds > 1:
+		return q, usage("what-if predicts one operation at a time", "ask once for each")
+	case two && rest == "":
+		return q, usage(fmt.Sprintf("--%s needs a second word", q.Kind), example)
+	case !two && rest != "":
+		return q, usage(fmt.Sprintf("%q belongs to no flag", rest), example)
+	case q.Kind == whatif.Swap && (!pair || from == "" || to == ""):
+		return q, usage(fmt.Sprintf("--swap %q names no two SKUs", o.swap), "--swap SPE_E3=SPE_E5")
+	}
+	return q, nil
+}
+
+func runWhatIf(ctx context.Context, e *env, o whatIfOptions, args []string) error {
+	question, err := o.question(args)
+	if err != nil {
+		return err
+	}
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
+	return withHistory(ctx, e, func(n names) error {
+		prices, err := n.prices(file)
+		if err != nil {
+			return err
+		}
+		answer, err := ask.WhatIf(ctx, n.Book, question, whatif.Operation{When: e.now()}, prices)
+		if err != nil {
+			return err
+		}
+		return show.WhatIf(e.printer(n), answer)
+	})
+}
