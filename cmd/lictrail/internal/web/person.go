@@ -197,9 +197,7 @@ func (l *life) picture() page.Section {
 		t.Tracks = append(t.Tracks, track)
 	}
 	t.Keys = keysOf(kinds, l.Changes, len(l.unread) > 0)
-	wide, narrow := t.Chart(980), t.Chart(360)
-	wide.Class, narrow.Class = "timeline wide", "timeline narrow"
-	s.Charts = []page.Chart{wide, narrow}
+	s.Charts = twin(t.Chart(980), t.Chart(360))
 	return s
 }
 

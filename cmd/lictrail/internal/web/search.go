@@ -59,6 +59,7 @@ func searchView(ctx context.Context, q *question) (*answer, error) {
 		}
 		if len(t.Rows) > 0 {
 			s := page.Section{ID: kind, Heading: t.Caption, Tables: []page.Table{t}}
+			s.Tables[0].Caption += ", the best first"
 			if kind == "person" && more {
 				s.Tables[0].More = "There are others; type more of the name."
 			}

@@ -155,8 +155,8 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 	}
 	wide := page.SeatChartOf("seats-wide", q.skuName(id), seatsOf(points), 980, 280)
 	narrow := page.SeatChart("seats-narrow", q.skuName(id), seatsOf(points))
-	wide.Class, narrow.Class = "timeline wide", "timeline narrow"
-	s.Charts = []page.Chart{wide, narrow}
+	wide.Class, narrow.Class = "timeline", "timeline"
+	s.Charts = twin(wide, narrow)
 	for _, z := range []struct{ title, since string }{{"All of it", ""}, {"The last year", "52w"}, {"The last half year", "26w"}, {"The last 13 weeks", "13w"}} {
 		link := page.Link{Text: z.title, To: q.link("sku", string(id))}
 		if z.since != "" {

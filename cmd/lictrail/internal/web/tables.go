@@ -35,3 +35,11 @@ func plain(v any) any {
 	}
 	return v
 }
+
+// twin is one drawing in two widths, of which a screen shows the one that fits it.
+func twin(wide, narrow page.Chart) []page.Chart {
+	wide.Class += " wide"
+	narrow.Class += " narrow"
+	narrow.Data.Caption += ", on a narrow screen"
+	return []page.Chart{wide, narrow}
+}

@@ -82,9 +82,7 @@ func calendarOf(union []snapshot.Coverage) page.Section {
 		days = append(days, dayOf(union, day, from, until))
 	}
 	keys := []page.Key{{Class: "read", Label: "read"}, {Class: "partly", Label: "read in part"}, {Class: "unread", Label: "not read: who did what may stay unknown"}}
-	wide, narrow := page.CalendarChart("calendar", "Audit log, day by day", days, keys, 53), page.CalendarChart("calendar-narrow", "Audit log, day by day", days, keys, 18)
-	wide.Class, narrow.Class = "calendar wide", "calendar narrow"
-	s.Charts = []page.Chart{wide, narrow}
+	s.Charts = twin(page.CalendarChart("calendar", "Audit log, day by day", days, keys, 53), page.CalendarChart("calendar-narrow", "Audit log, day by day", days, keys, 18))
 	t := page.Table{Caption: "Times for which no log was read", Columns: []page.Column{{Head: "From", Tight: true}, {Head: "To", Tight: true}, {Head: "Why", Long: true}}}
 	for _, c := range union {
 		if !c.Complete {
