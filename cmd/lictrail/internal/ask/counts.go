@@ -99,8 +99,11 @@ func countOf(c *store.ChangeRow, by string) (key string, fresh *Count) {
 // partyKey is the same for everything that one party did: its object id says who
 // it is, else its address, else its name.
 func partyKey(a *snapshot.Actor) string {
-	return strings.ToLower(string(a.Kind) + "\x00" + cmp.Or(a.ID, a.AppID, a.UPN, a.Name))
+	return strings.ToLower(string(a.Kind)) + "\x00" + PartyID(a)
 }
+
+// PartyID is what a party is known by: its object id, else its address or name.
+func PartyID(a *snapshot.Actor) string { return strings.ToLower(cmp.Or(a.ID, a.AppID, a.UPN, a.Name)) }
 
 // monday begins the week of a time, in UTC.
 func monday(at time.Time) time.Time {

@@ -105,12 +105,12 @@ func (q *question) why(c *store.ChangeRow) page.Section {
 	add("Cause", show.CauseWord(a))
 	add("Started by", string(a.Initiator))
 	if a.Actor != nil {
-		add("Done by", actorKind(a.Actor))
+		add("Done by", page.Link{Text: actorKind(a.Actor), To: q.partyLink(a, a.Actor)})
 	}
 	if a.Via != nil {
 		add("By way of", q.viaWords(a.Via))
 		if a.Via.Actor != nil {
-			add("Set in motion by", actorKind(a.Via.Actor)+show.AtWords(a.Via))
+			add("Set in motion by", page.Link{Text: actorKind(a.Via.Actor) + show.AtWords(a.Via), To: q.partyLink(a, a.Via.Actor)})
 		}
 	}
 	add("Whom to ask", q.by(c))
@@ -137,6 +137,14 @@ func seenBy(q *question, c *store.ChangeRow) string {
 		words += ", not by the run that began to look on " + c.Window.NotBefore.UTC().Format("2 January 2006 15:04 UTC")
 	}
 	return words
+}
+
+// partyLink leads to what a party did, where it is the one that answers for a change.
+func (q *question) partyLink(a *snapshot.Attribution, party *snapshot.Actor) string {
+	if a.Responsible() != party {
+		return ""
+	}
+	return q.actorLink(party)
 }
 
 // actorKind names an actor with all that is known of it.

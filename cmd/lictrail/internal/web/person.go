@@ -386,27 +386,14 @@ func (q *question) changeLink(c *store.ChangeRow) page.Link {
 
 // by is whom to ask about a change, or that it is not known who that is.
 func (q *question) by(c *store.ChangeRow) any {
-	a := responsible(&c.Attribution)
+	a := c.Attribution.Responsible()
 	if a == nil {
-		if c.Attribution.Cause == snapshot.CauseUnknown {
-			return "not known"
+		if c.Attribution.Cause == snapshot.CauseUnknown || c.Attribution.Cause == snapshot.CauseGroup {
+			return show.NotKnown
 		}
 		return nil
 	}
-	return q.actorLink(a)
-}
-
-// responsible is whom to ask about a change: the actor of a direct change, the
-// party behind the group of a group's.
-func responsible(a *snapshot.Attribution) *snapshot.Actor {
-	if a.Cause == snapshot.CauseGroup && a.Via != nil {
-		return a.Via.Actor
-	}
-	return a.Actor
-}
-
-func (q *question) actorLink(a *snapshot.Actor) page.Link {
-	return page.Link{Text: show.ActorWord(a)}
+	return page.Link{Text: show.PartyWord(a), To: q.actorLink(a)}
 }
 
 // ticket is the newest of each SKU in words, to copy.

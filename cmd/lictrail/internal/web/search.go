@@ -1,9 +1,11 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -79,48 +81,80 @@ func hitListing(*question) show.Listing[hit] {
 		text("detail", func(h hit) any { return h.Detail }), text("href", func(h hit) any { return h.Href })}}
 }
 
-// find looks for people, SKUs and groups.
+// find looks for all that a word means. Under pseudonyms people are found by these
+// alone: a search by names would say who is behind one.
 func (q *question) find(ctx context.Context, word string) (hits []hit, more bool, err error) {
-	if word == "" {
+	query := words.NewQuery(word)
+	if query.Empty() {
 		return nil, false, nil
 	}
-	people, more, err := q.findPeople(ctx, word)
+	if q.book.History.Pseudonymous() {
+		return q.findConcealed(ctx, word, query)
+	}
+	found, more, err := q.book.Search(ctx, query, maxHits)
 	if err != nil {
 		return nil, false, err
 	}
-	hits = append(hits, people...)
-	hits = append(hits, q.findSKUs(word)...)
-	return append(hits, q.findGroups(word)...), more, nil
-}
-
-func (q *question) findPeople(ctx context.Context, word string) (hits []hit, more bool, err error) {
-	h := q.book.History
-	if h.Pseudonymous() { // a search by names would say who is behind a pseudonym
-		p, ok, err := h.UserByPseudonym(ctx, word)
-		if err != nil || !ok {
+	for _, f := range found {
+		if h, ok := q.hitOf(f); ok {
+			hits = append(hits, h)
+		}
+	}
+	if q.values.Get("format") == "" { // what only records know takes reading them
+		strangers, _, err := q.book.Strangers(ctx, query)
+		if err != nil {
 			return nil, false, err
 		}
-		return []hit{q.personHit(&p.User, "")}, false, nil
-	}
-	exact, err := h.FindUsers(ctx, word)
-	if err != nil {
-		return nil, false, err
-	}
-	seen := map[snapshot.UserID]bool{}
-	for i := range exact {
-		seen[exact[i].ID] = true
-		hits = append(hits, q.personHit(&exact[i].User, ""))
-	}
-	found, more, err := h.FindPeople(ctx, words.NewQuery(word), maxHits)
-	if err != nil {
-		return nil, false, err
-	}
-	for i := range found {
-		if !seen[found[i].ID] {
-			hits = append(hits, q.personHit(&found[i].User, found[i].Was))
+		for _, s := range strangers {
+			hits = append(hits, hit{Kind: "person", ID: s.ID, Name: s.Title(), Detail: "known from audit records only", Href: relative(q.link("recorded", "", "user", cmp.Or(s.ID, s.Title())), q.root)})
 		}
 	}
 	return hits, more, nil
+}
+
+func (q *question) findConcealed(ctx context.Context, word string, query words.Query) (hits []hit, more bool, err error) {
+	p, ok, err := q.book.History.UserByPseudonym(ctx, strings.ToLower(word))
+	if err != nil {
+		return nil, false, err
+	}
+	if ok {
+		hits = append(hits, q.personHit(&p.User, ""))
+	}
+	for _, id := range q.book.MatchSKUs(query) {
+		hits = append(hits, q.skuHit(id))
+	}
+	groups, err := q.book.MatchGroups(ctx, query)
+	for _, g := range groups {
+		hits = append(hits, q.groupHit(g.ID, ""))
+	}
+	return hits, false, err
+}
+
+// hitOf is what was found, if it has a page.
+func (q *question) hitOf(f ask.Hit) (hit, bool) {
+	switch {
+	case f.User != nil:
+		return q.personHit(&f.User.User, f.Was), true
+	case f.SKU != "":
+		return q.skuHit(f.SKU), true
+	case f.Group != nil:
+		return q.groupHit(f.Group.ID, f.Was), true
+	case f.Actor != nil:
+		return hit{Kind: "actor", ID: cmp.Or(f.Actor.ID, f.Actor.AppID), Name: show.PartyWord(f.Actor), Detail: actorSort(f.Actor), Href: relative(q.actorLink(f.Actor), q.root)}, true
+	}
+	return hit{}, false
+}
+
+func (q *question) skuHit(id snapshot.SKUID) hit {
+	return hit{"SKU", string(id), q.skuName(id), q.book.PartNumber(id), relative(q.link("sku", string(id)), q.root)}
+}
+
+func (q *question) groupHit(id snapshot.GroupID, was string) hit {
+	detail := "gives or gave licenses"
+	if was != "" {
+		detail += ", formerly " + was
+	}
+	return hit{"group", string(id), cmp.Or(q.book.History.GroupName(id), string(id)), detail, relative(q.link("group", string(id)), q.root)}
 }
 
 func (q *question) personHit(u *snapshot.User, was string) hit {
@@ -144,28 +178,29 @@ func (q *question) personHit(u *snapshot.User, was string) hit {
 // relative is an address seen from the tenant's first page.
 func relative(to, root string) string { return strings.TrimPrefix(to, root) }
 
-func (q *question) findSKUs(word string) []hit {
-	var hits []hit
-	lower := strings.ToLower(word)
-	exact := q.book.SKUsOf(word)
-	for id, part := range q.book.History.PartNumbers() {
-		name := q.book.Catalog.SKUName(id, part)
-		if slices.Contains(exact, id) || strings.Contains(strings.ToLower(part), lower) || strings.Contains(strings.ToLower(name), lower) {
-			hits = append(hits, hit{"SKU", string(id), name, part, relative(q.link("sku", string(id)), q.root)})
-		}
+// recordedView is what the archived records say of somebody whom no run has seen.
+func recordedView(ctx context.Context, q *question) (*answer, error) {
+	user := strings.TrimSpace(q.values.Get("user"))
+	if user == "" || len([]rune(user)) > maxWord || q.book.History.Pseudonymous() {
+		return nil, errNoPage
 	}
-	slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
-	return hits
-}
-
-func (q *question) findGroups(word string) []hit {
-	var hits []hit
-	lower := strings.ToLower(word)
-	for id, name := range q.book.History.Groups() {
-		if strings.Contains(strings.ToLower(name), lower) || strings.EqualFold(string(id), word) {
-			hits = append(hits, hit{"group", string(id), cmp.Or(name, string(id)), "gives licenses", relative(q.link("group", string(id)), q.root)})
-		}
+	past, archived, err := ask.History(ctx, q.book, user)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
-	return hits
+	if past != nil {
+		return nil, &ask.Error{Message: "runs have seen that person", Hint: "search for the name"}
+	}
+	q.who = append(q.who, snapshot.UserID(user))
+	none := "No record says what was done."
+	var text bytes.Buffer
+	err = show.Archive(show.Printer{Streams: &out.Streams{Out: &text, Err: io.Discard, Quiet: true, Width: 100}, Book: q.book, Format: "text", Command: "history"}, archived, none)
+	a := &answer{command: "history", Page: page.Page{Title: user, Lead: "No run has seen this person. This is what audit records that were kept say."}, Raw: []raw{{"Records", text.String()}}}
+	a.formats = func(p show.Printer) error {
+		if p.Format == "csv" {
+			return show.Records(q.book, false).Print(p, show.Given(archived.Records))
+		}
+		return show.Archive(p, archived, none)
+	}
+	return a, err
 }

@@ -145,6 +145,9 @@ func everyView(t *testing.T, v *visitor) []string {
 	for _, m := range regexp.MustCompile(`<li><a href="([a-z]+)"`).FindAllStringSubmatch(menu, -1) {
 		list = append(list, m[1])
 	}
+	if m := regexp.MustCompile(`href="(actor\?id=[^"]+)"`).FindStringSubmatch(v.page("actors")); m != nil {
+		list = append(list, html.UnescapeString(m[1]))
+	}
 	seen := map[string]bool{}
 	for queue := slices.Clone(list); len(queue) > 0; queue = queue[1:] {
 		for _, m := range regexp.MustCompile(`href="((?:\.\./)*)([a-z]+)/([^"/]+)"`).FindAllStringSubmatch(v.page(queue[0]), -1) {
