@@ -139,3 +139,44 @@ func (e editions) larger(name string) bool {
 	return ok && e.numbers[family] > number ||
 		slices.ContainsFunc(snapshot.LargerEditions(name), func(other string) bool { return e.names[other] })
 }
+
+// Overlap is another SKU of the user that has service plans of a seat.
+type Overlap struct {
+	With  snapshot.SKUID
+	Plans []string // names of the plans that both have, sorted
+	All   bool     // the other has every plan of this one
+}
+
+// Overlaps finds for each of a user's seats, in their order, what other SKUs of the
+// user have of the service plans that are switched on: the same plan, or a larger
+// edition of it. Plans without a service of their own and free SKUs do not count.
+func Overlaps(seats []Holding, skus map[snapshot.SKUID]SKU) [][]Overlap {
+	j := judge{Input: Input{SKUs: skus}, sets: map[string]*planSet{}}
+	found := make([][]Overlap, len(seats))
+	for i := range seats {
+		if skus[seats[i].SKU].Free {
+			continue
+		}
+		mine := j.working(&seats[i]).plans
+		for k := range seats {
+			other := &seats[k]
+			if k == i || other.SKU == seats[i].SKU || skus[other.SKU].Free {
+				continue
+			}
+			theirs := j.working(other).plans
+			have := editionsOf(theirs)
+			o := Overlap{With: other.SKU}
+			for id, name := range mine {
+				if _, same := theirs[id]; same || have.larger(name) {
+					o.Plans = append(o.Plans, name)
+				}
+			}
+			if len(o.Plans) > 0 {
+				slices.Sort(o.Plans)
+				o.All = len(o.Plans) == len(mine)
+				found[i] = append(found[i], o)
+			}
+		}
+	}
+	return found
+}

@@ -288,6 +288,9 @@ func rowsText(r *Report) string {
 				fmt.Fprintf(&b, " (%s)", word)
 			}
 		}
+		for _, rule := range row.Also {
+			fmt.Fprintf(&b, " (also %s)", rule)
+		}
 		fmt.Fprintf(&b, ", %s, held %d", row.Action, row.HeldDays)
 		if row.IdleDays != nil {
 			fmt.Fprintf(&b, ", idle %d", *row.IdleDays)

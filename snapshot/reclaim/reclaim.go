@@ -157,7 +157,8 @@ type Row struct {
 	Since     snapshot.Date
 	HeldDays  int // at least
 	Bucket    Bucket
-	Rule      Rule // "" when unknown
+	Rule      Rule   // "" when unknown
+	Also      []Rule // those behind it that apply as well
 	Mark      MarkKind
 	Last      *snapshot.Use  // newest known use of the seat or, where only that is known, of the account
 	IdleDays  *int           // at least so many; nil when not known
@@ -248,13 +249,18 @@ func (j *judge) holder(h *Holder) {
 
 // row says what there is to say about the seat; nil when there is nothing.
 func (c *seatCase) row() *Row {
-	row := &Row{User: &c.h.User, SKU: c.seat.SKU, Paths: c.seat.Paths, Since: c.seat.Since, HeldDays: c.held(),
-		Last: c.use.last, IdleDays: c.idleDays(), Frees: true, Copilot: c.traits[c.seat.SKU].copilotOnly(), Counts: c.use.counts}
+	row := c.bare()
 	if !c.decide(row) {
 		return nil
 	}
 	row.Mark = c.markOf(c.h)
 	return row
+}
+
+// bare is the row before any rule.
+func (c *seatCase) bare() *Row {
+	return &Row{User: &c.h.User, SKU: c.seat.SKU, Paths: c.seat.Paths, Since: c.seat.Since, HeldDays: c.held(),
+		Last: c.use.last, IdleDays: c.idleDays(), Frees: true, Copilot: c.traits[c.seat.SKU].copilotOnly(), Counts: c.use.counts}
 }
 
 // cost says what the seat costs, where it would become free.

@@ -25,19 +25,36 @@ type seatCase struct {
 func (c *seatCase) decide(row *Row) bool {
 	row.Bucket = Candidate
 	for _, rule := range Rules {
-		if slices.Contains(c.s.Off, rule) || c.h.User.IsAgent() && slices.Contains(ofUse, rule) {
+		if c.off(rule) {
 			continue
 		}
 		if c.applies(rule, row) {
-			row.Rule = rule
+			row.Rule, row.Also = rule, c.others(rule)
 			return true
 		}
 	}
 	return c.unknown(row)
 }
 
+// off reports whether a rule is not applied to the seat.
+func (c *seatCase) off(rule Rule) bool {
+	return slices.Contains(c.s.Off, rule) || c.h.User.IsAgent() && slices.Contains(ofUse, rule)
+}
+
 // ofUse are the rules that go by use, which of agent users nothing shows.
 var ofUse = []Rule{NeverUsed, Idle, NeverActivated}
+
+// others lists the rules behind one that apply to the seat as well.
+func (c *seatCase) others(first Rule) []Rule {
+	var also []Rule
+	for _, rule := range Rules[slices.Index(Rules, first)+1:] {
+		aside := c.bare() // a rule fills in the row that it is asked about
+		if !c.off(rule) && c.applies(rule, aside) {
+			also = append(also, rule)
+		}
+	}
+	return also
+}
 
 func (c *seatCase) applies(r Rule, row *Row) bool {
 	switch r {
@@ -133,6 +150,9 @@ func (c *seatCase) idleDays() *int {
 		return nil
 	}
 	days := max(0, int(snapshot.DayOf(c.use.until)-snapshot.DayOf(c.afterAssignment(c.use.idleSince()))))
+	if days == 0 && c.use.last == nil {
+		return nil // no source has seen a day of the seat
+	}
 	return &days
 }
 
@@ -160,6 +180,7 @@ func (c *seatCase) neverActivated(row *Row) bool {
 			continue
 		}
 		row.Action = Review
+		row.IdleDays = nil // those are of the account: of the web app nothing is known
 		row.IdleSince = c.seat.Since.NotAfter
 		row.Reason = fmt.Sprintf("The desktop app %s was not activated in the %s or more since the license was assigned; of use in the browser nothing is known.",
 			app.name, count(days, "day"))

@@ -345,9 +345,17 @@ func (h *History) groupMembers(ctx context.Context, rows map[groupKey]*GroupRow)
 	return h.groupErrors(ctx, rows)
 }
 
-// groupErrors adds the errors of groups. A row that Microsoft touched begins
-// anew; its error began with the first of the rows that had it without a break.
+// groupErrors adds the errors of groups.
 func (h *History) groupErrors(ctx context.Context, rows map[groupKey]*GroupRow) error {
+	return h.groupFailures(ctx, func(_ int64, key groupKey, word string, began snapshot.RunID) {
+		rows[key].fails(word, began)
+	})
+}
+
+// groupFailures goes through the users for whom a group's license fails. A row that
+// Microsoft touched begins anew; its error began with the first of the rows that had
+// it without a break.
+func (h *History) groupFailures(ctx context.Context, each func(user int64, key groupKey, word string, began snapshot.RunID)) error {
 	found, err := h.tx.QueryContext(ctx, `
 		SELECT p.user_id, g.object_id, s.object_id, p.error, p.from_run, coalesce(p.to_run, 0)
 		FROM path p JOIN licensed_group g ON g.id = p.group_id JOIN sku s ON s.id = p.sku_id
@@ -375,10 +383,45 @@ func (h *History) groupErrors(ctx context.Context, rows map[groupKey]*GroupRow) 
 		}
 		before, ended = f, to
 		if to == 0 || to > h.At.ID {
-			rows[f.groupKey].fails(f.err, began)
+			each(f.user, f.groupKey, f.err, began)
 		}
 	}
 	return found.Err()
+}
+
+// GroupFailure is a user for whom a group's license fails.
+type GroupFailure struct {
+	Person
+	Group    snapshot.GroupID
+	SKU      snapshot.SKUID
+	Error    string
+	SinceRun snapshot.RunID // the run that first showed it, without a break since
+}
+
+// GroupFailures lists the users for whom licenses of groups fail at the run asked
+// about, what began last first.
+func (h *History) GroupFailures(ctx context.Context) ([]GroupFailure, error) {
+	var list []GroupFailure
+	err := h.groupFailures(ctx, func(user int64, key groupKey, word string, began snapshot.RunID) {
+		list = append(list, GroupFailure{Person{Row: user}, key.group, key.sku, word, began})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the errors of groups: %w", classify(err))
+	}
+	for i := range list {
+		var key any
+		if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", list[i].Row).Scan(&key); err != nil {
+			return nil, fmt.Errorf("read a user: %w", classify(err))
+		}
+		list[i].ID = userID(key)
+		if err := h.describe(ctx, &list[i].Person); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(list, func(a, b GroupFailure) int {
+		return cmp.Or(cmp.Compare(b.SinceRun, a.SinceRun), cmp.Compare(h.groups[a.Group], h.groups[b.Group]), cmp.Compare(a.Group, b.Group), cmp.Compare(a.UPN, b.UPN))
+	})
+	return list, nil
 }
 
 // fails counts one more user for whom the group's license fails.

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,8 @@ type assignmentsOptions struct {
 	user, sku, group, department string
 	asOf, by                     string
 	activity                     bool
+	wanted                       ask.Wanted
+	unlicensed                   string
 }
 
 func newAssignments(e *env) *cobra.Command {
@@ -28,6 +32,13 @@ func newAssignments(e *env) *cobra.Command {
 time the user ever held the SKU, which nothing resets, beside the date that
 Microsoft's own row shows today.
 
+--user-type, --disabled, --never-signed-in, --both-paths and --overlapping
+narrow the list, any of them together. Where it is not known whether an account fits,
+such as one of which no source shows sign-ins, it is left out and counted on
+stderr. --overlapping shows what other SKUs of the user have the same service
+plans switched on. --unlicensed-since lists the changes by which users lost the
+last license that they had.
+
 With --by it counts instead: users by SKU, by department, path or user type
 and SKU, with departments as they were then. With --format assign-license it
 prints, user by user, the requests to Microsoft Graph that would bring the
@@ -38,6 +49,9 @@ never writes to a tenant.`,
   lictrail assignments --user ann@contoso.com --as-of 2026-03-01
   lictrail assignments --sku EMS --format csv --output ems.csv
   lictrail assignments --sku Microsoft_365_Copilot --activity
+  lictrail assignments --user-type guest --never-signed-in
+  lictrail assignments --disabled --format csv
+  lictrail assignments --overlapping
   lictrail assignments --as-of 2025-12-31 --by department --format csv
   lictrail assignments --as-of 2026-03-01 --user ann@contoso.com \
     --format assign-license`,
@@ -52,6 +66,12 @@ never writes to a tenant.`,
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
 	f.BoolVar(&o.activity, "activity", false, "show when each seat was last used, and what the Copilot report counts")
+	f.StringSliceVar(&o.wanted.UserTypes, "user-type", nil, "only users of these `types`: member, guest, agent")
+	f.BoolVar(&o.wanted.Disabled, "disabled", false, "only of accounts that are switched off")
+	f.BoolVar(&o.wanted.NeverSignedIn, "never-signed-in", false, "only of accounts that never signed in")
+	f.BoolVar(&o.wanted.BothPaths, "both-paths", false, "only what is held directly and by a group")
+	f.BoolVar(&o.wanted.Overlapping, "overlapping", false, "only what shares service plans with another SKU of the user")
+	f.StringVar(&o.unlicensed, "unlicensed-since", "", "who lost the last license since this `time`, instead")
 	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department, path or user-type")
 	return cmd
 }
@@ -71,9 +91,21 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 	if e.pseudonymize && e.format == formatAssignLicense {
 		return usage("--format assign-license needs to say who is meant", "leave --pseudonymize away")
 	}
+	if _, err := oneOf("user-type", o.wanted.UserTypes, ask.UserTypes); err != nil {
+		return err
+	}
+	if o.wanted.NeverSignedIn && o.asOf != "" {
+		return usage("--never-signed-in goes by the newest activity of each account", "leave --as-of away")
+	}
+	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || e.format == formatAssignLicense) {
+		return usage("--unlicensed-since lists changes", "of the other flags it goes with --user, --sku and --as-of")
+	}
 	return withHistory(ctx, e, func(n names) error {
 		if err := n.asOf(e, "as-of", o.asOf); err != nil {
 			return err
+		}
+		if o.unlicensed != "" {
+			return n.runUnlicensed(ctx, e, o)
 		}
 		f := store.Filter{Department: o.department}
 		var err error
@@ -86,21 +118,116 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if f.Group, err = n.FindGroup(ctx, o.group); err != nil {
 			return err
 		}
+		if o.wanted.NeverSignedIn || o.activity {
+			e.command = ask.AssignmentsActivity
+		}
+		rows, listing, err := n.wantedRows(ctx, e, f, o.wanted)
+		if err != nil {
+			return err
+		}
 		switch {
 		case o.by != "":
-			return n.runTotals(ctx, e, o.by, f)
+			return n.runTotals(e, o.by, rows)
 		case e.format == formatAssignLicense:
-			return n.runAssignLicense(ctx, e, f)
+			return n.runAssignLicense(e, rows, f.Group)
 		case o.activity:
-			e.command = ask.AssignmentsActivity
-			rows, err := n.withActivity(ctx, n.History.Assignments(ctx, f))
+			seen, err := n.withActivity(ctx, rows)
 			if err != nil {
 				return err
 			}
-			return n.activityListing().Print(e.printer(n), rows)
+			return n.activityListing().Print(e.printer(n), seen)
+		case o.wanted.Overlapping:
+			return listing()
 		}
-		return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, f))
+		return n.assignmentListing().Print(e.printer(n), rows)
 	})
+}
+
+// wantedRows are the assignments that are asked for. listing shows them with what
+// they overlap with.
+func (n names) wantedRows(ctx context.Context, e *env, f store.Filter, w ask.Wanted) (rows iter.Seq2[*store.Assignment, error], listing func() error, err error) {
+	if !w.Any() {
+		return n.History.Assignments(ctx, f), nil, nil
+	}
+	if w.Overlapping {
+		if w.SKUs, err = n.reclaimSKUs(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	unknown := 0
+	var seats []*ask.OverlappingSeat
+	for s, err := range n.Assignments(ctx, f, w, &unknown) {
+		if err != nil {
+			return nil, nil, err
+		}
+		seats = append(seats, s)
+	}
+	if unknown > 0 {
+		e.Warnf("of %s it is not known whether they fit", show.Plural(unknown, "other account"))
+	}
+	rows = func(yield func(*store.Assignment, error) bool) {
+		for _, s := range seats {
+			if !yield(s.Assignment, nil) {
+				return
+			}
+		}
+	}
+	return rows, func() error { return n.overlapListing().Print(e.printer(n), show.Given(seats)) }, nil
+}
+
+// overlapListing is the listing of assignments with what they overlap with.
+func (n names) overlapListing() show.Listing[*ask.OverlappingSeat] {
+	type row = *ask.OverlappingSeat
+	of := n.assignmentListing()
+	l := show.MapListing(of, func(r row) *store.Assignment { return r.Assignment })
+	l.JSON = func(r row) any {
+		j := show.Assignment(n.Book, r.Assignment)
+		j.Overlaps = show.Overlaps(n.Book, r.Overlaps)
+		return j
+	}
+	words := func(r row) any {
+		var list []string
+		for _, o := range r.Overlaps {
+			how := show.Plural(len(o.Plans), "plan")
+			if o.All {
+				how = "all of it"
+			}
+			list = append(list, fmt.Sprintf("%s (%s)", n.ShortSKU(o.With), how))
+		}
+		return strings.Join(list, ", ")
+	}
+	for i := range l.Columns { // what the question is not about gives its room
+		if head := l.Columns[i].Head; head == "FIRST ASSIGNED" || head == "MICROSOFT SAYS" {
+			if l.Columns[i].Cell == nil {
+				l.Columns[i].Cell = l.Columns[i].Text
+			}
+			l.Columns[i].Text = nil
+		}
+	}
+	l.Columns = append(l.Columns, show.Column[row]{Column: out.Column{Head: "IS ALSO IN", Keep: true}, CSV: "overlaps_with", Text: words})
+	return l
+}
+
+// runUnlicensed lists who lost the last license.
+func (n names) runUnlicensed(ctx context.Context, e *env, o assignmentsOptions) error {
+	since, err := parseTime("unlicensed-since", o.unlicensed, e.now(), false)
+	if err != nil {
+		return err
+	}
+	f := store.ChangeFilter{Since: since}
+	if f.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
+		return err
+	}
+	if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
+		return err
+	}
+	rows, err := n.UnlicensedSince(ctx, f)
+	if err != nil {
+		return err
+	}
+	l := show.Changes(n.Book, true)
+	l.None = "nobody lost the last license since then"
+	return l.Print(e.printer(n), show.Given(rows))
 }
 
 // asOf moves the history to the newest run at a time.
@@ -124,13 +251,13 @@ func (n names) assignmentListing() show.Listing[*store.Assignment] {
 		None: "no assignment matches",
 		Columns: []show.Column[row]{
 			{CSV: "user_id", Cell: func(a row) any { return string(a.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(a row) any { return show.UserWord(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(a row) any { return show.UserWord(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
 			{CSV: "name", Cell: func(a row) any { return a.User.Name }},
 			{CSV: "department", Cell: func(a row) any { return a.User.Department }},
 			{CSV: "sku_id", Cell: func(a row) any { return string(a.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(a row) any { return n.ShortSKU(a.SKU) }, Cell: func(a row) any { return n.PlainSKU(a.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(a row) any { return n.ShortSKU(a.SKU) }, Cell: func(a row) any { return n.PlainSKU(a.SKU) }},
 			{CSV: "product", Cell: func(a row) any { return n.Catalog.SKUName(a.SKU, n.PartNumber(a.SKU)) }},
-			{Column: out.Column{Head: "PATH", Min: 6, Rank: 1}, CSV: "paths", Text: func(a row) any { return n.pathsWord(a) }},
+			{Column: out.Column{Head: "PATH", Min: 8, Rank: 1, Wrap: true}, CSV: "paths", Text: func(a row) any { return n.pathsWord(a) }},
 			{CSV: "path_ids", Cell: func(a row) any { return pathIDs(a) }},
 			{Column: out.Column{Head: "FIRST ASSIGNED"}, CSV: "", Text: func(a row) any { return show.ShortDate(a.First) }},
 			{CSV: "first_assigned", Cell: func(a row) any { return show.Stamp(a.First.At) }},

@@ -31,6 +31,7 @@ var items = []struct {
 	{"runs, sync", show.RunJSON{}},
 	{"skus", skuRowJSON{}},
 	{"groups", groupRowJSON{}},
+	{"groups --users", groupUserJSON{}},
 	{"find", hitJSON{}},
 	{"actors, changes --by", show.ChangeCountJSON{}},
 	{"reclaim", show.ReclaimJSON{}},

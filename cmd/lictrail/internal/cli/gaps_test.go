@@ -33,6 +33,7 @@ var questions = map[string][]string{
 	"assignments":  {"", "--by sku", "--as-of NOW"},
 	"audit search": {"", "--user QUIET", "--activity license"},
 	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET", "--by actor"},
+	"groups":       {"", "--users"},
 	"find":         {"GROUP", "QUIET", "crowd"},
 	"history":      {"LEAVER", "MEMBER", "QUIET"},
 	"reclaim":      {"", "--by department", "--bucket unknown"},

@@ -14,17 +14,86 @@ import (
 )
 
 func newGroups(e *env) *cobra.Command {
-	return &cobra.Command{
+	var users bool
+	cmd := &cobra.Command{
 		Use:   "groups",
 		Short: "Licenses given by groups, and their errors",
 		Long: `Which group gives which SKU to how many members, and for how many it fails:
 since when, and what to do about it, what is new in the newest run first.
 MEMBERS counts users who hold the SKU by way of the group. SINCE is when the
-oldest of the failures was first seen, without a break since.`,
+oldest of the failures was first seen, without a break since. With --users it
+names the users behind each error instead.`,
 		Example: `  lictrail groups
+  lictrail groups --users
   lictrail groups --format json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runGroups(cmd.Context(), e) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if users {
+				return runGroupUsers(cmd.Context(), e)
+			}
+			return runGroups(cmd.Context(), e)
+		},
+	}
+	cmd.Flags().BoolVar(&users, "users", false, "the users for whom a group's license fails, what began last first")
+	return cmd
+}
+
+func runGroupUsers(ctx context.Context, e *env) error {
+	return withHistory(ctx, e, func(n names) error {
+		rows, err := n.History.GroupFailures(ctx)
+		if err != nil {
+			return err
+		}
+		if err := n.groupUserListing().Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" {
+			return err
+		}
+		var told []string
+		for _, f := range rows {
+			if !slices.Contains(told, f.Error) {
+				told = append(told, f.Error)
+				if err := printRemedy(e, f.Error); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+type groupUserJSON struct {
+	Group *show.GroupJSON `json:"group"`
+	SKU   show.SKUJSON    `json:"sku"`
+	Error string          `json:"error"`
+	User  show.UserJSON   `json:"user"`
+	Since show.DateJSON   `json:"since"`
+	ToDo  string          `json:"to_do"`
+}
+
+func (n names) groupUserListing() show.Listing[*store.GroupFailure] {
+	type row = *store.GroupFailure
+	since := func(r row) snapshot.Date { return n.History.RunDate(r.SinceRun) }
+	group := func(r row) any { return n.PathName(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }
+	return show.Listing[row]{
+		JSON: func(r row) any {
+			return groupUserJSON{show.Group(n.Book, r.Group), show.SKU(n.Book, r.SKU), r.Error, show.User(&r.User), show.Date(since(r)), remedyOf(r.Error)}
+		},
+		None: "no license of a group fails for anybody",
+		Columns: []show.Column[row]{
+			{CSV: "user_id", Cell: func(r row) any { return string(r.ID) }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return r.UPN }},
+			{CSV: "name", Cell: func(r row) any { return r.Name }},
+			{CSV: "department", Cell: func(r row) any { return r.Department }},
+			{CSV: "group_id", Cell: func(r row) any { return string(r.Group) }},
+			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2, Wrap: true}, CSV: "group", Text: group},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
+			{Column: out.Column{Head: "ERROR", Min: 10, Rank: 1, Wrap: true}, CSV: "error", Text: func(r row) any { return out.Cell{Value: r.Error, Style: out.Red} },
+				Cell: func(r row) any { return r.Error }},
+			{Column: out.Column{Head: "SINCE"}, Text: func(r row) any { return show.ShortDate(since(r)) }},
+			{CSV: "since", Cell: func(r row) any { return show.Stamp(since(r).At) }},
+			{CSV: "since_not_before", Cell: func(r row) any { return show.Stamp(since(r).NotBefore) }},
+			{CSV: "since_precision", Cell: func(r row) any { return string(since(r).Precision) }},
+		},
 	}
 }
 
@@ -87,7 +156,7 @@ func (n names) printFailures(e *env, list []failure) error {
 	if len(list) == 0 {
 		return nil
 	}
-	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Min: 8, Rank: 3},
+	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Keep: true},
 		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: "SINCE"})
 	for _, f := range list {
 		table.Row(f.Error, n.PathName(f.path()), n.ShortSKU(f.row.SKU), f.Users, f.fresh, show.ShortDate(n.History.RunDate(f.SinceRun)))
@@ -104,7 +173,7 @@ func (n names) printFailures(e *env, list []failure) error {
 			continue
 		}
 		told = append(told, f.Error)
-		if err := printRemedy(e, &f); err != nil {
+		if err := printRemedy(e, f.Error); err != nil {
 			return err
 		}
 	}
@@ -130,11 +199,11 @@ type groupRowJSON struct {
 }
 
 // printRemedy says what to do about an error.
-func printRemedy(e *env, f *failure) error {
+func printRemedy(e *env, word string) error {
 	if err := e.Printf("\n"); err != nil {
 		return err
 	}
-	return e.Paragraph(f.Error + ": " + f.advice() + ".")
+	return e.Paragraph(word + ": " + remedyOf(word) + ".")
 }
 
 func (n names) groupRow(r *store.GroupRow) groupRowJSON {
@@ -160,7 +229,7 @@ func (n names) groupListing() show.Listing[*store.GroupRow] {
 			{CSV: "group_id", Cell: func(r row) any { return string(r.Group) }},
 			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2}, CSV: "group", Text: func(r row) any { return n.PathName(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
 			{Column: out.Column{Head: "MEMBERS"}, CSV: "members_with_license", Text: func(r row) any { return r.Members }},
 			{Column: out.Column{Head: "ERRORS"}, CSV: "errors", Text: func(r row) any { return errorsWord(r) }},
 			{CSV: "dynamic", Cell: func(r row) any { return r.Dynamic }},

@@ -186,7 +186,7 @@ func (n names) narrow(ctx context.Context, report *reclaim.Report, o reclaimOpti
 	var rows []*reclaim.Row
 	kept := make(map[*reclaim.Row]bool)
 	for _, r := range report.Rows {
-		if keep(r.User, r.SKU) && (len(o.only) == 0 || slices.Contains(o.only, string(r.Rule))) &&
+		if keep(r.User, r.SKU) && (len(o.only) == 0 || slices.ContainsFunc(append([]reclaim.Rule{r.Rule}, r.Also...), func(rule reclaim.Rule) bool { return slices.Contains(o.only, string(rule)) })) &&
 			(len(o.buckets) == 0 || slices.Contains(o.buckets, string(r.Bucket))) {
 			rows, kept[r] = append(rows, r), true
 		}
@@ -312,17 +312,17 @@ func (n names) reclaimListing(counted bool) show.Listing[*reclaim.Row] {
 		None: "no seat to take back",
 		Columns: slices.Insert([]show.Column[row]{
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return show.UserWord(r.User) }, Cell: func(r row) any { return r.User.UPN }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return show.UserWord(r.User) }, Cell: func(r row) any { return r.User.UPN }},
 			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
 			{CSV: "department", Cell: func(r row) any { return r.User.Department }},
 			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
 			{CSV: "country", Cell: func(r row) any { return r.User.Country }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return n.ShortSKU(r.SKU) }, Cell: func(r row) any { return n.PlainSKU(r.SKU) }},
 			{CSV: "product", Cell: func(r row) any { return n.Catalog.SKUName(r.SKU, n.PartNumber(r.SKU)) }},
 			{CSV: "paths", Cell: func(r row) any { return n.reclaimPaths(r) }},
 			{CSV: "bucket", Cell: func(r row) any { return string(r.Bucket) }},
-			{Column: out.Column{Head: "WHY", Min: 8, Rank: 5}, CSV: "rule", Text: func(r row) any { return reclaimWhy(r) }, Cell: func(r row) any { return string(r.Rule) }},
+			{Column: out.Column{Head: "WHY", Min: 10, Rank: 5, Wrap: true}, CSV: "rule", Text: func(r row) any { return n.reclaimWhy(r) }, Cell: func(r row) any { return string(r.Rule) }},
 			{CSV: "unknown_why", Cell: func(r row) any { return string(r.Gap) }},
 			{CSV: "mark", Cell: func(r row) any { return string(r.Mark) }},
 			{CSV: "held_days", Cell: func(r row) any { return r.HeldDays }},
@@ -345,14 +345,27 @@ func (n names) reclaimListing(counted bool) show.Listing[*reclaim.Row] {
 			{CSV: "follows", Cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
 			{CSV: "reason", Cell: func(r row) any { return r.Reason }},
 			{CSV: "user_kind", Cell: func(r row) any { return r.User.Kind() }},
+			{CSV: "also", Cell: func(r row) any { return strings.Join(texts(r.Also), " ") }},
+			{CSV: "contained_in", Cell: func(r row) any {
+				if r.By == "" {
+					return ""
+				}
+				return n.PlainSKU(r.By)
+			}},
 			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, CSV: "", Text: func(r row) any { return reclaimHow(r) }},
 		}, 19, counts...),
 	}
 }
 
 // reclaimWhy is the rule and, where it has one, the mark or the gap.
-func reclaimWhy(r *reclaim.Row) string {
+func (n names) reclaimWhy(r *reclaim.Row) string {
 	word := string(r.Rule)
+	if r.By != "" && r.Rule == reclaim.Contained {
+		word += " in " + n.ShortSKU(r.By)
+	}
+	for _, other := range r.Also {
+		word += ", also " + string(other)
+	}
 	switch {
 	case r.Bucket == reclaim.Unknown:
 		word = string(r.Gap)

@@ -136,17 +136,9 @@ func (n names) holders(ctx context.Context) ([]reclaim.Holder, error) {
 			}
 			holders, last = append(holders, h), last+1
 		}
-		holders[last].Seats = append(holders[last].Seats, holdingOf(a))
+		holders[last].Seats = append(holders[last].Seats, ask.HoldingOf(a))
 	}
 	return holders, nil
-}
-
-func holdingOf(a *store.Assignment) reclaim.Holding {
-	h := reclaim.Holding{SKU: a.SKU, Since: a.Since}
-	for _, p := range a.Paths {
-		h.Paths = append(h.Paths, reclaim.Path(p))
-	}
-	return h
 }
 
 // settings turns the words of a file of rules into ids. A word that nothing is

@@ -321,7 +321,7 @@ func (w *week) reclaimable(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
-				return []any{cmp.Or(show.UserWord(r.User), string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(r), intOrNil(r.IdleDays), show.CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
+				return []any{cmp.Or(show.UserWord(r.User), string(r.User.ID)), w.ShortSKU(r.SKU), w.reclaimWhy(r), intOrNil(r.IdleDays), show.CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
 			})}
 	}
 	w.section(s)

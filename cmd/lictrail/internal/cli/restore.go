@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"context"
+	"iter"
 	"slices"
 
 	"lictrail/cmd/lictrail/internal/out"
@@ -48,11 +48,11 @@ type restoreJSON struct {
 
 // runAssignLicense prints, user by user, the requests that would bring back
 // what was held at the run asked about.
-func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) error {
+func (n names) runAssignLicense(e *env, rows iter.Seq2[*store.Assignment, error], group snapshot.GroupID) error {
 	doc := out.NewDocument(e.Out, show.Tenant(n.Book))
 	doc.Gaps = show.Gaps(n.Book, e.command)
 	var r *restoreJSON
-	for a, err := range n.History.Assignments(ctx, f) {
+	for a, err := range rows {
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (n names) runAssignLicense(ctx context.Context, e *env, f store.Filter) err
 		if r == nil {
 			r = &restoreJSON{User: show.User(&a.User), AsOf: show.Stamp(n.History.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []show.SKUJSON{}}
 		}
-		n.restore(r, a, f.Group)
+		n.restore(r, a, group)
 	}
 	if r != nil {
 		if err := doc.Item(r); err != nil {

@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 //	tenant permit                        every permission is granted
 //	tenant hold ENDPOINT N               it answers N times, then hangs, which file held tells
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
+//	tenant guest NAME                    the same, a guest
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
 //	tenant assign|remove NAME SKU        as an administrator
 //	tenant group NAME SKU [PLAN]...      a group that gives a SKU without the plans
@@ -321,6 +322,11 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return nil
 	case "agent":
 		p.people[arg(0)] = p.AddAgent(admin, arg(0)).ID
+		ts.Setenv(arg(0), p.people[arg(0)])
+		ts.Setenv(arg(0)+"_upn", p.User(p.people[arg(0)]).UPN)
+		return nil
+	case "guest":
+		p.people[arg(0)] = p.AddUser(admin, graphtest.UserSpec{Name: arg(0), Department: "", Guest: true})
 		ts.Setenv(arg(0), p.people[arg(0)])
 		ts.Setenv(arg(0)+"_upn", p.User(p.people[arg(0)]).UPN)
 		return nil

@@ -51,21 +51,11 @@ func (n names) withActivity(ctx context.Context, rows iter.Seq2[*store.Assignmen
 // activityListing is the listing of assignments with their use beside them.
 func (n names) activityListing() show.Listing[*seenSeat] {
 	type row = *seenSeat
-	of := n.assignmentListing()
-	l := show.Listing[row]{None: of.None, JSON: func(r row) any {
+	l := show.MapListing(n.assignmentListing(), func(r row) *store.Assignment { return r.Assignment })
+	l.JSON = func(r row) any {
 		j := show.Assignment(n.Book, r.Assignment)
 		j.Activity = show.Activity(r.seen, r.sources)
 		return j
-	}}
-	for _, c := range of.Columns {
-		mapped := show.Column[row]{Column: c.Column, CSV: c.CSV}
-		if c.Text != nil {
-			mapped.Text = func(r row) any { return c.Text(r.Assignment) }
-		}
-		if c.Cell != nil {
-			mapped.Cell = func(r row) any { return c.Cell(r.Assignment) }
-		}
-		l.Columns = append(l.Columns, mapped)
 	}
 	l.Columns = append(l.Columns,
 		show.Column[row]{Column: out.Column{Head: "LAST ACTIVITY", Min: 10, Rank: 2}, Text: func(r row) any { return seenWords(r.seen) }},

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"iter"
 	"slices"
@@ -42,9 +41,9 @@ type totalJSON struct {
 
 // runTotals counts assignments. A user who holds a SKU by two paths is one user
 // of the SKU, and one of each path.
-func (n names) runTotals(ctx context.Context, e *env, by string, f store.Filter) error {
+func (n names) runTotals(e *env, by string, rows iter.Seq2[*store.Assignment, error]) error {
 	counts := make(map[string]*total)
-	for a, err := range n.History.Assignments(ctx, f) {
+	for a, err := range rows {
 		if err != nil {
 			return err
 		}

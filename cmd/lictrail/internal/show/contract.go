@@ -134,6 +134,23 @@ type AssignmentJSON struct {
 	GraphDate     *string    `json:"graph_date"`
 
 	Activity *ActivityJSON `json:"activity"` // with --activity
+	Overlaps []OverlapJSON `json:"overlaps"` // with --overlapping
+}
+
+// OverlapJSON is another SKU of the user that has service plans of this one.
+type OverlapJSON struct {
+	With  SKUJSON  `json:"with"`
+	Plans []string `json:"plans"` // that both have
+	All   bool     `json:"all"`   // the other has every plan of this one
+}
+
+// Overlaps shows what a seat overlaps with.
+func Overlaps(b *ask.Book, list []reclaim.Overlap) []OverlapJSON {
+	all := []OverlapJSON{}
+	for _, o := range list {
+		all = append(all, OverlapJSON{SKU(b, o.With), o.Plans, o.All})
+	}
+	return all
 }
 
 func Assignment(b *ask.Book, a *store.Assignment) AssignmentJSON {
@@ -141,7 +158,7 @@ func Assignment(b *ask.Book, a *store.Assignment) AssignmentJSON {
 	for i := range a.Paths {
 		paths[i] = Path(b, &a.Paths[i])
 	}
-	return AssignmentJSON{User(&a.User), SKU(b, a.SKU), paths, Date(a.First), Date(a.Since), a.Periods, Stamp(a.GraphDate), nil}
+	return AssignmentJSON{User(&a.User), SKU(b, a.SKU), paths, Date(a.First), Date(a.Since), a.Periods, Stamp(a.GraphDate), nil, nil}
 }
 
 type plansJSON struct {
@@ -392,6 +409,7 @@ type ReclaimJSON struct {
 	Paths          []pathJSON        `json:"paths"`
 	Bucket         string            `json:"bucket"`
 	Rule           *string           `json:"rule"`
+	Also           []string          `json:"also"` // other rules that apply
 	UnknownWhy     *string           `json:"unknown_why"`
 	Mark           *string           `json:"mark"`
 	HeldDays       int               `json:"held_days"`
@@ -415,7 +433,7 @@ type ReclaimJSON struct {
 func ReclaimRow(b *ask.Book, r *reclaim.Row) ReclaimJSON {
 	j := ReclaimJSON{
 		User: User(r.User), SKU: SKU(b, r.SKU), Paths: make([]pathJSON, len(r.Paths)),
-		Bucket: string(r.Bucket), Rule: OrNull(r.Rule), UnknownWhy: OrNull(r.Gap), Mark: OrNull(r.Mark),
+		Bucket: string(r.Bucket), Rule: OrNull(r.Rule), Also: []string{}, UnknownWhy: OrNull(r.Gap), Mark: OrNull(r.Mark),
 		HeldDays: r.HeldDays, IdleDays: r.IdleDays, IdleSince: Stamp(r.IdleSince), AssignedSince: Date(r.Since),
 		Action: string(r.Action), Steps: append([]string{}, r.Steps...), Follows: append([]string{}, r.Follows...),
 		FreesSeat: r.Frees, MonthlyCost: Money(r.Monthly), CostSinceIdle: []*moneyJSON{}, CostLowerBound: r.SinceIdle.Lower,
@@ -441,6 +459,9 @@ func ReclaimRow(b *ask.Book, r *reclaim.Row) ReclaimJSON {
 			day := x.Until.Time().Format(time.DateOnly)
 			j.Exclusion.Until = &day
 		}
+	}
+	for _, rule := range r.Also {
+		j.Also = append(j.Also, string(rule))
 	}
 	return j
 }

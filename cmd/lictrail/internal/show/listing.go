@@ -169,3 +169,19 @@ func Each[T any](rows []T) iter.Seq2[*T, error] {
 		}
 	}
 }
+
+// MapListing shows rows as those within them are shown.
+func MapListing[T, U any](l Listing[T], of func(U) T) Listing[U] {
+	mapped := Listing[U]{JSON: func(r U) any { return l.JSON(of(r)) }, None: l.None}
+	for _, c := range l.Columns {
+		m := Column[U]{Column: c.Column, CSV: c.CSV}
+		if c.Text != nil {
+			m.Text = func(r U) any { return c.Text(of(r)) }
+		}
+		if c.Cell != nil {
+			m.Cell = func(r U) any { return c.Cell(of(r)) }
+		}
+		mapped.Columns = append(mapped.Columns, m)
+	}
+	return mapped
+}
