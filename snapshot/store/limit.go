@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,11 +22,25 @@ func openSQL(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(limited{c}), nil
+	return sql.OpenDB(limited{c, false}), nil
+}
+
+// openForGroup is openSQL for writing a database that a group may read: -wal and -shm
+// stay when it is closed, since the group cannot make them, and SQLite cannot read
+// without them.
+func openForGroup(dsn string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(limited{c, true}), nil
 }
 
 // limited is a connector that sets the limit on each connection.
-type limited struct{ driver.Connector }
+type limited struct {
+	driver.Connector
+	keepWAL bool
+}
 
 // Connect opens a connection.
 func (l limited) Connect(ctx context.Context) (driver.Conn, error) {
@@ -35,6 +50,11 @@ func (l limited) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	if err := limitValues(ctx, l.Driver(), c); err != nil {
 		return nil, err
+	}
+	if control, ok := c.(sqlite.FileControl); ok && l.keepWAL {
+		if _, err := control.FileControlPersistWAL("main", 1); err != nil {
+			return nil, fmt.Errorf("keep the write-ahead log: %w", err)
+		}
 	}
 	return c, nil
 }

@@ -83,7 +83,7 @@ func OpenReadOnly(ctx context.Context, path string, check Schema) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if _, err := plainFile(path); err != nil {
+	if _, err := plainFile(path, true); err != nil {
 		return nil, err
 	}
 	return open(ctx, path, "ro", check)
@@ -94,7 +94,11 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := openSQL(dsn)
+	connect := openSQL
+	if mode != "ro" && ReadByGroup(path) {
+		connect = openForGroup
+	}
+	handle, err := connect(dsn)
 	if err != nil {
 		return nil, classify(fmt.Errorf("open %q: %w", path, err))
 	}
@@ -133,8 +137,8 @@ func dataSource(path, mode string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: query.Encode()}).String(), nil
 }
 
-// ensureFile creates the folder with mode 0700 and the file with mode 0600
-// before SQLite can create them with the umask's. It tells whether the file is
+// ensureFile creates the folder with mode 0700 and the file with mode 0600, unless
+// [OpenToGroup] has, before SQLite can create them with the umask's. It tells whether the file is
 // empty.
 func ensureFile(path string) (empty bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -142,7 +146,7 @@ func ensureFile(path string) (empty bool, err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		info, err := plainFile(path)
+		info, err := plainFile(path, false)
 		return err == nil && info.Size() == 0, err
 	}
 	if err != nil {
@@ -151,37 +155,46 @@ func ensureFile(path string) (empty bool, err error) {
 	return true, f.Close()
 }
 
-// plainFile refuses what is not an ordinary file of the owner's alone: through
-// a symbolic link the history could be written where somebody else can read it.
-func plainFile(path string) (fs.FileInfo, error) {
+// plainFile refuses what is not an ordinary file of the owner's alone, or open to a
+// group for reading: through a symbolic link the history could be written where
+// somebody else can read it.
+func plainFile(path string, reading bool) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := mustBePrivate(path, suffix); err != nil {
+	for _, suffix := range besides {
+		if err := mustBePrivate(path, suffix, reading); err != nil {
 			return nil, err
 		}
 	}
 	return info, nil
 }
 
+// besides are the files of a database, by what follows its name.
+var besides = []string{"", "-wal", "-shm", "-journal"}
+
 // mustBePrivate refuses a file that others may read or write, or that is somebody
-// else's, and what is no ordinary file beside the database. On Windows a file's mode does not say who
-// may read it.
-func mustBePrivate(database, suffix string) error {
+// else's, and what is no ordinary file beside the database. A database that is open
+// to a group may be read by its owner and by that group. On Windows a file's mode
+// does not say who may read it.
+func mustBePrivate(database, suffix string, reading bool) error {
 	path := database + suffix
 	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
+	}
+	perm := info.Mode().Perm()
+	shared := perm&^groupFile == 0 && ReadByGroup(database)
+	switch {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("open %q: %w", path, ErrNotPlainFile)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && !somebodyElses(database):
-		return fmt.Errorf("open %q, which has mode %04o: %w", path, info.Mode().Perm(), ErrNotPrivate)
-	case ownedByOther(info) && !somebodyElses(database):
+	case runtime.GOOS != "windows" && perm&0o077 != 0 && !shared && !somebodyElses(database):
+		return fmt.Errorf("open %q, which has mode %04o: %w", path, perm, ErrNotPrivate)
+	case ownedByOther(info) && !(shared && reading && !mayAnything()) && !somebodyElses(database):
 		return fmt.Errorf("open %q: %w", path, ErrNotOwner)
 	}
 	return nil

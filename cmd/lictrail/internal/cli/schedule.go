@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ import (
 
 // scheduleOptions is what schedule takes beside the flags of sync.
 type scheduleOptions struct {
-	at, program, image, dir string
+	at, program, image, dir, readers string
 }
 
 func newSchedule(e *env) *cobra.Command {
@@ -66,10 +67,14 @@ With several tenants in the configuration it hands the configuration on.`,
 	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or \"daily 06:17\"; in UTC for kubernetes and github-actions")
 	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd /usr/local/bin/lictrail)")
 	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
+	f.StringVar(&o.readers, "readers", "", "`group` whose members may ask on the server, for systemd: the database is opened to it for reading")
 	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")
 	f.AddFlagSet(sync.Flags())
 	return cmd
 }
+
+// groupName is what a group may be called.
+var groupName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 
 func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOptions) error {
 	at, err := schedule.ParseAt(o.at)
@@ -80,12 +85,20 @@ func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOption
 	if err != nil {
 		return err
 	}
+	if o.readers != "" {
+		if kind != "systemd" || !groupName.MatchString(o.readers) {
+			return usage(fmt.Sprintf("--readers %q: want the name of a group, and systemd", o.readers), "lictrail schedule systemd --readers helpdesk")
+		}
+		if open := "--" + groupReadableFlag; !slices.Contains(args, open) && !slices.Contains(args, open+"=true") {
+			args = append(args, open)
+		}
+	}
 	program, err := programFor(kind, o.program)
 	if err != nil {
 		return err
 	}
 	files, err := schedule.Files(kind, schedule.Job{
-		Program: program, Args: args, At: at, Image: o.image, EnvFile: e.envFile,
+		Program: program, Args: args, At: at, Image: o.image, EnvFile: e.envFile, Readers: o.readers,
 		Tenant: cmp.Or(sync.Flag("tenant").Value.String(), e.getenv("AZURE_TENANT_ID")),
 		Client: cmp.Or(sync.Flag("client-id").Value.String(), e.getenv("AZURE_CLIENT_ID")),
 	})

@@ -27,16 +27,17 @@ import (
 
 type syncOptions struct {
 	connect.Connection
-	acceptShrink bool
-	maxShrink    string
-	burst        string
-	activity     string
-	exitCode     bool
-	headFile     string
-	sources      []string
-	after        afterwards
-	metricsFile  string
-	tell         teller
+	acceptShrink  bool
+	groupReadable bool
+	maxShrink     string
+	burst         string
+	activity      string
+	exitCode      bool
+	headFile      string
+	sources       []string
+	after         afterwards
+	metricsFile   string
+	tell          teller
 }
 
 func newSync(e *env) *cobra.Command {
@@ -101,6 +102,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f := cmd.Flags()
 	o.AddFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users or licenses than before, and record why it would have been refused")
+	f.BoolVar(&o.groupReadable, groupReadableFlag, false, "open the database to the group of its file for reading: mode 0640, in a folder of mode 0750")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
@@ -115,6 +117,9 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
+
+// groupReadableFlag opens the database to a group, which the help desk may be.
+const groupReadableFlag = "group-readable"
 
 // runAndTell is runSync with notifications.
 func runAndTell(ctx context.Context, e *env, o *syncOptions) error {
@@ -163,6 +168,11 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	}
 	if err := o.ReadMore(e.host(), o.sources, client, show, &to); err != nil {
 		return err
+	}
+	if o.groupReadable {
+		if err := store.OpenToGroup(e.db); err != nil {
+			return err
+		}
 	}
 	db, err := store.OpenReadWrite(ctx, e.db, migrations.Apply)
 	if err != nil {

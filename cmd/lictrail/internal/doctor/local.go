@@ -218,7 +218,11 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 	if err := disk.MayWrite(d.o.DB); err != nil && !errors.Is(err, disk.ErrUnknown) {
 		d.add(Check{Name: checkDatabase, Status: Failed, Found: err.Error(), Err: err, Fix: "run sync as the user whom the file belongs to"})
 	} else {
-		d.ok(checkDatabase, "schema %d, %s, mode %04o", migrations.Latest(), bytesWord(uint64(info.Size())), info.Mode().Perm())
+		readers := ""
+		if store.ReadByGroup(d.o.DB) {
+			readers = ", open to its group for reading"
+		}
+		d.ok(checkDatabase, "schema %d, %s, mode %04o%s", migrations.Latest(), bytesWord(uint64(info.Size())), info.Mode().Perm(), readers)
 	}
 	d.add(locked)
 	d.integrity(ctx, db)

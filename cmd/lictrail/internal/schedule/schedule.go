@@ -40,6 +40,7 @@ type Job struct {
 	Client  string // id of the application; "" where it is not known
 	Image   string // of the container
 	EnvFile string // of variables; "" for the usual place of each scheduler
+	Readers string // the group that may read the database; "" for none
 }
 
 // Certificate is the file that --certificate names; "" where none does.
