@@ -89,22 +89,24 @@ func FirstUseOf(s *Spell, sources []Source, grace int) FirstUse {
 // up to which it shows none without a gap.
 func (s *Source) look(from, end snapshot.Day) (used, clean snapshot.Day) {
 	used, clean = end+1, from-1
-	var shown snapshot.RunID // the run that first showed use in the spell; 0: none
+	var shown snapshot.RunID // the run that first showed use since that day; 0: none
 	vague := false           // which run did is not known
 	for _, u := range s.Uses {
-		if u.Last < from || u.First > end {
-			continue
-		}
-		if u.First >= from {
-			used = min(used, u.First)
+		switch {
+		case u.Last < from:
+		case u.First >= from:
+			// A source shows the newest use only, so that one after the end hides those before.
 			if shown == 0 || u.Run < shown {
 				shown = u.Run
 			}
-			continue
-		}
-		vague = true
-		if u.Last <= end { // else it may have been used before the seat was given, and after it was taken
-			used = min(used, u.Last)
+			if u.First <= end {
+				used = min(used, u.First)
+			}
+		default:
+			vague = true
+			if u.Last <= end { // else it may have been used before the seat was given, and after it was taken
+				used = min(used, u.Last)
+			}
 		}
 	}
 	if vague {

@@ -29,3 +29,27 @@ func (e *Evidence) Of(sku snapshot.SKUID, activity snapshot.UserActivity) Seen {
 
 // Copilot reports whether a SKU is judged by Copilot's own report.
 func (e *Evidence) Copilot(sku snapshot.SKUID) bool { return e.judge.traits[sku].copilotOnly() }
+
+// Source is a source of activity and the kinds of use by which it shows that a seat is used.
+type Source struct {
+	Source snapshot.ActivitySource
+	Kinds  []snapshot.ActivityKind
+}
+
+// Sources lists what shows the use of a SKU's seats, by the rules of [Judge]. An attempt
+// to sign in is no use.
+func (e *Evidence) Sources(sku snapshot.SKUID) []Source {
+	t := e.judge.traits[sku]
+	if t.copilotOnly() {
+		return []Source{{snapshot.CopilotUsage, snapshot.CopilotKinds}}
+	}
+	sources := []Source{{snapshot.SignIns, []snapshot.ActivityKind{snapshot.SignedIn}}}
+	if t.workload {
+		sources = append(sources, Source{snapshot.ActiveUsers, []snapshot.ActivityKind{snapshot.UsedExchange, snapshot.UsedOneDrive,
+			snapshot.UsedSharePoint, snapshot.UsedSkype, snapshot.UsedYammer, snapshot.UsedTeams}})
+	}
+	if t.apps {
+		sources = append(sources, Source{snapshot.AppsUsage, []snapshot.ActivityKind{snapshot.UsedApps}})
+	}
+	return sources
+}

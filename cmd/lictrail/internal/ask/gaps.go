@@ -13,23 +13,25 @@ import (
 // test finds what is missing here: it runs every command with each read refused,
 // and no answer may differ from that with the read permitted unless it is listed.
 var Needs = map[string][]snapshot.Read{
-	"actors":         {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"assignments":    {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog},
-	"audit coverage": {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
-	"audit events":   {snapshot.ReadAuditLog},
-	"audit search":   {snapshot.ReadAuditLog},
-	"changes":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"find":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
-	"groups":         {snapshot.ReadGroups},
-	"history":        {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"reclaim":        {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
-	"report":         slices.Clone(snapshot.Reads),
-	"seat-days":      {snapshot.ReadAuditLog},
-	"skus":           {snapshot.ReadSubscriptions, snapshot.ReadAgents},
-	"what-if":        {snapshot.ReadSubscriptions, snapshot.ReadGroups},
-	"sync":           {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
-	"watch":          {snapshot.ReadGroups, snapshot.ReadAuditLog},
-	"who":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"actors":          {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"assignments":     {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog},
+	"audit coverage":  {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
+	"audit events":    {snapshot.ReadAuditLog},
+	"audit search":    {snapshot.ReadAuditLog},
+	"changes":         {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"find":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog},
+	"groups":          {snapshot.ReadGroups},
+	"history":         {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"reclaim":         {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
+	"report":          slices.Clone(snapshot.Reads),
+	"seat-days":       {snapshot.ReadAuditLog},
+	"seats flow":      {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners, snapshot.ReadActivity, snapshot.ReadNames},
+	"seats first-use": {snapshot.ReadAgents, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
+	"skus":            {snapshot.ReadSubscriptions, snapshot.ReadAgents},
+	"what-if":         {snapshot.ReadSubscriptions, snapshot.ReadGroups},
+	"sync":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"watch":           {snapshot.ReadGroups, snapshot.ReadAuditLog},
+	"who":             {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 }
 
 // AssignmentsActivity is the command assignments with a flag that asks for more.

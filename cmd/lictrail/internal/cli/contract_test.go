@@ -36,6 +36,8 @@ var items = []struct {
 	{"actors, changes --by", show.ChangeCountJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
+	{"seats flow", show.SeatFlowJSON{}},
+	{"seats first-use", show.FirstUseJSON{}},
 	{"seat-days", seatJSON{}},
 	{"what-if", show.WhatIfUserJSON{}},
 	{"what-if: outcome", show.WhatIfOutcomeJSON{}},

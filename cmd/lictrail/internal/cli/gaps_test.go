@@ -29,18 +29,20 @@ import (
 // questions are how the commands are asked that answer from the history, beside
 // without arguments. USER, GROUP, SKU and PLAN stand for those of the story.
 var questions = map[string][]string{
-	"actors":       {""},
-	"assignments":  {"", "--by sku", "--as-of NOW"},
-	"audit search": {"", "--user QUIET", "--activity license"},
-	"changes":      {"", "--kind assigned", "--cause admin", "--user QUIET", "--by actor"},
-	"groups":       {"", "--users"},
-	"find":         {"GROUP", "QUIET", "crowd"},
-	"history":      {"LEAVER", "MEMBER", "QUIET"},
-	"reclaim":      {"", "--by department", "--bucket unknown"},
-	"report":       {"--format text", ""},
-	"skus":         {"", "--lapses 60d"},
-	"watch":        {"--plan PLAN"},
-	"who":          {"removed LEAVER", "assigned MEMBER", "removed QUIET", "changed MEMBER --all"},
+	"actors":          {""},
+	"assignments":     {"", "--by sku", "--as-of NOW"},
+	"audit search":    {"", "--user QUIET", "--activity license"},
+	"changes":         {"", "--kind assigned", "--cause admin", "--user QUIET", "--by actor"},
+	"groups":          {"", "--users"},
+	"find":            {"GROUP", "QUIET", "crowd"},
+	"history":         {"LEAVER", "MEMBER", "QUIET"},
+	"reclaim":         {"", "--by department", "--bucket unknown"},
+	"report":          {"--format text", ""},
+	"seats flow":      {"--sku SPE_E3", "--sku SPE_E5 --moves"},
+	"seats first-use": {"--sku SPE_E3", "--sku SPE_E5 --by department"},
+	"skus":            {"", "--lapses 60d"},
+	"watch":           {"--plan PLAN"},
+	"who":             {"removed LEAVER", "assigned MEMBER", "removed QUIET", "changed MEMBER --all"},
 }
 
 // noQuestions do not answer from the history, or show how each run read.
@@ -49,7 +51,7 @@ var noQuestions = map[string]string{
 	"serve": "answers on pages, each with its gaps",
 	"demo":  "makes its own tenant", "import": "writes", "audit import": "writes",
 	"forget": "erases", "prune": "erases", "backup": "copies", "verify": "checks the file", "doctor": "tries what may be read",
-	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "notify": "has others below", "schedule": "writes schedules", "setup": "writes settings", "setup certificate": "writes a certificate", "version": "", "exit-codes": "",
+	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "seats": "has others below", "notify": "has others below", "schedule": "writes schedules", "setup": "writes settings", "setup certificate": "writes a certificate", "version": "", "exit-codes": "",
 	"completion bash": "", "completion zsh": "", "completion fish": "", "completion powershell": "", "help": "",
 }
 

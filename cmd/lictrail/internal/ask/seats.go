@@ -1,0 +1,180 @@
+package ask
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/cohort"
+	"lictrail/snapshot/reclaim"
+	"lictrail/snapshot/store"
+)
+
+// SeatSpells lists the times for which users held any of some SKUs as one seat each,
+// and who the users are.
+func (b *Book) SeatSpells(ctx context.Context, sku snapshot.SKUID) ([]cohort.Spell, map[snapshot.UserID]*snapshot.User, error) {
+	type end struct {
+		user snapshot.UserID
+		at   time.Time
+		gain bool
+	}
+	moves := map[end]*store.ChangeRow{}
+	filter := store.ChangeFilter{SKUs: []snapshot.SKUID{sku}, Kinds: []snapshot.Kind{snapshot.Assigned, snapshot.Removed}}
+	for c, err := range b.History.Changes(ctx, filter) {
+		if err != nil {
+			return nil, nil, err
+		}
+		moves[end{c.User, c.When.At, c.Kind == snapshot.Assigned}] = c
+	}
+	var spells []cohort.Spell
+	users := map[snapshot.UserID]*snapshot.User{}
+	for holding, err := range b.History.Holdings(ctx, store.Filter{SKUs: []snapshot.SKUID{sku}}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		user := holding.Person.User
+		users[user.ID] = &user
+		for _, stretch := range holding.Stretches {
+			s := cohort.Spell{User: user.ID, From: stretch.From, To: stretch.To, Cause: snapshot.CauseUnknown}
+			if c := moves[end{user.ID, s.From.At, true}]; c != nil && c.Attribution.Actor != nil {
+				s.GivenBy = c.Attribution.Actor.ID
+			}
+			if s.To != nil {
+				if c := moves[end{user.ID, s.To.At, false}]; c != nil {
+					s.Cause = c.Attribution.Cause
+					if c.Attribution.Actor != nil {
+						s.TakenBy = c.Attribution.Actor.ID
+					}
+				}
+			}
+			spells = append(spells, s)
+		}
+	}
+	return spells, users, nil
+}
+
+// SeatFlow is what became of the seats of a SKU.
+type SeatFlow struct {
+	*cohort.Flow
+	SKU    snapshot.SKUID
+	Users  map[snapshot.UserID]*snapshot.User // whoever is named
+	AtRisk []SeatAtRisk                       // of the holders at the end, where that is the newest run
+	Agents int                                // of these, agent users
+}
+
+// SeatAtRisk is a seat that is held and that its user may lose.
+type SeatAtRisk struct {
+	User *snapshot.User
+	Why  string // disabled, error, or the rule of reclaim that proposes it
+}
+
+// SeatFlow follows the seats of a SKU over some days. candidates are the rows of the
+// reclaim report of the newest run.
+func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, candidates []*reclaim.Row) (*SeatFlow, error) {
+	spells, users, err := b.SeatSpells(ctx, sku)
+	if err != nil {
+		return nil, err
+	}
+	f := &SeatFlow{Flow: cohort.Follow(spells, days), SKU: sku, Users: users}
+	for _, id := range f.Holders {
+		if users[id].IsAgent() {
+			f.Agents++
+		}
+	}
+	if days.To < snapshot.DayOf(b.History.At.ObservedUntil) {
+		return f, nil
+	}
+	for _, r := range candidates {
+		if r.SKU == sku && r.Bucket == reclaim.Candidate && r.Frees {
+			f.AtRisk = append(f.AtRisk, SeatAtRisk{r.User, string(r.Rule)})
+		}
+	}
+	for a, err := range b.History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{sku}}) {
+		if err != nil {
+			return nil, err
+		}
+		failing := !slices.ContainsFunc(a.Paths, func(p store.PathSince) bool { return p.Error == "" })
+		if failing && !slices.ContainsFunc(f.AtRisk, func(s SeatAtRisk) bool { return s.User.ID == a.User.ID }) {
+			f.AtRisk = append(f.AtRisk, SeatAtRisk{&a.User, "error"})
+		}
+	}
+	return f, nil
+}
+
+// FirstUses is how long it took until the seats of a SKU were used, for some of its
+// users.
+type FirstUses struct {
+	Label string
+	cohort.Summary
+	Agents int // seats of agent users, which are not counted among the others
+	List   []cohort.FirstUse
+}
+
+// FirstUse finds how long it took until the seats of a SKU were first used that were
+// given in some days, by what label makes of a user. grace is the number of days for
+// which a seat that was not used yet is new.
+func (b *Book) FirstUse(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, grace int, evidence *reclaim.Evidence, label func(*snapshot.User) string) ([]*FirstUses, map[snapshot.UserID]*snapshot.User, error) {
+	spells, users, err := b.SeatSpells(ctx, sku)
+	if err != nil {
+		return nil, nil, err
+	}
+	uses, err := b.History.UseSpans(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources := evidence.Sources(sku)
+	looks := make([]map[snapshot.UserID][]store.Look, len(sources))
+	for i, s := range sources {
+		if looks[i], err = b.History.Looks(ctx, s.Source); err != nil {
+			return nil, nil, err
+		}
+	}
+	groups := map[string]*FirstUses{}
+	for i := range spells {
+		s := &spells[i]
+		if from := snapshot.DayOf(s.From.At); from < days.From || from > days.To {
+			continue
+		}
+		user := users[s.User]
+		key := strings.ToLower(label(user))
+		if groups[key] == nil {
+			groups[key] = &FirstUses{Label: label(user)}
+		}
+		g := groups[key]
+		if user.IsAgent() {
+			g.Agents++
+			continue
+		}
+		shown := make([]cohort.Source, len(sources))
+		for k, source := range sources {
+			shown[k] = sourceOf(source, uses[s.User], looks[k][s.User])
+		}
+		g.List = append(g.List, cohort.FirstUseOf(s, shown, grace))
+	}
+	var list []*FirstUses
+	for _, g := range groups {
+		g.Summary = cohort.Summarize(g.List)
+		list = append(list, g)
+	}
+	slices.SortFunc(list, func(x, y *FirstUses) int { return strings.Compare(strings.ToLower(x.Label), strings.ToLower(y.Label)) })
+	return list, users, nil
+}
+
+func sourceOf(s reclaim.Source, uses []store.UseSpan, looks []store.Look) cohort.Source {
+	var c cohort.Source
+	for _, u := range uses {
+		if slices.Contains(s.Kinds, u.Kind) {
+			c.Uses = append(c.Uses, cohort.UseSpan{First: snapshot.DayOf(u.First), Last: snapshot.DayOf(u.Last), Run: u.Run})
+		}
+	}
+	for _, l := range looks {
+		to := snapshot.DayOf(l.Until) // a usage report has all of its last day
+		if s.Source == snapshot.SignIns {
+			to--
+		}
+		c.Looks = append(c.Looks, cohort.Look{Run: l.Run, From: snapshot.DayOf(l.Since), To: to})
+	}
+	return c
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/show"
+	"lictrail/snapshot"
+	"lictrail/snapshot/cohort"
+	"lictrail/snapshot/reclaim"
+)
+
+type cohortOptions struct {
+	sku, since, until, rules, by string
+	moves                        bool
+	grace                        int
+}
+
+func newSeats(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "seats",
+		Short: "What became of the seats of a SKU",
+		Args:  noArgs,
+		RunE:  needsCommand,
+	}
+	cmd.AddCommand(newSeatFlow(e), newFirstUse(e))
+	return cmd
+}
+
+func newSeatFlow(e *env) *cobra.Command {
+	var o cohortOptions
+	cmd := &cobra.Command{
+		Use:   "flow",
+		Short: "Seats that came and went, adding up to those held on every day",
+		Long: `What became of the seats of a SKU between two days: assigned to users who had
+none before, reassigned from one user to another, reactivated for users who had
+one before; taken back, lapsed with a subscription, gone with a user who left,
+or gone without a known cause. The flows add up to the number of users who held
+the SKU when each day ended. RETAINED are users who held it at the start and
+kept it without a break.
+
+A seat counts as reassigned where records leave nothing to choose: the same
+actor took one back and gave one within an hour, and moved no other seat of the
+SKU in between. A change whose time is not known exactly counts on the last day
+on which it can have been. At risk are seats that the rules of lictrail reclaim
+propose, and those whose license is in an error state; this is known of the
+newest run only.`,
+		Example: `  lictrail seats flow --sku Microsoft_365_Copilot --since 90d
+  lictrail seats flow --sku SPE_E5 --moves --format csv --output moves.csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSeatFlow(cmd.Context(), e, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.sku, "sku", "", "this `SKU`; needed")
+	f.StringVar(&o.since, "since", "", "from this `day` on (default: when tracking began)")
+	f.StringVar(&o.until, "until", "", "up to and with this `day` (default: that of the newest run)")
+	f.BoolVar(&o.moves, "moves", false, "list each seat that came or went instead of days (text and CSV)")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules for the seats at risk (default: reclaim.toml beside the database, if it is there)")
+	return cmd
+}
+
+func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
+	return withHistory(ctx, e, func(n names) error {
+		sku, days, err := n.cohortOf(e, o)
+		if err != nil {
+			return err
+		}
+		report, err := n.reclaimReport(ctx, file)
+		if err != nil {
+			return err
+		}
+		f, err := n.SeatFlow(ctx, sku, days, report.Rows)
+		if err != nil {
+			return err
+		}
+		known := days.To == snapshot.DayOf(n.History.At.ObservedUntil)
+		if e.format == "json" {
+			l := show.Listing[*show.SeatFlowJSON]{JSON: func(j *show.SeatFlowJSON) any { return j }}
+			return l.Print(e.printer(n), show.Each([]show.SeatFlowJSON{show.SeatFlow(n.Book, f, known)}))
+		}
+		if o.moves {
+			err = show.FlowMoves(f).Print(e.printer(n), show.Each(f.Moves))
+		} else {
+			rows := f.ByDay
+			if e.format == "text" {
+				rows = nil
+				for _, d := range f.ByDay {
+					if len(d.Moves) > 0 {
+						rows = append(rows, d)
+					}
+				}
+			}
+			err = show.FlowDays().Print(e.printer(n), show.Each(rows))
+		}
+		if err != nil || e.format != "text" {
+			return err
+		}
+		return e.paragraphs(show.FlowSentences(n.Book, f, known))
+	})
+}
+
+// paragraphs prints sentences below a table.
+func (e *env) paragraphs(lines []string) error {
+	for i, line := range lines {
+		if i == 0 {
+			if err := e.Printf("\n"); err != nil {
+				return err
+			}
+		}
+		if err := e.Paragraph(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cohortOf is the SKU and the days asked about.
+func (n names) cohortOf(e *env, o cohortOptions) (snapshot.SKUID, snapshot.Days, error) {
+	if o.sku == "" {
+		return "", snapshot.Days{}, usage("--sku is needed: seats of one SKU are followed", "lictrail skus lists them")
+	}
+	sku, err := n.FindSKU(o.sku)
+	if err != nil {
+		return "", snapshot.Days{}, err
+	}
+	days, err := n.seatSpan(e, seatDaysOptions{since: o.since, until: o.until})
+	return sku, days, err
+}
+
+// firstUseKeys are what first uses can be grouped by.
+var firstUseKeys = map[string]func(*snapshot.User) string{
+	"":           func(*snapshot.User) string { return "" },
+	"department": func(u *snapshot.User) string { return u.Department },
+}
+
+func newFirstUse(e *env) *cobra.Command {
+	var o cohortOptions
+	cmd := &cobra.Command{
+		Use:   "first-use",
+		Short: "How long it took from the assignment of a seat to its first use",
+		Long: `For the seats of a SKU that were assigned in some days: how many were used, how
+long that took from the true assignment date, and of how many it is not known.
+Reports show the newest use only, so that a first use lies between bounds: after
+the last report that showed none, up to the first that did. IN 30 D counts the
+seats that were used within 30 days of their assignment: at least and at most.
+
+NOT YET was not used as far as the sources look; NEW is the same within --grace
+days of the assignment at its latest, and is not called unused. NOT KNOWN is
+what no source shows, and what was there when tracking began. A seat of Copilot
+goes by Copilot's own report only. Agent users are left out.`,
+		Example: `  lictrail seats first-use --sku Microsoft_365_Copilot
+  lictrail seats first-use --sku SPE_E5 --by department --format csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runFirstUse(cmd.Context(), e, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.sku, "sku", "", "this `SKU`; needed")
+	f.StringVar(&o.since, "since", "", "assigned from this `day` on (default: when tracking began)")
+	f.StringVar(&o.until, "until", "", "assigned up to and with this `day` (default: that of the newest run)")
+	f.StringVar(&o.by, "by", "", "a line for each value of this `key`: department")
+	f.IntVar(&o.grace, "grace", 30, "`days` from the assignment for which an unused seat is new")
+	return cmd
+}
+
+func runFirstUse(ctx context.Context, e *env, o cohortOptions) error {
+	label, ok := firstUseKeys[o.by]
+	if !ok {
+		return usage(fmt.Sprintf("--by %q", o.by), "--by department")
+	}
+	if o.grace < 0 {
+		return usage("--grace is a number of days", "--grace 30")
+	}
+	return withHistory(ctx, e, func(n names) error {
+		sku, days, err := n.cohortOf(e, o)
+		if err != nil {
+			return err
+		}
+		skus, err := n.reclaimSKUs(ctx)
+		if err != nil {
+			return err
+		}
+		reads, err := n.History.ActivityReads(ctx)
+		if err != nil {
+			return err
+		}
+		groups, users, err := n.FirstUse(ctx, sku, days, o.grace, reclaim.NewEvidence(skus, reads), label)
+		if err != nil {
+			return err
+		}
+		var rows []show.SeatUse
+		unknown, all := 0, 0
+		for _, g := range groups {
+			rows = append(rows, show.SeatUse{FirstUses: g, SKU: sku, By: o.by, Days: days, Grace: o.grace, Users: users})
+			unknown, all = unknown+g.States[cohort.Unknown], all+g.Seats
+		}
+		if err := show.FirstUses(n.Book, o.by).Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" || all == 0 {
+			return err
+		}
+		return e.paragraphs([]string{fmt.Sprintf("%s, assigned from %s to %s or there when tracking began; of %d (%d %%) it is not known when they were first used.",
+			show.Plural(all, "seat"), days.From.Time().Format("2006-01-02"), days.To.Time().Format("2006-01-02"), unknown, unknown*100/all)})
+	})
+}
