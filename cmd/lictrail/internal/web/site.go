@@ -58,11 +58,13 @@ type Site struct {
 
 	turns chan struct{}
 	kept  *kept
+	shelf *shelf
 }
 
 // NewSite returns the site of tenants.
 func NewSite(s Site) *Site {
 	s.turns, s.kept = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))), newKept()
+	s.shelf = newShelf()
 	return &s
 }
 
@@ -207,8 +209,9 @@ func send(w http.ResponseWriter, r *http.Request, answer *response) {
 // said then, if the history is the same.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *view, id, top string) {
 	key := r.URL.Path + "?" + r.URL.RawQuery
-	given, err := s.kept.get(key, s.state(tenant), s.Now(), func() (*response, error) {
-		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top)
+	state := s.state(tenant)
+	given, err := s.kept.get(key, state, s.Now(), func() (*response, error) {
+		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top, state)
 	})
 	if err != nil {
 		s.fail(w, r, tenant, top, err)
@@ -220,7 +223,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *
 	send(w, r, given)
 }
 
-func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *view, id, top string) (*response, error) {
+func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *view, id, top, state string) (answered *response, err error) {
 	turn := time.NewTimer(waitTime)
 	defer turn.Stop()
 	select {
@@ -237,10 +240,11 @@ func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *
 	}
 	q := &question{site: s, tenant: tenant, id: id, values: values, now: s.Now(), root: s.rootOf(tenant, top)}
 	if tenant != nil {
-		if q.book, err = ask.Open(ctx, tenant.File, s.Pseudonymize); err != nil {
+		var done func() error
+		if q.book, done, err = s.shelf.book(ctx, tenant.File, state, s.Pseudonymize); err != nil {
 			return nil, err
 		}
-		defer q.book.Close()
+		defer func() { err = errors.Join(err, done()) }()
 	}
 	a, err := v.ask(ctx, q)
 	if err != nil {
