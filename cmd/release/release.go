@@ -26,6 +26,7 @@ import (
 type release struct {
 	dir      string
 	targets  []string
+	home     string // where it is published
 	modified bool
 
 	root           string // of the repository
@@ -33,6 +34,9 @@ type release struct {
 	documents      []entry // what every archive has, but for the program
 	pages          []entry // manual pages and completions, once they are made
 	sums           []string
+	archives       map[string]string // SHA-256 by the name
+	version        string
+	at             time.Time
 }
 
 func (r *release) make(ctx context.Context) error {
@@ -44,8 +48,30 @@ func (r *release) make(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", target, err)
 		}
 	}
+	if err := r.announce(); err != nil {
+		return err
+	}
 	slices.Sort(r.sums)
 	return os.WriteFile(filepath.Join(r.dir, "SHA256SUMS"), []byte(strings.Join(r.sums, "")), 0o644)
+}
+
+// announce writes what package managers are told, which needs the archives of all
+// platforms.
+func (r *release) announce() error {
+	if len(r.archives) < len(strings.Split(platforms, ",")) {
+		fmt.Println("no manifests for package managers: they need the archives of all platforms")
+		return nil
+	}
+	list, err := manifests(r.version, r.home, r.archives, r.at)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if err := r.publish(m.name, m.data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *release) prepare(ctx context.Context) error {
@@ -111,6 +137,18 @@ func (r *release) platform(ctx context.Context, target string) error {
 	entries := append(slices.Clone(r.documents), entry{"lictrail" + map[string]string{"windows": ".exe"}[goos], 0o755, program},
 		entry{"LICENSES.txt", 0o644, licenses}, entry{"sbom.cdx.json", 0o644, bill})
 	entries = append(entries, r.pages...)
+	r.version, r.at = info.Main.Version, at
+	if goos == "linux" {
+		for _, format := range formats {
+			name, data, err := packed(format, info.Main.Version, goarch, r.home, entries, at)
+			if err == nil {
+				err = r.publish(name, data)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 	for i := range entries {
 		entries[i].name = name + "/" + entries[i].name
 	}
@@ -125,6 +163,7 @@ func (r *release) platform(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
+	r.archives[name+suffix] = fmt.Sprintf("%x", sha256.Sum256(archive))
 	return r.publish(name+suffix, archive)
 }
 
@@ -193,7 +232,7 @@ func (r *release) bill(program []byte, info *debug.BuildInfo, sources []sbom.Sou
 		return nil, fmt.Errorf("the program has another SQLite than %s (%s)", r.sqlite, r.source)
 	}
 	sum := sha256.Sum256(program)
-	facts := sbom.Facts{At: at, SHA256: hex.EncodeToString(sum[:]), SQLite: r.sqlite, Source: r.source, License: "MIT"}
+	facts := sbom.Facts{At: at, SHA256: hex.EncodeToString(sum[:]), SQLite: r.sqlite, Source: r.source, License: license}
 	if err := facts.Gather(sources, goos); err != nil {
 		return nil, err
 	}
@@ -224,7 +263,11 @@ func (r *release) publish(name string, data []byte) error {
 	sum := sha256.Sum256(data)
 	r.sums = append(r.sums, fmt.Sprintf("%x  %s\n", sum, name))
 	fmt.Printf("%s  %d bytes\n", name, len(data))
-	return os.WriteFile(filepath.Join(r.dir, name), data, 0o644)
+	file := filepath.Join(r.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o644)
 }
 
 // commitTime is the time that archives bear: that of the commit, or
