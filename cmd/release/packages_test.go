@@ -79,7 +79,7 @@ func TestManifests(t *testing.T) {
 		}
 	}
 	golden.File(t, "testdata/manifests.txt", all.String())
-	named := regexp.MustCompile(`https://\S+/(lictrail_[^"\s/]+)"?\s+(?:sha256 "|InstallerSha256: |"hash": ")([0-9A-Fa-f]{64})`).FindAllStringSubmatch(all.String(), -1)
+	named := regexp.MustCompile(`https://\S+/(lictrail_[^"\s/]+)"?,?\s+(?:sha256 "|InstallerSha256: |"hash": ")([0-9A-Fa-f]{64})`).FindAllStringSubmatch(all.String(), -1)
 	if len(named) != 8 { // two of Windows twice, two of macOS, two of Linux
 		t.Errorf("%d archives are named with a digest", len(named))
 	}
