@@ -3,6 +3,7 @@ package private
 import (
 	"errors"
 	"fmt"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -17,18 +18,36 @@ const uses = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_APP
 	windows.GENERIC_READ | windows.GENERIC_WRITE | windows.GENERIC_ALL
 
 // Restrict gives a file a list of its own, which lets this user, the system and
-// administrators do everything, and nobody else anything. It inherits nothing.
-func Restrict(path string) error {
+// administrators do everything, and nobody else anything. It inherits nothing; a
+// folder hands it on to what is made in it.
+func Restrict(path string) error { return grant(path, nil) }
+
+// grant lets the insiders do everything, and somebody else, if named, read.
+func grant(path string, reader *windows.SID) error {
 	own, err := insiders()
 	if err != nil {
 		return err
 	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	inherit := uint32(windows.NO_INHERITANCE)
+	if info.IsDir() {
+		inherit = windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT
+	}
 	entries := make([]windows.EXPLICIT_ACCESS, len(own))
 	for i, sid := range own {
 		entries[i] = windows.EXPLICIT_ACCESS{
-			AccessPermissions: everything, AccessMode: windows.SET_ACCESS, Inheritance: windows.NO_INHERITANCE,
+			AccessPermissions: everything, AccessMode: windows.SET_ACCESS, Inheritance: inherit,
 			Trustee: windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeValue: windows.TrusteeValueFromSID(sid)},
 		}
+	}
+	if reader != nil {
+		entries = append(entries, windows.EXPLICIT_ACCESS{
+			AccessPermissions: windows.FILE_GENERIC_READ, AccessMode: windows.SET_ACCESS, Inheritance: inherit,
+			Trustee: windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeValue: windows.TrusteeValueFromSID(reader)},
+		})
 	}
 	list, err := windows.ACLFromEntries(entries, nil)
 	if err != nil {
@@ -148,4 +167,13 @@ func accountName(sid *windows.SID) string {
 // Command is what a person may type to make a file its owner's alone.
 func Command(path string) string {
 	return fmt.Sprintf(`icacls "%s" /inheritance:r /grant:r "%%USERNAME%%:F" "*S-1-5-18:F" "*S-1-5-32-544:F"`, path)
+}
+
+// Share lets every user of the machine read a file that [Restrict] has restricted.
+func Share(path string) error {
+	all, err := windows.CreateWellKnownSid(windows.WinBuiltinUsersSid)
+	if err != nil {
+		return err
+	}
+	return grant(path, all)
 }

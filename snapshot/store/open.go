@@ -38,7 +38,8 @@ func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) 
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, path, "rwc", func(ctx context.Context, db *sql.DB) error {
+	return open(ctx, path, "rwc", func(ctx context.Context, db *sql.DB) (err error) {
+		defer func() { err = errors.Join(err, keepBeside(path)) }()
 		if empty {
 			if err := useWAL(ctx, db); err != nil {
 				return err
@@ -141,7 +142,14 @@ func dataSource(path, mode string) (string, error) {
 // [OpenToGroup] has, before SQLite can create them with the umask's. It tells whether the file is
 // empty.
 func ensureFile(path string) (empty bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	folder := filepath.Dir(path)
+	_, err = os.Lstat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(folder, 0o700); err == nil {
+			err = keep(folder)
+		}
+	}
+	if err != nil {
 		return false, placed(fmt.Errorf("create the database's folder: %w", err))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -152,7 +160,10 @@ func ensureFile(path string) (empty bool, err error) {
 	if err != nil {
 		return false, placed(fmt.Errorf("create the database: %w", err))
 	}
-	return true, f.Close()
+	if err := errors.Join(f.Close(), keep(path)); err != nil { // there is nothing in it yet
+		return false, placed(fmt.Errorf("create the database: %w", err))
+	}
+	return true, nil
 }
 
 // plainFile refuses what is not an ordinary file of the owner's alone, or open to a
@@ -168,7 +179,7 @@ func plainFile(path string, reading bool) (fs.FileInfo, error) {
 			return nil, err
 		}
 	}
-	return info, nil
+	return info, refuseOpen(path)
 }
 
 // besides are the files of a database, by what follows its name.
@@ -177,7 +188,7 @@ var besides = []string{"", "-wal", "-shm", "-journal"}
 // mustBePrivate refuses a file that others may read or write, or that is somebody
 // else's, and what is no ordinary file beside the database. A database that is open
 // to a group may be read by its owner and by that group. On Windows a file's mode
-// does not say who may read it.
+// does not say who may read it: see refuseOpen.
 func mustBePrivate(database, suffix string, reading bool) error {
 	path := database + suffix
 	info, err := os.Lstat(path)

@@ -19,6 +19,7 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
+	"lictrail/internal/private"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -126,6 +127,8 @@ func (d *doctor) folder() {
 	}
 	mode := info.Mode()
 	switch shared := mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && runtime.GOOS != "windows"; {
+	case runtime.GOOS == "windows":
+		d.windowsFolder(place, folder)
 	case place != folder:
 		d.ok(checkFolder, "not there yet; the first run makes %s", folder)
 	case shared:
@@ -210,7 +213,7 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 	default:
 		d.fail(checkDatabase, err)
 		if errors.Is(err, store.ErrNotPrivate) {
-			d.checks[len(d.checks)-1].Paste = []string{chmodWords(d.o.DB)}
+			d.checks[len(d.checks)-1].Paste = keepCommands(d.o.DB)
 		}
 		return
 	}
@@ -222,23 +225,46 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 		if store.ReadByGroup(d.o.DB) {
 			readers = ", open to its group for reading"
 		}
-		d.ok(checkDatabase, "schema %d, %s, mode %04o%s", migrations.Latest(), bytesWord(uint64(info.Size())), info.Mode().Perm(), readers)
+		d.ok(checkDatabase, "schema %d, %s, %s%s", migrations.Latest(), bytesWord(uint64(info.Size())), whoMay(info), readers)
 	}
 	d.add(locked)
 	d.integrity(ctx, db)
 	d.history(ctx, db)
 }
 
-// chmodWords is the command that makes a database, and what SQLite keeps beside
-// it, the owner's alone.
-func chmodWords(path string) string {
-	words := "chmod 600"
+// keepCommands are what makes a database, and what SQLite keeps beside it, the
+// owner's alone.
+func keepCommands(path string) (commands []string) {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		if _, err := os.Lstat(path + suffix); err == nil {
-			words += " " + quotePOSIX(path+suffix)
+			commands = append(commands, private.Command(path+suffix))
 		}
 	}
-	return words
+	return commands
+}
+
+// windowsFolder checks who may use the folder, which a mode does not say there.
+func (d *doctor) windowsFolder(place, folder string) {
+	who, err := private.OpenTo(place)
+	switch {
+	case place != folder:
+		d.ok(checkFolder, "not there yet; the first run makes %s", folder)
+	case err != nil:
+		d.skip(checkFolder, "%v", err)
+	case who != "":
+		d.add(Check{Name: checkFolder, Status: Warning, Found: "open to " + who + ", who may see what SQLite keeps beside the database",
+			Fix: "make the folder its owner's alone", Paste: []string{private.Command(folder)}})
+	default:
+		d.ok(checkFolder, "%s, for you, the system and administrators", folder)
+	}
+}
+
+// whoMay says for whom the database is, as its mode or its list has it.
+func whoMay(info fs.FileInfo) string {
+	if runtime.GOOS == "windows" {
+		return "for its owner, the system and administrators"
+	}
+	return fmt.Sprintf("mode %04o", info.Mode().Perm())
 }
 
 // lockOf looks whether somebody writes to the database, for as long as a run

@@ -15,6 +15,7 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph"
+	"lictrail/internal/private"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -79,7 +80,7 @@ var exits = []struct {
 	{store.ErrNoDatabase, WrongUse, "create it with lictrail sync, look at a made-up tenant with lictrail demo, or name another file with --db"},
 	{store.ErrNoRun, WrongUse, "run lictrail sync first"},
 	{store.ErrNotPlainFile, WrongUse, "name the file itself with --db, not a link or a folder"},
-	{store.ErrNotPrivate, WrongUse, "make the file its owner's alone: chmod 600 FILE (and FILE-wal, FILE-shm beside it)"},
+	{store.ErrNotPrivate, WrongUse, "make the file its owner's alone: " + private.Command("FILE") + " (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrNotOwner, WrongUse, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it); a group may ask where sync runs with --group-readable"},
 	{store.ErrFolderNotOpen, WrongUse, "chmod 750 FOLDER, with nothing else in it that the group must not read"},
 	{store.ErrMayNotWrite, Failed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},

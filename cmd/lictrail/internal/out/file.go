@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lictrail/internal/private"
 )
 
 // File is a report on its way to --output. It is written beside its place under
@@ -51,7 +53,7 @@ func createFile(path string, ops fileOps) (*File, error) {
 	}
 	f := &File{path: path, temp: temp, ops: ops}
 	f.w = bufio.NewWriter(writerFunc(func(p []byte) (int, error) { return ops.write(temp, p) }))
-	if err := temp.Chmod(0o600); err != nil {
+	if err := private.Restrict(temp.Name()); err != nil { // reports name people
 		f.Discard()
 		return nil, f.failed(err)
 	}
@@ -187,7 +189,7 @@ func WriteShared(path string, fill func(w io.Writer) error) error {
 	if err := fill(f); err != nil {
 		return err
 	}
-	if err := f.temp.Chmod(0o644); err != nil {
+	if err := private.Share(f.temp.Name()); err != nil {
 		return f.failed(err)
 	}
 	return f.Commit()
