@@ -77,7 +77,7 @@ func rooms(names ...string) (paths []string) {
 var history = []string{"snapshot", "snapshot/...", "diff", "diff/...", "cmd/lictrail/internal/tracker"}
 
 // tenants is what reads tenants and their databases.
-var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("ask", "disk", "exit", "input", "lake", "lock", "near", "out"))
+var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("ask", "rules", "near", "disk", "exit", "input", "lake", "lock", "out"))
 
 // layers are the rules of the house, the first that fits a package counting:
 // the rooms of the program need what is named, and none of them the command
@@ -85,9 +85,9 @@ var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migra
 // not know each other; the domain, below them, knows only itself.
 var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/tracker", needs: history, others: true, never: []string{"net/http"}},
-	{pkgs: "cmd/lictrail/internal/ask", needs: []string{"snapshot", "snapshot/...", "diff/audit", "migrations", "cmd/lictrail/internal/near"}, others: true, never: []string{"net/http"}},
-	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat([]string{"snapshot", "snapshot/...", "diff/audit", "migrations", "graph"}, rooms("ask", "near", "out", "page")), others: true},
-	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("near", "show", "page")), others: true},
+	{pkgs: "cmd/lictrail/internal/ask", needs: slices.Concat([]string{"snapshot", "snapshot/...", "diff/audit", "migrations"}, rooms("rules", "near")), others: true, never: []string{"net/http"}},
+	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat([]string{"graph", "migrations"}, history, rooms("ask", "rules", "near", "input", "out", "page", "notify")), others: true},
+	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("show", "notify", "page")), others: true},
 	{pkgs: "cmd/lictrail/internal/exit", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/connect", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/doctor", needs: slices.Concat(tenants, rooms("connect", "disk", "notify", "page")), others: true},

@@ -34,7 +34,7 @@ func barsOf(p *store.Period, s snapshot.Stretch, spans []*store.PathSpan) []Bar 
 	var bars []Bar
 	for _, span := range spans {
 		if span.User == p.User.ID && span.SKU == p.SKU && overlap(span, s) {
-			bars = append(bars, Bar{p.SKU, span.Path, p.Number, later(span.From, s.From), earlier(span.To, s.To)})
+			bars = append(bars, Bar{p.SKU, span.Path, p.Number, later(span.From, s.From), sooner(span.To, s.To)})
 		}
 	}
 	switch len(bars) {
@@ -67,8 +67,8 @@ func later(a, b snapshot.Date) snapshot.Date {
 	return b
 }
 
-// earlier returns the earlier end; nil is no end.
-func earlier(a, b *snapshot.Date) *snapshot.Date {
+// sooner returns the earlier end; nil is no end.
+func sooner(a, b *snapshot.Date) *snapshot.Date {
 	if a == nil || b != nil && b.NotAfter.Before(a.NotAfter) {
 		return b
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -162,4 +163,22 @@ func (b *Book) PathName(p *snapshot.PathRef) string {
 		return cmp.Or(b.History.GroupName(p.Group), string(p.Group))
 	}
 	return string(p.Kind)
+}
+
+// AsOf moves the history to the newest run at a time.
+func (b *Book) AsOf(at time.Time) error {
+	if !b.History.AsOf(at) {
+		first := b.History.First.ObservedUntil
+		return refuse("tracking began on "+first.Format("2 January 2006 15:04 UTC")+"; what was held before is not known", first.Format(time.DateOnly)+" or later")
+	}
+	return nil
+}
+
+// Available is what can still be assigned: seats that are paid for or in grace, less
+// those in use.
+func Available(r *store.SKURow) int64 {
+	if r.To != nil {
+		return 0
+	}
+	return max(0, r.Units.Enabled+r.Units.Warning-r.Consumed)
 }

@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"iter"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/ask"
-	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -56,7 +53,7 @@ never writes to a tenant.`,
   lictrail assignments --as-of 2026-03-01 --user ann@contoso.com \
     --format assign-license`,
 		Args:        noArgs,
-		Annotations: map[string]string{extraFormat: formatAssignLicense},
+		Annotations: map[string]string{extraFormat: show.FormatAssignLicense},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runAssignments(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
@@ -78,17 +75,17 @@ never writes to a tenant.`,
 
 func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 	if o.by != "" {
-		if _, err := oneOf("by", []string{o.by}, totalKeys); err != nil {
+		if _, err := oneOf("by", []string{o.by}, ask.TotalKeys); err != nil {
 			return err
 		}
-		if e.format == formatAssignLicense {
+		if e.format == show.FormatAssignLicense {
 			return usage("--by counts; --format assign-license lists users", "one of the two")
 		}
 	}
-	if o.activity && (o.by != "" || o.asOf != "" || e.format == formatAssignLicense) {
+	if o.activity && (o.by != "" || o.asOf != "" || e.format == show.FormatAssignLicense) {
 		return usage("--activity shows the newest activity of each seat of the newest run", "leave --by, --as-of and --format assign-license away")
 	}
-	if e.pseudonymize && e.format == formatAssignLicense {
+	if e.pseudonymize && e.format == show.FormatAssignLicense {
 		return usage("--format assign-license needs to say who is meant", "leave --pseudonymize away")
 	}
 	if _, err := oneOf("user-type", o.wanted.UserTypes, ask.UserTypes); err != nil {
@@ -97,11 +94,11 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 	if o.wanted.NeverSignedIn && o.asOf != "" {
 		return usage("--never-signed-in goes by the newest activity of each account", "leave --as-of away")
 	}
-	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || e.format == formatAssignLicense) {
+	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || e.format == show.FormatAssignLicense) {
 		return usage("--unlicensed-since lists changes", "of the other flags it goes with --user, --sku and --as-of")
 	}
 	return withHistory(ctx, e, func(n names) error {
-		if err := n.asOf(e, "as-of", o.asOf); err != nil {
+		if err := asOf(e, n, "as-of", o.asOf); err != nil {
 			return err
 		}
 		if o.unlicensed != "" {
@@ -127,19 +124,23 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		}
 		switch {
 		case o.by != "":
-			return n.runTotals(e, o.by, rows)
-		case e.format == formatAssignLicense:
-			return n.runAssignLicense(e, rows, f.Group)
-		case o.activity:
-			seen, err := n.withActivity(ctx, rows)
+			totals, err := ask.Totals(n.Book, o.by, rows)
 			if err != nil {
 				return err
 			}
-			return n.activityListing().Print(e.printer(n), seen)
+			return show.Totals(n.Book, o.by).Print(e.printer(n), show.Given(totals))
+		case e.format == show.FormatAssignLicense:
+			return show.AssignLicense(e.printer(n), rows, f.Group)
+		case o.activity:
+			seen, err := ask.WithActivity(ctx, n.Book, rows)
+			if err != nil {
+				return err
+			}
+			return show.AssignmentsSeen(n.Book).Print(e.printer(n), seen)
 		case o.wanted.Overlapping:
 			return listing()
 		}
-		return n.assignmentListing().Print(e.printer(n), rows)
+		return show.Assignments(n.Book).Print(e.printer(n), rows)
 	})
 }
 
@@ -150,7 +151,7 @@ func (n names) wantedRows(ctx context.Context, e *env, f store.Filter, w ask.Wan
 		return n.History.Assignments(ctx, f), nil, nil
 	}
 	if w.Overlapping {
-		if w.SKUs, err = n.reclaimSKUs(ctx); err != nil {
+		if w.SKUs, err = ask.ReclaimSKUs(ctx, n.Book); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -172,40 +173,7 @@ func (n names) wantedRows(ctx context.Context, e *env, f store.Filter, w ask.Wan
 			}
 		}
 	}
-	return rows, func() error { return n.overlapListing().Print(e.printer(n), show.Given(seats)) }, nil
-}
-
-// overlapListing is the listing of assignments with what they overlap with.
-func (n names) overlapListing() show.Listing[*ask.OverlappingSeat] {
-	type row = *ask.OverlappingSeat
-	of := n.assignmentListing()
-	l := show.MapListing(of, func(r row) *store.Assignment { return r.Assignment })
-	l.JSON = func(r row) any {
-		j := show.Assignment(n.Book, r.Assignment)
-		j.Overlaps = show.Overlaps(n.Book, r.Overlaps)
-		return j
-	}
-	words := func(r row) any {
-		var list []string
-		for _, o := range r.Overlaps {
-			how := show.Plural(len(o.Plans), "plan")
-			if o.All {
-				how = "all of it"
-			}
-			list = append(list, fmt.Sprintf("%s (%s)", n.ShortSKU(o.With), how))
-		}
-		return strings.Join(list, ", ")
-	}
-	for i := range l.Columns { // what the question is not about gives its room
-		if head := l.Columns[i].Head; head == "FIRST ASSIGNED" || head == "MICROSOFT SAYS" {
-			if l.Columns[i].Cell == nil {
-				l.Columns[i].Cell = l.Columns[i].Text
-			}
-			l.Columns[i].Text = nil
-		}
-	}
-	l.Columns = append(l.Columns, show.Column[row]{Column: out.Column{Head: "IS ALSO IN", Keep: true}, CSV: "overlaps_with", Text: words})
-	return l
+	return rows, func() error { return show.AssignmentsOverlapping(n.Book).Print(e.printer(n), show.Given(seats)) }, nil
 }
 
 // runUnlicensed lists who lost the last license.
@@ -231,78 +199,14 @@ func (n names) runUnlicensed(ctx context.Context, e *env, o assignmentsOptions) 
 }
 
 // asOf moves the history to the newest run at a time.
-func (n names) asOf(e *env, flag, text string) error {
+func asOf(e *env, n names, flag, text string) error {
 	at, err := parseTime(flag, text, e.now(), true)
 	if err != nil || at.IsZero() {
 		return err
 	}
-	if !n.History.AsOf(at) {
-		first := n.History.First.ObservedUntil
-		return usage("tracking began on "+first.Format("2 January 2006 15:04 UTC")+"; what was held before is not known",
-			"--"+flag+" "+first.Format("2006-01-02")+" or later")
+	var refused *ask.Error
+	if err = n.AsOf(at); errors.As(err, &refused) {
+		return usage(refused.Message, "--"+flag+" "+refused.Hint)
 	}
-	return nil
-}
-
-func (n names) assignmentListing() show.Listing[*store.Assignment] {
-	type row = *store.Assignment
-	return show.Listing[row]{
-		JSON: func(a row) any { return show.Assignment(n.Book, a) },
-		None: "no assignment matches",
-		Columns: []show.Column[row]{
-			{CSV: "user_id", Cell: func(a row) any { return string(a.User.ID) }},
-			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(a row) any { return show.UserWord(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
-			{CSV: "name", Cell: func(a row) any { return a.User.Name }},
-			{CSV: "department", Cell: func(a row) any { return a.User.Department }},
-			{CSV: "sku_id", Cell: func(a row) any { return string(a.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(a row) any { return n.ShortSKU(a.SKU) }, Cell: func(a row) any { return n.PlainSKU(a.SKU) }},
-			{CSV: "product", Cell: func(a row) any { return n.Catalog.SKUName(a.SKU, n.PartNumber(a.SKU)) }},
-			{Column: out.Column{Head: "PATH", Min: 8, Rank: 1, Wrap: true}, CSV: "paths", Text: func(a row) any { return n.pathsWord(a) }},
-			{CSV: "path_ids", Cell: func(a row) any { return pathIDs(a) }},
-			{Column: out.Column{Head: "FIRST ASSIGNED"}, CSV: "", Text: func(a row) any { return show.ShortDate(a.First) }},
-			{CSV: "first_assigned", Cell: func(a row) any { return show.Stamp(a.First.At) }},
-			{CSV: "first_assigned_not_before", Cell: func(a row) any { return show.Stamp(a.First.NotBefore) }},
-			{CSV: "first_assigned_precision", Cell: func(a row) any { return string(a.First.Precision) }},
-			{CSV: "first_assigned_source", Cell: func(a row) any { return string(a.First.Basis) }},
-			{CSV: "first_assigned_evidence", Cell: func(a row) any { return a.First.Evidence }},
-			{CSV: "assigned_since", Cell: func(a row) any { return show.Stamp(a.Since.At) }},
-			{CSV: "assigned_since_not_before", Cell: func(a row) any { return show.Stamp(a.Since.NotBefore) }},
-			{CSV: "assigned_since_precision", Cell: func(a row) any { return string(a.Since.Precision) }},
-			{CSV: "periods", Cell: func(a row) any { return a.Periods }},
-			{Column: out.Column{Head: "MICROSOFT SAYS"}, CSV: "graph_date", Text: func(a row) any { return show.DayOrNil(a.GraphDate) },
-				Cell: func(a row) any { return show.Stamp(a.GraphDate) }},
-			{CSV: "disabled_plans", Cell: func(a row) any { return n.disabledWord(a) }},
-			{CSV: "user_kind", Cell: func(a row) any { return a.User.Kind() }},
-		},
-	}
-}
-
-// pathsWord joins the paths of an assignment: "direct + Sales EMEA".
-func (n names) pathsWord(a *store.Assignment) string {
-	words := make([]string, len(a.Paths))
-	for i := range a.Paths {
-		words[i] = n.PathName(&a.Paths[i].PathRef)
-	}
-	return strings.Join(words, " + ")
-}
-
-func pathIDs(a *store.Assignment) string {
-	words := make([]string, len(a.Paths))
-	for i, p := range a.Paths {
-		words[i] = string(p.Kind)
-		if p.Kind == snapshot.ByGroup {
-			words[i] = "group:" + string(p.Group)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-func (n names) disabledWord(a *store.Assignment) string {
-	var words []string
-	for _, p := range a.Paths {
-		for _, id := range p.Disabled {
-			words = append(words, n.PlanWord(id))
-		}
-	}
-	return strings.Join(words, " ")
+	return err
 }

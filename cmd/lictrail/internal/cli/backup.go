@@ -45,7 +45,7 @@ func runBackup(ctx context.Context, e *env, path string) error {
 		return err
 	}
 	defer db.Close()
-	var checked *verification
+	var checked *show.Verification
 	err = db.Backup(ctx, path, func(copied string) error {
 		checked, err = verifyCopy(ctx, copied)
 		return err
@@ -56,7 +56,7 @@ func runBackup(ctx context.Context, e *env, path string) error {
 	return e.Printf("%s: %s, verified.\nHead %s\n", path, show.Plural(checked.Runs, "run"), checked.Head)
 }
 
-func verifyCopy(ctx context.Context, path string) (*verification, error) {
+func verifyCopy(ctx context.Context, path string) (*show.Verification, error) {
 	db, err := store.OpenReadOnly(ctx, path, migrations.Check)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func verifyCopy(ctx context.Context, path string) (*verification, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found := r.findings(); len(found) > 0 {
+	if found := r.Everything(); len(found) > 0 {
 		return nil, fmt.Errorf("%w: %s: %s", store.ErrDamaged, found[0].Check, found[0].What)
 	}
 	return r, nil

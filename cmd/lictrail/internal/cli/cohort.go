@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/cohort"
@@ -71,7 +72,7 @@ func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
 		if err != nil {
 			return err
 		}
-		report, err := n.reclaimReport(ctx, file)
+		report, err := ask.Reclaim(ctx, n.Book, file)
 		if err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (n names) cohortOf(e *env, o cohortOptions) (snapshot.SKUID, snapshot.Days,
 	if err != nil {
 		return "", snapshot.Days{}, err
 	}
-	days, err := n.seatSpan(e, seatDaysOptions{since: o.since, until: o.until})
+	days, err := seatSpan(e, n, o.since, o.until)
 	return sku, days, err
 }
 
@@ -181,7 +182,7 @@ func runFirstUse(ctx context.Context, e *env, o cohortOptions) error {
 		if err != nil {
 			return err
 		}
-		skus, err := n.reclaimSKUs(ctx)
+		skus, err := ask.ReclaimSKUs(ctx, n.Book)
 		if err != nil {
 			return err
 		}

@@ -29,28 +29,28 @@ var items = []struct {
 	{"history: swaps", show.SwapJSON{}},
 	{"history: imports", show.EarlierJSON{}},
 	{"runs, sync", show.RunJSON{}},
-	{"skus", skuRowJSON{}},
-	{"groups", groupRowJSON{}},
-	{"groups --users", groupUserJSON{}},
+	{"skus", show.SKURowJSON{}},
+	{"groups", show.GroupRowJSON{}},
+	{"groups --users", show.GroupUserJSON{}},
 	{"find", hitJSON{}},
 	{"actors, changes --by", show.ChangeCountJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seats flow", show.SeatFlowJSON{}},
 	{"seats first-use", show.FirstUseJSON{}},
-	{"seat-days", seatJSON{}},
+	{"seat-days", show.SeatJSON{}},
 	{"what-if", show.WhatIfUserJSON{}},
 	{"what-if: outcome", show.WhatIfOutcomeJSON{}},
-	{"watch", watchJSON{}},
+	{"watch", show.WatchJSON{}},
 	{"audit search", show.RecordJSON{}},
-	{"audit coverage", coverageJSON{}},
-	{"audit import", auditImportJSON{}},
-	{"audit import: effect", effectJSON{}},
-	{"import", importJSON{}},
-	{"verify", checkJSON{}},
+	{"audit coverage", show.CoverageJSON{}},
+	{"audit import", show.AuditImportJSON{}},
+	{"audit import: effect", show.EffectJSON{}},
+	{"import", show.ImportJSON{}},
+	{"verify", show.CheckJSON{}},
 	{"doctor", doctorJSON{}},
 	{"doctor --permissions", grantJSON{}},
-	{"notify", outcomeJSON{}},
+	{"notify", show.OutcomeJSON{}},
 }
 
 // TestContract keeps docs/contract.md true: a field that is renamed, retyped or
@@ -114,11 +114,11 @@ func (s *shapes) object(t reflect.Type) string {
 	return name
 }
 
-// shapeName is what a type is called in the contract: groupErrorJSON is "group
+// shapeName is what a type is called in the contract: GroupErrorJSON is "group
 // error", and snapshot.Units is "snapshot units".
 func shapeName(t reflect.Type) string {
 	name, ours := strings.CutSuffix(t.Name(), "JSON")
-	words := regexp.MustCompile(`[A-Z]+[a-z]*|[a-z]+`).FindAllString(name, -1)
+	words := regexp.MustCompile(`SKU|[A-Z]+[a-z]*|[a-z]+`).FindAllString(name, -1)
 	if !ours {
 		words = append([]string{strings.Split(t.String(), ".")[0]}, words...)
 	}

@@ -58,7 +58,7 @@ func (e *env) printWeek(what string, s *tracker.Summary) error {
 	}
 	found := "no change"
 	if len(s.Result.Changes) > 0 {
-		found = kindsWord(s.Result.Changes)
+		found = show.KindsWord(s.Result.Changes)
 	}
 	if s.First {
 		found = show.Plural(s.Result.Assignments, "assignment") + ", all from before"
@@ -112,7 +112,7 @@ func printDates(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 		}
 		all = append(all, people...)
 	}
-	return n.assignmentListing().Print(e.printer(n), n.History.Assignments(ctx, store.Filter{Users: all}))
+	return show.Assignments(n.Book).Print(e.printer(n), n.History.Assignments(ctx, store.Filter{Users: all}))
 }
 
 // furtherQuestions are commands that the demo's database answers, with the

@@ -113,7 +113,7 @@ func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error
 		return err
 	}
 	if what.Total() > 0 || ask.dryRun {
-		words := fmt.Sprintf("%s, in %s", who.title, cmp.Or(rowsWord(what.Rows), "no row"))
+		words := fmt.Sprintf("%s, in %s", who.title, cmp.Or(show.RowsWord(what.Rows), "no row"))
 		if ok, err := ask.confirm(ctx, e, words); err != nil || !ok {
 			return err
 		}
@@ -131,7 +131,7 @@ func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error
 		return e.Printf("%s: nothing was left to erase.\n", who.title)
 	}
 	return e.Printf("Erased; what remains is called %s. Rows changed: %s.\nBackups and reports made before still name the person.\n",
-		erased.Name, rowsWord(erased.Rows))
+		erased.Name, show.RowsWord(erased.Rows))
 }
 
 // forgettable counts what would be erased.
@@ -262,7 +262,7 @@ func runPrune(ctx context.Context, e *env, before string, ask *irreversible) err
 	}
 	since := at.Format(time.RFC3339)
 	if len(rows) > 0 {
-		ok, err := ask.confirm(ctx, e, fmt.Sprintf("%s, from before %s", rowsWord(rows), since))
+		ok, err := ask.confirm(ctx, e, fmt.Sprintf("%s, from before %s", show.RowsWord(rows), since))
 		if err != nil || !ok {
 			return err
 		}
@@ -275,7 +275,7 @@ func runPrune(ctx context.Context, e *env, before string, ask *irreversible) err
 	if len(rows) == 0 {
 		return e.Printf("Nothing from before %s is left to erase. Periods, changes and causes are never pruned.\n", since)
 	}
-	return e.Printf("Erased, from before %s: %s. Periods, changes and causes stay.\n", since, rowsWord(rows))
+	return e.Printf("Erased, from before %s: %s. Periods, changes and causes stay.\n", since, show.RowsWord(rows))
 }
 
 func prune(ctx context.Context, e *env, before time.Time) (map[string]int64, error) {

@@ -22,7 +22,7 @@ func FuzzFlags(f *testing.F) {
 		if share, err := parseShare("max-shrink", text); err == nil && !(share >= 0 && share <= 1) {
 			t.Errorf("%q is the share %v", text, share)
 		}
-		if limit, err := parseBurst(text); err == nil && (limit.users < 0 || !(limit.share >= 0)) {
+		if limit, err := parseBurst(text); err == nil && (limit.Users < 0 || !(limit.Share >= 0)) {
 			t.Errorf("%q is the limit %+v", text, limit)
 		}
 	})

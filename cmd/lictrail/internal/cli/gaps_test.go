@@ -381,7 +381,7 @@ func formatsToTry(c *cobra.Command, question string) []string {
 	if question != "" {
 		return []string{"text", "json"}
 	}
-	return slices.DeleteFunc(formatsOf(c), func(f string) bool { return f == formatAssignLicense || f == "jsonl" })
+	return slices.DeleteFunc(formatsOf(c), func(f string) bool { return f == show.FormatAssignLicense || f == "jsonl" })
 }
 
 // lacksOf is what a plot keeps from the runs, and why.

@@ -99,18 +99,18 @@ func (e *env) writeMetrics(ctx context.Context, o *syncOptions, a attempt) error
 	if err != nil && a.code == exitDone {
 		return err
 	}
-	f.tenant = cmp.Or(f.tenant, connect.Asked(o.Tenant), connect.Asked(e.getenv(graph.TenantVariable)))
-	if f.success.IsZero() {
-		f.success = earlierSuccess(o.metricsFile)
+	f.Tenant = cmp.Or(f.Tenant, connect.Asked(o.Tenant), connect.Asked(e.getenv(graph.TenantVariable)))
+	if f.Success.IsZero() {
+		f.Success = earlierSuccess(o.metricsFile)
 	}
 	var common []metrics.Label
-	if f.tenant != "" { // nobody said it, and none has answered yet
-		common = append(common, metrics.Label{Name: "tenant", Value: string(f.tenant)})
+	if f.Tenant != "" { // nobody said it, and none has answered yet
+		common = append(common, metrics.Label{Name: "tenant", Value: string(f.Tenant)})
 	}
 	if e.tenantName != "" {
 		common = append(common, metrics.Label{Name: "name", Value: e.tenantName})
 	}
-	return out.WriteShared(o.metricsFile, func(w io.Writer) error { return metrics.Write(w, common, f.gauges(a)) })
+	return out.WriteShared(o.metricsFile, func(w io.Writer) error { return metrics.Write(w, common, gauges(f, a)) })
 }
 
 // maxMetrics is more than a file of metrics has.
@@ -131,17 +131,8 @@ func earlierSuccess(path string) time.Time {
 	return time.UnixMilli(int64(v * 1000))
 }
 
-// figures are what the history tells of its newest run.
-type figures struct {
-	tenant  snapshot.TenantID
-	run     *store.Run // nil: there is none
-	success time.Time  // when it ended
-	causes  map[snapshot.Cause]int
-	gaps    map[snapshot.Source]time.Duration
-}
-
 // figures reads them; with an error there are as many as could be read.
-func (e *env) figures(ctx context.Context) (f figures, err error) {
+func (e *env) figures(ctx context.Context) (f ask.Figures, err error) {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return f, err
@@ -152,44 +143,11 @@ func (e *env) figures(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	defer h.Close()
-	f = figures{tenant: h.Tenant.ID, run: h.At, success: h.At.EndedAt, causes: map[snapshot.Cause]int{}, gaps: map[snapshot.Source]time.Duration{}}
-	for c, err := range h.Changes(ctx, store.ChangeFilter{Run: h.At.ID}) {
-		if err != nil {
-			return f, err
-		}
-		f.causes[c.Attribution.Cause]++
-	}
-	stretches, err := h.Coverage(ctx)
-	if err != nil {
-		return f, err
-	}
-	f.measureGaps(names{&ask.Book{History: h}}, stretches)
-	return f, nil
-}
-
-// measureGaps adds up what was not read of each source since it was first read,
-// and what no source covers.
-func (f *figures) measureGaps(n names, stretches []snapshot.Coverage) {
-	if len(stretches) == 0 {
-		return
-	}
-	of := map[snapshot.Source][]snapshot.Coverage{snapshot.AnySource: stretches}
-	for _, c := range stretches {
-		of[c.Source] = append(of[c.Source], c)
-	}
-	end := coverageEnd(n, stretches)
-	for source, mine := range of {
-		f.gaps[source] = 0
-		for _, c := range snapshot.UnionCoverage(mine, snapshot.CoverageBegin(mine), end) {
-			if !c.Complete {
-				f.gaps[source] += c.To.Sub(c.From)
-			}
-		}
-	}
+	return ask.FiguresOf(ctx, h)
 }
 
 // gauges words the figures. Their names are a contract with dashboards.
-func (f figures) gauges(a attempt) []metrics.Gauge {
+func gauges(f ask.Figures, a attempt) []metrics.Gauge {
 	one := func(name, help string, v float64) metrics.Gauge {
 		return metrics.Gauge{Name: name, Help: help, Samples: []metrics.Sample{{Value: v}}}
 	}
@@ -203,28 +161,28 @@ func (f figures) gauges(a attempt) []metrics.Gauge {
 		one("lictrail_sync_exit_code", "How the last attempt ended: see lictrail exit-codes.", float64(a.code)),
 		one("lictrail_sync_success", "1 if the last attempt became history, 0 if not.", flag),
 	}
-	if !f.success.IsZero() {
-		all = append(all, one(successMetric, "When the newest run ended that is history.", unix(f.success)))
+	if !f.Success.IsZero() {
+		all = append(all, one(successMetric, "When the newest run ended that is history.", unix(f.Success)))
 	}
-	if f.run == nil {
+	if f.Run == nil {
 		return all
 	}
-	unexplained := f.causes[snapshot.CauseUnknown]
+	unexplained := f.Causes[snapshot.CauseUnknown]
 	all = append(all,
-		one("lictrail_run", "The number of the newest run that is history.", float64(f.run.ID)),
-		one("lictrail_users", "Users of the tenant.", float64(f.run.Users.Int64)),
-		one("lictrail_licensed_users", "Users with a license.", float64(f.run.LicensedUsers.Int64)),
-		one("lictrail_assignments", "Licenses held, a user and SKU each.", float64(f.run.Assignments.Int64)),
-		one("lictrail_warnings", "Warnings of the newest run that is history.", float64(len(f.run.Warnings))),
+		one("lictrail_run", "The number of the newest run that is history.", float64(f.Run.ID)),
+		one("lictrail_users", "Users of the tenant.", float64(f.Run.Users.Int64)),
+		one("lictrail_licensed_users", "Users with a license.", float64(f.Run.LicensedUsers.Int64)),
+		one("lictrail_assignments", "Licenses held, a user and SKU each.", float64(f.Run.Assignments.Int64)),
+		one("lictrail_warnings", "Warnings of the newest run that is history.", float64(len(f.Run.Warnings))),
 		one("lictrail_unexplained_changes", "Changes of that run whose cause is unknown.", float64(unexplained)),
 	)
 	changes := metrics.Gauge{Name: "lictrail_changes", Help: "Changes of that run by cause."}
 	for _, c := range snapshot.Causes {
-		changes.Samples = append(changes.Samples, labeled("cause", string(c), float64(f.causes[c])))
+		changes.Samples = append(changes.Samples, labeled("cause", string(c), float64(f.Causes[c])))
 	}
 	gaps := metrics.Gauge{Name: "lictrail_audit_coverage_gap_seconds", Help: "Time since a source of audit evidence was first read that it was not read for, or, for any, that no source covers."}
-	for _, s := range sortedSources(f.gaps) {
-		gaps.Samples = append(gaps.Samples, labeled("source", string(s), f.gaps[s].Seconds()))
+	for _, s := range sortedSources(f.Gaps) {
+		gaps.Samples = append(gaps.Samples, labeled("source", string(s), f.Gaps[s].Seconds()))
 	}
 	return append(all, changes, gaps)
 }

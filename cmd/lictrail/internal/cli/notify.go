@@ -73,7 +73,7 @@ func runNotifyTest(ctx context.Context, e *env) error {
 	}
 	m := &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: notify.Test}
 	outcomes := new(notify.Sender).Send(ctx, receivers, m)
-	if err := outcomeListing().Print(e.printer(nothing), show.Given(outcomes)); err != nil {
+	if err := show.Outcomes().Print(e.printer(nothing), show.Given(outcomes)); err != nil {
 		return err
 	}
 	failed := slices.DeleteFunc(outcomes, func(o notify.Outcome) bool { return o.Err == nil })
@@ -81,50 +81,6 @@ func runNotifyTest(ctx context.Context, e *env) error {
 		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("%d of %s not sent", len(failed), show.Plural(len(receivers), "message")), Hint: notifyHint}
 	}
 	return nil
-}
-
-type outcomeJSON struct {
-	Kind     string  `json:"kind"`
-	Host     string  `json:"host"`
-	Taken    bool    `json:"taken"`
-	Attempts int     `json:"attempts"`
-	Error    *string `json:"error"`
-}
-
-func outcomeListing() show.Listing[notify.Outcome] {
-	type row = notify.Outcome
-	return show.Listing[row]{
-		JSON: func(o row) any { return outcomeJSON{o.Kind, o.Host, o.Err == nil, o.Attempts, errorOrNull(o.Err)} },
-		Columns: []show.Column[row]{
-			{Column: out.Column{Head: "KIND"}, CSV: "kind", Text: func(o row) any { return o.Kind }},
-			{Column: out.Column{Head: "HOST", Min: 12, Rank: 2}, CSV: "host", Text: func(o row) any { return o.Host }},
-			{CSV: "taken", Cell: func(o row) any { return o.Err == nil }},
-			{Column: out.Column{Head: "TRIES"}, CSV: "attempts", Text: func(o row) any { return o.Attempts }},
-			{Column: out.Column{Head: "RESULT", Min: 20, Rank: 1}, CSV: "error", Text: outcomeWord, Cell: func(o row) any { return errorOrNil(o.Err) }},
-		},
-	}
-}
-
-func outcomeWord(o notify.Outcome) any {
-	if o.Err == nil {
-		return "taken"
-	}
-	reason := strings.TrimPrefix(o.Err.Error(), o.Kind+" at "+o.Host+": ") // columns say that
-	return out.Cell{Value: reason, Style: out.Red}
-}
-
-func errorOrNil(err error) any {
-	if err == nil {
-		return nil
-	}
-	return err.Error()
-}
-
-func errorOrNull(err error) *string {
-	if err == nil {
-		return nil
-	}
-	return show.OrNull(err.Error())
 }
 
 // teller tells people and programs what a run found. It never fails a run: what
@@ -177,7 +133,7 @@ func (t *teller) prepare(e *env) error {
 }
 
 // ran tells what a run found that became history, if that is worth telling.
-func (t *teller) ran(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) {
+func (t *teller) ran(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ask.Rules) {
 	t.history = true
 	if len(t.receivers) == 0 || !t.always && !worthTelling(s) {
 		return
@@ -196,7 +152,7 @@ func (t *teller) ran(ctx context.Context, e *env, db *store.DB, s *tracker.Summa
 // permission that is missing on purpose, is told with other news.
 func worthTelling(s *tracker.Summary) bool {
 	return s.First ||
-		slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !isDateMove(c.Kind) }) ||
+		slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !ask.IsDateMove(c.Kind) }) ||
 		slices.ContainsFunc(s.Result.Warnings, func(w snapshot.Warning) bool {
 			return !slices.ContainsFunc(s.Previous.Warnings, func(before snapshot.Warning) bool { return before.Code == w.Code })
 		})
@@ -246,7 +202,7 @@ func (t *teller) addRun(ctx context.Context, e *env, m *notify.Message) {
 			m.Head = r.Head
 		}
 		if !r.StartedAt.Before(t.begun.Truncate(time.Millisecond)) {
-			m.Number, m.Run = int64(r.ID), newToldRun(r)
+			m.Number, m.Run = int64(r.ID), show.NewToldRun(r)
 		}
 	}
 }
@@ -255,125 +211,26 @@ func (t *teller) newMessage(e *env, event notify.Event) *notify.Message {
 	return &notify.Message{ID: rand.Text(), At: e.now(), Version: version(), Event: event}
 }
 
-func (t *teller) message(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) (*notify.Message, error) {
+func (t *teller) message(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ask.Rules) (*notify.Message, error) {
 	m := t.newMessage(e, notify.Ran)
 	m.Tenant = out.Tenant{ID: string(s.Tenant.ID), Name: s.Tenant.Name}
 	m.Number, m.First, m.Head, m.Warnings = int64(s.Run), s.First, s.Head, s.Result.Warnings
-	count(m, s.Result.Changes)
+	show.Count(m, s.Result.Changes)
 	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	defer book.Close()
 	n, h := names{book}, book.History
-	m.Run = newToldRun(h.At)
+	m.Run = show.NewToldRun(h.At)
 	m.Gaps, m.NotKnown = show.Gaps(n.Book, "sync"), show.GapSentences(n.Gaps("sync"))
-	if m.Open, err = n.openChanges(ctx, s.Run, t.names); err != nil || !t.mails() {
+	if m.Open, err = show.OpenChanges(ctx, n.Book, s.Run, t.names); err != nil || !t.mails() {
 		return m, err
 	}
-	w := &week{names: n, base: h.Runs[h.At.Previous], rules: file, now: e.now()}
-	m.Page, err = w.page(ctx)
+	w := &show.Week{Book: n.Book, Base: h.Runs[h.At.Previous], Rules: file, Now: e.now(), Version: version()}
+	m.Page, err = w.Page(ctx)
 	return m, err
 }
-
-// count counts changes by kind and by cause, each in the order of the contract.
-func count(m *notify.Message, changes []store.Attributed) {
-	kinds, causes := map[snapshot.Kind]int{}, map[snapshot.Cause]int{}
-	for _, c := range changes {
-		kinds[c.Kind]++
-		causes[c.Attribution.Cause]++
-		if c.Attribution.Cause == snapshot.CauseUnknown && !isDateMove(c.Kind) {
-			m.Unexplained++
-		}
-	}
-	m.DateMoves = kinds[snapshot.DateMoved]
-	m.ByKind, m.ByCause = counts(snapshot.Kinds, kinds), counts(snapshot.Causes, causes)
-}
-
-func counts[T ~string](order []T, n map[T]int) []notify.Count {
-	var list []notify.Count
-	for _, word := range order {
-		if n[word] > 0 {
-			list = append(list, notify.Count{Word: string(word), N: n[word]})
-		}
-	}
-	return list
-}
-
-// openChanges are the first of a run's changes that nothing explains.
-func (n names) openChanges(ctx context.Context, run snapshot.RunID, named bool) ([]notify.Change, error) {
-	var list []notify.Change
-	for c, err := range n.History.Changes(ctx, store.ChangeFilter{Run: run, Causes: []snapshot.Cause{snapshot.CauseUnknown}}) {
-		if err != nil {
-			return nil, err
-		}
-		if isDateMove(c.Kind) {
-			continue
-		}
-		list = append(list, notify.Change{JSON: n.openChange(c, named), Words: n.openWords(c, named)})
-		if len(list) == notify.MaxOpen {
-			break
-		}
-	}
-	return list, nil
-}
-
-// openWords says what changed, without a name that stands for a person, and
-// groups often do, unless they may be named.
-func (n names) openWords(c *store.ChangeRow, named bool) string {
-	if named {
-		return fmt.Sprintf("%s: %s, %s (%s)", who(c), show.ChangeWords(n.Book, c), show.ShortDate(c.When), c.Attribution.UnknownWhy)
-	}
-	subject, path := "the tenant", ""
-	if c.User != "" {
-		subject = string(c.User)
-	}
-	if c.Path != nil {
-		path = " (" + string(c.Path.Kind)
-		if c.Path.Group != "" {
-			path += " " + string(c.Path.Group)
-		}
-		path += ")"
-	}
-	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, n.ShortSKU(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
-}
-
-// openJSON is a change that nothing explains, as changes has it.
-type openJSON struct {
-	ID         int64             `json:"id"`
-	Run        int64             `json:"run"`
-	Kind       string            `json:"kind"`
-	User       *show.UserJSON    `json:"user"`
-	SKU        *show.SKUJSON     `json:"sku"`
-	Path       *show.PathRefJSON `json:"path"`
-	When       show.DateJSON     `json:"when"`
-	UnknownWhy *string           `json:"unknown_why"`
-	Reason     *string           `json:"reason"`
-}
-
-func (n names) openChange(c *store.ChangeRow, named bool) openJSON {
-	full := show.Change(n.Book, c)
-	j := openJSON{full.ID, full.Run, full.Kind, full.User, full.SKU, full.Path, full.When, full.UnknownWhy, show.OrNull(full.Reason)}
-	if named {
-		return j
-	}
-	j.Reason = nil
-	if j.User != nil {
-		j.User = &show.UserJSON{ID: j.User.ID, Deleted: j.User.Deleted}
-	}
-	if j.Path != nil && j.Path.Group != nil {
-		j.Path = &show.PathRefJSON{Kind: j.Path.Kind, Group: &show.GroupJSON{ID: j.Path.Group.ID}}
-	}
-	return j
-}
-
-// toldRun is a row of runs; its warnings stand beside it.
-type toldRun struct {
-	show.RunJSON
-	Warnings *struct{} `json:"warnings,omitempty"`
-}
-
-func newToldRun(r *store.Run) toldRun { return toldRun{RunJSON: show.Run(r)} }
 
 // unsent is what a run could not tell. It waits beside the database, for a run
 // that has ended is sealed: the next one has it among its warnings.

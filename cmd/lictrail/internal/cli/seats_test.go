@@ -1,12 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -37,31 +38,15 @@ func TestLapses(t *testing.T) {
 		{"a suspended one gives no seat", 5, []snapshot.Subscription{sub("a", "Enabled", 5, day(2)), sub("b", "Suspended", 5, day(30))}, "a: all 5 users; b: all 5 users"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			row := skuWithTrend{SKURow: &store.SKURow{Assigned: c.assigned, Bought: c.bought}}
+			row := ask.SKU{SKURow: &store.SKURow{Assigned: c.assigned, Bought: c.bought}}
 			var words []string
-			for _, l := range lapses([]skuWithTrend{row}, day(10)) {
-				words = append(words, l.ID+": "+l.hitWords())
+			for _, l := range ask.Lapses([]ask.SKU{row}, day(10)) {
+				words = append(words, l.ID+": "+show.HitWords(&l))
 			}
 			if got := strings.Join(words, "; "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-// TestWeeksOf: a week without a run is not known, and half a year is shown.
-func TestWeeksOf(t *testing.T) {
-	sunday := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
-	run := func(at time.Time) *store.Run { return &store.Run{ObservedUntil: at} }
-	var words []string
-	for _, w := range weeksOf([]*store.Run{run(sunday), run(sunday.Add(time.Hour)), run(sunday.AddDate(0, 0, 20))}, 1) {
-		words = append(words, fmt.Sprint(w.Monday.Format("2 Jan"), " ", w.Known))
-	}
-	if got, want := strings.Join(words, ", "), "23 Feb true, 2 Mar true, 9 Mar false, 16 Mar true"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if n := len(weeksOf([]*store.Run{run(sunday.AddDate(-3, 0, 0)), run(sunday)}, 1)); n != weeksShown {
-		t.Errorf("%d weeks", n)
 	}
 }
 

@@ -259,7 +259,7 @@ func parseShare(flag, text string) (float64, error) {
 }
 
 // printSummary tells what the run found: as a row of runs in JSON and CSV.
-func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit burstLimit) error {
+func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit ask.BurstLimit) error {
 	if e.format != "text" {
 		return runRunsOf(ctx, e, db, s.Run)
 	}
@@ -269,92 +269,5 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 	}
 	defer book.Close()
 	n := names{book}
-	if err := n.printBursts(ctx, e, s, limit); err != nil {
-		return err
-	}
-	r := s.Result
-	err = e.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), tenantWord(s.Tenant), show.Plural(r.Users, "user"),
-		strconv.FormatInt(r.LicensedUsers, 10), show.Plural(r.Assignments, "assignment"))
-	if err != nil {
-		return err
-	}
-	if err := e.Printf("%s\n", changesSentence(s, len(n.Gaps(e.command)) > 0)); err != nil {
-		return err
-	}
-	if by := byWord(s.Result.Changes, e.OutTTY); by != "" {
-		if err := e.Paragraph("By " + by + "."); err != nil {
-			return err
-		}
-	}
-	if err := e.Printf("Head %s\n", s.Head); err != nil {
-		return err
-	}
-	return e.printer(n).PrintGaps(true)
-}
-
-// changesSentence says what changed, or what that would need: unread.
-func changesSentence(s *tracker.Summary, unread bool) string {
-	changes := s.Result.Changes
-	switch {
-	case s.First:
-		return "The first run: what it found was there before. Changes show from the next run on."
-	case len(changes) == 0 && unread:
-		return fmt.Sprintf("It shows what run %d showed.", int64(s.Previous.ID))
-	case len(changes) == 0:
-		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
-	}
-	return fmt.Sprintf("%s since run %d: %s.", show.Plural(len(changes), "change"), int64(s.Previous.ID), kindsWord(changes))
-}
-
-// maxParties bounds how many parties the summary of a run names.
-const maxParties = 5
-
-// byWord counts changes by who did them, those who did the most first: "ada@x.test
-// 3, not known 1"; "" for no changes. What a scheduler runs goes to a log, which is to
-// name nobody: there parties go by their object ids.
-func byWord(changes []store.Attributed, named bool) string {
-	counts, names := map[string]int{}, []string{}
-	for i := range changes {
-		who, party := "not known", changes[i].Attribution.Responsible()
-		switch {
-		case party != nil && named:
-			who = show.PartyWord(party)
-		case party != nil:
-			who = cmp.Or(party.ID, party.AppID, "others")
-		}
-		if counts[who]++; counts[who] == 1 {
-			names = append(names, who)
-		}
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) })
-	var words []string
-	for _, who := range names[:min(len(names), maxParties)] {
-		words = append(words, fmt.Sprintf("%s %d", who, counts[who]))
-	}
-	if more := len(names) - maxParties; more > 0 {
-		words = append(words, fmt.Sprintf("and %d others", more))
-	}
-	return strings.Join(words, ", ")
-}
-
-func tenantWord(t snapshot.Tenant) string {
-	if t.Name != "" {
-		return t.Name
-	}
-	return string(t.ID)
-}
-
-// kindsWord counts changes by kind: "3 removed, 1 path-moved".
-func kindsWord(changes []store.Attributed) string {
-	counts := make(map[snapshot.Kind]int)
-	for _, c := range changes {
-		counts[c.Kind]++
-	}
-	var words []string
-	for _, k := range snapshot.Kinds {
-		if counts[k] > 0 {
-			words = append(words, fmt.Sprintf("%d %s", counts[k], k))
-		}
-	}
-	return strings.Join(words, ", ")
+	return show.Summary(ctx, e.printer(n), s, limit)
 }

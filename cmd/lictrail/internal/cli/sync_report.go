@@ -10,11 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/snapshot/store"
 )
@@ -30,26 +32,26 @@ const digestMark = "lictrail digest: "
 // prepare finds out what would go wrong before the tenant is read, and takes the
 // digest of an earlier run away: it must not be mailed twice. A notification by
 // mail may need the rules as well.
-func (o afterwards) prepare(e *env, mails bool) (ruleFile, error) {
+func (o afterwards) prepare(e *env, mails bool) (ask.Rules, error) {
 	if o.report == "" && o.digest == "" {
 		if mails {
 			return loadRules(e, o.rules)
 		}
 		if o.rules != "" {
-			return ruleFile{}, usage("--rules has no use here without --report or --digest", "lictrail sync --report week.html --rules "+o.rules)
+			return ask.Rules{}, usage("--rules has no use here without --report or --digest", "lictrail sync --report week.html --rules "+o.rules)
 		}
-		return ruleFile{}, nil
+		return ask.Rules{}, nil
 	}
 	for _, p := range []place{{"--report", o.report}, {"--digest", o.digest}} {
 		if p.path == "" {
 			continue
 		}
 		if err := e.mayWriteTo(p); err != nil {
-			return ruleFile{}, err
+			return ask.Rules{}, err
 		}
 	}
 	if err := removeDigest(o.digest); err != nil {
-		return ruleFile{}, err
+		return ask.Rules{}, err
 	}
 	return loadRules(e, o.rules)
 }
@@ -84,7 +86,7 @@ func removeDigest(path string) error {
 
 // write writes the page on the week and, if the run changed something, the
 // digest of what it showed.
-func (o afterwards) write(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
+func (o afterwards) write(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ask.Rules) error {
 	if o.report == "" && o.digest == "" {
 		return nil
 	}
@@ -102,7 +104,7 @@ func notWritten(s *tracker.Summary, what string, err error, hint string) error {
 		Hint: cmp.Or(said.Hint, hint), Err: errors.Join(errRecorded, err)}
 }
 
-func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ruleFile) error {
+func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, file ask.Rules) error {
 	book, err := ask.Of(ctx, db)
 	if err != nil {
 		return err
@@ -110,15 +112,12 @@ func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tra
 	defer book.Close()
 	n, h := names{book}, book.History
 	if o.report != "" {
-		base, err := n.baseOf(e, "")
-		if err != nil {
-			return err
-		}
+		base, _ := ask.BaseOf(n.Book, time.Time{})
 		if err := n.writePage(ctx, e, o.report, base, file, (*page.Page).HTML); err != nil {
 			return err
 		}
 	}
-	if o.digest == "" || !slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !isDateMove(c.Kind) }) {
+	if o.digest == "" || !slices.ContainsFunc(s.Result.Changes, func(c store.Attributed) bool { return !ask.IsDateMove(c.Kind) }) {
 		return nil
 	}
 	return n.writePage(ctx, e, o.digest, h.Runs[h.At.Previous], file, func(p *page.Page, w io.Writer) error {
@@ -128,9 +127,9 @@ func (o afterwards) writeFiles(ctx context.Context, e *env, db *store.DB, s *tra
 }
 
 // writePage writes what changed since a run to a file.
-func (n names) writePage(ctx context.Context, e *env, path string, base *store.Run, file ruleFile, as func(*page.Page, io.Writer) error) error {
-	w := &week{names: n, base: base, rules: file, now: e.now()}
-	p, err := w.page(ctx)
+func (n names) writePage(ctx context.Context, e *env, path string, base *store.Run, file ask.Rules, as func(*page.Page, io.Writer) error) error {
+	w := &show.Week{Book: n.Book, Base: base, Rules: file, Now: e.now(), Version: version()}
+	p, err := w.Page(ctx)
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func runWhatIf(ctx context.Context, e *env, o whatIfOptions, args []string) erro
 		return err
 	}
 	return withHistory(ctx, e, func(n names) error {
-		prices, err := n.prices(file)
+		prices, err := ask.Prices(n.Book, file)
 		if err != nil {
 			return err
 		}

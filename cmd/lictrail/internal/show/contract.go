@@ -372,15 +372,6 @@ func PerWeek(t *snapshot.Trend) *float64 {
 	return &rate
 }
 
-// Available is what can still be assigned: seats that are paid for or in
-// grace, less those in use.
-func Available(r *store.SKURow) int64 {
-	if r.To != nil {
-		return 0
-	}
-	return max(0, r.Units.Enabled+r.Units.Warning-r.Consumed)
-}
-
 type moneyJSON struct {
 	Amount   jsontext.Value `json:"amount"` // a number with its decimals
 	Currency string         `json:"currency"`

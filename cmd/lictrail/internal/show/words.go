@@ -206,3 +206,25 @@ func Dash(s string) any {
 	}
 	return s
 }
+
+func TenantWord(t snapshot.Tenant) string {
+	if t.Name != "" {
+		return t.Name
+	}
+	return string(t.ID)
+}
+
+// KindsWord counts changes by kind: "3 removed, 1 path-moved".
+func KindsWord(changes []store.Attributed) string {
+	counts := make(map[snapshot.Kind]int)
+	for _, c := range changes {
+		counts[c.Kind]++
+	}
+	var words []string
+	for _, k := range snapshot.Kinds {
+		if counts[k] > 0 {
+			words = append(words, fmt.Sprintf("%d %s", counts[k], k))
+		}
+	}
+	return strings.Join(words, ", ")
+}

@@ -32,7 +32,7 @@ func skusView(ctx context.Context, q *question) (*answer, error) {
 	charts := page.Section{ID: "charts", Heading: "Seats over time", Small: true}
 	for i := range rows {
 		r := &rows[i]
-		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.ShortSKU(r.ID), skuStatus(r), r.Units.Enabled, r.Consumed, show.Available(r), r.Units.Warning, r.Units.Suspended, nextDate(q, r)})
+		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.ShortSKU(r.ID), skuStatus(r), r.Units.Enabled, r.Consumed, ask.Available(r), r.Units.Warning, r.Units.Suspended, nextDate(q, r)})
 		if len(charts.Charts) < 9 && slices.ContainsFunc(points[r.ID], func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
 			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(points[r.ID])))
 		}

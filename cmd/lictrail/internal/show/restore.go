@@ -1,18 +1,18 @@
-package cli
+package show
 
 import (
 	"iter"
 	"slices"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
-// formatAssignLicense is the format that prints what would bring a state back.
+// FormatAssignLicense is the format that prints what would bring a state back.
 // It is printed only: lictrail never writes to a tenant.
-const formatAssignLicense = "assign-license"
+const FormatAssignLicense = "assign-license"
 
 // addLicenseJSON and the types around it are Microsoft Graph's own.
 type addLicenseJSON struct {
@@ -33,24 +33,24 @@ type requestJSON struct {
 
 // restoreGroupJSON is a group that the user must be added to.
 type restoreGroupJSON struct {
-	Group show.GroupJSON `json:"group"`
-	SKUs  []show.SKUJSON `json:"skus"`
+	Group GroupJSON `json:"group"`
+	SKUs  []SKUJSON `json:"skus"`
 }
 
 // restoreJSON is what would give one user their licenses back.
 type restoreJSON struct {
-	User    show.UserJSON      `json:"user"`
+	User    UserJSON           `json:"user"`
 	AsOf    *string            `json:"as_of"`
 	Request *requestJSON       `json:"request"` // null: nothing was assigned directly
 	Groups  []restoreGroupJSON `json:"add_to_groups"`
-	Unknown []show.SKUJSON     `json:"path_unknown"` // held then, but Graph did not tell how
+	Unknown []SKUJSON          `json:"path_unknown"` // held then, but Graph did not tell how
 }
 
-// runAssignLicense prints, user by user, the requests that would bring back
+// AssignLicense prints, user by user, the requests that would bring back
 // what was held at the run asked about.
-func (n names) runAssignLicense(e *env, rows iter.Seq2[*store.Assignment, error], group snapshot.GroupID) error {
-	doc := out.NewDocument(e.Out, show.Tenant(n.Book))
-	doc.Gaps = show.Gaps(n.Book, e.command)
+func AssignLicense(p Printer, rows iter.Seq2[*store.Assignment, error], group snapshot.GroupID) error {
+	doc := out.NewDocument(p.Out, Tenant(p.Book))
+	doc.Gaps = Gaps(p.Book, p.Command)
 	var r *restoreJSON
 	for a, err := range rows {
 		if err != nil {
@@ -63,9 +63,9 @@ func (n names) runAssignLicense(e *env, rows iter.Seq2[*store.Assignment, error]
 			r = nil
 		}
 		if r == nil {
-			r = &restoreJSON{User: show.User(&a.User), AsOf: show.Stamp(n.History.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []show.SKUJSON{}}
+			r = &restoreJSON{User: User(&a.User), AsOf: Stamp(p.Book.History.At.ObservedUntil), Groups: []restoreGroupJSON{}, Unknown: []SKUJSON{}}
 		}
-		n.restore(r, a, group)
+		restore(p.Book, r, a, group)
 	}
 	if r != nil {
 		if err := doc.Item(r); err != nil {
@@ -76,16 +76,16 @@ func (n names) runAssignLicense(e *env, rows iter.Seq2[*store.Assignment, error]
 }
 
 // restore adds one assignment; only names the one group that is asked for.
-func (n names) restore(r *restoreJSON, a *store.Assignment, only snapshot.GroupID) {
+func restore(b *ask.Book, r *restoreJSON, a *store.Assignment, only snapshot.GroupID) {
 	for _, p := range a.Paths {
 		switch {
 		case only != "" && p.Group != only:
 		case p.Kind == snapshot.Direct:
 			r.addLicense(a, &p.Path)
 		case p.Kind == snapshot.ByGroup:
-			r.addGroup(*show.Group(n.Book, p.Group), show.SKU(n.Book, a.SKU))
+			r.addGroup(*Group(b, p.Group), SKU(b, a.SKU))
 		default:
-			r.Unknown = append(r.Unknown, show.SKU(n.Book, a.SKU))
+			r.Unknown = append(r.Unknown, SKU(b, a.SKU))
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (r *restoreJSON) addLicense(a *store.Assignment, p *snapshot.Path) {
 	r.Request.Body.Add = append(r.Request.Body.Add, add)
 }
 
-func (r *restoreJSON) addGroup(g show.GroupJSON, sku show.SKUJSON) {
+func (r *restoreJSON) addGroup(g GroupJSON, sku SKUJSON) {
 	i := slices.IndexFunc(r.Groups, func(o restoreGroupJSON) bool { return o.Group.ID == g.ID })
 	if i < 0 {
 		i = len(r.Groups)

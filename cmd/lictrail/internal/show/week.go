@@ -1,4 +1,4 @@
-package cli
+package show
 
 import (
 	"cmp"
@@ -6,14 +6,139 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/page"
-	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
+
+// Week is what a report is about: what runs showed after one run, up to the
+// one that the history is asked about.
+type Week struct {
+	*ask.Book
+	Base    *store.Run // nil: there is only the first run
+	Rules   ask.Rules
+	Now     time.Time
+	Version string // of the program
+	Past    bool   // there are newer runs
+
+	changes []*store.ChangeRow
+	moved   int // changes of Microsoft's dates alone
+	skus    []ask.SKU
+	p       *page.Page
+}
+
+// sections are the parts of the page, in order.
+var sections = []func(*Week, context.Context) error{
+	(*Week).changed, (*Week).unexplained, (*Week).watching, (*Week).failing, (*Week).lapsing, (*Week).reclaimable, (*Week).seats, (*Week).trust,
+}
+
+func (w *Week) Page(ctx context.Context) (*page.Page, error) {
+	if err := w.load(ctx); err != nil {
+		return nil, err
+	}
+	w.p = &page.Page{Title: "Licenses of " + TenantWord(w.History.Tenant), Lead: w.lead()}
+	w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", "seats", false)
+	for _, add := range sections {
+		if err := add(w, ctx); err != nil {
+			return nil, err
+		}
+	}
+	w.p.Foot = []string{
+		fmt.Sprintf("Written by lictrail %s on %s UTC from what its runs have kept. lictrail reads the tenant and never writes to it.",
+			w.Version, w.Now.UTC().Format("2 January 2006 15:04")),
+		w.namesWords(),
+	}
+	return w.p, nil
+}
+
+// namesWords says to whom the page may go.
+func (w *Week) namesWords() string {
+	if w.History.Pseudonymous() {
+		return "People go by pseudonyms, the same in every report from this database. Departments, groups and applications keep their names."
+	}
+	return "It names people: pass it on only to those who may know who has which license."
+}
+
+// load reads what several sections
+func (w *Week) load(ctx context.Context) error {
+	var err error
+	if w.skus, err = ask.SKUs(ctx, w.Book); err != nil || w.Base == nil {
+		return err
+	}
+	for c, err := range w.History.Changes(ctx, store.ChangeFilter{After: w.Base.ID, UpTo: w.History.At.ID}) {
+		if err != nil {
+			return err
+		}
+		if ask.IsDateMove(c.Kind) {
+			w.moved++
+			continue
+		}
+		w.changes = append(w.changes, c)
+	}
+	slices.SortStableFunc(w.changes, func(a, b *store.ChangeRow) int { return rank(a) - rank(b) })
+	return nil
+}
+
+func (w *Week) lead() string {
+	if w.Base == nil {
+		return fmt.Sprintf("The first run, on %s. What it found was there before; changes show from the next run on.", DayWords(w.History.At.ObservedUntil))
+	}
+	return fmt.Sprintf("From %s to %s: what run %d shows since run %d.", DayWords(w.Base.ObservedUntil), DayWords(w.History.At.ObservedUntil), w.History.At.ID, w.Base.ID)
+}
+
+func (w *Week) tile(figure, label, section string, alarm bool) {
+	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm})
+}
+
+// unsure is a tile whose figure is not known, or only at least.
+func (w *Week) unsure(figure, label, section string, alarm bool) {
+	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm, Unknown: true})
+}
+
+// knownUpTo words up to when something is known that was not read since.
+func (w *Week) knownUpTo(what snapshot.Read) string {
+	for _, g := range w.Gaps("report") {
+		if g.What == what && !g.Since.IsZero() {
+			return ", by what was known on " + DayWords(g.Since)
+		}
+	}
+	return ""
+}
+
+// gapTexts words what the report lacks of some reads.
+func (w *Week) gapTexts(reads ...snapshot.Read) []string {
+	gaps := slices.DeleteFunc(w.Gaps("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })
+	return GapSentences(gaps)
+}
+
+func (w *Week) section(s page.Section) { w.p.Sections = append(w.p.Sections, s) }
+
+// noted is for a section that has nothing but sentences.
+func (w *Week) noted(id, heading string, text ...string) {
+	w.section(page.Section{ID: id, Heading: heading, Text: text})
+}
+
+// tableOf makes a table of at most so many things.
+func tableOf[T any](t page.Table, things []T, limit int, more string, row func(T) []any) page.Table {
+	for i, thing := range things {
+		if i == limit {
+			t.More = fmt.Sprintf("and %d more: %s", len(things)-limit, more)
+			break
+		}
+		t.Rows = append(t.Rows, row(thing))
+	}
+	return t
+}
+
+// sentences joins texts that are not empty.
+func sentences(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(s string) bool { return strings.TrimSpace(s) == "" })
+}
 
 const (
 	maxRows     = 200 // of a table on the page; commands list all
@@ -21,9 +146,6 @@ const (
 	seatCharts  = 12
 	lapseWithin = 60 * 24 * time.Hour
 )
-
-// isDateMove: Microsoft's date moved and nobody's license did.
-func isDateMove(k snapshot.Kind) bool { return k == snapshot.DateMoved }
 
 // rank orders changes for people: what somebody lost comes first, what happened
 // to the tenant last.
@@ -34,23 +156,23 @@ func rank(c *store.ChangeRow) int {
 	return slices.Index(snapshot.Kinds, c.Kind)
 }
 
-// who names the user of a change, or what else it is about.
-func who(c *store.ChangeRow) string {
+// SubjectOf names the user of a change, or what else it is about.
+func SubjectOf(c *store.ChangeRow) string {
 	if c.Person == nil {
 		return "the tenant"
 	}
 	return cmp.Or(c.Person.UPN, string(c.User))
 }
 
-func (w *week) changed(ctx context.Context) error {
+func (w *Week) changed(ctx context.Context) error {
 	s := page.Section{ID: "changes", Heading: "What changed"}
-	if w.base != nil {
+	if w.Base != nil {
 		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
 		s.Text = append(sentences(w.changedWords(), w.movedWords()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{who(c), show.ShortDate(c.When), show.ChangeWords(w.names.Book, c), show.CauseWord(&c.Attribution), c.Attribution.Reason}
+				return []any{SubjectOf(c), ShortDate(c.When), ChangeWords(w.Book, c), CauseWord(&c.Attribution), c.Attribution.Reason}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -69,7 +191,7 @@ func (w *week) changed(ctx context.Context) error {
 	return nil
 }
 
-func (w *week) changedWords() string {
+func (w *Week) changedWords() string {
 	if len(w.changes) == 0 && len(w.gapTexts(snapshot.ReadAuditLog)) > 0 {
 		return "The two runs show the same."
 	}
@@ -80,24 +202,24 @@ func (w *week) changedWords() string {
 	for _, c := range w.changes {
 		list = append(list, store.Attributed{Change: c.Change})
 	}
-	return show.Plural(len(list), "change") + ": " + kindsWord(list) + "."
+	return Plural(len(list), "change") + ": " + KindsWord(list) + "."
 }
 
-func (w *week) movedWords() string {
+func (w *Week) movedWords() string {
 	if w.moved == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Besides, Microsoft's date of %s moved, and no run shows anything else of it.", show.Plural(w.moved, "assignment"))
+	return fmt.Sprintf("Besides, Microsoft's date of %s moved, and no run shows anything else of it.", Plural(w.moved, "assignment"))
 }
 
 // changesCommand is how to list the changes of the report.
-func (w *week) changesCommand(more string) string {
-	return "lictrail changes --since " + w.base.ObservedUntil.Format(time.DateOnly) + more
+func (w *Week) changesCommand(more string) string {
+	return "lictrail changes --since " + w.Base.ObservedUntil.Format(time.DateOnly) + more
 }
 
 // causesChart counts changes by week and cause; nil while there is no week to
 // count.
-func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
+func (w *Week) causesChart(ctx context.Context) (*page.Chart, error) {
 	counts, err := w.History.ChangeCounts(ctx)
 	if err != nil {
 		return nil, err
@@ -108,7 +230,7 @@ func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
 	}
 	var causes []snapshot.Cause // that there are, in the order in which contract and colors have them
 	for _, c := range snapshot.Causes {
-		if slices.ContainsFunc(counts, func(n store.ChangeCount) bool { return n.Cause == c && !isDateMove(n.Kind) }) {
+		if slices.ContainsFunc(counts, func(n store.ChangeCount) bool { return n.Cause == c && !ask.IsDateMove(n.Kind) }) {
 			causes = append(causes, c)
 		}
 	}
@@ -119,7 +241,7 @@ func (w *week) causesChart(ctx context.Context) (*page.Chart, error) {
 	weeks := weeksOf(runs, len(causes))
 	for _, n := range counts {
 		i := slices.Index(causes, n.Cause)
-		if k := weekOf(weeks, w.History.Runs[n.Run].ObservedUntil); k >= 0 && i >= 0 && !isDateMove(n.Kind) {
+		if k := weekOf(weeks, w.History.Runs[n.Run].ObservedUntil); k >= 0 && i >= 0 && !ask.IsDateMove(n.Kind) {
 			weeks[k].Counts[i] += n.Count
 		}
 	}
@@ -157,9 +279,9 @@ func monday(t time.Time) time.Time {
 	return d.AddDate(0, 0, -(int(d.Weekday())+6)%7)
 }
 
-func (w *week) unexplained(context.Context) error {
+func (w *Week) unexplained(context.Context) error {
 	const id, heading = "unexplained", "What is unexplained"
-	if w.base == nil {
+	if w.Base == nil {
 		return nil
 	}
 	var open []*store.ChangeRow
@@ -182,33 +304,33 @@ func (w *week) unexplained(context.Context) error {
 	}
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: []string{fmt.Sprintf("Who made %d of %s is not known. Records that come late, or from another source (lictrail audit import), can still explain them.",
-			len(open), show.Plural(len(w.changes), "change"))},
+			len(open), Plural(len(w.changes), "change"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
 			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
-				return []any{who(c), show.ShortDate(c.When), show.ChangeWords(w.names.Book, c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
+				return []any{SubjectOf(c), ShortDate(c.When), ChangeWords(w.Book, c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
 			})}})
 	return nil
 }
 
 // watching tells of plans on the watch-list; there is no section without a list.
-func (w *week) watching(ctx context.Context) error {
+func (w *Week) watching(ctx context.Context) error {
 	const id, heading = "watch", "Plans that matter and are off"
-	plans, err := w.watched(ctx, nil, w.rules)
+	plans, err := ask.Watched(ctx, w.Book, nil, w.Rules)
 	if err != nil || len(plans) == 0 {
 		return err
 	}
-	all, err := w.switchedOff(ctx, plans)
+	all, err := ask.SwitchedOffPlans(ctx, w.Book, plans)
 	if err != nil {
 		return err
 	}
 	fresh := 0
-	all = slices.DeleteFunc(all, func(r switchedOff) bool {
-		isNew := w.base != nil && r.newSince(w.base.ID)
+	all = slices.DeleteFunc(all, func(r ask.SwitchedOff) bool {
+		isNew := w.Base != nil && r.NewSince(w.Base.ID)
 		if isNew {
 			fresh++
 		}
-		return !r.now && !isNew // what is on again is no news
+		return !r.Now && !isNew // what is on again is no news
 	})
 	w.tile(fmt.Sprint(fresh), "watched plans switched off", id, fresh > 0)
 	if len(all) == 0 {
@@ -216,60 +338,60 @@ func (w *week) watching(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, show.Plural(len(all), "case"))},
+		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, Plural(len(all), "case"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
-			all, maxRows, "lictrail watch", func(r switchedOff) []any {
-				return []any{cmp.Or(r.user.UPN, string(r.user.ID)), show.ShortDate(r.when), w.PlanWord(r.plan), w.ShortSKU(r.sku), cmp.Or(show.ActorWord(r.actor()), r.cause()), r.reason()}
+			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
+				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.ShortSKU(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(&r)}
 			})}})
 	return nil
 }
 
-func (w *week) failing(ctx context.Context) error {
+func (w *Week) failing(ctx context.Context) error {
 	const id, heading = "groups", "Where groups fail to give licenses"
 	groups, err := w.History.GroupRows(ctx)
 	if err != nil {
 		return err
 	}
-	list := failuresOf(groups, w.since())
+	list := ask.Failures(groups, w.since())
 	var users, fresh int64
 	for _, f := range list {
-		users, fresh = users+f.Users, fresh+int64(f.fresh)
+		users, fresh = users+f.Users, fresh+int64(f.Fresh)
 	}
 	w.tile(fmt.Sprint(users), "group license errors", id, fresh > 0)
 	if len(list) == 0 {
-		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows show."}, w.gapTexts(snapshot.ReadGroups)...)...)
+		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows "}, w.gapTexts(snapshot.ReadGroups)...)...)
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, show.Plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
+		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, Plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
 			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
-			list, maxRows, "lictrail groups", func(f failure) []any {
-				return []any{w.PathName(f.path()), w.ShortSKU(f.row.SKU), f.Error, f.Users, f.fresh, show.ShortDate(w.History.RunDate(f.SinceRun)), f.advice()}
+			list, maxRows, "lictrail groups", func(f ask.Failure) []any {
+				return []any{w.PathName(f.Path()), w.ShortSKU(f.Row.SKU), f.Error, f.Users, f.Fresh, ShortDate(w.History.RunDate(f.SinceRun)), RemedyOf(f.Error)}
 			})}})
 	return nil
 }
 
 // since is the run that the report begins with; 0 for none.
-func (w *week) since() snapshot.RunID {
-	if w.base == nil {
+func (w *Week) since() snapshot.RunID {
+	if w.Base == nil {
 		return 0
 	}
-	return w.base.ID
+	return w.Base.ID
 }
 
-func (w *week) lapsing(context.Context) error {
+func (w *Week) lapsing(context.Context) error {
 	const id, heading = "lapses", "What lapses"
-	list := lapses(w.skus, w.History.At.ObservedUntil.Add(lapseWithin))
+	list := ask.Lapses(w.skus, w.History.At.ObservedUntil.Add(lapseWithin))
 	var hit int64
 	for _, l := range list {
-		hit += l.short
+		hit += l.Short
 	}
 	missing := w.gapTexts(snapshot.ReadSubscriptions)
 	switch {
 	case len(missing) > 0 && len(list) == 0:
-		w.unsure(show.NotKnown, "subscriptions lapsing", id, false)
+		w.unsure(NotKnown, "subscriptions lapsing", id, false)
 		w.noted(id, heading, missing...)
 		return nil
 	case len(missing) > 0:
@@ -285,43 +407,43 @@ func (w *week) lapsing(context.Context) error {
 		Text: append([]string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."}, missing...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
-			list, maxRows, "lictrail skus --lapses 60d", func(l lapse) []any {
-				return []any{w.ShortSKU(l.SKU), show.DayOrNil(l.NextLifecycleAt), l.Total, l.Status, l.hitWords(), l.becomes}
+			list, maxRows, "lictrail skus --lapses 60d", func(l ask.Lapse) []any {
+				return []any{w.ShortSKU(l.SKU), DayOrNil(l.NextLifecycleAt), l.Total, l.Status, HitWords(&l), l.Becomes}
 			})}})
 	return nil
 }
 
-func (w *week) reclaimable(ctx context.Context) error {
+func (w *Week) reclaimable(ctx context.Context) error {
 	const id, heading = "reclaim", "What can be taken back"
-	if w.past {
+	if w.Past {
 		w.noted(id, heading, "What can be taken back is judged by the newest run only, and this report ends before it.")
 		return nil
 	}
-	report, err := w.reclaimReport(ctx, w.rules)
+	report, err := ask.Reclaim(ctx, w.Book, w.Rules)
 	if err != nil {
 		return err
 	}
-	sum := sumOf(report)
+	sum := ask.SumOf(report)
 	label := "seats to take back"
-	if len(sum.monthly.Amounts) > 0 {
-		label += ", " + costWords(sum.monthly) + " a month"
+	if len(sum.Monthly.Amounts) > 0 {
+		label += ", " + costWords(sum.Monthly) + " a month"
 	}
 	missing := w.gapTexts(snapshot.ReadActivity, snapshot.ReadNames)
 	switch {
-	case len(missing) > 0 && sum.frees == 0:
-		w.unsure(show.NotKnown, label, id, false)
+	case len(missing) > 0 && sum.Frees == 0:
+		w.unsure(NotKnown, label, id, false)
 	case len(missing) > 0:
-		w.unsure(fmt.Sprintf("%d or more", sum.frees), label, id, false)
+		w.unsure(fmt.Sprintf("%d or more", sum.Frees), label, id, false)
 	default:
-		w.tile(fmt.Sprint(sum.frees), label, id, false)
+		w.tile(fmt.Sprint(sum.Frees), label, id, false)
 	}
-	s := page.Section{ID: id, Heading: heading, Text: append(sum.lines(len(missing) > 0), missing...), Charts: w.idleCharts(report)}
+	s := page.Section{ID: id, Heading: heading, Text: append(sumLines(&sum, len(missing) > 0), missing...), Charts: w.idleCharts(report)}
 	candidates := slices.DeleteFunc(slices.Clone(report.Rows), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
 	if len(candidates) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
-				return []any{cmp.Or(show.UserWord(r.User), string(r.User.ID)), w.ShortSKU(r.SKU), w.reclaimWhy(r), intOrNil(r.IdleDays), show.CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
+				return []any{cmp.Or(UserWord(r.User), string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
 			})}
 	}
 	w.section(s)
@@ -330,14 +452,14 @@ func (w *week) reclaimable(ctx context.Context) error {
 
 // idleCharts show by department what idle seats cost a month, a chart for each
 // currency, and how many have no price.
-func (w *week) idleCharts(report *reclaim.Report) []page.Chart {
+func (w *Week) idleCharts(report *reclaim.Report) []page.Chart {
 	bars := map[string][]page.Bar{}
 	for _, t := range report.Totals(func(s *reclaim.Seat) string { return s.User.Department }) {
 		b := page.Bar{Name: cmp.Or(t.Label, "no department")}
 		if t.Reclaimable == 0 {
 			continue
 		}
-		if b.Length, b.Figure = int64(t.Reclaimable), show.Plural(t.Reclaimable, "seat"); t.Currency != "" {
+		if b.Length, b.Figure = int64(t.Reclaimable), Plural(t.Reclaimable, "seat"); t.Currency != "" {
 			saving := reclaim.Money{Micros: t.Saving, Currency: t.Currency}
 			b.Length, b.Figure = t.Saving, saving.String()
 		}
@@ -356,20 +478,20 @@ func (w *week) idleCharts(report *reclaim.Report) []page.Chart {
 	return charts
 }
 
-func (w *week) seats(context.Context) error {
+func (w *Week) seats(context.Context) error {
 	s := page.Section{ID: "seats", Heading: "Seats", Small: true,
 		Text: []string{"Use by the week is a line of least squares through the runs of the last 13 weeks. It is unknown where there are fewer than 4 runs, or less than three weeks of them."}}
-	there := slices.DeleteFunc(slices.Clone(w.skus), func(r skuWithTrend) bool { return r.To != nil && r.To.ID <= w.since() })
-	shown := slices.DeleteFunc(slices.Clone(there), func(r skuWithTrend) bool {
-		return !slices.ContainsFunc(r.points, func(p store.SeatPoint) bool { return p.Consumed > 0 })
+	there := slices.DeleteFunc(slices.Clone(w.skus), func(r ask.SKU) bool { return r.To != nil && r.To.ID <= w.since() })
+	shown := slices.DeleteFunc(slices.Clone(there), func(r ask.SKU) bool {
+		return !slices.ContainsFunc(r.Points, func(p store.SeatPoint) bool { return p.Consumed > 0 })
 	})
-	slices.SortStableFunc(shown, func(a, b skuWithTrend) int { return int(b.Consumed - a.Consumed) })
+	slices.SortStableFunc(shown, func(a, b ask.SKU) int { return int(b.Consumed - a.Consumed) })
 	for i, r := range shown {
 		if i == seatCharts {
 			break
 		}
-		seats := make([]page.Seats, len(r.points))
-		for k, p := range r.points {
+		seats := make([]page.Seats, len(r.Points))
+		for k, p := range r.Points {
 			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
 		}
 		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.Catalog.SKUName(r.ID, r.PartNumber), seats))
@@ -377,15 +499,15 @@ func (w *week) seats(context.Context) error {
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
-		shown, maxRows, "lictrail skus", func(r skuWithTrend) []any {
-			return []any{w.ShortSKU(r.ID), statusWord(r.SKURow), r.Units.Enabled, r.Consumed, show.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
-				r.trendWord(), r.runsOutWord(w.History.At.ObservedUntil)}
+		shown, maxRows, "lictrail skus", func(r ask.SKU) []any {
+			return []any{w.ShortSKU(r.ID), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+				TrendWord(&r), RunsOutWord(&r, w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", show.Plural(unused, "SKU")))
+		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", Plural(unused, "SKU")))
 	}
 	for i := range w.skus {
-		if text := w.overWords(&w.skus[i]); text != "" {
+		if text := OverWords(w.Book, &w.skus[i]); text != "" {
 			s.Text = append(s.Text, text)
 		}
 	}
@@ -393,18 +515,9 @@ func (w *week) seats(context.Context) error {
 	return nil
 }
 
-// overWords says who would lose out where more seats are in use than there are.
-func (n names) overWords(r *skuWithTrend) string {
-	if r.over() == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
-		n.ShortSKU(r.ID), show.Plural(r.over(), "seat"))
-}
-
 // trust tells how far the report can be trusted: runs that failed, what they
 // warned of, and stretches of time without the audit log.
-func (w *week) trust(ctx context.Context) error {
+func (w *Week) trust(ctx context.Context) error {
 	s := page.Section{ID: "trust", Heading: "How far this can be trusted"}
 	attempts, err := w.History.Attempts(ctx)
 	if err != nil {
@@ -413,12 +526,12 @@ func (w *week) trust(ctx context.Context) error {
 	var list [][]any
 	uncovered := 0
 	for _, r := range attempts {
-		if w.base != nil && r.ID <= w.base.ID || r.ID > w.History.At.ID {
+		if w.Base != nil && r.ID <= w.Base.ID || r.ID > w.History.At.ID {
 			continue
 		}
 		if r.Status != store.Complete {
 			list = append(list, []any{fmt.Sprintf("run %d", r.ID), r.Status, r.Error})
-		} else if w.base != nil && (r.Audit == nil || !r.Audit.Complete) {
+		} else if w.Base != nil && (r.Audit == nil || !r.Audit.Complete) {
 			uncovered++
 		}
 		for _, warning := range r.Warnings {
@@ -426,9 +539,9 @@ func (w *week) trust(ctx context.Context) error {
 		}
 	}
 	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log or what the runs read show it; where none is known, the page says unknown rather than guess."}
-	s.Text = append(s.Text, show.GapSentences(w.Gaps("report"))...)
+	s.Text = append(s.Text, GapSentences(w.Gaps("report"))...)
 	if uncovered > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", show.Plural(uncovered, "run")))
+		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", Plural(uncovered, "run")))
 	}
 	if len(list) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "What the runs warned of", Columns: []page.Column{{Head: "Run", Tight: true}, {Head: "What"}, {Head: "Message", Long: true}}},

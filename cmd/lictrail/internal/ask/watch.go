@@ -1,0 +1,170 @@
+package ask
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// Watched are the ids of the plans that flags or, without any, the rules name.
+func Watched(ctx context.Context, b *Book, words []string, file Rules) ([]snapshot.PlanID, error) {
+	var plans []snapshot.PlanID
+	for _, word := range words {
+		id, err := b.FindPlan(ctx, word)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, id)
+	}
+	if len(words) > 0 || file.File == nil {
+		return plans, nil
+	}
+	for _, w := range file.Watch {
+		id, err := b.PlanCalled(ctx, w.Plan)
+		if err != nil {
+			return nil, InFile(file.Name, w.Line, err)
+		}
+		plans = append(plans, id)
+	}
+	return plans, nil
+}
+
+// SwitchedOff is a watched plan that is, or was, off for a user.
+type SwitchedOff struct {
+	Plan snapshot.PlanID
+	User *snapshot.User
+	SKU  snapshot.SKUID
+	When snapshot.Date
+	Now  bool             // it is off now
+	By   *store.ChangeRow // what did it; nil when that is not known
+}
+
+type offKey struct {
+	user snapshot.UserID
+	sku  snapshot.SKUID
+	plan snapshot.PlanID
+}
+
+// SwitchedOffPlans lists where watched plans are, or were, off: the newest first.
+func SwitchedOffPlans(ctx context.Context, book *Book, plans []snapshot.PlanID) ([]SwitchedOff, error) {
+	off, err := offNow(ctx, book, plans)
+	if err != nil {
+		return nil, err
+	}
+	s := offSearch{Book: book, off: off, decided: map[offKey]bool{}, unsure: map[offKey]bool{}}
+	f := store.ChangeFilter{UpTo: book.History.At.ID, Newest: true, Kinds: []snapshot.Kind{snapshot.PlansChanged, snapshot.PathMoved,
+		snapshot.PathAdded, snapshot.PathRemoved, snapshot.Assigned}}
+	for c, err := range book.History.Changes(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		for _, plan := range plans {
+			s.look(c, offKey{c.User, c.SKU, plan})
+		}
+	}
+	for key := range off {
+		if !s.decided[key] {
+			s.unexplained(key, book.History.RunDate(book.History.First.ID))
+		}
+	}
+	slices.SortStableFunc(s.rows, func(a, b SwitchedOff) int {
+		return cmp.Or(b.When.At.Compare(a.When.At), cmp.Compare(a.User.UPN, b.User.UPN), cmp.Compare(a.User.ID, b.User.ID),
+			cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Plan, b.Plan))
+	})
+	return s.rows, nil
+}
+
+// offSearch goes through changes, the newest first, for what switched plans off.
+type offSearch struct {
+	*Book
+	off     map[offKey]*store.Assignment
+	rows    []SwitchedOff
+	decided map[offKey]bool // why it is off now is told
+	unsure  map[offKey]bool // a path came or went since, and may have had the plan
+}
+
+func (s *offSearch) look(c *store.ChangeRow, key offKey) {
+	if c.Plans != nil && slices.Contains(c.Plans.Disabled, key.plan) {
+		now := s.off[key] != nil && !s.decided[key]
+		s.rows = append(s.rows, SwitchedOff{key.plan, &c.Person.User, c.SKU, c.When, now, c})
+		s.decided[key] = true
+		return
+	}
+	if s.off[key] == nil || s.decided[key] || !c.Observed {
+		return
+	}
+	switch {
+	case c.Kind == snapshot.PathAdded || c.Kind == snapshot.PathRemoved:
+		s.unsure[key] = true
+	case c.Kind == snapshot.Assigned && !s.unsure[key]:
+		s.rows = append(s.rows, SwitchedOff{key.plan, &c.Person.User, c.SKU, c.When, true, c})
+		s.decided[key] = true
+	case c.Kind == snapshot.Assigned, c.Plans != nil && slices.Contains(c.Plans.Enabled, key.plan):
+		s.unsure[key] = true
+		s.unexplained(key, snapshot.Date{})
+	}
+}
+
+// unexplained adds a plan that no change is known to have switched off. It was
+// off by the date, or at the run asked about where that is not sure either.
+func (s *offSearch) unexplained(key offKey, by snapshot.Date) {
+	if s.unsure[key] {
+		by = snapshot.AlreadyThere(s.History.At.ObservedUntil, time.Time{}, time.Time{})
+	}
+	s.rows = append(s.rows, SwitchedOff{key.plan, &s.off[key].User, key.sku, by, true, nil})
+	s.decided[key] = true
+}
+
+// offNow finds the assignments with a watched plan that the user has by no path
+// of any SKU.
+func offNow(ctx context.Context, b *Book, plans []snapshot.PlanID) (map[offKey]*store.Assignment, error) {
+	contents, err := b.History.SKUPlansNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	off := map[offKey]*store.Assignment{}
+	type userPlan struct {
+		user snapshot.UserID
+		plan snapshot.PlanID
+	}
+	on := map[userPlan]bool{}
+	for a, err := range b.History.Assignments(ctx, store.Filter{}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, plan := range plans {
+			if !slices.Contains(contents[a.SKU], plan) {
+				continue
+			}
+			if slices.ContainsFunc(a.Paths, func(p store.PathSince) bool { return !slices.Contains(p.Disabled, plan) }) {
+				on[userPlan{a.User.ID, plan}] = true
+			} else {
+				off[offKey{a.User.ID, a.SKU, plan}] = a
+			}
+		}
+	}
+	for key := range off {
+		if on[userPlan{key.user, key.plan}] {
+			delete(off, key)
+		}
+	}
+	return off, nil
+}
+
+// Actor is who did it or, for a group, who changed the group.
+func (r *SwitchedOff) Actor() *snapshot.Actor {
+	if r.By == nil {
+		return nil
+	}
+	if a := &r.By.Attribution; a.Via != nil && a.Via.Actor != nil {
+		return a.Via.Actor
+	}
+	return r.By.Attribution.Actor
+}
+
+// NewSince reports whether a run after the one showed it.
+func (r *SwitchedOff) NewSince(run snapshot.RunID) bool { return r.By != nil && r.By.Run > run }

@@ -1,0 +1,182 @@
+package show
+
+import (
+	"fmt"
+	"regexp"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot/earlier"
+)
+
+// earlierReason says why a record is refused, or what one that is taken changes.
+func earlierReason(r *ask.EarlierRow) string {
+	switch {
+	case r.Reason != "" || r.Verdict != ask.VerdictTaken && r.Verdict != ask.VerdictAlready:
+		return r.Reason
+	case r.Before == nil:
+		return "not held since tracking began; kept for the history"
+	case r.After.At.Before(r.Before.At):
+		return "first assigned " + LongDate(r.After) + " instead of " + LongDate(*r.Before)
+	}
+	return "nothing earlier than what is known: first assigned " + LongDate(*r.Before)
+}
+
+// shownAlike is how many lines of one verdict and reason the text lists; JSON and CSV
+// have all.
+const shownAlike = 20
+
+// Earlier tells what became of every line: in text, of those that matter.
+func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
+	var rows []*ask.EarlierRow
+	for _, f := range files {
+		for _, r := range f.Rows {
+			if dryRun || p.Format != "text" || r.Verdict == ask.VerdictRefused || r.Verdict == ask.VerdictConflict || r.Verdict == ask.VerdictPassed {
+				rows = append(rows, r)
+			}
+		}
+	}
+	var more []string
+	if p.Format == "text" {
+		rows, more = fewAlike(rows)
+	}
+	if p.Format != "text" || len(rows) > 0 {
+		if err := importListing(p.Book).Print(p, Given(rows)); err != nil {
+			return err
+		}
+	}
+	for _, line := range more {
+		if err := p.Printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		if err := summarizeEarlier(p, f, dryRun); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// valuesIn is what differs between reasons that are the same.
+var valuesIn = regexp.MustCompile(`"[^"]*"|\d+`)
+
+// fewAlike leaves out lines that are not taken for a reason that was shown often
+// enough, and says of how many.
+func fewAlike(rows []*ask.EarlierRow) (few []*ask.EarlierRow, more []string) {
+	type kind struct{ verdict, reason string }
+	seen, first := map[kind]int{}, map[kind]string{}
+	var order []kind
+	for _, r := range rows {
+		k := kind{r.Verdict, valuesIn.ReplaceAllString(earlierReason(r), "")}
+		if seen[k]++; seen[k] == 1 {
+			first[k], order = earlierReason(r), append(order, k)
+		}
+		if seen[k] <= shownAlike || r.Verdict == ask.VerdictTaken || r.Verdict == ask.VerdictAlready {
+			few = append(few, r)
+		}
+	}
+	for _, k := range order {
+		if n := seen[k] - shownAlike; n > 0 && k.verdict != ask.VerdictTaken && k.verdict != ask.VerdictAlready {
+			more = append(more, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", Plural(int64(n), "more line"), k.verdict, first[k]))
+		}
+	}
+	return few, more
+}
+
+// summarizeEarlier counts the verdicts, on stderr where stdout is for programs.
+func summarizeEarlier(p Printer, f *ask.EarlierFile, dryRun bool) error {
+	counts := map[string]int{}
+	earlierDates := 0
+	for _, r := range f.Rows {
+		counts[r.Verdict]++
+		if r.Verdict == ask.VerdictTaken && r.Before != nil && r.After.At.Before(r.Before.At) {
+			earlierDates++
+		}
+	}
+	verb := "taken"
+	if dryRun {
+		verb = "would be taken"
+	}
+	line := fmt.Sprintf("%s: %s %s, of which %d move a first-assigned date; %d there already, %d refused, %d in conflict with what runs saw, %s without a license",
+		f.Name, Plural(counts[ask.VerdictTaken], "record"), verb, earlierDates, counts[ask.VerdictAlready], counts[ask.VerdictRefused],
+		counts[ask.VerdictConflict], Plural(f.Read.Unlicensed, "line"))
+	if p.Format != "text" {
+		p.Notef("%s", line)
+		return nil
+	}
+	return p.Printf("%s\n", line)
+}
+
+type ImportJSON struct {
+	File     string    `json:"file"`
+	Line     int       `json:"line"`
+	Verdict  string    `json:"verdict"`
+	Reason   string    `json:"reason"`
+	Named    *string   `json:"named"`
+	User     *UserJSON `json:"user"`
+	SKU      *SKUJSON  `json:"sku"`
+	Assigned *string   `json:"assigned"`
+	Seen     *string   `json:"seen"`
+	Removed  *string   `json:"removed"`
+	Path     *string   `json:"path"`
+	Note     *string   `json:"note"`
+	Before   *DateJSON `json:"first_assigned_before"`
+	After    *DateJSON `json:"first_assigned"`
+}
+
+func importRow(b *ask.Book, r *ask.EarlierRow) ImportJSON {
+	i := ImportJSON{File: r.File, Line: r.Line, Verdict: r.Verdict, Reason: earlierReason(r), Named: OrNull(r.Named),
+		Assigned: OrNull(r.Record.Assigned.String()), Seen: OrNull(r.Record.Seen.String()), Removed: OrNull(r.Record.Removed.String()),
+		Path: OrNull(r.Record.Path), Note: OrNull(r.Record.Note)}
+	if r.Person != nil {
+		u := User(&r.Person.User)
+		i.User = &u
+	}
+	if r.Record.SKU != "" {
+		s := SKU(b, r.Record.SKU)
+		i.SKU = &s
+	}
+	if r.Before != nil {
+		d := Date(*r.Before)
+		i.Before = &d
+	}
+	if !r.After.At.IsZero() {
+		d := Date(r.After)
+		i.After = &d
+	}
+	return i
+}
+
+func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
+	type row = *ask.EarlierRow
+	word := func(m earlier.Moment) any { return OrNil(m.String()) }
+	return Listing[row]{
+		JSON: func(r row) any { return importRow(b, r) },
+		None: "the files have no lines",
+		Columns: []Column[row]{
+			{Column: out.Column{Head: "FILE", Min: 8}, CSV: "file", Text: func(r row) any { return r.File }},
+			{Column: out.Column{Head: "LINE"}, CSV: "line", Text: func(r row) any { return r.Line }},
+			{Column: out.Column{Head: "VERDICT"}, CSV: "verdict", Text: func(r row) any { return verdictCell(r.Verdict) }, Cell: func(r row) any { return r.Verdict }},
+			{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "named", Text: func(r row) any { return OrNil(r.Named) }},
+			{CSV: "user_id", Cell: func(r row) any { return string(r.Record.User) }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.Record.SKU) }},
+			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, CSV: "part_number", Text: func(r row) any {
+				if r.Record.SKU == "" {
+					return nil
+				}
+				return b.ShortSKU(r.Record.SKU)
+			}, Cell: func(r row) any { return b.PlainSKU(r.Record.SKU) }},
+			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(r row) any { return word(r.Record.Held()) }},
+			{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(r row) any { return word(r.Record.Removed) }},
+			{CSV: "path", Cell: func(r row) any { return r.Record.Path }},
+			{CSV: "note", Cell: func(r row) any { return r.Record.Note }},
+			{Column: out.Column{Head: "WHY", Min: 20, Rank: 4, Wrap: true}, CSV: "reason", Text: func(r row) any { return earlierReason(r) }},
+		},
+	}
+}
+
+func verdictCell(verdict string) any {
+	style := map[string]out.Style{ask.VerdictRefused: out.Yellow, ask.VerdictConflict: out.Red}[verdict]
+	return out.Cell{Value: verdict, Style: style}
+}

@@ -1,0 +1,291 @@
+package show
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
+)
+
+// Reclaim prints a report: text has the candidates alone, unless all is set, and
+// then what they come to.
+func Reclaim(p Printer, report *reclaim.Report, all bool) error {
+	shown := report.Rows
+	if p.Format == "text" && !all {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
+	}
+	if err := reclaimListing(p.Book, slices.ContainsFunc(shown, func(r *reclaim.Row) bool { return r.Counts != nil })).Print(p, Given(shown)); err != nil || p.Format != "text" {
+		return err
+	}
+	sum := ask.SumOf(report)
+	lines := sumLines(&sum, p.Book.Unread(p.Command, snapshot.ReadActivity, snapshot.ReadNames))
+	if len(shown) > 0 {
+		lines = slices.Insert(lines, 0, "")
+	}
+	for _, l := range lines {
+		if err := p.Printf("%s\n", l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sumLines says it in some lines. Without any candidate there is nothing to say of
+// them while some activity is unread.
+func sumLines(s *ask.ReclaimSum, unread bool) []string {
+	var lines []string
+	if s.Candidates > 0 || len(s.Others) == 0 && !unread {
+		line := fmt.Sprintf("%s; %s would become free", Plural(s.Candidates, "candidate"), Plural(s.Frees, "seat"))
+		if len(s.Monthly.Amounts) > 0 {
+			line += fmt.Sprintf(", %s a month", costWords(s.Monthly))
+		}
+		lines = append(lines, line+".")
+	}
+	if s.Unpriced > 0 {
+		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", Plural(s.Unpriced, "seat")))
+	}
+	if len(s.Idle.Amounts) > 0 {
+		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.Idle)))
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Others)) {
+		lines = append(lines, fmt.Sprintf("%s %s.", Plural(s.Others[k], "seat"), k))
+	}
+	if s.Agents > 0 {
+		lines = append(lines, fmt.Sprintf("%s of agent users, which cannot sign in: not judged by use.", Plural(s.Agents, "seat")))
+	}
+	return lines
+}
+
+// costWords words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
+func costWords(c reclaim.Cost) string {
+	words := make([]string, len(c.Amounts))
+	for i, m := range c.Amounts {
+		words[i] = m.String()
+	}
+	text := strings.Join(words, " and ")
+	if c.Lower {
+		text += " or more"
+	}
+	return text
+}
+
+// reclaimListing lists seats. counted: some have counts of Copilot, which then get
+// columns of the text.
+func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
+	type row = *reclaim.Row
+	since := func(r row) any { return Stamp(r.IdleSince) }
+	counts := CopilotColumns(counted, func(r row) *snapshot.CopilotCounts { return r.Counts })
+	return Listing[row]{
+		JSON: func(r row) any { return ReclaimRow(b, r) },
+		None: "no seat to take back",
+		Columns: slices.Insert([]Column[row]{
+			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return UserWord(r.User) }, Cell: func(r row) any { return r.User.UPN }},
+			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
+			{CSV: "department", Cell: func(r row) any { return r.User.Department }},
+			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
+			{CSV: "country", Cell: func(r row) any { return r.User.Country }},
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			{CSV: "product", Cell: func(r row) any { return b.Catalog.SKUName(r.SKU, b.PartNumber(r.SKU)) }},
+			{CSV: "paths", Cell: func(r row) any { return reclaimPaths(b, r) }},
+			{CSV: "bucket", Cell: func(r row) any { return string(r.Bucket) }},
+			{Column: out.Column{Head: "WHY", Min: 10, Rank: 5, Wrap: true}, CSV: "rule", Text: func(r row) any { return reclaimWhy(b, r) }, Cell: func(r row) any { return string(r.Rule) }},
+			{CSV: "unknown_why", Cell: func(r row) any { return string(r.Gap) }},
+			{CSV: "mark", Cell: func(r row) any { return string(r.Mark) }},
+			{CSV: "held_days", Cell: func(r row) any { return r.HeldDays }},
+			{Column: out.Column{Head: "IDLE", Right: true}, CSV: "idle_days", Text: func(r row) any { return intOrNil(r.IdleDays) }},
+			{CSV: "idle_since", Cell: since},
+			{CSV: "last_activity", Cell: func(r row) any { return lastAt(r) }},
+			{CSV: "last_activity_source", Cell: func(r row) any { return lastKind(r) }},
+			{CSV: "assigned_since", Cell: func(r row) any { return Stamp(r.Since.At) }},
+			{CSV: "assigned_since_not_before", Cell: func(r row) any { return Stamp(r.Since.NotBefore) }},
+			{CSV: "assigned_since_precision", Cell: func(r row) any { return string(r.Since.Precision) }},
+			{CSV: "action", Cell: func(r row) any { return string(r.Action) }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "", Text: func(r row) any { return monthlyWord(r) }},
+			{CSV: "frees_seat", Cell: func(r row) any { return r.Frees }},
+			{CSV: "monthly_amount", Cell: func(r row) any { return decimalOrNil(r.Monthly) }},
+			{CSV: "monthly_currency", Cell: func(r row) any { return currencyOrNil(r.Monthly) }},
+			{CSV: "cost_since_idle", Cell: func(r row) any { return costCell(r.SinceIdle) }},
+			{CSV: "cost_lower_bound", Cell: func(r row) any { return r.SinceIdle.Lower }},
+			{CSV: "excluded_until", Cell: func(r row) any { return excludedUntil(r) }},
+			{CSV: "steps", Cell: func(r row) any { return strings.Join(r.Steps, "; ") }},
+			{CSV: "follows", Cell: func(r row) any { return strings.Join(r.Follows, "; ") }},
+			{CSV: "reason", Cell: func(r row) any { return r.Reason }},
+			{CSV: "user_kind", Cell: func(r row) any { return r.User.Kind() }},
+			{CSV: "also", Cell: func(r row) any { return joined(r.Also) }},
+			{CSV: "contained_in", Cell: func(r row) any {
+				if r.By == "" {
+					return ""
+				}
+				return b.PlainSKU(r.By)
+			}},
+			{Column: out.Column{Head: "HOW", Min: 20, Wrap: true}, CSV: "", Text: func(r row) any { return reclaimHow(r) }},
+		}, 19, counts...),
+	}
+}
+
+// reclaimWhy is the rule and, where it has one, the mark or the gap.
+func reclaimWhy(b *ask.Book, r *reclaim.Row) string {
+	word := string(r.Rule)
+	if r.By != "" && r.Rule == reclaim.Contained {
+		word += " in " + b.ShortSKU(r.By)
+	}
+	for _, other := range r.Also {
+		word += ", also " + string(other)
+	}
+	switch {
+	case r.Bucket == reclaim.Unknown:
+		word = string(r.Gap)
+	case r.Bucket == reclaim.Excluded:
+		word += ", excluded"
+	}
+	if r.Mark != "" {
+		word += ", " + string(r.Mark)
+	}
+	return word
+}
+
+// reclaimHow is what to do and what comes of it.
+func reclaimHow(r *reclaim.Row) any {
+	words := append(slices.Clone(r.Steps), r.Follows...)
+	if r.Bucket != reclaim.Candidate {
+		return r.Reason
+	}
+	return strings.Join(words, "; ")
+}
+
+func reclaimPaths(b *ask.Book, r *reclaim.Row) string {
+	words := make([]string, len(r.Paths))
+	for i := range r.Paths {
+		words[i] = b.PathName(&r.Paths[i].PathRef)
+	}
+	return strings.Join(words, " + ")
+}
+
+func intOrNil(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+func lastAt(r *reclaim.Row) *string {
+	if r.Last == nil {
+		return nil
+	}
+	return Stamp(r.Last.At)
+}
+
+func lastKind(r *reclaim.Row) string {
+	if r.Last == nil {
+		return ""
+	}
+	return string(r.Last.Kind)
+}
+
+// monthlyWord is what the seat costs: nothing that would be saved, an amount, or
+// unknown.
+func monthlyWord(r *reclaim.Row) any {
+	switch {
+	case !r.Frees:
+		return nil
+	case r.Monthly == nil:
+		return "unknown"
+	}
+	return r.Monthly.String()
+}
+
+func decimalOrNil(m *reclaim.Money) any {
+	if m == nil {
+		return nil
+	}
+	return out.Decimal(m.Decimal())
+}
+
+func currencyOrNil(m *reclaim.Money) any {
+	if m == nil {
+		return nil
+	}
+	return m.Currency
+}
+
+func costCell(c reclaim.Cost) any {
+	if len(c.Amounts) == 0 {
+		return nil
+	}
+	c.Lower = false // has a column of its own
+	return costWords(c)
+}
+
+func excludedUntil(r *reclaim.Row) any {
+	if r.Exclusion == nil || r.Exclusion.Until == nil {
+		return nil
+	}
+	return r.Exclusion.Until.Time().Format(time.DateOnly)
+}
+
+func ReclaimTotals(b *ask.Book, by string) Listing[*reclaim.Total] {
+	type row = *reclaim.Total
+	amount := func(t row, micros int64) any {
+		if t.Currency == "" {
+			return nil
+		}
+		return out.Decimal(reclaim.Money{Micros: micros, Currency: t.Currency}.Decimal())
+	}
+	known := func(t row, v any) any {
+		if !t.Known() {
+			return nil
+		}
+		return v
+	}
+	told := func(t row, v any) any {
+		if !t.Known() {
+			return NotKnown
+		}
+		return v
+	}
+	return Listing[row]{
+		JSON: func(t row) any { return ReclaimTotal(by, t) },
+		None: "no seat is held",
+		Columns: []Column[row]{
+			{CSV: "by", Cell: func(row) any { return by }},
+			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, CSV: "label", Text: func(t row) any { return OrNil(t.Label) }},
+			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(t row) any { return t.Seats }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "monthly", Text: func(t row) any { return amount(t, t.Monthly) }},
+			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, CSV: "reclaimable", Text: func(t row) any { return told(t, t.Reclaimable) }, Cell: func(t row) any { return known(t, t.Reclaimable) }},
+			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, CSV: "saving", Text: func(t row) any { return told(t, amount(t, t.Saving)) }, Cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
+			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, CSV: "since_idle", Text: func(t row) any { return told(t, amount(t, t.SinceIdle)) }, Cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
+			{Column: out.Column{Head: "CURRENCY"}, CSV: "currency", Text: func(t row) any { return currencyWord(t) }, Cell: func(t row) any { return t.Currency }},
+			{CSV: "lower_bound", Cell: func(t row) any { return t.Lower }},
+			{CSV: "not_judged", Cell: func(t row) any { return t.Unjudged }},
+		},
+	}
+}
+
+// currencyWord says where a price is missing, and that the label's amounts are
+// lower bounds then.
+func currencyWord(t *reclaim.Total) string {
+	switch {
+	case t.Currency == "":
+		return "price unknown"
+	case t.Lower:
+		return t.Currency + " or more"
+	}
+	return t.Currency
+}
+
+// joined joins words with spaces.
+func joined[T ~string](words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, " ")
+}

@@ -1,0 +1,176 @@
+package show
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+type SKURowJSON struct {
+	SKU           SKUJSON            `json:"sku"`
+	Status        string             `json:"status"`
+	Prepaid       snapshot.Units     `json:"prepaid"`
+	Consumed      int64              `json:"consumed"`
+	Assigned      int64              `json:"assigned"`
+	Available     int64              `json:"available"`
+	ServicePlans  int                `json:"service_plans"`
+	Subscriptions []SubscriptionJSON `json:"subscriptions"`
+	FirstSeen     *string            `json:"first_seen"`
+	GoneAt        *string            `json:"gone_at"`
+	OverAssigned  int64              `json:"over_assigned"`
+	Agents        int64              `json:"agents"` // users of these who are agents
+	Trend         *TrendJSON         `json:"trend"`
+}
+
+func skuRow(b *ask.Book, r *ask.SKU) SKURowJSON {
+	j := SKURowJSON{
+		SKU: SKU(b, r.ID), Status: r.Status, Prepaid: r.Units, Consumed: r.Consumed, Assigned: r.Assigned,
+		Available: ask.Available(r.SKURow), ServicePlans: r.Plans, Subscriptions: []SubscriptionJSON{},
+	}
+	if b.Lacks(snapshot.ReadSubscriptions) {
+		j.Subscriptions = nil // not known, rather than none
+	}
+	for _, s := range r.Bought {
+		j.Subscriptions = append(j.Subscriptions, Subscription(s))
+	}
+	if r.First != nil {
+		j.FirstSeen = Stamp(r.First.ObservedUntil)
+	}
+	j.GoneAt, j.OverAssigned, j.Agents = goneAt(r.SKURow), r.Over(), r.Agents
+	if r.Trend != nil {
+		j.Trend = &TrendJSON{Runs: r.Trend.Runs, PerWeek: *PerWeek(r.Trend), RunsOut: runsOutDay(r, b.History.At.ObservedUntil)}
+	}
+	return j
+}
+
+// OverWords says who would lose out where more seats are in use than there are.
+func OverWords(b *ask.Book, r *ask.SKU) string {
+	if r.Over() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
+		b.ShortSKU(r.ID), Plural(r.Over(), "seat"))
+}
+
+// TrendWord is the trend by the week.
+func TrendWord(s *ask.SKU) any {
+	switch {
+	case s.To != nil:
+		return nil
+	case s.Trend == nil:
+		return "unknown"
+	}
+	return signed(s.Trend.PerWeek) + "/week"
+}
+
+// signed writes a rate to one decimal, and none as 0.
+func signed(v float64) string {
+	v = math.Round(v*10) / 10
+	if v == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%+.1f", v)
+}
+
+// runsOutDay is the day, or null where there is none.
+func runsOutDay(s *ask.SKU, at time.Time) *string {
+	day, ok := s.RunsOut(at)
+	if !ok {
+		return nil
+	}
+	text := day.Time().Format(time.DateOnly)
+	return &text
+}
+
+// RunsOutWord is the day, or why there is none.
+func RunsOutWord(s *ask.SKU, at time.Time) any {
+	switch day, ok := s.RunsOut(at); {
+	case ok && ask.Available(s.SKURow) == 0:
+		return "none free"
+	case ok:
+		return day.Time().Format(time.DateOnly)
+	case s.To != nil:
+		return nil
+	case s.Trend == nil:
+		return "unknown"
+	}
+	return "not in 2 years"
+}
+
+// SKUs shows the SKUs. Text leaves out what is 0 for all of them.
+func SKUs(b *ask.Book, list []ask.SKU) Listing[*ask.SKU] {
+	type row = *ask.SKU
+	at := b.History.At.ObservedUntil
+	l := Listing[row]{
+		JSON: func(r row) any { return skuRow(b, r) },
+		None: "the tenant has no SKU",
+		Columns: []Column[row]{
+			{CSV: "sku_id", Cell: func(r row) any { return string(r.ID) }},
+			{Column: out.Column{Head: "SKU", Min: 10, Rank: 3}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.ID) }, Cell: func(r row) any { return b.PlainSKU(r.ID) }},
+			{CSV: "product", Cell: func(r row) any { return b.Catalog.SKUName(r.ID, r.PartNumber) }},
+			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 2}, CSV: "status", Text: func(r row) any { return StatusWord(r.SKURow) }, Cell: func(r row) any { return r.Status }},
+			{Column: out.Column{Head: "BOUGHT"}, CSV: "enabled", Text: func(r row) any { return r.Units.Enabled }},
+			{Column: out.Column{Head: "GRACE"}, CSV: "warning", Text: func(r row) any { return r.Units.Warning }},
+			{Column: out.Column{Head: "SUSPENDED"}, CSV: "suspended", Text: func(r row) any { return r.Units.Suspended }},
+			{CSV: "locked_out", Cell: func(r row) any { return r.Units.LockedOut }},
+			{Column: out.Column{Head: "USED"}, CSV: "consumed", Text: func(r row) any { return r.Consumed }},
+			{CSV: "assigned", Cell: func(r row) any { return r.Assigned }},
+			{Column: out.Column{Head: "AGENTS"}, CSV: "agents", Text: func(r row) any { return r.Agents }},
+			{Column: out.Column{Head: "DIFF"}, CSV: "difference", Text: func(r row) any { return r.Consumed - r.Assigned }},
+			{Column: out.Column{Head: "FREE"}, CSV: "available", Text: func(r row) any { return ask.Available(r.SKURow) }},
+			{Column: out.Column{Head: "OVER"}, CSV: "over_assigned", Text: func(r row) any { return r.Over() }},
+			{Column: out.Column{Head: "TREND", Right: true}, CSV: "trend_per_week", Text: func(r row) any { return TrendWord(r) }, Cell: func(r row) any { return PerWeek(r.Trend) }},
+			{Column: out.Column{Head: "RUNS OUT", Right: true}, CSV: "runs_out", Text: func(r row) any { return RunsOutWord(r, at) }, Cell: func(r row) any { return runsOutDay(r, at) }},
+			{Column: out.Column{Head: "NEXT"}, CSV: "next_lifecycle_at", Text: func(r row) any { return nextWord(b, r.SKURow) },
+				Cell: func(r row) any { return Stamp(nextLifecycle(r.SKURow)) }},
+			{CSV: "gone_at", Cell: func(r row) any { return goneAt(r.SKURow) }},
+			{CSV: "first_seen", Cell: func(r row) any { return Stamp(r.First.ObservedUntil) }},
+		},
+	}
+	for i := range l.Columns {
+		c := &l.Columns[i]
+		if slices.Contains([]string{"GRACE", "SUSPENDED", "AGENTS", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r ask.SKU) bool { return c.Text(&r) != int64(0) }) {
+			c.Text, c.Cell = nil, c.Text
+		}
+	}
+	return l
+}
+
+// nextWord is the day of nextLifecycle, as far as subscriptions were ever read.
+func nextWord(b *ask.Book, r *store.SKURow) any {
+	if r.To == nil && b.Lacks(snapshot.ReadSubscriptions) {
+		return NotKnown
+	}
+	return DayOrNil(nextLifecycle(r))
+}
+
+func goneAt(r *store.SKURow) *string {
+	if r.To == nil {
+		return nil
+	}
+	return Stamp(r.To.ObservedUntil)
+}
+
+func StatusWord(r *store.SKURow) string {
+	if r.To != nil {
+		return "gone " + r.To.ObservedUntil.Format("2006-01-02")
+	}
+	return r.Status
+}
+
+// nextLifecycle is the soonest date at which a subscription of the SKU changes
+// its status unless it is renewed.
+func nextLifecycle(r *store.SKURow) (next time.Time) {
+	for _, s := range r.Bought {
+		if !s.NextLifecycleAt.IsZero() && (next.IsZero() || s.NextLifecycleAt.Before(next)) {
+			next = s.NextLifecycleAt
+		}
+	}
+	return next
+}

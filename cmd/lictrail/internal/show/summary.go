@@ -1,0 +1,176 @@
+package show
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// maxBurstUsers is how many users of a burst are named.
+const maxBurstUsers = 20
+
+func byParty(a, b store.Attributed) int {
+	return cmp.Or(cmp.Compare(party(&a.Attribution), party(&b.Attribution)), cmp.Compare(a.User, b.User))
+}
+
+// party names cause and actor, by which a burst is grouped.
+func party(a *snapshot.Attribution) string {
+	who := ActorWord(a.Actor)
+	if a.Via != nil && a.Via.Actor != nil {
+		who = ActorWord(a.Via.Actor)
+	}
+	if who == "" {
+		return CauseWord(a)
+	}
+	return CauseWord(a) + ", " + who
+}
+
+// printBursts tells of many licenses that went or came at once, before
+// anything else: it is what nobody wants to read last. It names people on a
+// terminal alone.
+func printBursts(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
+	pace, err := ask.PaceBefore(ctx, p.Book)
+	if err != nil {
+		return err
+	}
+	for _, b := range ask.Bursts(s.Result.Changes, s.Result.Assigned, limit, pace) {
+		if err := printBurst(p, s, b, burstWhy(limit, b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// burstWhy says by which limit so many are a burst.
+func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
+	switch {
+	case b.Usual != nil:
+		return b.Usual.Words()
+	case limit.ByUsers(len(b.Changes)):
+		return fmt.Sprintf("the limit is %s", Plural(limit.Users, "user"))
+	}
+	return fmt.Sprintf("the limit is %s%% of %s", strconv.FormatFloat(100*limit.Share, 'f', -1, 64), Plural(b.Holders, "holder"))
+}
+
+func printBurst(p Printer, s *tracker.Summary, b ask.Burst, why string) error {
+	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.ShortSKU(b.SKU), burstVerb(b.Kind), why)); err != nil {
+		return err
+	}
+	slices.SortFunc(b.Changes, byParty)
+	mailbox := b.Kind == snapshot.Removed && s.HasMailbox(b.SKU)
+	table := out.NewTable(out.Column{Head: "USER", Min: 12, Rank: 2}, out.Column{Head: "CAUSE", Min: 16, Rank: 3}, out.Column{Head: "MAILBOX KEPT UNTIL"})
+	for i, c := range b.Changes {
+		if i == maxBurstUsers {
+			break
+		}
+		user, cause := string(c.User), CauseWord(&c.Attribution)
+		if p.OutTTY { // else it is a log
+			user, cause = cmp.Or(s.UPN(c.User), user), party(&c.Attribution)
+		}
+		table.Row(user, cause, mailboxWord(s, c, mailbox))
+	}
+	if err := table.Print(p.Streams); err != nil {
+		return err
+	}
+	who := "Who did it"
+	if more := len(b.Changes) - maxBurstUsers; more > 0 {
+		who = "And " + Plural(more, "user") + " more"
+	}
+	return p.Printf("%s: lictrail changes --run %d --kind %s\n\n", who, int64(s.Run), b.Kind)
+}
+
+func burstVerb(k snapshot.Kind) string {
+	if k == snapshot.Removed {
+		return "lost it"
+	}
+	return "got it"
+}
+
+// mailboxWord is the day until which the mailbox can be had back.
+func mailboxWord(s *tracker.Summary, c store.Attributed, mailbox bool) any {
+	if !mailbox || s.KeepsMailbox(c.User) {
+		return nil
+	}
+	return ask.MailboxKeptUntil(&c).UTC().Format(time.DateOnly)
+}
+
+// Summary says what a run found, bursts first: that is what nobody wants to
+// read last.
+func Summary(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
+	if err := printBursts(ctx, p, s, limit); err != nil {
+		return err
+	}
+	r := s.Result
+	err := p.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), TenantWord(s.Tenant), Plural(r.Users, "user"),
+		strconv.FormatInt(r.LicensedUsers, 10), Plural(r.Assignments, "assignment"))
+	if err != nil {
+		return err
+	}
+	if err := p.Printf("%s\n", changesSentence(s, len(p.Book.Gaps(p.Command)) > 0)); err != nil {
+		return err
+	}
+	if by := byWord(s.Result.Changes, p.OutTTY); by != "" {
+		if err := p.Paragraph("By " + by + "."); err != nil {
+			return err
+		}
+	}
+	if err := p.Printf("Head %s\n", s.Head); err != nil {
+		return err
+	}
+	return p.PrintGaps(true)
+}
+
+// changesSentence says what changed, or what that would need: unread.
+func changesSentence(s *tracker.Summary, unread bool) string {
+	changes := s.Result.Changes
+	switch {
+	case s.First:
+		return "The first run: what it found was there before. Changes show from the next run on."
+	case len(changes) == 0 && unread:
+		return fmt.Sprintf("It shows what run %d showed.", int64(s.Previous.ID))
+	case len(changes) == 0:
+		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
+	}
+	return fmt.Sprintf("%s since run %d: %s.", Plural(len(changes), "change"), int64(s.Previous.ID), KindsWord(changes))
+}
+
+// maxParties bounds how many parties the summary of a run names.
+const maxParties = 5
+
+// byWord counts changes by who did them, those who did the most first: "ada@x.test
+// 3, not known 1"; "" for no changes. What a scheduler runs goes to a log, which is to
+// name nobody: there parties go by their object ids.
+func byWord(changes []store.Attributed, named bool) string {
+	counts, names := map[string]int{}, []string{}
+	for i := range changes {
+		who, party := "not known", changes[i].Attribution.Responsible()
+		switch {
+		case party != nil && named:
+			who = PartyWord(party)
+		case party != nil:
+			who = cmp.Or(party.ID, party.AppID, "others")
+		}
+		if counts[who]++; counts[who] == 1 {
+			names = append(names, who)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) })
+	var words []string
+	for _, who := range names[:min(len(names), maxParties)] {
+		words = append(words, fmt.Sprintf("%s %d", who, counts[who]))
+	}
+	if more := len(names) - maxParties; more > 0 {
+		words = append(words, fmt.Sprintf("and %d others", more))
+	}
+	return strings.Join(words, ", ")
+}
