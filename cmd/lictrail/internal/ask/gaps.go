@@ -72,17 +72,35 @@ func (b *Book) Gaps(command string) []snapshot.Gap {
 	if b.reads == nil {
 		return nil
 	}
+	return b.runReads().gaps(command)
+}
+
+// runReads is how the runs up to the one that is asked about read what they may leave
+// out.
+type runReads struct {
+	*readings
+	first, at *store.Run
+	runs      []*store.Run // complete ones, the newest first
+}
+
+func (b *Book) runReads() runReads {
+	runs := b.History.CompleteRuns()
+	slices.Reverse(runs)
+	return runReads{b.reads, b.History.First, b.History.At, runs}
+}
+
+func (r runReads) gaps(command string) []snapshot.Gap {
 	var gaps []snapshot.Gap
 	for _, what := range append(slices.Clone(Needs[command]), needsWith[command]...) {
 		switch what {
 		case snapshot.ReadAuditLog:
-			gaps = append(gaps, b.auditGap()...)
+			gaps = append(gaps, r.auditGap()...)
 		case snapshot.ReadActivity:
-			gaps = append(gaps, b.activityGaps()...)
+			gaps = append(gaps, r.activityGaps()...)
 		case snapshot.ReadNames:
-			gaps = append(gaps, b.concealedGaps()...)
+			gaps = append(gaps, r.concealedGaps()...)
 		default:
-			if gap, ok := snapshot.GapOf(what, "", b.readingsOf(what)); ok {
+			if gap, ok := snapshot.GapOf(what, "", r.readingsOf(what)); ok {
 				gaps = append(gaps, gap)
 			}
 		}
@@ -90,31 +108,24 @@ func (b *Book) Gaps(command string) []snapshot.Gap {
 	return gaps
 }
 
-// runsDown are the complete runs up to the one asked about, the newest first.
-func (b *Book) runsDown() []*store.Run {
-	runs := b.History.CompleteRuns()
-	slices.Reverse(runs)
-	return runs
-}
-
 // readingsOf is how the runs read what every run reads. One that failed left a
 // warning with the read's name as its code.
-func (b *Book) readingsOf(what snapshot.Read) []snapshot.Reading {
+func (r runReads) readingsOf(what snapshot.Read) []snapshot.Reading {
 	var list []snapshot.Reading
-	for _, r := range b.runsDown() {
-		reading := snapshot.Reading{Run: r.ID, At: r.ObservedUntil}
-		for _, w := range r.Warnings {
+	for _, run := range r.runs {
+		reading := snapshot.Reading{Run: run.ID, At: run.ObservedUntil}
+		for _, w := range run.Warnings {
 			if w.Code == string(what) {
 				reading.Why = snapshot.GapWhyOf(w.Message)
 			}
 		}
 		switch what {
 		case snapshot.ReadDeletedUsers:
-			reading.Skip = r.Previous == 0 // nobody can be missing from the first run
+			reading.Skip = run.Previous == 0 // nobody can be missing from the first run
 		case snapshot.ReadOwners: // each is asked for once
-			reading.Skip = reading.Why == "" || !b.reads.owners
+			reading.Skip = reading.Why == "" || !r.owners
 		case snapshot.ReadGroups:
-			reading.Skip = reading.Why == "" && (b.reads.groups == 0 || r.ID < b.reads.groups) // no group gave a license
+			reading.Skip = reading.Why == "" && (r.groups == 0 || run.ID < r.groups) // no group gave a license
 		}
 		list = append(list, reading)
 	}
@@ -122,11 +133,11 @@ func (b *Book) readingsOf(what snapshot.Read) []snapshot.Reading {
 }
 
 // auditGap is the time since tracking began for which no source was read.
-func (b *Book) auditGap() []snapshot.Gap {
-	from, to := b.History.First.ObservedAt, b.History.At.ObservedUntil
+func (r runReads) auditGap() []snapshot.Gap {
+	from, to := r.first.ObservedAt, r.at.ObservedUntil
 	var first, last *snapshot.Coverage
 	var length time.Duration
-	for _, c := range snapshot.UnionCoverage(b.reads.coverage, from, to) {
+	for _, c := range snapshot.UnionCoverage(r.coverage, from, to) {
 		if c.Complete {
 			continue
 		}
@@ -138,8 +149,8 @@ func (b *Book) auditGap() []snapshot.Gap {
 	if first == nil {
 		return nil
 	}
-	gap := snapshot.Gap{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Run: b.History.At.ID, Length: length}
-	if snapshot.Covered(b.reads.coverage, from.Add(-time.Millisecond), b.History.First.ObservedUntil) {
+	gap := snapshot.Gap{What: snapshot.ReadAuditLog, Why: snapshot.GapNotAsked, Run: r.at.ID, Length: length}
+	if snapshot.Covered(r.coverage, from.Add(-time.Millisecond), r.first.ObservedUntil) {
 		gap.Since = first.From
 	}
 	switch {
@@ -148,15 +159,15 @@ func (b *Book) auditGap() []snapshot.Gap {
 	case first.From.Equal(last.From):
 		gap.Length = 0 // all of the time since
 	}
-	for _, r := range b.runsDown() { // the newest that was to read it
-		if !r.ObservedUntil.After(last.From) {
+	for _, run := range r.runs { // the newest that was to read it
+		if !run.ObservedUntil.After(last.From) {
 			break
 		}
-		if r.Audit != nil && r.Audit.Complete {
+		if run.Audit != nil && run.Audit.Complete {
 			gap.Late = true
 		}
-		if r.Audit != nil && !r.Audit.Complete {
-			gap.Run, gap.Why, gap.Late = r.ID, snapshot.GapWhyOf(last.Why), false
+		if run.Audit != nil && !run.Audit.Complete {
+			gap.Run, gap.Why, gap.Late = run.ID, snapshot.GapWhyOf(last.Why), false
 			break
 		}
 	}
@@ -165,11 +176,11 @@ func (b *Book) auditGap() []snapshot.Gap {
 
 // activityGaps are the sources that could not be read or, if none was ever asked
 // for, all of them.
-func (b *Book) activityGaps() []snapshot.Gap {
+func (r runReads) activityGaps() []snapshot.Gap {
 	var gaps []snapshot.Gap
 	asked := false
 	for _, source := range snapshot.ActivitySources {
-		list := b.activityReadings(source, func(g snapshot.ActivityGap) snapshot.GapWhy {
+		list := r.activityReadings(source, func(g snapshot.ActivityGap) snapshot.GapWhy {
 			switch g {
 			case "", snapshot.Concealed:
 				return ""
@@ -186,16 +197,16 @@ func (b *Book) activityGaps() []snapshot.Gap {
 		}
 	}
 	if !asked {
-		return []snapshot.Gap{{What: snapshot.ReadActivity, Why: snapshot.GapNotAsked, Run: b.History.At.ID}}
+		return []snapshot.Gap{{What: snapshot.ReadActivity, Why: snapshot.GapNotAsked, Run: r.at.ID}}
 	}
 	return gaps
 }
 
 // concealedGaps are the usage reports that conceal whom they are about.
-func (b *Book) concealedGaps() []snapshot.Gap {
+func (r runReads) concealedGaps() []snapshot.Gap {
 	var gaps []snapshot.Gap
 	for _, source := range snapshot.ActivitySources {
-		list := b.activityReadings(source, func(g snapshot.ActivityGap) snapshot.GapWhy {
+		list := r.activityReadings(source, func(g snapshot.ActivityGap) snapshot.GapWhy {
 			if g == snapshot.Concealed {
 				return snapshot.GapNotPermitted
 			}
@@ -208,11 +219,11 @@ func (b *Book) concealedGaps() []snapshot.Gap {
 	return gaps
 }
 
-func (b *Book) activityReadings(source snapshot.ActivitySource, why func(snapshot.ActivityGap) snapshot.GapWhy) []snapshot.Reading {
+func (r runReads) activityReadings(source snapshot.ActivitySource, why func(snapshot.ActivityGap) snapshot.GapWhy) []snapshot.Reading {
 	var list []snapshot.Reading
-	for _, r := range b.runsDown() {
-		gap, asked := b.reads.activity[r.ID][source]
-		list = append(list, snapshot.Reading{Run: r.ID, At: r.ObservedUntil, Why: why(gap), Skip: !asked})
+	for _, run := range r.runs {
+		gap, asked := r.activity[run.ID][source]
+		list = append(list, snapshot.Reading{Run: run.ID, At: run.ObservedUntil, Why: why(gap), Skip: !asked})
 	}
 	return list
 }
@@ -223,7 +234,7 @@ func (b *Book) Lacks(what snapshot.Read) bool {
 	if b.reads == nil {
 		return false
 	}
-	gap, ok := snapshot.GapOf(what, "", b.readingsOf(what))
+	gap, ok := snapshot.GapOf(what, "", b.runReads().readingsOf(what))
 	return ok && gap.Since.IsZero()
 }
 
