@@ -3,6 +3,7 @@ package ask
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -50,44 +51,64 @@ type offKey struct {
 }
 
 // SwitchedOffPlans lists where watched plans are, or were, off: the newest first.
-func SwitchedOffPlans(ctx context.Context, book *Book, plans []snapshot.PlanID) ([]SwitchedOff, error) {
-	off, err := offNow(ctx, book, plans)
+func SwitchedOffPlans(ctx context.Context, b *Book, plans []snapshot.PlanID) ([]SwitchedOff, error) {
+	contents, err := b.History.SKUPlansNow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := offSearch{Book: book, off: off, decided: map[offKey]bool{}, unsure: map[offKey]bool{}}
-	f := store.ChangeFilter{UpTo: book.History.At.ID, Newest: true, Kinds: []snapshot.Kind{snapshot.PlansChanged, snapshot.PathMoved,
+	off, err := offNow(b.History.Assignments(ctx, store.Filter{}), contents, plans)
+	if err != nil {
+		return nil, err
+	}
+	s := newOffSearch(off, plans, b.History.RunDate(b.History.First.ID), b.History.At.ObservedUntil)
+	f := store.ChangeFilter{UpTo: b.History.At.ID, Newest: true, Kinds: []snapshot.Kind{snapshot.PlansChanged, snapshot.PathMoved,
 		snapshot.PathAdded, snapshot.PathRemoved, snapshot.Assigned}}
-	for c, err := range book.History.Changes(ctx, f) {
+	for c, err := range b.History.Changes(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
-		for _, plan := range plans {
-			s.look(c, offKey{c.User, c.SKU, plan})
-		}
+		s.look(c)
 	}
-	for key := range off {
+	return s.found(), nil
+}
+
+// offSearch goes through changes, the newest first, for what switched plans off.
+type offSearch struct {
+	plans   []snapshot.PlanID
+	off     map[offKey]*store.Assignment // now
+	began   snapshot.Date                // when tracking did
+	asked   time.Time                    // the end of the run that is asked about
+	rows    []SwitchedOff
+	decided map[offKey]bool // it is known why the plan is off now
+	unsure  map[offKey]bool // a path came or went since, and may have had the plan
+}
+
+func newOffSearch(off map[offKey]*store.Assignment, plans []snapshot.PlanID, began snapshot.Date, asked time.Time) *offSearch {
+	return &offSearch{plans: plans, off: off, began: began, asked: asked, decided: map[offKey]bool{}, unsure: map[offKey]bool{}}
+}
+
+// look looks at one more change.
+func (s *offSearch) look(c *store.ChangeRow) {
+	for _, plan := range s.plans {
+		s.lookFor(c, offKey{c.User, c.SKU, plan})
+	}
+}
+
+// found lists what was found, the newest first, with what no change explains.
+func (s *offSearch) found() []SwitchedOff {
+	for key := range s.off {
 		if !s.decided[key] {
-			s.unexplained(key, book.History.RunDate(book.History.First.ID))
+			s.unexplained(key, s.began)
 		}
 	}
 	slices.SortStableFunc(s.rows, func(a, b SwitchedOff) int {
 		return cmp.Or(b.When.At.Compare(a.When.At), cmp.Compare(a.User.UPN, b.User.UPN), cmp.Compare(a.User.ID, b.User.ID),
 			cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Plan, b.Plan))
 	})
-	return s.rows, nil
+	return s.rows
 }
 
-// offSearch goes through changes, the newest first, for what switched plans off.
-type offSearch struct {
-	*Book
-	off     map[offKey]*store.Assignment
-	rows    []SwitchedOff
-	decided map[offKey]bool // why it is off now is told
-	unsure  map[offKey]bool // a path came or went since, and may have had the plan
-}
-
-func (s *offSearch) look(c *store.ChangeRow, key offKey) {
+func (s *offSearch) lookFor(c *store.ChangeRow, key offKey) {
 	if c.Plans != nil && slices.Contains(c.Plans.Disabled, key.plan) {
 		now := s.off[key] != nil && !s.decided[key]
 		s.rows = append(s.rows, SwitchedOff{key.plan, &c.Person.User, c.SKU, c.When, now, c})
@@ -113,26 +134,22 @@ func (s *offSearch) look(c *store.ChangeRow, key offKey) {
 // off by the date, or at the run asked about where that is not sure either.
 func (s *offSearch) unexplained(key offKey, by snapshot.Date) {
 	if s.unsure[key] {
-		by = snapshot.AlreadyThere(s.History.At.ObservedUntil, time.Time{}, time.Time{})
+		by = snapshot.AlreadyThere(s.asked, time.Time{}, time.Time{})
 	}
 	s.rows = append(s.rows, SwitchedOff{key.plan, &s.off[key].User, key.sku, by, true, nil})
 	s.decided[key] = true
 }
 
-// offNow finds the assignments with a watched plan that the user has by no path
-// of any SKU.
-func offNow(ctx context.Context, b *Book, plans []snapshot.PlanID) (map[offKey]*store.Assignment, error) {
-	contents, err := b.History.SKUPlansNow(ctx)
-	if err != nil {
-		return nil, err
-	}
+// offNow finds, of assignments, those with a watched plan that the user has by no path
+// of any SKU. contents are the plans of each SKU.
+func offNow(held iter.Seq2[*store.Assignment, error], contents map[snapshot.SKUID][]snapshot.PlanID, plans []snapshot.PlanID) (map[offKey]*store.Assignment, error) {
 	off := map[offKey]*store.Assignment{}
 	type userPlan struct {
 		user snapshot.UserID
 		plan snapshot.PlanID
 	}
 	on := map[userPlan]bool{}
-	for a, err := range b.History.Assignments(ctx, store.Filter{}) {
+	for a, err := range held {
 		if err != nil {
 			return nil, err
 		}
