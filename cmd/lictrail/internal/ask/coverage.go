@@ -7,8 +7,8 @@ import (
 )
 
 // CoverageEnd is where the newest run ended, or the last stretch.
-func CoverageEnd(n *Book, stretches []snapshot.Coverage) time.Time {
-	end := n.History.At.ObservedUntil
+func CoverageEnd(run time.Time, stretches []snapshot.Coverage) time.Time {
+	end := run
 	for _, c := range stretches {
 		if c.To.After(end) {
 			end = c.To

@@ -31,13 +31,13 @@ func FiguresOf(ctx context.Context, h *store.History) (Figures, error) {
 	if err != nil {
 		return f, err
 	}
-	f.measureGaps(&Book{History: h}, stretches)
+	f.measureGaps(h.At.ObservedUntil, stretches)
 	return f, nil
 }
 
 // measureGaps adds up what was not read of each source since it was first read,
 // and what no source covers.
-func (f *Figures) measureGaps(b *Book, stretches []snapshot.Coverage) {
+func (f *Figures) measureGaps(run time.Time, stretches []snapshot.Coverage) {
 	if len(stretches) == 0 {
 		return
 	}
@@ -45,7 +45,7 @@ func (f *Figures) measureGaps(b *Book, stretches []snapshot.Coverage) {
 	for _, c := range stretches {
 		of[c.Source] = append(of[c.Source], c)
 	}
-	end := CoverageEnd(b, stretches)
+	end := CoverageEnd(run, stretches)
 	for source, mine := range of {
 		f.Gaps[source] = 0
 		for _, c := range snapshot.UnionCoverage(mine, snapshot.CoverageBegin(mine), end) {

@@ -133,22 +133,23 @@ func (p *Past) DateWhy(d *store.Period) *DateWhy {
 			return why
 		}
 	}
-	why.Change = p.planChange(d, why.Run)
+	why.Change = planChange(p.catalog, d.SKU, why.Run, func(id snapshot.SKUID) bool { return p.holds(d.User.ID, id, why.Run) })
 	return why
 }
 
-// planChange finds a change of what the SKU, or another one that the user holds,
-// contains: Microsoft moves the dates of all holders with it.
-func (p *Past) planChange(d *store.Period, run snapshot.RunID) *store.ChangeRow {
+// holds reports whether a run showed that a user held a SKU.
+func (p *Past) holds(user snapshot.UserID, sku snapshot.SKUID, run snapshot.RunID) bool {
+	return slices.ContainsFunc(p.Holdings, func(h *store.Holding) bool {
+		return h.Person.ID == user && h.SKU == sku && h.HeldAt(run)
+	})
+}
+
+// planChange finds, among the changes to the plans of SKUs, what a run showed of a SKU
+// or else of another one that is held: Microsoft moves the dates of all holders with it.
+func planChange(catalog []*store.ChangeRow, sku snapshot.SKUID, run snapshot.RunID, held func(snapshot.SKUID) bool) *store.ChangeRow {
 	for _, own := range []bool{true, false} {
-		for _, c := range p.catalog {
-			if c.Run != run || own != (c.SKU == d.SKU) {
-				continue
-			}
-			held := slices.ContainsFunc(p.Holdings, func(h *store.Holding) bool {
-				return h.Person.ID == d.User.ID && h.SKU == c.SKU && h.HeldAt(run)
-			})
-			if own || held {
+		for _, c := range catalog {
+			if c.Run == run && own == (c.SKU == sku) && (own || held(c.SKU)) {
 				return c
 			}
 		}

@@ -53,7 +53,7 @@ func runAuditCoverage(ctx context.Context, e *env) error {
 		}
 		rows := snapshot.JoinCoverage(stretches)
 		if len(rows) > 0 {
-			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), ask.CoverageEnd(n.Book, stretches))...)
+			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), ask.CoverageEnd(n.History.At.ObservedUntil, stretches))...)
 		}
 		return show.Coverage().Print(e.printer(n), show.Each(rows))
 	})
