@@ -1,9 +1,7 @@
 package diff
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,14 +9,12 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"lictrail/diff/audit"
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata/attribute/*.txt")
 
 // TestAttribute attributes the changes of each file in testdata/attribute.
 //
@@ -54,21 +50,12 @@ func testAttributeFile(t *testing.T, name string) {
 		case "events":
 			p.events = p.parseEvents(string(f.Data))
 		case "want":
-			got := p.show(Attribute(p.changes, p.context()))
-			if *update {
-				ar.Files[i].Data = []byte(got)
-			} else if d := gocmp.Diff(string(f.Data), got); d != "" {
-				t.Errorf("%s (-want +got)\n%s", f.Name, d)
-			}
+			ar.Files[i].Data = []byte(p.show(Attribute(p.changes, p.context())))
 		default:
 			t.Fatalf("unknown section %q", f.Name)
 		}
 	}
-	if *update {
-		if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.File(t, name, string(txtar.Format(ar)))
 }
 
 // play is one case. Ids are words: user ann is ann@contoso.com.

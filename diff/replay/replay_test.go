@@ -1,22 +1,18 @@
 package replay
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"lictrail/internal/golden"
 	"lictrail/snapshot"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata/*.txt")
 
 // TestSolve lists the histories of each file in testdata.
 //
@@ -42,17 +38,9 @@ func TestSolve(t *testing.T) {
 					got = solveText(t, string(f.Data))
 					continue
 				}
-				if *update {
-					ar.Files[i].Data = []byte(got)
-				} else if d := gocmp.Diff(string(f.Data), got); d != "" {
-					t.Errorf("%s (-want +got)\n%s", f.Name, d)
-				}
+				ar.Files[i].Data = []byte(got)
 			}
-			if *update {
-				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			golden.File(t, name, string(txtar.Format(ar)))
 		})
 	}
 }
