@@ -19,7 +19,8 @@ func newSKUs(e *env) *cobra.Command {
 		Use:   "skus",
 		Short: "What is bought, used, free, about to lapse",
 		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in
-use; DIFF is that count less the users whom lictrail found holding the SKU. AGENTS are those of them that are agent users.
+use; DIFF is that count less the users whom lictrail found holding the SKU.
+AGENTS are those of them that are agent users.
 GRACE are seats that expired and still work, SUSPENDED those that no longer do.
 NEXT is the day on which a subscription changes its status unless it is
 renewed.
