@@ -18,7 +18,8 @@ func newBackup(e *env) *cobra.Command {
 		Short: "Copy the history to a new file, and verify the copy",
 		Long: `Copies the history as it is now to a new file, which only you may read, and
 verifies the copy in every respect before it gets its name. A run may go on
-meanwhile. It replaces no file.
+meanwhile. It replaces no file. With --all-tenants it takes a folder, and each
+tenant of the configuration has a file there, named after it.
 
 To restore, verify the backup with the head of its time and put it in the place
 of the database while no lictrail runs; FILE-wal and FILE-shm of the old one
@@ -27,9 +28,10 @@ must go with it:
   lictrail verify --db FILE --head HEAD
   rm -f lictrail.db lictrail.db-wal lictrail.db-shm
   cp FILE lictrail.db`,
-		Example: "  lictrail backup /backup/lictrail-2026-03-01.db",
-		Args:    argsBetween(1, 1, "the name of a new file"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return runBackup(cmd.Context(), e, args[0]) },
+		Example: `  lictrail backup /backup/lictrail-2026-03-01.db
+  lictrail backup --all-tenants /backup/2026-03-01`,
+		Args: argsBetween(1, 1, "the name of a new file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBackup(cmd.Context(), e, args[0]) },
 	}
 }
 

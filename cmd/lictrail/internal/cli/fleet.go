@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -100,7 +101,7 @@ func (e *env) checkTenant() error {
 		return nil
 	}
 	hint := "--tenant-name " + strings.Join(names, ", --tenant-name ")
-	if slices.Contains(slices.Concat(tabular, atOnce), e.command) {
+	if slices.Contains(slices.Concat(tabular, atOnce, eachTenant), e.command) {
 		hint += ", or --all-tenants"
 	}
 	return usage(fmt.Sprintf("the configuration names %s: which one?", show.Plural(len(names), "tenant")), hint)
@@ -146,6 +147,14 @@ func (f *fleet) check() error {
 	}
 	if !slices.Contains([]string{"text", "json", "csv"}, f.format) {
 		return usage(fmt.Sprintf("--format %s holds one tenant only", f.format), "--format json, --format csv, or choose one with --tenant-name")
+	}
+	if head := f.cmd.Flag("head"); f.command == "verify" && head.Changed {
+		return usage("--head is one tenant's, and this is for all of them", "choose one with --tenant-name")
+	}
+	if f.command == "backup" {
+		if info, err := os.Stat(f.args[0]); err != nil || !info.IsDir() {
+			return usage(fmt.Sprintf("%q is no folder: with --all-tenants each tenant has a file of its own in one", f.args[0]), "mkdir it first: lictrail backup --all-tenants FOLDER")
+		}
 	}
 	if f.parallel < 1 {
 		return usage("--parallel must be at least 1", "--parallel 4")
@@ -225,7 +234,16 @@ func (f *fleet) arguments(t *config.Tenant) []string {
 		}
 	})
 	args = append(args, "--config="+f.settings.Path, "--tenant-name="+t.Name, "--format="+f.format, "--output=", "--log-format=json", "--quiet=false", "--")
-	return append(args, f.args...)
+	return append(args, f.positional(t)...)
+}
+
+// positional are the arguments without flags: of backup, the folder in which each
+// tenant has a file of its own.
+func (f *fleet) positional(t *config.Tenant) []string {
+	if f.command == "backup" && len(f.args) == 1 {
+		return []string{filepath.Join(f.args[0], t.Name+".db")}
+	}
+	return f.args
 }
 
 // hear takes a line of a tenant's log: to this log as it is, or to people with

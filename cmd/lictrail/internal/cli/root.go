@@ -205,7 +205,7 @@ It reads tenants and never writes to one.`,
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}
-	for _, name := range tabular {
+	for _, name := range slices.Concat(tabular, eachTenant) {
 		report, _, _ := root.Find(strings.Fields(name))
 		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
 	}
@@ -224,6 +224,10 @@ const helpWidth = 80
 // tabular are the commands whose answer is one table, which a workbook can hold.
 var tabular = []string{"actors", "assignments", "audit coverage", "audit events", "changes", "find", "groups", "history", "reclaim", "runs", "runs show",
 	"seat-days", "skus", "watch", "who"}
+
+// eachTenant are further commands that may be run for every tenant of the
+// configuration.
+var eachTenant = []string{"backup", "doctor", "verify"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (

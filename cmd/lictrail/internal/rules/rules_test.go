@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"lictrail/snapshot/catalog"
 	"lictrail/snapshot/reclaim"
 )
 
@@ -41,13 +42,38 @@ func TestTemplate_Examples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 1 || len(f.Watch) != 2 {
+	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 12 || len(f.Watch) != 2 {
 		t.Errorf("%d SKUs, %d exclusions, %d prices, %d plans", len(f.SKUs), len(f.Exclude), len(f.Prices), len(f.Watch))
 	}
 }
 
 // TestErrors reads the files of testdata/errors.txtar: each is wrong in one way,
 // and its first line says what must be told of it.
+// The commented list prices are prices of products that there are.
+func TestTemplate_ListPrices(t *testing.T) {
+	_, block, found := strings.Cut(string(Template), "# To start from, Microsoft's list prices")
+	block, _, ends := strings.Cut(block, "\n\n")
+	if !found || !ends {
+		t.Fatal("the template has no list prices")
+	}
+	_, block, _ = strings.Cut(block, "# [[price]]")
+	f, err := Parse("list", []byte(strings.ReplaceAll("\n# [[price]]"+block, "\n#", "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Prices) < 10 {
+		t.Errorf("%d prices", len(f.Prices))
+	}
+	for _, p := range f.Prices {
+		if _, err := catalog.Builtin().FindSKU(p.SKU); err != nil {
+			t.Errorf("%s: %v", p.SKU, err)
+		}
+		if p.Month.Currency != "USD" || p.Month.Micros < 1e6 || p.From.Time().Year() != 2026 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "errors.txtar"))
 	if err != nil {
