@@ -350,7 +350,7 @@ func totalsText(r *Report) string {
 	return b.String()
 }
 
-// TestDocs keeps the tables of docs/reclaim.md and the README true: they are what
+// TestDocs keeps the tables of docs/reclaim.md true: they are what
 // becomes of the seats of testdata/seed.txt and testdata/seed-copilot.txt. -update
 // rewrites them.
 func TestDocs(t *testing.T) {
@@ -360,7 +360,6 @@ func TestDocs(t *testing.T) {
 	}{
 		{"../../docs/reclaim.md", "seed", seedTable},
 		{"../../docs/reclaim.md", "copilot", copilotTable},
-		{"../../README.md", "copilot", copilotTable},
 	} {
 		text, err := os.ReadFile(doc.path)
 		if err != nil {

@@ -129,6 +129,7 @@ func furtherQuestions(d *demo.Scenario) [][2]string {
 		{"what lapses soon, and who is hit", "skus --lapses 60d"},
 		{"for whom a group's license fails", "groups"},
 		{"the week on a page", "report --output week.html"},
+		{"all of this on a local page", "serve"},
 	}
 }
 

@@ -18,21 +18,89 @@ import (
 	"lictrail/migrations"
 )
 
-// TestREADME keeps the generated sections of README.md and docs/commands.md
-// true: each stands between <!-- name --> and <!-- /name -->. -update rewrites
-// them.
+// TestREADME keeps the generated sections of README.md and of docs true: each
+// stands between <!-- name --> and <!-- /name -->. -update rewrites them.
 func TestREADME(t *testing.T) {
 	dir := t.TempDir()
-	sections := map[string]string{
-		"demo":        fenced(demoOutput(t, dir)),
-		"ems":         fenced(demoAnswer(t, dir, "assignments --sku EMS")),
-		"paul":        fenced(demoAnswer(t, dir, "history paul.stone@contoso.example")),
-		"schema":      schemaText(t),
-		"permissions": permissionsText(),
-		"speed":       fenced(speedText(t)),
-	}
-	checkSections(t, "../../../../README.md", sections)
+	demo := fenced(demoOutput(t, dir))
+	checkSections(t, "../../../../README.md", map[string]string{
+		"who":       fenced(demoAnswer(t, dir, `who removed "Dan Ortiz"`)),
+		"questions": questionsText(t, dir),
+		"pictures":  picturesText(t),
+	})
+	checkSections(t, "../../../../docs/demo.md", map[string]string{
+		"demo": demo,
+		"ems":  fenced(demoAnswer(t, dir, "assignments --sku EMS")),
+		"paul": fenced(demoAnswer(t, dir, "history paul.stone@contoso.example")),
+	})
+	checkSections(t, "../../../../docs/schema.md", map[string]string{"schema": schemaText(t)})
+	checkSections(t, "../../../../docs/permissions.md", map[string]string{"permissions": permissionsText()})
+	checkSections(t, "../../../../docs/proof.md", map[string]string{"speed": fenced(speedText(t))})
 	checkSections(t, "../../../../docs/commands.md", map[string]string{"commands": commandsText()})
+}
+
+// TestREADME_Length: a front door is read to its end.
+func TestREADME_Length(t *testing.T) {
+	text, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words := len(strings.Fields(string(text))); words > 1500 {
+		t.Errorf("README.md has %d words, at most 1500 are wanted: move something to docs", words)
+	}
+}
+
+// frontQuestions are what people ask, each with a command that answers it from the
+// demo's database and something that the answer shows.
+var frontQuestions = []struct{ asked, command, shows string }{
+	{"Who removed this user's E3, and when?", `who removed "Amy Reed" E3`, "ben.helpdesk1"},
+	{"When did this user first get Copilot?", `assignments --user "Quinn Shaw" --sku Copilot`, "2026"},
+	{"Who has Project and does not use it?", `reclaim --sku Project`, "never-activated"},
+	{"Which licenses lapse soon, and who is hit?", `skus --lapses 60d`, "all 4 users"},
+	{"What did each department hold in March?", `seat-days --by department --since 2026-03-01 --until 2026-04-01`, "Finance"},
+	{"Who is licensed directly and by a group?", `assignments --both-paths`, "direct + Sales EMEA"},
+	{"Who has two SKUs that overlap?", `assignments --overlapping`, "all of it"},
+	{"Which changes were not made by a person?", `changes --since 2026-05-18 --initiator automation`, "License Reclaimer"},
+	{"What did this user hold on 20 March?", `assignments --user "Olaf Berg" --as-of 2026-03-20`, "SPE_E3"},
+	{"Who lost a license lately?", `changes --kind removed --since 2026-05-24`, "removed"},
+	{"Who makes the most changes?", `actors`, "ada.admin0"},
+	{"Which groups have errors, and for whom?", `groups --users`, "CountViolation"},
+	{"How many seats are free, and when do they run out?", `skus`, "RUNS OUT"},
+	{"Which disabled accounts hold licenses?", `assignments --disabled`, "tess.ward"},
+	{"Which guests do?", `assignments --user-type guest`, "gil.adler"},
+	{"What happens if this group loses its license?", `what-if --remove-group-license "Sales EMEA" E3`, "would lose"},
+}
+
+// questionsText is the table of questions, whose commands have been run.
+func questionsText(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("| question | `lictrail ...` |\n|---|---|\n")
+	for _, q := range frontQuestions {
+		if got := demoAnswer(t, dir, q.command); !strings.Contains(got, q.shows) {
+			t.Errorf("lictrail %s does not show %q:\n%s", q.command, q.shows, got)
+		}
+		fmt.Fprintf(&b, "| %s | `%s` |\n", q.asked, q.command)
+	}
+	return b.String()
+}
+
+// picturesText shows the pictures that are in docs.
+func picturesText(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, p := range []struct{ name, shows string }{
+		{"person", "One person's licenses over time, with what is uncertain hatched and every change marked"},
+		{"attention", "What needs attention: unexplained changes, missing seats, lapses, group errors"},
+	} {
+		for _, suffix := range []string{".svg", ".png"} {
+			if _, err := os.Stat("../../../../docs/" + p.name + suffix); err == nil {
+				fmt.Fprintf(&b, "![%s](docs/%s%s)\n", p.shows, p.name, suffix)
+				break
+			}
+		}
+	}
+	return b.String()
 }
 
 func checkSections(t *testing.T, path string, sections map[string]string) {
@@ -67,7 +135,16 @@ func demoOutput(t *testing.T, dir string) string {
 // command above it.
 func demoAnswer(t *testing.T, dir, command string) string {
 	t.Helper()
-	return "$ lictrail " + command + " --db lictrail-demo.db\n" + runHere(t, dir, strings.Fields(command)...)
+	return "$ lictrail " + command + " --db lictrail-demo.db\n" + runHere(t, dir, wordsOf(command)...)
+}
+
+// wordsOf splits a command as shells do, with double quotes around a word.
+func wordsOf(command string) []string {
+	var words []string
+	for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(command, -1) {
+		words = append(words, m[1]+m[2])
+	}
+	return words
 }
 
 func runHere(t *testing.T, dir string, args ...string) string {
