@@ -114,7 +114,10 @@ func (e *env) runFleet(ctx context.Context, cmd *cobra.Command, args []string) e
 	if err := f.check(); err != nil {
 		return err
 	}
-	tenants := e.settings.File.Tenants
+	tenants, err := e.share(e.settings.File.Tenants)
+	if err != nil {
+		return err
+	}
 	f.results = make([]tenantResult, len(tenants))
 	slots := make(chan struct{}, max(1, e.parallel))
 	var all sync.WaitGroup
@@ -229,7 +232,7 @@ func (f *fleet) runOne(ctx context.Context, r *tenantResult) {
 func (f *fleet) arguments(t *config.Tenant) []string {
 	args := settings.CommandWords(f.cmd)
 	f.cmd.Flags().Visit(func(flag *pflag.Flag) {
-		if !slices.Contains([]string{"config", "all-tenants", "parallel", "format", "output", "log-format", "quiet", settings.EnvFileFlag}, flag.Name) {
+		if !slices.Contains([]string{"config", "all-tenants", "parallel", "format", "output", "log-format", "quiet", "shard", settings.EnvFileFlag}, flag.Name) {
 			args = append(args, "--"+flag.Name+"="+settings.FlagText(flag))
 		}
 	})

@@ -52,6 +52,7 @@ type env struct {
 	tenantName string                     // which tenant of the file
 	allTenants bool                       // every tenant of the file
 	parallel   int                        // how many of them at a time
+	shard      string                     // which share of them; "": all
 	settings   *settings.Settings         // set by prepare
 	origins    map[string]settings.Origin // of the flags of this command
 }

@@ -22,6 +22,7 @@ import (
 // scheduleOptions is what schedule takes beside the flags of sync.
 type scheduleOptions struct {
 	at, program, image, dir, readers string
+	shards                           int
 }
 
 func newSchedule(e *env) *cobra.Command {
@@ -68,6 +69,7 @@ With several tenants in the configuration it hands the configuration on.`,
 	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd /usr/local/bin/lictrail)")
 	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
 	f.StringVar(&o.readers, "readers", "", "`group` whose members may ask on the server, for systemd: the database is opened to it for reading")
+	f.IntVar(&o.shards, "shards", 0, "for kubernetes: `number` of pods that divide the tenants of the configuration among them")
 	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")
 	f.AddFlagSet(sync.Flags())
 	return cmd
@@ -81,9 +83,16 @@ func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOption
 	if err != nil {
 		return usage("--at "+err.Error(), `--at "Mon 06:17"`)
 	}
-	args, err := e.syncArgs(cmd, kind)
-	if err != nil {
-		return err
+	var args []string
+	switch {
+	case o.shards < 0, o.shards > 0 && kind != "kubernetes":
+		return usage("--shards is the number of pods of lictrail schedule kubernetes, 1 or more", "lictrail schedule kubernetes --shards 8")
+	case o.shards > 0:
+		args = []string{"sync", "--config=/var/lib/lictrail/fleet.toml", fmt.Sprintf("--shard=$(JOB_COMPLETION_INDEX)/%d", o.shards)}
+	default:
+		if args, err = e.syncArgs(cmd, kind); err != nil {
+			return err
+		}
 	}
 	if o.readers != "" {
 		if kind != "systemd" || !groupName.MatchString(o.readers) {
@@ -98,7 +107,7 @@ func runSchedule(e *env, cmd, sync *cobra.Command, kind string, o scheduleOption
 		return err
 	}
 	files, err := schedule.Files(kind, schedule.Job{
-		Program: program, Args: args, At: at, Image: o.image, EnvFile: e.envFile, Readers: o.readers,
+		Program: program, Args: args, At: at, Image: o.image, Shards: o.shards, EnvFile: e.envFile, Readers: o.readers,
 		Tenant: cmp.Or(sync.Flag("tenant").Value.String(), e.getenv("AZURE_TENANT_ID")),
 		Client: cmp.Or(sync.Flag("client-id").Value.String(), e.getenv("AZURE_CLIENT_ID")),
 	})
@@ -130,7 +139,7 @@ func (e *env) syncArgs(cmd *cobra.Command, kind string) ([]string, error) {
 	args := []string{"sync"}
 	if len(e.settings.TenantNames()) > 0 && e.settings.Tenant == nil {
 		if slices.Contains([]string{"kubernetes", "github-actions"}, kind) {
-			return nil, usage("the configuration names several tenants, and each needs a job of its own there", "--tenant-name "+e.settings.TenantNames()[0])
+			return nil, usage("the configuration names several tenants, and each needs a job of its own there", "--tenant-name "+e.settings.TenantNames()[0]+", or for kubernetes --shards N")
 		}
 		path, err := filepath.Abs(e.settings.Path)
 		if err != nil {

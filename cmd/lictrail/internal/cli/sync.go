@@ -111,6 +111,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
 	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
+	f.StringVar(&e.shard, "shard", "", "with several tenants in the configuration: share `I/N` of them, such as 0/4")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{connect.AuditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")
 	o.tell.addFlags(f)
@@ -132,6 +133,9 @@ func runAndTell(ctx context.Context, e *env, o *syncOptions) error {
 }
 
 func runSync(ctx context.Context, e *env, o *syncOptions) error {
+	if e.shard != "" {
+		return usage("--shard is a share of several tenants, and this is one", "leave it out, or name the tenants in the file of settings (docs/unattended.md)")
+	}
 	shrink, err := parseShare("max-shrink", o.maxShrink)
 	if err != nil {
 		return err

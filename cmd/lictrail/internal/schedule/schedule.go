@@ -41,6 +41,7 @@ type Job struct {
 	Image   string // of the container
 	EnvFile string // of variables; "" for the usual place of each scheduler
 	Readers string // the group that may read the database; "" for none
+	Shards  int    // pods that divide the tenants among them; 0: one tenant
 }
 
 // Certificate is the file that --certificate names; "" where none does.

@@ -31,7 +31,7 @@ const PathVariable = "LICTRAIL_CONFIG"
 
 // FlagOnly are flags that are for one execution: a file or a variable that set
 // them would take a decision for all times that must be taken each time.
-var FlagOnly = []string{"help", "config", "tenant-name", "all-tenants", "accept-shrink", "dry-run", "init", "all"}
+var FlagOnly = []string{"help", "config", "tenant-name", "all-tenants", "accept-shrink", "dry-run", "init", "all", "shard"}
 
 // Settings is where flags that are not given have their values from: a table
 // [[tenant]] of the file, a variable of that tenant's own, a variable, the file, in
