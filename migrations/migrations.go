@@ -172,7 +172,17 @@ func step(ctx context.Context, db *sql.DB, to int, name string) error {
 	if err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	restore, err := withoutForeignKeys(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -189,6 +199,21 @@ func step(ctx context.Context, db *sql.DB, to int, name string) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// withoutForeignKeys turns foreign keys off on a connection, outside of any
+// transaction, where alone that has an effect: a table that others refer to is made
+// anew in no other way (https://www.sqlite.org/lang_altertable.html#otheralter).
+func withoutForeignKeys(ctx context.Context, conn *sql.Conn) (restore func(), err error) {
+	var were int
+	if err := conn.QueryRowContext(ctx, "PRAGMA foreign_keys").Scan(&were); err != nil {
+		return nil, err
+	}
+	set := func(on int) error {
+		_, err := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA foreign_keys = %d", on))
+		return err
+	}
+	return func() { _ = set(were) }, set(0)
 }
 
 type queryer interface {

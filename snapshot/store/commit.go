@@ -84,18 +84,21 @@ func (s *Sync) commit(ctx context.Context, r *Result) error {
 
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
-	ctx     context.Context
-	ended   func() error
-	tx      *sql.Tx
-	run     int64
-	stmts   map[string]*sql.Stmt
-	rows    map[rowKey]int64
-	layouts map[string]int64 // by shape
-	waiting []*waiting
-	adding  chan error // of rows that are being added; nil: none are
-	gate    gate       // for every statement, be it while rows are being added
-	tables  []*layout  // to be sealed
-	names   nameWords
+	ctx         context.Context
+	ended       func() error
+	tx          *sql.Tx
+	run         int64
+	stmts       map[string]*sql.Stmt
+	rows        map[rowKey]int64
+	layouts     map[string]int64   // by shape
+	seen        map[string]bool    // shapes that one user has, and no layout
+	profiles    map[[16]byte]int64 // by hash; nil: not loaded
+	lastProfile int64
+	waiting     []*waiting
+	adding      chan error // of rows that are being added; nil: none are
+	gate        gate       // for every statement, be it while rows are being added
+	tables      []*layout  // to be sealed
+	names       nameWords
 }
 
 // rowKey names a row of a small table.
@@ -104,7 +107,7 @@ type rowKey struct{ table, key string }
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
 	// For a context that can end the driver starts a goroutine a statement. That
 	// it has ended is looked at between users, and again by the commit.
-	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}}
+	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, seen: map[string]bool{}}
 }
 
 func (w *writer) write(s *Sync, r *Result) error {

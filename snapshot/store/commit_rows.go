@@ -66,13 +66,13 @@ func (w *writer) rowsOf(table string, columns []string) (*waiting, error) {
 	return t, nil
 }
 
-// insertFull adds all users, since other rows refer to them, and of those what
-// fills whole statements.
+// insertFull adds all users and profiles, since other rows refer to them, and of
+// those what fills whole statements.
 func (w *writer) insertFull() error {
 	var additions []addition
 	for _, t := range w.waiting {
-		if t.table == "user" {
-			additions = append(t.take(nil, t.full, atOnce), t.take(nil, t.one, 1)...)
+		if t.table == "user" || t.table == "profile" {
+			additions = t.take(t.take(additions, t.full, atOnce), t.one, 1)
 		}
 	}
 	for _, t := range w.waiting {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -92,29 +93,39 @@ func (w *writer) attributes(row int64, u *spooled) error {
 
 // profile returns the row of a combination of attributes.
 func (w *writer) profile(department, more string) (int64, error) {
-	key := rowKey{"profile", department + "\x00" + more}
-	if id, ok := w.rows[key]; ok {
-		return id, nil
-	}
-	var id int64
-	err := w.queryRow("SELECT id FROM profile WHERE department = ? AND more = ?", []any{&id}, department, more)
-	if errors.Is(err, sql.ErrNoRows) {
-		var result sql.Result
-		if result, err = w.exec("INSERT INTO profile (department, more) VALUES (?, ?)", department, more); err == nil {
-			id, err = result.LastInsertId()
-		}
-	}
-	if err != nil {
+	if err := w.loadProfiles(); err != nil {
 		return 0, err
 	}
-	if len(w.rows) < maxRows {
-		w.rows[key] = id
+	key := sha256.Sum256([]byte(department + "\x00" + more))
+	if id, ok := w.profiles[[16]byte(key[:])]; ok {
+		return id, nil
 	}
-	return id, nil
+	w.lastProfile++
+	w.profiles[[16]byte(key[:])] = w.lastProfile
+	return w.lastProfile, w.later("profile", []string{"id", "department", "more"}, w.lastProfile, department, more)
 }
 
-// maxRows bounds the memory for rows of small tables.
-const maxRows = 100_000
+// loadProfiles learns which combinations there are, by hash: an index in the
+// database would hold nearly everybody's attributes a second time.
+func (w *writer) loadProfiles() error {
+	if w.profiles != nil {
+		return nil
+	}
+	w.profiles = map[[16]byte]int64{}
+	return w.gate.pass(func() error {
+		return eachRow(w.ctx, w.tx, "SELECT id, department, more FROM profile", nil, func(values []any) error {
+			id, _ := values[0].(int64)
+			department, _ := values[1].(string)
+			more, _ := values[2].(string)
+			key := sha256.Sum256([]byte(department + "\x00" + more))
+			if _, ok := w.profiles[[16]byte(key[:])]; !ok {
+				w.profiles[[16]byte(key[:])] = id
+			}
+			w.lastProfile = max(w.lastProfile, id)
+			return nil
+		})
+	})
+}
 
 // userVersion is version for a table with the key user_id, less the look for an
 // open row where a user is new.
@@ -190,16 +201,52 @@ func (w *writer) userPlans(row int64, u *spooled) error {
 	if u.shape == "" {
 		return w.endVersion("user_plans", "user_id", row)
 	}
-	layout, err := w.layout(u.shape)
+	layout, dates, err := w.sharedLayout(u.shape, u.dates)
 	if err != nil {
 		return err
 	}
-	dates, err := dateValues(u.dates)
+	values, err := dateValues(dates)
 	if err != nil {
 		return fmt.Errorf("encode the dates of user %s: %w", u.id, err)
 	}
-	return w.userVersion("user_plans", row, u.row == 0, []string{"layout_id", "date_0", "date_1", "date_2", "dates"},
-		append([]any{layout}, dates...)...)
+	return w.userVersion("user_plans", row, u.row == 0, append([]string{"layout_id"}, dateColumnNames...),
+		append([]any{layout}, values...)...)
+}
+
+// fewDates is how many dates a pattern has at most that is kept though nobody is
+// known to share it.
+const fewDates = 3
+
+// sharedLayout returns the row of a layout that the user's plans have, with the
+// dates that go with it. A pattern of many dates is kept for the second user who
+// has it; the first one gets the layout with a date for each plan.
+func (w *writer) sharedLayout(shape string, dates []time.Time) (int64, []time.Time, error) {
+	if _, known := w.layouts[shape]; !known && len(dates) > fewDates && len(w.seen) < maxLayouts {
+		text, err := layoutText(shape, w.plan)
+		if err != nil {
+			return 0, nil, err
+		}
+		id, err := w.layoutRow(text)
+		switch {
+		case err == nil:
+			w.layouts[shape] = id
+		case !errors.Is(err, sql.ErrNoRows):
+			return 0, nil, err
+		case !w.seen[shape]:
+			w.seen[shape] = true
+			if shape, dates, err = spreadShape(shape, dates); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	id, err := w.layout(shape)
+	return id, dates, err
+}
+
+// layoutRow finds a layout.
+func (w *writer) layoutRow(text string) (id int64, err error) {
+	err = w.queryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, layoutHash(text))
+	return id, err
 }
 
 // layout returns the row of the layout that a shape of plans has.
@@ -211,12 +258,10 @@ func (w *writer) layout(shape string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var id int64
-	hash := layoutHash(text)
-	err = w.queryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, hash)
+	id, err := w.layoutRow(text)
 	if errors.Is(err, sql.ErrNoRows) {
 		var result sql.Result
-		if result, err = w.exec("INSERT INTO plan_layout (hash, members) VALUES (?, ?)", hash, text); err == nil {
+		if result, err = w.exec("INSERT INTO plan_layout (hash, members) VALUES (?, ?)", layoutHash(text), text); err == nil {
 			id, err = result.LastInsertId()
 		}
 	}

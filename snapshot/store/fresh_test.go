@@ -35,8 +35,8 @@ func TestFresh(t *testing.T) {
 		run   func(*Sync) Result
 		fresh string
 	}{
-		{"first run", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, many, "first_evidence path user user_plans user_version"},
-		{"something of everything", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, rich, "activity_told first_evidence path user user_plans user_version"},
+		{"first run", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, many, "first_evidence path profile user user_plans user_version"},
+		{"something of everything", func() *Sync { return begin(t, openRW(t, newHistory(t))) }, rich, "activity_told first_evidence path profile user user_plans user_version"},
 		{"second run", func() *Sync { _, s := richHistory(t); return s }, rich, ""},
 	} {
 		s := tt.begin()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"lictrail/snapshot"
@@ -14,15 +16,60 @@ import (
 
 // A user's service plans are kept as a layout, which users with the same SKUs
 // share, and the user's own dates. A layout's row is [plan, status, number of
-// the date]; plans whose dates are equal share a number, given in the order of
-// the plans. The first few dates have columns, which take half of the room.
+// the date]. Plans whose dates are equal share a number, given in the order of
+// the plans, unless that would make a layout that nobody shares: then each plan
+// has a number of its own. Dates are packed, four bytes each; those that are no
+// whole seconds are kept in columns and as JSON, as all once were.
 
-// dateColumns is how many.
+// dateColumns is how many dates have a column.
 const dateColumns = 3
 
-// dateValues are the values of date_0, date_1, date_2 and dates.
+// commonDates is how many dates the plans of users have at most who share a
+// pattern of equal dates.
+const commonDates = 20
+
+// noDate stands for the missing date of a plan among packed ones.
+const noDate = 1<<32 - 1
+
+// packDates packs dates; ok is false where one is no whole second of 1970 to 2106.
+func packDates(dates []time.Time) (packed []byte, ok bool) {
+	packed = make([]byte, 0, 4*len(dates))
+	for _, at := range dates {
+		seconds := at.Unix()
+		switch {
+		case at.IsZero():
+			seconds = noDate
+		case seconds < 0 || seconds >= noDate || at.UnixMilli() != 1000*seconds:
+			return nil, false
+		}
+		packed = binary.BigEndian.AppendUint32(packed, uint32(seconds))
+	}
+	return packed, true
+}
+
+func unpackDates(packed []byte) ([]time.Time, error) {
+	if len(packed)%4 != 0 {
+		return nil, fmt.Errorf("%w: dates of service plans: %d bytes", ErrDamaged, len(packed))
+	}
+	dates := make([]time.Time, len(packed)/4)
+	for i := range dates {
+		if seconds := binary.BigEndian.Uint32(packed[4*i:]); seconds != noDate {
+			dates[i] = time.Unix(int64(seconds), 0).UTC()
+		}
+	}
+	return dates, nil
+}
+
+// dateColumnNames are the columns of dateValues.
+var dateColumnNames = []string{"date_0", "date_1", "date_2", "dates", "packed"}
+
+// dateValues are the values of date_0, date_1, date_2, dates and packed.
 func dateValues(dates []time.Time) ([]any, error) {
-	values := make([]any, dateColumns+1)
+	values := make([]any, dateColumns+2)
+	if packed, ok := packDates(dates); ok {
+		values[dateColumns+1] = packed
+		return values, nil
+	}
 	for i, at := range dates[:min(len(dates), dateColumns)] {
 		values[i] = millis(at)
 	}
@@ -38,20 +85,35 @@ func dateValues(dates []time.Time) ([]any, error) {
 	return values, err
 }
 
-// decodePlans reads a layout and the dates that go with it.
-func decodePlans(layout string, first [dateColumns]sql.NullInt64, rest sql.NullString, planID func(int64) (snapshot.PlanID, error)) ([]snapshot.Plan, error) {
-	var rows [][3]json.RawMessage
+// storedPlans are a layout and the dates that go with it, as the database has them.
+type storedPlans struct {
+	id     int64 // of the layout
+	layout string
+	first  [dateColumns]sql.NullInt64
+	rest   sql.NullString
+	packed []byte
+}
+
+// planColumns are those of storedPlans, of user_plans x and plan_layout l.
+const planColumns = "l.id, l.members, x.date_0, x.date_1, x.date_2, x.dates, x.packed"
+
+func (p *storedPlans) into() []any {
+	return []any{&p.id, &p.layout, &p.first[0], &p.first[1], &p.first[2], &p.rest, &p.packed}
+}
+
+// dates are the user's, by number.
+func (p *storedPlans) dates() ([]time.Time, error) {
+	if p.packed != nil {
+		return unpackDates(p.packed)
+	}
 	var more []*int64
-	if rest.Valid {
-		if err := json.Unmarshal([]byte(rest.String), &more); err != nil {
+	if p.rest.Valid {
+		if err := json.Unmarshal([]byte(p.rest.String), &more); err != nil {
 			return nil, fmt.Errorf("%w: dates of service plans: %w", ErrDamaged, err)
 		}
 	}
-	if err := json.Unmarshal([]byte(layout), &rows); err != nil {
-		return nil, fmt.Errorf("%w: service plans: %w", ErrDamaged, err)
-	}
 	times := make([]time.Time, dateColumns, dateColumns+len(more))
-	for i, at := range first {
+	for i, at := range p.first {
 		times[i] = fromMillis(at)
 	}
 	for _, at := range more {
@@ -61,37 +123,81 @@ func decodePlans(layout string, first [dateColumns]sql.NullInt64, rest sql.NullS
 		}
 		times = append(times, time.UnixMilli(*at).UTC())
 	}
-	plans := make([]snapshot.Plan, len(rows))
-	for i, r := range rows {
-		var id int64
-		var slot int
-		err := errors.Join(json.Unmarshal(r[0], &id), json.Unmarshal(r[1], &plans[i].Status), json.Unmarshal(r[2], &slot))
-		if err != nil || slot < 0 || slot >= len(times) {
-			return nil, fmt.Errorf("%w: service plan %d of %d: %w", ErrDamaged, i+1, len(rows), err)
-		}
-		if plans[i].ID, err = planID(id); err != nil {
+	return times, nil
+}
+
+// planLayouts decodes layouts, each once while it is remembered.
+type planLayouts struct {
+	planID func(int64) (snapshot.PlanID, error)
+	known  map[int64]*parsedLayout
+}
+
+// parsedLayout is a layout by its row: plans without dates, and the number of each
+// one's date.
+type parsedLayout struct {
+	text  string
+	plans []snapshot.Plan
+	slots []int
+}
+
+// plans puts a user's plans together.
+func (l *planLayouts) plans(p *storedPlans) ([]snapshot.Plan, error) {
+	dates, err := p.dates()
+	if err != nil {
+		return nil, err
+	}
+	layout := l.known[p.id]
+	if layout == nil || layout.text != p.layout {
+		if layout, err = l.parse(p.layout); err != nil {
 			return nil, err
 		}
-		plans[i].AssignedAt = times[slot]
+		if l.known == nil || len(l.known) >= maxLayouts {
+			l.known = map[int64]*parsedLayout{}
+		}
+		l.known[p.id] = layout
+	}
+	plans := slices.Clone(layout.plans)
+	for i, slot := range layout.slots {
+		if slot >= len(dates) {
+			return nil, fmt.Errorf("%w: service plan %d of %d has no date", ErrDamaged, i+1, len(plans))
+		}
+		plans[i].AssignedAt = dates[slot]
 	}
 	return plans, nil
 }
 
+func (l *planLayouts) parse(text string) (*parsedLayout, error) {
+	var rows [][3]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &rows); err != nil {
+		return nil, fmt.Errorf("%w: service plans: %w", ErrDamaged, err)
+	}
+	p := &parsedLayout{text, make([]snapshot.Plan, len(rows)), make([]int, len(rows))}
+	for i, r := range rows {
+		var id int64
+		err := errors.Join(json.Unmarshal(r[0], &id), json.Unmarshal(r[1], &p.plans[i].Status), json.Unmarshal(r[2], &p.slots[i]))
+		if err != nil || p.slots[i] < 0 {
+			return nil, fmt.Errorf("%w: service plan %d of %d: %w", ErrDamaged, i+1, len(rows), err)
+		}
+		if p.plans[i].ID, err = l.planID(id); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
 // loadPlans reads a user's plans as they are now.
 func (s *Sync) loadPlans(ctx context.Context, user int64) ([]snapshot.Plan, error) {
-	var layout string
-	var first [dateColumns]sql.NullInt64
-	var rest sql.NullString
-	err := s.db.sql.QueryRowContext(ctx, `
-		SELECT l.members, x.date_0, x.date_1, x.date_2, x.dates FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id
-		WHERE x.user_id = ? AND x.to_run IS NULL`, user).Scan(&layout, &first[0], &first[1], &first[2], &rest)
+	var p storedPlans
+	err := s.db.sql.QueryRowContext(ctx, "SELECT "+planColumns+` FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id
+		WHERE x.user_id = ? AND x.to_run IS NULL`, user).Scan(p.into()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return decodePlans(layout, first, rest, func(row int64) (snapshot.PlanID, error) { return s.planID(ctx, row) })
+	s.layouts.planID = func(row int64) (snapshot.PlanID, error) { return s.planID(ctx, row) }
+	return s.layouts.plans(&p)
 }
 
 // planID looks a plan's row up, once a run.

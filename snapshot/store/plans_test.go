@@ -1,11 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,22 +41,15 @@ func (p *planTable) id(row int64) (snapshot.PlanID, error) {
 	return "", errors.New("no such plan")
 }
 
-// keptPlans is what the database keeps of a user's plans.
-type keptPlans struct {
-	layout string
-	first  [dateColumns]sql.NullInt64
-	rest   sql.NullString
-}
-
-func (k keptPlans) decode(p *planTable) ([]snapshot.Plan, error) {
-	return decodePlans(k.layout, k.first, k.rest, p.id)
+func (p *planTable) decode(k *storedPlans) ([]snapshot.Plan, error) {
+	return (&planLayouts{planID: p.id}).plans(k)
 }
 
 // keep takes plans the way that a run takes them: by a shape.
-func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) keptPlans {
+func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) *storedPlans {
 	t.Helper()
 	shape, dates := appendShape(nil, plans)
-	var k keptPlans
+	k := new(storedPlans)
 	var err error
 	if k.layout, err = layoutText(string(shape), p.row); err != nil {
 		t.Fatal(err)
@@ -72,6 +66,7 @@ func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) keptPlans {
 	if err := k.rest.Scan(values[dateColumns]); err != nil {
 		t.Fatal(err)
 	}
+	k.packed, _ = values[dateColumns+1].([]byte)
 	return k
 }
 
@@ -82,7 +77,7 @@ func TestPlans_RoundTrip(t *testing.T) {
 		u := snapshot.User{Plans: randomPlans(rng)}
 		u.Normalize()
 		kept := table.keep(t, u.Plans)
-		got, err := kept.decode(table)
+		got, err := table.decode(kept)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%+v", seed, err, kept)
 		}
@@ -124,7 +119,7 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 	}
 	table := newPlanTable()
 	kept := table.keep(t, plans)
-	got, err := kept.decode(table)
+	got, err := table.decode(kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,23 +132,20 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 // of their own.
 func TestPlans_UsersShareALayout(t *testing.T) {
 	table := newPlanTable()
-	encode := func(first time.Duration) keptPlans {
+	encode := func(first time.Duration) *storedPlans {
 		var plans []snapshot.Plan
 		for i := range 60 {
 			plans = append(plans, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(100 + i)), Status: "Enabled", AssignedAt: week(1).Add(first + time.Duration(i)*time.Hour)})
 		}
 		kept := table.keep(t, plans)
-		if n := dateColumns + strings.Count(kept.rest.String, ",") + 1; n != 60 {
-			t.Fatalf("60 distinct dates are kept as %d", n)
-		}
 		return kept
 	}
 	a, b := encode(0), encode(time.Minute)
-	if a.layout != b.layout || a.first == b.first || a.rest == b.rest {
+	if a.layout != b.layout || bytes.Equal(a.packed, b.packed) {
 		t.Errorf("two users' plans that differ by their dates alone:\n%+v\n%+v", a, b)
 	}
-	if n := len(a.rest.String); n > (60-dateColumns)*14+1 { // 13 digits and a comma
-		t.Errorf("60 dates take %d bytes beside the columns", n)
+	if n := len(a.packed); n != 60*4 {
+		t.Errorf("60 dates take %d bytes", n)
 	}
 }
 
@@ -174,12 +166,50 @@ func TestPlans_Damaged(t *testing.T) {
 		{`[[1,"Enabled",3]]`, `["yesterday"]`},
 		{`[[1,"Enabled",3]]`, "[1"},
 	} {
-		kept := keptPlans{layout: test.layout, rest: sql.NullString{String: test.dates, Valid: true}}
-		if plans, err := kept.decode(table); !errors.Is(err, ErrDamaged) {
+		kept := &storedPlans{layout: test.layout, rest: sql.NullString{String: test.dates, Valid: true}}
+		if plans, err := table.decode(kept); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s and %s decode to %v, %v", test.layout, test.dates, plans, err)
 		}
 	}
-	if _, err := (keptPlans{layout: `[[9,"Enabled",0]]`}).decode(table); err == nil {
+	if _, err := table.decode(&storedPlans{layout: `[[9,"Enabled",0]]`}); err == nil {
 		t.Error("a plan that no row names decodes")
+	}
+	for _, packed := range [][]byte{{}, {1}, {1, 2, 3}, {1, 2, 3, 4}} {
+		if plans, err := table.decode(&storedPlans{layout: `[[1,"Enabled",1]]`, packed: packed}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%v decodes to %v, %v", packed, plans, err)
+		}
+	}
+}
+
+// TestPlans_ManyDates: more dates than users share get a number for each plan, and
+// a pattern that nobody shares yet can be given one.
+func TestPlans_ManyDates(t *testing.T) {
+	of := func(dates, plans int) (list []snapshot.Plan) {
+		for i := range plans {
+			list = append(list, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(100 + i)), Status: "Enabled", AssignedAt: week(1).Add(time.Duration(i%dates) * time.Second)})
+		}
+		return list
+	}
+	for _, dates := range []int{1, commonDates, commonDates + 1, 60} {
+		plans := of(dates, 60)
+		shape, got := appendShape(nil, plans)
+		want := dates
+		if dates > commonDates {
+			want = 60
+		}
+		if len(got) != want {
+			t.Errorf("%d dates are kept as %d, want %d", dates, len(got), want)
+		}
+		spread, all, err := spreadShape(string(shape), got)
+		if err != nil || len(all) != 60 {
+			t.Fatal(err, len(all))
+		}
+		wantShape, wantDates := appendSpread(nil, plans)
+		if spread != string(wantShape) || !slices.EqualFunc(all, wantDates, time.Time.Equal) {
+			t.Errorf("%d dates: a spread shape differs", dates)
+		}
+	}
+	if _, _, err := spreadShape("\x05plan", nil); !errors.Is(err, errSpool) {
+		t.Error(err)
 	}
 }

@@ -486,27 +486,63 @@ func (c *cursor) word() string {
 }
 
 // appendShape appends plans without their dates, and returns the dates: each
-// once, numbered in the order of the plans.
+// once, numbered in the order of the plans, or that of each plan where there are
+// more than users have who share such a pattern.
 func appendShape(shape []byte, plans []snapshot.Plan) ([]byte, []time.Time) {
+	slots := make([]int, len(plans))
 	var dates []time.Time
 	for i := range plans {
-		p := &plans[i]
 		slot := -1
 		for n := range dates {
-			if dates[n].Equal(p.AssignedAt) {
+			if dates[n].Equal(plans[i].AssignedAt) {
 				slot = n
 				break
 			}
 		}
 		if slot < 0 {
-			slot = len(dates)
-			dates = append(dates, p.AssignedAt)
+			if slot = len(dates); slot == commonDates {
+				return appendSpread(shape, plans)
+			}
+			dates = append(dates, plans[i].AssignedAt)
 		}
-		shape = append(binary.AppendUvarint(shape, uint64(len(p.ID))), p.ID...)
-		shape = append(binary.AppendUvarint(shape, uint64(len(p.Status))), p.Status...)
-		shape = binary.AppendUvarint(shape, uint64(slot))
+		slots[i] = slot
+	}
+	for i := range plans {
+		shape = appendPlan(shape, &plans[i], slots[i])
 	}
 	return shape, dates
+}
+
+// appendSpread is appendShape with a number for each plan.
+func appendSpread(shape []byte, plans []snapshot.Plan) ([]byte, []time.Time) {
+	dates := make([]time.Time, len(plans))
+	for i := range plans {
+		shape, dates[i] = appendPlan(shape, &plans[i], i), plans[i].AssignedAt
+	}
+	return shape, dates
+}
+
+func appendPlan(shape []byte, p *snapshot.Plan, slot int) []byte {
+	shape = append(binary.AppendUvarint(shape, uint64(len(p.ID))), p.ID...)
+	shape = append(binary.AppendUvarint(shape, uint64(len(p.Status))), p.Status...)
+	return binary.AppendUvarint(shape, uint64(slot))
+}
+
+// spreadShape gives each plan of a shape a date of its own.
+func spreadShape(shape string, dates []time.Time) (string, []time.Time, error) {
+	c := cursor{rest: []byte(shape)}
+	var spread []byte
+	var all []time.Time
+	for len(c.rest) > 0 {
+		p := snapshot.Plan{ID: snapshot.PlanID(c.text()), Status: c.text()}
+		slot := c.size()
+		if c.bad || slot >= uint64(len(dates)) {
+			return "", nil, errSpool
+		}
+		spread = appendPlan(spread, &p, len(all))
+		all = append(all, dates[slot])
+	}
+	return string(spread), all, nil
 }
 
 // layoutText writes a shape as it is kept: [plan.id, status, slot], ...

@@ -19,6 +19,7 @@ type Sync struct {
 	Previous *Run   // the newest complete run; nil for the first
 	Head     string // at the end of the chain, once the run is committed
 	plans    map[int64]snapshot.PlanID
+	layouts  planLayouts
 	refs     refs // as they were before the run
 }
 

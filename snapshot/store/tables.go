@@ -75,7 +75,7 @@ var tables = []table{
 	{name: "path", sealed: byRun},
 	{name: "plan_layout", sealed: byNumber},
 	{name: "user_plans", sealed: byRun, about: "user_id",
-		personal: map[string]any{"layout_id": noPlans, "date_0": nil, "date_1": nil, "date_2": nil, "dates": nil}},
+		personal: map[string]any{"layout_id": noPlans, "date_0": nil, "date_1": nil, "date_2": nil, "dates": nil, "packed": nil}},
 	{name: "first_evidence", sealed: byRun},
 	{name: "change", sealed: byNumber},
 	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}, leaves: []string{"detail"}, sentence: "reason"},

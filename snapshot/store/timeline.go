@@ -44,7 +44,7 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 		}))
 		defer stopPaths()
 		plans, stopPlans := iter.Pull2(eachUserRow(ctx, h.tx, `
-			SELECT x.user_id, x.from_run, coalesce(x.to_run, 0), l.members, x.date_0, x.date_1, x.date_2, x.dates
+			SELECT x.user_id, x.from_run, coalesce(x.to_run, 0), `+planColumns+`
 			FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id ORDER BY x.user_id, x.from_run`, h.scanPlans(ctx)))
 		defer stopPlans()
 		nextPath, nextPlans := &ahead[pathRow]{pull: paths}, &ahead[dated[[]snapshot.Plan]]{pull: plans}
@@ -161,25 +161,24 @@ func (s scanMore) Scan(dest ...any) error {
 // scanPlans decodes plans with the ids that the history knows.
 func (h *History) scanPlans(ctx context.Context) func(rows *sql.Rows, user *int64) (dated[[]snapshot.Plan], error) {
 	ids := map[int64]snapshot.PlanID{}
+	layouts := planLayouts{planID: func(row int64) (snapshot.PlanID, error) {
+		id, ok := ids[row]
+		if !ok {
+			return "", fmt.Errorf("%w: there is no service plan in row %d", ErrDamaged, row)
+		}
+		return id, nil
+	}}
 	return func(rows *sql.Rows, user *int64) (d dated[[]snapshot.Plan], err error) {
 		if len(ids) == 0 {
 			if ids, err = h.planIDs(ctx); err != nil {
 				return d, err
 			}
 		}
-		var layout string
-		var first [dateColumns]sql.NullInt64
-		var rest sql.NullString
-		if err := rows.Scan(user, &d.From, &d.To, &layout, &first[0], &first[1], &first[2], &rest); err != nil {
+		var p storedPlans
+		if err := rows.Scan(append([]any{user, &d.From, &d.To}, p.into()...)...); err != nil {
 			return d, err
 		}
-		d.State, err = decodePlans(layout, first, rest, func(row int64) (snapshot.PlanID, error) {
-			id, ok := ids[row]
-			if !ok {
-				return "", fmt.Errorf("%w: there is no service plan in row %d", ErrDamaged, row)
-			}
-			return id, nil
-		})
+		d.State, err = layouts.plans(&p)
 		return d, err
 	}
 }
