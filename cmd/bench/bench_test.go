@@ -22,15 +22,15 @@ func TestMain(m *testing.M) {
 // slack for a noisy machine, a number of bytes next to none. At this size the
 // start of a process and the schema weigh more than in docs/performance.md.
 var held = map[string]struct{ plain, realistic float64 }{
-	"first run / SDK's typed models":               {4, 2.6},
-	"first run / floor":                            {0.28, 0.2},
-	"week of changes / floor":                      {0.4, 0.4},
-	"week without a change / floor":                {0.45, 0.45},
-	"bytes a user after the first run":             {330, 1300},
+	"first run / SDK's typed models":               {4.5, 3},
+	"first run / floor":                            {0.33, 0.25},
+	"week of changes / floor":                      {0.8, 0.9},
+	"week without a change / floor":                {1, 1.1},
+	"bytes a user after the first run":             {400, 760},
 	"KB of a week without a change":                {16, 16},
 	"peak of sync, MB":                             {150, 150},
-	"verify / first run":                           {3.5, 3},
-	"peak of import, MB":                           {250, 250},
+	"verify / first run":                           {2, 2},
+	"peak of import, MB":                           {150, 150},
 	"peak of a run in which everybody changed, MB": {200, 200},
 }
 

@@ -49,11 +49,11 @@ type EarlierJudge struct {
 	HeldOn earlier.Moment
 	// separator joins several licenses in a cell; "" for the usual ones.
 	Separator string
-	People    map[string]*ImportPerson
+	people    map[string]*importPerson // of the lines that are judged, by reference
 }
 
-// ImportPerson is what history knows of somebody whom a file names.
-type ImportPerson struct {
+// importPerson is what history knows of somebody whom a file names.
+type importPerson struct {
 	*store.Person
 	refused  string // why nobody is meant
 	holdings map[snapshot.SKUID]*store.Holding
@@ -75,9 +75,12 @@ func (j *EarlierJudge) Judge(ctx context.Context, db *store.DB, files []*Earlier
 		for _, r := range f.Read.Refused {
 			f.Rows = append(f.Rows, &EarlierRow{File: f.Name, Line: r.Line, Verdict: VerdictRefused, Reason: r.Reason})
 		}
-		for _, row := range f.Read.Rows {
-			if err := j.row(ctx, f, row); err != nil {
+		for rows := range slices.Chunk(f.Read.Rows, linesAtOnce) {
+			if err := j.meet(ctx, rows); err != nil {
 				return err
+			}
+			for _, row := range rows {
+				j.row(f, row)
 			}
 		}
 		slices.SortStableFunc(f.Rows, func(a, b *EarlierRow) int { return a.Line - b.Line })
@@ -86,12 +89,9 @@ func (j *EarlierJudge) Judge(ctx context.Context, db *store.DB, files []*Earlier
 }
 
 // row judges one line, which may list several SKUs.
-func (j *EarlierJudge) row(ctx context.Context, f *EarlierFile, row earlier.Row) error {
+func (j *EarlierJudge) row(f *EarlierFile, row earlier.Row) {
 	base := EarlierRow{File: f.Name, Line: row.Line, Verdict: VerdictRefused, Named: cmp.Or(row.UPN, string(row.ID))}
-	person, err := j.person(ctx, row)
-	if err != nil {
-		return err
-	}
+	person := j.people[strings.ToLower(reference(row))]
 	if base.Reason = person.refused; base.Reason == "" {
 		base.Person = person.Person
 	}
@@ -101,7 +101,7 @@ func (j *EarlierJudge) row(ctx context.Context, f *EarlierFile, row earlier.Row)
 	}
 	if base.Reason != "" {
 		f.Rows = append(f.Rows, &base)
-		return nil
+		return
 	}
 	for i, sku := range skus {
 		r := base
@@ -113,10 +113,9 @@ func (j *EarlierJudge) row(ctx context.Context, f *EarlierFile, row earlier.Row)
 		j.verdict(&r, person, f.SHA256)
 		f.Rows = append(f.Rows, &r)
 	}
-	return nil
 }
 
-func (j *EarlierJudge) verdict(r *EarlierRow, p *ImportPerson, sha string) {
+func (j *EarlierJudge) verdict(r *EarlierRow, p *importPerson, sha string) {
 	if r.Reason = earlier.Check(&r.Record, j.Now); r.Reason != "" {
 		return
 	}
@@ -127,7 +126,8 @@ func (j *EarlierJudge) verdict(r *EarlierRow, p *ImportPerson, sha string) {
 	holding := p.holdings[r.Record.SKU]
 	if holding != nil {
 		facts.Stretches = holding.Stretches
-		r.Before = &holding.First
+		first := holding.First // the holding itself is not kept
+		r.Before = &first
 	}
 	for _, run := range p.runs {
 		facts.Runs = append(facts.Runs, earlier.Seen{At: run.ID, From: run.ObservedAt, Until: run.ObservedUntil,
@@ -153,7 +153,7 @@ func (j *EarlierJudge) verdict(r *EarlierRow, p *ImportPerson, sha string) {
 // one that it no longer had when tracking began, one of the catalog. Of several
 // with one part number it is the one that the person is known to have held. Older
 // exports put the tenant's name before it.
-func (j *EarlierJudge) skuOf(p *ImportPerson, word string) (snapshot.SKUID, error) {
+func (j *EarlierJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, error) {
 	if _, after, ok := strings.Cut(word, ":"); ok {
 		word = after
 	}
@@ -187,47 +187,85 @@ func (j *EarlierJudge) skuOf(p *ImportPerson, word string) (snapshot.SKUID, erro
 	return found[0], nil
 }
 
-// person finds who is meant by a line, once for each way of naming them.
-func (j *EarlierJudge) person(ctx context.Context, row earlier.Row) (*ImportPerson, error) {
+// linesAtOnce is how many lines are matched with users at a time: a question to the
+// database for each would take most of the time, and all at once the memory.
+const linesAtOnce = 500
+
+// reference is how a line names its user.
+func reference(row earlier.Row) string {
 	if !IsGUID(string(row.ID)) && row.UPN != "" {
-		row.ID = "" // a number of the other tracker's own
+		return row.UPN // the other is a number of the other tracker's own
 	}
-	key := string(row.ID) + "\x00" + strings.ToLower(row.UPN)
-	if p := j.People[key]; p != nil {
-		return p, nil
-	}
-	p := &ImportPerson{}
-	found, err := j.n.History.FindUsers(ctx, cmp.Or(string(row.ID), row.UPN))
-	if err != nil {
-		return nil, err
-	}
-	switch len(found) {
-	case 0:
-		p.refused = fmt.Sprintf("no user %q in the history", cmp.Or(string(row.ID), row.UPN))
-	case 1:
-		p.Person = &found[0]
-		err = j.know(ctx, p, found)
-	default:
-		p.refused = fmt.Sprintf("%d users have had the address %q: give the object id", len(found), row.UPN)
-	}
-	j.People[key] = p
-	return p, err
+	return cmp.Or(string(row.ID), row.UPN)
 }
 
-// know loads what history knows of a user.
-func (j *EarlierJudge) know(ctx context.Context, p *ImportPerson, users []store.Person) error {
-	p.holdings = map[snapshot.SKUID]*store.Holding{}
+// meet finds who is meant by some lines, and what history knows of them.
+func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
+	j.people = map[string]*importPerson{}
+	var refs []string
+	for _, row := range rows {
+		key := strings.ToLower(reference(row))
+		if j.people[key] == nil {
+			j.people[key], refs = &importPerson{holdings: map[snapshot.SKUID]*store.Holding{}}, append(refs, reference(row))
+		}
+	}
+	found, err := j.n.History.FindEachUser(ctx, refs)
+	if err != nil {
+		return err
+	}
+	var users []store.Person
+	byRow, known := map[int64][]*importPerson{}, map[int64]bool{}
+	for i, ref := range refs {
+		p := j.people[strings.ToLower(ref)]
+		switch len(found[i]) {
+		case 0:
+			p.refused = fmt.Sprintf("no user %q in the history", ref)
+		case 1:
+			p.Person = &found[i][0]
+			if !known[p.Row] {
+				users = append(users, *p.Person)
+			}
+			byRow[p.Row], known[p.Row] = append(byRow[p.Row], p), true
+		default:
+			p.refused = fmt.Sprintf("%d users have had the address %q: give the object id", len(found[i]), ref)
+		}
+	}
+	if len(users) == 0 {
+		return nil
+	}
+	return j.know(ctx, users, byRow)
+}
+
+// know loads what history knows of users.
+func (j *EarlierJudge) know(ctx context.Context, users []store.Person, byRow map[int64][]*importPerson) error {
 	for holding, err := range j.n.History.Holdings(ctx, store.Filter{Users: users}) {
 		if err != nil {
 			return err
 		}
-		p.holdings[holding.SKU] = holding
+		for _, p := range byRow[holding.Person.Row] {
+			p.holdings[holding.SKU] = holding
+		}
 	}
-	var err error
-	if p.runs, err = j.n.History.Seen(ctx, *p.Person); err != nil {
+	known := make(map[int64]bool, len(users))
+	byID := make(map[snapshot.UserID][]*importPerson, len(users))
+	for _, u := range users {
+		known[u.Row], byID[u.ID] = true, byRow[u.Row]
+	}
+	seen, err := j.n.History.SeenEach(ctx, known)
+	if err != nil {
 		return err
 	}
-	p.imported, err = j.n.History.Imports(ctx, users)
+	for row, runs := range seen {
+		for _, p := range byRow[row] {
+			p.runs = runs
+		}
+	}
+	imports, err := j.n.History.Imports(ctx, users)
+	for _, i := range imports {
+		for _, p := range byID[i.User] {
+			p.imported = append(p.imported, i)
+		}
+	}
 	return err
 }
 

@@ -88,7 +88,7 @@ func runImport(ctx context.Context, e *env, o importOptions, paths []string) err
 		return err
 	}
 	defer db.Close()
-	j := &ask.EarlierJudge{Now: e.now(), HeldOn: heldOn, Separator: o.separator, People: map[string]*ask.ImportPerson{}}
+	j := &ask.EarlierJudge{Now: e.now(), HeldOn: heldOn, Separator: o.separator}
 	if err := j.Judge(ctx, db, files); err != nil {
 		return err
 	}
