@@ -158,7 +158,21 @@ func (a *attributor) conclude(ch *snapshot.Change, s *scene, list []course) snap
 	}
 	at.At = exactTime(list, at.At)
 	at.Confidence = atMost(at.Confidence, confidenceOf(s.result.Cost))
+	if slices.ContainsFunc(list, s.vagueAfter) {
+		at.Confidence = atMost(at.Confidence, snapshot.Medium)
+	}
 	return at
+}
+
+// vagueAfter reports whether a later record does not say what it did to the SKU:
+// more may have happened than the records in full show.
+func (s *scene) vagueAfter(c course) bool {
+	for i := range s.Points {
+		if s.Points[i].At.After(c.To) && s.bare(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // samePath is the path that moved in every course; unknown where they differ. What
@@ -445,7 +459,16 @@ func (a *attributor) touched(user snapshot.UserID) []snapshot.SKUID {
 
 // unseenMoves lists the moves that no observed change tells.
 func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
-	if a.window.NotBefore.IsZero() || a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
+	if a.window.NotBefore.IsZero() {
+		return a.recorded(user, sku)
+	}
+	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
+		if a.States == nil {
+			return nil
+		}
+		if _, _, known := a.States(user); !known { // no run ever saw the account
+			return nil
+		}
 		return a.recorded(user, sku)
 	}
 	s := a.solve(user, sku)
