@@ -231,6 +231,8 @@ func (t *run) note(raw *snapshot.RawEvent) {
 	case err != nil:
 	case e.Activity == snapshot.SetGroupLicense:
 		t.groupsSet[e.Group] = true
+	case isMembership(e.Activity):
+		t.members[e.Target] = true
 	case e.License != nil || e.LicenseTouched || e.Activity == snapshot.ChangeUserLicense:
 		t.licensing[e.Target] = true
 		if e.Target != "" && e.Activity == snapshot.ChangeUserLicense && e.Success && e.License == nil && e.Part == nil {
@@ -410,30 +412,40 @@ func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
 // changedUsers are those with a change in this run, and those whom a license
 // event without details names, sorted. Where the log is read of the time of earlier
 // runs, which did not read it, the users whose licenses they saw change are among
-// them.
+// them. Others are added as long as few are asked for one by one: those who joined
+// or left a group, whose licenses may have come and gone, and those of whose changes
+// the log of the run before had nothing, which may be late.
 func (t *run) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot.UserID, error) {
-	users := make(map[snapshot.UserID]bool)
+	users, others := make(map[snapshot.UserID]bool), maps.Clone(t.members)
 	for _, d := range t.deltas {
 		if len(d.Changes) > 0 {
 			users[d.ID] = true
 		}
 	}
 	maps.Copy(users, t.vague)
-	if t.sync.Previous == nil || !c.From.Before(t.sync.Previous.ObservedAt.Add(-overlap)) {
+	if t.sync.Previous == nil {
 		return mapKeys(users), nil
 	}
+	unread := c.From.Before(t.sync.Previous.ObservedAt.Add(-overlap))
 	h, err := t.db.History(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer h.Close()
 	for ch, err := range h.Changes(ctx, store.ChangeFilter{Since: c.From}) {
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if ch.User != "" {
+		case ch.User == "":
+		case unread:
 			users[ch.User] = true
+		case len(ch.Attribution.Evidence) == 0:
+			others[ch.User] = true
 		}
+	}
+	maps.Copy(others, users)
+	if len(others) <= maxNarrow {
+		return mapKeys(others), nil
 	}
 	return mapKeys(users), nil
 }

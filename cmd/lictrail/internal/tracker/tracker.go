@@ -101,7 +101,7 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err := db.MayWrite(ctx); err != nil { // not after the tenant was read
 		return nil, err
 	}
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{}, licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
@@ -158,6 +158,7 @@ type run struct {
 	held       int                       // bytes of them
 	spilled    int                       // fetched by this run, and in the archive already
 	vague      map[snapshot.UserID]bool  // named by license events without details
+	members    map[snapshot.UserID]bool  // joined or left a group that gives licenses
 	licensing  map[snapshot.UserID]bool  // named by records of licenses
 	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
 	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
