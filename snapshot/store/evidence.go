@@ -245,7 +245,7 @@ func (h *History) loadMoves(ctx context.Context, only string, args []any) error 
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		LEFT JOIN licensed_group g ON g.id = c.group_id
 		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved', 'date-moved')
-			AND (a.at IS NOT NULL OR c.observed = 0 AND a.cause <> 'unknown' OR c.kind = 'date-moved') AND +c.user_id IS NOT NULL`+only+`
+			AND (a.at IS NOT NULL OR c.observed = 0 AND a.cause <> 'unknown' OR c.observed = 1 AND c.kind IN ('path-added', 'path-moved') OR c.kind = 'date-moved') AND +c.user_id IS NOT NULL`+only+`
 		ORDER BY coalesce(a.at, c.not_after), c.id`,
 		args, []any{&m.run, &m.kind, &group, &m.path.Group, &m.observed, &notBefore, &notAfter, &at, &m.cause, &name, &kind, &byGroup, &dated, &doubtful}, func(f *firsts) {
 			m.path.Kind = pathKind(group.Int64)
@@ -264,7 +264,7 @@ func (h *History) loadMoves(ctx context.Context, only string, args []any) error 
 				}
 				return
 			}
-			if at.Valid || m.kind == snapshot.PathAdded {
+			if at.Valid || m.kind == snapshot.PathAdded || m.kind == snapshot.PathMoved {
 				f.moves = append(f.moves, m)
 			}
 			switch {

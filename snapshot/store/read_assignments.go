@@ -288,7 +288,14 @@ func (h *History) alreadyThere(state time.Time) snapshot.Date {
 // pathSince dates the beginning of a path.
 func (h *History) pathSince(s *spells, p pathRow) snapshot.Date {
 	since := h.pathSeen(s, p)
-	for _, e := range h.firstsOf(s).moves {
+	moves := h.firstsOf(s).moves
+	last := slices.ContainsFunc(moves, func(e move) bool { // what the snapshots show is the last beginning
+		return e.observed && e.path == p.PathRef && e.run == p.Span.Path && (e.kind == snapshot.PathAdded || e.kind == snapshot.PathMoved)
+	})
+	for _, e := range moves {
+		if last && !e.date.At.After(h.Window(p.Span.Path).NotAfter) {
+			continue
+		}
 		later := e.date.At.After(since.NotAfter) || since.Precision == snapshot.InWindow && !e.date.NotBefore.Before(since.NotBefore)
 		if e.path == p.PathRef && !e.observed && e.on && later && !e.date.At.After(h.At.ObservedUntil) {
 			since = e.date
