@@ -125,6 +125,9 @@ func (j *judge) change(c *store.ChangeRow) {
 			whole.Path = pathName(*c.Path)
 		}
 		n := j.lastTurn(whole, c.Window, c.Kind != snapshot.PathRemoved)
+		if !c.Observed && c.When.Precision == snapshot.Exact {
+			n = j.unseen(c, whole)
+		}
 		if n < 0 {
 			j.invents(c)
 			return
@@ -211,7 +214,7 @@ func (j *judge) blinked(k graphtest.Holding, n int) bool {
 func (j *judge) unseen(c *store.ChangeRow, k graphtest.Holding) int {
 	found := -1
 	for i, turn := range j.lives[k] {
-		if turn.Began == (c.Kind == snapshot.Assigned) && within(c.When, turn.At) && (found < 0 || j.used[turnKey{k, i}] == nil) {
+		if turn.Began == (c.Kind == snapshot.Assigned || c.Kind == snapshot.PathAdded) && within(c.When, turn.At) && (found < 0 || j.used[turnKey{k, i}] == nil) {
 			found = i
 			if j.used[turnKey{k, i}] == nil {
 				return i
