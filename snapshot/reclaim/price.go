@@ -45,6 +45,28 @@ func (p Prices) On(sku snapshot.SKUID, on snapshot.Day) *Money {
 	return price
 }
 
+// Begins lists the days on which another price of a SKU begins, in order.
+func (p Prices) Begins(sku snapshot.SKUID) []snapshot.Day {
+	var days []snapshot.Day
+	for i := range p {
+		if p[i].SKU == sku {
+			days = append(days, p[i].From)
+		}
+	}
+	slices.Sort(days)
+	return slices.Compact(days)
+}
+
+// SeatDays is what so many days of one seat cost in a month, at a price a month.
+func SeatDays(price *Money, ofMonth snapshot.Day, days int) *Money {
+	if price == nil {
+		return nil
+	}
+	begins, ends := month(ofMonth)
+	length := int64(ends-begins) + 1
+	return &Money{(price.Micros*int64(days) + length/2) / length, price.Currency}
+}
+
 // at returns the price on a day and the last day on which it, or its absence,
 // holds.
 func (p Prices) at(sku snapshot.SKUID, on snapshot.Day) (price *Money, last snapshot.Day) {

@@ -13,13 +13,20 @@ type AttributeRow struct {
 	UPN        string
 	Department string
 	Country    string
+	Company    string
+	Office     string
+	JobTitle   string
+	Type       string // of employee
+	Location   string // of usage
 }
 
 // AttributesByUser lists for every user, by row, what runs up to the one asked
 // about showed, oldest first.
 func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRow, error) {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT v.user_id, v.from_run, v.upn, f.department, coalesce(f.more ->> '$.country', '')
+		SELECT v.user_id, v.from_run, v.upn, f.department, coalesce(f.more ->> '$.country', ''), coalesce(f.more ->> '$.company', ''),
+			coalesce(f.more ->> '$.office', ''), coalesce(f.more ->> '$.job_title', ''), coalesce(f.more ->> '$.employee_type', ''),
+			coalesce(f.more ->> '$.usage_location', '')
 		FROM user_version v JOIN profile f ON f.id = v.profile_id
 		WHERE v.from_run <= ? ORDER BY v.user_id, v.from_run`, int64(h.At.ID))
 	if err != nil {
@@ -31,12 +38,15 @@ func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRo
 		var user int64
 		var run snapshot.RunID
 		var a AttributeRow
-		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &a.Country); err != nil {
+		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &a.Country, &a.Company, &a.Office, &a.JobTitle, &a.Type, &a.Location); err != nil {
 			return nil, fmt.Errorf("read the users: %w", classify(err))
 		}
 		a.Run = h.Runs[run]
 		if h.pseudonyms != nil {
-			a.UPN, a.Department = h.pseudonyms.of(a.UPN), h.pseudonyms.text(a.Department)
+			a.UPN = h.pseudonyms.of(a.UPN)
+			for _, text := range []*string{&a.Department, &a.Company, &a.Office, &a.JobTitle, &a.Type} {
+				*text = h.pseudonyms.text(*text)
+			}
 		}
 		all[user] = append(all[user], a)
 	}

@@ -4,30 +4,46 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
 
 // SeatKeys are what seats can be charged to.
-var SeatKeys = []string{"department", "sku", "user", "country"}
+var SeatKeys = []string{"department", "sku", "user", "country", "company", "office", "job-title", "employee-type", "usage-location"}
 
-// SeatRow is a line of the bill.
-type SeatRow struct {
-	month    snapshot.Day
-	Label    string // department or country, or the user's id
-	UPN      string
-	SKU      snapshot.SKUID
-	Users    int
-	Min, Max int
+// seatAttribute takes what a key names out of a user's attributes.
+var seatAttribute = map[string]func(a *store.AttributeRow) string{
+	"department":     func(a *store.AttributeRow) string { return a.Department },
+	"country":        func(a *store.AttributeRow) string { return a.Country },
+	"company":        func(a *store.AttributeRow) string { return a.Company },
+	"office":         func(a *store.AttributeRow) string { return a.Office },
+	"job-title":      func(a *store.AttributeRow) string { return a.JobTitle },
+	"employee-type":  func(a *store.AttributeRow) string { return a.Type },
+	"usage-location": func(a *store.AttributeRow) string { return a.Location },
 }
 
-// SeatSpan is the days asked for, of those that are known. Either end may be left
-// open. late: later days are asked for as well.
-func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, late bool, err error) {
-	known := snapshot.Days{From: snapshot.DayOf(b.History.First.ObservedAt), To: snapshot.DayOf(b.History.At.ObservedUntil)}
+// SeatRow is a line of the bill. Days at prices of several currencies, and days
+// without a known price, are lines of their own.
+type SeatRow struct {
+	month            snapshot.Day
+	Label            string // what the seats are charged to, or the user's id
+	UPN              string
+	SKU              snapshot.SKUID
+	Users            int
+	Min, Max         int
+	CostMin, CostMax *reclaim.Money // nil: no price is known
+}
+
+// SeatSpan is the days asked for, as far as they are known; false where nothing is
+// known of any of them. Either end may be left open. clamped: days that are not
+// known are asked for as well.
+func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, clamped, ok bool) {
+	known := KnownDays(b)
 	asked := known
 	if !since.IsZero() {
 		asked.From = snapshot.DayOf(since)
@@ -35,40 +51,53 @@ func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, late bool,
 	if !until.IsZero() {
 		asked.To = snapshot.DayOf(until)
 	}
-	within, ok := asked.Clip(known)
-	from, to := known.From.Time().Format(time.DateOnly), known.To.Time().Format(time.DateOnly)
-	if asked.From < known.From || !ok {
-		return within, false, refuse("seats are known from "+from+" to "+to+" only", "--since "+from+" --until "+to)
-	}
-	return within, asked.To > known.To, nil
+	within, ok = asked.Clip(known)
+	return within, within != asked, ok
 }
 
-// SeatDays adds up the seats of all users.
-func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.Days, by string) ([]*SeatRow, error) {
+// KnownDays are those of which runs tell.
+func KnownDays(b *Book) snapshot.Days {
+	return snapshot.Days{From: snapshot.DayOf(b.History.First.ObservedAt), To: snapshot.DayOf(b.History.At.ObservedUntil)}
+}
+
+// SeatDays adds up the seats of all users, and what they cost at the prices of each
+// day.
+func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.Days, by string, prices reclaim.Prices) ([]*SeatRow, error) {
 	attributes, err := book.History.AttributesByUser(ctx)
 	if err != nil {
 		return nil, err
 	}
 	type key struct {
-		month snapshot.Day
-		label string
-		sku   snapshot.SKUID
+		month           snapshot.Day
+		label, currency string
+		sku             snapshot.SKUID
 	}
-	sums := make(map[key]*SeatRow)
+	sums, counted := make(map[key]*SeatRow), make(map[key]int64)
 	for holding, err := range book.History.Holdings(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
 		sure, possible := snapshot.HeldDays(holding.Stretches, book.History.At.ObservedAt, book.History.At.ObservedUntil)
-		labels := seatLabels(by, holding.Person.ID, attributes[holding.Person.Row])
+		labels, at := pricedLabels(seatLabels(by, holding.Person.ID, attributes[holding.Person.Row]), prices, holding.SKU)
 		for _, s := range snapshot.CountSeats(sure, possible, within, labels) {
-			k := key{s.Month, strings.ToLower(s.Label), holding.SKU}
-			if sums[k] == nil {
-				sums[k] = &SeatRow{month: s.Month, Label: s.Label, UPN: holding.Person.UPN, SKU: holding.SKU}
+			l := at[s.Label]
+			k := key{month: s.Month, label: strings.ToLower(l.word), sku: holding.SKU}
+			if l.price != nil {
+				k.currency = l.price.Currency
 			}
-			sums[k].Users++
-			sums[k].Min += s.Min
-			sums[k].Max += s.Max
+			row := sums[k]
+			if row == nil {
+				row = &SeatRow{month: s.Month, Label: l.word, UPN: holding.Person.UPN, SKU: holding.SKU}
+				sums[k] = row
+			}
+			if counted[k] != holding.Person.Row+1 { // a user at two prices is one
+				counted[k] = holding.Person.Row + 1
+				row.Users++
+			}
+			row.Min += s.Min
+			row.Max += s.Max
+			row.CostMin = plus(row.CostMin, reclaim.SeatDays(l.price, s.Month, s.Min))
+			row.CostMax = plus(row.CostMax, reclaim.SeatDays(l.price, s.Month, s.Max))
 		}
 	}
 	rows := make([]*SeatRow, 0, len(sums))
@@ -76,31 +105,96 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 		rows = append(rows, r)
 	}
 	words := func(r *SeatRow) []string {
-		return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(cmp.Or(r.UPN, r.Label)), book.ShortSKU(r.SKU), r.Label, string(r.SKU)}
-	}
-	if by != "user" {
-		words = func(r *SeatRow) []string {
-			return []string{r.month.Time().Format(time.DateOnly), strings.ToLower(r.Label), book.ShortSKU(r.SKU), string(r.SKU)}
+		first := strings.ToLower(r.Label)
+		if by == "user" {
+			first = strings.ToLower(cmp.Or(r.UPN, r.Label)) + " " + r.Label
 		}
+		return []string{r.month.Time().Format(time.DateOnly), first, book.ShortSKU(r.SKU), string(r.SKU), r.Currency()}
 	}
 	slices.SortFunc(rows, func(a, b *SeatRow) int { return slices.Compare(words(a), words(b)) })
 	return rows, nil
 }
 
+// Currency is that of the row's price; "" where none is known.
+func (r *SeatRow) Currency() string {
+	if r.CostMin == nil {
+		return ""
+	}
+	return r.CostMin.Currency
+}
+
+func plus(a, b *reclaim.Money) *reclaim.Money {
+	if a == nil || b == nil {
+		return b
+	}
+	return &reclaim.Money{Micros: a.Micros + b.Micros, Currency: b.Currency}
+}
+
+// SeatCost adds up rows: the cost of what was held for certain, by currency, as a
+// lower bound where days have no price.
+func SeatCost(rows []*SeatRow) (sure, possible reclaim.Cost) {
+	for _, r := range rows {
+		if r.CostMin == nil {
+			sure.Lower, possible.Lower = sure.Lower || r.Max > 0, possible.Lower || r.Max > 0
+			continue
+		}
+		sure.Add(*r.CostMin)
+		possible.Add(*r.CostMax)
+	}
+	return sure, possible
+}
+
+// priced is what seats are charged to, at a price.
+type priced struct {
+	word  string
+	price *reclaim.Money
+}
+
+// pricedLabels divides labels where the price of a SKU changes, so that the days of
+// one label have one price. The new labels stand for those in the map.
+func pricedLabels(labels []snapshot.Label, prices reclaim.Prices, sku snapshot.SKUID) ([]snapshot.Label, map[string]priced) {
+	const ever = snapshot.Day(-1 << 30)
+	days := []snapshot.Day{ever}
+	for i, l := range labels {
+		if i > 0 { // days before the first have it as well
+			days = append(days, l.From)
+		}
+	}
+	days = append(days, prices.Begins(sku)...)
+	slices.Sort(days)
+	var divided []snapshot.Label
+	at := map[string]priced{}
+	for i, day := range slices.Compact(days) {
+		p := priced{price: prices.On(sku, day)}
+		for k, l := range labels {
+			if k == 0 || l.From <= day {
+				p.word = l.Word
+			}
+		}
+		name := strconv.Itoa(i)
+		for known, other := range at { // the same again is one label
+			if other.word == p.word && other.price == p.price {
+				name = known
+			}
+		}
+		at[name] = p
+		divided = append(divided, snapshot.Label{From: day, Word: name})
+	}
+	return divided, at
+}
+
 // seatLabels is what a user's seats are charged to as time goes by.
 func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snapshot.Label {
-	switch by {
-	case "user":
+	if by == "user" {
 		return []snapshot.Label{{Word: string(id)}}
-	case "sku":
+	}
+	of := seatAttribute[by]
+	if of == nil {
 		return nil
 	}
 	labels := make([]snapshot.Label, len(rows))
-	for i, a := range rows {
-		labels[i] = snapshot.Label{From: snapshot.DayOf(a.Run.ObservedUntil), Word: a.Department}
-		if by == "country" {
-			labels[i].Word = a.Country
-		}
+	for i := range rows {
+		labels[i] = snapshot.Label{From: snapshot.DayOf(rows[i].Run.ObservedUntil), Word: of(&rows[i])}
 	}
 	return labels
 }

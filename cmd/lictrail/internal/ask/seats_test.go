@@ -1,11 +1,13 @@
 package ask
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
 
@@ -108,23 +110,43 @@ func TestSeatSpan(t *testing.T) {
 		name         string
 		since, until time.Time
 		from, to     int
-		late, wrong  bool
+		clamped, ok  bool
 	}{
-		{"all of it", time.Time{}, time.Time{}, 2, 20, false, false},
-		{"the first day and the last", day(2), day(20), 2, 20, false, false},
-		{"a part", day(5), day(6), 5, 6, false, false},
-		{"before tracking began", day(1), day(6), 0, 0, false, true},
-		{"after the newest run as well", day(5), day(21), 5, 20, true, false},
-		{"after the newest run alone", day(21), day(22), 0, 0, false, true},
+		{"all of it", time.Time{}, time.Time{}, 2, 20, false, true},
+		{"the first day and the last", day(2), day(20), 2, 20, false, true},
+		{"a part", day(5), day(6), 5, 6, false, true},
+		{"before tracking began as well", day(1), day(6), 2, 6, true, true},
+		{"a whole month", day(1), day(31), 2, 20, true, true},
+		{"before tracking began alone", day(1), day(1), 0, 0, true, false},
+		{"after the newest run alone", day(21), day(22), 0, 0, true, false},
 	} {
-		within, late, err := SeatSpan(b, test.since, test.until)
-		if (err != nil) != test.wrong || late != test.late {
-			t.Errorf("%s: late %t, %v", test.name, late, err)
-			continue
+		within, clamped, ok := SeatSpan(b, test.since, test.until)
+		if ok != test.ok || clamped != test.clamped {
+			t.Errorf("%s: clamped %t, %t", test.name, clamped, ok)
 		}
-		if err == nil && (within.From.Time().Day() != test.from || within.To.Time().Day() != test.to) {
+		if ok && (within.From.Time().Day() != test.from || within.To.Time().Day() != test.to) {
 			t.Errorf("%s: %s to %s", test.name, within.From.Time(), within.To.Time())
 		}
+	}
+}
+
+// TestPricedLabels: days at another price, and of another department, are counted
+// apart, and come together again.
+func TestPricedLabels(t *testing.T) {
+	prices := reclaim.Prices{{SKU: "e3", From: 10, Month: reclaim.Money{Micros: 31e6, Currency: "EUR"}}, {SKU: "e3", From: 20, Month: reclaim.Money{Micros: 62e6, Currency: "EUR"}},
+		{SKU: "e5", From: 15, Month: reclaim.Money{Micros: 1e6, Currency: "EUR"}}}
+	labels, at := pricedLabels([]snapshot.Label{{From: 12, Word: "Sales"}, {From: 25, Word: "Legal"}}, prices, "e3")
+	days := map[string]int{}
+	for _, s := range snapshot.CountSeats([]snapshot.Days{{From: 0, To: 30}}, nil, snapshot.Days{From: 0, To: 30}, labels) {
+		cost := "no price"
+		if m := reclaim.SeatDays(at[s.Label].price, 0, s.Min); m != nil { // January has 31 days
+			cost = m.String()
+		}
+		days[at[s.Label].word+" "+cost] += s.Min
+	}
+	want := map[string]int{"Sales no price": 10, "Sales 10.00 EUR": 15, "Legal 12.00 EUR": 6} // 10 days at 1.00 and 5 at 2.00
+	if !maps.Equal(days, want) {
+		t.Errorf("%v, want %v", days, want)
 	}
 }
 

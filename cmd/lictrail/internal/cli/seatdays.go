@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +16,7 @@ import (
 )
 
 type seatDaysOptions struct {
-	since, until, by, sku string
+	since, until, month, by, sku, department, rules string
 }
 
 func newSeatDays(e *env) *cobra.Command {
@@ -31,8 +34,13 @@ it may have been: where no event gives the time of a change, it lies somewhere
 between two runs. Charge by MIN not to charge for a day too many. A license
 that was there when tracking began counts from the earliest evidence of the
 current period on. Nothing is counted before tracking began nor after the
-newest run.`,
+newest run; a month of which a part is known is counted as far as it is.
+
+COST is what the days of MIN cost, at the prices of the file of rules on each
+day: a day costs its share of its month. Currencies are never added, and days
+without a known price stand on lines of their own.`,
 		Example: `  lictrail seat-days --since 2026-03-01 --until 2026-03-31
+  lictrail seat-days --month 2026-03 --department Sales
   lictrail seat-days --by country --sku SPE_E5 --format csv --output e5.csv`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSeatDays(cmd.Context(), e, o) },
@@ -40,16 +48,45 @@ newest run.`,
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "from this `day` on (default: when tracking began)")
 	f.StringVar(&o.until, "until", "", "up to and with this `day` (default: that of the newest run)")
-	f.StringVar(&o.by, "by", "department", "charge to the `key`: department, sku, user or country")
+	f.StringVar(&o.month, "month", "", "this `month`, such as 2026-03, in place of the two")
+	f.StringVar(&o.by, "by", "department", "charge to the `key`: "+strings.Join(ask.SeatKeys, ", "))
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
+	f.StringVar(&o.department, "department", "", "only what this `department` is charged")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }
 
+// span turns --month into the two days that it stands for.
+func (o *seatDaysOptions) span() error {
+	if o.month == "" {
+		return nil
+	}
+	first, err := time.Parse("2006-01", o.month)
+	switch {
+	case err != nil:
+		return usage(fmt.Sprintf("--month %q is no month", o.month), "--month 2026-03")
+	case o.since != "" || o.until != "":
+		return usage("--month and --since or --until say different things", "leave one of them out")
+	}
+	o.since, o.until = first.Format(time.DateOnly), first.AddDate(0, 1, -1).Format(time.DateOnly)
+	return nil
+}
+
 func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
+	if _, err := oneOf("by", []string{o.by}, ask.SeatKeys); err != nil {
+		return err
+	}
+	if err := o.span(); err != nil {
+		return err
+	}
+	if o.department != "" && o.by != "department" {
+		return usage("--department goes with --by department", "filter the CSV of --by "+o.by)
+	}
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
 	return withHistory(ctx, e, func(n names) error {
-		if _, err := oneOf("by", []string{o.by}, ask.SeatKeys); err != nil {
-			return err
-		}
 		within, err := seatSpan(e, n, o.since, o.until)
 		if err != nil {
 			return err
@@ -58,23 +95,36 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		rows, err := ask.SeatDays(ctx, n.Book, f, within, o.by)
+		prices, err := ask.Prices(n.Book, file)
 		if err != nil {
 			return err
 		}
-		return show.SeatDays(n.Book, o.by).Print(e.printer(n), show.Given(rows))
+		rows, err := ask.SeatDays(ctx, n.Book, f, within, o.by, prices)
+		if err != nil {
+			return err
+		}
+		if o.department != "" {
+			rows = slices.DeleteFunc(rows, func(r *ask.SeatRow) bool { return !strings.EqualFold(r.Label, o.department) })
+		}
+		money := slices.ContainsFunc(rows, func(r *ask.SeatRow) bool { return r.CostMin != nil })
+		if err := show.SeatDays(n.Book, o.by, money).Print(e.printer(n), show.Given(rows)); err != nil || !money || e.format != "text" {
+			return err
+		}
+		return e.Paragraph(show.SeatTotal(rows))
 	})
 }
 
-// seatSpan is the days asked for, of those that are known.
+// seatSpan is the days asked for, of those that are known: a part that is not is
+// left out with a note.
 func seatSpan(e *env, n names, sinceText, untilText string) (snapshot.Days, error) {
 	since, until, err := parseSpan(sinceText, untilText, e.now())
 	if err != nil {
 		return snapshot.Days{}, err
 	}
-	within, late, err := ask.SeatSpan(n.Book, since, until)
-	if late {
-		e.Notef("the newest run was on %s; later days are not counted", within.To.Time().Format(time.DateOnly))
+	within, clamped, _ := ask.SeatSpan(n.Book, since, until)
+	if clamped {
+		known := ask.KnownDays(n.Book)
+		e.Notef("seats are known from %s to %s; other days are not counted", known.From.Time().Format(time.DateOnly), known.To.Time().Format(time.DateOnly))
 	}
-	return within, err
+	return within, nil
 }

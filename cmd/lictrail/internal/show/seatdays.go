@@ -5,23 +5,30 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot/reclaim"
 )
 
 type SeatJSON struct {
-	Month      string  `json:"month"`
-	By         string  `json:"by"`
-	Department *string `json:"department"`
-	Country    *string `json:"country"`
-	User       *string `json:"user_id"`
-	UPN        *string `json:"upn"`
-	SKU        SKUJSON `json:"sku"`
-	Users      int     `json:"users"`
-	Min        int     `json:"seat_days_min"`
-	Max        int     `json:"seat_days_max"`
+	Month      string     `json:"month"`
+	By         string     `json:"by"`
+	Department *string    `json:"department"`
+	Country    *string    `json:"country"`
+	User       *string    `json:"user_id"`
+	UPN        *string    `json:"upn"`
+	SKU        SKUJSON    `json:"sku"`
+	Users      int        `json:"users"`
+	Min        int        `json:"seat_days_min"`
+	Max        int        `json:"seat_days_max"`
+	Label      *string    `json:"label"`
+	CostMin    *moneyJSON `json:"cost_min"`
+	CostMax    *moneyJSON `json:"cost_max"`
 }
 
 func seat(b *ask.Book, by string, r *ask.SeatRow) SeatJSON {
-	j := SeatJSON{Month: r.MonthWord(), By: by, SKU: SKU(b, r.SKU), Users: r.Users, Min: r.Min, Max: r.Max}
+	j := SeatJSON{Month: r.MonthWord(), By: by, SKU: SKU(b, r.SKU), Users: r.Users, Min: r.Min, Max: r.Max, CostMin: Money(r.CostMin), CostMax: Money(r.CostMax)}
+	if by != "sku" {
+		j.Label = &r.Label
+	}
 	switch by {
 	case "department":
 		j.Department = &r.Label
@@ -33,26 +40,56 @@ func seat(b *ask.Book, by string, r *ask.SeatRow) SeatJSON {
 	return j
 }
 
-func SeatDays(b *ask.Book, by string) Listing[*ask.SeatRow] {
+// SeatDays lists lines of the bill. Text shows money where any price is known.
+func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 	type row = *ask.SeatRow
 	columns := []Column[row]{{Column: out.Column{Head: "MONTH"}, CSV: "month", Text: func(r row) any { return r.MonthWord() }}}
 	switch by {
 	case "user":
 		columns = append(columns, Column[row]{CSV: "user_id", Cell: func(r row) any { return r.Label }},
 			Column[row]{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "upn", Text: func(r row) any { return r.UPN }})
-	case "department", "country":
-		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, CSV: by,
+	case "sku":
+	default:
+		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(strings.ReplaceAll(by, "-", " ")), Min: 10, Rank: 2}, CSV: strings.ReplaceAll(by, "-", "_"),
 			Text: func(r row) any { return OrNil(r.Label) }})
+	}
+	costs := []Column[row]{
+		{CSV: "cost_min", Cell: func(r row) any { return decimalOrNil(r.CostMin) }},
+		{CSV: "cost_max", Cell: func(r row) any { return decimalOrNil(r.CostMax) }},
+		{CSV: "currency", Cell: func(r row) any { return OrNil(r.Currency()) }},
+	}
+	if money {
+		words := func(m *reclaim.Money) any {
+			if m == nil {
+				return "no price"
+			}
+			return m.String()
+		}
+		costs[0].Column, costs[0].Text = out.Column{Head: "COST", Right: true}, func(r row) any { return words(r.CostMin) }
+		costs[1].Column, costs[1].Text = out.Column{Head: "AT MOST", Right: true}, func(r row) any { return words(r.CostMax) }
 	}
 	return Listing[row]{
 		JSON: func(r row) any { return seat(b, by, r) },
 		None: "no seat was held in these days",
-		Columns: append(columns,
+		Columns: append(append(columns,
 			Column[row]{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
 			Column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
 			Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(r row) any { return r.Users }},
 			Column[row]{Column: out.Column{Head: "MIN"}, CSV: "seat_days_min", Text: func(r row) any { return r.Min }},
 			Column[row]{Column: out.Column{Head: "MAX"}, CSV: "seat_days_max", Text: func(r row) any { return r.Max }},
-		),
+		), costs...),
 	}
+}
+
+// SeatTotal says what rows cost together: currencies apart, and lower bounds as such.
+func SeatTotal(rows []*ask.SeatRow) string {
+	sure, possible := ask.SeatCost(rows)
+	words := "Together: " + sure.Words()
+	if most := possible.Words(); most != sure.Words() {
+		words += "; counting every day on which a seat may have been held, " + most
+	}
+	if sure.Lower {
+		words += ". Days without a known price are not in it: lictrail reclaim --init writes a file for prices"
+	}
+	return words + "."
 }
