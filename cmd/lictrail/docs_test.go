@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	link   = regexp.MustCompile(`\]\(([^)\s#]+)(?:#[^)\s]*)?\)`)
+	link   = regexp.MustCompile(`\]\(([^)\s#]*)(?:#([^)\s]*))?\)`)
 	fenced = regexp.MustCompile("(?s)```.*?```")
 )
 
@@ -37,12 +37,36 @@ func TestDocs_Links(t *testing.T) {
 				continue
 			}
 			links++
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", page, err)
+			} else if m[2] != "" && !slices.Contains(anchors(t, target), m[2]) {
+				t.Errorf("%s: %s has no heading %q", page, m[1], m[2])
 			}
 		}
 	}
 	if links < 60 {
 		t.Errorf("%d links were looked at", links)
 	}
+}
+
+var (
+	heading = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+	unnamed = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors are the names by which the headings of a page are linked to.
+func anchors(t *testing.T, page string) (names []string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(string(text), ""), -1) {
+		names = append(names, strings.ReplaceAll(unnamed.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
 }

@@ -66,7 +66,7 @@ With several tenants in the configuration it hands the configuration on.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or \"daily 06:17\"; in UTC for kubernetes and github-actions")
-	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd /usr/local/bin/lictrail)")
+	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd, which sees no homes, /usr/local/bin/lictrail unless it is below /usr or /opt)")
 	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
 	f.StringVar(&o.readers, "readers", "", "`group` whose members may ask on the server, for systemd: the database is opened to it for reading")
 	f.IntVar(&o.shards, "shards", 0, "for kubernetes: `number` of pods that divide the tenants of the configuration among them")
@@ -182,6 +182,9 @@ func programFor(kind, given string) (string, error) {
 	case given != "":
 		return given, nil
 	case kind == "systemd":
+		if path, err := os.Executable(); err == nil && (strings.HasPrefix(path, "/usr/") || strings.HasPrefix(path, "/opt/")) {
+			return path, nil // as a package installs it
+		}
 		return "/usr/local/bin/lictrail", nil // homes are out of its sight
 	}
 	path, err := os.Executable()
