@@ -18,7 +18,11 @@ import (
 
 // actorsView lists who changed licenses, and how many changes nobody can be named for.
 func actorsView(ctx context.Context, q *question) (*answer, error) {
-	parties, unknown, err := q.book.Parties(ctx, store.ChangeFilter{})
+	parties, _, err := q.book.Parties(ctx, store.ChangeFilter{})
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := unexplained(ctx, q.book, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +37,7 @@ func actorsView(ctx context.Context, q *question) (*answer, error) {
 			show.DayOrNil(c.First), show.DayOrNil(c.Last), show.OrNil(strings.Join(c.Clients, ", "))})
 	}
 	a := &answer{command: "changes", Page: page.Page{Title: "Actors", Lead: "Whom to ask about changes: who made them or, where a group gave or took a license, who is behind the group."}}
-	a.Tiles = []page.Tile{{Figure: fmt.Sprint(len(parties)), Label: "people and applications", Section: "actors"}, {Figure: fmt.Sprint(unknown), Label: "changes by nobody knows whom", Section: "actors", Alarm: unknown > 0}}
+	a.Tiles = []page.Tile{{Figure: fmt.Sprint(len(parties)), Label: "people and applications", Section: "actors"}, {Figure: fmt.Sprint(unknown), Label: "changes without a known cause", Section: "actors", Alarm: unknown > 0}}
 	s := page.Section{ID: "actors", Heading: "Since tracking began", Tables: []page.Table{t}}
 	if len(parties) == 0 {
 		s.Tables, s.Text = nil, []string{"Nobody is known to have changed a license."}

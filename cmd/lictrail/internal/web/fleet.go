@@ -72,12 +72,13 @@ func (q *question) tenantRow(ctx context.Context, tenant *Tenant) (row []any, ok
 	return []any{link, book.History.Tenant.Name, stamp(at.ObservedUntil), at.LicensedUsers.Int64, at.Changes.Int64, unknown, len(at.Warnings), state}, ok
 }
 
-// unexplained counts the changes of a run whose cause is not known.
+// unexplained counts the changes whose cause is not known: those of a run, or with 0
+// all of them.
 func unexplained(ctx context.Context, book *ask.Book, run snapshot.RunID) (int64, error) {
 	counts, err := book.History.ChangeCounts(ctx)
 	var n int64
 	for _, c := range counts {
-		if c.Run == run && c.Cause == snapshot.CauseUnknown && c.Kind != snapshot.DateMoved {
+		if (run == 0 || c.Run == run) && c.Cause == snapshot.CauseUnknown && c.Kind != snapshot.DateMoved {
 			n += c.Count
 		}
 	}

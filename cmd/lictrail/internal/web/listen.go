@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// ErrNotLocal: the address can be reached from other machines.
+// ErrNotLocal says that an address can be reached from other machines.
 var ErrNotLocal = errors.New("not a loopback address or a Unix socket")
 
 // Activated as an address takes the socket that systemd opened.

@@ -14,6 +14,7 @@ import (
 	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
+	"lictrail/snapshot/store"
 	"lictrail/snapshot/words"
 )
 
@@ -42,7 +43,9 @@ func searchView(ctx context.Context, q *question) (*answer, error) {
 	switch {
 	case word == "":
 		a.formats = nil
-		return a, nil
+		newest, err := q.recent(ctx, store.ChangeFilter{Newest: true}, true)
+		a.Sections = []page.Section{newest}
+		return a, err
 	case len(hits) == 0:
 		a.Lead = "Nothing that any run has seen, and no record that was kept, is called so."
 		return a, nil

@@ -210,7 +210,7 @@ func (q *question) pathWords(a *store.Assignment) string {
 
 // recent lists the newest changes.
 func (q *question) recent(ctx context.Context, f store.ChangeFilter, people bool) (page.Section, error) {
-	s := page.Section{ID: "changes", Heading: "What changed"}
+	s := page.Section{ID: "changes", Heading: "Newest changes"}
 	var list []*store.ChangeRow
 	for c, err := range q.book.History.Changes(ctx, f) {
 		if err != nil {
@@ -223,7 +223,7 @@ func (q *question) recent(ctx context.Context, f store.ChangeFilter, people bool
 		list = append(list, c)
 	}
 	if len(list) == 0 {
-		s.Text = []string{"No run has shown a change."}
+		s.Text = []string{noneOr(q, "changes", "No run has shown a change.", "No run has shown a change; what was done and undone between two runs is not known.")}
 		return s, nil
 	}
 	s.Tables = []page.Table{q.changeTable("Changes, the newest first", list, people, "")}
