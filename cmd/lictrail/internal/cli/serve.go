@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/web"
 )
@@ -156,7 +158,7 @@ func (e *env) served(ctx context.Context, cmd *cobra.Command) (tenants []web.Ten
 		if err != nil {
 			return nil, false, err
 		}
-		return []web.Tenant{{File: e.db}}, false, book.Close()
+		return []web.Tenant{e.servedTenant("", e.db)}, false, book.Close()
 	}
 	for i := range e.settings.File.Tenants {
 		s := *e.settings
@@ -164,9 +166,18 @@ func (e *env) served(ctx context.Context, cmd *cobra.Command) (tenants []web.Ten
 		flag := cmd.Flag("db")
 		v, from := s.Lookup(cmd, flag)
 		file := strings.Join(settings.Beside(flag, v.Texts, from), "")
-		tenants = append(tenants, web.Tenant{Name: s.Tenant.Name, File: cmp.Or(file, e.db)})
+		tenants = append(tenants, e.servedTenant(s.Tenant.Name, cmp.Or(file, e.db)))
 	}
 	return tenants, true, nil
+}
+
+// servedTenant is a tenant with the rules that lie beside its database: they are read
+// for each answer anew, and what is wrong with them is said there.
+func (e *env) servedTenant(name, file string) web.Tenant {
+	return web.Tenant{Name: name, File: file, Rules: func() (ask.Rules, error) {
+		own := &env{Streams: &out.Streams{Out: io.Discard, Err: io.Discard, Quiet: true}, getenv: e.getenv, db: file}
+		return loadRules(own, "")
+	}}
 }
 
 // looked notes who was looked up, and by whom: whatever else is quiet, this is said.

@@ -1,10 +1,13 @@
 package show
 
 import (
+	"fmt"
 	"iter"
+	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/page"
 )
 
 // Printer prints answers where, and in the format, that somebody asked for.
@@ -146,6 +149,33 @@ func (l Listing[T]) printText(p Printer, rows iter.Seq2[T, error]) error {
 		return nil
 	}
 	return table.Print(p.Streams)
+}
+
+// Table is the rows as a table of a page: at most so many, the columns of the text.
+func (l Listing[T]) Table(caption string, rows []T, most int) page.Table {
+	t := page.Table{Caption: caption}
+	var cells []func(T) any
+	for _, c := range l.Columns {
+		if c.Text != nil {
+			t.Columns = append(t.Columns, page.Column{Head: c.Head[:1] + strings.ToLower(c.Head[1:]), Number: c.Right})
+			cells = append(cells, c.Text)
+		}
+	}
+	for i, row := range rows {
+		if i == most {
+			t.More = fmt.Sprintf("and %d more", len(rows)-most)
+			break
+		}
+		values := make([]any, len(cells))
+		for k, cell := range cells {
+			values[k] = cell(row)
+			if styled, ok := values[k].(out.Cell); ok {
+				values[k] = styled.Value
+			}
+		}
+		t.Rows = append(t.Rows, values)
+	}
+	return t
 }
 
 // Given lists rows that are all there.

@@ -25,6 +25,9 @@ type Week struct {
 	Now     time.Time
 	Version string // of the program
 	Past    bool   // there are newer runs
+	// To is the address of a page about a thing, where there is one: a person, a
+	// change, a group or a sku, by its id. nil: there is none.
+	To func(view, id string) string
 
 	changes []*store.ChangeRow
 	moved   int // changes of Microsoft's dates alone
@@ -32,19 +35,41 @@ type Week struct {
 	p       *page.Page
 }
 
-// sections are the parts of the page, in order.
-var sections = []func(*Week, context.Context) error{
-	(*Week).changed, (*Week).unexplained, (*Week).watching, (*Week).failing, (*Week).lapsing, (*Week).reclaimable, (*Week).seats, (*Week).trust,
+// Parts of the page, by which [Week.Page] may be asked for some of them alone.
+const (
+	PartChanges     = "changes"
+	PartUnexplained = "unexplained"
+	PartWatch       = "watch"
+	PartGroups      = "groups"
+	PartLapses      = "lapses"
+	PartReclaim     = "reclaim"
+	PartSeats       = "seats"
+	PartTrust       = "trust"
+)
+
+// parts are those of the page, in order.
+var parts = []struct {
+	id  string
+	add func(*Week, context.Context) error
+}{
+	{PartChanges, (*Week).changed}, {PartUnexplained, (*Week).unexplained}, {PartWatch, (*Week).watching}, {PartGroups, (*Week).failing},
+	{PartLapses, (*Week).lapsing}, {PartReclaim, (*Week).reclaimable}, {PartSeats, (*Week).seats}, {PartTrust, (*Week).trust},
 }
 
-func (w *Week) Page(ctx context.Context) (*page.Page, error) {
+// Page lays the report out, or only some parts of it.
+func (w *Week) Page(ctx context.Context, only ...string) (*page.Page, error) {
 	if err := w.load(ctx); err != nil {
 		return nil, err
 	}
 	w.p = &page.Page{Title: "Licenses of " + TenantWord(w.History.Tenant), Lead: w.lead()}
-	w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", "seats", false)
-	for _, add := range sections {
-		if err := add(w, ctx); err != nil {
+	if len(only) == 0 {
+		w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", PartSeats, false)
+	}
+	for _, part := range parts {
+		if len(only) > 0 && !slices.Contains(only, part.id) {
+			continue
+		}
+		if err := part.add(w, ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -56,6 +81,22 @@ func (w *Week) Page(ctx context.Context) (*page.Page, error) {
 	return w.p, nil
 }
 
+// cell is a cell of a table that leads to a page about what it names.
+func (w *Week) cell(text, view, id string) any {
+	if w.To == nil || id == "" {
+		return text
+	}
+	return page.Link{Text: text, To: w.To(view, id)}
+}
+
+func (w *Week) subject(c *store.ChangeRow) any { return w.cell(SubjectOf(c), "person", string(c.User)) }
+
+func (w *Week) changeCell(c *store.ChangeRow) any {
+	return w.cell(ChangeWords(w.Book, c), "change", fmt.Sprint(c.ID))
+}
+
+func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.ShortSKU(id), "sku", string(id)) }
+
 // namesWords says to whom the page may go.
 func (w *Week) namesWords() string {
 	if w.History.Pseudonymous() {
@@ -64,7 +105,7 @@ func (w *Week) namesWords() string {
 	return "It names people: pass it on only to those who may know who has which license."
 }
 
-// load reads what several sections
+// load reads what several sections show.
 func (w *Week) load(ctx context.Context) error {
 	var err error
 	if w.skus, err = ask.SKUs(ctx, w.Book); err != nil || w.Base == nil {
@@ -172,7 +213,7 @@ func (w *Week) changed(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{SubjectOf(c), ShortDate(c.When), ChangeWords(w.Book, c), CauseWord(&c.Attribution), c.Attribution.Reason}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), CauseWord(&c.Attribution), c.Attribution.Reason}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -308,7 +349,7 @@ func (w *Week) unexplained(context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
 			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
-				return []any{SubjectOf(c), ShortDate(c.When), ChangeWords(w.Book, c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
 			})}})
 	return nil
 }
@@ -342,7 +383,7 @@ func (w *Week) watching(ctx context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
-				return []any{cmp.Or(r.User.UPN, string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.ShortSKU(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(&r)}
+				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(&r)}
 			})}})
 	return nil
 }
@@ -360,7 +401,7 @@ func (w *Week) failing(ctx context.Context) error {
 	}
 	w.tile(fmt.Sprint(users), "group license errors", id, fresh > 0)
 	if len(list) == 0 {
-		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows "}, w.gapTexts(snapshot.ReadGroups)...)...)
+		w.noted(id, heading, append([]string{"No group fails to give its licenses, by what users' rows show."}, w.gapTexts(snapshot.ReadGroups)...)...)
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
@@ -368,7 +409,7 @@ func (w *Week) failing(ctx context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
 			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
 			list, maxRows, "lictrail groups", func(f ask.Failure) []any {
-				return []any{w.PathName(f.Path()), w.ShortSKU(f.Row.SKU), f.Error, f.Users, f.Fresh, ShortDate(w.History.RunDate(f.SinceRun)), RemedyOf(f.Error)}
+				return []any{w.cell(w.PathName(f.Path()), "group", string(f.Row.Group)), w.skuCell(f.Row.SKU), f.Error, f.Users, f.Fresh, ShortDate(w.History.RunDate(f.SinceRun)), RemedyOf(f.Error)}
 			})}})
 	return nil
 }
@@ -408,7 +449,7 @@ func (w *Week) lapsing(context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l ask.Lapse) []any {
-				return []any{w.ShortSKU(l.SKU), DayOrNil(l.NextLifecycleAt), l.Total, l.Status, HitWords(&l), l.Becomes}
+				return []any{w.skuCell(l.SKU), DayOrNil(l.NextLifecycleAt), l.Total, l.Status, HitWords(&l), l.Becomes}
 			})}})
 	return nil
 }
@@ -443,7 +484,7 @@ func (w *Week) reclaimable(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
-				return []any{cmp.Or(UserWord(r.User), string(r.User.ID)), w.ShortSKU(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
+				return []any{w.cell(cmp.Or(UserWord(r.User), string(r.User.ID)), "person", string(r.User.ID)), w.skuCell(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
 			})}
 	}
 	w.section(s)
@@ -500,7 +541,7 @@ func (w *Week) seats(context.Context) error {
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
 		shown, maxRows, "lictrail skus", func(r ask.SKU) []any {
-			return []any{w.ShortSKU(r.ID), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+			return []any{w.skuCell(r.ID), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 				TrendWord(&r), RunsOutWord(&r, w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {

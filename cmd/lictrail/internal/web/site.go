@@ -20,6 +20,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 )
@@ -38,6 +39,16 @@ const (
 type Tenant struct {
 	Name string // in a fleet; else ""
 	File string // the database
+	// Rules reads the rules and prices of the tenant; nil: there are none.
+	Rules func() (ask.Rules, error)
+}
+
+// rules are those by which seats are judged.
+func (t *Tenant) rules() (ask.Rules, error) {
+	if t.Rules == nil {
+		return ask.Rules{File: rules.Default()}, nil
+	}
+	return t.Rules()
 }
 
 // Looked is that a person was looked up.

@@ -28,10 +28,13 @@ func columnName(c page.Column) string {
 	return strings.ReplaceAll(strings.ToLower(c.Head), " ", "_")
 }
 
-// plain is a cell without its link.
+// plain is a cell without its link and its color.
 func plain(v any) any {
-	if link, ok := v.(page.Link); ok {
-		return link.Text
+	switch v := v.(type) {
+	case page.Link:
+		return v.Text
+	case out.Cell:
+		return v.Value
 	}
 	return v
 }
