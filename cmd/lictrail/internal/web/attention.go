@@ -126,6 +126,10 @@ func (q *question) runsOut(skus []ask.SKU) page.Section {
 func (q *question) bursts(ctx context.Context) (page.Section, error) {
 	s := page.Section{ID: "bursts", Heading: "Many at once"}
 	h := q.book.History
+	if len(h.CompleteRuns()) < 2 {
+		s.Text = []string{"Nothing can be said of that before there is a second run."}
+		return s, nil
+	}
 	pace, err := ask.PaceBefore(ctx, q.book)
 	if err != nil {
 		return s, err

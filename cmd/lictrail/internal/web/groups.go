@@ -26,7 +26,7 @@ func groupsView(ctx context.Context, q *question) (*answer, error) {
 		s.Tables, s.Text = nil, []string{noneOr(q, "groups", "No group gives a license.", "Which groups give licenses is not known.")}
 	}
 	a.Sections = []page.Section{s}
-	a.formats = tableFormats(&t)
+	a.formats = func(p show.Printer) error { return show.Groups(q.book).Print(p, show.Each(rows)) }
 	return a, nil
 }
 
@@ -104,7 +104,7 @@ func groupView(ctx context.Context, q *question) (*answer, error) {
 	}
 	a.Sections = []page.Section{given, holders, changed}
 	a.formats = func(p show.Printer) error {
-		return holderListing(q).Print(p, bounded(q.book.History.Assignments(ctx, store.Filter{Group: id})))
+		return show.Assignments(q.book).Print(p, bounded(q.book.History.Assignments(ctx, store.Filter{Group: id})))
 	}
 	return a, nil
 }

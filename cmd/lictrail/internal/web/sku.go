@@ -16,25 +16,23 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// skusView lists what is bought and used.
+// skusView lists what is bought and used, and where it goes.
 func skusView(ctx context.Context, q *question) (*answer, error) {
-	rows, err := q.book.History.SKUs(ctx)
+	rows, err := ask.SKUs(ctx, q.book)
 	if err != nil {
 		return nil, err
 	}
-	points, err := q.book.History.SeatPoints(ctx)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(rows, func(a, b store.SKURow) int { return cmp.Compare(b.Consumed, a.Consumed) })
+	all := slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b ask.SKU) int { return cmp.Compare(b.Consumed, a.Consumed) })
 	t := page.Table{Caption: "SKUs, the most used first", Columns: []page.Column{{Head: "SKU"}, {Head: "Part number"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true},
-		{Head: "Free", Number: true}, {Head: "In grace", Number: true}, {Head: "Suspended", Number: true}, {Head: "Next date of a subscription", Tight: true}}}
+		{Head: "Free", Number: true}, {Head: "In grace", Number: true}, {Head: "Suspended", Number: true}, {Head: "Use a week", Number: true}, {Head: "Runs out", Tight: true}, {Head: "Next date of a subscription", Tight: true}}}
 	charts := page.Section{ID: "charts", Heading: "Seats over time", Small: true}
 	for i := range rows {
 		r := &rows[i]
-		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.ShortSKU(r.ID), skuStatus(r), r.Units.Enabled, r.Consumed, ask.Available(r), r.Units.Warning, r.Units.Suspended, nextDate(q, r)})
-		if len(charts.Charts) < 9 && slices.ContainsFunc(points[r.ID], func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
-			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(points[r.ID])))
+		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.ShortSKU(r.ID), skuStatus(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+			plain(show.TrendWord(r)), plain(show.RunsOutWord(r, q.book.History.At.ObservedUntil)), nextDate(q, r.SKURow)})
+		if len(charts.Charts) < 9 && slices.ContainsFunc(r.Points, func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
+			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(r.Points)))
 		}
 	}
 	a := &answer{command: "skus", Page: page.Page{Title: "SKUs", Lead: "What is bought and what of it is used, at the newest run."}}
@@ -42,7 +40,7 @@ func skusView(ctx context.Context, q *question) (*answer, error) {
 	if len(charts.Charts) > 0 {
 		a.Sections = append(a.Sections, charts)
 	}
-	a.formats = tableFormats(&a.Sections[0].Tables[0])
+	a.formats = func(p show.Printer) error { return show.SKUs(q.book, all).Print(p, show.Each(all)) }
 	return a, nil
 }
 
@@ -108,7 +106,7 @@ func skuView(ctx context.Context, q *question) (*answer, error) {
 	}
 	a.Sections = append(seats, holders, changed)
 	a.formats = func(p show.Printer) error {
-		return holderListing(q).Print(p, bounded(q.book.History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{id}})))
+		return show.Assignments(q.book).Print(p, bounded(q.book.History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{id}})))
 	}
 	return a, nil
 }
@@ -140,15 +138,20 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 	if err != nil {
 		return nil, err
 	}
-	all, err := q.book.History.SeatPoints(ctx)
+	skus, err := ask.SKUs(ctx, q.book)
 	if err != nil {
 		return nil, err
 	}
-	points := slices.DeleteFunc(slices.Clone(all[id]), func(p store.SeatPoint) bool {
+	i := slices.IndexFunc(skus, func(s ask.SKU) bool { return s.ID == id })
+	if i < 0 {
+		return nil, &ask.Error{Message: "no run up to that day shows this SKU"}
+	}
+	sku := &skus[i]
+	points := slices.DeleteFunc(slices.Clone(sku.Points), func(p store.SeatPoint) bool {
 		at := p.Run.ObservedUntil
 		return !since.IsZero() && at.Before(since) || !until.IsZero() && at.After(until)
 	})
-	s := page.Section{ID: "seats", Heading: "Seats over time"}
+	s := page.Section{ID: "seats", Heading: "Seats over time", Text: q.forecast(sku)}
 	if len(points) == 0 {
 		s.Text = []string{"No run of that time shows this SKU."}
 		return []page.Section{s}, nil
@@ -165,6 +168,27 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 		s.Links = append(s.Links, link)
 	}
 	return []page.Section{s}, nil
+}
+
+// forecast says where the seats of a SKU go, as far as that is known.
+func (q *question) forecast(r *ask.SKU) []string {
+	at := q.book.History.At.ObservedUntil
+	text := fmt.Sprintf("At the newest run %d of %d seats are used, %d are free.", r.Consumed, r.Units.Enabled+r.Units.Warning, ask.Available(r.SKURow))
+	if r.To != nil {
+		return []string{"The tenant does not have it any more, " + skuStatus(r.SKURow) + "."}
+	}
+	switch _, soon := r.RunsOut(at); {
+	case r.Trend == nil:
+		text += " The trend is not known: that takes 4 runs in three weeks."
+	case soon:
+		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they are gone by %v.", plain(show.TrendWord(r)), plain(show.RunsOutWord(r, at)))
+	default:
+		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they do not run out soon.", plain(show.TrendWord(r)))
+	}
+	if over := show.OverWords(q.book, r); over != "" {
+		return []string{text, over}
+	}
+	return []string{text}
 }
 
 // holders lists who holds something.
@@ -248,14 +272,4 @@ func bounded[T any](rows func(func(T, error) bool)) func(func(T, error) bool) {
 			}
 		}
 	}
-}
-
-func holderListing(q *question) show.Listing[*store.Assignment] {
-	type row = *store.Assignment
-	cell := func(csv string, cell func(row) any) show.Column[row] { return show.Column[row]{CSV: csv, Cell: cell} }
-	return show.Listing[row]{JSON: func(a row) any { return show.Assignment(q.book, a) }, Columns: []show.Column[row]{
-		cell("user_id", func(a row) any { return string(a.User.ID) }), cell("upn", func(a row) any { return a.User.UPN }), cell("name", func(a row) any { return a.User.Name }),
-		cell("department", func(a row) any { return a.User.Department }), cell("sku_id", func(a row) any { return string(a.SKU) }), cell("part_number", func(a row) any { return q.book.PartNumber(a.SKU) }),
-		cell("paths", func(a row) any { return q.pathWords(a) }), cell("assigned_since", func(a row) any { return show.Stamp(a.Since.At) }), cell("since_precision", func(a row) any { return string(a.Since.Precision) }),
-		cell("first_assigned", func(a row) any { return show.Stamp(a.First.At) }), cell("first_precision", func(a row) any { return string(a.First.Precision) }), cell("graph_date", func(a row) any { return show.Stamp(a.GraphDate) })}}
 }

@@ -38,7 +38,7 @@ func trustView(ctx context.Context, q *question) (*answer, error) {
 			fmt.Sprintf("Every run is sealed with a hash of all before it. The newest is %s: keep it where nobody who can write the database can reach it.", head),
 			"Whether the file still is what was sealed is found out by lictrail verify, which reads all of it. This page does not."}},
 	}
-	a.formats = func(p show.Printer) error { return runListing().Print(p, show.Given(attempts)) }
+	a.formats = func(p show.Printer) error { return show.Runs().Print(p, show.Given(attempts)) }
 	return a, nil
 }
 
@@ -193,15 +193,4 @@ func auditWord(r *store.Run) string {
 		return "not in full"
 	}
 	return fmt.Sprintf("read, %s", out.Plural(r.Audit.Events, "record"))
-}
-
-func runListing() show.Listing[*store.Run] {
-	type row = *store.Run
-	cell := func(csv string, cell func(row) any) show.Column[row] { return show.Column[row]{CSV: csv, Cell: cell} }
-	return show.Listing[row]{JSON: func(r row) any { return show.Run(r) }, Columns: []show.Column[row]{
-		cell("run", func(r row) any { return int64(r.ID) }), cell("status", func(r row) any { return r.Status }),
-		cell("observed_until", func(r row) any { return show.Stamp(r.ObservedUntil) }), cell("users", func(r row) any { return r.Users.Int64 }),
-		cell("licensed_users", func(r row) any { return r.LicensedUsers.Int64 }), cell("assignments", func(r row) any { return r.Assignments.Int64 }),
-		cell("changes", func(r row) any { return r.Changes.Int64 }), cell("warnings", func(r row) any { return len(r.Warnings) }),
-		cell("audit", func(r row) any { return auditWord(r) }), cell("error", func(r row) any { return r.Error })}}
 }
