@@ -86,8 +86,8 @@ var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migra
 var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/tracker", needs: history, others: true, never: []string{"net/http"}},
 	{pkgs: "cmd/lictrail/internal/ask", needs: slices.Concat([]string{"snapshot", "snapshot/...", "diff/audit", "migrations"}, rooms("rules", "near")), others: true, never: []string{"net/http"}},
-	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat([]string{"graph", "migrations"}, history, rooms("ask", "rules", "near", "input", "out", "page", "notify")), others: true},
-	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("show", "notify", "page")), others: true},
+	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat(tenants, rooms("connect", "doctor", "metrics", "notify", "page")), others: true},
+	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("connect", "doctor", "metrics", "show", "notify", "page")), others: true},
 	{pkgs: "cmd/lictrail/internal/exit", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/connect", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/doctor", needs: slices.Concat(tenants, rooms("connect", "disk", "notify", "page")), others: true},

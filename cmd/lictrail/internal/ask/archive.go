@@ -158,7 +158,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 	if err != nil {
 		return nil, nil, err
 	}
-	users, people, err := b.apart(ctx, all.Find(ref))
+	users, people, err := apart(ctx, b, all.Find(ref))
 	if err != nil || len(users) > 0 {
 		return users, nil, err
 	}
@@ -168,7 +168,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 		if unknown != nil && !errors.As(unknown, &refused) {
 			return nil, nil, unknown
 		}
-		if _, people, err = b.apart(ctx, all.match(words.NewQuery(ref), words.Begins)); err != nil {
+		if _, people, err = apart(ctx, b, all.match(words.NewQuery(ref), words.Begins)); err != nil {
 			return nil, nil, err
 		}
 		switch {
@@ -177,7 +177,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 		case len(people) > 1 || len(users) > 0 || len(refused.Choices) > 0:
 			return nil, nil, severalPeople(ref, users, refused, people)
 		}
-		b.guess(ref, people[0].Line(), false)
+		guess(b, ref, people[0].Line(), false)
 	}
 	if b.History.Pseudonymous() {
 		return nil, nil, refuse(fmt.Sprintf("%q is no user of the history, and known from audit records only", ref), "ask without --pseudonymize")
@@ -186,7 +186,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 }
 
 // apart tells users of the history from those whom only records know.
-func (b *Book) apart(ctx context.Context, found []*Archived) (users []store.Person, people []*Archived, err error) {
+func apart(ctx context.Context, b *Book, found []*Archived) (users []store.Person, people []*Archived, err error) {
 	for _, p := range found {
 		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))
 		switch {
@@ -261,7 +261,7 @@ func (b *Book) Strangers(ctx context.Context, q words.Query) (people []*Archived
 	if err != nil {
 		return nil, 0, err
 	}
-	_, people, err = b.apart(ctx, all.match(q, words.Anywhere))
+	_, people, err = apart(ctx, b, all.match(q, words.Anywhere))
 	return people, all.failed, err
 }
 

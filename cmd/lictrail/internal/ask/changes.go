@@ -63,7 +63,7 @@ func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAn
 		return a, err
 	}
 	f := store.ChangeFilter{Kinds: verbs[verb], Newest: true, Users: a.Users}
-	if a.SKUs, err = b.skusOfChanges(ctx, sku, f); err != nil {
+	if a.SKUs, err = skusOfChanges(ctx, b, sku, f); err != nil {
 		return nil, err
 	}
 	f.SKUs = a.SKUs
@@ -73,7 +73,7 @@ func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAn
 
 // skusOfChanges finds the SKUs that a word means. Where it is the name of several, it
 // means the one of which there are such changes.
-func (b *Book) skusOfChanges(ctx context.Context, word string, f store.ChangeFilter) ([]snapshot.SKUID, error) {
+func skusOfChanges(ctx context.Context, b *Book, word string, f store.ChangeFilter) ([]snapshot.SKUID, error) {
 	found, err := b.FindSKUs(word)
 	var refused *Error
 	if !errors.As(err, &refused) || len(refused.Choices) == 0 {
@@ -95,7 +95,7 @@ func (b *Book) skusOfChanges(ctx context.Context, word string, f store.ChangeFil
 	if len(changed) != 1 {
 		return nil, err
 	}
-	b.guess(word, titles[changed[0]]+", of which there are such changes", false)
+	guess(b, word, titles[changed[0]]+", of which there are such changes", false)
 	return changed, nil
 }
 

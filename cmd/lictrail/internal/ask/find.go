@@ -61,7 +61,7 @@ func (b *Book) FindUsers(ctx context.Context, word string) ([]store.Person, erro
 	found, fits := best(all, q)
 	switch {
 	case len(found) == 1 && fits:
-		b.guess(q.Text, TitleOf(&found[0]), len(all) > 1 || more)
+		guess(b, q.Text, TitleOf(&found[0]), len(all) > 1 || more)
 		return []store.Person{found[0].Person}, nil
 	case len(found) > 0 && fits:
 		choices := make([]Choice, len(found))
@@ -90,7 +90,7 @@ func (b *Book) UsersCalled(ctx context.Context, ref string) ([]store.Person, err
 }
 
 // guess tells what a name was taken for.
-func (b *Book) guess(word, title string, others bool) {
+func guess(b *Book, word, title string, others bool) {
 	if b.Guessed != nil && !strings.EqualFold(word, title) {
 		b.Guessed(word, title, others)
 	}
@@ -199,14 +199,14 @@ func (b *Book) FindSKUs(word string) ([]snapshot.SKUID, error) {
 			return nil, refuse(fmt.Sprintf("no SKU %q in the history: the tenant has never had %s", word, known[0].Name), list)
 		}
 		if found = b.MatchSKUs(words.NewQuery(word)); len(found) == 1 {
-			b.guess(word, b.skuTitle(found[0]), false)
+			guess(b, word, skuTitle(b, found[0]), false)
 		}
 	}
 	switch other := func(id snapshot.SKUID) bool { return !strings.EqualFold(b.PartNumber(id), b.PartNumber(found[0])) }; {
 	case len(found) == 0:
-		return nil, unknown(fmt.Sprintf("no SKU %q in the history", word), b.nearSKUs(word), list)
+		return nil, unknown(fmt.Sprintf("no SKU %q in the history", word), nearSKUs(b, word), list)
 	case slices.ContainsFunc(found, other):
-		return nil, b.severalSKUs(word, found)
+		return nil, severalSKUs(b, word, found)
 	}
 	return found, nil
 }
@@ -218,21 +218,21 @@ func (b *Book) FindSKU(word string) (snapshot.SKUID, error) {
 	case err != nil || len(found) == 0:
 		return "", err
 	case len(found) > 1:
-		return "", b.severalSKUs(word, found)
+		return "", severalSKUs(b, word, found)
 	}
 	return found[0], nil
 }
 
-func (b *Book) severalSKUs(word string, ids []snapshot.SKUID) error {
+func severalSKUs(b *Book, word string, ids []snapshot.SKUID) error {
 	choices := make([]Choice, len(ids))
 	for i, id := range ids {
-		choices[i] = Choice{b.skuTitle(id), string(id)}
+		choices[i] = Choice{skuTitle(b, id), string(id)}
 	}
 	return several("SKU", word, choices, false)
 }
 
 // skuTitle is how to call a SKU: product name and part number.
-func (b *Book) skuTitle(id snapshot.SKUID) string {
+func skuTitle(b *Book, id snapshot.SKUID) string {
 	part := b.PartNumber(id)
 	title := b.Catalog.SKUName(id, part)
 	if part != "" && part != title {
@@ -304,7 +304,7 @@ func ShortSKU(name string) string {
 }
 
 // nearSKUs are products of the tenant whose names are nearly the word.
-func (b *Book) nearSKUs(word string) []string {
+func nearSKUs(b *Book, word string) []string {
 	by := map[string]string{}
 	for id, part := range b.History.PartNumbers() {
 		name := b.Catalog.SKUName(id, part)
@@ -351,7 +351,7 @@ func (b *Book) FindGroup(ctx context.Context, word string) (snapshot.GroupID, er
 	}
 	switch len(found) {
 	case 1:
-		b.guess(q.Text, cmp.Or(b.History.GroupName(found[0].ID), string(found[0].ID)), len(ranked) > 1)
+		guess(b, q.Text, cmp.Or(b.History.GroupName(found[0].ID), string(found[0].ID)), len(ranked) > 1)
 		return found[0].ID, nil
 	case 0:
 		by := map[string]string{}
@@ -415,7 +415,7 @@ func (b *Book) MatchGroups(ctx context.Context, q words.Query) ([]FoundGroup, er
 // PlanCalled finds the service plan that is meant by an id or a whole name. The
 // tenant's own names come first; what the catalog knows may come to the tenant later.
 func (b *Book) PlanCalled(ctx context.Context, word string) (snapshot.PlanID, error) {
-	plans, err := b.tenantPlans(ctx)
+	plans, err := tenantPlans(ctx, b)
 	if err != nil {
 		return "", err
 	}
@@ -451,7 +451,7 @@ func (b *Book) FindPlan(ctx context.Context, word string) (snapshot.PlanID, erro
 	case len(found) == 0:
 		return "", unknown
 	case len(found) == 1:
-		b.guess(q.Text, b.PlanTitle(found[0]), false)
+		guess(b, q.Text, b.PlanTitle(found[0]), false)
 		return found[0], nil
 	}
 	var choices []Choice
@@ -463,12 +463,12 @@ func (b *Book) FindPlan(ctx context.Context, word string) (snapshot.PlanID, erro
 
 // MatchPlans finds plans of the tenant by parts of their names, the best first.
 func (b *Book) MatchPlans(ctx context.Context, q words.Query) ([]snapshot.PlanID, error) {
-	plans, err := b.tenantPlans(ctx)
-	return b.matchPlans(plans, q), err
+	plans, err := tenantPlans(ctx, b)
+	return matchPlans(b, plans, q), err
 }
 
 // tenantPlans are the plans that SKUs of the tenant ever had, sorted.
-func (b *Book) tenantPlans(ctx context.Context) ([]snapshot.PlanID, error) {
+func tenantPlans(ctx context.Context, b *Book) ([]snapshot.PlanID, error) {
 	bySKU, err := b.History.SKUPlans(ctx)
 	if err != nil {
 		return nil, err
@@ -481,7 +481,7 @@ func (b *Book) tenantPlans(ctx context.Context) ([]snapshot.PlanID, error) {
 	return slices.Compact(all), nil
 }
 
-func (b *Book) matchPlans(plans []snapshot.PlanID, q words.Query) []snapshot.PlanID {
+func matchPlans(b *Book, plans []snapshot.PlanID, q words.Query) []snapshot.PlanID {
 	ranked := map[words.Rank][]snapshot.PlanID{}
 	for _, id := range plans {
 		plan, _ := b.Catalog.Plan(id)

@@ -65,12 +65,12 @@ func (b *Book) Search(ctx context.Context, q words.Query, limit int) (hits []Hit
 	for _, id := range plans {
 		hits = append(hits, Hit{Plan: id})
 	}
-	actors, err := b.matchActors(ctx, q)
+	actors, err := matchActors(ctx, b, q)
 	return append(hits, actors...), more, err
 }
 
 // matchActors finds applications and services that changed licenses.
-func (b *Book) matchActors(ctx context.Context, q words.Query) ([]Hit, error) {
+func matchActors(ctx context.Context, b *Book, q words.Query) ([]Hit, error) {
 	actors, err := b.History.Actors(ctx)
 	if err != nil {
 		return nil, err
@@ -108,5 +108,5 @@ func (b *Book) Near(ctx context.Context, q words.Query) ([]string, error) {
 	for _, name := range b.History.Groups() {
 		by[strings.ToLower(name)] = name
 	}
-	return append(append(near, b.nearSKUs(q.Text)...), nearest(q.Text, by)...), nil
+	return append(append(near, nearSKUs(b, q.Text)...), nearest(q.Text, by)...), nil
 }

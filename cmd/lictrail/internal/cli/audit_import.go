@@ -206,33 +206,11 @@ func refusedSome(ctx context.Context, db *store.DB, all []*tracker.Imported) err
 	if more := len(list) - shownReasons; more > 0 {
 		list = append(list[:shownReasons], fmt.Sprintf("and for %d more reasons", more))
 	}
-	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(list, "; ")), adviceOn(show.Counted(why)[0].Reason, tenant))
+	return usage(fmt.Sprintf("every record was refused: %s", strings.Join(list, "; ")), show.AdviceOn(show.Counted(why)[0].Reason, tenant))
 }
 
 // shownReasons is how many reasons an error names.
 const shownReasons = 3
-
-// adviceOn says what to do about records that are refused for a reason. Where the
-// reason says it itself, there is nothing to add.
-func adviceOn(reason string, tenant snapshot.Tenant) string {
-	for _, a := range []struct{ about, advice string }{
-		{"of another tenant", fmt.Sprintf("the database is of tenant %s: name the database of the records' tenant with --db, or export this tenant's records", tenant.ID)},
-		{"--date-order", "look into the file for a day after the 12th"},
-		{"-Depth", "for example: Get-MgAuditLogDirectoryAudit -All | ConvertTo-Json -Depth 10 | Out-File audits.json"},
-		{"no result", "export the records again with their result"},
-		{"InitiatedBy", "query the records again without leaving out columns"},
-		{"columns of the actor", "download the records again, and leave its columns as they are"},
-		{"ends within", "the file is damaged: export it again"},
-		{"cut off", "export the records again as JSON, which is not cut off"},
-		{"AuditData", "export the records again; each row needs its AuditData in full"},
-		{"its time", "check the dates in the file"},
-	} {
-		if strings.Contains(reason, a.about) {
-			return a.advice
-		}
-	}
-	return "--format json tells the line and the reason of each"
-}
 
 func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*tracker.Imported, passed int, effect *tracker.Concluded) error {
 	tenant, _, err := db.Tenant(ctx)

@@ -102,12 +102,12 @@ func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
 		if err != nil || e.format != "text" {
 			return err
 		}
-		return e.paragraphs(show.FlowSentences(n.Book, f, known))
+		return paragraphs(e, show.FlowSentences(n.Book, f, known))
 	})
 }
 
 // paragraphs prints sentences below a table.
-func (e *env) paragraphs(lines []string) error {
+func paragraphs(e *env, lines []string) error {
 	for i, line := range lines {
 		if i == 0 {
 			if err := e.Printf("\n"); err != nil {
@@ -203,7 +203,7 @@ func runFirstUse(ctx context.Context, e *env, o cohortOptions) error {
 		if err := show.FirstUses(n.Book, o.by).Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" || all == 0 {
 			return err
 		}
-		return e.paragraphs([]string{fmt.Sprintf("%s, assigned from %s to %s or there when tracking began; of %d (%d %%) it is not known when they were first used.",
+		return paragraphs(e, []string{fmt.Sprintf("%s, assigned from %s to %s or there when tracking began; of %d (%d %%) it is not known when they were first used.",
 			show.Plural(all, "seat"), days.From.Time().Format("2006-01-02"), days.To.Time().Format("2006-01-02"), unknown, unknown*100/all)})
 	})
 }

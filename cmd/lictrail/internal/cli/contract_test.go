@@ -32,7 +32,7 @@ var items = []struct {
 	{"skus", show.SKURowJSON{}},
 	{"groups", show.GroupRowJSON{}},
 	{"groups --users", show.GroupUserJSON{}},
-	{"find", hitJSON{}},
+	{"find", show.HitJSON{}},
 	{"actors, changes --by", show.ChangeCountJSON{}},
 	{"reclaim", show.ReclaimJSON{}},
 	{"reclaim --by", show.ReclaimTotalJSON{}},
@@ -48,7 +48,7 @@ var items = []struct {
 	{"audit import: effect", show.EffectJSON{}},
 	{"import", show.ImportJSON{}},
 	{"verify", show.CheckJSON{}},
-	{"doctor", doctorJSON{}},
+	{"doctor", show.DoctorJSON{}},
 	{"doctor --permissions", grantJSON{}},
 	{"notify", show.OutcomeJSON{}},
 }

@@ -2,15 +2,12 @@ package cli
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/doctor"
-	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 )
@@ -78,7 +75,7 @@ func runDoctor(ctx context.Context, e *env, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := e.printReport(report, o.offline); err != nil {
+	if err := show.Doctor(e.printer(names{ask.Tenant(report.Tenant)}), report, o.offline); err != nil {
 		return err
 	}
 	return report.Verdict()
@@ -97,124 +94,4 @@ func (e *env) examine(ctx context.Context, o doctorOptions, features []graph.Fea
 		look.Progress = connect.Progress(progress)
 	}
 	return doctor.Run(ctx, look)
-}
-
-type permissionJSON struct {
-	Application string  `json:"application"`
-	Delegated   string  `json:"delegated"`
-	Instead     *string `json:"instead"`
-}
-
-type doctorJSON struct {
-	Check      string          `json:"check"`
-	Status     string          `json:"status"`
-	Found      string          `json:"found"`
-	Fix        *string         `json:"fix"`
-	Paste      []string        `json:"paste"`
-	Permission *permissionJSON `json:"permission"`
-	ExitCode   *int            `json:"exit_code"`
-}
-
-func newDoctorJSON(c *doctor.Check) doctorJSON {
-	j := doctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: show.OrNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
-	if j.Paste == nil {
-		j.Paste = []string{}
-	}
-	if p := c.Permission; p != nil {
-		j.Permission = &permissionJSON{p.Application, p.Delegated, show.OrNull(p.Alternative)}
-	}
-	return j
-}
-
-func (e *env) printReport(r *doctor.Report, offline bool) error {
-	styles := map[string]out.Style{doctor.OK: out.Green, doctor.Warning: out.Yellow, doctor.Failed: out.Red, doctor.Skipped: out.Dim}
-	type row = *doctor.Check
-	application := func(get func(*graph.Permission) string) func(row) any {
-		return func(c row) any {
-			if c.Permission == nil {
-				return nil
-			}
-			return get(c.Permission)
-		}
-	}
-	err := show.Listing[row]{
-		JSON: func(c row) any { return newDoctorJSON(c) },
-		Columns: []show.Column[row]{
-			{Column: out.Column{Head: "CHECK"}, CSV: "check", Text: func(c row) any { return c.Name }},
-			{Column: out.Column{Head: "STATUS"}, CSV: "status", Text: func(c row) any { return out.Cell{Value: c.Status, Style: styles[c.Status]} },
-				Cell: func(c row) any { return c.Status }},
-			{Column: out.Column{Head: "FOUND", Min: 30, Wrap: true}, CSV: "found", Text: func(c row) any { return c.Found }},
-			{CSV: "fix", Cell: func(c row) any { return c.Fix }},
-			{CSV: "paste", Cell: func(c row) any { return strings.Join(c.Paste, "\n") }},
-			{CSV: "application_permission", Cell: application(func(p *graph.Permission) string { return p.Application })},
-			{CSV: "delegated_permission", Cell: application(func(p *graph.Permission) string { return p.Delegated })},
-			{CSV: "exit_code", Cell: func(c row) any {
-				if code := c.ExitCode(); code != nil {
-					return *code
-				}
-				return nil
-			}},
-		},
-	}.Print(e.printer(names{ask.Tenant(r.Tenant)}), show.Each(r.Checks))
-	if err != nil || e.format != "text" {
-		return err
-	}
-	return e.printFixes(r, offline)
-}
-
-// printFixes tells what to do, once for all the checks that want the same.
-func (e *env) printFixes(r *doctor.Report, offline bool) error {
-	told := map[string]bool{}
-	for _, c := range r.Checks {
-		if c.Fix == "" || told[c.Fix] {
-			continue
-		}
-		var about []string
-		var paste []string
-		for _, other := range r.Checks {
-			if other.Fix == c.Fix {
-				about = append(about, other.Name)
-				for _, line := range other.Paste {
-					if !slices.Contains(paste, line) {
-						paste = append(paste, line)
-					}
-				}
-			}
-		}
-		told[c.Fix] = true
-		if err := e.Printf("\n"); err != nil {
-			return err
-		}
-		if err := e.Paragraph(strings.Join(about, ", ") + ": " + c.Fix); err != nil {
-			return err
-		}
-		for _, line := range paste {
-			if err := e.Printf("  %s\n", line); err != nil {
-				return err
-			}
-		}
-	}
-	return e.printVerdict(r, offline)
-}
-
-// printVerdict ends the report of a doctor who found nothing that keeps sync from
-// working; what does is the error of the command.
-func (e *env) printVerdict(r *doctor.Report, offline bool) error {
-	warnings := 0
-	for _, c := range r.Checks {
-		if c.Err != nil {
-			return nil
-		}
-		if c.Status == doctor.Warning {
-			warnings++
-		}
-	}
-	what := "sync would work"
-	if offline {
-		what = "Nothing on this machine keeps sync from working"
-	}
-	if warnings > 0 {
-		what += "; " + show.Plural(warnings, "warning")
-	}
-	return e.Printf("\n%s.\n", what)
 }

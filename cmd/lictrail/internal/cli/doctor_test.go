@@ -16,6 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/internal/golden"
@@ -77,17 +78,17 @@ func (p *patient) run(t *testing.T, terminal bool, args ...string) (stdout strin
 }
 
 type doctorReport struct {
-	Items []doctorJSON `json:"items"`
+	Items []show.DoctorJSON `json:"items"`
 }
 
-func (p *patient) doctor(t *testing.T, args ...string) (map[string]doctorJSON, int) {
+func (p *patient) doctor(t *testing.T, args ...string) (map[string]show.DoctorJSON, int) {
 	t.Helper()
 	text, code := p.run(t, false, append([]string{"doctor", "--format", "json"}, args...)...)
 	var report doctorReport
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	rows := map[string]doctorJSON{}
+	rows := map[string]show.DoctorJSON{}
 	for _, i := range report.Items {
 		rows[i.Check] = i
 	}

@@ -141,7 +141,7 @@ func (t *teller) ran(ctx context.Context, e *env, db *store.DB, s *tracker.Summa
 	m, err := t.message(context.WithoutCancel(ctx), e, db, s, file)
 	if err != nil {
 		e.Warnf("nobody was notified: %s", err)
-		e.keepUnsent(s.Run, []notify.Outcome{{Kind: "anybody", Err: fmt.Errorf("anybody: %w", err)}})
+		keepUnsent(e, s.Run, []notify.Outcome{{Kind: "anybody", Err: fmt.Errorf("anybody: %w", err)}})
 		return
 	}
 	t.send(ctx, e, m)
@@ -166,7 +166,7 @@ func (t *teller) send(ctx context.Context, e *env, m *notify.Message) {
 			failed = append(failed, o)
 		}
 	}
-	e.keepUnsent(snapshot.RunID(m.Number), failed)
+	keepUnsent(e, snapshot.RunID(m.Number), failed)
 }
 
 // failed tells that a run did not do what it was asked to. Whoever interrupts
@@ -246,13 +246,13 @@ const (
 	maxUnsentBytes = 1 << 20
 )
 
-func (e *env) unsentFile() string { return e.db + unsentSuffix }
+func unsentFile(e *env) string { return e.db + unsentSuffix }
 
 const unsentSuffix = "-notify"
 
 // readUnsent returns nothing when there is nothing, or nothing that can be read.
-func (e *env) readUnsent() []unsent {
-	text, err := input.Read(e.unsentFile(), input.Plain, maxUnsentBytes)
+func readUnsent(e *env) []unsent {
+	text, err := input.Read(unsentFile(e), input.Plain, maxUnsentBytes)
 	var list []unsent
 	if err != nil || json.Unmarshal(text, &list) != nil {
 		return nil
@@ -261,9 +261,9 @@ func (e *env) readUnsent() []unsent {
 }
 
 // unsentWarnings are for the next run.
-func (e *env) unsentWarnings() []snapshot.Warning {
+func unsentWarnings(e *env) []snapshot.Warning {
 	var list []snapshot.Warning
-	for _, u := range e.readUnsent() {
+	for _, u := range readUnsent(e) {
 		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("%s could not be told: %s", u.what(), u.Error)})
 	}
 	return list
@@ -278,22 +278,22 @@ func (u unsent) what() string {
 }
 
 // dropUnsent forgets what is now among a run's warnings.
-func (e *env) dropUnsent() {
-	if err := os.Remove(e.unsentFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+func dropUnsent(e *env) {
+	if err := os.Remove(unsentFile(e)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		e.Warnf("%s", err)
 	}
 }
 
-func (e *env) keepUnsent(run snapshot.RunID, failed []notify.Outcome) {
+func keepUnsent(e *env, run snapshot.RunID, failed []notify.Outcome) {
 	if len(failed) == 0 {
 		return
 	}
-	list := e.readUnsent()
+	list := readUnsent(e)
 	for _, o := range failed {
 		list = append(list, unsent{run, e.now().UTC(), o.Err.Error()})
 	}
 	list = list[max(0, len(list)-maxUnsent):]
-	err := out.WriteFile(e.unsentFile(), func(w io.Writer) error { return json.NewEncoder(w).Encode(list) })
+	err := out.WriteFile(unsentFile(e), func(w io.Writer) error { return json.NewEncoder(w).Encode(list) })
 	if err != nil {
 		e.Warnf("the next run will not know of this: %s", err)
 	}

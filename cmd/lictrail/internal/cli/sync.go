@@ -168,7 +168,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	to := tracker.Options{
 		Activity: activity,
 		Tenant:   connect.Asked(o.Tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Warnings: e.unsentWarnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+		Version: version(), Now: e.now, Warnings: unsentWarnings(e), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
 	if err := o.ReadMore(e.host(), o.sources, client, show, &to); err != nil {
 		return err
@@ -194,7 +194,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	if err != nil {
 		return err
 	}
-	e.dropUnsent()
+	dropUnsent(e)
 	defer o.tell.ran(ctx, e, db, summary, file) // whatever becomes of files and of stdout
 	ctx = context.WithoutCancel(ctx)            // history has the run: an interrupt comes too late to say otherwise
 	e.Record(runComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,

@@ -9,6 +9,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/snapshot"
 )
 
 // Reasons lists reasons by how often each was given.
@@ -267,4 +268,26 @@ func printEffect(p Printer, c *tracker.Concluded) error {
 		}
 	}
 	return p.Printf("They tell of the past: %s.\n", strings.Join(words, ", "))
+}
+
+// AdviceOn says what to do about records that are refused for a reason. Where the
+// reason says it itself, there is nothing to add.
+func AdviceOn(reason string, tenant snapshot.Tenant) string {
+	for _, a := range []struct{ about, advice string }{
+		{"of another tenant", fmt.Sprintf("the database is of tenant %s: name the database of the records' tenant with --db, or export this tenant's records", tenant.ID)},
+		{"--date-order", "look into the file for a day after the 12th"},
+		{"-Depth", "for example: Get-MgAuditLogDirectoryAudit -All | ConvertTo-Json -Depth 10 | Out-File audits.json"},
+		{"no result", "export the records again with their result"},
+		{"InitiatedBy", "query the records again without leaving out columns"},
+		{"columns of the actor", "download the records again, and leave its columns as they are"},
+		{"ends within", "the file is damaged: export it again"},
+		{"cut off", "export the records again as JSON, which is not cut off"},
+		{"AuditData", "export the records again; each row needs its AuditData in full"},
+		{"its time", "check the dates in the file"},
+	} {
+		if strings.Contains(reason, a.about) {
+			return a.advice
+		}
+	}
+	return "--format json tells the line and the reason of each"
 }
