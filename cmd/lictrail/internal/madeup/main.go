@@ -24,8 +24,8 @@ import (
 )
 
 type options struct {
-	dir                                      string
-	tenants, weeks, users, groups, ops, jobs int
+	dir                                            string
+	tenants, weeks, from, users, groups, ops, jobs int
 }
 
 func main() {
@@ -33,6 +33,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "the folder of the databases")
 	flag.IntVar(&o.tenants, "tenants", 4, "how many tenants")
 	flag.IntVar(&o.weeks, "weeks", 26, "how many weekly runs of each")
+	flag.IntVar(&o.from, "from", 0, "go on after so many runs: what was done before is done again, and not recorded again")
 	flag.IntVar(&o.users, "users", 30, "how many users each begins with")
 	flag.IntVar(&o.groups, "groups", 3, "how many groups each begins with")
 	flag.IntVar(&o.ops, "ops", 8, "how many operations there are in a week")
@@ -104,6 +105,17 @@ func (o options) tenant(ctx context.Context, i int) error {
 		tenant.AdvanceTo(start.AddDate(0, 0, 7*(week+1)))
 		options := tracker.Options{Audit: reader, MaxShrink: 0.2, AcceptShrink: true, Version: "madeup", Now: tenant.Now,
 			Activity: []snapshot.ActivitySource{snapshot.SignIns, snapshot.ActiveUsers}, ActivityReader: reader}
+		if week%13 == 1 {
+			if err := tenant.Renew(e3, o.users+week, tenant.Now().AddDate(0, 0, 120+i%30)); err != nil {
+				return err
+			}
+		}
+		if week%30 == 29 {
+			_, _ = tenant.LapseSubscription(visio) // it may have gone
+		}
+		if week < o.from {
+			continue
+		}
 		if week%9 == 8 {
 			options.Audit = nil // what is not explained now is corrected by the next run
 		}
@@ -117,11 +129,17 @@ func (o options) tenant(ctx context.Context, i int) error {
 	return nil
 }
 
+// The SKUs whose subscriptions are renewed, and lapse.
+const (
+	e3    = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	visio = "c5928f49-12ba-48f7-ada3-0d743a3601d5"
+)
+
 // use lets users work: most every week, some now and then, some never.
 func use(tenant *graphtest.Tenant, random *rand.Rand, week int) {
-	for n, id := range tenant.UserIDs() {
-		switch {
-		case n%10 == 9, n%10 == 8 && week%20 != 0, random.IntN(4) == 0:
+	for _, id := range tenant.UserIDs() {
+		switch lazy := id[0] % 8; { // ids are random
+		case lazy == 0, lazy == 1 && week%20 != 0, random.IntN(4) == 0:
 			continue
 		}
 		tenant.SignIn(id, random.IntN(20) > 0)
