@@ -408,6 +408,9 @@ func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
 	if ch.Kind == snapshot.DateMoved && p.cause == snapshot.CauseSelfService && o.Actor.Kind != snapshot.ActorUser {
 		p = strange // the service saved it again: whether the user asked for it is not known
 	}
+	if ch.Kind == snapshot.DateMoved && p == byOwnAdmin {
+		p.confidence = snapshot.Low // a sign-up saves the licenses as well
+	}
 	at := snapshot.Attribution{Cause: p.cause, Initiator: p.initiator, Confidence: p.confidence, UnknownWhy: p.why,
 		At: o.At, Evidence: evidence(o), Reason: a.partyReason(ch, o, p)}
 	if p.cause != snapshot.CauseUnknown || a.unowned(o.Actor) {

@@ -30,7 +30,11 @@ func (a *attributor) byGroup(ch *snapshot.Change, c course) snapshot.Attribution
 	if c.Act == replay.Redated && t.op != nil && c.To.Sub(t.op.At) > time.Hour {
 		return unknownFor(snapshot.Ambiguous, a.perhapsDatedReason(ch, t), t.op) // the group, or Microsoft
 	}
-	return a.groupAttribution(ch, c.by, a.inferred(ch, c, t))
+	at := a.groupAttribution(ch, c.by, a.inferred(ch, c, t))
+	if c.step == nil && c.by == nil { // that an account came back looks the same where its records are lost
+		at.Confidence = snapshot.Low
+	}
+	return at
 }
 
 // triggerOf says what a step of a group is.
