@@ -30,9 +30,9 @@ time the user ever held the SKU, which nothing resets, beside the date that
 Microsoft's own row shows today.
 
 --user-type, --disabled, --never-signed-in, --both-paths and --overlapping
-narrow the list, any of them together. Where it is not known whether an account fits,
-such as one of which no source shows sign-ins, it is left out and counted on
-stderr. --overlapping shows what other SKUs of the user have the same service
+narrow the list, any of them together. Where it is not known whether an account
+fits, such as one of which no source shows sign-ins, it is left out and counted
+on stderr. --overlapping shows what other SKUs of the user have the same service
 plans switched on. --unlicensed-since lists the changes by which users lost the
 last license that they had.
 

@@ -48,8 +48,9 @@ var questions = map[string][]string{
 // noQuestions do not answer from the history, or show how each run read.
 var noQuestions = map[string]string{
 	"runs": "shows each run's warnings", "runs show": "shows each run's warnings",
-	"serve": "answers on pages, each with its gaps",
-	"demo":  "makes its own tenant", "import": "writes", "audit import": "writes",
+	"serve":  "answers on pages, each with its gaps",
+	"export": "copies rows as they are, gaps among them",
+	"demo":   "makes its own tenant", "import": "writes", "audit import": "writes",
 	"forget": "erases", "prune": "erases", "backup": "copies", "verify": "checks the file", "doctor": "tries what may be read",
 	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "seats": "has others below", "notify": "has others below", "schedule": "writes schedules", "setup": "writes settings", "setup certificate": "writes a certificate", "version": "", "exit-codes": "",
 	"completion bash": "", "completion zsh": "", "completion fish": "", "completion powershell": "", "help": "",
