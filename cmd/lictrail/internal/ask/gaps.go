@@ -27,6 +27,7 @@ var Needs = map[string][]snapshot.Read{
 	"seat-days":       {snapshot.ReadAuditLog},
 	"seats flow":      {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners, snapshot.ReadActivity, snapshot.ReadNames},
 	"seats first-use": {snapshot.ReadAgents, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
+	"seats harvest":   {snapshot.ReadSubscriptions, snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog, snapshot.ReadActivity, snapshot.ReadNames},
 	"skus":            {snapshot.ReadSubscriptions, snapshot.ReadAgents},
 	"what-if":         {snapshot.ReadSubscriptions, snapshot.ReadGroups},
 	"sync":            {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},

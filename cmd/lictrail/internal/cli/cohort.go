@@ -26,7 +26,7 @@ func newSeats(e *env) *cobra.Command {
 		Args:  noArgs,
 		RunE:  needsCommand,
 	}
-	cmd.AddCommand(newSeatFlow(e), newFirstUse(e))
+	cmd.AddCommand(newSeatFlow(e), newFirstUse(e), newHarvest(e))
 	return cmd
 }
 

@@ -38,6 +38,7 @@ var items = []struct {
 	{"reclaim --by", show.ReclaimTotalJSON{}},
 	{"seats flow", show.SeatFlowJSON{}},
 	{"seats first-use", show.FirstUseJSON{}},
+	{"seats harvest", show.HarvestJSON{}},
 	{"seat-days", show.SeatJSON{}},
 	{"what-if", show.WhatIfUserJSON{}},
 	{"what-if: outcome", show.WhatIfOutcomeJSON{}},

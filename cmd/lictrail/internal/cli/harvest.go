@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/input"
+	"lictrail/cmd/lictrail/internal/show"
+	"lictrail/snapshot/reclaim"
+)
+
+type harvestOptions struct {
+	sku, exclude, requests, rules string
+	attributes                    []string
+	grace, idle, active, answer   int
+	waiting, messages             bool
+}
+
+func newHarvest(e *env) *cobra.Command {
+	var o harvestOptions
+	cmd := &cobra.Command{
+		Use:   "harvest",
+		Short: "Copilot seats to offer back, and who would get them",
+		Long: `Seats of Microsoft 365 Copilot to offer back: held for longer than --grace days
+by the true assignment date, and not used for --idle days by Copilot's own
+report; with --active-days also those used on fewer days of the report's period.
+What the report does not show is not judged. Nothing is done: lictrail never
+writes to a tenant.
+
+--exclude names a CSV file of users whose seats stay, such as those on leave,
+with the columns user, until and reason; --exclude-attribute keeps users by an
+attribute. Exclusions of the file of rules hold as well. --requests names a CSV
+file of who waits for a seat, with the columns user, requested, priority and
+reason: free seats go first, then those offered back, the longest unused first,
+by priority, day of the request and line. Users are named by object id, UPN or
+mail address. --messages prints the texts for the people concerned; JSON and CSV
+have them in any case.`,
+		Example: `  lictrail seats harvest
+  lictrail seats harvest --exclude leave.csv --requests waiting.csv
+  lictrail seats harvest --exclude-attribute employee-type=Part-time
+  lictrail seats harvest --requests waiting.csv --waiting --format csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runHarvest(cmd.Context(), e, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.sku, "sku", "", "this `SKU` of Copilot (default: the tenant's only one)")
+	f.IntVar(&o.grace, "grace", 30, "`days` from the assignment for which a seat is not judged")
+	f.IntVar(&o.idle, "idle", 30, "`days` without use after which a seat is offered back")
+	f.IntVar(&o.active, "active-days", 0, "also offer seats used on fewer `days` than this in the report's period")
+	f.StringVar(&o.exclude, "exclude", "", "CSV `file` of users whose seats stay")
+	f.StringSliceVar(&o.attributes, "exclude-attribute", nil, "keep seats of users with this `attribute=value`: "+strings.Join(reclaim.HarvestAttributes(), ", "))
+	f.StringVar(&o.requests, "requests", "", "CSV `file` of users who wait for a seat")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules whose exclusions hold as well (default: reclaim.toml beside the database, if it is there)")
+	f.IntVar(&o.answer, "answer-days", 14, "`days` from today that holders have to answer, for the texts")
+	f.BoolVar(&o.waiting, "waiting", false, "list the requests instead of the seats (text and CSV)")
+	f.BoolVar(&o.messages, "messages", false, "print the texts for the people concerned (text)")
+	return cmd
+}
+
+func runHarvest(ctx context.Context, e *env, o harvestOptions) error {
+	if min(o.grace, o.idle, o.active, o.answer) < 0 {
+		return usage("--grace, --idle, --active-days and --answer-days are numbers of days", "0 or more")
+	}
+	rules := reclaim.HarvestRules{Grace: o.grace, Idle: o.idle, ActiveDays: o.active}
+	for _, text := range o.attributes {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || value == "" || !slices.Contains(reclaim.HarvestAttributes(), name) {
+			return usage(fmt.Sprintf("--exclude-attribute %q", text), "NAME=VALUE, where NAME is one of "+strings.Join(reclaim.HarvestAttributes(), ", "))
+		}
+		rules.Attributes = append(rules.Attributes, reclaim.AttributeRule{Name: name, Value: value})
+	}
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
+	excluded, err := loadList("the file of exclusions", o.exclude)
+	if err != nil {
+		return err
+	}
+	asked, err := loadList("the file of requests", o.requests)
+	if err != nil {
+		return err
+	}
+	return withHistory(ctx, e, func(n names) error {
+		list, err := n.Harvest(ctx, o.sku, file, rules, ask.HarvestLists{Excluded: excluded, ExcludedFile: o.exclude, Requests: asked})
+		if err != nil {
+			return err
+		}
+		h := &show.Harvest{Harvest: list, Book: n.Book, AnswerBy: e.now().UTC().AddDate(0, 0, o.answer)}
+		return n.printHarvest(e, h, o)
+	})
+}
+
+func (n names) printHarvest(e *env, h *show.Harvest, o harvestOptions) error {
+	if e.format == "json" {
+		l := show.Listing[*show.Harvest]{JSON: func(h *show.Harvest) any { return h.JSON() }}
+		return l.Print(e.printer(n), show.Given([]*show.Harvest{h}))
+	}
+	var offers []*reclaim.HarvestSeat
+	for _, s := range h.Seats {
+		if s.Verdict == reclaim.Offer || e.format != "text" && s.Verdict != reclaim.InUse {
+			offers = append(offers, s)
+		}
+	}
+	var err error
+	if o.waiting {
+		err = h.Waiting().Print(e.printer(n), show.Given(h.Requests))
+	} else {
+		err = h.Offers().Print(e.printer(n), show.Given(offers))
+	}
+	if err != nil || e.format != "text" {
+		return err
+	}
+	if !o.waiting && len(h.Requests) > 0 {
+		if err := e.Printf("\n"); err != nil {
+			return err
+		}
+		if err := h.Waiting().Print(e.printer(n), show.Given(h.Requests)); err != nil {
+			return err
+		}
+	}
+	if o.messages {
+		for _, s := range offers {
+			if err := e.Printf("\nTo %s:\n%s\n", s.User.UPN, h.MessageToHolder(s)); err != nil {
+				return err
+			}
+		}
+		for _, r := range h.Requests {
+			if text := h.MessageToWaiting(r); text != "" {
+				if err := e.Printf("\nTo %s:\n%s\n", r.User.UPN, text); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return paragraphs(e, h.Sentences())
+}
+
+// maxList is more than any list of people has.
+const maxList = 16 << 20
+
+// loadList reads a list of users; nothing where no file is named.
+func loadList(what, path string) ([]reclaim.ListRow, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := readInput(what, path, input.Plain, maxList, "a CSV file with a column user")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := reclaim.ParseList(data)
+	if err != nil {
+		return nil, usage(fmt.Sprintf("%s: %v", path, err), "a CSV file with the columns user, reason, and until or requested")
+	}
+	return rows, nil
+}
