@@ -17,6 +17,7 @@ type changesOptions struct {
 	kind, cause, initiator []string
 	run                    int64
 	by                     string
+	last                   int
 }
 
 func newChanges(e *env) *cobra.Command {
@@ -48,11 +49,15 @@ A change whose time is a window counts in the week in which the window ends.`,
 	f.StringSliceVar(&o.cause, "cause", nil, "only these `causes`, such as admin,unknown")
 	f.StringSliceVar(&o.initiator, "initiator", nil, "only these `initiators`")
 	f.StringVar(&o.by, "by", "", "count changes by this `key`: actor, cause, sku, department or week")
+	f.IntVar(&o.last, "last", 0, "the newest `changes`, so many, the newest first")
 	f.Int64Var(&o.run, "run", 0, "only what this `run` showed")
 	return cmd
 }
 
 func runChanges(ctx context.Context, e *env, o changesOptions) error {
+	if o.last < 0 || o.last > 0 && (o.by != "" || e.limit > 0) {
+		return usage("--last takes the newest changes, so many", "--last 20, without --by and --limit")
+	}
 	if o.by != "" {
 		if _, err := oneOf("by", []string{o.by}, ask.CountKeys); err != nil {
 			return err
@@ -70,7 +75,10 @@ func runChanges(ctx context.Context, e *env, o changesOptions) error {
 			}
 			return show.Counts(n.Book, o.by).Print(e.printer(n), show.Given(counts))
 		}
-		f.Newest = e.format == "text"
+		f.Newest = e.format == "text" || o.last > 0
+		if o.last > 0 {
+			e.limit = o.last
+		}
 		return show.Changes(n.Book, true).Print(e.printer(n), n.History.Changes(ctx, f))
 	})
 }

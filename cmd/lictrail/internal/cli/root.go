@@ -39,6 +39,11 @@ type env struct {
 	output  string
 	command string // what was asked for, such as "audit events"
 	verbose bool
+	sort    string // the column by which a table is sorted
+	limit   int    // rows of a table; 0: all
+	noPager bool
+	utc     bool
+	zone    string
 
 	aside        bool // what is not known goes to stderr: the text is for programs
 	pseudonymize bool
@@ -173,9 +178,12 @@ It reads tenants and never writes to one.`,
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.db, "db", "", "database `file` (default $LICTRAIL_DB, or lictrail.db in your data directory)")
 	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv; for tables xlsx as well")
-	flags.StringVar(&e.output, "output", "", "write the results to this `file` instead of stdout")
-	flags.BoolVar(&e.Quiet, "quiet", false, "no notes and no progress on stderr")
-	flags.BoolVar(&e.verbose, "verbose", false, "say more on stderr")
+	flags.StringVarP(&e.output, "output", "o", "", "write the results to this `file` instead of stdout; its ending chooses the form")
+	flags.BoolVarP(&e.Quiet, "quiet", "q", false, "no notes and no progress on stderr")
+	flags.BoolVarP(&e.verbose, "verbose", "v", false, "say more on stderr")
+	flags.BoolVar(&e.noPager, "no-pager", false, "print at once, and not through $LICTRAIL_PAGER, $PAGER or less")
+	flags.BoolVar(&e.utc, "utc", false, "show times in UTC, whatever --time-zone is set to")
+	flags.StringVar(&e.zone, "time-zone", "UTC", "show times in this `zone` in text: UTC, local, or a name such as Europe/Berlin")
 	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
 	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or lictrail/config.toml in your configuration directory, if it is there)")
 	flags.StringVar(&e.envFile, settings.EnvFileFlag, "", "`file` of variables such as AZURE_CLIENT_SECRET=..., which only you may read")
@@ -210,6 +218,13 @@ It reads tenants and never writes to one.`,
 		report, _, _ := root.Find(strings.Fields(name))
 		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
 	}
+	for _, name := range arranged {
+		report, _, _ := root.Find(strings.Fields(name))
+		report.Flags().StringVar(&e.sort, "sort", "", "sort by this `column` of CSV; -COLUMN the other way round")
+		report.Flags().IntVar(&e.limit, "limit", 0, "at most so many `rows`; 0 for all")
+	}
+	root.Version = version()
+	root.SetVersionTemplate("lictrail {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)))
 	e.explainUnknown(root)
@@ -229,6 +244,9 @@ var tabular = []string{"actors", "assignments", "audit coverage", "audit events"
 // eachTenant are further commands that may be run for every tenant of the
 // configuration.
 var eachTenant = []string{"backup", "doctor", "verify"}
+
+// arranged are the commands whose table can be sorted and limited.
+var arranged = []string{"actors", "assignments", "audit coverage", "audit events", "changes", "groups", "reclaim", "runs", "seat-days", "skus", "watch"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (
@@ -265,11 +283,20 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		}
 		e.db = filepath.Join(dir, "lictrail.db")
 	}
+	if e.utc {
+		e.zone = "UTC"
+	}
+	if err := out.SetZone(e.zone); err != nil {
+		return usage(fmt.Sprintf("--time-zone %q is not known here", e.zone), "--time-zone UTC, --time-zone local, --time-zone Europe/Berlin")
+	}
 	e.command = commandName(cmd)
 	if err := e.checkTenant(); err != nil {
 		return err
 	}
 	known := formatsOf(cmd)
+	if err := e.chooseFormat(cmd, known); err != nil {
+		return err
+	}
 	if !slices.Contains(known, e.format) {
 		if kind := e.origins["format"].Kind; kind == settings.FromFile || kind == settings.FromVariable {
 			e.format = cmd.Flag("format").DefValue // said of all commands: this one knows others
@@ -283,6 +310,19 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.format = "text"
 		return usage("a workbook needs a file", "--output "+strings.ReplaceAll(e.command, " ", "-")+".xlsx")
 	}
+	return nil
+}
+
+// chooseFormat takes the form from the ending of --output, unless --format says it.
+func (e *env) chooseFormat(cmd *cobra.Command, known []string) error {
+	ending := strings.ToLower(strings.TrimPrefix(filepath.Ext(e.output), "."))
+	if cmd.Flags().Changed("format") || !slices.Contains([]string{"xlsx", "csv", "json", "html"}, ending) {
+		return nil
+	}
+	if !slices.Contains(known, ending) {
+		return usage(fmt.Sprintf("%s has no form %q, as which --output %s ends", e.command, ending, e.output), "--format "+strings.Join(known, ", --format "))
+	}
+	e.format = ending
 	return nil
 }
 
@@ -342,14 +382,15 @@ func wrap(e *env, c *cobra.Command) {
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if e.output == "" {
-			return run(cmd, args)
+			stop := e.StartPager(e.pager(), e.getenv)
+			return stop(run(cmd, args))
 		}
 		if err := e.mayWriteTo(place{"--output", e.output}); err != nil {
 			return err
 		}
 		var result error
 		err := out.WriteFile(e.output, func(w io.Writer) error {
-			e.Out, e.OutTTY, e.Color = w, false, false
+			e.Out, e.OutTTY, e.OutFile, e.Color = w, false, true, false
 			if result = run(cmd, args); stands(result) {
 				return nil
 			}
@@ -357,6 +398,14 @@ func wrap(e *env, c *cobra.Command) {
 		})
 		return cmp.Or(err, result)
 	}
+}
+
+// pager is the program through which the text of a command goes that lists.
+func (e *env) pager() []string {
+	if e.noPager || e.format != "text" || !slices.Contains(append([]string{"audit search"}, tabular...), e.command) {
+		return nil
+	}
+	return e.Pager(e.getenv)
 }
 
 // stands reports whether what a command has answered stands, with the error that

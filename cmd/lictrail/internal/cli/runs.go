@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -15,14 +16,24 @@ import (
 )
 
 func newRuns(e *env) *cobra.Command {
+	var last int
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "The runs and how they ended",
+		Long: `The runs and how they ended, the newest first; in JSON and CSV in the order in
+which they were.`,
 		Example: `  lictrail runs
   lictrail runs show 12`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRuns(cmd.Context(), e, 0) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if last < 0 || last > 0 && e.limit > 0 {
+				return usage("--last takes the newest runs, so many", "--last 20, without --limit")
+			}
+			e.limit = max(e.limit, last)
+			return runRuns(cmd.Context(), e, 0, last > 0)
+		},
 	}
+	cmd.Flags().IntVar(&last, "last", 0, "the newest `runs`, so many, the newest first")
 	show := &cobra.Command{
 		Use:     "show RUN",
 		Short:   "One run with its warnings",
@@ -33,7 +44,7 @@ func newRuns(e *env) *cobra.Command {
 			if err != nil || id < 1 {
 				return usage(fmt.Sprintf("%q is not the number of a run", args[0]), "lictrail runs lists them")
 			}
-			return runRuns(cmd.Context(), e, snapshot.RunID(id))
+			return runRuns(cmd.Context(), e, snapshot.RunID(id), false)
 		},
 	}
 	cmd.AddCommand(show)
@@ -42,16 +53,16 @@ func newRuns(e *env) *cobra.Command {
 
 // runRuns lists every run, or shows one. It needs no complete run: what went
 // wrong must be told before anything went right.
-func runRuns(ctx context.Context, e *env, only snapshot.RunID) error {
+func runRuns(ctx context.Context, e *env, only snapshot.RunID, newest bool) error {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return runRunsOf(ctx, e, db, only)
+	return runRunsOf(ctx, e, db, only, newest)
 }
 
-func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID) error {
+func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID, newest bool) error {
 	tenant, _, err := db.Tenant(ctx)
 	if err != nil {
 		return err
@@ -62,6 +73,9 @@ func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID) e
 	}
 	n := names{ask.Tenant(tenant)}
 	if only == 0 {
+		if newest || e.format == "text" {
+			slices.Reverse(runs)
+		}
 		return show.Runs().Print(e.printer(n), show.Given(runs))
 	}
 	for _, r := range runs {

@@ -265,7 +265,7 @@ func parseShare(flag, text string) (float64, error) {
 // printSummary tells what the run found: as a row of runs in JSON and CSV.
 func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit ask.BurstLimit) error {
 	if e.format != "text" {
-		return runRunsOf(ctx, e, db, s.Run)
+		return runRunsOf(ctx, e, db, s.Run, false)
 	}
 	book, err := ask.Of(ctx, db)
 	if err != nil {

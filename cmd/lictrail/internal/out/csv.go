@@ -23,9 +23,9 @@ type CSV struct {
 	err     error
 }
 
-// NewCSV begins a table with the header row. For a file or a pipe, mark puts a
-// byte order mark first, without which Excel misreads UTF-8; on a terminal, with
-// tty, there is none, and cells are made safe to look at.
+// NewCSV begins a table with the header row. For a file, mark puts a byte order mark
+// first, without which Excel misreads UTF-8; in a pipe it would become part of the
+// first column's name. On a terminal, with tty, cells are made safe to look at.
 func NewCSV(w io.Writer, mark, tty bool, header ...string) *CSV {
 	c := &CSV{w: bufio.NewWriter(w), columns: len(header), safe: tty}
 	if mark && !tty {

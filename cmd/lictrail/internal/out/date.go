@@ -1,6 +1,50 @@
 package out
 
-import "time"
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// zone is where times are shown in text; nil: in UTC.
+var zone atomic.Pointer[time.Location]
+
+// SetZone has text show times in a zone: UTC, local, or one of the system's names.
+func SetZone(name string) error {
+	switch strings.ToLower(name) {
+	case "", "utc":
+		zone.Store(nil)
+		return nil
+	case "local":
+		zone.Store(time.Local)
+		return nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		zone.Store(loc)
+	}
+	return err
+}
+
+// ZoneName is the name of the zone in which text shows times.
+func ZoneName() string {
+	loc := zone.Load()
+	switch loc {
+	case nil:
+		return "UTC"
+	case time.Local:
+		return "local"
+	}
+	return loc.String()
+}
+
+// inZone is a time where text shows it.
+func inZone(t time.Time) time.Time {
+	if loc := zone.Load(); loc != nil && !t.IsZero() {
+		return t.In(loc)
+	}
+	return t.UTC()
+}
 
 // How sure a derived date is, in the words of the JSON documents.
 const (
@@ -15,7 +59,7 @@ const (
 	clockLayout = "15:04"
 )
 
-// DateWords returns a derived date as a person would say it, in UTC: "on 5 March
+// DateWords returns a derived date as a person would say it, with its zone: "on 5 March
 // 2026 10:11 UTC", "between 1 and 8 March 2026", "on or before 12 August 2019".
 // What it says always contains the truth: days are named whole.
 func DateWords(notBefore, notAfter, at time.Time, precision string) string {
@@ -24,14 +68,14 @@ func DateWords(notBefore, notAfter, at time.Time, precision string) string {
 	case to.IsZero():
 		return "at an unknown time"
 	case precision == Exact:
-		return "on " + to.Format(dayLayout+" "+clockLayout) + " UTC"
+		return "on " + to.Format(dayLayout+" "+clockLayout+" MST")
 	case precision == NoLaterThan:
 		return "on or before " + to.Format(dayLayout)
 	}
 	end := to.Format(dayLayout)
 	switch {
 	case sameDay(from, to):
-		return "between " + from.Format(clockLayout) + " and " + endClock(to) + " UTC on " + end
+		return "between " + from.Format(clockLayout) + " and " + endClock(to) + to.Format(" MST") + " on " + end
 	case from.Year() != to.Year():
 		return "between " + from.Format(dayLayout) + " and " + end
 	case from.Month() != to.Month():
@@ -40,7 +84,7 @@ func DateWords(notBefore, notAfter, at time.Time, precision string) string {
 	return "between " + from.Format("2") + " and " + end
 }
 
-// DateShort returns a derived date for a table, in UTC: "2026-03-05 10:11",
+// DateShort returns a derived date for a table, in the zone of [ZoneName]: "2026-03-05 10:11",
 // "2026-03-01…03-08", "≤ 2019-08-12".
 func DateShort(notBefore, notAfter, at time.Time, precision string) string {
 	from, to, precision := bounds(notBefore, notAfter, at, precision)
@@ -59,17 +103,17 @@ func DateShort(notBefore, notAfter, at time.Time, precision string) string {
 	return from.Format(shortLayout) + "…" + to.Format("01-02")
 }
 
-// bounds returns the ends of a date in UTC and the precision that they allow: a
+// bounds returns the ends of a date and the precision that they allow: a
 // window without a beginning is no window, and one of a single minute is exact
 // enough to be read as such.
 func bounds(notBefore, notAfter, at time.Time, precision string) (from, to time.Time, _ string) {
 	if precision == Exact && !at.IsZero() {
-		return at.UTC(), at.UTC(), Exact
+		return inZone(at), inZone(at), Exact
 	}
 	if notAfter.IsZero() {
 		notAfter = at
 	}
-	from, to = notBefore.UTC(), notAfter.UTC()
+	from, to = inZone(notBefore), inZone(notAfter)
 	switch {
 	case precision == NoLaterThan || notBefore.IsZero():
 		return from, to, NoLaterThan

@@ -61,3 +61,24 @@ func TestDates(t *testing.T) {
 		})
 	}
 }
+
+// Times are shown where the reader is, and say where that is.
+func TestDate_Zone(t *testing.T) {
+	if err := SetZone("Europe/Berlin"); err != nil {
+		t.Skip(err)
+	}
+	defer SetZone("UTC") //nolint:errcheck // UTC is always known
+	at := time.Date(2026, 3, 5, 23, 30, 0, 0, time.UTC)
+	if got := DateShort(at, at, at, Exact); got != "2026-03-06 00:30" {
+		t.Error(got)
+	}
+	if got := DateWords(at, at, at, Exact); got != "on 6 March 2026 00:30 CET" {
+		t.Error(got)
+	}
+	if got := DateWords(time.Time{}, at, at, NoLaterThan); got != "on or before 6 March 2026" {
+		t.Error(got)
+	}
+	if ZoneName() != "Europe/Berlin" || SetZone("Mars/Olympus") == nil {
+		t.Errorf("the zone is %s", ZoneName())
+	}
+}

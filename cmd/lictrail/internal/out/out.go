@@ -31,11 +31,13 @@ type Streams struct {
 	InTTY    bool // a person may be asked
 	OutTTY   bool
 	ErrTTY   bool
+	OutFile  bool // Out is a file that somebody may open
 	Width    int  // columns of the terminal
 	Color    bool // color is welcome on Out
 	ErrColor bool // color is welcome on Err
 	Quiet    bool // no notes and no progress
 
+	raw  io.Writer    // where Out leads
 	log  *slog.Logger // nil: stderr is for people
 	mu   sync.Mutex   // guards Err and live
 	live string       // the progress line now on the terminal
@@ -58,6 +60,7 @@ func newStreams(in io.Reader, out, err io.Writer, getenv func(string) string, pr
 			s.Width = width
 		}
 	}
+	s.OutFile, s.raw = isFile(out), out
 	s.Out, s.Err = gated(out, s.OutTTY), gated(err, s.ErrTTY)
 	color := getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	s.Color, s.ErrColor = color && s.OutTTY, color && s.ErrTTY
@@ -76,6 +79,16 @@ func probeTerminal(stream any) (tty bool, width int) {
 		return true, 0
 	}
 	return true, width
+}
+
+// isFile tells whether the stream is an ordinary file.
+func isFile(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok || f == nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 func atoi(s string) int {

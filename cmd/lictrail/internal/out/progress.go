@@ -125,6 +125,9 @@ func (p *Progress) endPhase() {
 		return
 	}
 	elapsed := p.now().Sub(p.began)
+	if p.count == 0 && elapsed < time.Second && p.s.log == nil {
+		return // there was nothing to do, and nothing to say
+	}
 	attrs := []any{"phase", p.phase, "seconds", elapsed.Round(time.Millisecond).Seconds()}
 	if p.unit == "" {
 		p.s.note(attrs, "%s: took %s", p.phase, seconds(elapsed))

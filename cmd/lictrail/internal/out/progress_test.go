@@ -122,7 +122,7 @@ func TestProgress_Pipe(t *testing.T) {
 	p.Done()
 	p.Done()
 	check(t, errOut.String(), "lictrail: waiting 1m30s: throttled\n"+
-		"lictrail: reading users: 1200 users in 1m36s\nlictrail: writing: took 0s\n")
+		"lictrail: reading users: 1200 users in 1m36s\n")
 }
 
 func TestProgress_Quiet(t *testing.T) {

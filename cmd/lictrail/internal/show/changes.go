@@ -22,7 +22,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 		Columns: []Column[row]{
 			{CSV: "id", Cell: func(c row) any { return c.ID }},
 			{CSV: "run", Cell: func(c row) any { return int64(c.Run) }},
-			{Column: out.Column{Head: "WHEN"}, Text: func(c row) any { return ShortDate(c.When) }},
+			{Column: out.Column{Head: "WHEN (" + out.ZoneName() + ")"}, Text: func(c row) any { return ShortDate(c.When) }},
 			{CSV: "when", Cell: func(c row) any { return Stamp(c.When.At) }},
 			{CSV: "not_before", Cell: func(c row) any { return Stamp(c.When.NotBefore) }},
 			{CSV: "not_after", Cell: func(c row) any { return Stamp(c.When.NotAfter) }},

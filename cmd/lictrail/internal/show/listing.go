@@ -17,6 +17,9 @@ type Printer struct {
 	Format  string    // text, json, csv or xlsx
 	Command string    // what was asked, such as "audit events"
 	Aside   bool      // gaps go to stderr: the text is for programs
+
+	Sort  string // the column to sort by, with - before it the other way round; "": as the rows come
+	Limit int    // so many rows at most; 0: all
 }
 
 // Column is one column of a listing, in text, in CSV or in both.
@@ -36,6 +39,10 @@ type Listing[T any] struct {
 
 // Print shows the rows in the format asked for. JSON and CSV are streamed.
 func (l Listing[T]) Print(p Printer, rows iter.Seq2[T, error]) error {
+	rows, err := l.arrange(p, rows)
+	if err != nil {
+		return err
+	}
 	switch p.Format {
 	case "json":
 		return l.printJSON(p, rows)
@@ -67,7 +74,7 @@ func Tenant(b *ask.Book) out.Tenant {
 
 func (l Listing[T]) PrintCSV(p Printer, rows iter.Seq2[T, error]) error {
 	header, cells := l.cells()
-	csv := out.NewCSV(p.Out, true, p.OutTTY, header...)
+	csv := out.NewCSV(p.Out, p.OutFile, p.OutTTY, header...)
 	if err := fill(csv.Row, cells, rows); err != nil {
 		return err
 	}

@@ -226,7 +226,7 @@ func (w *whatIfPage) people() error {
 	if len(lines) == 0 {
 		return nil
 	}
-	table := out.NewTable(out.Column{Head: "USER", Min: 16, Rank: 4}, out.Column{Head: "SKU", Min: 10, Rank: 4}, out.Column{Head: "WOULD"},
+	table := out.NewTable(out.Column{Head: "USER", Keep: true}, out.Column{Head: "SKU", Keep: true}, out.Column{Head: "WOULD"},
 		out.Column{Head: "PLANS LOST", Min: 14, Wrap: true}, out.Column{Head: "KEEPS PLANS BY", Min: 14, Wrap: true}, out.Column{Head: "MAILBOX KEPT UNTIL"})
 	for i, l := range lines {
 		if i == maxWhatIfRows {
@@ -284,7 +284,7 @@ func (w *whatIfPage) seats() error {
 	if len(w.a.Outcome.Seats) == 0 {
 		return nil
 	}
-	table := out.NewTable(out.Column{Head: "SKU", Min: 10, Rank: 4}, out.Column{Head: "HOLD IT NOW"}, out.Column{Head: "AFTER"}, out.Column{Head: "AT WORST"},
+	table := out.NewTable(out.Column{Head: "SKU", Keep: true}, out.Column{Head: "HOLD IT NOW"}, out.Column{Head: "AFTER"}, out.Column{Head: "AT WORST"},
 		out.Column{Head: "SEATS"}, out.Column{Head: "MISSING"})
 	for _, s := range w.a.Outcome.Seats {
 		table.Row(w.Book.ShortSKU(s.SKU), s.Before, s.After, s.Worst, s.Have, s.Short)

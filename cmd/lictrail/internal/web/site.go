@@ -297,7 +297,7 @@ func (s *Site) render(q *question, v *view, a *answer, top string) (*response, e
 		return nil, &ask.Error{Message: "there is no such format", Hint: "csv or json"}
 	}
 	limit := &limited{Writer: &b, left: maxBytes}
-	err := a.formats(show.Printer{Streams: &out.Streams{Out: limit, Err: io.Discard, Quiet: true}, Book: q.book, Format: format, Command: a.command})
+	err := a.formats(show.Printer{Streams: &out.Streams{Out: limit, OutFile: true, Err: io.Discard, Quiet: true}, Book: q.book, Format: format, Command: a.command})
 	if limit.left < 0 {
 		return nil, errTooLarge
 	}
