@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +11,7 @@ import (
 )
 
 type skusOptions struct {
-	asOf, lapses string
+	asOf, lapses, sku string
 }
 
 func newSKUs(e *env) *cobra.Command {
@@ -36,12 +37,14 @@ only if all are; Microsoft gives no order. Nor does it tell whether a
 subscription renews by itself.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv
+  lictrail skus --sku copilot
   lictrail skus --lapses 90d`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSKUs(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.StringVar(&o.sku, "sku", "", "only this `SKU`: id, part number, name or a part of it")
 	f.StringVar(&o.lapses, "lapses", "", "what lapses within this `age` from the run, such as 60d, or up to this day")
 	return cmd
 }
@@ -54,6 +57,13 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 		list, err := ask.SKUs(ctx, n.Book)
 		if err != nil {
 			return err
+		}
+		wanted, err := n.FindSKUs(o.sku)
+		if err != nil {
+			return err
+		}
+		if len(wanted) > 0 {
+			list = slices.DeleteFunc(list, func(s ask.SKU) bool { return !slices.Contains(wanted, s.ID) })
 		}
 		if o.lapses != "" {
 			return n.runLapses(ctx, e, list, o.lapses)

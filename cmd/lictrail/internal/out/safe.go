@@ -70,6 +70,9 @@ func width(s string) int { return metric.StringWidth(s) }
 // shorten cuts the text to the width, with an ellipsis where it was cut.
 func shorten(s string, w int) string { return metric.Truncate(s, w, "…") }
 
+// breaks are the signs behind which a word may be broken.
+const breaks = "@._-/,;"
+
 // wrap breaks the text between words into lines of the width. Words that are longer
 // than a line are broken too, behind a sign such as @ or _ where they have one.
 func wrap(s string, w int) []string {
@@ -88,7 +91,7 @@ func wrap(s string, w int) []string {
 			if head == "" {
 				break
 			}
-			if at := strings.LastIndexAny(head, "@._-/,;"); at > len(head)/3 {
+			if at := strings.LastIndexAny(head, breaks); at > len(head)/3 {
 				head = head[:at+1]
 			}
 			lines = append(lines, head)

@@ -22,10 +22,15 @@ type Column struct {
 	Right bool // aligned to the right; numbers are without asking
 	Wrap  bool // broken into lines, not cut
 	Keep  bool // never cut
+	Spare int  // left out where the terminal is too narrow for all, the highest first; 0: never
 }
 
-// keepMin is the narrowest that a column becomes which is never cut.
-const keepMin = 14
+// A column that is broken into lines is no narrower than its longest part that should
+// stay in one piece, up to so much.
+const (
+	keepMin  = 12
+	pieceMax = 24
+)
 
 // Cell is a table cell that stands out.
 type Cell struct {
@@ -81,7 +86,7 @@ func isNumber(value any) bool {
 func (t *Table) Print(s *Streams) error {
 	widths := t.natural()
 	if s.OutTTY {
-		t.fit(widths, s.Width)
+		widths = t.fitAll(widths, s)
 	}
 	head := make([]Cell, len(t.cols))
 	for i, col := range t.cols {
@@ -110,15 +115,57 @@ func (t *Table) natural() []int {
 	return widths
 }
 
-// fit narrows columns until the table has the width, or no column can give more:
-// then the table stays too wide rather than hide a column.
-func (t *Table) fit(widths []int, total int) {
-	over := len(gap)*(len(widths)-1) - total
-	for _, w := range widths {
-		over += w
+// fitAll narrows columns and, where that is not enough, leaves spare ones out and says
+// so. A table without any stays too wide.
+func (t *Table) fitAll(widths []int, s *Streams) []int {
+	var out []string
+	for {
+		narrow := slices.Clone(widths)
+		if t.fit(narrow, s.Width); sum(narrow)+len(gap)*(len(narrow)-1) <= s.Width {
+			widths = narrow
+			break
+		}
+		spare := -1
+		for i, col := range t.cols {
+			if col.Spare > 0 && (spare < 0 || col.Spare > t.cols[spare].Spare) {
+				spare = i
+			}
+		}
+		if spare < 0 {
+			widths = narrow
+			break
+		}
+		out = append(out, t.cols[spare].Head)
+		t.leaveOut(spare)
+		widths = slices.Delete(widths, spare, spare+1)
 	}
-	for ; over > 0; over-- {
-		i := t.giver(widths)
+	if len(out) > 0 {
+		s.Notef("left out for want of room: %s; a wider terminal or --format csv shows all", strings.Join(out, ", "))
+	}
+	return widths
+}
+
+func (t *Table) leaveOut(i int) {
+	t.cols = slices.Delete(slices.Clone(t.cols), i, i+1)
+	t.text = slices.Delete(t.text, i, i+1)
+	for r := range t.rows {
+		t.rows[r] = slices.Delete(t.rows[r], i, i+1)
+	}
+}
+
+func sum(widths []int) int {
+	total := 0
+	for _, w := range widths {
+		total += w
+	}
+	return total
+}
+
+// fit narrows columns until the table has the width, or no column can give more.
+func (t *Table) fit(widths []int, total int) {
+	least := t.leastWidths()
+	for over := sum(widths) + len(gap)*(len(widths)-1) - total; over > 0; over-- {
+		i := t.giver(widths, least)
 		if i < 0 {
 			return
 		}
@@ -128,10 +175,10 @@ func (t *Table) fit(widths []int, total int) {
 
 // giver returns the column to narrow next: of those that can, one of the lowest
 // rank, the widest first, and those that are never cut last; -1 if there is none.
-func (t *Table) giver(widths []int) int {
+func (t *Table) giver(widths, least []int) int {
 	best := -1
 	for i, col := range t.cols {
-		if least := t.least(col); least <= 0 || widths[i] <= least {
+		if least[i] <= 0 || widths[i] <= least[i] {
 			continue
 		}
 		if best < 0 || compareGivers(col, t.cols[best], widths[i], widths[best]) < 0 {
@@ -141,11 +188,37 @@ func (t *Table) giver(widths []int) int {
 	return best
 }
 
-func (t *Table) least(col Column) int {
-	if col.Keep {
-		return max(col.Min, keepMin)
+// leastWidths are the narrowest that the columns may become; 0: they stay as they are.
+func (t *Table) leastWidths() []int {
+	least := make([]int, len(t.cols))
+	for i, col := range t.cols {
+		least[i] = col.Min
+		if col.Keep {
+			least[i] = max(col.Min, keepMin)
+		}
+		if !col.Keep && !col.Wrap || least[i] == 0 {
+			continue
+		}
+		for _, row := range t.rows {
+			for _, word := range strings.Fields(row[i].Value.(string)) {
+				least[i] = max(least[i], min(pieceMax, longestPiece(word)))
+			}
+		}
 	}
-	return col.Min
+	return least
+}
+
+// longestPiece is the width of the longest part of a word that stays in one piece.
+func longestPiece(word string) int {
+	longest := 0
+	for word != "" {
+		end := strings.IndexAny(word, breaks) + 1
+		if end == 0 {
+			end = len(word)
+		}
+		longest, word = max(longest, width(word[:end])), word[end:]
+	}
+	return longest
 }
 
 func compareGivers(a, b Column, widthA, widthB int) int {

@@ -22,10 +22,10 @@ func CopilotColumns[T any](inText bool, of func(T) *snapshot.CopilotCounts) []Co
 	prompts := count(func(c *snapshot.CopilotCounts) *int64 { return c.Prompts })
 	days := count(func(c *snapshot.CopilotCounts) *int64 { return c.ActiveDays })
 	columns := []Column[T]{
-		{Column: out.Column{Head: "PROMPTS", Right: true, Rank: 1}, CSV: "copilot_prompts", Cell: prompts},
+		{Column: out.Column{Head: "PROMPTS", Spare: 3, Right: true, Rank: 1}, CSV: "copilot_prompts", Cell: prompts},
 		{CSV: "copilot_prompts_chat_work", Cell: count(func(c *snapshot.CopilotCounts) *int64 { return c.PromptsWork })},
 		{CSV: "copilot_prompts_chat_web", Cell: count(func(c *snapshot.CopilotCounts) *int64 { return c.PromptsWeb })},
-		{Column: out.Column{Head: "ACTIVE DAYS", Right: true, Rank: 1}, CSV: "copilot_active_days", Cell: days},
+		{Column: out.Column{Head: "ACTIVE DAYS", Spare: 4, Right: true, Rank: 1}, CSV: "copilot_active_days", Cell: days},
 		{CSV: "copilot_period_days", Cell: func(row T) any {
 			if c := of(row); c != nil {
 				return c.Days

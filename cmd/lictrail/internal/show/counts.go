@@ -86,10 +86,10 @@ func Counts(b *ask.Book, by string) Listing[*ask.Count] {
 		column(Column[row]{Column: out.Column{Head: "WEEK OF"}, CSV: "week", Text: func(c row) any { return c.Week.Format(time.DateOnly) }})
 	}
 	column(Column[row]{Column: out.Column{Head: "CHANGES"}, CSV: "changes", Text: func(c row) any { return c.Changes }})
-	column(Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(c row) any { return c.Users }})
+	column(Column[row]{Column: out.Column{Head: "USERS", Spare: 1}, CSV: "users", Text: func(c row) any { return c.Users }})
 	column(Column[row]{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(c row) any { return c.Assigned }})
 	column(Column[row]{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(c row) any { return c.Removed }})
-	column(Column[row]{Column: out.Column{Head: "FIRST"}, CSV: "first", Text: func(c row) any { return DayOrNil(c.First) }, Cell: func(c row) any { return Stamp(c.First) }})
+	column(Column[row]{Column: out.Column{Head: "FIRST", Spare: 2}, CSV: "first", Text: func(c row) any { return DayOrNil(c.First) }, Cell: func(c row) any { return Stamp(c.First) }})
 	column(Column[row]{Column: out.Column{Head: "LAST"}, CSV: "last", Text: func(c row) any { return DayOrNil(c.Last) }, Cell: func(c row) any { return Stamp(c.Last) }})
 	if by == "actor" {
 		column(Column[row]{Column: out.Column{Head: "THROUGH", Min: 10, Wrap: true}, CSV: "clients", Text: func(c row) any { return OrNil(strings.Join(c.Clients, ", ")) },

@@ -94,7 +94,7 @@ func Events() Listing[*store.StoredEvent] {
 			{Column: out.Column{Head: "AT"}, Text: func(r row) any { return r.At.UTC().Format("2006-01-02 15:04:05") }},
 			{CSV: "at", Cell: func(r row) any { return Stamp(r.At) }},
 			{Column: out.Column{Head: "ACTIVITY", Min: 16, Rank: 3}, CSV: "activity", Text: func(r row) any { return r.Activity }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 1}, CSV: "target_id", Text: func(r row) any { return Dash(r.Target) }, Cell: func(r row) any { return r.Target }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "target_id", Text: func(r row) any { return Dash(r.Target) }, Cell: func(r row) any { return r.Target }},
 			{Column: out.Column{Head: "ID", Min: 12, Rank: 2}, CSV: "id", Text: func(r row) any { return r.ID }},
 			{CSV: "correlation_id", Cell: func(r row) any { return r.Correlation }},
 			{CSV: "copy", Cell: func(r row) any { return r.Copy }},

@@ -158,10 +158,10 @@ func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
 			{Column: out.Column{Head: "FILE", Min: 8}, CSV: "file", Text: func(r row) any { return r.File }},
 			{Column: out.Column{Head: "LINE"}, CSV: "line", Text: func(r row) any { return r.Line }},
 			{Column: out.Column{Head: "VERDICT"}, CSV: "verdict", Text: func(r row) any { return verdictCell(r.Verdict) }, Cell: func(r row) any { return r.Verdict }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "named", Text: func(r row) any { return OrNil(r.Named) }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "named", Text: func(r row) any { return OrNil(r.Named) }},
 			{CSV: "user_id", Cell: func(r row) any { return string(r.Record.User) }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.Record.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 3}, CSV: "part_number", Text: func(r row) any {
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any {
 				if r.Record.SKU == "" {
 					return nil
 				}

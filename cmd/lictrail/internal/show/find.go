@@ -98,9 +98,9 @@ func Hits(b *ask.Book, text string) Listing[Hit] {
 		Columns: []Column[Hit]{
 			{Column: out.Column{Head: "KIND"}, CSV: "kind", Text: cell(func(kind, _, _, _, _ string) string { return kind })},
 			{Column: out.Column{Head: "NAME", Keep: true}, CSV: "name", Text: cell(func(_, name, _, _, _ string) string { return name })},
-			{Column: out.Column{Head: "ADDRESS OR PART NUMBER", Min: 10, Rank: 2}, CSV: "address", Text: cell(func(_, _, called, _, _ string) string { return called })},
-			{Column: out.Column{Head: "ID", Min: 8, Rank: 1}, CSV: "id", Text: cell(func(_, _, _, id, _ string) string { return id })},
-			{Column: out.Column{Head: "NOTE", Min: 10}, CSV: "note", Text: func(h Hit) any {
+			{Column: out.Column{Head: "ADDRESS OR PART NUMBER", Keep: true}, CSV: "address", Text: cell(func(_, _, called, _, _ string) string { return called })},
+			{Column: out.Column{Head: "ID"}, CSV: "id", Text: cell(func(_, _, _, id, _ string) string { return id })},
+			{Column: out.Column{Head: "NOTE", Min: 8, Wrap: true}, CSV: "note", Text: func(h Hit) any {
 				_, _, _, _, note := hitRow(b, h)
 				if h.Was != "" {
 					note = strings.TrimPrefix(note+", formerly "+h.Was, ", ")

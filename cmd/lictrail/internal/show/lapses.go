@@ -50,7 +50,7 @@ func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 		None: "no subscription lapses by then, as far as Microsoft gives dates",
 		Columns: []Column[row]{
 			{CSV: "sku_id", Cell: func(l row) any { return string(l.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(l row) any { return b.ShortSKU(l.SKU) }, Cell: func(l row) any { return b.PlainSKU(l.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(l row) any { return b.ShortSKU(l.SKU) }, Cell: func(l row) any { return b.PlainSKU(l.SKU) }},
 			{CSV: "subscription_id", Cell: func(l row) any { return l.ID }},
 			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, CSV: "status", Text: func(l row) any { return l.Status }},
 			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(l row) any { return l.Total }},

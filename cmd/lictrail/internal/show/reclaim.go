@@ -100,7 +100,7 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 			{CSV: "unknown_why", Cell: func(r row) any { return string(r.Gap) }},
 			{CSV: "mark", Cell: func(r row) any { return string(r.Mark) }},
 			{CSV: "held_days", Cell: func(r row) any { return r.HeldDays }},
-			{Column: out.Column{Head: "IDLE", Right: true}, CSV: "idle_days", Text: func(r row) any { return intOrNil(r.IdleDays) }},
+			{Column: out.Column{Head: "IDLE", Right: true, Spare: 1}, CSV: "idle_days", Text: func(r row) any { return intOrNil(r.IdleDays) }},
 			{CSV: "idle_since", Cell: since},
 			{CSV: "last_activity", Cell: func(r row) any { return lastAt(r) }},
 			{CSV: "last_activity_source", Cell: func(r row) any { return lastKind(r) }},

@@ -47,7 +47,7 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 	switch by {
 	case "user":
 		columns = append(columns, Column[row]{CSV: "user_id", Cell: func(r row) any { return r.Label }},
-			Column[row]{Column: out.Column{Head: "USER", Min: 12, Rank: 2}, CSV: "upn", Text: func(r row) any { return r.UPN }})
+			Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return r.UPN }})
 	case "sku":
 	default:
 		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(strings.ReplaceAll(by, "-", " ")), Min: 10, Rank: 2}, CSV: strings.ReplaceAll(by, "-", "_"),
@@ -73,7 +73,7 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 		None: "no seat was held in these days",
 		Columns: append(append(columns,
 			Column[row]{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			Column[row]{Column: out.Column{Head: "SKU", Min: 8, Rank: 4}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			Column[row]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
 			Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(r row) any { return r.Users }},
 			Column[row]{Column: out.Column{Head: "MIN"}, CSV: "seat_days_min", Text: func(r row) any { return r.Min }},
 			Column[row]{Column: out.Column{Head: "MAX"}, CSV: "seat_days_max", Text: func(r row) any { return r.Max }},

@@ -68,7 +68,7 @@ func printBurst(p Printer, s *tracker.Summary, b ask.Burst, why string) error {
 	}
 	slices.SortFunc(b.Changes, byParty)
 	mailbox := b.Kind == snapshot.Removed && s.HasMailbox(b.SKU)
-	table := out.NewTable(out.Column{Head: "USER", Min: 12, Rank: 2}, out.Column{Head: "CAUSE", Min: 16, Rank: 3}, out.Column{Head: "MAILBOX KEPT UNTIL"})
+	table := out.NewTable(out.Column{Head: "USER", Keep: true}, out.Column{Head: "CAUSE", Min: 16, Rank: 3}, out.Column{Head: "MAILBOX KEPT UNTIL"})
 	for i, c := range b.Changes {
 		if i == maxBurstUsers {
 			break

@@ -54,9 +54,9 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 		None: "no watched plan is switched off",
 		Columns: []Column[row]{
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
-			{Column: out.Column{Head: "USER", Min: 12, Rank: 3}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Min: 8, Rank: 2}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
 			{CSV: "plan_id", Cell: func(r row) any { return string(r.Plan) }},
 			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return b.PlanWord(r.Plan) }},
 			{Column: out.Column{Head: "NOW"}, CSV: "off_now", Text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.Now] }, Cell: func(r row) any { return r.Now }},
