@@ -76,7 +76,7 @@ func TestPages_Screenshots(t *testing.T) {
 	v := demoSite(t)
 	b := newBrowser(t)
 	server := served(t, web.Site{Tenants: []web.Tenant{{File: demoDB(t)}}, Version: "test"})
-	person := first(t, v.page("search?q=nora"), "person")
+	person := first(t, v.page("search?q=olaf"), "person")
 	for _, shot := range []struct {
 		name, path    string
 		width, height int

@@ -257,20 +257,13 @@ func keysOf(kinds map[string]bool, changes []*store.ChangeRow, unread bool) []pa
 	}
 	for _, cause := range snapshot.Causes {
 		if slices.ContainsFunc(changes, func(c *store.ChangeRow) bool { return c.Attribution.Cause == cause }) {
-			keys = append(keys, page.Key{Class: causeClass(cause), Label: "by " + causeLabel(cause)})
+			keys = append(keys, page.Key{Class: causeClass(cause), Label: "cause: " + string(cause)})
 		}
 	}
 	return keys
 }
 
 func causeClass(c snapshot.Cause) string { return fmt.Sprintf("m%d", slices.Index(snapshot.Causes, c)) }
-
-func causeLabel(c snapshot.Cause) string {
-	if c == snapshot.CauseUnknown {
-		return "nobody knows whom"
-	}
-	return string(c)
-}
 
 // barTable has the bars in words.
 func (l *life) barTable() page.Table {
@@ -293,7 +286,7 @@ func (l *life) held() page.Section {
 		return s
 	}
 	t := page.Table{Caption: "Licenses and their periods", Columns: []page.Column{
-		{Head: "SKU"}, {Head: "First assigned", Tight: true}, {Head: "This period from", Tight: true}, {Head: "By"}, {Head: "To", Tight: true}, {Head: "By"}, {Head: "Path"}, {Head: "Microsoft says", Tight: true}, {Head: "Why it says so", Long: true}}}
+		{Head: "SKU"}, {Head: "First assigned", Tight: true}, {Head: "This period from", Tight: true}, {Head: "Assigned by"}, {Head: "To", Tight: true}, {Head: "Removed by"}, {Head: "Path"}, {Head: "Microsoft says", Tight: true}, {Head: "Why it says so", Long: true}}}
 	periods := append(l.unseen(), l.Periods...)
 	for _, sku := range l.skus() {
 		for _, p := range periods {
