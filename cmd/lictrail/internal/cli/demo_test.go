@@ -77,3 +77,12 @@ func TestDemo_Prices(t *testing.T) {
 		t.Errorf("the demo left no prices:\n%s", got)
 	}
 }
+
+// TestDemo_NewFolder: the demo makes the folder that --db names, as sync does.
+func TestDemo_NewFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	demoOutput(t, dir)
+	if _, err := os.Stat(filepath.Join(dir, "lictrail-demo.reclaim.toml")); err != nil {
+		t.Error(err)
+	}
+}

@@ -49,15 +49,15 @@ func Clear(ctx context.Context, path string) error {
 // Play lives through the weeks, with a run each Monday that is recorded in a
 // database, and calls week after each.
 func (d *Scenario) Play(ctx context.Context, path, version string, week func(what string, s *tracker.Summary) error) error {
-	if err := writeRules(path); err != nil {
-		return err
-	}
 	d.settle()
 	db, err := store.OpenReadWrite(ctx, path, migrations.Apply)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if err := writeRules(path); err != nil { // the folder is there now
+		return err
+	}
 	monday := time.Date(2026, 2, 23, 6, 0, 0, 0, time.UTC)
 	for i, w := range d.weeks() {
 		d.AdvanceTo(monday.AddDate(0, 0, 7*i-5)) // Wednesday before, same hour
