@@ -86,3 +86,26 @@ func TestDemo_NewFolder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDemo_Mark: what a program reads from a pipe begins with no byte order mark,
+// and has no carriage return in JSON; a file for Excel begins with one.
+func TestDemo_Mark(t *testing.T) {
+	dir := t.TempDir()
+	demoOutput(t, dir)
+	const mark = "\ufeff"
+	for _, format := range []string{"json", "csv"} {
+		file := filepath.Join(dir, "skus."+format)
+		piped := runHere(t, dir, "skus", "--format", format)
+		runHere(t, dir, "skus", "--format", format, "--output", file)
+		kept, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(piped, mark) || strings.HasPrefix(string(kept), mark) != (format == "csv") || strings.TrimPrefix(string(kept), mark) != piped {
+			t.Errorf("%s: piped it begins with %q, in a file with %q", format, piped[:8], kept[:8])
+		}
+		if format == "json" && strings.Contains(piped, "\r") {
+			t.Error("JSON has carriage returns")
+		}
+	}
+}
