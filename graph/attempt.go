@@ -26,6 +26,9 @@ type bodyReader func(io.Reader) error
 // attempt sends one request. What goes wrong comes back with the rule for
 // trying again.
 func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *Error {
+	if failed := r.held(); failed != nil {
+		return failed
+	}
 	w := newWatch(ctx, r.c.opts.Quiet)
 	defer w.stop()
 	req, err := r.sign(w.ctx, build)
@@ -215,7 +218,9 @@ func packedBadly(err error) bool {
 func (r *reader) refused(resp *http.Response, b *body) *Error {
 	e := r.fail(nil)
 	e.Status = resp.StatusCode
-	e.wait = retryAfter(resp.Header, r.c.opts.Now())
+	if e.wait = retryAfter(resp.Header, r.c.opts.Now()); e.wait > 0 && r.shared != nil {
+		r.shared.extend(r.c.opts.Now().Add(e.wait))
+	}
 	e.retry, e.Err = judge(resp.StatusCode)
 	if said := readGraphError(b); said != nil {
 		e.take(said, r.page)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -134,7 +135,14 @@ func (o Options) withDefaults() Options {
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
-	if o.Progress == nil {
+	if progress := o.Progress; progress != nil {
+		var one sync.Mutex // reads that are under way together report, too
+		o.Progress = func(p Progress) {
+			one.Lock()
+			defer one.Unlock()
+			progress(p)
+		}
+	} else {
 		o.Progress = func(Progress) {}
 	}
 	return o

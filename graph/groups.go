@@ -32,11 +32,16 @@ type wireGroup struct {
 // Group reads one group. A group that Graph says it does not know is no error:
 // it comes back with Gone set.
 func (c *Client) Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group, error) {
+	return c.group(ctx, id, nil)
+}
+
+func (c *Client) group(ctx context.Context, id snapshot.GroupID, shared *hold) (snapshot.Group, error) {
 	id = snapshot.NormalID(id)
 	if !isGUID(string(id)) {
 		return snapshot.Group{}, c.newReader(opGroup).fail(kinded(ErrIncomplete, "id %q is not a GUID", clip(string(id))))
 	}
 	r := c.newReader(opGroup + " " + string(id))
+	r.shared = shared
 	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		path := c.path()
 		path["group%2Did"] = string(id)

@@ -277,11 +277,12 @@ func (t *run) keepMemberships(ctx context.Context) error {
 		t.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read", len(ids), maxGroupReads)
 		ids = ids[:maxGroupReads]
 	}
-	for _, id := range ids {
-		g, err := t.Group(ctx, id)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	read, errs := t.Groups(ctx, ids)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i, id := range ids {
+		g, err := read[i], errs[i]
 		if err == nil && !g.Gone && len(g.Licenses) == 0 && !t.groupsSet[id] {
 			continue
 		}

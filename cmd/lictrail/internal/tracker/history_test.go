@@ -358,6 +358,14 @@ func (s *scripted) Group(_ context.Context, id snapshot.GroupID) (snapshot.Group
 	return snapshot.Group{ID: id, Gone: true}, s.failing("groups")
 }
 
+func (s *scripted) Groups(ctx context.Context, ids []snapshot.GroupID) ([]snapshot.Group, []error) {
+	groups, errs := make([]snapshot.Group, len(ids)), make([]error, len(ids))
+	for i, id := range ids {
+		groups[i], errs[i] = s.Group(ctx, id)
+	}
+	return groups, errs
+}
+
 func (s *scripted) DeletedUsers(context.Context) ([]snapshot.DeletedUser, error) {
 	if err := s.failing("deleted"); err != nil {
 		return nil, err

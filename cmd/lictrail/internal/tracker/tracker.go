@@ -37,7 +37,8 @@ type Reader interface {
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
 	// Agents lists the agent users; offered is false where the service knows none.
 	Agents(ctx context.Context) (agents []snapshot.UserID, offered bool, err error)
-	Group(ctx context.Context, id snapshot.GroupID) (snapshot.Group, error)
+	// Groups reads groups: what each is, and what went wrong with it.
+	Groups(ctx context.Context, ids []snapshot.GroupID) ([]snapshot.Group, []error)
 	DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error)
 	// Principal reads the service principal of an application.
 	Principal(ctx context.Context, id string) (snapshot.Principal, error)

@@ -448,11 +448,13 @@ func (t *run) readGroups(ctx context.Context) error {
 	var groups []snapshot.Group
 	var unread int
 	var last error
-	for _, id := range mapKeys(t.groups) {
-		g, err := t.Group(ctx, id)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	ids := mapKeys(t.groups)
+	read, errs := t.Groups(ctx, ids)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i, id := range ids {
+		g, err := read[i], errs[i]
 		if err == nil && g.Gone && giving[id] {
 			err = fmt.Errorf("group %s is not found, and users hold licenses by it", id)
 		}

@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"lictrail/snapshot"
+)
+
+// atATime is how many requests for single objects are under way together. Each
+// takes Graph a fraction of a second, whatever it asks for.
+const atATime = 4
+
+// hold is what requests that are under way together share: when one of them is
+// told to wait, none is sent before that time.
+type hold struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+// extend holds requests back until a time.
+func (h *hold) extend(until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until.After(h.until) {
+		h.until = until
+	}
+}
+
+// left is how long requests are still held back. A nil hold holds nothing back.
+func (h *hold) left(now time.Time) time.Duration {
+	if h == nil {
+		return 0
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.until.Sub(now)
+}
+
+// held is the failure of an attempt that was not made, since requests are held
+// back; nil: they are not.
+func (r *reader) held() *Error {
+	left := r.shared.left(r.c.opts.Now())
+	if left <= 0 {
+		return nil
+	}
+	e := r.fail(kinded(ErrThrottled, "Graph asked to wait"))
+	e.retry, e.wait = later, left
+	return e
+}
+
+// together calls read for each of n objects, a few at a time.
+func together(n int, read func(i int, h *hold)) {
+	shared, next := new(hold), make(chan int)
+	var workers sync.WaitGroup
+	for range min(n, atATime) {
+		workers.Go(func() {
+			for i := range next {
+				read(i, shared)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+}
+
+// Groups is [Client.Group] for many groups, a few at a time: the groups, and what
+// went wrong with each, in the order of the ids.
+func (c *Client) Groups(ctx context.Context, ids []snapshot.GroupID) ([]snapshot.Group, []error) {
+	groups, errs := make([]snapshot.Group, len(ids)), make([]error, len(ids))
+	together(len(ids), func(i int, h *hold) {
+		if errs[i] = context.Cause(ctx); errs[i] == nil {
+			groups[i], errs[i] = c.group(ctx, ids[i], h)
+		}
+	})
+	return groups, errs
+}
