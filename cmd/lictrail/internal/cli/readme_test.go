@@ -93,12 +93,11 @@ func picturesText(t *testing.T) string {
 		{"person", "One person's licenses over time, with what is uncertain hatched and every change marked"},
 		{"attention", "What needs attention: unexplained changes, missing seats, lapses, group errors"},
 	} {
-		for _, suffix := range []string{".svg", ".png"} {
-			if _, err := os.Stat("../../../../docs/" + p.name + suffix); err == nil {
-				fmt.Fprintf(&b, "![%s](docs/%s%s)\n", p.shows, p.name, suffix)
-				break
-			}
+		picture := "docs/images/serve-" + p.name + ".png"
+		if _, err := os.Stat("../../../../" + picture); err != nil {
+			t.Errorf("%v: make screenshots makes it", err)
 		}
+		fmt.Fprintf(&b, "![%s](%s)\n", p.shows, picture)
 	}
 	return b.String()
 }
