@@ -3,6 +3,7 @@ package show
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,7 +101,12 @@ func FlowDays() Listing[*cohort.DayFlow] {
 		if kind == cohort.NotKnown {
 			head, name = "GONE, CAUSE NOT KNOWN", "cause_not_known"
 		}
-		l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: head}, CSV: name, Text: func(d row) any { return d.Moves[kind] }})
+		l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: head}, CSV: name, Text: func(d row) any {
+			if d.Moves[kind] == 0 {
+				return nil
+			}
+			return d.Moves[kind]
+		}, Cell: func(d row) any { return d.Moves[kind] }})
 	}
 	l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "HELD"}, CSV: "population", Text: func(d row) any { return d.Population }})
 	return l
@@ -131,10 +137,19 @@ func FlowMoves(f *ask.SeatFlow) Listing[*cohort.Move] {
 // FlowSentences says what became of the seats, in sums that anybody can check.
 func FlowSentences(b *ask.Book, f *ask.SeatFlow, known bool) []string {
 	c := f.Counts
+	text := fmt.Sprintf("%s: %s held it before %s", b.ShortSKU(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From))
+	for _, kind := range append(append([]cohort.Kind{}, cohort.Gains...), cohort.Losses...) { // of what did not happen it may not be known
+		word := map[cohort.Kind]string{cohort.TakenBack: "taken back", cohort.UserLeft: "left", cohort.NotKnown: "gone without a known cause"}[kind]
+		sign := "-"
+		if slices.Contains(cohort.Gains, kind) {
+			sign = "+"
+		}
+		if c[kind] > 0 {
+			text += fmt.Sprintf(", %s%d %s", sign, c[kind], cmp.Or(word, string(kind)))
+		}
+	}
 	lines := []string{
-		fmt.Sprintf("%s: %s held it before %s. +%d assigned, +%d reassigned, +%d reactivated, -%d taken back, -%d lapsed, -%d left, -%d gone without a known cause: %s at the end of %s.",
-			b.ShortSKU(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From), c[cohort.Assigned], c[cohort.Reassigned], c[cohort.Reactivated], c[cohort.TakenBack],
-			c[cohort.Lapsed], c[cohort.UserLeft], c[cohort.NotKnown], Plural(f.End, "user"), dayText(f.Days.To)),
+		text + fmt.Sprintf(": %s at the end of %s.", Plural(f.End, "user"), dayText(f.Days.To)),
 		fmt.Sprintf("%d of those at the start kept it without a break.", f.Retained),
 	}
 	if f.Agents > 0 {
@@ -143,7 +158,7 @@ func FlowSentences(b *ask.Book, f *ask.SeatFlow, known bool) []string {
 	if f.Inexact > 0 {
 		lines = append(lines, fmt.Sprintf("The day of %s is not known exactly: each counts on the last day on which it can have been.", Plural(f.Inexact, "change")))
 	}
-	if known {
+	if known && len(f.AtRisk) > 0 {
 		why := map[string]int{}
 		for _, r := range f.AtRisk {
 			why[r.Why]++
