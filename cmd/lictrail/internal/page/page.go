@@ -56,6 +56,7 @@ type Table struct {
 	Columns []Column
 	Rows    [][]any
 	More    string // what was left out, and how to see it
+	Folded  bool   // shown when asked for, and in print
 }
 
 // Link is a cell that leads elsewhere: to an address of the program's own making,
@@ -163,3 +164,6 @@ func grouped(n int64) string {
 	}
 	return sign + digits
 }
+
+// Grouped writes a number as the page does, its thousands apart.
+func Grouped(n int64) string { return grouped(n) }

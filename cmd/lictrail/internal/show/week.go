@@ -32,11 +32,14 @@ type Week struct {
 	changes []*store.ChangeRow
 	moved   int // changes of Microsoft's dates alone
 	skus    []ask.SKU
+	billed  []*ask.SeatRow
 	p       *page.Page
 }
 
 // Parts of the page, by which [Week.Page] may be asked for some of them alone.
 const (
+	PartPeople      = "people"
+	PartMoney       = "money"
 	PartChanges     = "changes"
 	PartUnexplained = "unexplained"
 	PartWatch       = "watch"
@@ -52,8 +55,9 @@ var parts = []struct {
 	id  string
 	add func(*Week, context.Context) error
 }{
-	{PartChanges, (*Week).changed}, {PartUnexplained, (*Week).unexplained}, {PartWatch, (*Week).watching}, {PartGroups, (*Week).failing},
-	{PartLapses, (*Week).lapsing}, {PartReclaim, (*Week).reclaimable}, {PartSeats, (*Week).seats}, {PartTrust, (*Week).trust},
+	{PartPeople, (*Week).people}, {PartUnexplained, (*Week).unexplained}, {PartWatch, (*Week).watching}, {PartGroups, (*Week).failing},
+	{PartLapses, (*Week).lapsing}, {PartSeats, (*Week).seats}, {PartMoney, (*Week).money}, {PartReclaim, (*Week).reclaimable},
+	{PartChanges, (*Week).changed}, {PartTrust, (*Week).trust},
 }
 
 // Page lays the report out, or only some parts of it.
@@ -73,6 +77,14 @@ func (w *Week) Page(ctx context.Context, only ...string) (*page.Page, error) {
 			return nil, err
 		}
 	}
+	if len(only) == 0 {
+		short, err := w.summary(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.p.Sections = slices.Insert(w.p.Sections, 0, short)
+	}
+	w.fold()
 	w.p.Foot = []string{
 		fmt.Sprintf("Written by lictrail %s on %s UTC from what its runs have kept. lictrail reads the tenant and never writes to it.",
 			w.Version, w.Now.UTC().Format("2 January 2006 15:04")),
@@ -541,7 +553,7 @@ func (w *Week) seats(context.Context) error {
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
 		shown, maxRows, "lictrail skus", func(r ask.SKU) []any {
-			return []any{w.skuCell(r.ID), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+			return []any{w.cell(w.product(r.ID), "sku", string(r.ID)), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 				TrendWord(&r), RunsOutWord(&r, w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {

@@ -1,0 +1,265 @@
+package show
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// foldFrom is from how many rows on a table of the page is folded.
+const foldFrom = 15
+
+// monthsShown is how many months of cost the page has, the newest last.
+const monthsShown = 6
+
+// summary is what a manager reads first: what needs somebody, what changed and by
+// whom, and what it costs. Each sentence stands for a section below.
+func (w *Week) summary(ctx context.Context) (page.Section, error) {
+	s := page.Section{ID: "summary", Heading: "In short"}
+	at := w.History.At.ObservedUntil
+	over := int64(0)
+	for i := range w.skus {
+		r := &w.skus[i]
+		if over += r.Over(); r.Over() > 0 {
+			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.product(r.ID), Plural(r.Over(), "seat")))
+		}
+	}
+	if over > 0 {
+		w.p.Tiles = slices.Insert(w.p.Tiles, 1, page.Tile{Figure: fmt.Sprint(over), Label: "seats over-assigned", Section: PartSeats, Alarm: true})
+	}
+	for i := range w.skus {
+		r := &w.skus[i]
+		if day, ok := r.RunsOut(at); ok && r.Over() == 0 && ask.Available(r.SKURow) > 0 && day <= snapshot.DayOf(at)+snapshot.TrendDays {
+			s.Text = append(s.Text, fmt.Sprintf("%s runs out by %s if use goes on like this: %s free, %s a week.", w.product(r.ID), DayWords(day.Time()),
+				Plural(ask.Available(r.SKURow), "seat"), signed(r.Trend.PerWeek)))
+		}
+	}
+	for _, l := range ask.Lapses(w.skus, at.Add(lapseWithin)) {
+		if l.Short > 0 {
+			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.product(l.SKU), cmp.Or(dayWord(&l), "a day that is not known"), HitWords(&l)))
+		}
+	}
+	s.Text = append(s.Text, sentences(w.whoChanged(), w.openWords())...)
+	cost, err := w.costWords(ctx)
+	if err != nil {
+		return s, err
+	}
+	if s.Text = append(s.Text, sentences(cost)...); len(s.Text) == 0 {
+		s.Text = []string{"Nothing needs anybody's attention."}
+	}
+	return s, nil
+}
+
+// product is what people call a SKU.
+func (w *Week) product(id snapshot.SKUID) string { return w.Catalog.SKUName(id, w.PartNumber(id)) }
+
+func dayWord(l *ask.Lapse) string {
+	if l.NextLifecycleAt.IsZero() {
+		return ""
+	}
+	return DayWords(l.NextLifecycleAt)
+}
+
+// changers counts the changes of users by who is responsible, the most first.
+type changers struct {
+	who                    string
+	changes, removed, gave int
+	users                  map[snapshot.UserID]bool
+}
+
+func (w *Week) changers() []*changers {
+	byWho := map[string]*changers{}
+	for _, c := range w.changes {
+		if c.User == "" {
+			continue
+		}
+		who := PartyWord(c.Attribution.Responsible())
+		if who == "" {
+			who = "not known"
+			if c.Attribution.Cause != snapshot.CauseUnknown {
+				who = "nobody named (" + string(c.Attribution.Cause) + ")"
+			}
+		}
+		if byWho[who] == nil {
+			byWho[who] = &changers{who: who, users: map[snapshot.UserID]bool{}}
+		}
+		b := byWho[who]
+		b.changes++
+		b.users[c.User] = true
+		b.removed += one(c.Kind == snapshot.Removed)
+		b.gave += one(c.Kind == snapshot.Assigned)
+	}
+	var list []*changers
+	for _, b := range byWho {
+		list = append(list, b)
+	}
+	slices.SortFunc(list, func(a, b *changers) int { return cmp.Or(cmp.Compare(b.changes, a.changes), cmp.Compare(a.who, b.who)) })
+	return list
+}
+
+// whoChanged says how many changes there were and whose most of them are.
+func (w *Week) whoChanged() string {
+	list := w.changers()
+	if len(list) == 0 {
+		return ""
+	}
+	var words []string
+	for i, b := range list {
+		if i == 3 {
+			words = append(words, fmt.Sprintf("%d more", len(list)-3))
+			break
+		}
+		words = append(words, fmt.Sprintf("%s %d", b.who, b.changes))
+	}
+	n := 0
+	for _, b := range list {
+		n += b.changes
+	}
+	return fmt.Sprintf("%s of licenses of users, by %s.", Plural(n, "change"), strings.Join(words, ", "))
+}
+
+func (w *Week) openWords() string {
+	open := 0
+	for _, c := range w.changes {
+		open += one(c.Attribution.Cause == snapshot.CauseUnknown)
+	}
+	if open == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The cause of %s is not known.", Plural(open, "change"))
+}
+
+// people shows who changed licenses, and which SKUs were gained and lost.
+func (w *Week) people(context.Context) error {
+	list := w.changers()
+	if len(list) == 0 {
+		return nil
+	}
+	type moved struct {
+		sku       snapshot.SKUID
+		got, lost int
+	}
+	bySKU := map[snapshot.SKUID]*moved{}
+	for _, c := range w.changes {
+		if c.Kind != snapshot.Assigned && c.Kind != snapshot.Removed {
+			continue
+		}
+		if bySKU[c.SKU] == nil {
+			bySKU[c.SKU] = &moved{sku: c.SKU}
+		}
+		bySKU[c.SKU].got += one(c.Kind == snapshot.Assigned)
+		bySKU[c.SKU].lost += one(c.Kind == snapshot.Removed)
+	}
+	var skus []*moved
+	for _, m := range bySKU {
+		skus = append(skus, m)
+	}
+	slices.SortFunc(skus, func(a, b *moved) int {
+		return cmp.Or(cmp.Compare(b.got+b.lost, a.got+a.lost), cmp.Compare(a.sku, b.sku))
+	})
+	s := page.Section{ID: PartPeople, Heading: "Who changed licenses, and which"}
+	if len(skus) > 0 {
+		s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Gains and losses by product", Columns: []page.Column{
+			{Head: "Product"}, {Head: "Users got it", Number: true}, {Head: "Users lost it", Number: true}, {Head: "Net", Number: true}}},
+			skus, maxRows, w.changesCommand(" --by sku"), func(m *moved) []any {
+				return []any{w.cell(w.product(m.sku), "sku", string(m.sku)), m.got, m.lost, fmt.Sprintf("%+d", m.got-m.lost)}
+			}))
+	}
+	s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Changes by person or application", Columns: []page.Column{
+		{Head: "Who"}, {Head: "Changes", Number: true}, {Head: "Users", Number: true}, {Head: "Licenses given", Number: true}, {Head: "Taken", Number: true}}},
+		list, maxRows, w.changesCommand(" --by actor"), func(b *changers) []any {
+			return []any{b.who, b.changes, len(b.users), b.gave, b.removed}
+		}))
+	w.section(s)
+	return nil
+}
+
+// bill is what seats have cost in the last months, by month and department; empty
+// where no price is known.
+func (w *Week) bill(ctx context.Context) ([]*ask.SeatRow, error) {
+	if w.billed != nil {
+		return w.billed, nil
+	}
+	prices, err := ask.Prices(w.Named(), w.Rules)
+	if err != nil || len(prices) == 0 {
+		return nil, err
+	}
+	known := ask.KnownDays(w.Book)
+	first := w.History.At.ObservedUntil.UTC().AddDate(0, 1-monthsShown, 1-w.History.At.ObservedUntil.UTC().Day())
+	within, ok := snapshot.Days{From: snapshot.DayOf(first), To: known.To}.Clip(known)
+	if !ok {
+		return nil, nil
+	}
+	w.billed, err = ask.SeatDays(ctx, w.Book, store.Filter{}, within, "department", prices)
+	return w.billed, err
+}
+
+func (w *Week) costWords(ctx context.Context) (string, error) {
+	rows, err := w.bill(ctx)
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	last := rows[len(rows)-1].MonthWord()
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r *ask.SeatRow) bool { return r.MonthWord() != last })
+	sure, _ := ask.SeatCost(rows)
+	return fmt.Sprintf("The seats held in %s cost %s up to the newest run.", last, sure.Words()), nil
+}
+
+// money shows what seats cost by month and department.
+func (w *Week) money(ctx context.Context) error {
+	rows, err := w.bill(ctx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	type line struct {
+		month, department string
+		rows              []*ask.SeatRow
+	}
+	var lines []*line
+	for _, r := range rows {
+		if n := len(lines); n == 0 || lines[n-1].month != r.MonthWord() || !strings.EqualFold(lines[n-1].department, r.Label) {
+			lines = append(lines, &line{r.MonthWord(), r.Label, nil})
+		}
+		l := lines[len(lines)-1]
+		l.rows = append(l.rows, r)
+	}
+	sure, _ := ask.SeatCost(rows)
+	for _, m := range sure.Amounts {
+		label := fmt.Sprintf("%s, cost of seats since %s", m.Currency, rows[0].MonthWord())
+		if sure.Lower {
+			label = m.Currency + " or more, cost of seats since " + rows[0].MonthWord()
+		}
+		w.tile(page.Grouped((m.Micros+500_000)/1_000_000), label, PartMoney, false)
+	}
+	slices.SortStableFunc(lines, func(a, b *line) int { return cmp.Compare(b.month, a.month) })
+	w.section(page.Section{ID: PartMoney, Heading: "What seats cost", Text: []string{
+		"A day costs its share of its month, at the price of that day, and is charged to the department that the user had then. The first and the newest month are counted as far as they are known."},
+		Tables: []page.Table{tableOf(page.Table{Caption: "Cost by month and department", Columns: []page.Column{
+			{Head: "Month", Tight: true}, {Head: "Department"}, {Head: "Seat-days", Number: true}, {Head: "Cost", Number: true}}},
+			lines, maxRows, "lictrail seat-days", func(l *line) []any {
+				days := 0
+				for _, r := range l.rows {
+					days += r.Min
+				}
+				cost, _ := ask.SeatCost(l.rows)
+				return []any{l.month, cmp.Or(l.department, "no department"), days, cost.Words()}
+			})}})
+	return nil
+}
+
+// fold folds long tables, so that the page can be read from the top to its end.
+func (w *Week) fold() {
+	for i := range w.p.Sections {
+		for k := range w.p.Sections[i].Tables {
+			t := &w.p.Sections[i].Tables[k]
+			t.Folded = len(t.Rows) >= foldFrom
+		}
+	}
+}
