@@ -16,7 +16,7 @@ const (
 	groupFile   fs.FileMode = 0o640
 )
 
-// ErrFolderNotOpen: the folder of a database that is to be opened to a group lets
+// ErrFolderNotOpen says that the folder of a database that is to be opened to a group lets
 // others in, or the group not.
 var ErrFolderNotOpen = errors.New("the database's folder does not have mode 0750, as a database for a group needs")
 

@@ -42,6 +42,7 @@ var questions = map[string][]string{
 	"seats first-use": {"--sku SPE_E3", "--sku SPE_E5 --by department"},
 	"skus":            {"", "--lapses 60d"},
 	"watch":           {"--plan PLAN"},
+	"what-if":         {"--swap SPE_E3=SPE_E5"},
 	"who":             {"removed LEAVER", "assigned MEMBER", "removed QUIET", "changed MEMBER --all"},
 }
 

@@ -23,7 +23,7 @@ type Dialog struct {
 	lines *bufio.Reader
 }
 
-// ErrEnded: the answers ended before the questions did.
+// ErrEnded says that the answers ended before the questions did.
 var ErrEnded = errors.New("the set-up ended without an answer")
 
 // Say prints lines.
