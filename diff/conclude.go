@@ -158,10 +158,17 @@ func (a *attributor) conclude(ch *snapshot.Change, s *scene, list []course) snap
 	}
 	at.At = exactTime(list, at.At)
 	at.Confidence = atMost(at.Confidence, confidenceOf(s.result.Cost))
-	if slices.ContainsFunc(list, s.vagueAfter) {
+	if slices.ContainsFunc(list, s.vagueAfter) || slices.ContainsFunc(list, s.silentOnPath) {
 		at.Confidence = atMost(at.Confidence, snapshot.Medium)
 	}
 	return at
+}
+
+// silentOnPath reports whether a path that is no group's came or went by a record
+// that shows the SKU held before and after: which save of several moved the path
+// follows from their number, and one may be lost.
+func (s *scene) silentOnPath(c course) bool {
+	return c.by != nil && !c.Turns && c.Act != replay.Redated && c.path.Kind == snapshot.Direct && s.Points[c.By].Kind == replay.Saved
 }
 
 // vagueAfter reports whether a later record does not say what it did to the SKU:
