@@ -154,6 +154,7 @@ func (b *Book) PlanName(id snapshot.PlanID) string {
 	return cmp.Or(b.History.PlanName(id), b.Catalog.PlanName(id))
 }
 
+// PathName words a path without its state: "direct", "unknown" or the group.
 // pathRef words a path without its state: "direct", "unknown" or the group.
 func (b *Book) PathName(p *snapshot.PathRef) string {
 	switch {

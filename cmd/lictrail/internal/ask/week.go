@@ -32,5 +32,5 @@ func BaseOf(b *Book, limit time.Time) (base *store.Run, early bool) {
 	return runs[0], true
 }
 
-// isDateMove: Microsoft's date moved and nobody's license did.
+// IsDateMove reports whether only a date of Microsoft's moved, and nobody's license.
 func IsDateMove(k snapshot.Kind) bool { return k == snapshot.DateMoved }

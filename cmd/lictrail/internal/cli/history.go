@@ -41,6 +41,3 @@ func runHistory(ctx context.Context, e *env, ref string) error {
 		return show.Past(e.printer(n), past)
 	})
 }
-
-// seq is how the store lists rows.
-type seq[T any] = func(func(T, error) bool)

@@ -117,7 +117,7 @@ func (p *parts) spill(of *tableParts, m *part) error {
 		of.spill = f
 	}
 	var b bytes.Buffer
-	w := parquet.NewWriter(&b, of.fileOptions()...)
+	w := parquet.NewGenericWriter[any](&b, of.fileOptions()...)
 	if _, err := w.WriteRows(m.pending); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ type partWriter struct {
 	temp  *os.File
 	w     *bufio.Writer
 	sum   hash.Hash
-	rows  *parquet.Writer
+	rows  *parquet.GenericWriter[any]
 	file  file
 	count int64
 	batch []parquet.Row
@@ -221,7 +221,7 @@ func createPart(dir string, t *table, month string) (*partWriter, error) {
 	}
 	p := &partWriter{table: t, dir: dir, month: month, temp: temp, sum: sha256.New()}
 	p.w = bufio.NewWriterSize(io.MultiWriter(temp, p.sum), 1<<18)
-	p.rows = parquet.NewWriter(p.w, t.fileOptions()...)
+	p.rows = parquet.NewGenericWriter[any](p.w, t.fileOptions()...)
 	p.file = file{Table: t.name, Month: month}
 	return p, nil
 }
