@@ -155,7 +155,6 @@ func (b *Book) PlanName(id snapshot.PlanID) string {
 }
 
 // PathName words a path without its state: "direct", "unknown" or the group.
-// pathRef words a path without its state: "direct", "unknown" or the group.
 func (b *Book) PathName(p *snapshot.PathRef) string {
 	switch {
 	case p == nil:
