@@ -156,7 +156,7 @@ func TestForbidden(t *testing.T) {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 14 {
+	if len(Permissions()) != 15 {
 		t.Errorf("got %v", Permissions())
 	}
 }
