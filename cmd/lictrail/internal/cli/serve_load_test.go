@@ -18,7 +18,7 @@ import (
 	"lictrail/graph/graphtest"
 )
 
-// How large the load on the local page is. The figures of docs/performance.md are of
+// How large the load on the local page is. They are to be measured with
 // 100,000 users, 52 weeks and a second between the questions of a reader.
 var (
 	loadUsers = flag.Int("load-users", 500, "users of the tenant that is read while people look at its page")
