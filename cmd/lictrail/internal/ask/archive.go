@@ -185,7 +185,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 	return nil, people, nil
 }
 
-// apart tells users of the history from those whom only records know.
+// apart separates users that a run saw from those that only audit records name.
 func apart(ctx context.Context, b *Book, found []*Archived) (users []store.Person, people []*Archived, err error) {
 	for _, p := range found {
 		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))

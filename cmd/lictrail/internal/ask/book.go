@@ -21,7 +21,7 @@ type Book struct {
 	History *store.History
 	Catalog *catalog.Catalog
 
-	Guessed func(word, title string, others bool) // is told what a name was taken for; nil: nobody is
+	Guessed func(word, title string, others bool) // called with what a name was resolved to; may be nil
 
 	db    *store.DB // closed with the book; nil: somebody else's
 	reads *readings // nil: there is no answer that could have gaps

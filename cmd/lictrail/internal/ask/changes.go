@@ -39,13 +39,13 @@ func CheckVerb(verb string) error {
 // people whom no run has seen.
 type WhoAnswer struct {
 	Verb    string
-	Users   []store.Person // who is meant
+	Users   []store.Person // the users asked about
 	SKUs    []snapshot.SKUID
 	Changes []*store.ChangeRow // the latest first
 	Archive *FromArchive       // nil: runs have seen the user
 }
 
-// Who finds who removed, assigned or changed a user's licenses, as verb says. sku may
+// Who lists the changes that removed, assigned or changed a user's licenses, as verb says. sku may
 // be "" for any. The latest change and those of its time are the answer or, with all,
 // every one.
 func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAnswer, error) {

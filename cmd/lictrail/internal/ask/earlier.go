@@ -199,7 +199,7 @@ func reference(row earlier.Row) string {
 	return cmp.Or(string(row.ID), row.UPN)
 }
 
-// meet finds who is meant by some lines, and what history knows of them.
+// meet looks up the users that some lines name, and what the history has of them.
 func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
 	j.people = map[string]*importPerson{}
 	var refs []string

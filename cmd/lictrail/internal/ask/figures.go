@@ -8,7 +8,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Figures are what the history tells of its newest run.
+// Figures are the counts of the newest run.
 type Figures struct {
 	Tenant  snapshot.TenantID
 	Run     *store.Run // nil: there is none

@@ -47,7 +47,7 @@ const maxChoices = 20
 // FindUsers finds who is meant by an object id, a UPN or a mail address, present or
 // past, a display name or a part of one of these. An address that several accounts
 // had stands for all of them; of a name only one person may be meant, and the book's
-// Guessed is told who.
+// Guessed is called with the user found.
 func (b *Book) FindUsers(ctx context.Context, word string) ([]store.Person, error) {
 	people, err := b.UsersCalled(ctx, word)
 	if err != nil || len(people) > 0 {

@@ -25,10 +25,6 @@ var (
 	oneLoss  = flag.String("log", "", "play only this log, such as lossy")
 )
 
-// attributionByReplay: until attribution is by replay, what is wrong where a
-// license has several paths is printed and fails nothing.
-const attributionByReplay = true
-
 // shape is by which paths the users of a tenant hold a license.
 type shape struct {
 	name    string
@@ -179,9 +175,7 @@ func judged(t *testing.T, p *plays, v *verdicts) {
 	must(t, err)
 	defer h.Close()
 	p.compare(t, h, v)
-	if attributionByReplay {
-		verify(t, p.db, h)
-	}
+	verify(t, p.db, h)
 }
 
 // TestAttribution_Paths judges every statement about tenants whose users hold a
@@ -277,13 +271,9 @@ func TestDates_Paths(t *testing.T) {
 func strict(t *testing.T, cells []cell) {
 	t.Helper()
 	t.Logf("%s", table(cells))
-	complain := t.Errorf
-	if !attributionByReplay {
-		complain = t.Logf
-	}
 	for _, c := range cells {
 		if c.faults() > 0 {
-			complain("%s: %d wrong, %d invented, %d told twice, %d missing, %d wrong dates; by class %v",
+			t.Errorf("%s: %d wrong, %d invented, %d told twice, %d missing, %d wrong dates; by class %v",
 				c.shape.name, c.faults(), c.invented, c.twice, c.missing, c.wrongDates, c.byClass)
 		}
 	}
@@ -292,10 +282,6 @@ func strict(t *testing.T, cells []cell) {
 // require checks what is promised.
 func (c cell) require(t *testing.T) {
 	t.Helper()
-	complain := t.Errorf
-	if !attributionByReplay {
-		complain = t.Logf
-	}
 	if c.observed == 0 || c.turns == 0 {
 		t.Errorf("%s, %s: nothing happened: the test proves nothing", c.shape.name, c.loss.name)
 	}
@@ -311,10 +297,10 @@ func (c cell) require(t *testing.T) {
 		attributed = 0.80
 	}
 	if below(c.attributed, c.observed, attributed) {
-		complain("%s, %s: %s of observed assignments and removals attributed, want %.0f %%", c.shape.name, c.loss.name, percent(c.attributed, c.observed), 100*attributed)
+		t.Errorf("%s, %s: %s of observed assignments and removals attributed, want %.0f %%", c.shape.name, c.loss.name, percent(c.attributed, c.observed), 100*attributed)
 	}
 	if below(c.toldNamed, c.turns, told) {
-		complain("%s, %s: %s of all transitions told and named, want %.0f %%", c.shape.name, c.loss.name, percent(c.toldNamed, c.turns), 100*told)
+		t.Errorf("%s, %s: %s of all transitions told and named, want %.0f %%", c.shape.name, c.loss.name, percent(c.toldNamed, c.turns), 100*told)
 	}
 	// Where records are lost, at most 3 in 1,000 at medium confidence may be wrong, and
 	// as many dates: what is left may tell a complete story that is false.
@@ -323,7 +309,7 @@ func (c cell) require(t *testing.T) {
 		tolerated = max(3*c.claims[snapshot.Medium]/1000, 1) + c.wrong[snapshot.Low] + min(c.wrongDates, 3*c.dates/1000)
 	}
 	if c.wrong[snapshot.High] > 0 || c.faults() > tolerated {
-		complain("%s, %s: %d wrong (%d at high confidence), %d invented, %d told twice, %d missing, %d wrong dates; by class %v",
+		t.Errorf("%s, %s: %d wrong (%d at high confidence), %d invented, %d told twice, %d missing, %d wrong dates; by class %v",
 			c.shape.name, c.loss.name, c.faults(), c.wrong[snapshot.High], c.invented, c.twice, c.missing, c.wrongDates, c.byClass)
 	}
 }
