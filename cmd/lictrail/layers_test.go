@@ -94,6 +94,7 @@ var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/demo", needs: slices.Concat(tenants, rooms("connect", "near", "rules")), others: true},
 	{pkgs: "cmd/lictrail/internal/setup", needs: append(rooms("config", "near", "schedule"), "snapshot"), others: true, never: []string{"net/http", "database/sql", "os/exec"}},
 	{pkgs: "cmd/lictrail/internal/settings", needs: slices.Concat(tenants, rooms("config", "connect", "near", "notify", "page")), others: true},
+	{pkgs: "cmd/lictrail/internal/fleet", needs: slices.Concat(tenants, rooms("config", "connect", "near", "notify", "page", "settings")), others: true},
 	{pkgs: "cmd/lictrail/internal/notify", needs: append(rooms("input", "out", "page"), "snapshot"), others: true},
 	{pkgs: "cmd/lictrail/internal/rules", needs: append(rooms("near"), "snapshot", "snapshot/reclaim"), others: true, never: impure},
 	{pkgs: "cmd/lictrail/internal/lake", needs: slices.Concat([]string{"snapshot", "snapshot/...", "migrations"}, rooms("disk", "input", "lock", "out")), others: true},

@@ -3,18 +3,16 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lictrail/cmd/lictrail/internal/config"
+	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/fleet"
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/show"
 )
 
@@ -79,11 +77,11 @@ func runExport(ctx context.Context, e *env, cmd *cobra.Command, dir string, o ex
 	if err := printExport(e, dir, result); err != nil {
 		return err
 	}
-	var failed []lakeFailure
+	var outcomes []fleet.Outcome
 	for _, t := range result.Tenants {
-		failed = append(failed, lakeFailure{t.Name, t.Err})
+		outcomes = append(outcomes, fleet.Outcome{Name: t.Name, Err: t.Err})
 	}
-	return e.failedTenants(failed, "the other tenants are exported; the same export again takes up those that failed")
+	return fleet.Verdict(e.Streams, outcomes, "the other tenants are exported; the same export again takes up those that failed")
 }
 
 // databases are those of the tenants that the command is for.
@@ -96,50 +94,12 @@ func (e *env) databases(cmd *cobra.Command) []lake.Database {
 		return []lake.Database{{Name: name, Path: e.db}}
 	}
 	tenants := e.settings.File.Tenants
+	db := cmd.Root().PersistentFlags().Lookup("db")
 	list := make([]lake.Database, len(tenants))
 	for i := range tenants {
-		list[i] = lake.Database{Name: tenants[i].Name, Path: e.databaseOf(cmd, &tenants[i])}
+		list[i] = lake.Database{Name: tenants[i].Name, Path: e.settings.FileOf(&tenants[i], cmd, db)}
 	}
 	return list
-}
-
-// databaseOf is the path of a tenant's database.
-func (e *env) databaseOf(cmd *cobra.Command, t *config.Tenant) string {
-	s := *e.settings
-	s.Tenant = t
-	flag := cmd.Root().PersistentFlags().Lookup("db")
-	v, from := s.Lookup(cmd, flag)
-	return strings.Join(settings.Beside(flag, v.Texts, from), ",")
-}
-
-type lakeFailure struct {
-	name string
-	err  error
-}
-
-// failedTenants is the one error for all tenants that failed; nil where none did.
-func (e *env) failedTenants(all []lakeFailure, hint string) error {
-	worst, failed := exitDone, []string{}
-	for _, f := range all {
-		if f.err == nil {
-			continue
-		}
-		if len(all) == 1 {
-			return f.err
-		}
-		var said *out.Error
-		errors.As(explain(f.err), &said) // explain makes no other
-		e.Warnf("%s: %s", f.name, said.Error())
-		if slices.Index(severity, said.Code) < slices.Index(severity, worst) {
-			worst = said.Code
-		}
-		failed = append(failed, f.name)
-	}
-	if len(failed) == 0 {
-		return nil
-	}
-	return &out.Error{Code: worst, Err: errSomeTenants, Hint: hint,
-		Message: fmt.Sprintf("%d of %s failed: %s", len(failed), show.Plural(len(all), "tenant"), strings.Join(failed, ", "))}
 }
 
 type exportJSON struct {
@@ -173,7 +133,7 @@ func printExport(e *env, dir string, r *lake.Result) error {
 		for _, t := range r.Tenants {
 			item := exportTenantJSON{t.Name, show.OrNull(t.Tenant), t.Rows, t.Unchanged, t.Rewritten, nil}
 			if t.Err != nil {
-				item.Error = errorJSON(t.Err)
+				item.Error = exit.JSON(t.Err)
 			}
 			doc.Items = append(doc.Items, item)
 		}
@@ -189,12 +149,6 @@ func printExport(e *env, dir string, r *lake.Result) error {
 	}
 	return e.Printf("%s: %s added in %s; now %s with %s, %.1f MB.\n", dir, show.Plural(r.Rows, "row"), show.Plural(r.Added, "file"),
 		show.Plural(r.Files, "file"), show.Plural(r.Total, "row"), float64(r.Bytes)/1e6)
-}
-
-func errorJSON(err error) *out.ErrorJSON {
-	var said *out.Error
-	errors.As(explain(err), &said) // explain makes no other
-	return out.NewErrorJSON(*said)
 }
 
 // printDocument prints a document in JSON that is about no single tenant.

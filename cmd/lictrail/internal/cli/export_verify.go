@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/fleet"
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
@@ -24,11 +26,11 @@ func verifyLake(ctx context.Context, e *env, cmd *cobra.Command, dir string) err
 		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the lake is not what was exported: %s", show.Plural(n, "finding")),
 			Hint: "export to a new folder: everything in a lake comes from the databases", Err: lake.ErrDamaged}
 	}
-	var failed []lakeFailure
+	var outcomes []fleet.Outcome
 	for _, t := range v.Tenants {
-		failed = append(failed, lakeFailure{t.Name, t.Err})
+		outcomes = append(outcomes, fleet.Outcome{Name: t.Name, Err: t.Err})
 	}
-	return e.failedTenants(failed, "the other tenants are as the lake has them")
+	return fleet.Verdict(e.Streams, outcomes, "the other tenants are as the lake has them")
 }
 
 type lakeCheckJSON struct {
@@ -74,7 +76,7 @@ func printVerified(e *env, v *lake.Verification) error {
 		for _, t := range v.Tenants {
 			item := lakeTenantJSON{t.Name, show.OrNull(t.Tenant), t.Behind, t.Rows, nil}
 			if t.Err != nil {
-				item.Error = errorJSON(t.Err)
+				item.Error = exit.JSON(t.Err)
 			}
 			doc.Tenants = append(doc.Tenants, item)
 		}

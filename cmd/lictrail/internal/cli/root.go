@@ -22,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
@@ -412,7 +413,7 @@ func (e *env) pager() []string {
 // it ended with: a result code, or a failure of something else.
 func stands(err error) bool {
 	var residue *store.ResidueError
-	return errors.Is(err, errChanged) || errors.Is(err, errSomeTenants) || errors.Is(err, errRecorded) || errors.As(err, &residue)
+	return errors.Is(err, errChanged) || errors.Is(err, exit.ErrSomeTenants) || errors.Is(err, errRecorded) || errors.As(err, &residue)
 }
 
 // explainUnknown has help on a command that there is not be wrong use, as that

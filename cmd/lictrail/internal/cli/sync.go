@@ -16,6 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/doctor"
+	"lictrail/cmd/lictrail/internal/fleet"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
@@ -197,7 +198,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	dropUnsent(e)
 	defer o.tell.ran(ctx, e, db, summary, file) // whatever becomes of files and of stdout
 	ctx = context.WithoutCancel(ctx)            // history has the run: an interrupt comes too late to say otherwise
-	e.Record(runComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
+	e.Record(fleet.RunComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
 		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)

@@ -157,6 +157,9 @@ func Explained(err error) *out.Error {
 	return known
 }
 
+// JSON is an error as documents in JSON have it.
+func JSON(err error) *out.ErrorJSON { return out.NewErrorJSON(*Explained(err)) }
+
 // Sentence is what an error says, on one line: those that were joined stand on
 // several.
 func Sentence(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

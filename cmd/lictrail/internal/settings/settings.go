@@ -452,6 +452,14 @@ func (s *Settings) checkDatabases(root *cobra.Command) error {
 	return nil
 }
 
+// FileOf is the file that a flag names for a tenant; "" for none.
+func (s *Settings) FileOf(t *config.Tenant, cmd *cobra.Command, f *pflag.Flag) string {
+	own := *s
+	own.Tenant = t
+	v, from := own.Lookup(cmd, f)
+	return strings.Join(Beside(f, v.Texts, from), ",")
+}
+
 // RealPath is a path that two names of one file have in common, as far as that
 // can be told of a file that may not be there yet.
 func RealPath(path string) string {
