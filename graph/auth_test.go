@@ -151,12 +151,13 @@ func TestForbidden(t *testing.T) {
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
 		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[snapshot.ActivityRow]{}); return err },
 		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
+		"DelegatedAdminRelationship": func() error { _, err := c.Customers(ctx); return err },
 	} {
 		if e := asError(t, read(), ErrAuth); !strings.Contains(e.Hint, strings.TrimSpace(hint)) || e.Status != 403 {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 15 {
+	if len(Permissions()) != 16 {
 		t.Errorf("got %v", Permissions())
 	}
 }

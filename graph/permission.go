@@ -23,6 +23,7 @@ const (
 	opUsage         = "usage report"
 	opSearch        = "Purview audit search"
 	opFeed          = "Management Activity API"
+	opCustomers     = "customers"
 	opSigningIn     = "" // errors of it say so by themselves
 )
 
@@ -39,10 +40,11 @@ const (
 	FeatureUsage    Feature = "usage"        // usage reports
 	FeaturePurview  Feature = "purview"      // the unified audit log through Graph
 	FeatureFeed     Feature = "activity-api" // the unified audit log through the Management Activity API
+	FeaturePartner  Feature = "partner"      // which tenants a partner looks after; no run asks for it
 )
 
 // Features lists them.
-var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureOwners, FeatureActivity, FeatureUsage, FeaturePurview, FeatureFeed}
+var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureOwners, FeatureActivity, FeatureUsage, FeaturePurview, FeatureFeed, FeaturePartner}
 
 // API is a service whose permissions an application can be granted.
 type API struct {
@@ -98,6 +100,8 @@ var permissions = []Permission{
 		FeaturePurview, graphAPI, roles("AuditLogsQuery-Entra.Read.All")},
 	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs",
 		"nothing else", false, FeatureFeed, managementAPI, roles("ActivityFeed.Read")},
+	{opCustomers, "DelegatedAdminRelationship.Read.All", "DelegatedAdminRelationship.Read.All", "", false, FeaturePartner, graphAPI,
+		roles("DelegatedAdminRelationship.Read.All")},
 }
 
 // Permissions returns what each kind of read needs, in the order in which a

@@ -194,6 +194,10 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		f.Concealed, f.Empty = usage.Concealed, usage.RefreshedAt.IsZero()
 	case opSearch:
 		err = p.searches(ctx)
+	case opCustomers:
+		var all []snapshot.Tenant
+		all, err = p.c.Customers(ctx)
+		f.Empty = len(all) == 0
 	default:
 		err = ErrUntried
 	}

@@ -30,6 +30,7 @@ const (
 	EndpointSearches      Endpoint = "security/auditLog/queries"
 	EndpointSearch        Endpoint = "security/auditLog/queries/{id}"
 	EndpointSearchRecords Endpoint = "security/auditLog/queries/{id}/records"
+	EndpointCustomers     Endpoint = "tenantRelationships/delegatedAdminCustomers"
 	EndpointFeedList      Endpoint = "feed/subscriptions/list"
 	EndpointFeedStart     Endpoint = "feed/subscriptions/start"
 	EndpointFeedContent   Endpoint = "feed/subscriptions/content"
@@ -81,6 +82,9 @@ func init() {
 			options: []string{"$select"}, entity: "microsoft.graph.organization", known: organizationFields, fields: organizationFields, produce: listOrganization},
 		{name: EndpointAudits, scopes: []string{"AuditLog.Read.All"}, maxTop: 1000,
 			options: []string{"$top", "$filter", "$orderby", "$skiptoken"}, filter: auditFilter, produce: listAudits},
+		{name: EndpointCustomers, scopes: []string{"DelegatedAdminRelationship.Read.All", "DelegatedAdminRelationship.ReadWrite.All"}, maxTop: 300,
+			options: []string{"$select", "$top", "$skiptoken"},
+			entity:  "microsoft.graph.delegatedAdminCustomer", known: customerFields, fields: customerFields, produce: listCustomers},
 		{name: EndpointSearches, scopes: searchScopes, produce: startSearch},
 		{name: EndpointSearch, scopes: searchScopes, produce: oneSearch},
 		{name: EndpointSearchRecords, scopes: searchScopes, maxTop: 1000, options: []string{"$top", "$skiptoken"}, produce: listSearchRecords},

@@ -138,6 +138,8 @@ type Tenant struct {
 	pending []pending // by time
 	due     due
 	big     *big
+
+	customers map[string]string // of a partner: what they are called, by tenant id
 }
 
 type pending struct {

@@ -46,7 +46,8 @@ and the first run. That needs neither a sign-in nor a database. Features are
   activity      when users last signed in: sync --activity sign-ins
   usage         usage reports: the other sources of sync --activity
   purview       sync --audit-source purview
-  activity-api  sync --audit-source activity-api`,
+  activity-api  sync --audit-source activity-api
+  partner       fleet discover, in the tenant of a partner; checked with --for only`,
 		Example: `  lictrail doctor
   lictrail doctor --for base,groups,audit
   lictrail doctor --offline --format json

@@ -238,8 +238,11 @@ func permissionsText() string {
 	b.WriteString("| reads | application permission | delegated | instead | without it |\n|---|---|---|---|---|\n")
 	for _, p := range graph.Permissions() {
 		without := "a warning; the rest goes on"
-		if p.Needed {
+		switch {
+		case p.Needed:
 			without = "no run"
+		case p.Feature == graph.FeaturePartner:
+			without = "no `fleet discover`; no run reads it"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", p.Op, p.Application, p.Delegated, dashText(p.Alternative), without)
 	}

@@ -43,7 +43,7 @@ type Options struct {
 	DB         string          // the database, which need not be there
 	Config     string          // the file of settings; "" where there is none
 	EnvFile    string          // the file of variables; "" where there is none
-	Features   []graph.Feature // besides the base; none: all
+	Features   []graph.Feature // besides the base; none: all that a run may ask for
 	Offline    bool            // only what is on this machine
 	Now        func() time.Time
 	Version    string
@@ -113,9 +113,9 @@ func (d *doctor) fail(name string, err error) {
 func hintFor(err error) string { return exit.Explained(err).Hint }
 
 // wanted reports whether a feature is to be checked. A run does not go without
-// the base.
+// the base, and asks for nothing that only a partner's tenant has.
 func (d *doctor) wanted(f graph.Feature) bool {
-	return f == graph.FeatureBase || len(d.o.Features) == 0 || slices.Contains(d.o.Features, f)
+	return f == graph.FeatureBase || len(d.o.Features) == 0 && f != graph.FeaturePartner || slices.Contains(d.o.Features, f)
 }
 
 // syncOrder is the order in which sync would meet what is wrong: what it meets
