@@ -23,7 +23,6 @@ var (
 	usage       = exit.Usage
 	explain     = exit.Explain
 	sentence    = exit.Sentence
-	errUsage    = exit.ErrUsage
 	errChanged  = exit.ErrChanged
 	errRecorded = exit.ErrRecorded
 	errRefused  = exit.ErrRefused

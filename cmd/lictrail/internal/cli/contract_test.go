@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"lictrail/cmd/lictrail/internal/announce"
+	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
@@ -51,9 +53,9 @@ var items = []struct {
 	{"audit import: effect", show.EffectJSON{}},
 	{"import", show.ImportJSON{}},
 	{"verify", show.CheckJSON{}},
-	{"doctor", show.DoctorJSON{}},
-	{"doctor --permissions", grantJSON{}},
-	{"notify", show.OutcomeJSON{}},
+	{"doctor", doctor.DoctorJSON{}},
+	{"doctor --permissions", doctor.GrantJSON{}},
+	{"notify", announce.OutcomeJSON{}},
 }
 
 // TestContract keeps docs/contract.md true: a field that is renamed, retyped or

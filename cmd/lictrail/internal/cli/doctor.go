@@ -8,7 +8,6 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/doctor"
-	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 )
 
@@ -70,13 +69,13 @@ func runDoctor(ctx context.Context, e *env, o doctorOptions) error {
 		return err
 	}
 	if o.permissions {
-		return printPermissions(e, o, features)
+		return doctor.PrintPermissions(e.printer(nothing), &o.Connection, e.host(), features)
 	}
 	report, err := e.examine(ctx, o, features)
 	if err != nil {
 		return err
 	}
-	if err := show.Doctor(e.printer(names{ask.Tenant(report.Tenant)}), report, o.offline); err != nil {
+	if err := report.Print(e.printer(names{ask.Tenant(report.Tenant)}), o.offline); err != nil {
 		return err
 	}
 	return report.Verdict()

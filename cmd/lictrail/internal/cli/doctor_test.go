@@ -16,7 +16,6 @@ import (
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/internal/golden"
@@ -78,17 +77,17 @@ func (p *patient) run(t *testing.T, terminal bool, args ...string) (stdout strin
 }
 
 type doctorReport struct {
-	Items []show.DoctorJSON `json:"items"`
+	Items []doctor.DoctorJSON `json:"items"`
 }
 
-func (p *patient) doctor(t *testing.T, args ...string) (map[string]show.DoctorJSON, int) {
+func (p *patient) doctor(t *testing.T, args ...string) (map[string]doctor.DoctorJSON, int) {
 	t.Helper()
 	text, code := p.run(t, false, append([]string{"doctor", "--format", "json"}, args...)...)
 	var report doctorReport
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	rows := map[string]show.DoctorJSON{}
+	rows := map[string]doctor.DoctorJSON{}
 	for _, i := range report.Items {
 		rows[i.Check] = i
 	}

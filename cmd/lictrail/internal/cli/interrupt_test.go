@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/announce"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph/graphtest"
@@ -54,7 +55,7 @@ func warningSync(t *testing.T, dir string, stdout, stderr io.Writer) (*env, *syn
 	e := &env{Streams: out.NewStreams(strings.NewReader(""), stdout, stderr, getenv), getenv: getenv, now: time.Now,
 		db: filepath.Join(dir, "t.db"), format: "text"}
 	return e, &syncOptions{Connection: connect.Connection{Auth: "token", Cloud: "global", Endpoint: base, Patience: time.Minute},
-		maxShrink: "20%", burst: "5,5%", sources: []string{connect.AuditGraph}, headFile: filepath.Join(heads, "head")}
+		maxShrink: "20%", burst: "5,5%", sources: []string{connect.AuditGraph}, files: announce.Files{Head: filepath.Join(heads, "head")}}
 }
 
 // A run that history has taken must not be said to have left nothing there.
@@ -64,7 +65,7 @@ func TestSync_InterruptedAfterCommit(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := &committed{do: cancel}
 	e, o := warningSync(t, t.TempDir(), &stdout, stderr)
-	if err := runSync(ctx, e, o); err != nil {
+	if err := runSync(ctx, e, o, new(announce.Notifier)); err != nil {
 		t.Errorf("history has the run, and it failed: %v", err)
 	}
 	if ctx.Err() == nil || stdout.Len() == 0 {
@@ -79,8 +80,8 @@ func TestSync_HeadFailsAfterCommit(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := &committed{do: func() { os.RemoveAll(filepath.Join(dir, "heads")) }}
 	e, o := warningSync(t, dir, &stdout, stderr)
-	o.after.report, e.output = filepath.Join(dir, "week.html"), filepath.Join(dir, "out.txt")
-	cmd := &cobra.Command{RunE: func(cmd *cobra.Command, _ []string) error { return runSync(t.Context(), e, o) }}
+	o.files.Report, e.output = filepath.Join(dir, "week.html"), filepath.Join(dir, "out.txt")
+	cmd := &cobra.Command{RunE: func(cmd *cobra.Command, _ []string) error { return runSync(t.Context(), e, o, new(announce.Notifier)) }}
 	wrap(e, cmd)
 	var said *out.Error
 	if err := cmd.RunE(cmd, nil); !errors.As(err, &said) || said.Code != exitFailed || said.Hint == "" ||
@@ -90,7 +91,7 @@ func TestSync_HeadFailsAfterCommit(t *testing.T) {
 	if text, err := os.ReadFile(e.output); !strings.Contains(string(text), "\nHead ") {
 		t.Errorf("it printed %q, %v", text, err)
 	}
-	if _, err := os.Stat(o.after.report); err != nil {
+	if _, err := os.Stat(o.files.Report); err != nil {
 		t.Errorf("the page: %v", err)
 	}
 }

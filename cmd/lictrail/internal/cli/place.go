@@ -7,6 +7,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/lock"
+	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
 )
@@ -37,8 +38,8 @@ func (e *env) mayWriteTo(p place) error {
 }
 
 // besideDatabase is what the names of a database's files end in: of itself, of
-// SQLite's, of the lock and of what the next run is to tell.
-var besideDatabase = []string{"", "-wal", "-shm", "-journal", lock.Suffix, unsentSuffix}
+// SQLite's, of the lock and of messages that could not be sent.
+var besideDatabase = []string{"", "-wal", "-shm", "-journal", lock.Suffix, notify.UnsentSuffix}
 
 // notOwn refuses the files of this database, which may not be there yet.
 func (e *env) notOwn(p place) error {

@@ -27,7 +27,6 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/snapshot/store"
 )
 
 // env is what commands work with.
@@ -80,7 +79,7 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	if err != nil && ctx.Err() != nil && !stands(err) {
+	if err != nil && ctx.Err() != nil && !exit.Stands(err) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(settings.VariableOf("log-format")) == "json") {
@@ -392,7 +391,7 @@ func wrap(e *env, c *cobra.Command) {
 		var result error
 		err := out.WriteFile(e.output, func(w io.Writer) error {
 			e.Out, e.OutTTY, e.OutFile, e.Color = w, false, true, false
-			if result = run(cmd, args); stands(result) {
+			if result = run(cmd, args); exit.Stands(result) {
 				return nil
 			}
 			return result
@@ -407,13 +406,6 @@ func (e *env) pager() []string {
 		return nil
 	}
 	return e.Pager(e.getenv)
-}
-
-// stands reports whether what a command has answered stands, with the error that
-// it ended with: a result code, or a failure of something else.
-func stands(err error) bool {
-	var residue *store.ResidueError
-	return errors.Is(err, errChanged) || errors.Is(err, exit.ErrSomeTenants) || errors.Is(err, errRecorded) || errors.As(err, &residue)
 }
 
 // explainUnknown has help on a command that there is not be wrong use, as that

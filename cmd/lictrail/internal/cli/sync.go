@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,13 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/announce"
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/fleet"
 	"lictrail/cmd/lictrail/internal/lock"
-	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/migrations"
@@ -34,11 +34,11 @@ type syncOptions struct {
 	burst         string
 	activity      string
 	exitCode      bool
-	headFile      string
 	sources       []string
-	after         afterwards
+	files         announce.Files
+	rules         string
 	metricsFile   string
-	tell          teller
+	notify        notifyOptions
 }
 
 func newSync(e *env) *cobra.Command {
@@ -92,12 +92,12 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
   lictrail sync --config fleet.toml --parallel 8`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := distinct(place{"--output", e.output}, place{"--report", o.after.report}, place{"--digest", o.after.digest},
-				place{"--head-file", o.headFile}, place{"--metrics-file", o.metricsFile})
+			err := distinct(place{"--output", e.output}, place{"--report", o.files.Report}, place{"--digest", o.files.Digest},
+				place{"--head-file", o.files.Head}, place{"--metrics-file", o.metricsFile})
 			if err != nil {
 				return err
 			}
-			return e.measured(cmd.Context(), &o, runAndTell)
+			return e.measured(cmd.Context(), &o, runAndNotify)
 		},
 	}
 	f := cmd.Flags()
@@ -107,15 +107,15 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
-	f.StringVar(&o.after.report, "report", "", "write the page on the week to this `file`")
-	f.StringVar(&o.after.digest, "digest", "", "write a digest to this `file`, if something changed")
-	f.StringVar(&o.after.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
-	f.StringVar(&o.headFile, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
+	f.StringVar(&o.files.Report, "report", "", "write the page on the week to this `file`")
+	f.StringVar(&o.files.Digest, "digest", "", "write a digest to this `file`, if something changed")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
+	f.StringVar(&o.files.Head, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
 	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
 	f.StringVar(&e.shard, "shard", "", "with several tenants in the configuration: share `I/N` of them, such as 0/4")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{connect.AuditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")
-	o.tell.addFlags(f)
+	o.notify.addFlags(f)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 10 when there are changes")
 	return cmd
 }
@@ -123,17 +123,18 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 // groupReadableFlag opens the database to a group, which the help desk may be.
 const groupReadableFlag = "group-readable"
 
-// runAndTell is runSync with notifications.
-func runAndTell(ctx context.Context, e *env, o *syncOptions) error {
-	if err := o.tell.prepare(e); err != nil {
+// runAndNotify is runSync with notifications.
+func runAndNotify(ctx context.Context, e *env, o *syncOptions) error {
+	n, err := o.notify.notifier(e)
+	if err != nil {
 		return err
 	}
-	err := runSync(ctx, e, o)
-	o.tell.failed(ctx, e, err)
+	err = runSync(ctx, e, o, n)
+	n.Failed(ctx, err)
 	return err
 }
 
-func runSync(ctx context.Context, e *env, o *syncOptions) error {
+func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Notifier) error {
 	if e.shard != "" {
 		return usage("--shard is a share of several tenants, and this is one", "leave it out, or name the tenants in the file of settings (docs/unattended.md)")
 	}
@@ -149,15 +150,11 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	if err != nil {
 		return usage("--activity: "+err.Error(), "all, or some of: "+ask.JoinIDs(slices.Clone(snapshot.ActivitySources)))
 	}
-	if o.headFile != "" {
-		if err := e.mayWriteTo(place{"--head-file", o.headFile}); err != nil {
-			return err
-		}
-	}
-	file, err := o.after.prepare(e, o.tell.mails())
+	rules, err := o.prepareFiles(e, notifier.Mails())
 	if err != nil {
 		return err
 	}
+	unsent := notify.UnsentBeside(e.db)
 	progress := e.NewProgress()
 	defer progress.Done()
 	show := connect.Progress(progress)
@@ -169,7 +166,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	to := tracker.Options{
 		Activity: activity,
 		Tenant:   connect.Asked(o.Tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
-		Version: version(), Now: e.now, Warnings: unsentWarnings(e), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
+		Version: version(), Now: e.now, Warnings: unsent.Warnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
 	}
 	if err := o.ReadMore(e.host(), o.sources, client, show, &to); err != nil {
 		return err
@@ -195,18 +192,21 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	if err != nil {
 		return err
 	}
-	dropUnsent(e)
-	defer o.tell.ran(ctx, e, db, summary, file) // whatever becomes of files and of stdout
-	ctx = context.WithoutCancel(ctx)            // history has the run: an interrupt comes too late to say otherwise
+	if err := unsent.Clear(); err != nil {
+		e.Warnf("%s", err)
+	}
+	recorded := announce.Recorded{Summary: summary, DB: db, Rules: rules}
+	defer notifier.Found(ctx, recorded) // whatever becomes of files and of stdout
+	ctx = context.WithoutCancel(ctx)    // history has the run: an interrupt comes too late to say otherwise
 	e.Record(fleet.RunComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
 		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
-	if err := tellAll(e,
-		func() error { return writeHead(o.headFile, summary) },
+	if err := doAll(e,
+		func() error { return o.files.WriteHead(recorded) },
 		func() error { return printSummary(ctx, e, db, summary, limit) },
-		func() error { return o.after.write(ctx, e, db, summary, file) },
+		func() error { return o.files.WritePages(ctx, e.announcing(), recorded) },
 	); err != nil {
 		return err
 	}
@@ -216,9 +216,32 @@ func runSync(ctx context.Context, e *env, o *syncOptions) error {
 	return nil
 }
 
-// tellAll does every step, whatever becomes of the others: none of them can be
+// prepareFiles finds out what would go wrong before the tenant is read, and reads the
+// rules that the page, the digest or a mail needs.
+func (o *syncOptions) prepareFiles(e *env, mails bool) (ask.Rules, error) {
+	for _, p := range []place{{"--head-file", o.files.Head}, {"--report", o.files.Report}, {"--digest", o.files.Digest}} {
+		if p.path == "" {
+			continue
+		}
+		if err := e.mayWriteTo(p); err != nil {
+			return ask.Rules{}, err
+		}
+	}
+	if err := announce.RemoveDigest(o.files.Digest); err != nil {
+		return ask.Rules{}, err
+	}
+	switch {
+	case o.files.Report != "" || o.files.Digest != "" || mails:
+		return loadRules(e, o.rules)
+	case o.rules != "":
+		return ask.Rules{}, usage("--rules has no use here without --report or --digest", "lictrail sync --report week.html --rules "+o.rules)
+	}
+	return ask.Rules{}, nil
+}
+
+// doAll does every step, whatever becomes of the others: none of them can be
 // had from a later run. The first failure counts, the others are warnings.
-func tellAll(e *env, steps ...func() error) error {
+func doAll(e *env, steps ...func() error) error {
 	var first error
 	for _, step := range steps {
 		err := step()
@@ -228,18 +251,6 @@ func tellAll(e *env, steps ...func() error) error {
 		first = cmp.Or(first, err)
 	}
 	return first
-}
-
-// writeHead writes the head of a run as verify --head takes it.
-func writeHead(path string, s *tracker.Summary) error {
-	if path == "" {
-		return nil
-	}
-	err := out.WriteFile(path, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, s.Head)
-		return err
-	})
-	return notWritten(s, "head", err, "keep the head that this run printed; lictrail runs --format json tells it again")
 }
 
 // unitOf is what a phase counts on the progress line.

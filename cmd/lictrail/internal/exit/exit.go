@@ -157,6 +157,26 @@ func Explained(err error) *out.Error {
 	return known
 }
 
+// Stands reports whether what a command has printed stands, with the error that it
+// ended with: a result code, or a failure of something else.
+func Stands(err error) bool {
+	var residue *store.ResidueError
+	return errors.Is(err, ErrChanged) || errors.Is(err, ErrSomeTenants) || errors.Is(err, ErrRecorded) || errors.As(err, &residue)
+}
+
+// Code is the exit code that an error leads to; ctx ends with the signal to stop.
+func Code(ctx context.Context, err error) int {
+	switch {
+	case errors.Is(err, ErrChanged):
+		return Changed
+	case err == nil:
+		return Done
+	case ctx.Err() != nil && !Stands(err):
+		return Interrupted
+	}
+	return max(Explained(err).Code, Failed)
+}
+
 // JSON is an error as documents in JSON have it.
 func JSON(err error) *out.ErrorJSON { return out.NewErrorJSON(*Explained(err)) }
 

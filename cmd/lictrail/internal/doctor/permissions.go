@@ -1,18 +1,20 @@
-package cli
+package doctor
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"lictrail/cmd/lictrail/internal/doctor"
+	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
 
-type grantJSON struct {
+// GrantJSON is what one feature needs, as JSON has it.
+type GrantJSON struct {
 	Feature     string   `json:"feature"`
 	Chosen      bool     `json:"chosen"`
 	API         string   `json:"api"`
@@ -22,32 +24,33 @@ type grantJSON struct {
 	Reads       []string `json:"reads"`
 }
 
-// printPermissions prints what to grant, and how. It asks nobody.
-func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
-	cloud, err := o.Where(e.host())
+// PrintPermissions prints what to grant for features, and commands that do it. It
+// sends no request.
+func PrintPermissions(p show.Printer, c *connect.Connection, host connect.Host, features []graph.Feature) error {
+	cloud, err := c.Where(host)
 	if err != nil {
 		return err
 	}
-	if o.ClientID != "" && !snapshot.IsGUID(o.ClientID) {
-		return usage(fmt.Sprintf("--client-id %q is not an application id", o.ClientID), "the GUID that the Entra admin center calls Application (client) ID")
+	if c.ClientID != "" && !snapshot.IsGUID(c.ClientID) {
+		return exit.Usage(fmt.Sprintf("--client-id %q is not an application id", c.ClientID), "the GUID that the Entra admin center calls Application (client) ID")
 	}
 	if len(features) == 0 {
 		features = []graph.Feature{graph.FeatureBase, graph.FeatureGroups, graph.FeatureAudit, graph.FeatureOwners}
 	}
 	chosen := []graph.Feature{graph.FeatureBase}
 	for _, f := range features {
-		if lacking := o.Lacks(f, cloud); lacking != nil {
-			e.Warnf("%s is left out: %v", string(f), lacking)
+		if lacking := c.Lacks(f, cloud); lacking != nil {
+			p.Warnf("%s is left out: %v", string(f), lacking)
 			continue
 		}
 		chosen = append(chosen, f)
 	}
-	all := doctor.Grants(chosen)
+	all := Grants(chosen)
 	rows := make([]grantRow, len(all))
 	for i, g := range all {
 		rows[i] = grantRow{Grant: g}
 	}
-	if e.format == "text" {
+	if p.Format == "text" {
 		rows = aRoleEach(all)
 	}
 	type row = *grantRow
@@ -59,7 +62,7 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 	}
 	err = show.Listing[row]{
 		JSON: func(g row) any {
-			return grantJSON{string(g.Feature), g.Chosen, g.API.Name, g.API.AppID, g.Roles, g.Delegated, g.Reads}
+			return GrantJSON{string(g.Feature), g.Chosen, g.API.Name, g.API.AppID, g.Roles, g.Delegated, g.Reads}
 		},
 		Columns: []show.Column[row]{
 			{Column: out.Column{Head: "FEATURE"}, CSV: "feature", Text: func(g row) any { return unless(g.goesOn, string(g.Feature)) }},
@@ -70,16 +73,16 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 			{CSV: "delegated", Cell: func(g row) any { return strings.Join(g.Delegated, ", ") }},
 			{CSV: "reads", Cell: func(g row) any { return strings.Join(g.Reads, ", ") }},
 		},
-	}.Print(e.printer(nothing), show.Each(rows))
-	if err != nil || e.format != "text" {
+	}.Print(p, show.Each(rows))
+	if err != nil || p.Format != "text" {
 		return err
 	}
-	for _, text := range slices.Concat(doctor.Commands(o.ClientID, o.Cloud, all), doctor.SignIn(o.ClientID, o.Cloud)) {
-		if err := e.Printf("\n"); err != nil {
+	for _, text := range slices.Concat(Commands(c.ClientID, c.Cloud, all), SignIn(c.ClientID, c.Cloud)) {
+		if err := p.Printf("\n"); err != nil {
 			return err
 		}
 		for line := range strings.Lines(text) {
-			if err := e.Printf("%s\n", strings.TrimSuffix(line, "\n")); err != nil {
+			if err := p.Printf("%s\n", strings.TrimSuffix(line, "\n")); err != nil {
 				return err
 			}
 		}
@@ -89,13 +92,13 @@ func printPermissions(e *env, o doctorOptions, features []graph.Feature) error {
 
 // grantRow is a row of the table.
 type grantRow struct {
-	doctor.Grant
+	Grant
 	goesOn bool // the row before has the feature
 }
 
 // aRoleEach has a row for each permission: side by side they would be wider than
 // a page.
-func aRoleEach(all []doctor.Grant) []grantRow {
+func aRoleEach(all []Grant) []grantRow {
 	var rows []grantRow
 	for _, g := range all {
 		for i, role := range g.Roles {

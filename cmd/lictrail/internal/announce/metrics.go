@@ -1,25 +1,87 @@
-package show
+package announce
 
 import (
+	"cmp"
+	"context"
+	"io"
 	"slices"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/exit"
+	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/metrics"
+	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/migrations"
 	"lictrail/snapshot"
+	"lictrail/snapshot/store"
 )
 
-// Attempt is how an execution of sync ended.
+// Attempt is how an execution of sync ended, as metrics.
 type Attempt struct {
 	Began, Ended time.Time
 	Code         int
+	Tenant       snapshot.TenantID // for a database that does not say it; "" where it is not known
+	TenantName   string            // in the configuration; "" for none
 }
 
-const SuccessMetric = "lictrail_sync_last_success_timestamp_seconds"
+// WriteMetrics writes what is known after an attempt to a file. What a failed one
+// could not read anew is said of the last run that is history.
+func (h Host) WriteMetrics(ctx context.Context, path string, a Attempt) error {
+	f, err := h.figures(ctx)
+	if err != nil && a.Code == exit.Done {
+		return err
+	}
+	f.Tenant = cmp.Or(f.Tenant, a.Tenant)
+	if f.Success.IsZero() {
+		f.Success = earlierSuccess(path)
+	}
+	var common []metrics.Label
+	if f.Tenant != "" { // nobody said it, and none has answered yet
+		common = append(common, metrics.Label{Name: "tenant", Value: string(f.Tenant)})
+	}
+	if a.TenantName != "" {
+		common = append(common, metrics.Label{Name: "name", Value: a.TenantName})
+	}
+	return out.WriteShared(path, func(w io.Writer) error { return metrics.Write(w, common, gauges(f, a)) })
+}
 
-// Gauges words the figures. Their names are a contract with dashboards.
-func Gauges(f ask.Figures, a Attempt) []metrics.Gauge {
+// figures reads them; with an error it returns as many as could be read.
+func (h Host) figures(ctx context.Context) (f ask.Figures, err error) {
+	db, err := store.OpenReadOnly(ctx, h.Database, migrations.Check)
+	if err != nil {
+		return f, err
+	}
+	defer db.Close()
+	history, err := db.History(ctx)
+	if err != nil {
+		return f, err
+	}
+	defer history.Close()
+	return ask.FiguresOf(ctx, history)
+}
+
+// maxMetrics is more than a file of metrics has.
+const maxMetrics = 1 << 20
+
+// earlierSuccess is when the newest run ended according to an earlier file; zero
+// where it does not say.
+func earlierSuccess(path string) time.Time {
+	text, err := input.Read(path, input.Plain, maxMetrics)
+	if err != nil {
+		return time.Time{}
+	}
+	v, ok := metrics.Value(text, successMetric)
+	if !ok || v <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(v * 1000))
+}
+
+const successMetric = "lictrail_sync_last_success_timestamp_seconds"
+
+// gauges are the figures by the names that dashboards know them by.
+func gauges(f ask.Figures, a Attempt) []metrics.Gauge {
 	one := func(name, help string, v float64) metrics.Gauge {
 		return metrics.Gauge{Name: name, Help: help, Samples: []metrics.Sample{{Value: v}}}
 	}
@@ -34,7 +96,7 @@ func Gauges(f ask.Figures, a Attempt) []metrics.Gauge {
 		one("lictrail_sync_success", "1 if the last attempt became history, 0 if not.", flag),
 	}
 	if !f.Success.IsZero() {
-		all = append(all, one(SuccessMetric, "When the newest run ended that is history.", unix(f.Success)))
+		all = append(all, one(successMetric, "When the newest run ended that is history.", unix(f.Success)))
 	}
 	if f.Run == nil {
 		return all

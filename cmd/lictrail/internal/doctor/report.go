@@ -1,11 +1,11 @@
-package show
+package doctor
 
 import (
 	"slices"
 	"strings"
 
-	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/graph"
 )
 
@@ -15,6 +15,7 @@ type permissionJSON struct {
 	Instead     *string `json:"instead"`
 }
 
+// DoctorJSON is a check as JSON has it.
 type DoctorJSON struct {
 	Check      string          `json:"check"`
 	Status     string          `json:"status"`
@@ -25,20 +26,21 @@ type DoctorJSON struct {
 	ExitCode   *int            `json:"exit_code"`
 }
 
-func newDoctorJSON(c *doctor.Check) DoctorJSON {
-	j := DoctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: OrNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
+func checkJSON(c *Check) DoctorJSON {
+	j := DoctorJSON{Check: c.Name, Status: c.Status, Found: c.Found, Fix: show.OrNull(c.Fix), Paste: c.Paste, ExitCode: c.ExitCode()}
 	if j.Paste == nil {
 		j.Paste = []string{}
 	}
 	if p := c.Permission; p != nil {
-		j.Permission = &permissionJSON{p.Application, p.Delegated, OrNull(p.Alternative)}
+		j.Permission = &permissionJSON{p.Application, p.Delegated, show.OrNull(p.Alternative)}
 	}
 	return j
 }
 
-func Doctor(to Printer, r *doctor.Report, offline bool) error {
-	styles := map[string]out.Style{doctor.OK: out.Green, doctor.Warning: out.Yellow, doctor.Failed: out.Red, doctor.Skipped: out.Dim}
-	type row = *doctor.Check
+// Print prints the checks, what to do about them, and whether sync would work.
+func (r *Report) Print(to show.Printer, offline bool) error {
+	styles := map[string]out.Style{OK: out.Green, Warning: out.Yellow, Failed: out.Red, Skipped: out.Dim}
+	type row = *Check
 	application := func(get func(*graph.Permission) string) func(row) any {
 		return func(c row) any {
 			if c.Permission == nil {
@@ -47,9 +49,9 @@ func Doctor(to Printer, r *doctor.Report, offline bool) error {
 			return get(c.Permission)
 		}
 	}
-	err := Listing[row]{
-		JSON: func(c row) any { return newDoctorJSON(c) },
-		Columns: []Column[row]{
+	err := show.Listing[row]{
+		JSON: func(c row) any { return checkJSON(c) },
+		Columns: []show.Column[row]{
 			{Column: out.Column{Head: "CHECK"}, CSV: "check", Text: func(c row) any { return c.Name }},
 			{Column: out.Column{Head: "STATUS"}, CSV: "status", Text: func(c row) any { return out.Cell{Value: c.Status, Style: styles[c.Status]} },
 				Cell: func(c row) any { return c.Status }},
@@ -65,18 +67,18 @@ func Doctor(to Printer, r *doctor.Report, offline bool) error {
 				return nil
 			}},
 		},
-	}.Print(to, Each(r.Checks))
+	}.Print(to, show.Each(r.Checks))
 	if err != nil || to.Format != "text" {
 		return err
 	}
 	return printFixes(to, r, offline)
 }
 
-// printFixes tells what to do, once for all the checks that want the same.
-func printFixes(p Printer, r *doctor.Report, offline bool) error {
-	told := map[string]bool{}
+// printFixes says what to do, once for all the checks that need the same.
+func printFixes(p show.Printer, r *Report, offline bool) error {
+	printed := map[string]bool{}
 	for _, c := range r.Checks {
-		if c.Fix == "" || told[c.Fix] {
+		if c.Fix == "" || printed[c.Fix] {
 			continue
 		}
 		var about []string
@@ -91,7 +93,7 @@ func printFixes(p Printer, r *doctor.Report, offline bool) error {
 				}
 			}
 		}
-		told[c.Fix] = true
+		printed[c.Fix] = true
 		if err := p.Printf("\n"); err != nil {
 			return err
 		}
@@ -109,13 +111,13 @@ func printFixes(p Printer, r *doctor.Report, offline bool) error {
 
 // printVerdict ends the report of a doctor who found nothing that keeps sync from
 // working; what does is the error of the command.
-func printVerdict(p Printer, r *doctor.Report, offline bool) error {
+func printVerdict(p show.Printer, r *Report, offline bool) error {
 	warnings := 0
 	for _, c := range r.Checks {
 		if c.Err != nil {
 			return nil
 		}
-		if c.Status == doctor.Warning {
+		if c.Status == Warning {
 			warnings++
 		}
 	}
@@ -124,7 +126,7 @@ func printVerdict(p Printer, r *doctor.Report, offline bool) error {
 		what = "Nothing on this machine keeps sync from working"
 	}
 	if warnings > 0 {
-		what += "; " + Plural(warnings, "warning")
+		what += "; " + out.Plural(warnings, "warning")
 	}
 	return p.Printf("\n%s.\n", what)
 }
