@@ -103,6 +103,7 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	if err != nil {
 		return nil, classify(fmt.Errorf("open %q: %w", path, err))
 	}
+	handle.SetMaxIdleConns(idleConnections)
 	if err := schema(ctx, handle); err != nil {
 		err = classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
 		if errors.Is(err, ErrDamaged) && !beginsAsSQLite(path) {
@@ -112,6 +113,10 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	}
 	return &DB{sql: handle, path: path}, nil
 }
+
+// idleConnections stay open between questions that are asked at the same time: to
+// open one costs more than most questions.
+const idleConnections = 16
 
 // dataSource sets every pragma of a connection through the DSN: a PRAGMA
 // statement would reach one connection of the pool. recursive_triggers makes

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,6 +27,8 @@ type pseudonyms struct {
 	names map[string]string   // whom a display name means, as it is written
 	first map[string][]string // the names that begin with a word, the longest first
 	apps  map[string]bool     // names of applications
+
+	back func() map[string]string // whom a pseudonym means
 }
 
 // Pseudonymize makes the history call people by pseudonyms from now on.
@@ -55,7 +58,14 @@ func (h *History) Pseudonymize(ctx context.Context) error {
 	for _, names := range p.first {
 		slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	}
-	h.pseudonyms, h.named = p, h.groups
+	p.back = sync.OnceValue(func() map[string]string {
+		people := make(map[string]string, len(p.known))
+		for _, who := range p.known {
+			people[p.of(who)] = who
+		}
+		return people
+	})
+	h.pseudonyms, h.named, h.shared = p, h.groups, &shared{all: map[sharedKey]*sharedValue{}}
 	h.groups = make(map[snapshot.GroupID]string, len(h.named))
 	for id, name := range h.named {
 		h.groups[id] = p.text(name)
@@ -119,7 +129,7 @@ func (p *pseudonyms) who(a snapshot.Actor) string {
 func (h *History) Named() *History {
 	named := *h
 	if h.pseudonyms != nil {
-		named.pseudonyms, named.groups = nil, h.named
+		named.pseudonyms, named.groups, named.shared = nil, h.named, &shared{all: map[sharedKey]*sharedValue{}}
 	}
 	return &named
 }
@@ -307,10 +317,9 @@ func (h *History) UserByPseudonym(ctx context.Context, name string) (p Person, o
 	if h.pseudonyms == nil {
 		return p, false, nil
 	}
-	for _, who := range h.pseudonyms.known {
-		if h.pseudonyms.of(who) == name {
-			return h.UserByID(ctx, snapshot.UserID(who))
-		}
+	who, ok := h.pseudonyms.back()[name]
+	if !ok {
+		return p, false, nil
 	}
-	return p, false, nil
+	return h.UserByID(ctx, snapshot.UserID(who))
 }

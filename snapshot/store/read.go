@@ -15,6 +15,8 @@ import (
 // returns is consistent: it reads in one transaction.
 type History struct {
 	tx     *sql.Tx
+	seal   int64 // the newest: as long as there is no other, nothing has been written
+	schema int64 // changes when another version of the program changes the tables
 	Tenant snapshot.Tenant
 	Runs   map[snapshot.RunID]*Run
 	First  *Run // the run with which tracking began
@@ -24,6 +26,7 @@ type History struct {
 	skus   map[snapshot.SKUID]string
 	// sameParts counts the SKUs of a part number, in lower case.
 	sameParts map[string]int
+	shared    *shared
 	refs      refs
 	firsts    map[firstKey]*firsts // of the listing under way
 	older     map[int64]older      // by the row of the user, of the same
@@ -40,17 +43,50 @@ func (db *DB) History(ctx context.Context) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", classify(err))
 	}
-	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}}
+	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}, shared: &shared{all: map[sharedKey]*sharedValue{}}}
 	if err := h.load(ctx); err != nil {
 		return nil, errors.Join(classify(err), tx.Rollback())
 	}
 	return h, nil
 }
 
+// Again opens the history as [DB.History] does, with what another opening has
+// learned, if nothing has been written since; else it returns nil. What both know
+// is not read again, and both must not be changed but by [History.AsOf].
+func (db *DB) Again(ctx context.Context, known *History) (*History, error) {
+	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", classify(err))
+	}
+	h := *known
+	h.tx, h.firsts, h.older = tx, nil, nil
+	err = h.loadState(ctx)
+	if err != nil || h.seal != known.seal || h.schema != known.schema {
+		return nil, errors.Join(classify(err), tx.Rollback())
+	}
+	return &h, nil
+}
+
+// State says what has been written: it is the same only while nothing is added.
+func (h *History) State() string { return fmt.Sprintf("%d.%d", h.schema, h.seal) }
+
+// loadState reads what changes with everything that is written. Every transaction
+// that adds to the history ends with a seal.
+func (h *History) loadState(ctx context.Context) error {
+	err := h.tx.QueryRowContext(ctx, "SELECT schema_version, (SELECT coalesce(max(id), 0) FROM seal) FROM pragma_schema_version").Scan(&h.schema, &h.seal)
+	if err != nil {
+		return fmt.Errorf("read the newest seal: %w", err)
+	}
+	return nil
+}
+
 // Close ends the reading.
 func (h *History) Close() error { return h.tx.Rollback() }
 
 func (h *History) load(ctx context.Context) error {
+	if err := h.loadState(ctx); err != nil {
+		return err
+	}
 	tenant, ok, err := tenantOf(ctx, h.tx)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -52,6 +53,71 @@ func (h *History) Assignments(ctx context.Context, f Filter) iter.Seq2[*Assignme
 		}
 	}
 }
+
+// FirstAssignments lists those of the first users that [History.Assignments] would
+// list, so many at least if there are as many, and counts all of them. It looks at
+// the others no further.
+func (h *History) FirstAssignments(ctx context.Context, f Filter, most int) (list []*Assignment, total int, err error) {
+	key := fmt.Sprintf("first %d assignments of %v %s", most, f.SKUs, f.Group)
+	type found struct {
+		list  []*Assignment
+		total int
+	}
+	all, err := Once(h, key, func() (found, error) {
+		list, total, err := h.firstAssignments(ctx, f, most, manyHolders)
+		return found{list, total}, err
+	})
+	return all.list, all.total, err
+}
+
+func (h *History) firstAssignments(ctx context.Context, f Filter, most, many int) (list []*Assignment, total int, err error) {
+	only, args := " WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1)", []any{int64(h.At.ID)}
+	if len(f.SKUs) > 0 {
+		ids, err := json.Marshal(f.SKUs)
+		if err != nil {
+			return nil, 0, err
+		}
+		args = append(args, string(ids))
+		only += fmt.Sprintf(" AND p.sku_id IN (SELECT id FROM sku WHERE object_id IN (SELECT value FROM json_each(?%d)))", len(args))
+	}
+	if f.Group != "" {
+		args = append(args, string(f.Group))
+		only += fmt.Sprintf(" AND p.group_id = (SELECT id FROM licensed_group WHERE object_id = ?%d)", len(args))
+	}
+	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT DISTINCT p.user_id, p.sku_id FROM path p"+only+")", args...).Scan(&total)
+	if err != nil || total == 0 {
+		return nil, 0, classify(err)
+	}
+	order := "v.upn COLLATE NOCASE, v.user_id"
+	if h.pseudonyms != nil {
+		order = "v.user_id"
+	}
+	// Whoever is first by UPN is found soon where many hold it; few are sorted soon.
+	from := "user_version v CROSS JOIN path p ON p.user_id = v.user_id"
+	if total < many {
+		from = "path p CROSS JOIN user_version v ON v.user_id = p.user_id"
+	}
+	args = append(args, most)
+	err = eachRow(ctx, h.tx, "SELECT DISTINCT v.user_id FROM "+from+only+" AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY "+order+fmt.Sprintf(" LIMIT ?%d", len(args)), args,
+		func(values []any) error {
+			row, _ := values[0].(int64)
+			f.Users = append(f.Users, Person{Row: row})
+			return nil
+		})
+	if err != nil {
+		return nil, 0, err
+	}
+	for a, err := range h.Assignments(ctx, f) {
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, a)
+	}
+	return list, total, nil
+}
+
+// manyHolders is more than are sorted in a moment.
+const manyHolders = 5_000
 
 func (f Filter) admits(a *Assignment) bool {
 	return f.Group == "" || slices.ContainsFunc(a.Paths, func(p PathSince) bool { return p.Group == f.Group })

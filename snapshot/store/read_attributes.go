@@ -55,7 +55,7 @@ func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRo
 
 // SKUPlans lists the service plans that each SKU contains, or has ever contained.
 func (h *History) SKUPlans(ctx context.Context) (map[snapshot.SKUID][]snapshot.PlanID, error) {
-	return h.skuPlans(ctx, "")
+	return Once(h, "plans of SKUs", func() (map[snapshot.SKUID][]snapshot.PlanID, error) { return h.skuPlans(ctx, "") })
 }
 
 func (h *History) skuPlans(ctx context.Context, where string, args ...any) (map[snapshot.SKUID][]snapshot.PlanID, error) {

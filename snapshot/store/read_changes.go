@@ -253,6 +253,10 @@ func (h *History) ActorActivity(ctx context.Context, actor string) (Activity, er
 // Actors lists whom attributions name, as actors and as those behind them; one
 // who was called in several ways is there with each.
 func (h *History) Actors(ctx context.Context) ([]snapshot.Actor, error) {
+	return Once(h, "actors", func() ([]snapshot.Actor, error) { return h.actors(ctx) })
+}
+
+func (h *History) actors(ctx context.Context) ([]snapshot.Actor, error) {
 	seen := map[snapshot.Actor]bool{}
 	var actors []snapshot.Actor
 	for r, err := range h.Revisions(ctx, 0) {

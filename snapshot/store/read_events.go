@@ -145,7 +145,7 @@ func scanEvent(rows *sql.Rows) (*StoredEvent, error) {
 
 // Coverage lists the stretches of time for which a log was asked for.
 func (h *History) Coverage(ctx context.Context) ([]snapshot.Coverage, error) {
-	return coverageOf(ctx, h.tx)
+	return Once(h, "coverage", func() ([]snapshot.Coverage, error) { return coverageOf(ctx, h.tx) })
 }
 
 // Coverage lists the stretches of time for which a log was asked for.

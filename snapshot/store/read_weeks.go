@@ -83,6 +83,10 @@ type ChangeCount struct {
 
 // ChangeCounts counts the changes of every run up to the one asked about.
 func (h *History) ChangeCounts(ctx context.Context) ([]ChangeCount, error) {
+	return Once(h, "counts of changes", func() ([]ChangeCount, error) { return h.changeCounts(ctx) })
+}
+
+func (h *History) changeCounts(ctx context.Context) ([]ChangeCount, error) {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT c.run_id, c.kind, a.cause, count(*)
 		FROM change c JOIN attribution a ON a.change_id = c.id

@@ -452,6 +452,10 @@ func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Tim
 
 // HoldersAt counts who held each SKU after a run.
 func (h *History) HoldersAt(ctx context.Context, run snapshot.RunID) (map[snapshot.SKUID]int64, error) {
+	return Once(h, fmt.Sprint("holders at ", run), func() (map[snapshot.SKUID]int64, error) { return h.holdersAt(ctx, run) })
+}
+
+func (h *History) holdersAt(ctx context.Context, run snapshot.RunID) (map[snapshot.SKUID]int64, error) {
 	counts := map[snapshot.SKUID]int64{}
 	err := eachRow(ctx, h.tx, `
 		SELECT s.object_id, count(DISTINCT p.user_id) FROM path p JOIN sku s ON s.id = p.sku_id
