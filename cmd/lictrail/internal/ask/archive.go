@@ -53,6 +53,10 @@ type archive struct {
 // ArchiveOf collects the people whom stored audit records and attributions name. It
 // reads every stored record.
 func ArchiveOf(ctx context.Context, b *Book) (*archive, error) {
+	return store.Once(b.History, "archive", func() (*archive, error) { return readArchive(ctx, b) })
+}
+
+func readArchive(ctx context.Context, b *Book) (*archive, error) {
 	a := &archive{ByID: map[string]*Archived{}, loose: map[string]*Archived{}}
 	for row, err := range b.History.Stored(ctx, store.EventFilter{}) {
 		if err != nil {

@@ -64,6 +64,16 @@ func Of(ctx context.Context, db *store.DB) (*Book, error) {
 	return b, nil
 }
 
+// Again is the book of a database with what another book of it has learned, people's
+// pseudonyms too, if nothing has been written since; else it is nil. It costs little.
+func Again(ctx context.Context, db *store.DB, known *Book) (*Book, error) {
+	h, err := db.Again(ctx, known.History)
+	if h == nil || err != nil {
+		return nil, err
+	}
+	return &Book{History: h, Catalog: known.Catalog, reads: known.reads}, nil
+}
+
 // Names joins the built-in names with those that were imported.
 func Names(ctx context.Context, h *store.History) (*catalog.Catalog, error) {
 	skus, plans, err := h.ImportedNames(ctx)

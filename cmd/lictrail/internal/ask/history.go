@@ -50,7 +50,9 @@ func PastOf(ctx context.Context, b *Book, people []store.Person) (*Past, error) 
 	if p.Changes, err = Collect(b.History.Changes(ctx, store.ChangeFilter{Users: people, Oldest: true})); err != nil {
 		return nil, err
 	}
-	p.catalog, err = Collect(b.History.Changes(ctx, store.ChangeFilter{Kinds: []snapshot.Kind{snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved}}))
+	p.catalog, err = store.Once(b.History, "changes of the catalog", func() ([]*store.ChangeRow, error) {
+		return Collect(b.History.Changes(ctx, store.ChangeFilter{Kinds: []snapshot.Kind{snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved}}))
+	})
 	if err != nil {
 		return nil, err
 	}
