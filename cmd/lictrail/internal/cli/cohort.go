@@ -82,8 +82,7 @@ func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
 		}
 		known := days.To == snapshot.DayOf(n.History.At.ObservedUntil)
 		if e.format == "json" {
-			l := show.Listing[*show.SeatFlowJSON]{JSON: func(j *show.SeatFlowJSON) any { return j }}
-			return l.Print(e.printer(n), show.Each([]show.SeatFlowJSON{show.SeatFlow(n.Book, f, known)}))
+			return show.SeatFlows().Print(e.printer(n), show.Given([]show.SeatFlowJSON{show.SeatFlow(n.Book, f, known)}))
 		}
 		if o.moves {
 			err = show.FlowMoves(f).Print(e.printer(n), show.Each(f.Moves))

@@ -59,6 +59,11 @@ type flowDayJSON struct {
 	Population  int    `json:"population"`
 }
 
+// SeatFlows prints flows as JSON; of their days and moves there are other listings.
+func SeatFlows() Listing[SeatFlowJSON] {
+	return Listing[SeatFlowJSON]{JSON: func(j SeatFlowJSON) any { return j }}
+}
+
 // SeatFlow shows what became of the seats of a SKU. known: the end is the newest run's
 // day, so that the seats at risk are known.
 func SeatFlow(b *ask.Book, f *ask.SeatFlow, known bool) SeatFlowJSON {

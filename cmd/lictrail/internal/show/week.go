@@ -33,6 +33,7 @@ type Week struct {
 	moved   int // changes of Microsoft's dates alone
 	skus    []ask.SKU
 	billed  []*ask.SeatRow
+	judged  *reclaim.Report // nil: not yet
 	p       *page.Page
 }
 
@@ -466,13 +467,25 @@ func (w *Week) lapsing(context.Context) error {
 	return nil
 }
 
+// Reclaim is what can be taken back. It is judged once.
+func (w *Week) Reclaim(ctx context.Context) (*reclaim.Report, error) {
+	if w.judged == nil {
+		report, err := ask.Reclaim(ctx, w.Book, w.Rules)
+		if err != nil {
+			return nil, err
+		}
+		w.judged = report
+	}
+	return w.judged, nil
+}
+
 func (w *Week) reclaimable(ctx context.Context) error {
 	const id, heading = "reclaim", "What can be taken back"
 	if w.Past {
 		w.noted(id, heading, "What can be taken back is judged by the newest run only, and this report ends before it.")
 		return nil
 	}
-	report, err := ask.Reclaim(ctx, w.Book, w.Rules)
+	report, err := w.Reclaim(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,10 @@ import (
 
 // actorsView lists who changed licenses, and how many changes nobody can be named for.
 func actorsView(ctx context.Context, q *question) (*answer, error) {
-	parties, _, err := q.book.Parties(ctx, store.ChangeFilter{})
+	parties, err := store.Once(q.book.History, "parties", func() ([]*ask.Count, error) {
+		parties, _, err := q.book.Parties(ctx, store.ChangeFilter{})
+		return parties, err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -235,7 +235,7 @@ func reclaimView(ctx context.Context, q *question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := ask.Reclaim(ctx, q.book, w.Rules)
+	report, err := w.Reclaim(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,18 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
 
 // Bounds of what is kept.
 const (
-	keptTime  = 10 * time.Second
+	keptTime  = time.Minute
 	keptCount = 512
 	keptBytes = 32 << 20
 )
@@ -35,8 +37,8 @@ type entry struct {
 func newKept() *kept { return &kept{all: map[string]*entry{}} }
 
 // get returns the answer to a question at a state of the history. Of those who ask
-// the same at the same time, one has it made.
-func (k *kept) get(key, state string, now time.Time, answer func() (*response, error)) (*response, error) {
+// the same at the same time, one has it made. Unless it is to be kept, only these get it.
+func (k *kept) get(key, state string, now time.Time, keep bool, answer func() (*response, error)) (*response, error) {
 	k.mu.Lock()
 	e := k.all[key]
 	if e != nil && e.state == state && now.Before(e.until) {
@@ -58,7 +60,7 @@ func (k *kept) get(key, state string, now time.Time, answer func() (*response, e
 	if k.all[key] != e {
 		return e.given, e.err
 	}
-	if e.err != nil || len(e.given.body) > keptBytes/8 {
+	if !keep || e.err != nil || len(e.given.body) > keptBytes/8 {
 		delete(k.all, key)
 		return e.given, e.err
 	}
@@ -93,22 +95,22 @@ func (k *kept) drop(key string) {
 	delete(k.all, key)
 }
 
-// state tells of a history whether it is still the same: a run that was committed
-// has written to the file, or to the log beside it.
-func (s *Site) state(t *Tenant) string {
-	tenants := s.Tenants
+// state says whether the history of a tenant is still the same. Of all tenants
+// together it says so by the files, without opening each: an answer about them may
+// be as old as answers are kept.
+func (s *Site) state(ctx context.Context, t *Tenant) (string, error) {
 	if t != nil {
-		tenants = []Tenant{*t}
+		return s.shelf.state(ctx, t.File)
 	}
-	state := ""
-	for _, t := range tenants {
+	var state strings.Builder
+	for _, t := range s.Tenants {
 		for _, suffix := range []string{"", "-wal"} {
 			if info, err := os.Stat(t.File + suffix); err == nil {
-				state += fmt.Sprintf("%d %d ", info.Size(), info.ModTime().UnixNano())
+				fmt.Fprintf(&state, "%d %d ", info.Size(), info.ModTime().UnixNano())
 			} else {
-				state += "- "
+				state.WriteString("- ")
 			}
 		}
 	}
-	return state
+	return state.String(), nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -16,92 +17,147 @@ import (
 // keep what a reader might still want.
 const shelfTime = 5 * time.Second
 
-// shelf keeps databases open between answers. One is opened anew, with all checks,
-// as soon as its file is another or somebody has written to it.
+// shelf keeps databases open between answers, and what is the same for all answers
+// of one state: names, runs, what was read and, where people go by them, pseudonyms.
+// As soon as anything has been written, or the file is another, it is opened anew,
+// with all checks.
 type shelf struct {
-	mu   sync.Mutex
-	open map[string]*shelved // by file
+	pseudonymize bool
+
+	mu    sync.Mutex
+	files map[string]*shelved // by path
 }
 
+// shelved is a database that is open, or is to be.
 type shelved struct {
+	opening sync.Mutex // held while it is opened: one does it for all
+	file    os.FileInfo
 	db      *store.DB
-	state   string
-	users   int
-	retired bool
-	close   *time.Timer
+	known   *ask.Book // what has been learned of its state; it is closed
+	err     error     // why it could not be opened
+
+	// under the mutex of the shelf:
+	users int
+	gone  bool // nobody gets it any more
+	timer *time.Timer
 }
 
-func newShelf() *shelf { return &shelf{open: map[string]*shelved{}} }
+func newShelf(pseudonymize bool) *shelf {
+	return &shelf{pseudonymize: pseudonymize, files: map[string]*shelved{}}
+}
 
-// book opens the history in a file that is in a state. done must be called.
-func (s *shelf) book(ctx context.Context, file, state string, pseudonymize bool) (book *ask.Book, done func() error, err error) {
-	h, err := s.take(ctx, file, state)
-	if err != nil {
-		return nil, nil, err
-	}
-	if book, err = ask.Of(ctx, h.db); err == nil && pseudonymize {
-		if err = book.History.Pseudonymize(ctx); err != nil {
-			err = errors.Join(err, book.Close())
+// book opens the history in a file. done must be called.
+func (s *shelf) book(ctx context.Context, path string) (book *ask.Book, done func() error, err error) {
+	for range 2 {
+		h := s.take(path)
+		if book, err = h.again(ctx, path, s.pseudonymize); book != nil {
+			return book, func() error { return errors.Join(book.Close(), s.give(path, h)) }, nil
+		}
+		s.retire(path, h)
+		if err = errors.Join(err, s.give(path, h)); err != nil {
+			return nil, nil, err
 		}
 	}
-	if err != nil {
-		return nil, nil, errors.Join(err, s.give(file, h, true))
-	}
-	return book, func() error { return errors.Join(book.Close(), s.give(file, h, false)) }, nil
+	return nil, nil, errChanging
 }
 
-func (s *shelf) take(ctx context.Context, file, state string) (*shelved, error) {
+// errChanging: between two looks at the database somebody has written each time.
+var errChanging = errors.New("the database is being written")
+
+// state says what has been written to the history in a file.
+func (s *shelf) state(ctx context.Context, path string) (string, error) {
+	book, done, err := s.book(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	return book.History.State(), done()
+}
+
+// again is the book of the database, which is opened if it is not open yet; nil if
+// something has been written since.
+func (h *shelved) again(ctx context.Context, path string, pseudonymize bool) (*ask.Book, error) {
+	h.opening.Lock()
+	if h.known == nil && h.err == nil {
+		h.err = h.open(context.WithoutCancel(ctx), path, pseudonymize)
+	}
+	h.opening.Unlock()
+	if h.err != nil {
+		return nil, h.err
+	}
+	if file, err := os.Stat(path); err == nil && !os.SameFile(file, h.file) {
+		return nil, nil
+	}
+	return ask.Again(ctx, h.db, h.known)
+}
+
+func (h *shelved) open(ctx context.Context, path string, pseudonymize bool) (err error) {
+	h.file, _ = os.Stat(path) // opening says what is wrong
+	if h.db, err = store.OpenReadOnly(ctx, path, migrations.Check); err != nil {
+		return err
+	}
+	book, err := ask.Of(ctx, h.db)
+	if err == nil && pseudonymize {
+		err = book.History.Pseudonymize(ctx)
+	}
+	if book != nil {
+		err = errors.Join(err, book.Close())
+	}
+	h.known = book
+	return err
+}
+
+// take is the database of a path, for one more user.
+func (s *shelf) take(path string) *shelved {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := s.open[file]
-	if h == nil || h.state != state {
-		if h != nil {
-			delete(s.open, file)
-			h.retired = true
-			if err := h.closeUnused(); err != nil {
-				return nil, err
-			}
-		}
-		db, err := store.OpenReadOnly(ctx, file, migrations.Check)
-		if err != nil {
-			return nil, err
-		}
-		h = &shelved{db: db, state: state}
-		s.open[file] = h
+	h := s.files[path]
+	if h == nil {
+		h = &shelved{}
+		s.files[path] = h
 	}
 	h.users++
-	if h.close != nil {
-		h.close.Stop()
+	if h.timer != nil {
+		h.timer.Stop()
 	}
-	return h, nil
+	return h
 }
 
-// give takes a database back; one that failed is not used again.
-func (s *shelf) give(file string, h *shelved, failed bool) error {
+// retire lets nobody else have a database.
+func (s *shelf) retire(path string, h *shelved) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.gone = true
+	if s.files[path] == h {
+		delete(s.files, path)
+	}
+}
+
+// give takes a database back from a user. It is closed when nobody has it and nobody
+// will.
+func (s *shelf) give(path string, h *shelved) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.users--
-	if failed && s.open[file] == h {
-		delete(s.open, file)
-		h.retired = true
+	switch {
+	case h.users > 0:
+		return nil
+	case h.gone:
+		return h.close()
 	}
-	if h.users == 0 && !h.retired {
-		h.close = time.AfterFunc(shelfTime, func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if h.users == 0 && !h.retired {
-				delete(s.open, file)
-				h.retired = true
-				_ = h.closeUnused() // it was read only
-			}
-		})
-	}
-	return h.closeUnused()
+	h.timer = time.AfterFunc(shelfTime, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if h.users == 0 && !h.gone {
+			h.gone = true
+			delete(s.files, path)
+			_ = h.close() // it was read only
+		}
+	})
+	return nil
 }
 
-// closeUnused closes a database that nobody uses, and nobody will.
-func (h *shelved) closeUnused() error {
-	if h.users > 0 || !h.retired {
+func (h *shelved) close() error {
+	if h.db == nil {
 		return nil
 	}
 	return h.db.Close()

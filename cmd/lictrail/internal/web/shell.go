@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/url"
 	"time"
 
@@ -41,6 +42,9 @@ type item struct {
 
 func (s *Site) newScreen(q *question, v *view, a *answer, top string) *screen {
 	sc := &screen{answer: a, Top: top, Root: q.root, Fleet: s.Fleet, Version: s.Version, Concealed: s.Pseudonymize}
+	if a.formats != nil {
+		sc.Formats = q.formatLinks()
+	}
 	if q.tenant == nil {
 		return sc
 	}
@@ -55,21 +59,23 @@ func (s *Site) newScreen(q *question, v *view, a *answer, top string) *screen {
 	}
 	h := q.book.History
 	sc.Tenant = cmp.Or(h.Tenant.Name, string(h.Tenant.ID))
-	if a.formats != nil {
-		for _, format := range []string{"csv", "json"} {
-			values := url.Values{}
-			for name, list := range q.values {
-				values[name] = list
-			}
-			values.Set("format", format)
-			sc.Formats = append(sc.Formats, item{Title: format, To: "?" + values.Encode()})
-		}
-	}
 	if a.command != "" {
 		sc.Gaps = show.GapSentences(q.book.Gaps(a.command))
 	}
 	sc.AsOf = fmt.Sprintf("As of run %d, which read the tenant until %s UTC%s.", h.At.ID, h.At.ObservedUntil.UTC().Format("2 January 2006 15:04"), ageWords(q.now.Sub(h.At.ObservedUntil)))
 	return sc
+}
+
+// formatLinks lead to the same answer for programs.
+func (q *question) formatLinks() []item {
+	var links []item
+	for _, format := range []string{"csv", "json"} {
+		values := url.Values{}
+		maps.Copy(values, q.values)
+		values.Set("format", format)
+		links = append(links, item{Title: format, To: "?" + values.Encode()})
+	}
+	return links
 }
 
 // ageWords warns of a history that nothing has been added to for long.

@@ -27,8 +27,9 @@ import (
 
 // Bounds of one answer.
 const (
-	queryTime = 10 * time.Second // for the database
-	waitTime  = 5 * time.Second  // for its turn
+	quickTime = 10 * time.Second // for the database, one that looks up one thing
+	slowTime  = 30 * time.Second // one that looks at all that is recorded, and for its turn
+	waitTime  = 5 * time.Second  // for the turn of a quick one
 	maxRows   = 200              // of a table on a page
 	maxItems  = 50_000           // of a CSV or JSON
 	maxBytes  = 64 << 20         // of a CSV or JSON
@@ -67,17 +68,39 @@ type Site struct {
 	Now          func() time.Time
 	Looked       func(Looked)
 
-	turns chan struct{}
-	kept  *kept
-	shelf *shelf
+	quick, slow *turns
+	kept        *kept
+	shelf       *shelf
 }
 
 // NewSite returns the site of tenants.
 func NewSite(s Site) *Site {
-	s.turns, s.kept = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))), newKept()
-	s.shelf = newShelf()
+	s.quick = &turns{free: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))), wait: waitTime, query: quickTime}
+	s.slow = &turns{free: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), wait: slowTime, query: slowTime}
+	s.kept, s.shelf = newKept(), newShelf(s.Pseudonymize)
 	return &s
 }
+
+// turns bound how many answers are made at the same time, and how long each takes.
+// Those that look at all that is recorded have turns of their own, so that nobody who
+// looks up a person waits for them, and they do not fill the memory together.
+type turns struct {
+	free        chan struct{}
+	wait, query time.Duration
+}
+
+func (t *turns) take() error {
+	timer := time.NewTimer(t.wait)
+	defer timer.Stop()
+	select {
+	case t.free <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return errTooMany
+	}
+}
+
+func (t *turns) give() { <-t.free }
 
 // question is what somebody asks.
 type question struct {
@@ -133,6 +156,7 @@ type view struct {
 	name, title string
 	about       bool // it is about one thing, which its address names
 	listed      bool // in the menu
+	slow        bool // it looks at all that is recorded; answers are kept, and given again
 	ask         func(context.Context, *question) (*answer, error)
 }
 
@@ -220,9 +244,13 @@ func send(w http.ResponseWriter, r *http.Request, answer *response) {
 // said then, if the history is the same.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *view, id, top string) {
 	key := r.URL.Path + "?" + r.URL.RawQuery
-	state := s.state(tenant)
-	given, err := s.kept.get(key, state, s.Now(), func() (*response, error) {
-		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top, state)
+	state, err := s.state(r.Context(), tenant)
+	if err != nil {
+		s.fail(w, r, tenant, top, err)
+		return
+	}
+	given, err := s.kept.get(key, state, s.Now(), v.slow, func() (*response, error) {
+		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top)
 	})
 	if err != nil {
 		s.fail(w, r, tenant, top, err)
@@ -234,25 +262,25 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *
 	send(w, r, given)
 }
 
-func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *view, id, top, state string) (answered *response, err error) {
-	turn := time.NewTimer(waitTime)
-	defer turn.Stop()
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-turn.C:
-		return nil, errTooMany
-	}
-	ctx, stop := context.WithTimeout(ctx, queryTime)
-	defer stop()
+func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *view, id, top string) (answered *response, err error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, &ask.Error{Message: "the address has a query that cannot be read"}
 	}
+	turns := s.quick
+	if v.slow || values.Get("format") != "" {
+		turns = s.slow
+	}
+	if err := turns.take(); err != nil {
+		return nil, err
+	}
+	defer turns.give()
+	ctx, stop := context.WithTimeout(ctx, turns.query)
+	defer stop()
 	q := &question{site: s, tenant: tenant, id: id, values: values, now: s.Now(), root: s.rootOf(tenant, top)}
 	if tenant != nil {
 		var done func() error
-		if q.book, done, err = s.shelf.book(ctx, tenant.File, state, s.Pseudonymize); err != nil {
+		if q.book, done, err = s.shelf.book(ctx, tenant.File); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, done()) }()
@@ -347,7 +375,7 @@ func failureOf(err error) failure {
 	case errors.Is(err, errTooLarge):
 		return failure{http.StatusUnprocessableEntity, "The answer is too large for this page, and a part of it would look like all of it.", "the command of the same name has no limit: lictrail --help", exit.WrongUse}
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure{http.StatusServiceUnavailable, fmt.Sprintf("The answer took longer than %s.", queryTime), "narrow the question down; the commands have no limit", exit.Busy}
+		return failure{http.StatusServiceUnavailable, "The answer took too long.", "narrow the question down; the commands have no limit", exit.Busy}
 	case errors.As(err, &refused):
 		return failure{http.StatusNotFound, sentence(refused.Message), refused.Hint, exit.WrongUse}
 	}

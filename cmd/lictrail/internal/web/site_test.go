@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -150,7 +152,7 @@ func everyView(t *testing.T, v *visitor) []string {
 	}
 	seen := map[string]bool{}
 	for queue := slices.Clone(list); len(queue) > 0; queue = queue[1:] {
-		for _, m := range regexp.MustCompile(`href="((?:\.\./)*)([a-z]+)/([^"/]+)"`).FindAllStringSubmatch(v.page(queue[0]), -1) {
+		for _, m := range regexp.MustCompile(`href="((?:\.\./)*)([a-z-]+)/([^"/]+)"`).FindAllStringSubmatch(v.page(queue[0]), -1) {
 			if view := m[2]; view != "static" && !seen[view] {
 				seen[view] = true
 				list, queue = append(list, view+"/"+m[3]), append(queue, view+"/"+m[3])
@@ -233,6 +235,9 @@ func TestFormats(t *testing.T) {
 		if err != nil || code != 200 || len(rows) == 0 || !strings.HasPrefix(header.Get("Content-Disposition"), `attachment; filename="lictrail-`) {
 			t.Errorf("%s as CSV: %d %v %v\n%.300s", path, code, err, header, body)
 		}
+		if strings.HasPrefix(path, "flow/") { // one document, whose days are the rows
+			continue
+		}
 		if err == nil && len(doc.Items) != len(rows)-1 {
 			t.Errorf("%s: %d items as JSON, %d rows as CSV", path, len(doc.Items), len(rows)-1)
 		}
@@ -311,6 +316,74 @@ func TestNewRun(t *testing.T) {
 	}
 }
 
+// TestReplaced: a database that was put in place of another shows at once.
+func TestReplaced(t *testing.T) {
+	path, other := demoDB(t), filepath.Join(t.TempDir(), "other.db")
+	v := visit(t, web.Site{Tenants: []web.Tenant{{File: path}}})
+	if !strings.Contains(v.page("trust"), "As of run") {
+		t.Fatal("there is no history")
+	}
+	d, err := demo.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	done := errors.New("one run is enough")
+	if err := d.Play(t.Context(), other, "test", func(string, *tracker.Summary) error { return done }); !errors.Is(err, done) {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(path + suffix)
+	}
+	if err := os.Rename(other, path); err != nil {
+		if runtime.GOOS == "windows" {
+			t.Skip("a file that is open cannot be replaced there")
+		}
+		t.Fatal(err)
+	}
+	if body := v.page("trust"); !strings.Contains(body, "As of run 1,") {
+		t.Errorf("the old history is shown: %q", regexp.MustCompile("As of run [0-9]+").FindString(body))
+	}
+}
+
+// TestFlow: what came and went adds up on the page as it does in JSON, and so does
+// first use.
+func TestFlow(t *testing.T) {
+	v := demoSite(t)
+	sku := first(t, v.page("skus"), "sku")
+	body := v.page(sku)
+	flow, use := first(t, body, "flow"), first(t, body, "first-use")
+	_, _, text := v.ask(flow + "?format=json")
+	var doc struct {
+		Items []struct {
+			Start, End, Assigned, Reassigned, Reactivated, Lapsed int
+			TakenBack                                             int `json:"taken_back"`
+			UserLeft                                              int `json:"user_left"`
+			NotKnown                                              int `json:"cause_not_known"`
+			Moves                                                 []json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil || len(doc.Items) != 1 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	f := doc.Items[0]
+	if f.Start+f.Assigned+f.Reassigned+f.Reactivated-f.TakenBack-f.Lapsed-f.UserLeft-f.NotKnown != f.End || len(f.Moves) == 0 {
+		t.Errorf("it does not add up: %+v", f)
+	}
+	page := v.page(flow)
+	for _, want := range []string{fmt.Sprintf("%d users held it before", f.Start), "Who got one and who lost one", "Seats at risk", `type="date"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of the flow does not have %q", want)
+		}
+	}
+	if page := v.page(use); !strings.Contains(page, "By department") || !strings.Contains(page, "All seats") {
+		t.Errorf("first use:\n%s", page)
+	}
+	if code, _, _ := v.ask(flow + "?since=2026-04-01&until=2026-03-01"); code != 404 {
+		t.Errorf("an end before the beginning: %d", code)
+	}
+}
+
 // TestNoDatabase: a database that is not there, or that is none, gets a sentence.
 func TestNoDatabase(t *testing.T) {
 	garbage := filepath.Join(t.TempDir(), "garbage.db")
@@ -334,6 +407,33 @@ func TestFleet(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page over all tenants does not have %q:\n%s", want, body)
 		}
+	}
+	if !strings.Contains(body, `href="?format=csv"`) || !strings.Contains(body, `href="?format=json"`) {
+		t.Error("the page over all tenants offers no other format")
+	}
+	_, _, text := v.ask("?format=json")
+	var doc struct {
+		Schema int
+		Tenant *struct{}
+		Items  []struct {
+			Name, Called, State string
+			LicensedUsers       *int64     `json:"licensed_users"`
+			ObservedUntil       *time.Time `json:"observed_until"`
+			UpToDate            bool       `json:"up_to_date"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil || doc.Schema != 1 || doc.Tenant != nil || len(doc.Items) != 2 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if c := doc.Items[0]; c.Name != "contoso" || c.Called != "Contoso (demo)" || c.LicensedUsers == nil || *c.LicensedUsers == 0 || c.ObservedUntil == nil {
+		t.Errorf("%+v", c)
+	}
+	if l := doc.Items[1]; l.Name != "lost & found" || l.LicensedUsers != nil || l.UpToDate || !strings.Contains(l.State, "no database") {
+		t.Errorf("%+v", l)
+	}
+	_, _, text = v.ask("?format=csv")
+	if rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll(); err != nil || len(rows) != 3 || rows[0][0] != "name" || rows[2][4] != "" {
+		t.Errorf("%v %q", err, rows)
 	}
 	search := v.page("t/contoso/search?q=nora")
 	if person := first(t, search, "person"); !strings.Contains(v.page("t/contoso/"+person), "Nora Hale") {

@@ -167,6 +167,7 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 		}
 		s.Links = append(s.Links, link)
 	}
+	s.Links = append(s.Links, page.Link{Text: "What came and went", To: q.link("flow", string(id))}, page.Link{Text: "Until first use", To: q.link("first-use", string(id))})
 	return []page.Section{s}, nil
 }
 
@@ -198,14 +199,11 @@ func (q *question) holders(ctx context.Context, f store.Filter, caption string, 
 	if withSKU {
 		t.Columns = slices.Insert(t.Columns, 1, page.Column{Head: "SKU"})
 	}
-	total := 0
-	for a, err := range bounded(q.book.History.Assignments(ctx, f)) {
-		if err != nil {
-			return s, err
-		}
-		if total++; total > maxRows {
-			continue
-		}
+	list, total, err := q.book.History.FirstAssignments(ctx, f, maxRows)
+	if err != nil {
+		return s, err
+	}
+	for _, a := range list[:min(maxRows, len(list))] {
 		row := []any{q.personLink(&a.User), a.User.Name, a.User.Department, q.pathWords(a), show.ShortDate(a.Since), show.ShortDate(a.First), show.DayOrNil(a.GraphDate)}
 		if withSKU {
 			row = slices.Insert(row, 1, any(q.skuLink(a.SKU)))
@@ -217,7 +215,10 @@ func (q *question) holders(ctx context.Context, f store.Filter, caption string, 
 		return s, nil
 	}
 	s.Text = []string{fmt.Sprintf("%s.", out.Plural(total, "assignment"))}
-	if more := total - maxRows; more > 0 {
+	switch more := total - len(t.Rows); {
+	case total > maxItems:
+		t.More = fmt.Sprintf("and %d more, which lictrail assignments has", more)
+	case more > 0:
 		t.More = fmt.Sprintf("and %d more, which CSV and JSON have", more)
 	}
 	s.Tables = []page.Table{t}
@@ -235,16 +236,14 @@ func (q *question) pathWords(a *store.Assignment) string {
 // recent lists the newest changes.
 func (q *question) recent(ctx context.Context, f store.ChangeFilter, people bool) (page.Section, error) {
 	s := page.Section{ID: "changes", Heading: "Newest changes"}
-	var list []*store.ChangeRow
-	for c, err := range q.book.History.Changes(ctx, f) {
-		if err != nil {
-			return s, err
-		}
-		if len(list) == recentRows {
-			s.Text = []string{fmt.Sprintf("The newest %d.", recentRows)}
-			break
-		}
-		list = append(list, c)
+	list, err := store.Once(q.book.History, fmt.Sprintf("newest changes %v %d", f.SKUs, f.UpTo), func() ([]*store.ChangeRow, error) {
+		return firstOf(q.book.History.Changes(ctx, f), recentRows+1)
+	})
+	if err != nil {
+		return s, err
+	}
+	if len(list) > recentRows {
+		list, s.Text = list[:recentRows], []string{fmt.Sprintf("The newest %d.", recentRows)}
 	}
 	if len(list) == 0 {
 		s.Text = []string{noneOr(q, "changes", "No run has shown a change.", "No run has shown a change; what was done and undone between two runs is not known.")}

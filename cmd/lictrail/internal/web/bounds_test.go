@@ -1,0 +1,150 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/cmd/lictrail/internal/show"
+)
+
+// TestBounds: they are what docs/serve.md says.
+func TestBounds(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "serve.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if maxRows != 200 || maxItems != 50_000 || quickTime != 10*time.Second || slowTime != 30*time.Second || maxTarget != 2048 || secretBytes*8 != 256 {
+		t.Error("other bounds: change docs/serve.md, and this test")
+	}
+	for _, want := range []string{"200 rows", "50,000", "10 seconds", "30 seconds", "2 KB", "256 bits"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("docs/serve.md does not say %q", want)
+		}
+	}
+}
+
+// TestBounded: a list that is too long ends with an error, and one that just fits
+// does not.
+func TestBounded(t *testing.T) {
+	list := func(n int) func(func(int, error) bool) {
+		return func(yield func(int, error) bool) {
+			for i := range n {
+				if !yield(i, nil) {
+					return
+				}
+			}
+		}
+	}
+	for n, want := range map[int]error{0: nil, maxItems: nil, maxItems + 1: errTooLarge} {
+		rows, failed := 0, error(nil)
+		for _, err := range bounded(list(n)) {
+			if err != nil {
+				failed = err
+				continue
+			}
+			rows++
+		}
+		if !errors.Is(failed, want) || rows != min(n, maxItems) {
+			t.Errorf("%d: %d rows, %v", n, rows, failed)
+		}
+	}
+}
+
+// TestTurns: so many at a time, and nobody waits without end.
+func TestTurns(t *testing.T) {
+	turns := &turns{free: make(chan struct{}, 2), wait: 10 * time.Millisecond}
+	if err := errors.Join(turns.take(), turns.take()); err != nil {
+		t.Fatal(err)
+	}
+	if err := turns.take(); !errors.Is(err, errTooMany) {
+		t.Errorf("a third: %v", err)
+	}
+	turns.give()
+	if err := turns.take(); err != nil {
+		t.Errorf("after one was given back: %v", err)
+	}
+}
+
+// TestRespond_Bounds: what a view asks has an end in time, which is an answer that
+// says so, and so has what it prints in size; it is nobody else's turn meanwhile.
+func TestRespond_Bounds(t *testing.T) {
+	for _, test := range []struct {
+		slow   bool
+		target string
+		most   time.Duration
+	}{{false, "/x", quickTime}, {true, "/x", slowTime}, {false, "/x?format=csv", slowTime}} {
+		site := NewSite(Site{Now: time.Now, Looked: func(Looked) {}})
+		var left time.Duration
+		v := &view{name: "x", slow: test.slow, ask: func(ctx context.Context, _ *question) (*answer, error) {
+			end, ok := ctx.Deadline()
+			if !ok {
+				return nil, errors.New("no end")
+			}
+			left = time.Until(end)
+			if quick, slow := len(site.quick.free), len(site.slow.free); quick+slow != 1 || (slow == 1) != (test.most == slowTime) {
+				t.Errorf("%+v: turns taken: %d quick, %d slow", test, quick, slow)
+			}
+			return nil, context.DeadlineExceeded
+		}}
+		w := httptest.NewRecorder()
+		site.serve(w, httptest.NewRequest("GET", test.target, nil), nil, v, "", "")
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || left <= 0 || left > test.most || left < test.most-5*time.Second {
+			t.Errorf("%+v: %d, %s left", test, w.Code, left)
+		}
+	}
+	site := NewSite(Site{Now: time.Now, Looked: func(Looked) {}})
+	huge := func(n int) *view {
+		return &view{name: "x", ask: func(context.Context, *question) (*answer, error) {
+			return &answer{Page: page.Page{Title: "x"}, formats: func(p show.Printer) error {
+				_, err := io.CopyN(p.Out, zeros{}, int64(n))
+				return err
+			}}, nil
+		}}
+	}
+	for n, want := range map[int]int{maxBytes: 200, maxBytes + 1: 422} {
+		w := httptest.NewRecorder()
+		site.serve(w, httptest.NewRequest("GET", "/x?format=csv", nil), nil, huge(n), "", "")
+		if w.Code != want {
+			t.Errorf("%d bytes: %d", n, w.Code)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestHeaders: the policy and the rest, word for word: a page may load what this
+// server has, and nothing else.
+func TestHeaders(t *testing.T) {
+	want := map[string]string{
+		"Cache-Control": "no-store",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+		"Cross-Origin-Embedder-Policy": "require-corp",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+		"Referrer-Policy":              "no-referrer",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+		"X-Robots-Tag":                 "noindex, nofollow",
+	}
+	address, _ := start(t, Options{}, echo)
+	for _, request := range []string{"GET /SECRET/ HTTP/1.1\nHost: HOST\n\n", "GET / HTTP/1.1\nHost: HOST\n\n"} {
+		resp, _ := wire(t, address, request)
+		for name, value := range want {
+			if got := resp.Header.Get(name); got != value {
+				t.Errorf("%s: %q, want %q", name, got, value)
+			}
+		}
+	}
+}
