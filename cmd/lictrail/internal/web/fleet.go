@@ -16,7 +16,7 @@ import (
 )
 
 // fleetView is the page over all tenants.
-var fleetView = view{title: "Tenants", slow: true, ask: tenantsView}
+var fleetView = view{title: "Tenants", kept: true, slow: true, ask: tenantsView}
 
 // tenantRow is how a tenant is; of one whose history cannot be read most is not known.
 type tenantRow struct {

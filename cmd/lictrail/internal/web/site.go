@@ -156,7 +156,8 @@ type view struct {
 	name, title string
 	about       bool // it is about one thing, which its address names
 	listed      bool // in the menu
-	slow        bool // it looks at all that is recorded; answers are kept, and given again
+	kept        bool // it is the same for all who ask: answers are kept, and given again
+	slow        bool // it looks at every user, or at every change
 	ask         func(context.Context, *question) (*answer, error)
 }
 
@@ -249,7 +250,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *
 		s.fail(w, r, tenant, top, err)
 		return
 	}
-	given, err := s.kept.get(key, state, s.Now(), v.slow, func() (*response, error) {
+	given, err := s.kept.get(key, state, s.Now(), v.kept, func() (*response, error) {
 		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top)
 	})
 	if err != nil {
