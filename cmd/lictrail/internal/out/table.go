@@ -3,6 +3,7 @@ package out
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -38,25 +39,32 @@ type Cell struct {
 	Style Style
 }
 
-// Table collects rows and prints them aligned.
+// Table collects rows and prints them aligned. Rows are kept as the bytes of their
+// texts, so that a table takes little more memory than it has to print.
 type Table struct {
-	cols []Column
-	rows [][]Cell // Value is a safe string by then
-	text []bool   // columns that held something else than numbers
+	cols   []Column
+	all    []Column // those that rows were added with, of which cols are shown
+	shown  []int    // where cols stand among them
+	widest []int    // of all; the widest text of each
+	rows   packed
+	text   []bool // of cols; those that held something else than numbers
 }
 
 // NewTable returns a table with the columns.
 func NewTable(cols ...Column) *Table {
-	return &Table{cols: cols, text: make([]bool, len(cols))}
+	t := &Table{cols: cols, all: cols, text: make([]bool, len(cols))}
+	for i, col := range cols {
+		t.shown, t.widest = append(t.shown, i), append(t.widest, width(col.Head))
+	}
+	return t
 }
 
 // Row adds a row: strings, numbers, Cells, or nil for what is not there. It
 // panics when the number of cells is not that of the columns.
 func (t *Table) Row(values ...any) {
-	if len(values) != len(t.cols) {
-		panic(fmt.Sprintf("out: %d cells in a table of %d columns", len(values), len(t.cols)))
+	if len(values) != len(t.all) {
+		panic(fmt.Sprintf("out: %d cells in a table of %d columns", len(values), len(t.all)))
 	}
-	row := make([]Cell, len(values))
 	for i, value := range values {
 		cell, ok := value.(Cell)
 		if !ok {
@@ -68,13 +76,30 @@ func (t *Table) Row(values ...any) {
 			t.text[i] = t.text[i] || !isNumber(cell.Value)
 			cell.Value = fmt.Sprint(safeArg(cell.Value))
 		}
-		row[i] = cell
+		text := cell.Value.(string)
+		t.widest[i] = max(t.widest[i], width(text))
+		t.rows.add(text, cell.Style)
 	}
-	t.rows = append(t.rows, row)
+	t.rows.end()
 }
 
 // Len returns the number of rows.
-func (t *Table) Len() int { return len(t.rows) }
+func (t *Table) Len() int { return t.rows.n }
+
+// each lists the rows, of which only the shown columns. A row is good until the next.
+func (t *Table) each() iter.Seq[[]Cell] {
+	return func(yield func([]Cell) bool) {
+		row := make([]Cell, len(t.cols))
+		for all := range t.rows.all(len(t.all)) {
+			for i, from := range t.shown {
+				row[i] = all[from]
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}
+}
 
 func isNumber(value any) bool {
 	kind := reflect.TypeOf(value).Kind()
@@ -95,7 +120,7 @@ func (t *Table) Print(s *Streams) error {
 	if err := t.print(s, head, widths); err != nil {
 		return err
 	}
-	for _, row := range t.rows {
+	for row := range t.each() {
 		if err := t.print(s, row, widths); err != nil {
 			return err
 		}
@@ -106,11 +131,8 @@ func (t *Table) Print(s *Streams) error {
 // natural returns how wide each column would like to be.
 func (t *Table) natural() []int {
 	widths := make([]int, len(t.cols))
-	for i, col := range t.cols {
-		widths[i] = width(col.Head)
-		for _, row := range t.rows {
-			widths[i] = max(widths[i], width(row[i].Value.(string)))
-		}
+	for i, from := range t.shown {
+		widths[i] = t.widest[from]
 	}
 	return widths
 }
@@ -147,10 +169,7 @@ func (t *Table) fitAll(widths []int, s *Streams) []int {
 
 func (t *Table) leaveOut(i int) {
 	t.cols = slices.Delete(slices.Clone(t.cols), i, i+1)
-	t.text = slices.Delete(t.text, i, i+1)
-	for r := range t.rows {
-		t.rows[r] = slices.Delete(t.rows[r], i, i+1)
-	}
+	t.text, t.shown = slices.Delete(t.text, i, i+1), slices.Delete(t.shown, i, i+1)
 }
 
 func sum(widths []int) int {
@@ -196,10 +215,12 @@ func (t *Table) leastWidths() []int {
 		if col.Keep {
 			least[i] = max(col.Min, keepMin)
 		}
-		if !col.Keep && !col.Wrap || least[i] == 0 {
-			continue
-		}
-		for _, row := range t.rows {
+	}
+	for row := range t.each() {
+		for i, col := range t.cols {
+			if !col.Keep && !col.Wrap || least[i] == 0 {
+				continue
+			}
 			for _, word := range strings.Fields(row[i].Value.(string)) {
 				least[i] = max(least[i], min(pieceMax, longestPiece(word)))
 			}
