@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -14,11 +13,7 @@ import (
 
 // withHistory opens the database for reading and hands it to do.
 func withHistory(ctx context.Context, e *env, do func(n names) error) error {
-	// A listing keeps next to nothing and throws much away: collected at the
-	// usual pace, that took a fifth of its time. It still needs few megabytes.
-	if e.getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(400))
-	}
+	defer collectLazily(e.getenv)()
 	book, err := ask.Open(ctx, e.db, e.pseudonymize)
 	if err != nil {
 		return err
