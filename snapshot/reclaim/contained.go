@@ -49,7 +49,7 @@ type planSet struct {
 }
 
 // working returns the plans of a seat that are switched on by some path.
-func (j *judge) working(seat *Holding) *planSet {
+func (j *Judging) working(seat *Holding) *planSet {
 	var off []snapshot.PlanID // by all paths
 	for i, p := range seat.Paths {
 		if i == 0 {
@@ -61,7 +61,7 @@ func (j *judge) working(seat *Holding) *planSet {
 	return j.workingOf(seat.SKU, off)
 }
 
-func (j *judge) workingOf(sku snapshot.SKUID, off []snapshot.PlanID) *planSet {
+func (j *Judging) workingOf(sku snapshot.SKUID, off []snapshot.PlanID) *planSet {
 	key := string(sku)
 	for _, id := range off {
 		key += " " + string(id)
@@ -88,7 +88,7 @@ type cover struct {
 }
 
 // covers compares two sets, once: many users hold the same two SKUs.
-func (j *judge) covers(set, by *planSet) cover {
+func (j *Judging) covers(set, by *planSet) cover {
 	key := [2]*planSet{set, by}
 	known, ok := j.covered[key]
 	if !ok {
@@ -151,7 +151,7 @@ type Overlap struct {
 // user have of the service plans that are switched on: the same plan, or a larger
 // edition of it. Plans without a service of their own and free SKUs do not count.
 func Overlaps(seats []Holding, skus map[snapshot.SKUID]SKU) [][]Overlap {
-	j := judge{Input: Input{SKUs: skus}, sets: map[string]*planSet{}}
+	j := Judging{Input: Input{SKUs: skus}, sets: map[string]*planSet{}}
 	found := make([][]Overlap, len(seats))
 	for i := range seats {
 		if skus[seats[i].SKU].Free {

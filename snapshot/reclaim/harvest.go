@@ -113,7 +113,7 @@ func (h *Harvest) Count(v Verdict) (n int) {
 // those to be offered back, to whoever waits: by priority, then by the day of the
 // request, then in the order of the list. Nothing is done.
 func HarvestOf(in Input, sku snapshot.SKUID, free int64, rules HarvestRules, requests []*HarvestRequest) *Harvest {
-	j := &judge{Input: in, today: snapshot.DayOf(in.AsOf), traits: map[snapshot.SKUID]traits{sku: traitsOf(in.SKUs[sku])}}
+	j := &Judging{Input: in, today: snapshot.DayOf(in.AsOf), traits: map[snapshot.SKUID]traits{sku: traitsOf(in.SKUs[sku])}}
 	h := &Harvest{SKU: sku, AsOf: in.AsOf, Free: max(0, free), Requests: requests}
 	for i := range in.Holders {
 		holder := &in.Holders[i]
@@ -137,8 +137,8 @@ func HarvestOf(in Input, sku snapshot.SKUID, free int64, rules HarvestRules, req
 	return h
 }
 
-func (j *judge) harvestSeat(h *Holder, seat *Holding, rules HarvestRules) *HarvestSeat {
-	c := &seatCase{judge: j, h: h, seat: seat, use: j.copilotUse(h)}
+func (j *Judging) harvestSeat(h *Holder, seat *Holding, rules HarvestRules) *HarvestSeat {
+	c := &seatCase{Judging: j, h: h, seat: seat, use: j.copilotUse(h)}
 	s := &HarvestSeat{User: &h.User, Paths: seat.Paths, Since: seat.Since, HeldDays: c.held(), IdleDays: c.idleDays(), Last: c.use.last, Counts: c.use.counts}
 	switch {
 	case h.User.IsAgent():

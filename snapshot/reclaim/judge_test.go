@@ -390,7 +390,7 @@ func seeds(t *testing.T, file string) (g *given, cases []*seatCase, verdicts []s
 	}
 	for _, s := range Judge(g.in, g.s).Seats {
 		h := &g.in.Holders[indexOf(g.in.Holders, s.User.ID)]
-		c := &seatCase{judge: &judge{Input: g.in, s: g.s, today: snapshot.DayOf(g.in.AsOf), traits: map[snapshot.SKUID]traits{s.SKU: traitsOf(g.in.SKUs[s.SKU])}},
+		c := &seatCase{Judging: &Judging{Input: g.in, s: g.s, today: snapshot.DayOf(g.in.AsOf), traits: map[snapshot.SKUID]traits{s.SKU: traitsOf(g.in.SKUs[s.SKU])}},
 			h: h, seat: &h.Seats[0], days: g.s.Days}
 		c.use = c.useOf(c.h, c.seat)
 		verdict := "stays"

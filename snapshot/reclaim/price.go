@@ -181,10 +181,29 @@ func (t *Total) Known() bool { return t.Reclaimable > 0 || t.Unjudged == 0 }
 // Totals adds up seats by label and currency, in order. The same label in
 // another case is the same label.
 func (r *Report) Totals(label func(*Seat) string) []Total {
-	t := totals{sums: map[totalKey]*Total{}}
+	t := NewTotals(label)
 	for _, s := range r.Seats {
-		t.add(s, label(s))
+		t.Add(s)
 	}
+	return t.List()
+}
+
+type totalKey struct{ label, currency string }
+
+// Totals adds up seats by label and currency. The same label in another case is the
+// same label.
+type Totals struct {
+	label func(*Seat) string
+	sums  map[totalKey]*Total
+}
+
+// NewTotals begins with nothing.
+func NewTotals(label func(*Seat) string) *Totals {
+	return &Totals{label: label, sums: map[totalKey]*Total{}}
+}
+
+// List is what there is so far, in order.
+func (t *Totals) List() []Total {
 	all := make([]Total, 0, len(t.sums))
 	for _, sum := range t.sums {
 		all = append(all, *sum)
@@ -202,11 +221,7 @@ func (r *Report) Totals(label func(*Seat) string) []Total {
 	return all
 }
 
-type totalKey struct{ label, currency string }
-
-type totals struct{ sums map[totalKey]*Total }
-
-func (t *totals) of(label, currency string) *Total {
+func (t *Totals) of(label, currency string) *Total {
 	key := totalKey{fold(label), currency}
 	if t.sums[key] == nil {
 		t.sums[key] = &Total{Label: label, Currency: currency}
@@ -214,9 +229,10 @@ func (t *totals) of(label, currency string) *Total {
 	return t.sums[key]
 }
 
-// add counts a seat once, under the currency of today's price. What it cost
+// Add counts a seat once, under the currency of today's price. What it cost
 // since it went idle goes to the currencies of those days.
-func (t *totals) add(s *Seat, label string) {
+func (t *Totals) Add(s *Seat) {
+	label := t.label(s)
 	var sum *Total
 	if s.Monthly == nil {
 		sum = t.of(label, "")

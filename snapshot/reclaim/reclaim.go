@@ -179,58 +179,67 @@ type Row struct {
 
 // Judge applies the rules to every seat.
 func Judge(in Input, s Settings) *Report {
-	j := judge{Input: in, s: s, today: snapshot.DayOf(in.AsOf), report: &Report{AsOf: in.AsOf},
-		traits: map[snapshot.SKUID]traits{}, sets: map[string]*planSet{}, covered: map[[2]*planSet]cover{}}
-	for id, sku := range in.SKUs {
-		j.traits[id] = traitsOf(sku)
-	}
+	j, report := NewJudging(in, s), &Report{AsOf: in.AsOf}
 	for i := range in.Holders {
-		j.holder(&in.Holders[i])
+		of := j.Holder(&in.Holders[i])
+		report.Rows, report.Seats = append(report.Rows, of.Rows...), append(report.Seats, of.Seats...)
+		report.Free, report.Agents = report.Free+of.Free, report.Agents+of.Agents
 	}
-	slices.SortStableFunc(j.report.Rows, func(a, b *Row) int {
-		return cmp.Or(cmp.Compare(j.skuName(a.SKU), j.skuName(b.SKU)), cmp.Compare(a.SKU, b.SKU))
-	})
-	j.report.Sort()
-	return j.report
-}
-
-// Sort puts the rows in the order of buckets and users; of one user they keep
-// theirs.
-func (r *Report) Sort() {
-	slices.SortStableFunc(r.Rows, func(a, b *Row) int {
+	slices.SortStableFunc(report.Rows, func(a, b *Row) int {
 		return cmp.Or(cmp.Compare(slices.Index(Buckets, a.Bucket), slices.Index(Buckets, b.Bucket)),
 			cmp.Compare(a.User.UPN, b.User.UPN), cmp.Compare(a.User.ID, b.User.ID))
 	})
+	return report
 }
 
-type judge struct {
+// Judging applies rules to users, one after the other.
+type Judging struct {
 	Input
-	s      Settings
-	today  snapshot.Day
-	report *Report
+	s     Settings
+	today snapshot.Day
 
 	traits  map[snapshot.SKUID]traits
 	sets    map[string]*planSet
 	covered map[[2]*planSet]cover
 }
 
-// holder judges the seats of one user. How one is taken back, and what comes of
+// NewJudging begins to judge by rules. Of the input all counts but the holders.
+func NewJudging(in Input, s Settings) *Judging {
+	in.Holders = nil
+	j := &Judging{Input: in, s: s, today: snapshot.DayOf(in.AsOf),
+		traits: map[snapshot.SKUID]traits{}, sets: map[string]*planSet{}, covered: map[[2]*planSet]cover{}}
+	for id, sku := range in.SKUs {
+		j.traits[id] = traitsOf(sku)
+	}
+	return j
+}
+
+// Judged is what the rules say of the seats of one user.
+type Judged struct {
+	Rows   []*Row  // ordered by SKU
+	Seats  []*Seat // as in [Report], like all else
+	Free   int
+	Agents int
+}
+
+// Holder judges the seats of one user. How one is taken back, and what comes of
 // it, depends on which of the others stay.
-func (j *judge) holder(h *Holder) {
+func (j *Judging) Holder(h *Holder) *Judged {
+	of := &Judged{}
 	var cases []*seatCase
 	going := map[snapshot.SKUID]Rule{}
 	for i := range h.Seats {
 		seat := &h.Seats[i]
 		if j.SKUs[seat.SKU].Free || slices.Contains(j.s.Free, seat.SKU) {
-			j.report.Free++
+			of.Free++
 			continue
 		}
 		entry := &Seat{User: &h.User, SKU: seat.SKU, Monthly: j.s.Prices.On(seat.SKU, j.today)}
-		j.report.Seats = append(j.report.Seats, entry)
+		of.Seats = append(of.Seats, entry)
 		if h.User.IsAgent() {
-			j.report.Agents++
+			of.Agents++
 		}
-		c := &seatCase{judge: j, h: h, seat: seat, days: j.s.days(seat.SKU), use: j.useOf(h, seat), going: going}
+		c := &seatCase{Judging: j, h: h, seat: seat, days: j.s.days(seat.SKU), use: j.useOf(h, seat), going: going}
 		if entry.Row = c.row(); entry.Row == nil {
 			continue
 		}
@@ -240,11 +249,15 @@ func (j *judge) holder(h *Holder) {
 		}
 		c.cost(entry)
 		cases = append(cases, c)
-		j.report.Rows = append(j.report.Rows, entry.Row)
+		of.Rows = append(of.Rows, entry.Row)
 	}
-	for i, row := range j.report.Rows[len(j.report.Rows)-len(cases):] {
+	for i, row := range of.Rows {
 		cases[i].way(row)
 	}
+	slices.SortStableFunc(of.Rows, func(a, b *Row) int {
+		return cmp.Or(cmp.Compare(j.skuName(a.SKU), j.skuName(b.SKU)), cmp.Compare(a.SKU, b.SKU))
+	})
+	return of
 }
 
 // row says what there is to say about the seat; nil when there is nothing.
@@ -275,10 +288,10 @@ func (c *seatCase) cost(entry *Seat) {
 	}
 }
 
-func (j *judge) skuName(id snapshot.SKUID) string { return cmp.Or(j.SKUs[id].Name, string(id)) }
+func (j *Judging) skuName(id snapshot.SKUID) string { return cmp.Or(j.SKUs[id].Name, string(id)) }
 
 // exclude moves a candidate that an exclusion names.
-func (j *judge) exclude(h *Holder, row *Row) {
+func (j *Judging) exclude(h *Holder, row *Row) {
 	if row.Bucket != Candidate {
 		return
 	}

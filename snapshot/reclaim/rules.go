@@ -11,7 +11,7 @@ import (
 
 // seatCase is one seat before the judge.
 type seatCase struct {
-	*judge
+	*Judging
 	h    *Holder
 	seat *Holding
 	days Days

@@ -10,11 +10,11 @@ type Seen struct {
 }
 
 // Evidence shows what is known of the use of seats, by the rules of [Judge].
-type Evidence struct{ judge judge }
+type Evidence struct{ judge Judging }
 
 // NewEvidence prepares for SKUs, with how activity was read.
 func NewEvidence(skus map[snapshot.SKUID]SKU, reads map[snapshot.ActivitySource]snapshot.ActivityRead) *Evidence {
-	e := &Evidence{judge{Input: Input{SKUs: skus, Reads: reads}, traits: map[snapshot.SKUID]traits{}}}
+	e := &Evidence{Judging{Input: Input{SKUs: skus, Reads: reads}, traits: map[snapshot.SKUID]traits{}}}
 	for id, sku := range skus {
 		e.judge.traits[id] = traitsOf(sku)
 	}

@@ -53,7 +53,7 @@ func (u *use) idleSince() time.Time {
 // Copilot's own report or not at all: a sign-in says nothing of Copilot. Of any
 // other, the account speaks for its seats: who did not sign in at all used none of
 // them; who did may have used any.
-func (j *judge) useOf(h *Holder, seat *Holding) use {
+func (j *Judging) useOf(h *Holder, seat *Holding) use {
 	sku := j.traits[seat.SKU]
 	if sku.copilotOnly() {
 		return j.copilotUse(h)
@@ -80,7 +80,7 @@ func (j *judge) useOf(h *Holder, seat *Holding) use {
 
 // copilotUse is what Copilot's report shows of a user. A count without a date in the
 // period that it counts means that there was use, on a day that is not known.
-func (j *judge) copilotUse(h *Holder) use {
+func (j *Judging) copilotUse(h *Holder) use {
 	u := use{last: newest(h, snapshot.CopilotKinds...)}
 	if !j.tells(h, snapshot.CopilotUsage) {
 		u.gap = j.gapIn(h, snapshot.CopilotUsage)
@@ -92,7 +92,7 @@ func (j *judge) copilotUse(h *Holder) use {
 	return u
 }
 
-func (j *judge) tells(h *Holder, s snapshot.ActivitySource) bool {
+func (j *Judging) tells(h *Holder, s snapshot.ActivitySource) bool {
 	read, ok := j.Reads[s]
 	return ok && read.Gap == "" && h.Activity.TellsOf(s)
 }
@@ -106,12 +106,12 @@ func newest(h *Holder, kinds ...snapshot.ActivityKind) *snapshot.Use {
 
 // gapOf says why nothing tells of the seat. What was read and does not tell of
 // it comes before what was not read.
-func (j *judge) gapOf(h *Holder) Gap {
+func (j *Judging) gapOf(h *Holder) Gap {
 	return j.gapIn(h, snapshot.SignIns, snapshot.ActiveUsers, snapshot.AppsUsage)
 }
 
 // gapIn says why none of some sources tells of the seat.
-func (j *judge) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
+func (j *Judging) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	gap := GapNotRead
 	for _, s := range sources {
 		read, asked := j.Reads[s]

@@ -117,7 +117,7 @@ func (c *seatCase) follows(row *Row) {
 	}
 }
 
-func (j *judge) pathWord(p snapshot.PathRef) string {
+func (j *Judging) pathWord(p snapshot.PathRef) string {
 	if p.Kind == snapshot.ByGroup {
 		return fmt.Sprintf("%q", cmp.Or(j.Groups[p.Group].Name, string(p.Group)))
 	}
@@ -142,7 +142,7 @@ type Mark struct {
 
 // markOf finds the kind of an account: by the organization's own patterns, then
 // by a license that only rooms have.
-func (j *judge) markOf(h *Holder) MarkKind {
+func (j *Judging) markOf(h *Holder) MarkKind {
 	upn := strings.ToLower(h.User.UPN)
 	for _, m := range j.s.Marks {
 		if ok, err := path.Match(strings.ToLower(m.Pattern), upn); ok && err == nil {

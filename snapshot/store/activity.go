@@ -251,88 +251,77 @@ func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]ma
 	return reads, classify(rows.Err())
 }
 
-// Activity returns what is known of every user's activity. What runs after the
-// one asked about saw is among it.
-func (h *History) Activity(ctx context.Context) (map[snapshot.UserID]snapshot.UserActivity, error) {
-	all := make(map[snapshot.UserID]snapshot.UserActivity)
-	if err := h.activeTimes(ctx, all); err != nil {
-		return nil, fmt.Errorf("read the activity: %w", classify(err))
+// activity reads what is known of users' activity into what into gives for their
+// rows. What runs after the one asked about saw is among it. of is as in people.
+func (h *History) activity(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
+	for _, read := range []func(context.Context, string, func(int64) *snapshot.UserActivity) error{h.activeTimes, h.activityTold, h.copilotCounts} {
+		if err := read(ctx, of, into); err != nil {
+			return fmt.Errorf("read the activity: %w", classify(err))
+		}
 	}
-	if err := h.activityTold(ctx, all); err != nil {
-		return nil, fmt.Errorf("read the activity: %w", classify(err))
-	}
-	if err := h.copilotCounts(ctx, all); err != nil {
-		return nil, fmt.Errorf("read the activity: %w", classify(err))
-	}
-	return all, nil
+	return nil
 }
 
-func (h *History) copilotCounts(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+func (h *History) copilotCounts(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT u.object_id, c.days, c.prompts, c.prompts_work, c.prompts_web, c.active_days
-		FROM copilot_count c JOIN user u ON u.id = c.user_id
-		WHERE c.from_run <= ?1 AND (c.to_run IS NULL OR c.to_run > ?1)`, int64(h.At.ID))
+		SELECT c.user_id, c.days, c.prompts, c.prompts_work, c.prompts_web, c.active_days FROM copilot_count c
+		WHERE c.from_run <= ?2 AND (c.to_run IS NULL OR c.to_run > ?2) AND c.user_id`+ofThem, of, int64(h.At.ID))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key any
+		var row int64
 		var c snapshot.CopilotCounts
-		if err := rows.Scan(&key, &c.Days, &c.Prompts, &c.PromptsWork, &c.PromptsWeb, &c.ActiveDays); err != nil {
+		if err := rows.Scan(&row, &c.Days, &c.Prompts, &c.PromptsWork, &c.PromptsWeb, &c.ActiveDays); err != nil {
 			return err
 		}
-		a := all[userID(key)]
-		a.Counts = &c
-		all[userID(key)] = a
+		into(row).Counts = &c
 	}
 	return rows.Err()
 }
 
-func (h *History) activeTimes(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+func (h *History) activeTimes(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT u.object_id, k.name, max(a.last_at) FROM active_time a JOIN user u ON u.id = a.user_id
-		JOIN activity_kind k ON k.id = a.kind_id GROUP BY a.user_id, a.kind_id ORDER BY a.user_id, a.kind_id`)
+		SELECT a.user_id, k.name, max(a.last_at) FROM active_time a JOIN activity_kind k ON k.id = a.kind_id
+		WHERE a.user_id`+ofThem+` GROUP BY a.user_id, a.kind_id ORDER BY a.user_id, a.kind_id`, of)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key any
+		var row int64
 		var use snapshot.Use
 		var at sql.NullInt64
-		if err := rows.Scan(&key, &use.Kind, &at); err != nil {
+		if err := rows.Scan(&row, &use.Kind, &at); err != nil {
 			return err
 		}
 		use.At = fromMillis(at)
-		a := all[userID(key)]
+		a := into(row)
 		a.Last = append(a.Last, use)
-		all[userID(key)] = a
 	}
 	return rows.Err()
 }
 
-func (h *History) activityTold(ctx context.Context, all map[snapshot.UserID]snapshot.UserActivity) error {
+func (h *History) activityTold(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT u.object_id, t.sources FROM activity_told t JOIN user u ON u.id = t.user_id
-		WHERE t.from_run <= ?1 AND (t.to_run IS NULL OR t.to_run > ?1)`, int64(h.At.ID))
+		SELECT t.user_id, t.sources FROM activity_told t
+		WHERE t.from_run <= ?2 AND (t.to_run IS NULL OR t.to_run > ?2) AND t.user_id`+ofThem, of, int64(h.At.ID))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key any
-		var sources int64
-		if err := rows.Scan(&key, &sources); err != nil {
+		var row, sources int64
+		if err := rows.Scan(&row, &sources); err != nil {
 			return err
 		}
-		a := all[userID(key)]
+		a := into(row)
 		for _, s := range snapshot.ActivitySources {
 			if sources&sourceBit(s) != 0 {
 				a.Told = append(a.Told, s)
 			}
 		}
-		all[userID(key)] = a
 	}
 	return rows.Err()
 }

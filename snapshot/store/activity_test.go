@@ -54,11 +54,15 @@ func activityOf(t *testing.T, db *DB, id snapshot.UserID) snapshot.UserActivity 
 		t.Fatal(err)
 	}
 	defer h.Close()
-	all, err := h.Activity(t.Context())
-	if err != nil {
+	p, ok, err := h.UserByID(t.Context(), id)
+	if err != nil || !ok {
+		t.Fatal(id, ok, err)
+	}
+	var a snapshot.UserActivity
+	if err := h.activity(t.Context(), numbersJSON(map[int64]bool{p.Row: true}), func(int64) *snapshot.UserActivity { return &a }); err != nil {
 		t.Fatal(err)
 	}
-	return all[id]
+	return a
 }
 
 // A week adds no row about a user, be it that the user stays idle or goes on

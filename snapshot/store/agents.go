@@ -23,23 +23,6 @@ func (w *writer) agents(ids []snapshot.UserID) error {
 	return nil
 }
 
-// agentsAmong marks the agent users among some.
-func (h *History) agentsAmong(ctx context.Context, mark func(snapshot.UserID)) error {
-	rows, err := h.tx.QueryContext(ctx, "SELECT u.object_id FROM agent a JOIN user u ON u.id = a.user_id")
-	if err != nil {
-		return fmt.Errorf("read the agent users: %w", classify(err))
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key any
-		if err := rows.Scan(&key); err != nil {
-			return fmt.Errorf("read the agent users: %w", classify(err))
-		}
-		mark(userID(key))
-	}
-	return classify(rows.Err())
-}
-
 // AgentSeats counts for each SKU the agent users who held it at the run asked about.
 func (h *History) AgentSeats(ctx context.Context) (map[snapshot.SKUID]int64, error) {
 	rows, err := h.tx.QueryContext(ctx, `

@@ -2,13 +2,13 @@ package store
 
 import "iter"
 
-// batch is how many rows go from one goroutine to the other at a time.
+// batch is how many rows usually go from one goroutine to the other at a time.
 const batch = 256
 
 // readAhead lets a sequence be read while what it gave before is being used. It
 // ends when the sequence does, or when no more is wanted, and the sequence is
 // not touched any more then.
-func readAhead[T any](rows iter.Seq2[T, error]) iter.Seq2[T, error] {
+func readAhead[T any](rows iter.Seq2[T, error], batch int) iter.Seq2[T, error] {
 	type step struct {
 		row T
 		err error

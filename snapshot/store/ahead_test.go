@@ -25,7 +25,7 @@ func TestAhead(t *testing.T) {
 			}
 			var got []int
 			var failed error
-			for i, err := range readAhead(rows) {
+			for i, err := range readAhead(rows, batch) {
 				if failed = err; err != nil || len(got) == until && until < n {
 					break
 				}

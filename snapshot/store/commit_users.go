@@ -18,7 +18,7 @@ func (w *writer) users(r *Result) error {
 	if err := w.queryRow("SELECT coalesce(max(id), 0) FROM user", []any{&last}); err != nil {
 		return err
 	}
-	for u, err := range readAhead(r.Spool.all()) {
+	for u, err := range readAhead(r.Spool.all(), batch) {
 		if err = cmp.Or(err, w.ended()); err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -140,79 +139,80 @@ type move struct {
 	date     snapshot.Date
 }
 
-func (h *History) firstsOf(s *spells) firsts {
-	if f := h.firsts[firstKey{s.user.Row, s.sku}]; f != nil {
-		return *f
+func (s *spells) firstsOf() firsts {
+	if s.evidence != nil {
+		return *s.evidence
 	}
 	return firsts{}
 }
 
-// loadFirsts reads the evidence on the users that a filter names, or on all.
-func (h *History) loadFirsts(ctx context.Context, f Filter) error {
-	h.firsts = make(map[firstKey]*firsts)
-	only, args := "", make([]any, len(f.Users))
-	for i, u := range f.Users {
-		args[i] = u.Row
-	}
-	if len(args) > 0 {
-		only = " AND user_id IN (?" + strings.Repeat(", ?", len(args)-1) + ")"
-	}
-	for _, load := range []func(context.Context, string, []any) error{h.loadPlanEvidence, h.loadEventEvidence, h.loadMoves,
-		h.loadUnseen, h.loadImportEvidence, h.loadOlder} {
-		if err := load(ctx, only, args); err != nil {
-			return fmt.Errorf("read the evidence: %w", classify(err))
+// evidenceReader collects the evidence on some users.
+type evidenceReader struct {
+	h      *History
+	of     string // a JSON array of their rows
+	firsts map[firstKey]*firsts
+	older  map[int64]older
+}
+
+// loadFirsts reads the evidence on users, of whose rows of is a JSON array.
+func (h *History) loadFirsts(ctx context.Context, of string) (map[firstKey]*firsts, map[int64]older, error) {
+	r := &evidenceReader{h: h, of: of, firsts: make(map[firstKey]*firsts), older: map[int64]older{}}
+	for _, load := range []func(context.Context) error{r.planEvidence, r.eventEvidence, r.moves, r.importEvidence, r.olderAccounts} {
+		if err := load(ctx); err != nil {
+			return nil, nil, fmt.Errorf("read the evidence: %w", classify(err))
 		}
 	}
-	return nil
+	return r.firsts, r.older, nil
 }
 
-func (h *History) first(user int64, sku snapshot.SKUID) *firsts {
+func (r *evidenceReader) first(user int64, sku snapshot.SKUID) *firsts {
 	key := firstKey{user, sku}
-	if h.firsts[key] == nil {
-		h.firsts[key] = &firsts{}
+	if r.firsts[key] == nil {
+		r.firsts[key] = &firsts{}
 	}
-	return h.firsts[key]
+	return r.firsts[key]
 }
 
-// evidenceRows runs a query whose rows begin with the user's row and the SKU.
-func (h *History) evidenceRows(ctx context.Context, query string, args []any, dest []any, take func(f *firsts)) error {
-	rows, err := h.tx.QueryContext(ctx, query, args...)
+// rows runs a query whose rows begin with the user's row and the SKU.
+func (r *evidenceReader) rows(ctx context.Context, query string, dest []any, take func(f *firsts)) error {
+	rows, err := r.h.tx.QueryContext(ctx, query, r.of)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var user int64
 	var sku snapshot.SKUID
+	dest = append([]any{&user, &sku}, dest...)
 	for rows.Next() {
-		if err := rows.Scan(append([]any{&user, &sku}, dest...)...); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		take(h.first(user, sku))
+		take(r.first(user, sku))
 	}
 	return rows.Err()
 }
 
-// loadPlanEvidence reads what the first run found beside the rows of paths.
-func (h *History) loadPlanEvidence(ctx context.Context, only string, args []any) error {
+// planEvidence reads what the first run found beside the rows of paths.
+func (r *evidenceReader) planEvidence(ctx context.Context) error {
 	var at sql.NullInt64
 	var run int64
 	var basis snapshot.Basis
-	return h.evidenceRows(ctx, `
-		SELECT e.user_id, s.object_id, e.basis, e.at, e.run_id FROM first_evidence e JOIN sku s ON s.id = e.sku_id
-		WHERE 1`+only, args, []any{&basis, &at, &run}, func(f *firsts) {
+	return r.rows(ctx, `
+		SELECT e.user_id, s.object_id, e.basis, e.at, e.run_id
+		FROM json_each(?1) j CROSS JOIN first_evidence e ON e.user_id = j.value JOIN sku s ON s.id = e.sku_id`, []any{&basis, &at, &run}, func(f *firsts) {
 		f.held = append(f.held, snapshot.HeldOn(fromMillis(at), basis).On(runEvidence(snapshot.RunID(run))))
 	})
 }
 
 func runEvidence(run snapshot.RunID) string { return "run " + strconv.FormatInt(int64(run), 10) }
 
-func (h *History) loadEventEvidence(ctx context.Context, only string, args []any) error {
+func (r *evidenceReader) eventEvidence(ctx context.Context) error {
 	var at sql.NullInt64
 	var exact bool
 	var source, event string
-	return h.evidenceRows(ctx, `
-		SELECT e.user_id, s.object_id, e.exact, e.at, e.source, e.event_id FROM event_evidence e JOIN sku s ON s.id = e.sku_id
-		WHERE 1`+only, args, []any{&exact, &at, &source, &event}, func(f *firsts) {
+	return r.rows(ctx, `
+		SELECT e.user_id, s.object_id, e.exact, e.at, e.source, e.event_id
+		FROM json_each(?1) j CROSS JOIN event_evidence e ON e.user_id = j.value JOIN sku s ON s.id = e.sku_id`, []any{&exact, &at, &source, &event}, func(f *firsts) {
 		name := source + " " + event
 		if !exact {
 			f.held = append(f.held, snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name))
@@ -228,26 +228,26 @@ func (h *History) loadEventEvidence(ctx context.Context, only string, args []any
 	})
 }
 
-// loadMoves reads how paths began and ended, by the newest attribution: what it
-// no longer proves is not proven. An assignment is also evidence of the SKU having
-// been held.
-func (h *History) loadMoves(ctx context.Context, only string, args []any) error {
+// moves reads how paths began and ended, by the newest attribution: what it no
+// longer proves is not proven. An assignment is also evidence of the SKU having
+// been held. What only the audit log saw is also kept by itself.
+func (r *evidenceReader) moves(ctx context.Context) error {
 	var at, group, notBefore, notAfter sql.NullInt64
 	var name, kind, byGroup, dated string
 	var doubtful bool
 	var m move
-	return h.evidenceRows(ctx, `
+	return r.rows(ctx, `
 		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, c.not_before, c.not_after, a.at, a.cause,
 			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), ''),
 			coalesce(a.detail ->> '$.path.kind', ''), coalesce(a.detail ->> '$.path.group', ''),
 			coalesce(c.detail ->> '$.dated', ''), a.cause = 'group' OR coalesce(a.unknown_why, '') = 'ambiguous'
-		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
+		FROM json_each(?1) j CROSS JOIN change c ON c.user_id = j.value JOIN sku s ON s.id = c.sku_id CROSS JOIN attribution a ON a.change_id = c.id
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		LEFT JOIN licensed_group g ON g.id = c.group_id
 		WHERE c.kind IN ('assigned', 'removed', 'path-added', 'path-moved', 'date-moved')
-			AND (a.at IS NOT NULL OR c.observed = 0 AND a.cause <> 'unknown' OR c.observed = 1 AND c.kind IN ('path-added', 'path-moved') OR c.kind = 'date-moved') AND +c.user_id IS NOT NULL`+only+`
+			AND (a.at IS NOT NULL OR c.observed = 0 AND a.cause <> 'unknown' OR c.observed = 1 AND c.kind IN ('path-added', 'path-moved') OR c.kind = 'date-moved')
 		ORDER BY coalesce(a.at, c.not_after), c.id`,
-		args, []any{&m.run, &m.kind, &group, &m.path.Group, &m.observed, &notBefore, &notAfter, &at, &m.cause, &name, &kind, &byGroup, &dated, &doubtful}, func(f *firsts) {
+		[]any{&m.run, &m.kind, &group, &m.path.Group, &m.observed, &notBefore, &notAfter, &at, &m.cause, &name, &kind, &byGroup, &dated, &doubtful}, func(f *firsts) {
 			m.path.Kind = pathKind(group.Int64)
 			if kind != "" {
 				m.path = snapshot.PathRef{Kind: snapshot.PathKind(kind), Group: snapshot.GroupID(byGroup)}
@@ -264,6 +264,10 @@ func (h *History) loadMoves(ctx context.Context, only string, args []any) error 
 				}
 				return
 			}
+			if !m.observed && at.Valid && (m.kind == snapshot.Assigned || m.kind == snapshot.Removed) {
+				f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: m.on,
+					Window: snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}})
+			}
 			if at.Valid || m.kind == snapshot.PathAdded || m.kind == snapshot.PathMoved {
 				f.moves = append(f.moves, m)
 			}
@@ -277,21 +281,39 @@ func (h *History) loadMoves(ctx context.Context, only string, args []any) error 
 		})
 }
 
-// loadUnseen reads what only the audit log saw: few changes of many, which are
-// found by going through all of them. The plus keeps SQLite from doing so user by
-// user, which takes ten times as long.
-func (h *History) loadUnseen(ctx context.Context, only string, args []any) error {
-	var at, notBefore, notAfter sql.NullInt64
-	var assigned bool
-	return h.evidenceRows(ctx, `
-		SELECT c.user_id, s.object_id, a.at, c.kind = 'assigned', c.not_before, c.not_after
+// unseenOnly lists the users' SKUs of which only the audit log tells: no run up to
+// the one asked about showed them held. They are few of many changes, found by going
+// through all: the plus keeps SQLite from doing so user by user, which takes ten times
+// as long.
+func (h *History) unseenOnly(ctx context.Context, f Filter) ([]firstKey, error) {
+	query := `
+		SELECT DISTINCT c.user_id, s.object_id
 		FROM change c JOIN sku s ON s.id = c.sku_id JOIN attribution a ON a.change_id = c.id
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
-		WHERE c.observed = 0 AND c.kind IN ('assigned', 'removed') AND a.at IS NOT NULL AND +c.user_id IS NOT NULL`+only+`
-		ORDER BY a.at, c.id`, args, []any{&at, &assigned, &notBefore, &notAfter}, func(f *firsts) {
-		f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: assigned,
-			Window: snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}})
+		WHERE c.observed = 0 AND c.kind IN ('assigned', 'removed') AND a.at IS NOT NULL AND +c.user_id IS NOT NULL
+			AND NOT EXISTS (SELECT 1 FROM path p WHERE p.user_id = c.user_id AND p.sku_id = c.sku_id AND p.held = 1 AND p.from_run <= ?1)`
+	args := []any{int64(h.At.ID)}
+	if len(f.Users) > 0 {
+		rows := make(map[int64]bool, len(f.Users))
+		for _, u := range f.Users {
+			rows[u.Row] = true
+		}
+		query += " AND c.user_id IN (SELECT value FROM json_each(?2))"
+		args = append(args, numbersJSON(rows))
+	}
+	var keys []firstKey
+	err := eachRow(ctx, h.tx, query+" ORDER BY 1, 2", args, func(values []any) error {
+		user, _ := values[0].(int64)
+		sku, _ := values[1].(string)
+		if len(f.SKUs) == 0 || slices.Contains(f.SKUs, snapshot.SKUID(sku)) {
+			keys = append(keys, firstKey{user, snapshot.SKUID(sku)})
+		}
+		return nil
 	})
+	if err != nil {
+		return nil, fmt.Errorf("read what only the audit log saw: %w", classify(err))
+	}
+	return keys, nil
 }
 
 // older is an account that is older than the run before the one that showed it
@@ -302,14 +324,13 @@ type older struct {
 	created time.Time      // zero when Graph does not say
 }
 
-// loadOlder reads the accounts that are older than the run before their first.
-func (h *History) loadOlder(ctx context.Context, only string, args []any) error {
-	h.older = map[int64]older{}
-	rows, err := h.tx.QueryContext(ctx, `
+// olderAccounts reads the accounts that are older than the run before their first.
+func (r *evidenceReader) olderAccounts(ctx context.Context) error {
+	rows, err := r.h.tx.QueryContext(ctx, `
 		SELECT v.user_id, v.from_run, v.created_at, v.upn
-		FROM user_version v JOIN run r ON r.id = v.from_run JOIN run b ON b.id = r.previous_run
+		FROM json_each(?1) j CROSS JOIN user_version v ON v.user_id = j.value JOIN run r ON r.id = v.from_run JOIN run b ON b.id = r.previous_run
 		WHERE coalesce(v.created_at, 0) < b.observed_at
-			AND NOT EXISTS (SELECT 1 FROM user_version o WHERE o.user_id = v.user_id AND o.from_run < v.from_run)`+only, args...)
+			AND NOT EXISTS (SELECT 1 FROM user_version o WHERE o.user_id = v.user_id AND o.from_run < v.from_run)`, r.of)
 	if err != nil {
 		return err
 	}
@@ -324,20 +345,20 @@ func (h *History) loadOlder(ctx context.Context, only string, args []any) error 
 		}
 		if created.Valid || !isStandIn(upn) { // of a forgotten person the time is not kept
 			o.created = fromMillis(created)
-			h.older[user] = o
+			r.older[user] = o
 		}
 	}
 	return rows.Err()
 }
 
-// loadImportEvidence reads what earlier records say.
-func (h *History) loadImportEvidence(ctx context.Context, only string, args []any) error {
+// importEvidence reads what earlier records say.
+func (r *evidenceReader) importEvidence(ctx context.Context) error {
 	var word, file string
 	var line int
 	var failed error
-	err := h.evidenceRows(ctx, `
+	err := r.rows(ctx, `
 		SELECT r.user_id, r.sku, coalesce(r.assigned, r.seen), f.name, r.line
-		FROM import_record r JOIN import_file f ON f.id = r.file_id WHERE 1`+only, args, []any{&word, &file, &line}, func(f *firsts) {
+		FROM json_each(?1) j CROSS JOIN import_record r ON r.user_id = j.value JOIN import_file f ON f.id = r.file_id`, []any{&word, &file, &line}, func(f *firsts) {
 		m, err := earlier.ParseMoment(word, earlier.ISO)
 		if err != nil {
 			failed = fmt.Errorf("%w: date %q of an earlier record", ErrDamaged, word)

@@ -28,8 +28,7 @@ type History struct {
 	sameParts map[string]int
 	shared    *shared
 	refs      refs
-	firsts    map[firstKey]*firsts // of the listing under way
-	older     map[int64]older      // by the row of the user, of the same
+	crowd     int // how many users a listing reads at a time
 
 	until      snapshot.RunID              // only what was known before this run; 0: everything
 	pseudonyms *pseudonyms                 // nil: people go by their names
@@ -43,7 +42,7 @@ func (db *DB) History(ctx context.Context) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", classify(err))
 	}
-	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}, shared: &shared{all: map[sharedKey]*sharedValue{}}}
+	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}, crowd: crowdSize, shared: &shared{all: map[sharedKey]*sharedValue{}}}
 	if err := h.load(ctx); err != nil {
 		return nil, errors.Join(classify(err), tx.Rollback())
 	}
@@ -59,7 +58,7 @@ func (db *DB) Again(ctx context.Context, known *History) (*History, error) {
 		return nil, fmt.Errorf("read the history: %w", classify(err))
 	}
 	h := *known
-	h.tx, h.firsts, h.older = tx, nil, nil
+	h.tx = tx
 	err = h.loadState(ctx)
 	if err != nil || h.seal != known.seal || h.schema != known.schema {
 		return nil, errors.Join(classify(err), tx.Rollback())

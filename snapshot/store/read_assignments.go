@@ -19,6 +19,11 @@ type Filter struct {
 	SKUs       []snapshot.SKUID // any of these
 	Group      snapshot.GroupID // held by way of this group
 	Department string           // whatever the case
+
+	Also Also // what else is read of each user
+	// ByRow lists users in the order of their rows, which tells nothing of their
+	// names, also where names are shown.
+	ByRow bool
 }
 
 // Assignment is a SKU that a user held at the run asked about.
@@ -30,6 +35,7 @@ type Assignment struct {
 	Since     snapshot.Date
 	Periods   int
 	GraphDate time.Time // the newest date among Microsoft's own rows; zero when it gave none
+	About     *About    // the same for all of a user's
 }
 
 // PathSince is a path and when it began.
@@ -125,27 +131,32 @@ func (f Filter) admits(a *Assignment) bool {
 
 // spells are all rows that one user ever had for one SKU, up to a run.
 type spells struct {
-	user  Person
-	sku   snapshot.SKUID
-	paths []pathRow
+	user     Person
+	sku      snapshot.SKUID
+	paths    []pathRow
+	evidence *firsts // nil: there is none
+	older    *older  // nil: the account is not
+	about    *About
 }
 
 // spells groups the rows of table path by user and SKU.
 func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error] {
 	return func(yield func(*spells, error) bool) {
-		if err := h.loadFirsts(ctx, f); err != nil {
-			yield(nil, err)
-			return
-		}
-		for rows, err := range readAhead(h.pathRows(ctx, f)) {
+		for c, err := range readAhead(h.crowds(ctx, f), 1) {
 			if err != nil {
-				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+				yield(nil, err)
 				return
 			}
-			h.pseudonyms.user(&rows.user.User)
-			for _, s := range h.bySKU(rows) {
-				if !yield(s, nil) {
-					return
+			for _, p := range c.people {
+				h.pseudonyms.user(&p.user.User)
+				for _, s := range h.bySKU(p) {
+					s.evidence, s.about = c.firsts[firstKey{p.user.Row, s.sku}], c.about[p.user.Row]
+					if o, is := c.older[p.user.Row]; is {
+						s.older = &o
+					}
+					if !yield(s, nil) {
+						return
+					}
 				}
 			}
 		}
@@ -177,7 +188,7 @@ func (h *History) bySKU(of *personPaths) []*spells {
 // pathRows lists users, by UPN, with their rows.
 func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths, error] {
 	return func(yield func(*personPaths, error) bool) {
-		query, args := f.query(int64(h.At.ID), h.pseudonyms == nil)
+		query, args := f.query(int64(h.At.ID), h.pseudonyms == nil && !f.ByRow)
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, err)
@@ -269,7 +280,7 @@ func (f Filter) query(run int64, byUPN bool) (string, []any) {
 // assignment derives the assignment from its rows; nil when the SKU was not
 // held at the run asked about.
 func (h *History) assignment(s *spells) *Assignment {
-	a := &Assignment{User: s.user.User, SKU: s.sku}
+	a := &Assignment{User: s.user.User, SKU: s.sku, About: s.about}
 	for _, p := range s.paths {
 		if p.To.Valid && p.To.Int64 <= int64(h.At.ID) {
 			continue
@@ -296,7 +307,7 @@ func (h *History) firstDate(s *spells) snapshot.Date { return h.firstOf(s, h.str
 // What lies between a snapshot without the SKU and a record that shows it given
 // contradicts that record, and proves nothing.
 func (h *History) firstOf(s *spells, stretches []snapshot.Stretch) snapshot.Date {
-	first, held := stretches[0].From, h.firstsOf(s).held
+	first, held := stretches[0].From, s.firstsOf().held
 	if first.Precision == snapshot.Exact && first.At.Before(h.First.ObservedUntil) { // no snapshot shows that it was not there before
 		first = snapshot.HeldOn(first.At, first.Basis).On(first.Evidence)
 	}
@@ -340,7 +351,7 @@ func (h *History) periodStart(s *spells, run snapshot.RunID) snapshot.Date {
 		}
 	}
 	there := h.alreadyThere(state)
-	if start := h.firstsOf(s).start; !start.At.IsZero() && !start.At.After(there.At.Add(rowResolution)) {
+	if start := s.firstsOf().start; !start.At.IsZero() && !start.At.After(there.At.Add(rowResolution)) {
 		return start
 	}
 	return there
@@ -354,7 +365,7 @@ func (h *History) alreadyThere(state time.Time) snapshot.Date {
 // pathSince dates the beginning of a path.
 func (h *History) pathSince(s *spells, p pathRow) snapshot.Date {
 	since := h.pathSeen(s, p)
-	moves := h.firstsOf(s).moves
+	moves := s.firstsOf().moves
 	last := slices.ContainsFunc(moves, func(e move) bool { // what the snapshots show is the last beginning
 		return e.observed && e.path == p.PathRef && e.run == p.Span.Path && (e.kind == snapshot.PathAdded || e.kind == snapshot.PathMoved)
 	})
@@ -372,7 +383,7 @@ func (h *History) pathSince(s *spells, p pathRow) snapshot.Date {
 		// ended and begun again.
 		since = betweenDates(since, snapshot.HeldOn(row.UpdatedAt.Add(rowResolution), snapshot.BasisState).On(since.Evidence))
 	}
-	for _, d := range h.firstsOf(s).doubts {
+	for _, d := range s.firstsOf().doubts {
 		if d.path == p.PathRef && d.date.NotAfter.After(since.NotAfter) && !d.date.NotAfter.After(h.At.ObservedUntil.Add(rowResolution)) {
 			since = betweenDates(since, d.date)
 		}
@@ -443,14 +454,14 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 // begun at any time since it was created.
 func (h *History) changeDate(s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) snapshot.Date {
 	w := h.Window(run)
-	if o, is := h.older[s.user.Row]; is && o.run == run {
+	if o := s.older; o != nil && o.run == run {
 		w.NotBefore = o.created
 	}
 	date := snapshot.WindowDate(w).On(runEvidence(run))
 	if w.NotBefore.IsZero() {
 		date = snapshot.HeldOn(w.NotAfter, snapshot.BasisSnapshot).On(runEvidence(run))
 	}
-	for _, e := range h.firstsOf(s).moves {
+	for _, e := range s.firstsOf().moves {
 		if e.observed && e.run == run && e.date.Precision == snapshot.Exact && slices.Contains(kinds, e.kind) && (p == nil || e.path == p.PathRef) {
 			date = e.date
 		}

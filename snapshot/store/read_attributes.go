@@ -20,26 +20,25 @@ type AttributeRow struct {
 	Location   string // of usage
 }
 
-// AttributesByUser lists for every user, by row, what runs up to the one asked
-// about showed, oldest first.
-func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRow, error) {
+// attributes lists what runs up to the one asked about showed of users, the oldest
+// of each first. of is as in people.
+func (h *History) attributes(ctx context.Context, of string, take func(row int64, a AttributeRow)) error {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT v.user_id, v.from_run, v.upn, f.department, coalesce(f.more ->> '$.country', ''), coalesce(f.more ->> '$.company', ''),
 			coalesce(f.more ->> '$.office', ''), coalesce(f.more ->> '$.job_title', ''), coalesce(f.more ->> '$.employee_type', ''),
 			coalesce(f.more ->> '$.usage_location', '')
 		FROM user_version v JOIN profile f ON f.id = v.profile_id
-		WHERE v.from_run <= ? ORDER BY v.user_id, v.from_run`, int64(h.At.ID))
+		WHERE v.from_run <= ?2 AND v.user_id`+ofThem+` ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the users: %w", classify(err))
+		return fmt.Errorf("read the users: %w", classify(err))
 	}
 	defer rows.Close()
-	all := make(map[int64][]AttributeRow)
 	for rows.Next() {
 		var user int64
 		var run snapshot.RunID
 		var a AttributeRow
 		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &a.Country, &a.Company, &a.Office, &a.JobTitle, &a.Type, &a.Location); err != nil {
-			return nil, fmt.Errorf("read the users: %w", classify(err))
+			return fmt.Errorf("read the users: %w", classify(err))
 		}
 		a.Run = h.Runs[run]
 		if h.pseudonyms != nil {
@@ -48,9 +47,9 @@ func (h *History) AttributesByUser(ctx context.Context) (map[int64][]AttributeRo
 				*text = h.pseudonyms.text(*text)
 			}
 		}
-		all[user] = append(all[user], a)
+		take(user, a)
 	}
-	return all, classify(rows.Err())
+	return classify(rows.Err())
 }
 
 // SKUPlans lists the service plans that each SKU contains, or has ever contained.

@@ -8,34 +8,41 @@ import (
 	"lictrail/snapshot"
 )
 
-// People returns every user who was present at the run asked about, without
-// licenses and plans.
-func (h *History) People(ctx context.Context) (map[snapshot.UserID]*snapshot.User, error) {
-	rows, err := h.tx.QueryContext(ctx, "SELECT "+versionColumns+", v.from_run, u.object_id"+versionTables+`
-		JOIN user u ON u.id = v.user_id
-		WHERE v.presence IS NULL AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1)`, int64(h.At.ID))
+// Present returns those of some users who were present at the run asked about, with
+// all attributes, without licenses and plans.
+func (h *History) Present(ctx context.Context, some []Person) ([]*snapshot.User, error) {
+	rows := make(map[int64]bool, len(some))
+	for _, p := range some {
+		rows[p.Row] = true
+	}
+	var present []*snapshot.User
+	err := h.people(ctx, numbersJSON(rows), func(_ int64, u *snapshot.User) { present = append(present, u) })
+	return present, err
+}
+
+// people lists the users, of whose rows of is a JSON array, who were present.
+func (h *History) people(ctx context.Context, of string, take func(row int64, u *snapshot.User)) error {
+	rows, err := h.tx.QueryContext(ctx, "SELECT "+versionColumns+`, v.from_run, u.id, u.object_id, EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id)`+
+		versionTables+` JOIN user u ON u.id = v.user_id
+		WHERE v.presence IS NULL AND v.from_run <= ?2 AND (v.to_run IS NULL OR v.to_run > ?2) AND v.user_id`+ofThem, of, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the users: %w", classify(err))
+		return fmt.Errorf("read the users: %w", classify(err))
 	}
 	defer rows.Close()
-	people := make(map[snapshot.UserID]*snapshot.User)
 	for rows.Next() {
+		var row int64
 		var key any
-		u, _, err := scanVersion(withMore{rows, []any{&key}})
+		var agent bool
+		u, _, err := scanVersion(withMore{rows, []any{&row, &key, &agent}})
 		if err != nil {
-			return nil, fmt.Errorf("read the users: %w", classify(err))
+			return fmt.Errorf("read the users: %w", classify(err))
 		}
-		u.ID = userID(key)
-		people[u.ID] = &u
-	}
-	if err := rows.Err(); err != nil {
-		return nil, classify(err)
-	}
-	return people, h.agentsAmong(ctx, func(id snapshot.UserID) {
-		if u := people[id]; u != nil {
+		if u.ID = userID(key); agent {
 			u.Type = snapshot.AgentType
 		}
-	})
+		take(row, &u)
+	}
+	return classify(rows.Err())
 }
 
 // withMore scans columns after those that a scanner asks for.
@@ -46,36 +53,38 @@ type withMore struct {
 
 func (w withMore) Scan(dest ...any) error { return w.rows.Scan(append(dest, w.more...)...) }
 
-// DisabledSince tells, of every user whose account was switched off at the run
-// asked about, by when it was so without a break.
-func (h *History) DisabledSince(ctx context.Context) (map[snapshot.UserID]time.Time, error) {
+// disabledSince tells, of every user whose account was switched off at the run
+// asked about, by when it was so without a break. of is as in people.
+func (h *History) disabledSince(ctx context.Context, of string, take func(row int64, since time.Time)) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT u.object_id, v.from_run, coalesce(f.more ->> '$.enabled', 1)
-		FROM user_version v JOIN profile f ON f.id = v.profile_id JOIN user u ON u.id = v.user_id
-		WHERE v.from_run <= ?1 AND v.user_id IN (
+		SELECT v.user_id, v.from_run, coalesce(f.more ->> '$.enabled', 1)
+		FROM user_version v JOIN profile f ON f.id = v.profile_id
+		WHERE v.from_run <= ?2 AND v.user_id`+ofThem+` AND v.user_id IN (
 			SELECT n.user_id FROM user_version n JOIN profile p ON p.id = n.profile_id
-			WHERE p.more ->> '$.enabled' = 0 AND n.from_run <= ?1 AND (n.to_run IS NULL OR n.to_run > ?1))
-		ORDER BY v.user_id, v.from_run`, int64(h.At.ID))
+			WHERE p.more ->> '$.enabled' = 0 AND n.from_run <= ?2 AND (n.to_run IS NULL OR n.to_run > ?2) AND n.user_id`+ofThem+`)
+		ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the disabled users: %w", classify(err))
+		return fmt.Errorf("read the disabled users: %w", classify(err))
 	}
 	defer rows.Close()
-	since := make(map[snapshot.UserID]time.Time)
+	since := make(map[int64]time.Time)
 	for rows.Next() {
-		var key any
+		var row int64
 		var run snapshot.RunID
 		var enabled bool
-		if err := rows.Scan(&key, &run, &enabled); err != nil {
-			return nil, fmt.Errorf("read the disabled users: %w", classify(err))
+		if err := rows.Scan(&row, &run, &enabled); err != nil {
+			return fmt.Errorf("read the disabled users: %w", classify(err))
 		}
-		id := userID(key)
 		if enabled {
-			delete(since, id)
-		} else if since[id].IsZero() {
-			since[id] = h.Runs[run].ObservedUntil
+			delete(since, row)
+		} else if since[row].IsZero() {
+			since[row] = h.Runs[run].ObservedUntil
 		}
 	}
-	return since, classify(rows.Err())
+	for row, at := range since {
+		take(row, at)
+	}
+	return classify(rows.Err())
 }
 
 // LicensedGroups returns the groups that gave licenses, as they were at the run

@@ -72,13 +72,13 @@ func (h *History) stretches(s *spells) []snapshot.Stretch {
 		period, before = began.Period, runs
 		list = append(list, stretch)
 	}
-	return snapshot.WithUnseen(list, h.unseenUntil(h.firstsOf(s)))
+	return snapshot.WithUnseen(list, h.unseenUntil(s.firstsOf()))
 }
 
 // givenAnew reports whether a record shows that a license which a run found again
 // after the account was restored had been given anew.
 func (h *History) givenAnew(s *spells, run snapshot.RunID) bool {
-	return slices.ContainsFunc(h.firstsOf(s).moves, func(m move) bool {
+	return slices.ContainsFunc(s.firstsOf().moves, func(m move) bool {
 		return m.observed && m.run == run && m.kind == snapshot.Assigned && m.date.Precision == snapshot.Exact && m.cause != snapshot.CauseUserRestored
 	})
 }
@@ -103,7 +103,7 @@ func (h *History) period(s *spells, number int, stretches []snapshot.Stretch) *P
 			p.GraphDate, p.GraphRun = r.UpdatedAt, snapshot.RunID(r.From)
 		}
 	}
-	for _, e := range h.firstsOf(s).moves {
+	for _, e := range s.firstsOf().moves {
 		if e.on && !e.observed && !e.date.At.Before(p.From.NotBefore) && (p.To == nil || !e.date.At.After(p.To.NotAfter)) {
 			p.add(e.path)
 		}
@@ -167,6 +167,7 @@ type Holding struct {
 	SKU       snapshot.SKUID
 	First     snapshot.Date
 	Stretches []snapshot.Stretch // in order; what only the audit log saw is among them
+	About     *About             // the same for all of a user's
 	runs      []span
 }
 
@@ -182,21 +183,50 @@ func (h *Holding) HeldAt(run snapshot.RunID) bool {
 // what only the audit log saw.
 func (h *History) Holdings(ctx context.Context, f Filter) iter.Seq2[*Holding, error] {
 	return func(yield func(*Holding, error) bool) {
-		seen := make(map[firstKey]bool)
 		for s, err := range h.spells(ctx, f) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			seen[firstKey{s.user.Row, s.sku}] = true
 			if !yield(h.holding(s), nil) {
 				return
 			}
 		}
-		for _, key := range h.unseenOnly(f, seen) {
-			holding, err := h.unseenHolding(ctx, key)
+		keys, err := h.unseenOnly(ctx, f)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for some := range slices.Chunk(keys, h.crowd) {
+			for holding, err := range h.unseenHoldings(ctx, f, some) {
+				if !yield(holding, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// unseenHoldings lists what only the audit log saw of some users' SKUs.
+func (h *History) unseenHoldings(ctx context.Context, f Filter, keys []firstKey) iter.Seq2[*Holding, error] {
+	return func(yield func(*Holding, error) bool) {
+		c := &crowd{}
+		for i, key := range keys {
+			if i == 0 || keys[i-1].user != key.user {
+				c.people = append(c.people, &personPaths{user: Person{Row: key.user}})
+			}
+		}
+		if err := h.fill(ctx, c, f.Also); err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, key := range keys {
+			holding, err := h.unseenHolding(ctx, key, c.firsts[key])
 			if err == nil && f.Department != "" && !strings.EqualFold(f.Department, holding.Person.Department) {
 				continue
+			}
+			if err == nil {
+				holding.About = c.about[key.user]
 			}
 			if !yield(holding, err) || err != nil {
 				return
@@ -205,20 +235,7 @@ func (h *History) Holdings(ctx context.Context, f Filter) iter.Seq2[*Holding, er
 	}
 }
 
-// unseenOnly lists the users' SKUs that no run ever showed, in order.
-func (h *History) unseenOnly(f Filter, seen map[firstKey]bool) []firstKey {
-	var keys []firstKey
-	for key, first := range h.firsts {
-		if len(first.unseen) > 0 && !seen[key] && (len(f.SKUs) == 0 || slices.Contains(f.SKUs, key.sku)) {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, func(a, b firstKey) int { return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.sku, b.sku)) })
-	return keys
-}
-
-func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, error) {
-	first := h.firsts[key]
+func (h *History) unseenHolding(ctx context.Context, key firstKey, first *firsts) (*Holding, error) {
 	holding := &Holding{Person: Person{Row: key.user}, SKU: key.sku, Stretches: snapshot.WithUnseen(nil, first.unseen)}
 	var id any
 	if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", key.user).Scan(&id); err != nil {
@@ -234,7 +251,7 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey) (*Holding, er
 }
 
 func (h *History) holding(s *spells) *Holding {
-	holding := &Holding{Person: s.user, SKU: s.sku, First: h.firstDate(s)}
+	holding := &Holding{Person: s.user, SKU: s.sku, First: h.firstDate(s), About: s.about}
 	rows := slices.Clone(s.paths)
 	slices.SortStableFunc(rows, func(a, b pathRow) int { return int(a.From - b.From) })
 	holding.runs, holding.Stretches = h.spans(rows), h.stretches(s)

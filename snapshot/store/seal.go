@@ -529,7 +529,7 @@ func (b *book) sum(sums map[int64]*sum, seal int64) *sum {
 // eachRow runs a query and hands on its rows, while the next are being read. The
 // values are the callee's to keep.
 func eachRow(ctx context.Context, q querier, query string, args []any, do func(values []any) error) error {
-	for values, err := range readAhead(rawRows(ctx, q, query, args)) {
+	for values, err := range readAhead(rawRows(ctx, q, query, args), batch) {
 		if err != nil {
 			return classify(err)
 		}

@@ -398,7 +398,7 @@ func (h *History) ChangedRows(ctx context.Context) (map[int64]bool, error) {
 // the run attributed. Names are those of now.
 func (h *History) Before(run snapshot.RunID) *History {
 	past := *h
-	past.until, past.Runs, past.firsts = run, map[snapshot.RunID]*Run{}, nil
+	past.until, past.Runs = run, map[snapshot.RunID]*Run{}
 	for id, r := range h.Runs {
 		if id < run {
 			past.Runs[id] = r

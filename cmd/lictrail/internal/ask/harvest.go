@@ -42,6 +42,14 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 	if err != nil {
 		return nil, err
 	}
+	for h, err := range holders(ctx, b, false) {
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(h.Seats, func(s reclaim.Holding) bool { return s.SKU == sku }) {
+			in.Holders = append(in.Holders, *h)
+		}
+	}
 	requests, err := b.harvestRequests(ctx, lists.Requests)
 	if err != nil {
 		return nil, err
@@ -72,10 +80,6 @@ func (b *Book) listExclusion(ctx context.Context, file string, r reclaim.ListRow
 
 // harvestRequests finds who asked.
 func (b *Book) harvestRequests(ctx context.Context, rows []reclaim.ListRow) ([]*reclaim.HarvestRequest, error) {
-	people, err := b.History.People(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var list []*reclaim.HarvestRequest
 	for _, row := range rows {
 		r := &reclaim.HarvestRequest{Line: row.Line, Named: row.User, Priority: row.Priority}
@@ -86,11 +90,9 @@ func (b *Book) harvestRequests(ctx context.Context, rows []reclaim.ListRow) ([]*
 		if err != nil {
 			return nil, err
 		}
-		var here []*snapshot.User
-		for _, p := range called {
-			if u := people[p.ID]; u != nil {
-				here = append(here, u)
-			}
+		here, err := b.History.Present(ctx, called)
+		if err != nil {
+			return nil, err
 		}
 		switch {
 		case len(here) == 1:

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/snapshot"
@@ -23,27 +25,23 @@ type ReclaimFilter struct {
 	Buckets    []reclaim.Bucket
 }
 
-// Narrow leaves in the report what is asked for. The rules have looked at all of it:
-// one seat of a user bears on another.
-func Narrow(report *reclaim.Report, f ReclaimFilter) {
+// narrow leaves of a user's seats what is asked for. The rules have looked at all of
+// them: one seat of a user bears on another.
+func (f *ReclaimFilter) narrow(of *reclaim.Judged) {
 	keep := func(u *snapshot.User, id snapshot.SKUID) bool {
 		named := slices.ContainsFunc(f.Users, func(p store.Person) bool { return p.ID == u.ID })
 		return (named || len(f.Users) == 0) && (len(f.SKUs) == 0 || slices.Contains(f.SKUs, id)) && (f.Department == "" || strings.EqualFold(f.Department, u.Department))
 	}
-	report.Seats = slices.DeleteFunc(report.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
-	var rows []*reclaim.Row
-	kept := make(map[*reclaim.Row]bool)
-	for _, r := range report.Rows {
-		if keep(r.User, r.SKU) && (len(f.Rules) == 0 || slices.ContainsFunc(append([]reclaim.Rule{r.Rule}, r.Also...), func(rule reclaim.Rule) bool { return slices.Contains(f.Rules, rule) })) && (len(f.Buckets) == 0 || slices.Contains(f.Buckets, r.Bucket)) {
-			rows, kept[r] = append(rows, r), true
-		}
-	}
-	for _, s := range report.Seats {
-		if !kept[s.Row] {
+	of.Seats = slices.DeleteFunc(of.Seats, func(s *reclaim.Seat) bool { return !keep(s.User, s.SKU) })
+	of.Rows = slices.DeleteFunc(of.Rows, func(r *reclaim.Row) bool {
+		return !keep(r.User, r.SKU) || len(f.Rules) > 0 && !slices.ContainsFunc(append([]reclaim.Rule{r.Rule}, r.Also...), func(rule reclaim.Rule) bool { return slices.Contains(f.Rules, rule) }) ||
+			len(f.Buckets) > 0 && !slices.Contains(f.Buckets, r.Bucket)
+	})
+	for _, s := range of.Seats {
+		if !slices.Contains(of.Rows, s.Row) {
 			s.Row = nil
 		}
 	}
-	report.Rows = rows
 }
 
 // ReclaimSum is what all of a report comes to.
@@ -52,22 +50,27 @@ type ReclaimSum struct {
 	Candidates, Frees, Unpriced int
 	Monthly, Idle               reclaim.Cost
 	Others                      map[string]int // why seats are not among the candidates
+	NotRead                     bool           // no run has read activity that a seat would be judged by
+	Buckets                     map[reclaim.Bucket]int
+	Counted                     map[reclaim.Bucket]bool // rows of the bucket have counts of Copilot
 }
 
-func SumOf(report *reclaim.Report) ReclaimSum {
-	s := ReclaimSum{Others: map[string]int{}, Agents: report.Agents}
-	for _, r := range report.Rows {
+func (s *ReclaimSum) addUser(of *reclaim.Judged) {
+	s.Agents += of.Agents
+	for _, r := range of.Rows {
 		switch r.Bucket {
 		case reclaim.Unknown:
 			s.Others["not judged: "+r.GapWords()]++
+			s.NotRead = s.NotRead || r.Gap == reclaim.GapNotRead
 		case reclaim.Excluded:
 			s.Others["excluded by the rules"]++
 		case reclaim.Candidate:
 			s.add(r)
 		}
+		s.Buckets[r.Bucket]++
+		s.Counted[r.Bucket] = s.Counted[r.Bucket] || r.Counts != nil
 	}
 	s.Monthly.Lower = s.Unpriced > 0
-	return s
 }
 
 func (s *ReclaimSum) add(r *reclaim.Row) {
@@ -113,15 +116,33 @@ func ReclaimKeyNames() []string {
 	return words
 }
 
-// ReclaimTotals adds up a report by one of the keys.
-func ReclaimTotals(b *Book, report *reclaim.Report, by string) []reclaim.Total {
+// totalsBy begins to add up seats by one of the keys.
+func totalsBy(b *Book, by string) *reclaim.Totals {
 	i := slices.IndexFunc(reclaimKeys, func(k reclaimKey) bool { return k.name == by })
-	return report.Totals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(b, s) })
+	return reclaim.NewTotals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(b, s) })
 }
 
-// Reclaim judges every seat of the newest run. It is computed once and
-// printed in any form.
-func Reclaim(ctx context.Context, b *Book, file Rules) (*reclaim.Report, error) {
+// Reclaimed is what the rules say of the seats of the newest run. Users are judged one
+// after the other, and memory does not grow with the tenant.
+type Reclaimed struct {
+	AsOf time.Time
+	Sum  ReclaimSum
+
+	book   *Book
+	judge  *reclaim.Judging
+	filter ReclaimFilter
+	rows   []*reclaim.Row // all of them, while they are few
+	many   bool           // they are not
+	totals map[string]*reclaim.Totals
+}
+
+// keptRows is up to how many rows are kept when seats are judged. Where there are more,
+// the users are judged again to list them.
+const keptRows = 10_000
+
+// Reclaim judges every seat of the newest run, and adds them up by keys of
+// [ReclaimKeyNames].
+func Reclaim(ctx context.Context, b *Book, file Rules, filter ReclaimFilter, by ...string) (*Reclaimed, error) {
 	named := b.Named() // rules and marks go by names
 	settings, err := reclaimSettings(ctx, named, file)
 	if err != nil {
@@ -136,39 +157,120 @@ func Reclaim(ctx context.Context, b *Book, file Rules) (*reclaim.Report, error) 
 			settings.Exclusions[i].Reason = "" // somebody's own words, about whomever
 		}
 	}
-	report := reclaim.Judge(in, settings)
-	conceal(b, report)
-	return report, nil
-}
-
-// conceal takes the names of people out of a report, if they are to be.
-func conceal(b *Book, report *reclaim.Report) {
-	if !b.History.Pseudonymous() {
-		return
+	r := &Reclaimed{AsOf: in.AsOf, book: b, judge: reclaim.NewJudging(in, settings), filter: filter, totals: map[string]*reclaim.Totals{},
+		Sum: ReclaimSum{Others: map[string]int{}, Buckets: map[reclaim.Bucket]int{}, Counted: map[reclaim.Bucket]bool{}}}
+	for _, key := range by {
+		r.totals[key] = totalsBy(b, key)
 	}
-	done := map[*snapshot.User]bool{}
-	conceal := func(u *snapshot.User) {
-		if !done[u] {
-			b.History.Conceal(u)
-			done[u] = true
+	for of, err := range r.users(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		r.Sum.addUser(of)
+		for _, t := range r.totals {
+			for _, s := range of.Seats {
+				t.Add(s)
+			}
+		}
+		if r.many = r.many || len(r.rows)+len(of.Rows) > keptRows; r.many {
+			r.rows = nil
+		} else {
+			r.rows = append(r.rows, of.Rows...)
 		}
 	}
-	for _, s := range report.Seats {
-		conceal(s.User)
-	}
-	for _, r := range report.Rows {
-		conceal(r.User)
-		r.Reason = b.History.ConcealText(r.Reason)
-		for _, texts := range [][]string{r.Steps, r.Follows} {
-			for i := range texts {
-				texts[i] = b.History.ConcealText(texts[i])
+	return r, nil
+}
+
+// Totals are the seats added up by a key that [Reclaim] was told.
+func (r *Reclaimed) Totals(by string) []reclaim.Total { return r.totals[by].List() }
+
+// Rows lists the seats of some buckets of which there is something to say, in the order
+// of buckets, of users as [store.History.Assignments] has them, and of SKUs.
+func (r *Reclaimed) Rows(ctx context.Context, buckets ...reclaim.Bucket) iter.Seq2[*reclaim.Row, error] {
+	return func(yield func(*reclaim.Row, error) bool) {
+		for _, bucket := range buckets {
+			left := r.Sum.Buckets[bucket]
+			if left == 0 {
+				continue
+			}
+			for row, err := range r.all(ctx) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if row.Bucket != bucket {
+					continue
+				}
+				if !yield(row, nil) {
+					return
+				}
+				if left--; left == 0 {
+					break
+				}
 			}
 		}
 	}
-	report.Sort() // the order of names would tell of them
 }
 
-// reclaimInput collects what the rules look at.
+// all lists the rows of every bucket, in the order of users.
+func (r *Reclaimed) all(ctx context.Context) iter.Seq2[*reclaim.Row, error] {
+	return func(yield func(*reclaim.Row, error) bool) {
+		if !r.many {
+			for _, row := range r.rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			return
+		}
+		for of, err := range r.users(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, row := range of.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// users judges the users one after the other.
+func (r *Reclaimed) users(ctx context.Context) iter.Seq2[*reclaim.Judged, error] {
+	return func(yield func(*reclaim.Judged, error) bool) {
+		pseudonymous := r.book.History.Pseudonymous()
+		for h, err := range holders(ctx, r.book.Named(), pseudonymous) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			of := r.judge.Holder(h)
+			if pseudonymous {
+				r.conceal(h, of)
+			}
+			if r.filter.narrow(of); !yield(of, nil) {
+				return
+			}
+		}
+	}
+}
+
+// conceal takes the names of people out of what was said of a user.
+func (r *Reclaimed) conceal(h *reclaim.Holder, of *reclaim.Judged) {
+	r.book.History.Conceal(&h.User)
+	for _, row := range of.Rows {
+		row.Reason = r.book.History.ConcealText(row.Reason)
+		for _, texts := range [][]string{row.Steps, row.Follows} {
+			for i := range texts {
+				texts[i] = r.book.History.ConcealText(texts[i])
+			}
+		}
+	}
+}
+
+// reclaimInput collects what the rules look at beside the holders.
 func reclaimInput(ctx context.Context, b *Book) (reclaim.Input, error) {
 	in := reclaim.Input{AsOf: b.History.At.ObservedAt}
 	var err error
@@ -178,10 +280,7 @@ func reclaimInput(ctx context.Context, b *Book) (reclaim.Input, error) {
 	if in.Groups, err = b.History.LicensedGroups(ctx); err != nil {
 		return in, err
 	}
-	if in.Reads, err = b.History.ActivityReads(ctx); err != nil {
-		return in, err
-	}
-	in.Holders, err = holders(ctx, b)
+	in.Reads, err = b.History.ActivityReads(ctx)
 	return in, err
 }
 
@@ -214,36 +313,34 @@ func costsNothing(b *Book, r *store.SKURow) bool {
 	return known.Offer.NoCost() || len(r.Bought) > 0 && !paid
 }
 
-// holders collects the users with what they hold and what is known of them.
-func holders(ctx context.Context, b *Book) ([]reclaim.Holder, error) {
-	people, err := b.History.People(ctx)
-	if err != nil {
-		return nil, err
-	}
-	disabled, err := b.History.DisabledSince(ctx)
-	if err != nil {
-		return nil, err
-	}
-	activity, err := b.History.Activity(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var holders []reclaim.Holder
-	for a, err := range b.History.Assignments(ctx, store.Filter{}) {
-		if err != nil {
-			return nil, err
-		}
-		last := len(holders) - 1
-		if last < 0 || holders[last].User.ID != a.User.ID {
-			h := reclaim.Holder{User: a.User, Activity: activity[a.User.ID], DisabledSince: disabled[a.User.ID]}
-			if u := people[a.User.ID]; u != nil {
-				h.User = *u
+// holders lists the users with what they hold and what is known of them: by UPN, or in
+// an order that tells nothing of their names.
+func holders(ctx context.Context, b *Book, byRow bool) iter.Seq2[*reclaim.Holder, error] {
+	return func(yield func(*reclaim.Holder, error) bool) {
+		var h *reclaim.Holder
+		for a, err := range b.History.Assignments(ctx, store.Filter{Also: store.AlsoUser | store.AlsoActivity, ByRow: byRow}) {
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			holders, last = append(holders, h), last+1
+			if h != nil && h.User.ID != a.User.ID {
+				if !yield(h, nil) {
+					return
+				}
+				h = nil
+			}
+			if h == nil {
+				h = &reclaim.Holder{User: a.User, Activity: a.About.Activity, DisabledSince: a.About.DisabledSince}
+				if a.About.User != nil {
+					h.User = *a.About.User
+				}
+			}
+			h.Seats = append(h.Seats, HoldingOf(a))
 		}
-		holders[last].Seats = append(holders[last].Seats, HoldingOf(a))
+		if h != nil {
+			yield(h, nil)
+		}
 	}
-	return holders, nil
 }
 
 // reclaimSettings turns the words of a file of rules into ids. A word that nothing is

@@ -63,36 +63,44 @@ func KnownDays(b *Book) snapshot.Days {
 // SeatDays adds up the seats of all users, and what they cost at the prices of each
 // day.
 func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.Days, by string, prices reclaim.Prices) ([]*SeatRow, error) {
-	attributes, err := book.History.AttributesByUser(ctx)
-	if err != nil {
-		return nil, err
-	}
 	type key struct {
 		month           snapshot.Day
 		label, currency string
 		sku             snapshot.SKUID
 	}
-	sums, counted := make(map[key]*SeatRow), make(map[key]int64)
+	type sum struct {
+		*SeatRow
+		counted int64 // the user counted last
+	}
+	sums, rows, last := make(map[key]sum), []*SeatRow(nil), int64(0)
+	if seatAttribute[by] != nil {
+		f.Also |= store.AlsoAttributes
+	}
 	for holding, err := range book.History.Holdings(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
+		if by == "user" && holding.Person.Row != last {
+			last = holding.Person.Row
+			clear(sums) // nothing is added to another user's rows
+		}
 		sure, possible := snapshot.HeldDays(holding.Stretches, book.History.At.ObservedAt, book.History.At.ObservedUntil)
-		labels, at := pricedLabels(seatLabels(by, holding.Person.ID, attributes[holding.Person.Row]), prices, holding.SKU)
+		labels, at := pricedLabels(seatLabels(by, holding.Person.ID, holding.About.Attributes), prices, holding.SKU)
 		for _, s := range snapshot.CountSeats(sure, possible, within, labels) {
 			l := at[s.Label]
 			k := key{month: s.Month, label: strings.ToLower(l.word), sku: holding.SKU}
 			if l.price != nil {
 				k.currency = l.price.Currency
 			}
-			row := sums[k]
-			if row == nil {
-				row = &SeatRow{month: s.Month, Label: l.word, UPN: holding.Person.UPN, SKU: holding.SKU}
-				sums[k] = row
+			row, ok := sums[k]
+			if !ok {
+				row.SeatRow = &SeatRow{month: s.Month, Label: l.word, UPN: holding.Person.UPN, SKU: holding.SKU}
+				rows = append(rows, row.SeatRow)
 			}
-			if counted[k] != holding.Person.Row+1 { // a user at two prices is one
-				counted[k] = holding.Person.Row + 1
+			if row.counted != holding.Person.Row { // a user at two prices is one
+				row.counted = holding.Person.Row
 				row.Users++
+				sums[k] = row
 			}
 			row.Min += s.Min
 			row.Max += s.Max
@@ -100,19 +108,20 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 			row.CostMax = plus(row.CostMax, reclaim.SeatDays(l.price, s.Month, s.Max))
 		}
 	}
-	rows := make([]*SeatRow, 0, len(sums))
-	for _, r := range sums {
-		rows = append(rows, r)
-	}
-	words := func(r *SeatRow) []string {
-		first := strings.ToLower(r.Label)
-		if by == "user" {
-			first = strings.ToLower(cmp.Or(r.UPN, r.Label)) + " " + r.Label
-		}
-		return []string{r.month.Time().Format(time.DateOnly), first, book.ShortSKU(r.SKU), string(r.SKU), r.Currency()}
-	}
-	slices.SortFunc(rows, func(a, b *SeatRow) int { return slices.Compare(words(a), words(b)) })
+	slices.SortFunc(rows, func(a, b *SeatRow) int {
+		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.ShortSKU(a.SKU), book.ShortSKU(b.SKU)),
+			cmp.Compare(a.SKU, b.SKU), strings.Compare(a.Currency(), b.Currency()))
+	})
 	return rows, nil
+}
+
+// compareLabels orders rows by what their seats are charged to, whatever the case:
+// users by their UPNs.
+func compareLabels(by string, a, b *SeatRow) int {
+	if by != "user" {
+		return strings.Compare(strings.ToLower(a.Label), strings.ToLower(b.Label))
+	}
+	return cmp.Or(strings.Compare(strings.ToLower(cmp.Or(a.UPN, a.Label)), strings.ToLower(cmp.Or(b.UPN, b.Label))), strings.Compare(a.Label, b.Label))
 }
 
 // Currency is that of the row's price; "" where none is known.

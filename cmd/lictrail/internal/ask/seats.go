@@ -70,9 +70,9 @@ type SeatAtRisk struct {
 	Why  string // disabled, error, or the rule of reclaim that proposes it
 }
 
-// SeatFlow follows the seats of a SKU over some days. candidates are the rows of the
-// reclaim report of the newest run.
-func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, candidates []*reclaim.Row) (*SeatFlow, error) {
+// SeatFlow follows the seats of a SKU over some days. By the file of rules seats are at
+// risk.
+func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, file Rules) (*SeatFlow, error) {
 	spells, users, err := b.SeatSpells(ctx, sku)
 	if err != nil {
 		return nil, err
@@ -86,8 +86,15 @@ func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.D
 	if days.To < snapshot.DayOf(b.History.At.ObservedUntil) {
 		return f, nil
 	}
-	for _, r := range candidates {
-		if r.SKU == sku && r.Bucket == reclaim.Candidate && r.Frees {
+	report, err := Reclaim(ctx, b, file, ReclaimFilter{SKUs: []snapshot.SKUID{sku}})
+	if err != nil {
+		return nil, err
+	}
+	for r, err := range report.Rows(ctx, reclaim.Candidate) {
+		if err != nil {
+			return nil, err
+		}
+		if r.Frees {
 			f.AtRisk = append(f.AtRisk, SeatAtRisk{r.User, string(r.Rule)})
 		}
 	}

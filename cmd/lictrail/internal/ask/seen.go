@@ -16,17 +16,14 @@ type SeenSeat struct {
 	Sources []snapshot.ActivitySource // that show anything of the user
 }
 
-// WithActivity adds to assignments what is known of their use.
+// WithActivity adds to assignments, which were read with [store.AlsoActivity], what is
+// known of their use.
 func WithActivity(ctx context.Context, b *Book, rows iter.Seq2[*store.Assignment, error]) (iter.Seq2[*SeenSeat, error], error) {
 	skus, err := ReclaimSKUs(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	reads, err := b.History.ActivityReads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	activity, err := b.History.Activity(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +34,7 @@ func WithActivity(ctx context.Context, b *Book, rows iter.Seq2[*store.Assignment
 				yield(nil, err)
 				return
 			}
-			of := activity[a.User.ID]
+			of := a.About.Activity
 			if !yield(&SeenSeat{a, evidence.Of(a.SKU, of), of.Told}, nil) {
 				return
 			}

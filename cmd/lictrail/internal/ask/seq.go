@@ -11,3 +11,18 @@ func Collect[T any](rows func(func(T, error) bool)) ([]T, error) {
 	}
 	return all, nil
 }
+
+// First collects so many rows at most.
+func First[T any](rows func(func(T, error) bool), most int) ([]T, error) {
+	var some []T
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		if len(some) == most {
+			break
+		}
+		some = append(some, row)
+	}
+	return some, nil
+}

@@ -131,15 +131,9 @@ func (b *Book) Assignments(ctx context.Context, f store.Filter, w Wanted, unknow
 // by object ids. What it hands on is concealed where people go by pseudonyms.
 func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) error {
 	h := b.History.Named()
-	people, err := h.People(ctx)
-	if err != nil {
-		return err
-	}
-	activity := map[snapshot.UserID]snapshot.UserActivity{}
-	if w.NeverSignedIn {
-		if activity, err = h.Activity(ctx); err != nil {
-			return err
-		}
+	f.Also |= store.AlsoUser
+	if f.ByRow = b.History.Pseudonymous(); w.NeverSignedIn {
+		f.Also |= store.AlsoActivity
 	}
 	skus, group := f.SKUs, f.Group
 	f.SKUs, f.Group = nil, "" // what a seat overlaps with may be of any SKU, by any path
@@ -147,7 +141,7 @@ func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, 
 	more := true
 	flush := func() {
 		if len(seats) > 0 && more {
-			more = b.wantedOf(seats, people, activity, skus, group, w, unknown, yield)
+			more = b.wantedOf(seats, skus, group, w, unknown, yield)
 		}
 		seats = nil
 	}
@@ -166,13 +160,12 @@ func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, 
 	return nil
 }
 
-func (b *Book) wantedOf(seats []*OverlappingSeat, people map[snapshot.UserID]*snapshot.User, activity map[snapshot.UserID]snapshot.UserActivity,
-	skus []snapshot.SKUID, group snapshot.GroupID, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) bool {
-	user := seats[0].User
-	if u := people[user.ID]; u != nil {
-		user = *u
+func (b *Book) wantedOf(seats []*OverlappingSeat, skus []snapshot.SKUID, group snapshot.GroupID, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) bool {
+	user, about := seats[0].User, seats[0].About
+	if about.User != nil {
+		user = *about.User
 	}
-	fits := w.fitsUser(&user, activity[user.ID])
+	fits := w.fitsUser(&user, about.Activity)
 	if fits == FitsNot {
 		return true
 	}

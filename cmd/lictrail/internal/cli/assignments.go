@@ -117,6 +117,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		}
 		if o.wanted.NeverSignedIn || o.activity {
 			e.command = ask.AssignmentsActivity
+			f.Also |= store.AlsoActivity
 		}
 		rows, listing, err := n.wantedRows(ctx, e, f, o.wanted)
 		if err != nil {

@@ -72,11 +72,7 @@ func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
 		if err != nil {
 			return err
 		}
-		report, err := ask.Reclaim(ctx, n.Book, file)
-		if err != nil {
-			return err
-		}
-		f, err := n.SeatFlow(ctx, sku, days, report.Rows)
+		f, err := n.SeatFlow(ctx, sku, days, file)
 		if err != nil {
 			return err
 		}

@@ -92,28 +92,30 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		return err
 	}
 	return withHistory(ctx, e, func(n names) error {
-		report, err := ask.Reclaim(ctx, n.Book, file)
-		if err != nil {
-			return err
-		}
 		if filter.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
 			return err
 		}
 		if filter.SKUs, err = n.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		ask.Narrow(report, filter)
+		var by []string
+		if o.by != "" {
+			by = []string{o.by}
+		}
+		report, err := ask.Reclaim(ctx, n.Book, file, filter, by...)
+		if err != nil {
+			return err
+		}
 		if age := e.now().Sub(report.AsOf); age > 14*24*time.Hour {
 			e.Notef("the newest run is %d days old; days are counted up to it", int(age.Hours()/24))
 		}
-		if slices.ContainsFunc(report.Rows, func(r *reclaim.Row) bool { return r.Gap == reclaim.GapNotRead }) {
+		if report.Sum.NotRead {
 			e.Notef("no run has read activity, without which unused seats are not known: lictrail sync --activity all")
 		}
 		if o.by != "" {
-			totals := ask.ReclaimTotals(n.Book, report, o.by)
-			return show.ReclaimTotals(n.Book, o.by).Print(e.printer(n), show.Each(totals))
+			return show.ReclaimTotals(n.Book, o.by).Print(e.printer(n), show.Each(report.Totals(o.by)))
 		}
-		return show.Reclaim(e.printer(n), report, len(o.buckets) > 0)
+		return show.Reclaim(ctx, e.printer(n), report, len(o.buckets) > 0)
 	})
 }
 

@@ -28,7 +28,6 @@ var inStatements = map[string]string{
 	"l.fromRun()":                            "a column that tables.go declares",
 	"q.text":                                 "conditions, which take constant texts",
 	"add: condition":                         "constant at every call of conditions.add",
-	"only":                                   "places for values, of loadFirsts",
 	"skuPlans: where":                        "constant at both calls",
 	"read: where":                            "constant at every call, but for quoted columns of a key",
 	"keys: where":                            "quoted columns, with places for values",

@@ -389,12 +389,8 @@ func (s *source) periodEvent(user string, sku snapshot.SKUID, number int, event 
 // readHoldings reads the days of closed months for which SKUs were held, and the
 // periods that only the audit log saw.
 func (s *source) readHoldings(ctx context.Context) error {
-	attributes, err := s.h.AttributesByUser(ctx)
-	if err != nil {
-		return err
-	}
 	within := s.closedDays()
-	for holding, err := range s.h.Holdings(ctx, store.Filter{}) {
+	for holding, err := range s.h.Holdings(ctx, store.Filter{Also: store.AlsoAttributes}) {
 		if err != nil {
 			return err
 		}
@@ -410,7 +406,7 @@ func (s *source) readHoldings(ctx context.Context) error {
 			continue
 		}
 		sure, possible := snapshot.HeldDays(holding.Stretches, s.h.At.ObservedAt, s.h.At.ObservedUntil)
-		counts := snapshot.CountSeats(sure, possible, within, seatLabels(attributes[holding.Person.Row]))
+		counts := snapshot.CountSeats(sure, possible, within, seatLabels(holding.About.Attributes))
 		slices.SortFunc(counts, func(a, b snapshot.SeatDays) int {
 			return cmp.Or(cmp.Compare(a.Month, b.Month), strings.Compare(a.Label, b.Label))
 		})

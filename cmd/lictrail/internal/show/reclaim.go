@@ -1,6 +1,7 @@
 package show
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,17 +16,20 @@ import (
 
 // Reclaim prints a report: text has the candidates alone, unless all is set, and
 // then what they come to.
-func Reclaim(p Printer, report *reclaim.Report, all bool) error {
-	shown := report.Rows
+func Reclaim(ctx context.Context, p Printer, report *ask.Reclaimed, all bool) error {
+	buckets := reclaim.Buckets
 	if p.Format == "text" && !all {
-		shown = slices.DeleteFunc(slices.Clone(shown), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
+		buckets = []reclaim.Bucket{reclaim.Candidate}
 	}
-	if err := reclaimListing(p.Book, slices.ContainsFunc(shown, func(r *reclaim.Row) bool { return r.Counts != nil })).Print(p, Given(shown)); err != nil || p.Format != "text" {
+	shown, counted := 0, false
+	for _, b := range buckets {
+		shown, counted = shown+report.Sum.Buckets[b], counted || report.Sum.Counted[b]
+	}
+	if err := reclaimListing(p.Book, counted).Print(p, report.Rows(ctx, buckets...)); err != nil || p.Format != "text" {
 		return err
 	}
-	sum := ask.SumOf(report)
-	lines := sumLines(&sum, p.Book.Unread(p.Command, snapshot.ReadActivity, snapshot.ReadNames))
-	if len(shown) > 0 {
+	lines := sumLines(&report.Sum, p.Book.Unread(p.Command, snapshot.ReadActivity, snapshot.ReadNames))
+	if shown > 0 {
 		lines = slices.Insert(lines, 0, "")
 	}
 	for _, l := range lines {

@@ -33,7 +33,7 @@ type Week struct {
 	moved   int // changes of Microsoft's dates alone
 	skus    []ask.SKU
 	billed  []*ask.SeatRow
-	judged  *reclaim.Report // nil: not yet
+	judged  *ask.Reclaimed // nil: not yet
 	p       *page.Page
 }
 
@@ -181,13 +181,16 @@ func (w *Week) noted(id, heading string, text ...string) {
 func tableOf[T any](t page.Table, things []T, limit int, more string, row func(T) []any) page.Table {
 	for i, thing := range things {
 		if i == limit {
-			t.More = fmt.Sprintf("and %d more: %s", len(things)-limit, more)
+			t.More = moreWords(len(things)-limit, more)
 			break
 		}
 		t.Rows = append(t.Rows, row(thing))
 	}
 	return t
 }
+
+// moreWords says how many things a table leaves out, and how to list all.
+func moreWords(n int, command string) string { return fmt.Sprintf("and %d more: %s", n, command) }
 
 // sentences joins texts that are not empty.
 func sentences(texts ...string) []string {
@@ -468,9 +471,9 @@ func (w *Week) lapsing(context.Context) error {
 }
 
 // Reclaim is what can be taken back. It is judged once.
-func (w *Week) Reclaim(ctx context.Context) (*reclaim.Report, error) {
+func (w *Week) Reclaim(ctx context.Context) (*ask.Reclaimed, error) {
 	if w.judged == nil {
-		report, err := ask.Reclaim(ctx, w.Book, w.Rules)
+		report, err := ask.Reclaim(ctx, w.Book, w.Rules, ask.ReclaimFilter{}, "sku", "department")
 		if err != nil {
 			return nil, err
 		}
@@ -489,7 +492,7 @@ func (w *Week) reclaimable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sum := ask.SumOf(report)
+	sum := report.Sum
 	label := "seats to take back"
 	if len(sum.Monthly.Amounts) > 0 {
 		label += ", " + costWords(sum.Monthly) + " a month"
@@ -503,14 +506,21 @@ func (w *Week) reclaimable(ctx context.Context) error {
 	default:
 		w.tile(fmt.Sprint(sum.Frees), label, id, false)
 	}
-	s := page.Section{ID: id, Heading: heading, Text: append(sumLines(&sum, len(missing) > 0), missing...), Charts: w.idleCharts(report)}
-	candidates := slices.DeleteFunc(slices.Clone(report.Rows), func(r *reclaim.Row) bool { return r.Bucket != reclaim.Candidate })
+	s := page.Section{ID: id, Heading: heading, Text: append(sumLines(&sum, len(missing) > 0), missing...), Charts: w.idleCharts(report.Totals("department"))}
+	candidates, err := ask.First(report.Rows(ctx, reclaim.Candidate), maxRows)
+	if err != nil {
+		return err
+	}
 	if len(candidates) > 0 {
-		s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
+		t := tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
-			candidates, maxRows, "lictrail reclaim", func(r *reclaim.Row) []any {
+			candidates, maxRows, "", func(r *reclaim.Row) []any {
 				return []any{w.cell(cmp.Or(UserWord(r.User), string(r.User.ID)), "person", string(r.User.ID)), w.skuCell(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
-			})}
+			})
+		if more := sum.Candidates - len(candidates); more > 0 {
+			t.More = moreWords(more, "lictrail reclaim")
+		}
+		s.Tables = []page.Table{t}
 	}
 	w.section(s)
 	return nil
@@ -518,9 +528,9 @@ func (w *Week) reclaimable(ctx context.Context) error {
 
 // idleCharts show by department what idle seats cost a month, a chart for each
 // currency, and how many have no price.
-func (w *Week) idleCharts(report *reclaim.Report) []page.Chart {
+func (w *Week) idleCharts(totals []reclaim.Total) []page.Chart {
 	bars := map[string][]page.Bar{}
-	for _, t := range report.Totals(func(s *reclaim.Seat) string { return s.User.Department }) {
+	for _, t := range totals {
 		b := page.Bar{Name: cmp.Or(t.Label, "no department")}
 		if t.Reclaimable == 0 {
 			continue

@@ -246,7 +246,7 @@ func reclaimView(ctx context.Context, q *question) (*answer, error) {
 	a := &answer{command: "reclaim", Page: page.Page{Title: "Reclaim and cost", Lead: "Judged by the newest run and by the rules of " + cmp.Or(w.Rules.Name, "lictrail, since there is no file of rules") + ".", Tiles: p.Tiles, Sections: p.Sections}}
 	totals := page.Section{ID: "totals", Heading: "What it comes to"}
 	for _, by := range []string{"sku", "department"} {
-		list := ask.ReclaimTotals(q.book, report, by)
+		list := report.Totals(by)
 		rows := make([]*reclaim.Total, len(list))
 		for i := range list {
 			rows[i] = &list[i]
@@ -259,6 +259,6 @@ func reclaimView(ctx context.Context, q *question) (*answer, error) {
 	if len(totals.Tables) > 0 {
 		a.Sections = append(a.Sections, totals)
 	}
-	a.formats = func(to show.Printer) error { return show.Reclaim(to, report, true) }
+	a.formats = func(to show.Printer) error { return show.Reclaim(ctx, to, report, true) }
 	return a, nil
 }

@@ -45,11 +45,7 @@ func flowView(ctx context.Context, q *question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := ask.Reclaim(ctx, q.book, rules)
-	if err != nil {
-		return nil, err
-	}
-	f, err := q.book.SeatFlow(ctx, sku, days, report.Rows)
+	f, err := q.book.SeatFlow(ctx, sku, days, rules)
 	if err != nil {
 		return nil, err
 	}

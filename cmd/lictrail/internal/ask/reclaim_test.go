@@ -1,0 +1,90 @@
+package ask_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/cmd/lictrail/internal/rules"
+	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/graph/graphtest"
+	"lictrail/migrations"
+	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
+	"lictrail/snapshot/store"
+)
+
+// TestReclaim_Again: where there are too many rows to keep, users are judged again to
+// list them, with the same rows in the same order. Each row is in what they come to.
+func TestReclaim_Again(t *testing.T) {
+	t.Parallel()
+	tenant := graphtest.New(7)
+	tenant.Populate(60, 6)
+	server := graphtest.NewServer(tenant)
+	base, err := server.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	reader, err := connect.SimulatedReader(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "again.db")
+	db, err := store.OpenReadWrite(t.Context(), path, migrations.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 1, Version: "test", Now: tenant.Now}); err != nil {
+			t.Fatal(err)
+		}
+		tenant.RandomOps(20)
+		tenant.Advance(100 * 24 * time.Hour)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pseudonymize := range []bool{false, true} {
+		book, err := ask.Open(t.Context(), path, pseudonymize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer book.Close()
+		report, err := ask.Reclaim(t.Context(), book, ask.Rules{File: rules.Default()}, ask.ReclaimFilter{}, "department")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := func() []*reclaim.Row {
+			rows, err := ask.Collect(report.Rows(t.Context(), reclaim.Buckets...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rows
+		}
+		kept := rows()
+		report.Forget()
+		if diff := cmp.Diff(kept, rows()); diff != "" {
+			t.Errorf("pseudonyms: %v (-kept +judged again):\n%s", pseudonymize, diff)
+		}
+		found, users := map[reclaim.Bucket]int{}, map[snapshot.UserID]bool{}
+		for _, r := range kept {
+			found[r.Bucket]++
+			users[r.User.ID] = true
+		}
+		if diff := cmp.Diff(report.Sum.Buckets, found); diff != "" || len(found) < 2 || len(users) < 10 {
+			t.Errorf("%d users, buckets (-sum +rows):\n%s", len(users), diff)
+		}
+		seats := 0
+		for _, total := range report.Totals("department") {
+			seats += total.Seats
+		}
+		if seats < len(kept) {
+			t.Errorf("%d seats by department, and %d rows", seats, len(kept))
+		}
+	}
+}
