@@ -5,43 +5,81 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"lictrail/snapshot"
 )
 
-// PathsAt returns the rows of a user's paths as a run showed them.
-func (h *History) PathsAt(ctx context.Context, id snapshot.UserID, run snapshot.RunID) ([]snapshot.Path, error) {
-	rows, err := h.tx.QueryContext(ctx, "SELECT "+pathColumns+` FROM user u CROSS JOIN path p ON p.user_id = u.id
-		WHERE u.object_id = ?1 AND p.from_run <= ?2 AND (p.to_run IS NULL OR p.to_run > ?2) ORDER BY p.sku_id, p.group_id`, userKey(id), int64(run))
+// UserAt is a user as a run showed it.
+type UserAt struct {
+	UPN       string
+	Presence  snapshot.Presence
+	DeletedAt time.Time       // of a deleted account; zero where it is not known
+	Paths     []snapshot.Path // the rows of its paths, where it was present
+}
+
+// usersAtOnce is how many users one statement reads: to prepare one costs more than
+// to read the rows of a user.
+const usersAtOnce = 500
+
+// UsersAt returns users as a run showed them. One that no run up to then showed is
+// left out.
+func (h *History) UsersAt(ctx context.Context, ids []snapshot.UserID, run snapshot.RunID) (map[snapshot.UserID]*UserAt, error) {
+	users := make(map[snapshot.UserID]*UserAt, len(ids))
+	for some := range slices.Chunk(ids, usersAtOnce) {
+		if err := h.addUsersAt(ctx, users, some, run); err != nil {
+			return nil, fmt.Errorf("read users as run %d showed them: %w", run, classify(err))
+		}
+	}
+	return users, nil
+}
+
+func (h *History) addUsersAt(ctx context.Context, users map[snapshot.UserID]*UserAt, ids []snapshot.UserID, run snapshot.RunID) error {
+	args := make([]any, 0, len(ids)+1)
+	args = append(args, int64(run))
+	for _, id := range ids {
+		args = append(args, userKey(id))
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")
+	byRow := make(map[int64]*UserAt, len(ids))
+	err := eachRow(ctx, h.tx, `
+		SELECT u.id, u.object_id, v.upn, v.presence, v.deleted_at FROM user u CROSS JOIN user_version v ON v.user_id = u.id
+		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND u.object_id IN (`+marks+")", args, func(values []any) error {
+		u := &UserAt{Presence: snapshot.Present}
+		id, _ := values[0].(int64)
+		u.UPN, _ = values[2].(string)
+		if absent, ok := values[3].(string); ok {
+			u.Presence = snapshot.Presence(absent)
+		}
+		if at, ok := values[4].(int64); ok {
+			u.DeletedAt = fromMillis(sql.NullInt64{Int64: at, Valid: true})
+		}
+		byRow[id], users[userID(values[1])] = u, u
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the licenses of user %s: %w", id, classify(err))
+		return err
+	}
+	rows, err := h.tx.QueryContext(ctx, "SELECT "+pathColumns+`, u.id FROM user u CROSS JOIN path p ON p.user_id = u.id
+		WHERE p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) AND u.object_id IN (`+marks+`)
+		ORDER BY u.id, p.sku_id, p.group_id`, args...)
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
 	scanner := h.refs.scanner()
-	var paths []snapshot.Path
 	for rows.Next() {
 		p, err := scanner.path(rows)
 		if err != nil {
-			return nil, fmt.Errorf("read the licenses of user %s: %w", id, classify(err))
+			return err
 		}
-		paths = append(paths, p.Path)
+		if u := byRow[must(scanner.number())]; u != nil && u.Presence == snapshot.Present {
+			u.Paths = append(u.Paths, p.Path)
+		}
 	}
-	return paths, classify(rows.Err())
-}
-
-// PresenceAt returns what a user was called and where they were as a run showed
-// it; ok is false where no run up to then showed the user.
-func (h *History) PresenceAt(ctx context.Context, id snapshot.UserID, run snapshot.RunID) (u snapshot.User, ok bool, err error) {
-	var presence string
-	var deleted sql.NullInt64
-	err = h.tx.QueryRowContext(ctx, `SELECT v.upn, coalesce(v.presence, 'present'), v.deleted_at FROM user u CROSS JOIN user_version v ON v.user_id = u.id
-		WHERE u.object_id = ?1 AND v.from_run <= ?2 AND (v.to_run IS NULL OR v.to_run > ?2)`, userKey(id), int64(run)).Scan(&u.UPN, &presence, &deleted)
-	if errors.Is(err, sql.ErrNoRows) {
-		return u, false, nil
-	}
-	u.ID, u.Presence, u.DeletedAt = id, snapshot.Presence(presence), fromMillis(deleted)
-	return u, err == nil, classify(err)
+	return rows.Err()
 }
 
 // OldRules reports whether history has attributions by older rules than a version,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type scene struct {
 	principal               func(id string) (snapshot.Principal, bool) // nil: nothing is known of applications
 	planName                func(snapshot.PlanID) string
 	partNumbers             map[snapshot.SKUID]string
-	failed                  *error // of a look into the history
+	before, now             *glance // now is nil where the run is not stored yet
 }
 
 // scene is the tenant as this run found it.
@@ -45,19 +46,18 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 	for i := range t.deltas {
 		now[t.deltas[i].ID] = &t.deltas[i].New
 	}
-	before, upn := s.states, s.upn
 	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
-		was, is, known = before(id)
+		was, known = s.before.paths(id)
 		if u := now[id]; u != nil {
 			return was, u.Paths, true
 		}
-		return was, is, known
+		return was, was, known // who is not seen to differ is as before
 	}
 	s.upn = func(id snapshot.UserID) string {
-		if u := now[id]; u != nil && upn(id) == "" {
-			return u.UPN
+		if u := now[id]; u != nil {
+			return cmp.Or(s.before.of(id).UPN, u.UPN)
 		}
-		return upn(id)
+		return s.before.of(id).UPN
 	}
 	s.deletedAt = func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt }
 	return s, nil
@@ -86,40 +86,22 @@ func sceneOf(ctx context.Context, h *store.History, r *store.Run) (*scene, error
 	if s.assigned, err = h.HoldersAt(ctx, r.ID); err != nil {
 		return nil, err
 	}
-	before, upn, failed := s.states, s.upn, s.failed
+	s.now = newGlance(ctx, h, r.ID)
 	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
-		was, _, known = before(id)
-		u, shown, err := h.PresenceAt(ctx, id, r.ID)
-		if err == nil && shown && u.Presence == snapshot.Present {
-			is, err = h.PathsAt(ctx, id, r.ID)
-		}
-		*failed = errors.Join(*failed, err)
+		was, known = s.before.paths(id)
+		is, shown := s.now.paths(id)
 		return was, is, known || shown
 	}
-	s.upn = func(id snapshot.UserID) string {
-		if name := upn(id); name != "" {
-			return name
-		}
-		u, _, err := h.PresenceAt(ctx, id, r.ID)
-		*failed = errors.Join(*failed, err)
-		return u.UPN
-	}
-	s.deletedAt = func(id snapshot.UserID) time.Time {
-		u, _, err := h.PresenceAt(ctx, id, r.ID)
-		*failed = errors.Join(*failed, err)
-		return u.DeletedAt
-	}
+	s.upn = func(id snapshot.UserID) string { return cmp.Or(s.before.of(id).UPN, s.now.of(id).UPN) }
+	s.deletedAt = func(id snapshot.UserID) time.Time { return s.now.of(id).DeletedAt }
 	return s, nil
 }
 
-// sceneBefore is what the snapshot before shows. Who is not seen to differ is
-// afterwards as before.
+// sceneBefore is what the snapshot before shows.
 func sceneBefore(ctx context.Context, h *store.History, previous snapshot.RunID) (*scene, error) {
-	s := &scene{groupName: h.GroupName, planName: h.PlanName, partNumbers: h.PartNumbers(), failed: new(error)}
+	s := &scene{groupName: h.GroupName, planName: h.PlanName, partNumbers: h.PartNumbers(), before: newGlance(ctx, h, previous)}
 	if previous == 0 {
 		s.groupsBefore = map[snapshot.GroupID]snapshot.Group{}
-		s.states = func(snapshot.UserID) (before, after []snapshot.Path, known bool) { return nil, nil, false }
-		s.upn = func(snapshot.UserID) string { return "" }
 		return s, nil
 	}
 	groups, err := h.GroupsAt(ctx, previous)
@@ -127,19 +109,6 @@ func sceneBefore(ctx context.Context, h *store.History, previous snapshot.RunID)
 		return nil, err
 	}
 	s.groupsBefore = byGroup(groups)
-	s.states = func(id snapshot.UserID) (before, after []snapshot.Path, known bool) {
-		u, shown, err := h.PresenceAt(ctx, id, previous)
-		if err == nil && shown && u.Presence == snapshot.Present {
-			before, err = h.PathsAt(ctx, id, previous)
-		}
-		*s.failed = errors.Join(*s.failed, err)
-		return before, before, shown
-	}
-	s.upn = func(id snapshot.UserID) string {
-		u, _, err := h.PresenceAt(ctx, id, previous)
-		*s.failed = errors.Join(*s.failed, err)
-		return u.UPN
-	}
 	return s, nil
 }
 
@@ -184,6 +153,9 @@ func (s *scene) context(bundles []snapshot.Bundle, coverage []snapshot.Coverage,
 // attribute attributes the changes of the window, and adds those that only the
 // audit log saw.
 func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool) ([]store.Attributed, error) {
+	users := lookedAt(changes, bundles)
+	s.before.expect(users)
+	s.now.expect(users)
 	attributions, unseen := diff.Attribute(changes, s.context(bundles, coverage, powers))
 	out := make([]store.Attributed, 0, len(changes)+len(unseen))
 	for i, c := range changes {
@@ -195,7 +167,20 @@ func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, 
 	for i := range out {
 		out[i].Attribution.Rules = diff.Rules
 	}
-	return out, *s.failed
+	return out, errors.Join(s.before.error(), s.now.error())
+}
+
+// lookedAt lists the users of changes and of records: those that attribution looks at.
+func lookedAt(changes []snapshot.Change, bundles []snapshot.Bundle) []snapshot.UserID {
+	var users []snapshot.UserID
+	for i := range changes {
+		users = append(users, changes[i].User)
+	}
+	for i := range bundles {
+		users = append(users, bundles[i].Target)
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
 }
 
 // selfService reports whether users can sign up for a SKU by themselves.

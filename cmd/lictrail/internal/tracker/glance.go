@@ -1,0 +1,89 @@
+package tracker
+
+import (
+	"context"
+	"slices"
+
+	"lictrail/snapshot"
+	"lictrail/snapshot/store"
+)
+
+// glance looks users up as one run showed them. It reads those that it was told of
+// some hundreds at a time, in their order, in which attribution asks for them, and
+// keeps some thousands. A nil glance knows nobody.
+type glance struct {
+	ctx    context.Context
+	h      *store.History
+	run    snapshot.RunID // 0: before the first run
+	wanted []snapshot.UserID
+	known  map[snapshot.UserID]*store.UserAt // nil: the run did not show the user
+	err    error                             // of the first look that failed
+}
+
+const (
+	glanceAhead = 500
+	glanceKeeps = 5000
+)
+
+func newGlance(ctx context.Context, h *store.History, run snapshot.RunID) *glance {
+	return &glance{ctx: ctx, h: h, run: run, known: map[snapshot.UserID]*store.UserAt{}}
+}
+
+// expect says, in order, which users will be asked for.
+func (g *glance) expect(users []snapshot.UserID) {
+	if g != nil {
+		g.wanted = users
+	}
+}
+
+// of returns a user as the run showed it; the zero value where it did not.
+func (g *glance) of(id snapshot.UserID) store.UserAt {
+	if u := g.look(id); u != nil {
+		return *u
+	}
+	return store.UserAt{}
+}
+
+// paths returns the rows of a user's paths, and whether the run showed the user.
+func (g *glance) paths(id snapshot.UserID) ([]snapshot.Path, bool) {
+	u := g.look(id)
+	if u == nil {
+		return nil, false
+	}
+	return u.Paths, true
+}
+
+func (g *glance) look(id snapshot.UserID) *store.UserAt {
+	if g == nil || g.run == 0 {
+		return nil
+	}
+	if u, ok := g.known[id]; ok {
+		return u
+	}
+	ids := []snapshot.UserID{id}
+	if i, ok := slices.BinarySearch(g.wanted, id); ok {
+		ids = g.wanted[i:min(i+glanceAhead, len(g.wanted))]
+	}
+	users, err := g.h.UsersAt(g.ctx, ids, g.run)
+	if err != nil {
+		if g.err == nil {
+			g.err = err
+		}
+		return nil
+	}
+	if len(g.known) > glanceKeeps {
+		clear(g.known)
+	}
+	for _, id := range ids {
+		g.known[id] = users[id]
+	}
+	return users[id]
+}
+
+// error returns the error of the first look that failed.
+func (g *glance) error() error {
+	if g == nil {
+		return nil
+	}
+	return g.err
+}
