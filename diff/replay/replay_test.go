@@ -129,6 +129,8 @@ func parsePath(t *testing.T, name string, f []string) Path {
 			p.Excused = true
 		case "returned":
 			p.Returned = true
+		case "hidden":
+			p.Hidden = true
 		case "gives":
 			p.GivesBefore, p.GivesAfter = fact(f[i+1]), fact(f[i+2])
 			i += 2
