@@ -234,8 +234,85 @@ def from_database(args, tenant, path):
     out["seats_by_month"] = [(tid, s["month"], s["sku"]["id"], s["users"], s["seat_days_min"], s["seat_days_max"]) for s in seats if s["month"] < closed]
 
     out["idle_seats"] = idle(args, con, tenant, tid, observed, newest)
+    out["first_use"], out["short_periods"] = of_periods(args, con, tenant, tid, newest)
     con.close()
     return out
+
+
+def activity_known(con, newest):
+    """Whether the newest run has read activity."""
+    return con.execute("SELECT count(*) FROM activity_read WHERE run_id = ? AND gap = ''", [newest]).fetchone()[0] > 0
+
+
+def day(text):
+    return int(moment(text)) // 86400
+
+
+def periods_of(history, runs):
+    """The periods of a user that began since tracking did: those that runs saw and, of SKUs that no run saw the user
+    hold, what the audit log says. What it does not say happened by the next run at the latest."""
+    for p in history["periods"]:
+        if p["from"]["precision"] != "no-later-than":
+            yield p["sku"]["id"], p["from"]["at"], p["to"] and p["to"]["at"]
+    begun = {s["sku"]["id"]: None for s in history["skus"] if not s["periods"]}
+    for c in history["items"]:
+        sku, at = c["sku"] and c["sku"]["id"], c["when"]["at"]
+        if sku not in begun or c["kind"] not in ("assigned", "removed"):
+            continue
+        if begun[sku] and (c["kind"] == "assigned" or next_run(runs, begun[sku]) < moment(at)):
+            yield sku, begun[sku], iso(next_run(runs, begun[sku]))
+            begun[sku] = None
+        if c["kind"] == "assigned":
+            begun[sku] = at
+            continue
+        if begun[sku] or moment(at) >= runs[0]:
+            yield sku, begun[sku] or at, at
+        begun[sku] = None
+    for sku, began in begun.items():
+        if began:
+            yield sku, began, iso(next_run(runs, began))
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text).timestamp()
+
+
+def iso(at):
+    return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat()
+
+
+def next_run(runs, text):
+    return next((r for r in runs if r >= moment(text)), float("inf"))
+
+
+def of_periods(args, con, tenant, tid, newest):
+    """How soon licenses were used, and how short they were held: from lictrail's history of every user, present or
+    past, and the table of activity."""
+    active = collections.defaultdict(list)
+    for user, begun, last in con.execute("""
+        SELECT u.user_id, a.from_at, a.last_at FROM active_time a JOIN users u ON u.user_key = a.user_id
+        JOIN activity_kind k ON k.id = a.kind_id WHERE k.name NOT LIKE '%attempt'"""):
+        active[user].append((begun, last))
+    known = activity_known(con, newest)
+    runs = [r / 1000 for (r,) in con.execute("SELECT observed_until FROM run WHERE status = 'complete' ORDER BY id")]
+    used, short = collections.defaultdict(lambda: [0, 0, 0, 0]), collections.defaultdict(lambda: [0, 0])
+    for (user,) in con.execute("SELECT user_id FROM users").fetchall():
+        history = json.loads(lictrail(args, "history", user, "--format", "json", tenant=tenant))
+        for sku, began, ended in periods_of(history, runs):
+            if ended:
+                short[sku][0] += 1
+                short[sku][1] += day(ended) - day(began) < 30
+            if not known:
+                continue
+            at = datetime.datetime.fromisoformat(began).timestamp() * 1000
+            days = [0 if begun <= at else begun // 86400000 - day(began) for begun, last in active[user] if last >= at]
+            row = used[sku]
+            row[0] += 1
+            if days:
+                row[1] += min(days) <= 7
+                row[2] += min(days) <= 30
+                row[3] += 1
+    return [(tid, sku, *row) for sku, row in used.items()], [(tid, sku, *row) for sku, row in short.items()]
 
 
 PRICES = {"05e9a617-0261-4cee-bb44-138d3ef5d965": 39, "06ebc4ee-1bb5-47dd-8120-11324bc54e06": 60,
@@ -244,7 +321,7 @@ PRICES = {"05e9a617-0261-4cee-bb44-138d3ef5d965": 39, "06ebc4ee-1bb5-47dd-8120-1
 
 def idle(args, con, tenant, tid, observed, newest):
     """Idle seats, from lictrail's list of assignments and the table of activity."""
-    known = con.execute("SELECT count(*) FROM activity_read WHERE run_id = ? AND gap = ''", [newest]).fetchone()[0] > 0
+    known = activity_known(con, newest)
     last = dict(con.execute("""
         SELECT u.user_id, max(a.last_at) FROM active_time a JOIN users u ON u.user_key = a.user_id JOIN activity_kind k ON k.id = a.kind_id
         WHERE k.name NOT LIKE '%attempt' GROUP BY 1"""))
@@ -312,6 +389,7 @@ def diff(got, want):
 
 def check_files(args):
     """Row groups, types, nulls and order, by Arrow's reader."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
     files = json.load(open(os.path.join(args.lake, "manifest.json")))["files"]
     on_disk = {os.path.relpath(f, args.lake) for f in glob.glob(os.path.join(args.lake, "**", "*.parquet"), recursive=True)}
@@ -324,9 +402,9 @@ def check_files(args):
         must(all(meta.row_group(g).num_rows <= 1 << 16 for g in range(meta.num_row_groups)), f"{f['path']} has a row group of more than 65,536 rows")
         groups += meta.num_row_groups
         table = file.read()
-        tenants = table.column("tenant").to_pylist()
-        must(tenants == sorted(tenants), f"{f['path']} is not sorted by tenant")
-        must(tenants[0] == f["first_tenant"] and tenants[-1] == f["last_tenant"], f"{f['path']} has other tenants than the manifest says")
+        tenants = table.column("tenant").combine_chunks()
+        must(not pc.any(pc.greater(tenants[:-1], tenants[1:])).as_py(), f"{f['path']} is not sorted by tenant")
+        must(str(tenants[0]) == f["first_tenant"] and str(tenants[-1]) == f["last_tenant"], f"{f['path']} has other tenants than the manifest says")
         schema = json.loads(first_meta(args, f["table"])["schemaString"])
         for column in schema["fields"]:
             if column["name"] == "month":
@@ -338,7 +416,7 @@ def check_files(args):
             values = table.column(column["name"])
             must(column["nullable"] or values.null_count == 0, f"{f['path']}: {column['name']} has nulls")
             if kind == "string" and column["nullable"]:
-                must("" not in values.to_pylist(), f"{f['path']}: {column['name']} has an empty text where there should be a null")
+                must(not pc.any(pc.equal(values, "")).as_py(), f"{f['path']}: {column['name']} has an empty text where there should be a null")
             stats = [meta.row_group(g).column(table.schema.get_field_index(column["name"])).statistics for g in range(meta.num_row_groups)]
             must(all(x is None or x.null_count is None for x in stats) or sum(x.null_count or 0 for x in stats if x) == values.null_count,
                  f"{f['path']}: the statistics of {column['name']} count other nulls than there are")
