@@ -2,13 +2,17 @@ package faults
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -53,56 +57,143 @@ func TestR20_KillExport(t *testing.T) {
 	if heavy {
 		names = append(slices.Clone(fileCalls), "mkdirat")
 	}
-	killed, mixed, torn, lost, there := 0, 0, 0, 0, 0
+	var sum lakeTally
 	for _, s := range scenes {
 		if maps.Equal(s.old, s.new) {
 			t.Fatalf("%s: nothing is new: it proves nothing", s.name)
 		}
-		in := func(do func(dir string)) {
-			dir := t.TempDir()
-			copyInto(t, s.from, dir)
-			do(dir)
-			os.RemoveAll(dir)
-		}
 		var counts map[string]int
-		in(func(dir string) { counts = calls(t, dir, names, lakeArgs(dir)...) })
+		s.in(t, func(dir string) { counts = calls(t, dir, names, lakeArgs(dir)...) })
 		for _, n := range counts {
-			there += n
+			sum.there += n
 		}
-		for _, p := range points(counts, size(4, all)) {
-			in(func(dir string) {
-				if _, struck := strike(t, dir, p, "signal=KILL", "", lakeArgs(dir)...); !struck {
-					return
-				}
-				killed++
-				found := lakeOf(t, dir)
-				isOld, isNew := true, true
-				for table := range maps.Keys(s.new) {
-					isOld, isNew = isOld && found[table] == s.old[table], isNew && found[table] == s.new[table]
-					if found[table] != s.old[table] && found[table] != s.new[table] {
-						torn++
-						t.Errorf("%s, killed at %v: table %s is neither as before nor as after", s.name, p, table)
+		chosen := points(counts, size(4, all))
+		var next atomic.Int64
+		t.Run(s.name, func(t *testing.T) {
+			for range workers {
+				t.Run("", func(t *testing.T) {
+					t.Parallel()
+					for i := next.Add(1); int(i) <= len(chosen); i = next.Add(1) {
+						s.in(t, func(dir string) {
+							if _, struck := strike(t, dir, chosen[i-1], "signal=KILL", "", lakeArgs(dir)...); struck {
+								sum.take(t, s, chosen[i-1], dir)
+							}
+						})
 					}
-				}
-				if !isOld && !isNew {
-					mixed++
-				}
-				r := execute(t, dir, nil, lakeArgs(dir)...)
-				if got := lakeOf(t, dir); r.code != 0 || !maps.Equal(got, s.new) {
-					lost++
-					t.Errorf("%s, killed at %v: the next export does not arrive: %v", s.name, p, r)
-				}
-				if r := execute(t, dir, nil, "export", "--verify", filepath.Join(dir, "lake"), "--db", dbIn(dir)); r.code != 0 || strings.Contains(r.stderr, "left behind") {
-					t.Errorf("%s, killed at %v: the lake does not verify: %v", s.name, p, r)
-				}
-			})
-		}
+				})
+			}
+		})
 	}
-	if killed == 0 {
+	if sum.killed == 0 {
 		t.Error("nothing was killed: it proves nothing")
 	}
 	publish(t, "R20", "kill at each system call on files of an export, into a new folder and into a lake", "every point, 0 torn tables, 0 unrecovered",
-		"%d points of %d: %d torn tables, %d with some tables of before and some of after, %d unrecovered", killed, there, torn, mixed, lost)
+		"%d points of %d: %d torn tables, %d with some tables of before and some of after, %d unrecovered", sum.killed, sum.there, sum.torn, sum.mixed, sum.lost)
+}
+
+// in hands a fresh folder of the scene to a function.
+func (s lakeScene) in(t *testing.T, do func(dir string)) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lictrail-faults-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	copyInto(t, s.from, dir)
+	do(dir)
+}
+
+// lakeTally counts what became of lakes.
+type lakeTally struct {
+	mu                               sync.Mutex
+	there, killed, mixed, torn, lost int
+	judged                           map[[sha256.Size]byte]lakeVerdict // by what was left
+}
+
+// lakeVerdict is what an export that was killed has left.
+type lakeVerdict struct {
+	torn      []string // tables
+	mixed     bool     // some tables are as before and some as after
+	recovered bool
+}
+
+// take judges what a kill left: once for all that are the same to the byte.
+func (sum *lakeTally) take(t *testing.T, s lakeScene, p point, dir string) {
+	t.Helper()
+	left := leftIn(t, s, dir)
+	sum.mu.Lock()
+	v, known := sum.judged[left]
+	sum.mu.Unlock()
+	if !known {
+		v = s.judge(t, p, dir)
+	}
+	sum.mu.Lock()
+	defer sum.mu.Unlock()
+	if sum.judged == nil {
+		sum.judged = map[[sha256.Size]byte]lakeVerdict{}
+	}
+	sum.judged[left] = v
+	sum.killed++
+	sum.torn += len(v.torn)
+	if v.mixed {
+		sum.mixed++
+	}
+	if !v.recovered {
+		sum.lost++
+	}
+}
+
+// judge reads the lake as it was left, and lets the next export be.
+func (s lakeScene) judge(t *testing.T, p point, dir string) (v lakeVerdict) {
+	t.Helper()
+	found := lakeOf(t, dir)
+	isOld, isNew := true, true
+	for table := range s.new {
+		isOld, isNew = isOld && found[table] == s.old[table], isNew && found[table] == s.new[table]
+		if found[table] != s.old[table] && found[table] != s.new[table] {
+			v.torn = append(v.torn, table)
+			t.Errorf("%s, killed at %v: table %s is neither as before nor as after", s.name, p, table)
+		}
+	}
+	v.mixed = !isOld && !isNew
+	r := execute(t, dir, nil, lakeArgs(dir)...)
+	v.recovered = r.code == 0 && maps.Equal(lakeOf(t, dir), s.new)
+	if !v.recovered {
+		t.Errorf("%s, killed at %v: the next export does not arrive: %v", s.name, p, r)
+	}
+	if r := execute(t, dir, nil, "export", "--verify", filepath.Join(dir, "lake"), "--db", dbIn(dir)); r.code != 0 || strings.Contains(r.stderr, "left behind") {
+		t.Errorf("%s, killed at %v: the lake does not verify: %v", s.name, p, r)
+	}
+	return v
+}
+
+// leftIn is a digest of all files below a folder, by name, mode and content. What
+// temporary files are called says nothing, nor does what locks hold, and SQLite's
+// index.
+func leftIn(t *testing.T, s lakeScene, dir string) (digest [sha256.Size]byte) {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, data := strings.TrimPrefix(path, dir), []byte(nil)
+		if !entry.IsDir() && !strings.HasSuffix(name, "-shm") && !strings.HasSuffix(name, ".lock") {
+			if data, err = os.ReadFile(path); err != nil {
+				return err
+			}
+		}
+		if strings.HasSuffix(name, ".tmp") {
+			name = filepath.Dir(name) + "/.tmp"
+		}
+		files = append(files, fmt.Sprintf("%s %v %x", name, entry.Type(), sha256.Sum256(data)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(files)
+	return sha256.Sum256([]byte(s.name + "\n" + strings.Join(files, "\n")))
 }
 
 // lakeOf is what a reader finds who knows the Delta protocol alone: for each table
