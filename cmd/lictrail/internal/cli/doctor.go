@@ -46,7 +46,7 @@ and the first run. That needs neither a sign-in nor a database. Features are
   usage         usage reports: the other sources of sync --activity
   purview       sync --audit-source purview
   activity-api  sync --audit-source activity-api
-  partner       fleet discover, in the tenant of a partner; checked with --for only`,
+  partner       fleet discover, in a partner's tenant: tried with --for only`,
 		Example: `  lictrail doctor
   lictrail doctor --for base,groups,audit
   lictrail doctor --offline --format json

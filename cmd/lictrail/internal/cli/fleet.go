@@ -14,10 +14,21 @@ import (
 )
 
 // oneTenant are the commands that need no tenant chosen.
-var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve"}
+var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve", "fleet discover"}
 
 // atOnce are the commands that read all tenants in one process.
 var atOnce = []string{"export"}
+
+func newFleet(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fleet",
+		Short: "The tenants of a fleet: which they are",
+		Args:  noArgs,
+		RunE:  needsCommand,
+	}
+	cmd.AddCommand(newFleetDiscover(e))
+	return cmd
+}
 
 // forFleet reports whether a command is to be run for every tenant of the
 // configuration, in a process for each.

@@ -197,7 +197,7 @@ It reads tenants and never writes to one.`,
 		commands []*cobra.Command
 	}{
 		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newGroups(e), newReclaim(e), newSeats(e), newSeatDays(e), newWhatIf(e), newWatch(e), newReport(e), newServe(e)}},
-		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newNotify(e)}},
+		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newFleet(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
 		{"Set up", []*cobra.Command{newDemo(e), newSetup(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
 		{"Keep", []*cobra.Command{newBackup(e), newExport(e), newForget(e), newPrune(e)}},

@@ -66,6 +66,8 @@ func TestMain(m *testing.M) {
 //	tenant swap NAME SKU SKU             removes the one and assigns the other
 //	tenant reset NAME                    Microsoft moves the user's dates
 //	tenant newplan SKU                   Microsoft adds a plan to the SKU
+//	tenant customer ID NAME              the tenant is a partner's, and this one of its customers
+//	tenant leaves ID                     a customer ends the last relationship
 //	tenant seats SKU N                   so many seats are bought in all
 //	tenant exhaust NAME GROUP SKU        joins the group, which has no seat left
 //	tenant lapse SKU                     the subscription goes one step on its way out
@@ -314,6 +316,13 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	}
 	admin := p.Admins[0]
 	switch verb {
+	case "customer":
+		name, err := strconv.Unquote(`"` + arg(1) + `"`) // names of any kind
+		p.NameCustomer(arg(0), name)
+		return err
+	case "leaves":
+		p.RemoveCustomer(arg(0))
+		return nil
 	case "hire":
 		id := p.AddUser(admin, graphtest.UserSpec{Name: arg(0), Department: arg(1)})
 		p.people[arg(0)] = id

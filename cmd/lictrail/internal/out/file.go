@@ -42,6 +42,18 @@ func realFileOps() fileOps {
 func CreateFile(path string) (*File, error) { return createFile(path, realFileOps()) }
 
 func createFile(path string, ops fileOps) (*File, error) {
+	f, err := newFile(path, ops)
+	if err != nil {
+		return nil, err
+	}
+	if err := private.Restrict(f.temp.Name()); err != nil { // reports name people
+		f.Discard()
+		return nil, f.failed(err)
+	}
+	return f, nil
+}
+
+func newFile(path string, ops fileOps) (*File, error) {
 	if err := checkPlace(path); err != nil {
 		return nil, err
 	}
@@ -53,10 +65,6 @@ func createFile(path string, ops fileOps) (*File, error) {
 	}
 	f := &File{path: path, temp: temp, ops: ops}
 	f.w = bufio.NewWriter(writerFunc(func(p []byte) (int, error) { return ops.write(temp, p) }))
-	if err := private.Restrict(temp.Name()); err != nil { // reports name people
-		f.Discard()
-		return nil, f.failed(err)
-	}
 	return f, nil
 }
 
@@ -191,6 +199,31 @@ func WriteShared(path string, fill func(w io.Writer) error) error {
 	}
 	if err := private.Share(f.temp.Name()); err != nil {
 		return f.failed(err)
+	}
+	return f.Commit()
+}
+
+// ReplaceFile replaces a file that is there in one piece and leaves it to those who
+// may read it, such as the account of a service: on Unix by its mode, on Windows by
+// what its folder grants. One that is not there becomes its owner's alone.
+func ReplaceFile(path string, data []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return WriteFile(path, func(w io.Writer) error {
+			_, err := w.Write(data)
+			return err
+		})
+	}
+	f, err := newFile(path, realFileOps())
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := os.Chmod(f.temp.Name(), info.Mode().Perm()); err != nil {
+		return f.failed(err)
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
 	}
 	return f.Commit()
 }

@@ -154,8 +154,14 @@ func configDir(getenv func(string) string) string {
 	return ""
 }
 
-// maxSettings is more than anybody writes by hand.
-const maxSettings = 1 << 20
+// maxSettings is several times what the tables of the largest partner's customers take.
+const maxSettings = 8 << 20
+
+// Read reads a file of settings, which nobody else may be able to write.
+func Read(path string) ([]byte, error) {
+	data, err := input.Read(path, input.Trusted, maxSettings)
+	return data, exit.Input("the configuration", "name a file that you may read", err)
+}
 
 // Choose finds the tenant that --tenant-name names.
 func (s *Settings) Choose(name string) (*config.Tenant, error) {
