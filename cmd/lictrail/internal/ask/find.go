@@ -134,6 +134,22 @@ func TitleOf(f *store.Found) string {
 	return title
 }
 
+// PersonLine is name, address, department and id of a user, and whether the account
+// was deleted.
+func PersonLine(u *snapshot.User) string {
+	line := u.UPN
+	if u.Name != "" {
+		line = u.Name + " <" + u.UPN + ">"
+	}
+	if u.Department != "" {
+		line += ", " + u.Department
+	}
+	if u.Presence != snapshot.Present {
+		line += ", " + string(u.Presence)
+	}
+	return line + "  " + string(u.ID)
+}
+
 // nearPeople finds people of whom each word that nobody has is near to one of
 // theirs.
 func nearPeople(ctx context.Context, h *store.History, q words.Query) ([]store.Found, error) {

@@ -3,6 +3,7 @@ package ask
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,10 +40,10 @@ type SeatRow struct {
 	CostMin, CostMax *reclaim.Money // nil: no price is known
 }
 
-// SeatSpan is the days asked for, as far as they are known; false where nothing is
-// known of any of them. Either end may be left open. clamped: days that are not
-// known are asked for as well.
-func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, clamped, ok bool) {
+// SeatSpan is the days asked for, as far as they are known. Either end may be left
+// open. clamped: days that are not known are asked for as well. It is an error if none
+// of them is known, for that no seat was held then is not known either.
+func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, clamped bool, err error) {
 	known := KnownDays(b)
 	asked := known
 	if !since.IsZero() {
@@ -51,8 +52,12 @@ func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, clamped, o
 	if !until.IsZero() {
 		asked.To = snapshot.DayOf(until)
 	}
-	within, ok = asked.Clip(known)
-	return within, within != asked, ok
+	within, ok := asked.Clip(known)
+	if !ok {
+		first, last := known.From.Time().Format(time.DateOnly), known.To.Time().Format(time.DateOnly)
+		return within, false, refuse(fmt.Sprintf("seats are known from %s to %s, and none of these days was asked for", first, last), "--since "+first+" --until "+last)
+	}
+	return within, within != asked, nil
 }
 
 // KnownDays are those of which runs tell.

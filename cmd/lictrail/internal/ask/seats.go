@@ -110,44 +110,65 @@ func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.D
 	return f, nil
 }
 
-// FirstUses is how long it took until the seats of a SKU were used, for some of its
-// users.
+// ByDepartment groups first uses by the departments of the users.
+const ByDepartment = "department"
+
+// FirstUses is how long it took until the seats of a SKU that were given in some days
+// were first used.
 type FirstUses struct {
+	SKU    snapshot.SKUID
+	Days   snapshot.Days
+	Grace  int                                // days for which a seat that was not used yet is new
+	By     string                             // "" or ByDepartment
+	Groups []*UseGroup                        // one without By
+	Users  map[snapshot.UserID]*snapshot.User // whoever is named
+}
+
+// UseGroup is the first uses of some of the users.
+type UseGroup struct {
 	Label string
 	cohort.Summary
 	Agents int // seats of agent users, which are not counted among the others
 	List   []cohort.FirstUse
 }
 
-// FirstUse finds how long it took until the seats of a SKU were first used that were
-// given in some days, by what label makes of a user. grace is the number of days for
-// which a seat that was not used yet is new.
-func (b *Book) FirstUse(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, grace int, evidence *reclaim.Evidence, label func(*snapshot.User) string) ([]*FirstUses, map[snapshot.UserID]*snapshot.User, error) {
+// FirstUse finds how long it took until the seats of a SKU that were given in some
+// days were first used. grace is the number of days for which a seat that was not
+// used yet is new.
+func (b *Book) FirstUse(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, grace int, by string) (*FirstUses, error) {
+	evidence, err := useEvidence(ctx, b)
+	if err != nil {
+		return nil, err
+	}
 	spells, users, err := b.SeatSpells(ctx, sku)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	uses, err := b.History.UseSpans(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sources := evidence.Sources(sku)
 	looks := make([]map[snapshot.UserID][]store.Look, len(sources))
 	for i, s := range sources {
 		if looks[i], err = b.History.Looks(ctx, s.Source); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	groups := map[string]*FirstUses{}
+	groups := map[string]*UseGroup{}
 	for i := range spells {
 		s := &spells[i]
 		if from := snapshot.DayOf(s.From.At); from < days.From || from > days.To {
 			continue
 		}
 		user := users[s.User]
-		key := strings.ToLower(label(user))
+		label := ""
+		if by == ByDepartment {
+			label = user.Department
+		}
+		key := strings.ToLower(label)
 		if groups[key] == nil {
-			groups[key] = &FirstUses{Label: label(user)}
+			groups[key] = &UseGroup{Label: label}
 		}
 		g := groups[key]
 		if user.IsAgent() {
@@ -160,13 +181,23 @@ func (b *Book) FirstUse(ctx context.Context, sku snapshot.SKUID, days snapshot.D
 		}
 		g.List = append(g.List, cohort.FirstUseOf(s, shown, grace))
 	}
-	var list []*FirstUses
+	result := &FirstUses{SKU: sku, Days: days, Grace: grace, By: by, Users: users}
 	for _, g := range groups {
 		g.Summary = cohort.Summarize(g.List)
-		list = append(list, g)
+		result.Groups = append(result.Groups, g)
 	}
-	slices.SortFunc(list, func(x, y *FirstUses) int { return strings.Compare(strings.ToLower(x.Label), strings.ToLower(y.Label)) })
-	return list, users, nil
+	slices.SortFunc(result.Groups, func(x, y *UseGroup) int { return strings.Compare(strings.ToLower(x.Label), strings.ToLower(y.Label)) })
+	return result, nil
+}
+
+// useEvidence says which sources of activity judge which SKUs.
+func useEvidence(ctx context.Context, b *Book) (*reclaim.Evidence, error) {
+	skus, err := ReclaimSKUs(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	reads, err := b.History.ActivityReads(ctx)
+	return reclaim.NewEvidence(skus, reads), err
 }
 
 func sourceOf(s reclaim.Source, uses []store.UseSpan, looks []store.Look) cohort.Source {

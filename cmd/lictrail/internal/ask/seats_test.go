@@ -117,14 +117,14 @@ func TestSeatSpan(t *testing.T) {
 		{"a part", day(5), day(6), 5, 6, false, true},
 		{"before tracking began as well", day(1), day(6), 2, 6, true, true},
 		{"a whole month", day(1), day(31), 2, 20, true, true},
-		{"before tracking began alone", day(1), day(1), 0, 0, true, false},
-		{"after the newest run alone", day(21), day(22), 0, 0, true, false},
+		{"before tracking began alone", day(1), day(1), 0, 0, false, false},
+		{"after the newest run alone", day(21), day(22), 0, 0, false, false},
 	} {
-		within, clamped, ok := SeatSpan(b, test.since, test.until)
-		if ok != test.ok || clamped != test.clamped {
-			t.Errorf("%s: clamped %t, %t", test.name, clamped, ok)
+		within, clamped, err := SeatSpan(b, test.since, test.until)
+		if test.ok != (err == nil) || clamped != test.clamped {
+			t.Errorf("%s: clamped %t, %v", test.name, clamped, err)
 		}
-		if ok && (within.From.Time().Day() != test.from || within.To.Time().Day() != test.to) {
+		if err == nil && (within.From.Time().Day() != test.from || within.To.Time().Day() != test.to) {
 			t.Errorf("%s: %s to %s", test.name, within.From.Time(), within.To.Time())
 		}
 	}

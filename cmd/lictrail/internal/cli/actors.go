@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot/store"
 )
@@ -30,19 +31,19 @@ of such changes stands on stderr.`,
 }
 
 func runActors(ctx context.Context, e *env, since, until string) error {
-	return withHistory(ctx, e, func(n names) error {
+	return withHistory(ctx, e, func(b *ask.Book) error {
 		var f store.ChangeFilter
 		var err error
 		if f.Since, f.Until, err = parseSpan(since, until, e.now()); err != nil {
 			return err
 		}
-		parties, nobody, err := n.Parties(ctx, f)
+		parties, nobody, err := b.Parties(ctx, f)
 		if err != nil {
 			return err
 		}
 		if nobody > 0 {
 			e.Notef("of %s it is not known who did them", show.Plural(nobody, "change"))
 		}
-		return show.Counts(n.Book, "actor").Print(e.printer(n), show.Given(parties))
+		return show.Counts(b, "actor").Print(e.printer(b), show.Given(parties))
 	})
 }

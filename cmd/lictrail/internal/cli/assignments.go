@@ -97,68 +97,68 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || e.format == show.FormatAssignLicense) {
 		return usage("--unlicensed-since lists changes", "of the other flags it goes with --user, --sku and --as-of")
 	}
-	return withHistory(ctx, e, func(n names) error {
-		if err := asOf(e, n, "as-of", o.asOf); err != nil {
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		if err := asOf(e, b, "as-of", o.asOf); err != nil {
 			return err
 		}
 		if o.unlicensed != "" {
-			return n.runUnlicensed(ctx, e, o)
+			return runUnlicensed(ctx, e, b, o)
 		}
 		f := store.Filter{Department: o.department}
 		var err error
-		if f.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
+		if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 			return err
 		}
-		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
+		if f.SKUs, err = b.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		if f.Group, err = n.FindGroup(ctx, o.group); err != nil {
+		if f.Group, err = b.FindGroup(ctx, o.group); err != nil {
 			return err
 		}
 		if o.wanted.NeverSignedIn || o.activity {
 			e.command = ask.AssignmentsActivity
 			f.Also |= store.AlsoActivity
 		}
-		rows, listing, err := n.wantedRows(ctx, e, f, o.wanted)
+		rows, listing, err := wantedRows(ctx, e, b, f, o.wanted)
 		if err != nil {
 			return err
 		}
 		switch {
 		case o.by != "":
-			totals, err := ask.Totals(n.Book, o.by, rows)
+			totals, err := ask.Totals(b, o.by, rows)
 			if err != nil {
 				return err
 			}
-			return show.Totals(n.Book, o.by).Print(e.printer(n), show.Given(totals))
+			return show.Totals(b, o.by).Print(e.printer(b), show.Given(totals))
 		case e.format == show.FormatAssignLicense:
-			return show.AssignLicense(e.printer(n), rows, f.Group)
+			return show.AssignLicense(e.printer(b), rows, f.Group)
 		case o.activity:
-			seen, err := ask.WithActivity(ctx, n.Book, rows)
+			seen, err := ask.WithActivity(ctx, b, rows)
 			if err != nil {
 				return err
 			}
-			return show.AssignmentsSeen(n.Book).Print(e.printer(n), seen)
+			return show.AssignmentsSeen(b).Print(e.printer(b), seen)
 		case o.wanted.Overlapping:
 			return listing()
 		}
-		return show.Assignments(n.Book).Print(e.printer(n), rows)
+		return show.Assignments(b).Print(e.printer(b), rows)
 	})
 }
 
 // wantedRows are the assignments that are asked for. listing shows them with what
 // they overlap with.
-func (n names) wantedRows(ctx context.Context, e *env, f store.Filter, w ask.Wanted) (rows iter.Seq2[*store.Assignment, error], listing func() error, err error) {
+func wantedRows(ctx context.Context, e *env, b *ask.Book, f store.Filter, w ask.Wanted) (rows iter.Seq2[*store.Assignment, error], listing func() error, err error) {
 	if !w.Any() {
-		return n.History.Assignments(ctx, f), nil, nil
+		return b.History.Assignments(ctx, f), nil, nil
 	}
 	if w.Overlapping {
-		if w.SKUs, err = ask.ReclaimSKUs(ctx, n.Book); err != nil {
+		if w.SKUs, err = ask.ReclaimSKUs(ctx, b); err != nil {
 			return nil, nil, err
 		}
 	}
 	unknown := 0
 	var seats []*ask.OverlappingSeat
-	for s, err := range n.Assignments(ctx, f, w, &unknown) {
+	for s, err := range b.Assignments(ctx, f, w, &unknown) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -174,39 +174,39 @@ func (n names) wantedRows(ctx context.Context, e *env, f store.Filter, w ask.Wan
 			}
 		}
 	}
-	return rows, func() error { return show.AssignmentsOverlapping(n.Book).Print(e.printer(n), show.Given(seats)) }, nil
+	return rows, func() error { return show.AssignmentsOverlapping(b).Print(e.printer(b), show.Given(seats)) }, nil
 }
 
 // runUnlicensed lists who lost the last license.
-func (n names) runUnlicensed(ctx context.Context, e *env, o assignmentsOptions) error {
+func runUnlicensed(ctx context.Context, e *env, b *ask.Book, o assignmentsOptions) error {
 	since, err := parseTime("unlicensed-since", o.unlicensed, e.now(), false)
 	if err != nil {
 		return err
 	}
 	f := store.ChangeFilter{Since: since}
-	if f.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
+	if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 		return err
 	}
-	if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
+	if f.SKUs, err = b.FindSKUs(o.sku); err != nil {
 		return err
 	}
-	rows, err := n.UnlicensedSince(ctx, f)
+	rows, err := b.UnlicensedSince(ctx, f)
 	if err != nil {
 		return err
 	}
-	l := show.Changes(n.Book, true)
+	l := show.Changes(b, true)
 	l.None = "nobody lost the last license since then"
-	return l.Print(e.printer(n), show.Given(rows))
+	return l.Print(e.printer(b), show.Given(rows))
 }
 
 // asOf moves the history to the newest run at a time.
-func asOf(e *env, n names, flag, text string) error {
+func asOf(e *env, b *ask.Book, flag, text string) error {
 	at, err := parseTime(flag, text, e.now(), true)
 	if err != nil || at.IsZero() {
 		return err
 	}
 	var refused *ask.Error
-	if err = n.AsOf(at); errors.As(err, &refused) {
+	if err = b.AsOf(at); errors.As(err, &refused) {
 		return usage(refused.Message, "--"+flag+" "+refused.Hint)
 	}
 	return err

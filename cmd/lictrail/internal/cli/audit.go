@@ -46,24 +46,24 @@ no time of its own, unless it was imported with --whole.`,
 
 // runAuditCoverage shows the stretches, joined where they meet, and the gaps.
 func runAuditCoverage(ctx context.Context, e *env) error {
-	return withHistory(ctx, e, func(n names) error {
-		stretches, err := n.History.Coverage(ctx)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		stretches, err := b.History.Coverage(ctx)
 		if err != nil {
 			return err
 		}
 		rows := snapshot.JoinCoverage(stretches)
 		if len(rows) > 0 {
-			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), ask.CoverageEnd(n.History.At.ObservedUntil, stretches))...)
+			rows = append(rows, snapshot.UnionCoverage(stretches, snapshot.CoverageBegin(stretches), ask.CoverageEnd(b.History.At.ObservedUntil, stretches))...)
 		}
-		return show.Coverage().Print(e.printer(n), show.Each(rows))
+		return show.Coverage().Print(e.printer(b), show.Each(rows))
 	})
 }
 
 // runAuditEvents answers as it did before audit search: programs read its fields,
 // among them the record as an object.
 func runAuditEvents(ctx context.Context, e *env, user, since string) error {
-	return withHistory(ctx, e, func(n names) error {
-		people, err := n.OptionalUsers(ctx, user)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		people, err := b.OptionalUsers(ctx, user)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 		if err != nil {
 			return err
 		}
-		rows := n.History.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
-		return show.Events().Print(e.printer(n), rows)
+		rows := b.History.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
+		return show.Events().Print(e.printer(b), rows)
 	})
 }

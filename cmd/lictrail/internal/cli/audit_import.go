@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/gather"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/cmd/lictrail/internal/tracker"
@@ -82,18 +83,16 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	progress := e.NewProgress()
 	defer progress.Done()
-	in := &exportInput{env: e, order: order, most: int64(most)}
+	in := &gather.Exports{Streams: e.Streams, Order: order, Most: int64(most), Now: e.now, Version: version()}
 	defer in.Close()
 	for _, path := range paths {
-		progress.Phase("checking "+titleOf(path), "")
-		if err := in.add(ctx, path); err != nil {
+		progress.Phase("checking "+gather.Title(path), "")
+		if err := in.Add(ctx, path); err != nil {
 			return err
 		}
 	}
-	if more := in.noted - shownPassed; more > 0 {
-		e.Notef("%s passed over, for reasons such as these", show.Plural(int64(more), "more file"))
-	}
-	if len(in.files) == 0 {
+	in.NoteRest()
+	if len(in.Files) == 0 {
 		return usage("no file of audit records was found", "lictrail audit import --help tells what is known")
 	}
 	db, err := openImport(ctx, e.db, o.dryRun)
@@ -102,12 +101,12 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	defer db.Close()
 	progress.Phase("reading records", "records")
-	taken, err := tracker.Import(ctx, db, in.files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, PassedOver: in.passed, Now: e.now(), Progress: progress.Add})
+	taken, err := tracker.Import(ctx, db, in.Files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, PassedOver: in.Passed, Now: e.now(), Progress: progress.Add})
 	if err != nil {
-		return importFailed(err)
+		return gather.Explain(err)
 	}
 	effect := &tracker.Concluded{}
-	if from, to, any := span(taken, whole); any && !o.dryRun {
+	if from, to, any := tracker.SpanOf(taken, whole); any && !o.dryRun {
 		progress.Phase("working out what they tell", "")
 		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil && ctx.Err() != nil {
 			return &out.Error{Code: exitInterrupted, Message: "interrupted: the records are in the archive, and what they tell of the past is not worked out",
@@ -118,7 +117,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 		}
 	}
 	progress.Done()
-	if err := printImported(ctx, e, db, o, taken, in.passed, effect); err != nil {
+	if err := printImported(ctx, e, db, o, taken, in.Passed, effect); err != nil {
 		return err
 	}
 	return refusedSome(ctx, db, taken)
@@ -146,38 +145,6 @@ func (o auditImportOptions) check(now time.Time) (order exports.Order, whole sna
 		return order, whole, usage(fmt.Sprintf("--whole %q must begin before it ends, and end before now", o.whole), "--whole 2026-01-01..2026-06-30")
 	}
 	return order, whole, nil
-}
-
-// importFailed says of a file that cannot be read on that none was taken.
-func importFailed(err error) error {
-	if refused := refusedArchive(err); refused != nil {
-		return refused
-	}
-	if errors.Is(err, exports.ErrOrder) {
-		return usage(err.Error(), "name the other order with --date-order, or leave it away; nothing was imported")
-	}
-	if errors.Is(err, tracker.ErrFile) {
-		return usage(err.Error(), "the file is damaged or no export; nothing was imported")
-	}
-	return err
-}
-
-// span is the time of the records that belong in the archive, and that for which
-// there are no others.
-func span(all []*tracker.Imported, whole snapshot.Window) (from, to time.Time, any bool) {
-	from, to = whole.NotBefore, whole.NotAfter
-	for _, f := range all {
-		if f.From.IsZero() {
-			continue
-		}
-		if from.IsZero() || f.From.Before(from) {
-			from = f.From
-		}
-		if f.To.After(to) {
-			to = f.To
-		}
-	}
-	return from, to, !to.IsZero()
 }
 
 // refusedSome fails where records were refused: a script that goes by the exit code
@@ -217,6 +184,11 @@ func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptio
 	if err != nil {
 		return err
 	}
-	n := names{ask.Tenant(tenant)}
-	return show.Taken(e.printer(n), show.TakenRecords{Files: all, Passed: passed, Effect: effect, DryRun: o.dryRun, Whole: o.whole != ""})
+	b := ask.Tenant(tenant)
+	return show.Taken(e.printer(b), show.TakenRecords{Files: all, Passed: passed, Effect: effect, DryRun: o.dryRun, Whole: o.whole != ""})
+}
+
+// partly says how much of what an import was given was refused.
+func partly(refused, all int64, thing string) error {
+	return fmt.Errorf("%w: refused %d of %s", errRefused, refused, show.Plural(all, thing))
 }

@@ -59,27 +59,27 @@ A record that came again, and said more, is there with each of its copies.`,
 }
 
 func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
-	return withHistory(ctx, e, func(n names) error {
-		f, match, err := o.filter(ctx, e, n)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		f, match, err := o.filter(ctx, e, b)
 		if err != nil {
 			return err
 		}
-		if err := match.FindParts(ctx, n.Book, f); err != nil {
+		if err := match.FindParts(ctx, b, f); err != nil {
 			return err
 		}
-		rows := match.Search(ctx, n.Book, f)
+		rows := match.Search(ctx, b, f)
 		switch {
 		case e.format == "jsonl":
-			return show.Evidence(ctx, e.printer(n), version(), o.raw, rows)
+			return show.Evidence(ctx, e.printer(b), version(), o.raw, rows)
 		case e.format == "text" && o.raw:
 			e.aside = true // programs take the records
-			return show.RawRecords(e.printer(nothing), rows)
+			return show.RawRecords(e.printer(noHistory), rows)
 		}
-		return show.Records(n.Book, o.raw).Print(e.printer(n), rows)
+		return show.Records(b, o.raw).Print(e.printer(b), rows)
 	})
 }
 
-func (o auditSearchOptions) filter(ctx context.Context, e *env, n names) (f store.EventFilter, m ask.RecordMatch, err error) {
+func (o auditSearchOptions) filter(ctx context.Context, e *env, b *ask.Book) (f store.EventFilter, m ask.RecordMatch, err error) {
 	if f.From, f.To, err = parseSpan(o.since, o.until, e.now()); err != nil {
 		return f, m, err
 	}
@@ -90,11 +90,11 @@ func (o auditSearchOptions) filter(ctx context.Context, e *env, n names) (f stor
 		m.Activities = append(m.Activities, string(audit.Normalize(a)))
 	}
 	m.Actor = strings.ToLower(strings.TrimSpace(o.actor))
-	if err := m.User(ctx, n.Book, o.user); err != nil {
+	if err := m.User(ctx, b, o.user); err != nil {
 		return f, m, err
 	}
-	if err := m.WantSKU(ctx, n.Book, o.sku); err != nil {
+	if err := m.WantSKU(ctx, b, o.sku); err != nil {
 		return f, m, err
 	}
-	return f, m, m.WantGroup(ctx, n.Book, o.group)
+	return f, m, m.WantGroup(ctx, b, o.group)
 }

@@ -63,38 +63,38 @@ func runChanges(ctx context.Context, e *env, o changesOptions) error {
 			return err
 		}
 	}
-	return withHistory(ctx, e, func(n names) error {
-		f, err := o.filter(ctx, e, n)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		f, err := o.filter(ctx, e, b)
 		if err != nil {
 			return err
 		}
 		if o.by != "" {
-			counts, err := ask.CountChanges(n.History.Changes(ctx, f), o.by)
+			counts, err := ask.CountChanges(b.History.Changes(ctx, f), o.by)
 			if err != nil {
 				return err
 			}
-			return show.Counts(n.Book, o.by).Print(e.printer(n), show.Given(counts))
+			return show.Counts(b, o.by).Print(e.printer(b), show.Given(counts))
 		}
 		f.Newest = e.format == "text" || o.last > 0
 		if o.last > 0 {
 			e.limit = o.last
 		}
-		return show.Changes(n.Book, true).Print(e.printer(n), n.History.Changes(ctx, f))
+		return show.Changes(b, true).Print(e.printer(b), b.History.Changes(ctx, f))
 	})
 }
 
-func (o changesOptions) filter(ctx context.Context, e *env, n names) (f store.ChangeFilter, err error) {
+func (o changesOptions) filter(ctx context.Context, e *env, b *ask.Book) (f store.ChangeFilter, err error) {
 	f.Run = snapshot.RunID(o.run)
-	if o.run != 0 && n.History.Runs[f.Run] == nil {
+	if o.run != 0 && b.History.Runs[f.Run] == nil {
 		return f, usage("there is no complete run with that number", "lictrail runs lists them")
 	}
 	if f.Since, f.Until, err = parseSpan(o.since, o.until, e.now()); err != nil {
 		return f, err
 	}
-	if f.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
+	if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 		return f, err
 	}
-	if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
+	if f.SKUs, err = b.FindSKUs(o.sku); err != nil {
 		return f, err
 	}
 	if f.Kinds, err = oneOf("kind", o.kind, snapshot.Kinds); err != nil {

@@ -9,8 +9,6 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
-	"lictrail/snapshot/cohort"
-	"lictrail/snapshot/reclaim"
 )
 
 type cohortOptions struct {
@@ -67,72 +65,30 @@ func runSeatFlow(ctx context.Context, e *env, o cohortOptions) error {
 	if err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		sku, days, err := n.cohortOf(e, o)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		sku, days, err := cohortOf(e, b, o)
 		if err != nil {
 			return err
 		}
-		f, err := n.SeatFlow(ctx, sku, days, file)
+		f, err := b.SeatFlow(ctx, sku, days, file)
 		if err != nil {
 			return err
 		}
-		known := days.To == snapshot.DayOf(n.History.At.ObservedUntil)
-		if e.format == "json" {
-			return show.SeatFlows().Print(e.printer(n), show.Given([]show.SeatFlowJSON{show.SeatFlow(n.Book, f, known)}))
-		}
-		if o.moves {
-			err = show.FlowMoves(f).Print(e.printer(n), show.Each(f.Moves))
-		} else {
-			rows := f.ByDay
-			if e.format == "text" {
-				rows = nil
-				for _, d := range f.ByDay {
-					if len(d.Moves) > 0 {
-						rows = append(rows, d)
-					}
-				}
-			}
-			err = show.FlowDays().Print(e.printer(n), show.Each(rows))
-		}
-		if err != nil || e.format != "text" {
-			return err
-		}
-		return paragraphs(e, show.FlowSentences(n.Book, f, known))
+		return show.PrintSeatFlow(e.printer(b), f, o.moves)
 	})
 }
 
-// paragraphs prints sentences below a table.
-func paragraphs(e *env, lines []string) error {
-	for i, line := range lines {
-		if i == 0 {
-			if err := e.Printf("\n"); err != nil {
-				return err
-			}
-		}
-		if err := e.Paragraph(line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // cohortOf is the SKU and the days asked about.
-func (n names) cohortOf(e *env, o cohortOptions) (snapshot.SKUID, snapshot.Days, error) {
+func cohortOf(e *env, b *ask.Book, o cohortOptions) (snapshot.SKUID, snapshot.Days, error) {
 	if o.sku == "" {
 		return "", snapshot.Days{}, usage("--sku is needed: seats of one SKU are followed", "lictrail skus lists them")
 	}
-	sku, err := n.FindSKU(o.sku)
+	sku, err := b.FindSKU(o.sku)
 	if err != nil {
 		return "", snapshot.Days{}, err
 	}
-	days, err := seatSpan(e, n, o.since, o.until)
+	days, err := seatSpan(e, b, o.since, o.until)
 	return sku, days, err
-}
-
-// firstUseKeys are what first uses can be grouped by.
-var firstUseKeys = map[string]func(*snapshot.User) string{
-	"":           func(*snapshot.User) string { return "" },
-	"department": func(u *snapshot.User) string { return u.Department },
 }
 
 func newFirstUse(e *env) *cobra.Command {
@@ -165,40 +121,21 @@ goes by Copilot's own report only. Agent users are left out.`,
 }
 
 func runFirstUse(ctx context.Context, e *env, o cohortOptions) error {
-	label, ok := firstUseKeys[o.by]
-	if !ok {
+	if o.by != "" && o.by != ask.ByDepartment {
 		return usage(fmt.Sprintf("--by %q", o.by), "--by department")
 	}
 	if o.grace < 0 {
 		return usage("--grace is a number of days", "--grace 30")
 	}
-	return withHistory(ctx, e, func(n names) error {
-		sku, days, err := n.cohortOf(e, o)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		sku, days, err := cohortOf(e, b, o)
 		if err != nil {
 			return err
 		}
-		skus, err := ask.ReclaimSKUs(ctx, n.Book)
+		uses, err := b.FirstUse(ctx, sku, days, o.grace, o.by)
 		if err != nil {
 			return err
 		}
-		reads, err := n.History.ActivityReads(ctx)
-		if err != nil {
-			return err
-		}
-		groups, users, err := n.FirstUse(ctx, sku, days, o.grace, reclaim.NewEvidence(skus, reads), label)
-		if err != nil {
-			return err
-		}
-		var rows []show.SeatUse
-		unknown, all := 0, 0
-		for _, g := range groups {
-			rows = append(rows, show.SeatUse{FirstUses: g, SKU: sku, By: o.by, Days: days, Grace: o.grace, Users: users})
-			unknown, all = unknown+g.States[cohort.Unknown], all+g.Seats
-		}
-		if err := show.FirstUses(n.Book, o.by).Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" || all == 0 {
-			return err
-		}
-		return paragraphs(e, []string{fmt.Sprintf("%s, assigned from %s to %s or there when tracking began; of %d (%d %%) it is not known when they were first used.",
-			show.Plural(all, "seat"), days.From.Time().Format("2006-01-02"), days.To.Time().Format("2006-01-02"), unknown, unknown*100/all)})
+		return show.PrintFirstUse(e.printer(b), uses)
 	})
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -60,10 +59,10 @@ func completeFlags(e *env, c *cobra.Command) {
 		if !ok {
 			words = flagWords[f.Name]
 		}
-		known := e.knownBy(f.Name)
+		kind := ask.Completed(f.Name)
 		register(c, f.Name, func(cmd *cobra.Command, begun string) []string {
-			if known != nil {
-				return known(cmd.Context(), begun)
+			if slices.Contains(ask.Completions, kind) {
+				return e.known(cmd.Context(), kind, begun)
 			}
 			return words
 		})
@@ -91,32 +90,14 @@ func (e *env) completeArguments(kinds []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		var words []string
 		if len(args) < len(kinds) {
-			if known := e.knownBy(kinds[len(args)]); known != nil {
-				words = known(cmd.Context(), begun)
-			} else {
+			if kind := kinds[len(args)]; kind == "verb" {
 				words = ask.Verbs()
+			} else {
+				words = e.known(cmd.Context(), ask.Completed(kind), begun)
 			}
 		}
 		return completions(words, begun), cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-// maxCompletions is how many people or groups a shell is offered.
-const maxCompletions = 50
-
-// knownBy finds in the database what a flag takes; nil: it takes something else.
-func (e *env) knownBy(flag string) func(ctx context.Context, begun string) []string {
-	switch flag {
-	case "sku":
-		return e.knownSKUs
-	case "user":
-		return e.knownUsers
-	case "group":
-		return e.knownGroups
-	case "plan":
-		return e.knownPlans
-	}
-	return nil
 }
 
 func register(c *cobra.Command, flag string, words func(cmd *cobra.Command, begun string) []string) {
@@ -143,60 +124,21 @@ func completions(words []string, begun string) []string {
 }
 
 // known reads words from the database, none if it cannot be read: a shell that
-// completes has nobody to tell. Names that could steer a terminal are left out.
-func (e *env) known(ctx context.Context, read func(n names) ([]string, error)) []string {
+// completes shows no errors. Names that could steer a terminal are left out.
+func (e *env) known(ctx context.Context, kind ask.Completed, begun string) []string {
 	var list []string
 	quiet := e.Quiet
 	e.Quiet = true
 	defer func() { e.Quiet = quiet }()
-	_ = withHistory(ctx, e, func(n names) (err error) {
-		list, err = read(n)
+	_ = withHistory(ctx, e, func(b *ask.Book) error {
+		found, err := b.Complete(ctx, kind, begun)
+		for _, c := range found {
+			if word := strings.TrimSuffix(c.Text+"\t"+out.Safe(c.Description), "\t"); c.Text != "" && out.Safe(c.Text) == c.Text {
+				list = append(list, word)
+			}
+		}
 		return err
-	})
-	list = slices.DeleteFunc(list, func(w string) bool {
-		return w == "" || out.Safe(strings.ReplaceAll(w, "\t", "")) != strings.ReplaceAll(w, "\t", "")
 	})
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func (e *env) knownSKUs(ctx context.Context, _ string) []string {
-	return e.known(ctx, func(n names) ([]string, error) {
-		return slices.Collect(maps.Values(n.History.PartNumbers())), nil
-	})
-}
-
-// knownUsers are UPNs, each with the name as its description.
-func (e *env) knownUsers(ctx context.Context, begun string) []string {
-	return e.known(ctx, func(n names) ([]string, error) {
-		found, err := n.History.CompletePeople(ctx, begun, maxCompletions)
-		var list []string
-		for _, a := range found {
-			list = append(list, a.UPN+"\t"+out.Safe(a.Name))
-		}
-		return list, err
-	})
-}
-
-func (e *env) knownGroups(ctx context.Context, begun string) []string {
-	return e.known(ctx, func(n names) (list []string, err error) {
-		for _, name := range n.History.Groups() {
-			if len(completions([]string{name}, begun)) > 0 && len(list) < maxCompletions {
-				list = append(list, name)
-			}
-		}
-		return list, nil
-	})
-}
-
-func (e *env) knownPlans(ctx context.Context, _ string) []string {
-	return e.known(ctx, func(n names) (list []string, err error) {
-		plans, err := n.History.SKUPlans(ctx)
-		for _, ids := range plans {
-			for _, id := range ids {
-				list = append(list, n.History.PlanName(id))
-			}
-		}
-		return list, err
-	})
 }

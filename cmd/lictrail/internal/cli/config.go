@@ -83,7 +83,7 @@ func runConfigShow(e *env, cmd *cobra.Command, all bool) error {
 			{Column: out.Column{Head: "VALUE", Min: 8, Rank: 1}, CSV: "value", Text: text(func(r row) string { return r.Value })},
 			{Column: out.Column{Head: "FROM", Wrap: true, Min: 8}, CSV: "from", Text: text(func(r row) string { return r.From.String() })},
 		},
-	}.Print(e.printer(nothing), show.Given(append(e.fileRow(), e.settings.Rows(cmd, all)...)))
+	}.Print(e.printer(noHistory), show.Given(append(e.fileRow(), e.settings.Rows(cmd, all)...)))
 }
 
 // fileRow is where the file of settings is, or would be; a note says if there is

@@ -68,30 +68,30 @@ func printWeek(e *env, what string, s *tracker.Summary) error {
 
 // printDemo asks the usual questions of the database that the runs have left.
 func printDemo(ctx context.Context, e *env, d *demo.Scenario) error {
-	return withHistory(ctx, e, func(n names) error {
-		if err := printFive(ctx, e, n, d); err != nil {
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		if err := printFive(ctx, e, b, d); err != nil {
 			return err
 		}
-		if err := printDates(ctx, e, n, d); err != nil {
+		if err := printDates(ctx, e, b, d); err != nil {
 			return err
 		}
 		return printMore(e, d)
 	})
 }
 
-func printFive(ctx context.Context, e *env, n names, d *demo.Scenario) error {
+func printFive(ctx context.Context, e *env, b *ask.Book, d *demo.Scenario) error {
 	if err := e.Printf("\nFive users lost SPE_E3 on one morning. Who removed it?\n\n"); err != nil {
 		return err
 	}
 	for _, id := range d.Five {
-		who, err := ask.Who(ctx, n.Book, "removed", id, "", false)
+		who, err := ask.Who(ctx, b, "removed", id, "", false)
 		if err != nil {
 			return err
 		}
 		if len(who.Changes) == 0 {
 			return fmt.Errorf("the demo lost its story: no removal for user %s", id)
 		}
-		for _, line := range show.Answer(n.Book, who.Changes[0]) {
+		for _, line := range show.Answer(b, who.Changes[0]) {
 			if err := e.Printf("%s\n", line); err != nil {
 				return err
 			}
@@ -100,19 +100,19 @@ func printFive(ctx context.Context, e *env, n names, d *demo.Scenario) error {
 	return nil
 }
 
-func printDates(ctx context.Context, e *env, n names, d *demo.Scenario) error {
+func printDates(ctx context.Context, e *env, b *ask.Book, d *demo.Scenario) error {
 	if err := e.Printf("\nSince when, beside the date that Microsoft shows:\n\n"); err != nil {
 		return err
 	}
 	var all []store.Person
 	for _, id := range []string{d.Paul, d.Rita, d.Olaf, d.Nora} {
-		people, err := n.FindUsers(ctx, id)
+		people, err := b.FindUsers(ctx, id)
 		if err != nil {
 			return err
 		}
 		all = append(all, people...)
 	}
-	return show.Assignments(n.Book).Print(e.printer(n), n.History.Assignments(ctx, store.Filter{Users: all}))
+	return show.Assignments(b).Print(e.printer(b), b.History.Assignments(ctx, store.Filter{Users: all}))
 }
 
 // furtherQuestions are commands that the demo's database answers, with the

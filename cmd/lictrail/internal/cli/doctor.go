@@ -69,13 +69,13 @@ func runDoctor(ctx context.Context, e *env, o doctorOptions) error {
 		return err
 	}
 	if o.permissions {
-		return doctor.PrintPermissions(e.printer(nothing), &o.Connection, e.host(), features)
+		return doctor.PrintPermissions(e.printer(noHistory), &o.Connection, e.host(), features)
 	}
 	report, err := e.examine(ctx, o, features)
 	if err != nil {
 		return err
 	}
-	if err := report.Print(e.printer(names{ask.Tenant(report.Tenant)}), o.offline); err != nil {
+	if err := report.Print(e.printer(ask.Tenant(report.Tenant)), o.offline); err != nil {
 		return err
 	}
 	return report.Verdict()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot/words"
@@ -45,8 +46,8 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 	if limit < 1 {
 		return usage("--limit must be at least 1", "--limit 50")
 	}
-	return withHistory(ctx, e, func(n names) error {
-		found, more, err := n.Search(ctx, q, limit)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		found, more, err := b.Search(ctx, q, limit)
 		if err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 		for _, f := range found {
 			hits = append(hits, show.Hit{Hit: f})
 		}
-		strangers, failed, err := n.Strangers(ctx, q)
+		strangers, failed, err := b.Strangers(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -68,7 +69,7 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 			e.Notef("there are other people; more of the name, or a higher --limit, shows them")
 		}
 		if len(hits) == 0 {
-			near, err := n.Near(ctx, q)
+			near, err := b.Near(ctx, q)
 			if err != nil {
 				return err
 			}
@@ -76,6 +77,6 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 				e.Notef("nothing is called %q; perhaps %s", q.Text, strings.Join(near, ", "))
 			}
 		}
-		return show.Hits(n.Book, q.Text).Print(e.printer(n), show.Given(hits))
+		return show.Hits(b, q.Text).Print(e.printer(b), show.Given(hits))
 	})
 }

@@ -69,7 +69,7 @@ func runFleetDiscover(ctx context.Context, e *env, o discoverOptions, file strin
 	if err := d.Write(); err != nil {
 		return err
 	}
-	if err := show.Discovered(e.printer(nothing), d.Found); err != nil {
+	if err := show.Discovered(e.printer(noHistory), d.Found); err != nil {
 		return err
 	}
 	return d.Verdict()

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
-	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -65,7 +63,7 @@ func (i *irreversible) confirm(ctx context.Context, e *env, what string) (bool, 
 }
 
 func newForget(e *env) *cobra.Command {
-	var ask irreversible
+	var sure irreversible
 	cmd := &cobra.Command{
 		Use:   "forget USER",
 		Short: "Erase a person from the history, for good",
@@ -87,21 +85,14 @@ Other programs must not have the database open.`,
 		Example: `  lictrail forget 47e864a8-1658-486e-a00f-8f09a6f770c3 --dry-run
   lictrail forget ann@contoso.com --yes`,
 		Args: argsBetween(1, 1, "one user"),
-		RunE: func(cmd *cobra.Command, args []string) error { return runForget(cmd.Context(), e, args[0], &ask) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runForget(cmd.Context(), e, args[0], &sure) },
 	}
-	ask.flags(cmd)
+	sure.flags(cmd)
 	return cmd
 }
 
-// toForget identifies the person whose data forget erases.
-type toForget struct {
-	row    int64 // of the user; 0 for somebody who never was a user
-	title  string
-	called store.Called
-}
-
-func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error {
-	if err := ask.mayAsk(e); err != nil {
+func runForget(ctx context.Context, e *env, ref string, sure *irreversible) error {
+	if err := sure.mayAsk(e); err != nil {
 		return err
 	}
 	who, err := personToForget(ctx, e, ref)
@@ -112,9 +103,9 @@ func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error
 	if err != nil {
 		return err
 	}
-	if what.Total() > 0 || ask.dryRun {
-		words := fmt.Sprintf("%s, in %s", who.title, cmp.Or(show.RowsWord(what.Rows), "no row"))
-		if ok, err := ask.confirm(ctx, e, words); err != nil || !ok {
+	if what.Total() > 0 || sure.dryRun {
+		words := fmt.Sprintf("%s, in %s", who.Title, cmp.Or(show.RowsWord(what.Rows), "no row"))
+		if ok, err := sure.confirm(ctx, e, words); err != nil || !ok {
 			return err
 		}
 	}
@@ -123,100 +114,39 @@ func runForget(ctx context.Context, e *env, ref string, ask *irreversible) error
 		return err
 	}
 	defer db.Close()
-	erased, err := db.Forget(ctx, who.row, who.called)
+	erased, err := db.Forget(ctx, who.Row, who.Called)
 	if err != nil {
 		return err
 	}
 	if erased.Total() == 0 {
-		return e.Printf("%s: nothing was left to erase.\n", who.title)
+		return e.Printf("%s: nothing was left to erase.\n", who.Title)
 	}
 	return e.Printf("Erased; what remains is called %s. Rows changed: %s.\nBackups and reports made before still name the person.\n",
 		erased.Name, show.RowsWord(erased.Rows))
 }
 
 // forgettable counts what would be erased.
-func forgettable(ctx context.Context, e *env, who *toForget) (*store.Erased, error) {
+func forgettable(ctx context.Context, e *env, who *ask.Forgettable) (*store.Erased, error) {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return db.Forgettable(ctx, who.row, who.called)
+	return db.Forgettable(ctx, who.Row, who.Called)
 }
 
-// standIn matches the name that replaces somebody who was erased and never was a
-// user.
-var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
-
-// personToForget resolves the argument USER to one person, among the users and
-// among those whom only audit records and attributions name.
-func personToForget(ctx context.Context, e *env, ref string) (who *toForget, err error) {
-	if standIn.MatchString(ref) {
-		return &toForget{title: ref}, nil // to overwrite what an erasing left behind
-	}
-	err = withHistory(ctx, e, func(n names) error {
-		users, err := n.History.FindUsers(ctx, ref)
-		if err != nil {
-			return err
-		}
-		all, err := ask.ArchiveOf(ctx, n.Book)
-		if err != nil {
-			return err
-		}
-		var people []*toForget
-		taken := map[string]bool{}
-		add := func(row int64, id, title string, p *ask.Archived) {
-			if taken[id] {
-				return
-			}
-			taken[id] = true
-			f := &toForget{row: row, title: title}
-			if p != nil {
-				f.called = p.Called()
-			}
-			f.called.Others = all.Others(id)
-			people = append(people, f)
-		}
-		for _, u := range users {
-			add(u.Row, string(u.ID), show.PersonLine(&u.User), all.ByID[string(u.ID)])
-		}
-		for _, p := range all.Find(ref) {
-			if p.ID == "" && len(people) > 0 {
-				continue // the records name the address alone
-			}
-			if strings.HasPrefix(p.ID, "forgotten-") {
-				continue
-			}
-			user, ok, err := n.History.UserByID(ctx, snapshot.UserID(p.ID))
-			if err != nil {
-				return err
-			}
-			if ok && p.ID != "" {
-				add(user.Row, p.ID, show.PersonLine(&user.User), p)
-				continue
-			}
-			add(0, p.ID, p.Line(), p)
-		}
-		switch len(people) {
-		case 0:
-			return usage(fmt.Sprintf("nobody is called %q in the history or in its audit records", ref),
-				"give the object id, or a UPN or mail address, present or past; lictrail audit search --actor or --user shows whom records name")
-		case 1:
-			who = people[0]
-			return nil
-		}
-		titles := make([]string, len(people))
-		for i, p := range people {
-			titles[i] = p.title
-		}
-		return usage(fmt.Sprintf("%d people are called %q: %s", len(people), ref, strings.Join(titles, "; ")), "give the object id of the one who is meant")
+// personToForget resolves the argument USER to one person.
+func personToForget(ctx context.Context, e *env, ref string) (person *ask.Forgettable, err error) {
+	err = withHistory(ctx, e, func(b *ask.Book) error {
+		person, err = b.Forgettable(ctx, ref)
+		return err
 	})
-	return who, err
+	return person, err
 }
 
 func newPrune(e *env) *cobra.Command {
 	var before string
-	var ask irreversible
+	var sure irreversible
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
 		Short: "Erase what old audit records say",
@@ -231,14 +161,14 @@ cannot be undone. Other programs must not have the database open.`,
 		Example: `  lictrail prune --before 730d --dry-run
   lictrail prune --before 2024-01-01 --yes`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runPrune(cmd.Context(), e, before, &ask) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runPrune(cmd.Context(), e, before, &sure) },
 	}
 	cmd.Flags().StringVar(&before, "before", "", "erase what is older than this `time`")
-	ask.flags(cmd)
+	sure.flags(cmd)
 	return cmd
 }
 
-func runPrune(ctx context.Context, e *env, before string, ask *irreversible) error {
+func runPrune(ctx context.Context, e *env, before string, sure *irreversible) error {
 	if before == "" {
 		return usage("prune needs --before", "lictrail prune --before 730d --dry-run")
 	}
@@ -249,12 +179,12 @@ func runPrune(ctx context.Context, e *env, before string, ask *irreversible) err
 	if at.After(e.now()) {
 		return usage(fmt.Sprintf("--before %q lies in the future", before), "--before 730d")
 	}
-	if err := ask.mayAsk(e); err != nil {
+	if err := sure.mayAsk(e); err != nil {
 		return err
 	}
 	rows := map[string]int64{}
-	err = withHistory(ctx, e, func(n names) error {
-		rows, err = n.History.Prunable(ctx, at)
+	err = withHistory(ctx, e, func(b *ask.Book) error {
+		rows, err = b.History.Prunable(ctx, at)
 		return err
 	})
 	if err != nil {
@@ -262,12 +192,12 @@ func runPrune(ctx context.Context, e *env, before string, ask *irreversible) err
 	}
 	since := at.Format(time.RFC3339)
 	if len(rows) > 0 {
-		ok, err := ask.confirm(ctx, e, fmt.Sprintf("%s, from before %s", show.RowsWord(rows), since))
+		ok, err := sure.confirm(ctx, e, fmt.Sprintf("%s, from before %s", show.RowsWord(rows), since))
 		if err != nil || !ok {
 			return err
 		}
 	}
-	if !ask.dryRun { // also when nothing is left: to overwrite what an erasing left behind
+	if !sure.dryRun { // also when nothing is left: to overwrite what an erasing left behind
 		if rows, err = prune(ctx, e, at); err != nil {
 			return err
 		}

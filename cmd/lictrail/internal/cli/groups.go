@@ -36,19 +36,19 @@ names the users behind each error instead.`,
 }
 
 func runGroupUsers(ctx context.Context, e *env) error {
-	return withHistory(ctx, e, func(n names) error {
-		rows, err := n.History.GroupFailures(ctx)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		rows, err := b.History.GroupFailures(ctx)
 		if err != nil {
 			return err
 		}
-		if err := show.GroupUsers(n.Book).Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" {
+		if err := show.GroupUsers(b).Print(e.printer(b), show.Each(rows)); err != nil || e.format != "text" {
 			return err
 		}
 		var told []string
 		for _, f := range rows {
 			if !slices.Contains(told, f.Error) {
 				told = append(told, f.Error)
-				if err := show.Remedy(e.printer(n), f.Error); err != nil {
+				if err := show.Remedy(e.printer(b), f.Error); err != nil {
 					return err
 				}
 			}
@@ -58,14 +58,14 @@ func runGroupUsers(ctx context.Context, e *env) error {
 }
 
 func runGroups(ctx context.Context, e *env) error {
-	return withHistory(ctx, e, func(n names) error {
-		rows, err := n.History.GroupRows(ctx)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		rows, err := b.History.GroupRows(ctx)
 		if err != nil {
 			return err
 		}
-		if err := show.Groups(n.Book).Print(e.printer(n), show.Each(rows)); err != nil || e.format != "text" {
+		if err := show.Groups(b).Print(e.printer(b), show.Each(rows)); err != nil || e.format != "text" {
 			return err
 		}
-		return show.Failures(e.printer(n), ask.Failures(rows, n.History.At.Previous))
+		return show.Failures(e.printer(b), ask.Failures(rows, b.History.At.Previous))
 	})
 }

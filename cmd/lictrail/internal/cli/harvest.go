@@ -86,59 +86,14 @@ func runHarvest(ctx context.Context, e *env, o harvestOptions) error {
 	if err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		list, err := n.Harvest(ctx, o.sku, file, rules, ask.HarvestLists{Excluded: excluded, ExcludedFile: o.exclude, Requests: asked})
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		list, err := b.Harvest(ctx, o.sku, file, rules, ask.HarvestLists{Excluded: excluded, ExcludedFile: o.exclude, Requests: asked})
 		if err != nil {
 			return err
 		}
-		h := &show.Harvest{Harvest: list, Book: n.Book, AnswerBy: e.now().UTC().AddDate(0, 0, o.answer)}
-		return n.printHarvest(e, h, o)
+		h := &show.Harvest{Harvest: list, Book: b, AnswerBy: e.now().UTC().AddDate(0, 0, o.answer)}
+		return h.Print(e.printer(b), o.waiting, o.messages)
 	})
-}
-
-func (n names) printHarvest(e *env, h *show.Harvest, o harvestOptions) error {
-	if e.format == "json" {
-		l := show.Listing[*show.Harvest]{JSON: func(h *show.Harvest) any { return h.JSON() }}
-		return l.Print(e.printer(n), show.Given([]*show.Harvest{h}))
-	}
-	var offers []*reclaim.HarvestSeat
-	for _, s := range h.Seats {
-		if s.Verdict == reclaim.Offer || e.format != "text" && s.Verdict != reclaim.InUse {
-			offers = append(offers, s)
-		}
-	}
-	var err error
-	if o.waiting {
-		err = h.Waiting().Print(e.printer(n), show.Given(h.Requests))
-	} else {
-		err = h.Offers().Print(e.printer(n), show.Given(offers))
-	}
-	if err != nil || e.format != "text" {
-		return err
-	}
-	if !o.waiting && len(h.Requests) > 0 {
-		if err := e.Printf("\n"); err != nil {
-			return err
-		}
-		if err := h.Waiting().Print(e.printer(n), show.Given(h.Requests)); err != nil {
-			return err
-		}
-	}
-	if o.messages {
-		for _, s := range offers {
-			if err := e.Printf("\nTo %s:\n%s\n", s.User.UPN, h.MessageToHolder(s)); err != nil {
-				return err
-			}
-		}
-		for _, r := range h.Requests {
-			if text := h.MessageToWaiting(r); text != "" {
-				if err := e.Printf("\nTo %s:\n%s\n", r.User.UPN, text); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return paragraphs(e, h.Sentences())
 }
 
 // maxList is more than any list of people has.

@@ -26,18 +26,18 @@ somebody whom no run has seen the archived audit records answer.`,
 }
 
 func runHistory(ctx context.Context, e *env, ref string) error {
-	return withHistory(ctx, e, func(n names) error {
-		past, archive, err := ask.History(ctx, n.Book, ref)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		past, archive, err := ask.History(ctx, b, ref)
 		switch {
 		case err != nil:
 			return err
 		case archive != nil:
-			return show.Archive(e.printer(n), archive, "No audit record is about them.")
+			return show.Archive(e.printer(b), archive, "No audit record is about them.")
 		case e.format == "csv" || e.format == show.FormatWorkbook:
-			return show.Changes(n.Book, true).Print(e.printer(n), show.Given(past.Changes))
+			return show.Changes(b, true).Print(e.printer(b), show.Given(past.Changes))
 		case e.format == "json":
-			return show.PastJSON(e.printer(n), past)
+			return show.PastJSON(e.printer(b), past)
 		}
-		return show.Past(e.printer(n), past)
+		return show.Past(e.printer(b), past)
 	})
 }

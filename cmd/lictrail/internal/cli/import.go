@@ -172,8 +172,8 @@ func reportEarlier(ctx context.Context, e *env, db *store.DB, dryRun bool, files
 		return err
 	}
 	defer book.Close()
-	n := names{book}
-	if err := show.Earlier(e.printer(n), files, dryRun); err != nil {
+	b := book
+	if err := show.Earlier(e.printer(b), files, dryRun); err != nil {
 		return err
 	}
 	taken, refused := ask.CountEarlier(files)

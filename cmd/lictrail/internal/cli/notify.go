@@ -61,7 +61,7 @@ func runNotifyTest(ctx context.Context, e *env) error {
 		return usage("nobody is set up to be notified", notifyHint)
 	}
 	outcomes := new(notify.Sender).Send(ctx, receivers, e.announcing().TestMessage())
-	if err := announce.Outcomes().Print(e.printer(nothing), show.Given(outcomes)); err != nil {
+	if err := announce.Outcomes().Print(e.printer(noHistory), show.Given(outcomes)); err != nil {
 		return err
 	}
 	failed := slices.DeleteFunc(outcomes, func(o notify.Outcome) bool { return o.Err == nil })

@@ -12,28 +12,27 @@ import (
 )
 
 // withHistory opens the database for reading and hands it to do.
-func withHistory(ctx context.Context, e *env, do func(n names) error) error {
+func withHistory(ctx context.Context, e *env, do func(b *ask.Book) error) error {
 	defer collectLazily(e.getenv)()
-	book, err := ask.Open(ctx, e.db, e.pseudonymize)
+	b, err := ask.Open(ctx, e.db, e.pseudonymize)
 	if err != nil {
 		return err
 	}
-	defer book.Close()
-	book.Guessed = func(word, title string, others bool) {
+	defer b.Close()
+	b.Guessed = func(word, title string, others bool) {
 		rest := ""
 		if others {
 			rest = "; others are called so in part: lictrail find " + word
 		}
 		e.Notef("%q is taken for %s%s", word, title, rest)
 	}
-	n := names{book}
 	answer := &begun{Writer: e.Out}
 	e.Out = answer
 	defer func() { e.Out = answer.Writer }()
-	if err := do(n); err != nil {
+	if err := do(b); err != nil {
 		return err
 	}
-	return e.printer(n).PrintGaps(answer.yes)
+	return e.printer(b).PrintGaps(answer.yes)
 }
 
 // begun notes whether anything was written.

@@ -91,18 +91,18 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 	if err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		if filter.Users, err = n.OptionalUsers(ctx, o.user); err != nil {
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		if filter.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 			return err
 		}
-		if filter.SKUs, err = n.FindSKUs(o.sku); err != nil {
+		if filter.SKUs, err = b.FindSKUs(o.sku); err != nil {
 			return err
 		}
 		var by []string
 		if o.by != "" {
 			by = []string{o.by}
 		}
-		report, err := ask.Reclaim(ctx, n.Book, file, filter, by...)
+		report, err := ask.Reclaim(ctx, b, file, filter, by...)
 		if err != nil {
 			return err
 		}
@@ -113,9 +113,9 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 			e.Notef("no run has read activity, without which unused seats are not known: lictrail sync --activity all")
 		}
 		if o.by != "" {
-			return show.ReclaimTotals(n.Book, o.by).Print(e.printer(n), show.Each(report.Totals(o.by)))
+			return show.ReclaimTotals(b, o.by).Print(e.printer(b), show.Each(report.Totals(o.by)))
 		}
-		return show.Reclaim(ctx, e.printer(n), report, len(o.buckets) > 0)
+		return show.Reclaim(ctx, e.printer(b), report, len(o.buckets) > 0)
 	})
 }
 

@@ -58,20 +58,20 @@ func runReport(ctx context.Context, e *env, o reportOptions) error {
 	if _, _, err := parseSpan(o.since, o.until, e.now()); err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		newest := n.History.At
-		if err := asOf(e, n, "until", o.until); err != nil {
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		newest := b.History.At
+		if err := asOf(e, b, "until", o.until); err != nil {
 			return err
 		}
 		limit, err := parseTime("since", o.since, e.now(), false)
 		if err != nil {
 			return err
 		}
-		base, early := ask.BaseOf(n.Book, limit)
+		base, early := ask.BaseOf(b, limit)
 		if early && o.since != "" {
 			e.Notef("tracking began on %s; the report begins there", base.ObservedUntil.Format(time.DateOnly))
 		}
-		w := &show.Week{Book: n.Book, Base: base, Rules: file, Now: e.now(), Version: version(), Past: n.History.At != newest}
+		w := &show.Week{Book: b, Base: base, Rules: file, Now: e.now(), Version: version(), Past: b.History.At != newest}
 		p, err := w.Page(ctx)
 		if err != nil {
 			return err

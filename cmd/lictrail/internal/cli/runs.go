@@ -71,21 +71,21 @@ func runRunsOf(ctx context.Context, e *env, db *store.DB, only snapshot.RunID, n
 	if err != nil {
 		return err
 	}
-	n := names{ask.Tenant(tenant)}
+	b := ask.Tenant(tenant)
 	if only == 0 {
 		if newest || e.format == "text" {
 			slices.Reverse(runs)
 		}
-		return show.Runs().Print(e.printer(n), show.Given(runs))
+		return show.Runs().Print(e.printer(b), show.Given(runs))
 	}
 	for _, r := range runs {
 		if r.ID != only {
 			continue
 		}
 		if e.format != "text" {
-			return show.Runs().Print(e.printer(n), show.Given([]*store.Run{r}))
+			return show.Runs().Print(e.printer(b), show.Given([]*store.Run{r}))
 		}
-		return show.OneRun(e.printer(nothing), r)
+		return show.OneRun(e.printer(noHistory), r)
 	}
 	return usage(fmt.Sprintf("there is no run %d", only), "lictrail runs lists them")
 }

@@ -86,20 +86,20 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 	if err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		within, err := seatSpan(e, n, o.since, o.until)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		within, err := seatSpan(e, b, o.since, o.until)
 		if err != nil {
 			return err
 		}
 		var f store.Filter
-		if f.SKUs, err = n.FindSKUs(o.sku); err != nil {
+		if f.SKUs, err = b.FindSKUs(o.sku); err != nil {
 			return err
 		}
-		prices, err := ask.Prices(n.Book, file)
+		prices, err := ask.Prices(b, file)
 		if err != nil {
 			return err
 		}
-		rows, err := ask.SeatDays(ctx, n.Book, f, within, o.by, prices)
+		rows, err := ask.SeatDays(ctx, b, f, within, o.by, prices)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 			rows = slices.DeleteFunc(rows, func(r *ask.SeatRow) bool { return !strings.EqualFold(r.Label, o.department) })
 		}
 		money := slices.ContainsFunc(rows, func(r *ask.SeatRow) bool { return r.CostMin != nil })
-		if err := show.SeatDays(n.Book, o.by, money).Print(e.printer(n), show.Given(rows)); err != nil || !money || e.format != "text" {
+		if err := show.SeatDays(b, o.by, money).Print(e.printer(b), show.Given(rows)); err != nil || !money || e.format != "text" {
 			return err
 		}
 		return e.Paragraph(show.SeatTotal(rows))
@@ -116,15 +116,15 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 
 // seatSpan is the days asked for, of those that are known: a part that is not is
 // left out with a note.
-func seatSpan(e *env, n names, sinceText, untilText string) (snapshot.Days, error) {
+func seatSpan(e *env, b *ask.Book, sinceText, untilText string) (snapshot.Days, error) {
 	since, until, err := parseSpan(sinceText, untilText, e.now())
 	if err != nil {
 		return snapshot.Days{}, err
 	}
-	within, clamped, _ := ask.SeatSpan(n.Book, since, until)
+	within, clamped, err := ask.SeatSpan(b, since, until)
 	if clamped {
-		known := ask.KnownDays(n.Book)
+		known := ask.KnownDays(b)
 		e.Notef("seats are known from %s to %s; other days are not counted", known.From.Time().Format(time.DateOnly), known.To.Time().Format(time.DateOnly))
 	}
-	return within, nil
+	return within, err
 }

@@ -50,15 +50,15 @@ subscription renews by itself.`,
 }
 
 func runSKUs(ctx context.Context, e *env, o skusOptions) error {
-	return withHistory(ctx, e, func(n names) error {
-		if err := asOf(e, n, "as-of", o.asOf); err != nil {
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		if err := asOf(e, b, "as-of", o.asOf); err != nil {
 			return err
 		}
-		list, err := ask.SKUs(ctx, n.Book)
+		list, err := ask.SKUs(ctx, b)
 		if err != nil {
 			return err
 		}
-		wanted, err := n.FindSKUs(o.sku)
+		wanted, err := b.FindSKUs(o.sku)
 		if err != nil {
 			return err
 		}
@@ -66,13 +66,13 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 			list = slices.DeleteFunc(list, func(s ask.SKU) bool { return !slices.Contains(wanted, s.ID) })
 		}
 		if o.lapses != "" {
-			return n.runLapses(ctx, e, list, o.lapses)
+			return runLapses(ctx, e, b, list, o.lapses)
 		}
-		if err := show.SKUs(n.Book, list).Print(e.printer(n), show.Each(list)); err != nil || e.format != "text" {
+		if err := show.SKUs(b, list).Print(e.printer(b), show.Each(list)); err != nil || e.format != "text" {
 			return err
 		}
 		for i := range list {
-			text := show.OverWords(n.Book, &list[i])
+			text := show.OverWords(b, &list[i])
 			if text == "" {
 				continue
 			}
@@ -85,4 +85,21 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 		}
 		return nil
 	})
+}
+
+// runLapses lists what lapses up to a day, or within an age from the run.
+func runLapses(ctx context.Context, e *env, b *ask.Book, list []ask.SKU, text string) error {
+	at := b.History.At.ObservedUntil
+	until, err := parseTime("lapses", text, at, true)
+	if err != nil {
+		return err
+	}
+	if ask.IsAge(text) {
+		until = at.Add(at.Sub(until)) // an age counts ahead here
+	}
+	rows := ask.Lapses(list, until)
+	if err := ask.NameHolders(ctx, b, rows); err != nil {
+		return err
+	}
+	return show.Lapses(b).Print(e.printer(b), show.Each(rows))
 }

@@ -284,6 +284,6 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 		return err
 	}
 	defer book.Close()
-	n := names{book}
-	return show.Summary(ctx, e.printer(n), s, limit)
+	b := book
+	return show.Summary(ctx, e.printer(b), s, limit)
 }

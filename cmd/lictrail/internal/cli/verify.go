@@ -88,7 +88,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 		return err
 	}
 	r.Asked = head
-	if err := show.Verified(e.printer(names{ask.Tenant(r.Tenant)}), r); err != nil {
+	if err := show.Verified(e.printer(ask.Tenant(r.Tenant)), r); err != nil {
 		return err
 	}
 	if n := len(r.Everything()); n > 0 {

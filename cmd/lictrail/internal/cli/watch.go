@@ -53,19 +53,19 @@ func runWatch(ctx context.Context, e *env, o watchOptions) error {
 			return err
 		}
 	}
-	return withHistory(ctx, e, func(n names) error {
-		plans, err := ask.Watched(ctx, n.Book, o.plans, file)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		plans, err := ask.Watched(ctx, b, o.plans, file)
 		if err != nil {
 			return err
 		}
 		if len(plans) == 0 {
 			return usage("no plan is watched", "lictrail watch --plan M365_ADVANCED_AUDITING, or list plans under [watch] in the file of rules")
 		}
-		rows, err := ask.SwitchedOffPlans(ctx, n.Book, plans)
+		rows, err := ask.SwitchedOffPlans(ctx, b, plans)
 		if err != nil {
 			return err
 		}
 		rows = slices.DeleteFunc(rows, func(r ask.SwitchedOff) bool { return r.When.At.Before(since) })
-		return show.Watch(n.Book).Print(e.printer(n), show.Each(rows))
+		return show.Watch(b).Print(e.printer(b), show.Each(rows))
 	})
 }

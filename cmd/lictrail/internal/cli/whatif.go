@@ -105,15 +105,15 @@ func runWhatIf(ctx context.Context, e *env, o whatIfOptions, args []string) erro
 	if err != nil {
 		return err
 	}
-	return withHistory(ctx, e, func(n names) error {
-		prices, err := ask.Prices(n.Book, file)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		prices, err := ask.Prices(b, file)
 		if err != nil {
 			return err
 		}
-		answer, err := ask.WhatIf(ctx, n.Book, question, whatif.Operation{When: e.now()}, prices)
+		answer, err := ask.WhatIf(ctx, b, question, whatif.Operation{When: e.now()}, prices)
 		if err != nil {
 			return err
 		}
-		return show.WhatIf(e.printer(n), answer)
+		return show.WhatIf(e.printer(b), answer)
 	})
 }

@@ -35,14 +35,14 @@ func runWho(ctx context.Context, e *env, args []string, all bool) error {
 	if err := ask.CheckVerb(args[0]); err != nil {
 		return err // before a database is looked for
 	}
-	return withHistory(ctx, e, func(n names) error {
-		answer, err := ask.Who(ctx, n.Book, args[0], args[1], strings.Join(args[2:], ""), all)
+	return withHistory(ctx, e, func(b *ask.Book) error {
+		answer, err := ask.Who(ctx, b, args[0], args[1], strings.Join(args[2:], ""), all)
 		switch {
 		case err != nil:
 			return err
 		case answer.Archive == nil && e.format != "text":
-			return show.Changes(n.Book, true).Print(e.printer(n), show.Given(answer.Changes))
+			return show.Changes(b, true).Print(e.printer(b), show.Given(answer.Changes))
 		}
-		return show.Who(ctx, e.printer(n), answer)
+		return show.Who(ctx, e.printer(b), answer)
 	})
 }

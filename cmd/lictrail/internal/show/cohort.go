@@ -224,22 +224,18 @@ type firstJSON struct {
 
 // SeatUse is a line of the answer on first use.
 type SeatUse struct {
-	*ask.FirstUses
-	SKU   snapshot.SKUID
-	By    string // "" for all users
-	Days  snapshot.Days
-	Grace int
-	Users map[snapshot.UserID]*snapshot.User
+	*ask.UseGroup
+	of *ask.FirstUses
 }
 
 // FirstUse shows how long it took until seats were first used.
 func FirstUse(b *ask.Book, u *SeatUse) FirstUseJSON {
 	s := &u.Summary
-	j := FirstUseJSON{SKU: SKU(b, u.SKU), From: dayText(u.Days.From), To: dayText(u.Days.To), GraceDays: u.Grace, Seats: s.Seats,
+	j := FirstUseJSON{SKU: SKU(b, u.of.SKU), From: dayText(u.of.Days.From), To: dayText(u.of.Days.To), GraceDays: u.of.Grace, Seats: s.Seats,
 		Used: s.States[cohort.Used], NotYet: s.States[cohort.NotYet], New: s.States[cohort.New], NotKnown: s.States[cohort.Unknown],
 		Agents: u.Agents, Within: []withinJSON{}, Users: []firstJSON{}}
-	if u.By != "" {
-		j.By, j.Label = &u.By, &u.Label
+	if u.of.By != "" {
+		j.By, j.Label = &u.of.By, &u.Label
 	}
 	if s.Seats > 0 {
 		share := float64(j.NotKnown*1000/s.Seats) / 1000
@@ -252,7 +248,7 @@ func FirstUse(b *ask.Book, u *SeatUse) FirstUseJSON {
 		j.Within = append(j.Within, withinJSON(w))
 	}
 	for _, f := range u.List {
-		row := firstJSON{User: User(u.Users[f.Spell.User]), Assigned: Date(f.Spell.From), State: string(f.State)}
+		row := firstJSON{User: User(u.of.Users[f.Spell.User]), Assigned: Date(f.Spell.From), State: string(f.State)}
 		switch f.State {
 		case cohort.Used:
 			row.Days = &daysJSON{f.Min, f.Max}
@@ -315,4 +311,50 @@ func boundsText(low, high int) string {
 		return fmt.Sprint(low)
 	}
 	return fmt.Sprintf("%d-%d", low, high)
+}
+
+// SeatUses are the lines, one for each group of users.
+func SeatUses(uses *ask.FirstUses) []*SeatUse {
+	rows := make([]*SeatUse, len(uses.Groups))
+	for i, g := range uses.Groups {
+		rows[i] = &SeatUse{g, uses}
+	}
+	return rows
+}
+
+// PrintFirstUse prints how long it took until seats were used, a line for each group
+// of users.
+func PrintFirstUse(p Printer, uses *ask.FirstUses) error {
+	unknown, all := 0, 0
+	for _, g := range uses.Groups {
+		unknown, all = unknown+g.States[cohort.Unknown], all+g.Seats
+	}
+	if err := FirstUses(p.Book, uses.By).Print(p, Given(SeatUses(uses))); err != nil || p.Format != "text" || all == 0 {
+		return err
+	}
+	return p.Paragraphs(fmt.Sprintf("%s, assigned from %s to %s or there when tracking began; of %d (%d %%) it is not known when they were first used.",
+		Plural(all, "seat"), dayText(uses.Days.From), dayText(uses.Days.To), unknown, unknown*100/all))
+}
+
+// PrintSeatFlow prints what became of seats: in text and CSV by day, or with moves each
+// seat that came or went.
+func PrintSeatFlow(p Printer, f *ask.SeatFlow, moves bool) error {
+	known := f.Days.To == snapshot.DayOf(p.Book.History.At.ObservedUntil)
+	if p.Format == "json" {
+		return SeatFlows().Print(p, Given([]SeatFlowJSON{SeatFlow(p.Book, f, known)}))
+	}
+	var err error
+	if moves {
+		err = FlowMoves(f).Print(p, Each(f.Moves))
+	} else {
+		days := f.ByDay
+		if p.Format == "text" { // those on which nothing happened say nothing
+			days = slices.DeleteFunc(slices.Clone(days), func(d cohort.DayFlow) bool { return len(d.Moves) == 0 })
+		}
+		err = FlowDays().Print(p, Each(days))
+	}
+	if err != nil || p.Format != "text" {
+		return err
+	}
+	return p.Paragraphs(FlowSentences(p.Book, f, known)...)
 }

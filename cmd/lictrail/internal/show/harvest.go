@@ -3,6 +3,7 @@ package show
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +104,60 @@ func (h *Harvest) JSON() any {
 		j.Requests = append(j.Requests, row)
 	}
 	return j
+}
+
+// Print prints the seats to offer back or, with waiting, the requests; with messages
+// the texts for the people concerned as well.
+func (h *Harvest) Print(p Printer, waiting, messages bool) error {
+	if p.Format == "json" {
+		l := Listing[*Harvest]{JSON: func(h *Harvest) any { return h.JSON() }}
+		return l.Print(p, Given([]*Harvest{h}))
+	}
+	if waiting {
+		if err := h.Waiting().Print(p, Given(h.Requests)); err != nil || p.Format != "text" {
+			return err
+		}
+	} else {
+		listed := slices.DeleteFunc(slices.Clone(h.Seats), func(s *reclaim.HarvestSeat) bool {
+			return s.Verdict == reclaim.InUse || p.Format == "text" && s.Verdict != reclaim.Offer
+		})
+		if err := h.Offers().Print(p, Given(listed)); err != nil || p.Format != "text" {
+			return err
+		}
+		if len(h.Requests) > 0 {
+			if err := p.Printf("\n"); err != nil {
+				return err
+			}
+			if err := h.Waiting().Print(p, Given(h.Requests)); err != nil {
+				return err
+			}
+		}
+	}
+	if messages {
+		if err := h.printMessages(p); err != nil {
+			return err
+		}
+	}
+	return p.Paragraphs(h.Sentences()...)
+}
+
+func (h *Harvest) printMessages(p Printer) error {
+	for _, s := range h.Seats {
+		if s.Verdict != reclaim.Offer {
+			continue
+		}
+		if err := p.Printf("\nTo %s:\n%s\n", s.User.UPN, h.MessageToHolder(s)); err != nil {
+			return err
+		}
+	}
+	for _, r := range h.Requests {
+		if text := h.MessageToWaiting(r); text != "" {
+			if err := p.Printf("\nTo %s:\n%s\n", r.User.UPN, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func outcomeOf(r *reclaim.HarvestRequest) string {

@@ -54,7 +54,7 @@ func incomplete(to Printer, p *ask.Past) bool {
 // Past tells everything in sentences.
 func Past(to Printer, p *ask.Past) error {
 	for i := range p.People {
-		if err := to.Printf("%s\n", PersonLine(&p.People[i].User)); err != nil {
+		if err := to.Printf("%s\n", ask.PersonLine(&p.People[i].User)); err != nil {
 			return err
 		}
 	}

@@ -54,6 +54,21 @@ func (l Listing[T]) Print(p Printer, rows iter.Seq2[T, error]) error {
 	return l.printText(p, rows)
 }
 
+// Paragraphs prints sentences below a table.
+func (p Printer) Paragraphs(lines ...string) error {
+	for i, line := range lines {
+		if i == 0 {
+			if err := p.Printf("\n"); err != nil {
+				return err
+			}
+		}
+		if err := p.Paragraph(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (l Listing[T]) printJSON(p Printer, rows iter.Seq2[T, error]) error {
 	doc := out.NewDocument(p.Out, Tenant(p.Book))
 	doc.Gaps = Gaps(p.Book, p.Command)

@@ -186,20 +186,6 @@ func CauseWord(a *snapshot.Attribution) string {
 // Plural counts things: "1 user", "3 users".
 func Plural[N ~int | ~int64](n N, thing string) string { return out.Plural(n, thing) }
 
-func PersonLine(u *snapshot.User) string {
-	line := u.UPN
-	if u.Name != "" {
-		line = u.Name + " <" + u.UPN + ">"
-	}
-	if u.Department != "" {
-		line += ", " + u.Department
-	}
-	if u.Presence != snapshot.Present {
-		line += ", " + string(u.Presence)
-	}
-	return line + "  " + string(u.ID)
-}
-
 func Dash(s string) any {
 	if s == "" {
 		return nil

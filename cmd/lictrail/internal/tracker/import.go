@@ -114,6 +114,24 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 	return all, archive.Commit()
 }
 
+// SpanOf is the time of the records that belong in the archive, together with a time
+// of which the files have all records; known is false where there is neither.
+func SpanOf(all []*Imported, whole snapshot.Window) (from, to time.Time, known bool) {
+	from, to = whole.NotBefore, whole.NotAfter
+	for _, f := range all {
+		if f.From.IsZero() {
+			continue
+		}
+		if from.IsZero() || f.From.Before(from) {
+			from = f.From
+		}
+		if f.To.After(to) {
+			to = f.To
+		}
+	}
+	return from, to, !to.IsZero()
+}
+
 type importer struct {
 	o       ImportOptions
 	archive *store.Archive

@@ -11,7 +11,6 @@ import (
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 	"lictrail/snapshot/cohort"
-	"lictrail/snapshot/reclaim"
 )
 
 // cohort is the SKU that the address names, and the days that it asks about.
@@ -24,8 +23,8 @@ func (q *question) cohort() (snapshot.SKUID, snapshot.Days, error) {
 	if err != nil {
 		return "", snapshot.Days{}, err
 	}
-	days, _, _ := ask.SeatSpan(q.book, since, until)
-	return found[0], days, nil
+	days, _, err := ask.SeatSpan(q.book, since, until)
+	return found[0], days, err
 }
 
 // daysForm asks for other days.
@@ -136,27 +135,18 @@ func firstUseView(ctx context.Context, q *question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	skus, err := ask.ReclaimSKUs(ctx, q.book)
-	if err != nil {
-		return nil, err
-	}
-	reads, err := q.book.History.ActivityReads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	uses := func(by string, label func(*snapshot.User) string) ([]*show.SeatUse, error) {
-		groups, users, err := q.book.FirstUse(ctx, sku, days, firstUseGrace, reclaim.NewEvidence(skus, reads), label)
-		var rows []*show.SeatUse
-		for _, g := range groups {
-			rows = append(rows, &show.SeatUse{FirstUses: g, SKU: sku, By: by, Days: days, Grace: firstUseGrace, Users: users})
+	uses := func(by string) ([]*show.SeatUse, error) {
+		found, err := q.book.FirstUse(ctx, sku, days, firstUseGrace, by)
+		if err != nil {
+			return nil, err
 		}
-		return rows, err
+		return show.SeatUses(found), nil
 	}
-	all, err := uses("", func(*snapshot.User) string { return "" })
+	all, err := uses("")
 	if err != nil {
 		return nil, err
 	}
-	departments, err := uses("department", func(u *snapshot.User) string { return u.Department })
+	departments, err := uses(ask.ByDepartment)
 	if err != nil {
 		return nil, err
 	}
