@@ -1,6 +1,6 @@
 // Command release makes what is published of a version: for every platform an
 // archive with the program, its manual pages, completions, licenses and a bill of
-// materials; for Linux packages; what winget, Scoop and Homebrew are told of the
+// materials; for Linux packages and container images; what winget, Scoop and Homebrew are told of the
 // archives; and the sums of all. It needs Go and git, and nothing else.
 //
 //	go run -trimpath ./cmd/release -dir dist
@@ -22,12 +22,12 @@ const platforms = "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd
 func main() {
 	dir := flag.String("dir", "dist", "`folder` to write to; it must be empty or new")
 	targets := flag.String("targets", platforms, "`platforms` to build for")
-	home := flag.String("home", "https://example.com/lictrail", "`address` below which releases are published, for packages and manifests")
+	address := flag.String("home", home, "`address` below which releases are published, for packages and manifests (default that of product.go)")
 	modified := flag.Bool("modified", false, "build what is not committed, to try things")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	r := &release{dir: *dir, targets: strings.Split(*targets, ","), home: *home, modified: *modified, archives: map[string]string{}}
+	r := &release{dir: *dir, targets: strings.Split(*targets, ","), home: strings.TrimSuffix(*address, "/"), modified: *modified, archives: map[string]string{}}
 	if err := r.make(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)

@@ -33,7 +33,7 @@ var manifestNames = []struct{ template, to string }{
 // manifests writes what package managers are told of the archives of a release,
 // which must be those of all platforms.
 func manifests(version, home string, archives map[string]string, at time.Time) ([]entry, error) {
-	m := manifest{Version: strings.TrimPrefix(version, "v"), Home: strings.TrimSuffix(home, "/"), License: license, Summary: summary, Date: at.UTC().Format(time.DateOnly), archives: archives}
+	m := manifest{Version: strings.TrimPrefix(version, "v"), Home: home, License: license, Summary: summary, Date: at.UTC().Format(time.DateOnly), archives: archives}
 	var list []entry
 	for _, name := range manifestNames {
 		t, err := template.New(name.template).ParseFS(manifestFiles, "manifests/"+name.template)

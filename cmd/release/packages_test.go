@@ -60,7 +60,7 @@ func TestManifests(t *testing.T) {
 		goos, goarch, _ := strings.Cut(target, "/")
 		archives[manifest{Version: "0.1.0"}.archive(goos, goarch)] = strings.Repeat(string(rune('a'+i)), 64)
 	}
-	list, err := manifests("v0.1.0", "https://example.com/lictrail/", archives, when)
+	list, err := manifests("v0.1.0", "https://example.com/lictrail", archives, when)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,10 @@ func (r *release) announce() error {
 		fmt.Println("no manifests for package managers: they need the archives of all platforms")
 		return nil
 	}
+	if r.home == "" {
+		fmt.Println("no manifests for package managers: they need the address below which the release is published (-home)")
+		return nil
+	}
 	list, err := manifests(r.version, r.home, r.archives, r.at)
 	if err != nil {
 		return err
@@ -139,6 +143,13 @@ func (r *release) platform(ctx context.Context, target string) error {
 	entries = append(entries, r.pages...)
 	r.version, r.at = info.Main.Version, at
 	if goos == "linux" {
+		oci, err := image(strings.TrimPrefix(info.Main.Version, "v"), goarch, r.home, entries, at)
+		if err == nil {
+			err = r.publish(name+".oci.tar", oci)
+		}
+		if err != nil {
+			return err
+		}
 		for _, format := range formats {
 			name, data, err := packed(format, info.Main.Version, goarch, r.home, entries, at)
 			if err == nil {
