@@ -83,6 +83,9 @@ func newCertificateCredential(o CredentialOptions) (Credential, error) {
 	if err != nil {
 		return nil, err
 	}
+	if InStore(path) {
+		return newStoreCredential(o, path, openStored)
+	}
 	password, err := o.secret(passwordVariable)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (c *Connection) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Tenant, "tenant", "", "tenant `id`; a run that meets another tenant is refused. A domain name serves for signing in only")
 	f.StringVar(&c.ClientID, "client-id", "", "application `id` to sign in as")
 	f.StringVar(&c.Auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of: "+strings.Join(graph.CredentialKinds(), ", "))
-	f.StringVar(&c.Certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key (default $AZURE_CLIENT_CERTIFICATE_PATH)")
+	f.StringVar(&c.Certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key, or on Windows Cert:\\LocalMachine\\My\\THUMBPRINT (default $AZURE_CLIENT_CERTIFICATE_PATH)")
 	f.StringVar(&c.Cloud, "cloud", globalCloud, "which of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.Endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
 	f.StringVar(&c.ActivityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's own; GCC tenants have https://manage-gcc.office.com")

@@ -93,7 +93,11 @@ func (d *doctor) inputs() {
 	}
 	look("configuration", d.o.Config, input.Trusted)
 	look("file of variables", d.o.EnvFile, input.Secret)
-	look("certificate", cmp.Or(d.o.Connection.Certificate, d.o.Host.Getenv(graph.CertificateVariable)), input.Secret)
+	if certificate := cmp.Or(d.o.Connection.Certificate, d.o.Host.Getenv(graph.CertificateVariable)); graph.InStore(certificate) {
+		d.ok("certificate", "%s, in the store of Windows", certificate)
+	} else {
+		look("certificate", certificate, input.Secret)
+	}
 	look(graph.FederatedFile, d.o.Host.Getenv(graph.FederatedFile), input.Trusted)
 	for _, variable := range slices.Concat(graph.SecretFiles(), notify.SecretFiles()) {
 		look(variable, d.o.Host.Getenv(variable), input.Secret)

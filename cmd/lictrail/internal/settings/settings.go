@@ -231,7 +231,7 @@ func Beside(f *pflag.Flag, texts []string, from Origin) []string {
 	}
 	paths := slices.Clone(texts)
 	for i, p := range paths {
-		if p != "" && !filepath.IsAbs(p) {
+		if p != "" && !filepath.IsAbs(p) && !graph.InStore(p) {
 			paths[i] = filepath.Join(filepath.Dir(from.Name), p)
 		}
 	}
