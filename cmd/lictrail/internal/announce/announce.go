@@ -23,6 +23,8 @@ type Host struct {
 	Database string // its file
 	Now      func() time.Time
 	Version  string // of this program
+
+	PartNumbers bool // text calls SKUs by part numbers
 }
 
 // Recorded is a run that has become history.
@@ -44,11 +46,12 @@ func notWritten(run *tracker.Summary, what string, err error, hint string) error
 }
 
 // read opens the history with the run in it.
-func (r Recorded) read(ctx context.Context, do func(*ask.Book) error) error {
+func (r Recorded) read(ctx context.Context, h Host, do func(*ask.Book) error) error {
 	book, err := ask.Of(ctx, r.DB)
 	if err != nil {
 		return err
 	}
 	defer book.Close()
+	book.PartNumbers = h.PartNumbers
 	return do(book)
 }

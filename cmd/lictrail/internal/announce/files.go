@@ -65,7 +65,7 @@ func (f Files) WritePages(ctx context.Context, h Host, r Recorded) error {
 	if f.Report == "" && f.Digest == "" {
 		return nil
 	}
-	err := r.read(ctx, func(b *ask.Book) error { return f.writePages(ctx, h, b, r) })
+	err := r.read(ctx, h, func(b *ask.Book) error { return f.writePages(ctx, h, b, r) })
 	return notWritten(r.Summary, "report", err, "lictrail report --output FILE writes it again")
 }
 

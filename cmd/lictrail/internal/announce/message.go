@@ -30,7 +30,7 @@ func (h Host) message(ctx context.Context, r Recorded, names, withPage bool) (*n
 	m.Tenant = out.Tenant{ID: string(r.Tenant.ID), Name: r.Tenant.Name}
 	m.Number, m.First, m.Head, m.Warnings = int64(r.Run), r.First, r.Head, r.Result.Warnings
 	countChanges(m, r.Result.Changes)
-	err := r.read(ctx, func(b *ask.Book) (err error) {
+	err := r.read(ctx, h, func(b *ask.Book) (err error) {
 		m.Run = newAnnouncedRun(b.History.At)
 		m.Gaps, m.NotKnown = show.Gaps(b, "sync"), show.GapSentences(b.Gaps("sync"))
 		if m.Open, err = openChanges(ctx, b, r.Run, names); err != nil || !withPage {
@@ -135,7 +135,7 @@ func openWords(b *ask.Book, c *store.ChangeRow, named bool) string {
 		}
 		path += ")"
 	}
-	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, b.ShortSKU(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
+	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, b.SKUWord(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
 }
 
 // openJSON is a change that nothing explains, as changes has it.

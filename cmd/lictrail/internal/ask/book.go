@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"lictrail/migrations"
@@ -22,6 +23,12 @@ type Book struct {
 	Catalog *catalog.Catalog
 
 	Guessed func(word, title string, others bool) // called with what a name was resolved to; may be nil
+
+	// PartNumbers has answers call SKUs by part numbers, as programs know them, and
+	// not by the names of products.
+	PartNumbers bool
+
+	products map[string]int // how many SKUs of the tenant are called so, in lower case
 
 	db    *store.DB // closed with the book; nil: somebody else's
 	reads *readings // nil: there is no answer that could have gaps
@@ -54,12 +61,15 @@ func Of(ctx context.Context, db *store.DB) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Book{History: h}
+	b := &Book{History: h, products: map[string]int{}}
 	if b.Catalog, err = Names(ctx, h); err == nil {
 		b.reads, err = readReadings(ctx, h)
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
+	}
+	for id := range h.PartNumbers() {
+		b.products[strings.ToLower(b.Product(id))]++
 	}
 	return b, nil
 }
@@ -71,7 +81,7 @@ func Again(ctx context.Context, db *store.DB, known *Book) (*Book, error) {
 	if h == nil || err != nil {
 		return nil, err
 	}
-	return &Book{History: h, Catalog: known.Catalog, reads: known.reads}, nil
+	return &Book{History: h, Catalog: known.Catalog, products: known.products, reads: known.reads}, nil
 }
 
 // Names joins the built-in names with those that were imported.
@@ -144,13 +154,28 @@ func (b *Book) PartNumber(id snapshot.SKUID) string {
 	return s.PartNumber
 }
 
-// PlainSKU is the part number, or the id of a SKU that has none.
+// PlainSKU is the part number, or the id of a SKU that has none: how programs and
+// command lines name it.
 func (b *Book) PlainSKU(id snapshot.SKUID) string { return cmp.Or(b.PartNumber(id), string(id)) }
 
-// ShortSKU is the part number, with the id where other SKUs of the tenant have the
-// same, or the id of a SKU that has none.
-func (b *Book) ShortSKU(id snapshot.SKUID) string {
-	part := b.PartNumber(id)
+// Product is the name under which Microsoft sells a SKU, else its part number or id.
+func (b *Book) Product(id snapshot.SKUID) string { return b.Catalog.SKUName(id, b.PartNumber(id)) }
+
+// SKUWord is what a SKU is called in sentences and tables: the product, or with
+// PartNumbers the part number. Where another SKU of the tenant is called the same,
+// what tells them apart follows: the part number, or the id.
+func (b *Book) SKUWord(id snapshot.SKUID) string {
+	part, product := b.PartNumber(id), b.Product(id)
+	switch {
+	case b.PartNumbers || product == part || product == string(id):
+		return b.partWord(id, part)
+	case b.products[strings.ToLower(product)] > 1:
+		return product + " (" + b.partWord(id, part) + ")"
+	}
+	return product
+}
+
+func (b *Book) partWord(id snapshot.SKUID, part string) string {
 	switch {
 	case part == "":
 		return string(id)

@@ -115,7 +115,7 @@ func (b *Book) copilotSKU(word string, in reclaim.Input) (snapshot.SKUID, error)
 	if word != "" {
 		id, err := b.FindSKU(word)
 		if err == nil && !evidence.Copilot(id) {
-			err = refuse(b.ShortSKU(id)+" is no SKU of Copilot alone, and Copilot's report does not judge it", "lictrail reclaim --sku "+b.ShortSKU(id))
+			err = refuse(b.SKUWord(id)+" is no SKU of Copilot alone, and Copilot's report does not judge it", "lictrail reclaim --sku "+b.PlainSKU(id))
 		}
 		return id, err
 	}
@@ -123,7 +123,7 @@ func (b *Book) copilotSKU(word string, in reclaim.Input) (snapshot.SKUID, error)
 	var words []string
 	for id := range in.SKUs {
 		if evidence.Copilot(id) {
-			found, words = append(found, id), append(words, b.ShortSKU(id))
+			found, words = append(found, id), append(words, b.partWord(id, b.PartNumber(id)))
 		}
 	}
 	slices.Sort(words)

@@ -105,7 +105,7 @@ var reclaimKeys = []reclaimKey{
 	{"job-title", func(_ *Book, s *reclaim.Seat) string { return s.User.JobTitle }},
 	{"employee-type", func(_ *Book, s *reclaim.Seat) string { return s.User.EmployeeType }},
 	{"user-type", func(_ *Book, s *reclaim.Seat) string { return s.User.Type }},
-	{"sku", func(n *Book, s *reclaim.Seat) string { return n.ShortSKU(s.SKU) }},
+	{"sku", func(n *Book, s *reclaim.Seat) string { return n.SKUWord(s.SKU) }},
 }
 
 func ReclaimKeyNames() []string {
@@ -296,7 +296,7 @@ func ReclaimSKUs(ctx context.Context, b *Book) (map[snapshot.SKUID]reclaim.SKU, 
 	}
 	skus := make(map[snapshot.SKUID]reclaim.SKU, len(rows))
 	for i := range rows {
-		s := reclaim.SKU{Name: b.ShortSKU(rows[i].ID), Free: costsNothing(b, &rows[i]), Plans: map[snapshot.PlanID]string{}}
+		s := reclaim.SKU{Name: b.SKUWord(rows[i].ID), Free: costsNothing(b, &rows[i]), Plans: map[snapshot.PlanID]string{}}
 		for _, id := range plans[rows[i].ID] {
 			s.Plans[id] = b.PlanWord(id)
 		}

@@ -114,7 +114,7 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 		}
 	}
 	slices.SortFunc(rows, func(a, b *SeatRow) int {
-		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.ShortSKU(a.SKU), book.ShortSKU(b.SKU)),
+		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.SKUWord(a.SKU), book.SKUWord(b.SKU)),
 			cmp.Compare(a.SKU, b.SKU), strings.Compare(a.Currency(), b.Currency()))
 	})
 	return rows, nil

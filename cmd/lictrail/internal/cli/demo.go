@@ -80,7 +80,7 @@ func printDemo(ctx context.Context, e *env, d *demo.Scenario) error {
 }
 
 func printFive(ctx context.Context, e *env, b *ask.Book, d *demo.Scenario) error {
-	if err := e.Printf("\nFive users lost SPE_E3 on one morning. Who removed it?\n\n"); err != nil {
+	if err := e.Printf("\nFive users lost Microsoft 365 E3 on one morning. Who removed it?\n\n"); err != nil {
 		return err
 	}
 	for _, id := range d.Five {

@@ -172,6 +172,7 @@ func reportEarlier(ctx context.Context, e *env, db *store.DB, dryRun bool, files
 		return err
 	}
 	defer book.Close()
+	book.PartNumbers = e.partNumbers
 	b := book
 	if err := show.Earlier(e.printer(b), files, dryRun); err != nil {
 		return err

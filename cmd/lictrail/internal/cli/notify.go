@@ -113,5 +113,5 @@ func (o *notifyOptions) notifier(e *env) (*announce.Notifier, error) {
 
 // announcing is this execution as its run is announced.
 func (e *env) announcing() announce.Host {
-	return announce.Host{Streams: e.Streams, Database: e.db, Now: e.now, Version: version()}
+	return announce.Host{Streams: e.Streams, Database: e.db, Now: e.now, Version: version(), PartNumbers: e.partNumbers}
 }

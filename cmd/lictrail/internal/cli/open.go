@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/show"
 )
 
 // withHistory opens the database for reading and hands it to do.
@@ -19,6 +20,7 @@ func withHistory(ctx context.Context, e *env, do func(b *ask.Book) error) error 
 		return err
 	}
 	defer b.Close()
+	b.PartNumbers = e.partNumbers || slices.Contains([]string{"json", "csv", show.FormatWorkbook}, e.format)
 	b.Guessed = func(word, title string, others bool) {
 		rest := ""
 		if others {

@@ -61,7 +61,7 @@ var frontQuestions = []struct{ asked, command, shows string }{
 	{"Who is licensed directly and by a group?", `assignments --both-paths`, "direct + Sales EMEA"},
 	{"Who has two SKUs that overlap?", `assignments --overlapping`, "all of it"},
 	{"Which changes were not made by a person?", `changes --since 2026-05-18 --initiator automation`, "License Reclaimer"},
-	{"What did this user hold on 20 March?", `assignments --user "Olaf Berg" --as-of 2026-03-20`, "SPE_E3"},
+	{"What did this user hold on 20 March?", `assignments --user "Olaf Berg" --as-of 2026-03-20`, "Microsoft 365 E3"},
 	{"Who lost a license lately?", `changes --kind removed --since 2026-05-24`, "removed"},
 	{"Who makes the most changes?", `actors`, "ada.admin0"},
 	{"Which groups have errors, and for whom?", `groups --users`, "CountViolation"},

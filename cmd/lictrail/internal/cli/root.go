@@ -47,6 +47,7 @@ type env struct {
 
 	aside        bool // what is not known goes to stderr: the text is for programs
 	pseudonymize bool
+	partNumbers  bool  // text calls SKUs by part numbers
 	unknown      error // help was asked for on a command that there is not
 
 	logFormat string // text or json
@@ -182,6 +183,7 @@ It reads tenants and never writes to one.`,
 	flags.BoolVarP(&e.Quiet, "quiet", "q", false, "no notes and no progress on stderr")
 	flags.BoolVarP(&e.verbose, "verbose", "v", false, "say more on stderr")
 	flags.BoolVar(&e.noPager, "no-pager", false, "print at once, and not through $LICTRAIL_PAGER, $PAGER or less")
+	flags.BoolVar(&e.partNumbers, "part-numbers", false, "call SKUs by part numbers in text, as JSON and CSV do, and not by the names of products")
 	flags.BoolVar(&e.utc, "utc", false, "show times in UTC, whatever --time-zone is set to")
 	flags.StringVar(&e.zone, "time-zone", "UTC", "show times in this `zone` in text: UTC, local, or a name such as Europe/Berlin")
 	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")

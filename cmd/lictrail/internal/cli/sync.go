@@ -284,6 +284,7 @@ func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary,
 		return err
 	}
 	defer book.Close()
+	book.PartNumbers = e.partNumbers
 	b := book
 	return show.Summary(ctx, e.printer(b), s, limit)
 }

@@ -47,6 +47,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 			{CSV: "by", Cell: func(c row) any { return PartyWord(c.Attribution.Responsible()) }},
 			{CSV: "via_group", Cell: func(c row) any { return viaGroup(b, c) }},
 			{CSV: "user_kind", Cell: kindOf},
+			productColumn(b, func(c row) snapshot.SKUID { return c.SKU }),
 		},
 	}
 }
@@ -92,11 +93,17 @@ func upnOf(c *store.ChangeRow) any {
 	return c.Person.UPN
 }
 
-func ReasonOf(a *snapshot.Attribution) string {
-	if a.Reason != "" {
-		return a.Reason
+// ReasonOf is the sentence of a change, else its cause.
+func ReasonOf(b *ask.Book, c *store.ChangeRow) string {
+	a := &c.Attribution
+	if a.Reason == "" {
+		return CauseWord(a)
 	}
-	return CauseWord(a)
+	names := []string{ActorWord(a.Actor)}
+	if a.Via != nil {
+		names = append(names, ActorWord(a.Via.Actor))
+	}
+	return b.Sentence(a.Reason, c.SKU, names...)
 }
 
 // Answer is the answer in short: what, when and why.
@@ -104,7 +111,7 @@ func Answer(b *ask.Book, c *store.ChangeRow) []string {
 	a := &c.Attribution
 	lines := []string{
 		fmt.Sprintf("%s: %s, %s", upnOf(c), ChangeWords(b, c), LongDate(c.When)),
-		"  " + ReasonOf(a),
+		"  " + ReasonOf(b, c),
 	}
 	if a.Cause == snapshot.CauseUnknown {
 		return append(lines, "  Cause unknown: "+UnknownWords[a.UnknownWhy])

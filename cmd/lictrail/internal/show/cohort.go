@@ -142,7 +142,7 @@ func FlowMoves(f *ask.SeatFlow) Listing[*cohort.Move] {
 // FlowSentences says what became of the seats, in sums that anybody can check.
 func FlowSentences(b *ask.Book, f *ask.SeatFlow, known bool) []string {
 	c := f.Counts
-	text := fmt.Sprintf("%s: %s held it before %s", b.ShortSKU(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From))
+	text := fmt.Sprintf("%s: %s held it before %s", b.SKUWord(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From))
 	for _, kind := range append(append([]cohort.Kind{}, cohort.Gains...), cohort.Losses...) { // of what did not happen it may not be known
 		word := map[cohort.Kind]string{cohort.TakenBack: "taken back", cohort.UserLeft: "left", cohort.NotKnown: "gone without a known cause"}[kind]
 		sign := "-"

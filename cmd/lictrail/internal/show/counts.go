@@ -6,6 +6,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
 )
 
 // ChangeCountJSON is how many changes share a party, a cause, a SKU, a department or a week.
@@ -77,8 +78,8 @@ func Counts(b *ask.Book, by string) Listing[*ask.Count] {
 		column(Column[row]{Column: out.Column{Head: "CAUSE"}, CSV: "cause", Text: func(c row) any { return string(c.Cause) }})
 	case "sku":
 		column(Column[row]{CSV: "sku_id", Cell: func(c row) any { return string(c.SKU) }})
-		column(Column[row]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(c row) any { return OrNil(b.ShortSKU(c.SKU)) },
-			Cell: func(c row) any { return b.PlainSKU(c.SKU) }})
+		column(skuColumn(b, func(c row) snapshot.SKUID { return c.SKU }))
+		column(productColumn(b, func(c row) snapshot.SKUID { return c.SKU }))
 	case "department":
 		column(Column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Wrap: true}, CSV: "department", Text: func(c row) any { return OrNil(c.Department) },
 			Cell: func(c row) any { return c.Department }})

@@ -6,6 +6,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
 )
 
@@ -161,17 +162,13 @@ func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
 			{Column: out.Column{Head: "USER", Keep: true}, CSV: "named", Text: func(r row) any { return OrNil(r.Named) }},
 			{CSV: "user_id", Cell: func(r row) any { return string(r.Record.User) }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.Record.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any {
-				if r.Record.SKU == "" {
-					return nil
-				}
-				return b.ShortSKU(r.Record.SKU)
-			}, Cell: func(r row) any { return b.PlainSKU(r.Record.SKU) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.Record.SKU }),
 			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(r row) any { return word(r.Record.Held()) }},
 			{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(r row) any { return word(r.Record.Removed) }},
 			{CSV: "path", Cell: func(r row) any { return r.Record.Path }},
 			{CSV: "note", Cell: func(r row) any { return r.Record.Note }},
 			{Column: out.Column{Head: "WHY", Min: 20, Rank: 4, Wrap: true}, CSV: "reason", Text: func(r row) any { return earlierReason(r) }},
+			productColumn(b, func(r row) snapshot.SKUID { return r.Record.SKU }),
 		},
 	}
 }

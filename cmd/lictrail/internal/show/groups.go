@@ -32,7 +32,7 @@ func Failures(p Printer, list []ask.Failure) error {
 	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Keep: true},
 		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: "SINCE"})
 	for _, f := range list {
-		table.Row(f.Error, p.Book.PathName(f.Path()), p.Book.ShortSKU(f.Row.SKU), f.Users, f.Fresh, ShortDate(p.Book.History.RunDate(f.SinceRun)))
+		table.Row(f.Error, p.Book.PathName(f.Path()), p.Book.SKUWord(f.Row.SKU), f.Users, f.Fresh, ShortDate(p.Book.History.RunDate(f.SinceRun)))
 	}
 	if err := p.Printf("\n"); err != nil {
 		return err
@@ -102,13 +102,14 @@ func Groups(b *ask.Book) Listing[*store.GroupRow] {
 			{CSV: "group_id", Cell: func(r row) any { return string(r.Group) }},
 			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2}, CSV: "group", Text: func(r row) any { return b.PathName(&snapshot.PathRef{Kind: snapshot.ByGroup, Group: r.Group}) }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{Column: out.Column{Head: "MEMBERS"}, CSV: "members_with_license", Text: func(r row) any { return r.Members }},
 			{Column: out.Column{Head: "ERRORS"}, CSV: "errors", Text: func(r row) any { return errorsWord(r) }},
 			{CSV: "dynamic", Cell: func(r row) any { return r.Dynamic }},
 			{CSV: "processing_state", Cell: func(r row) any { return r.ProcessingState }},
 			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, CSV: "disabled_plans", Text: func(r row) any { return plansOffWord(b, r) },
 				Cell: func(r row) any { return PlanList(b, r.Disabled) }},
+			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},
 	}
 }
@@ -159,13 +160,14 @@ func GroupUsers(b *ask.Book) Listing[*store.GroupFailure] {
 			{CSV: "group_id", Cell: func(r row) any { return string(r.Group) }},
 			{Column: out.Column{Head: "GROUP", Min: 10, Rank: 2, Wrap: true}, CSV: "group", Text: group},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{Column: out.Column{Head: "ERROR", Min: 10, Rank: 1, Wrap: true}, CSV: "error", Text: func(r row) any { return out.Cell{Value: r.Error, Style: out.Red} },
 				Cell: func(r row) any { return r.Error }},
 			{Column: out.Column{Head: "SINCE"}, Text: func(r row) any { return ShortDate(since(r)) }},
 			{CSV: "since", Cell: func(r row) any { return Stamp(since(r).At) }},
 			{CSV: "since_not_before", Cell: func(r row) any { return Stamp(since(r).NotBefore) }},
 			{CSV: "since_precision", Cell: func(r row) any { return string(since(r).Precision) }},
+			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},
 	}
 }

@@ -178,7 +178,7 @@ func (h *Harvest) steps(s *reclaim.HarvestSeat) []string {
 	for i := range s.Paths {
 		switch p := &s.Paths[i]; p.Kind {
 		case snapshot.Direct:
-			steps = append(steps, "unassign "+h.Book.ShortSKU(h.SKU))
+			steps = append(steps, "unassign "+h.Book.SKUWord(h.SKU))
 		case snapshot.ByGroup:
 			steps = append(steps, "take the user out of group "+h.Book.PathName(&p.PathRef)+", after a look at what else it gives")
 		default:
@@ -188,9 +188,7 @@ func (h *Harvest) steps(s *reclaim.HarvestSeat) []string {
 	return steps
 }
 
-func (h *Harvest) product() string {
-	return cmp.Or(h.Book.Catalog.SKUName(h.SKU, h.Book.PartNumber(h.SKU)), h.Book.ShortSKU(h.SKU))
-}
+func (h *Harvest) product() string { return h.Book.Product(h.SKU) }
 
 // MessageToHolder is the text for somebody whose seat is offered back.
 func (h *Harvest) MessageToHolder(s *reclaim.HarvestSeat) string {

@@ -39,11 +39,11 @@ func DateWhyWords(b *ask.Book, w *ask.DateWhy) string {
 	case snapshot.DateMoved:
 		why := fmt.Sprintf("its date moved in run %d and nothing else did", w.Run)
 		if cause := c.Attribution.Cause; cause != snapshot.CauseUnknown && cause != snapshot.CauseMicrosoft {
-			why += ": " + c.Attribution.Reason
+			why += ": " + ReasonOf(b, c)
 		}
 		return why
 	}
-	return fmt.Sprintf("%s (%s) in run %d", CatalogWords(b, c.Plans), b.ShortSKU(c.SKU), w.Run)
+	return fmt.Sprintf("%s (%s) in run %d", CatalogWords(b, c.Plans), b.SKUWord(c.SKU), w.Run)
 }
 
 // incomplete: what was done and undone between two runs is not known.
@@ -91,7 +91,7 @@ func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 	if len(p.People) > 1 {
 		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
 	}
-	err := to.Printf("\n%s  %s%s\n  first assigned %s%s\n", p.ShortSKU(h.SKU), p.Catalog.SKUName(h.SKU, p.PartNumber(h.SKU)), who,
+	err := to.Printf("\n%s%s\n  first assigned %s%s\n", p.SKUWord(h.SKU), who,
 		LongDate(h.First), BasisWords(h.First))
 	if err != nil {
 		return err
@@ -206,16 +206,16 @@ func printSwap(to Printer, p *ask.Past, i, j int) error {
 	if removed.Kind != snapshot.Removed {
 		removed, assigned = assigned, removed
 	}
-	words := fmt.Sprintf("%s → %s", p.ShortSKU(removed.SKU), p.ShortSKU(assigned.SKU))
+	words := fmt.Sprintf("%s → %s", p.SKUWord(removed.SKU), p.SKUWord(assigned.SKU))
 	paths := p.PathName(assigned.Path)
 	if from := p.PathName(removed.Path); from != paths {
 		paths = from + " → " + paths
 	}
-	err := to.Printf("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), words, paths, ReasonOf(&assigned.Attribution))
-	if err != nil || ReasonOf(&removed.Attribution) == ReasonOf(&assigned.Attribution) {
+	err := to.Printf("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), words, paths, ReasonOf(p.Book, assigned))
+	if err != nil || ReasonOf(p.Book, removed) == ReasonOf(p.Book, assigned) {
 		return err
 	}
-	return to.Printf("    %s removed %s: %s\n", p.ShortSKU(removed.SKU), LongDate(removed.When), ReasonOf(&removed.Attribution))
+	return to.Printf("    %s removed %s: %s\n", p.SKUWord(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
 }
 
 // doneBy names who an event says did it.
@@ -232,7 +232,7 @@ func printChange(to Printer, p *ask.Past, c *store.ChangeRow) error {
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	return to.Printf("%s%s: %s%s\n    %s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen, ReasonOf(&c.Attribution))
+	return to.Printf("%s%s: %s%s\n    %s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen, ReasonOf(p.Book, c))
 }
 
 func pathNames(b *ask.Book, p *store.Period) []string {
@@ -374,9 +374,9 @@ func newEarlierJSON(p *ask.Past, r *store.ImportRow) EarlierJSON {
 
 // importedWords tells of an earlier record in a sentence.
 func importedWords(b *ask.Book, r *store.ImportRow) string {
-	words := b.ShortSKU(r.SKU) + " held on " + r.Seen.String()
+	words := b.SKUWord(r.SKU) + " held on " + r.Seen.String()
 	if !r.Assigned.IsZero() {
-		words = b.ShortSKU(r.SKU) + " assigned " + LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
+		words = b.SKUWord(r.SKU) + " assigned " + LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
 	}
 	if !r.Removed.IsZero() {
 		words += ", removed " + r.Removed.String()

@@ -50,7 +50,7 @@ func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 		None: "no subscription lapses by then, as far as Microsoft gives dates",
 		Columns: []Column[row]{
 			{CSV: "sku_id", Cell: func(l row) any { return string(l.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(l row) any { return b.ShortSKU(l.SKU) }, Cell: func(l row) any { return b.PlainSKU(l.SKU) }},
+			skuColumn(b, func(l row) snapshot.SKUID { return l.SKU }),
 			{CSV: "subscription_id", Cell: func(l row) any { return l.ID }},
 			{Column: out.Column{Head: "STATUS", Min: 7, Rank: 3}, CSV: "status", Text: func(l row) any { return l.Status }},
 			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(l row) any { return l.Total }},
@@ -62,6 +62,7 @@ func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 			{CSV: "without_seat", Cell: func(l row) any { return l.Short }},
 			{CSV: "users", Cell: func(l row) any { return upnsOf(l.Users) }},
 			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, CSV: "becomes", Text: func(l row) any { return l.Becomes }},
+			productColumn(b, func(l row) snapshot.SKUID { return l.SKU }),
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
+	"lictrail/snapshot"
 )
 
 // Printer prints answers where, and in the format, that somebody asked for.
@@ -28,6 +29,17 @@ type Column[T any] struct {
 	CSV  string      // name in CSV; "" leaves it out
 	Text func(T) any // nil leaves it out of the text
 	Cell func(T) any // nil: the same as text
+}
+
+// skuColumn names a SKU: text by the product, or as it is asked for, CSV by the part
+// number. [productColumn] goes with it.
+func skuColumn[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
+	return Column[T]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number",
+		Text: func(row T) any { return OrNil(b.SKUWord(of(row))) }, Cell: func(row T) any { return b.PlainSKU(of(row)) }}
+}
+
+func productColumn[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
+	return Column[T]{CSV: "product", Cell: func(row T) any { return b.Product(of(row)) }}
 }
 
 // Listing is how a kind of rows is shown.

@@ -25,7 +25,7 @@ func AssignmentsOverlapping(b *ask.Book) Listing[*ask.OverlappingSeat] {
 			if o.All {
 				how = "all of it"
 			}
-			list = append(list, fmt.Sprintf("%s (%s)", b.ShortSKU(o.With), how))
+			list = append(list, fmt.Sprintf("%s (%s)", b.SKUWord(o.With), how))
 		}
 		return strings.Join(list, ", ")
 	}

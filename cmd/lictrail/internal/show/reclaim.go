@@ -96,8 +96,8 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
 			{CSV: "country", Cell: func(r row) any { return r.User.Country }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
-			{CSV: "product", Cell: func(r row) any { return b.Catalog.SKUName(r.SKU, b.PartNumber(r.SKU)) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
+			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{CSV: "paths", Cell: func(r row) any { return reclaimPaths(b, r) }},
 			{CSV: "bucket", Cell: func(r row) any { return string(r.Bucket) }},
 			{Column: out.Column{Head: "WHY", Min: 10, Rank: 5, Wrap: true}, CSV: "rule", Text: func(r row) any { return reclaimWhy(b, r) }, Cell: func(r row) any { return string(r.Rule) }},
@@ -139,7 +139,7 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 func reclaimWhy(b *ask.Book, r *reclaim.Row) string {
 	word := string(r.Rule)
 	if r.By != "" && r.Rule == reclaim.Contained {
-		word += " in " + b.ShortSKU(r.By)
+		word += " in " + b.SKUWord(r.By)
 	}
 	for _, other := range r.Also {
 		word += ", also " + string(other)

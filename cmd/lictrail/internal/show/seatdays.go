@@ -5,6 +5,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
 )
 
@@ -73,11 +74,11 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 		None: "no seat was held in these days",
 		Columns: append(append(columns,
 			Column[row]{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			Column[row]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(r row) any { return r.Users }},
 			Column[row]{Column: out.Column{Head: "MIN"}, CSV: "seat_days_min", Text: func(r row) any { return r.Min }},
 			Column[row]{Column: out.Column{Head: "MAX"}, CSV: "seat_days_max", Text: func(r row) any { return r.Max }},
-		), costs...),
+		), append(costs, productColumn(b, func(r row) snapshot.SKUID { return r.SKU }))...),
 	}
 }
 

@@ -55,7 +55,7 @@ func OverWords(b *ask.Book, r *ask.SKU) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
-		b.ShortSKU(r.ID), Plural(r.Over(), "seat"))
+		b.SKUWord(r.ID), Plural(r.Over(), "seat"))
 }
 
 // TrendWord is the trend by the week.
@@ -112,9 +112,9 @@ func SKUs(b *ask.Book, list []ask.SKU) Listing[*ask.SKU] {
 		None: "the tenant has no SKU",
 		Columns: []Column[row]{
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.ID) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.ID) }, Cell: func(r row) any { return b.PlainSKU(r.ID) }},
-			{CSV: "product", Cell: func(r row) any { return b.Catalog.SKUName(r.ID, r.PartNumber) }},
-			{Column: out.Column{Head: "STATUS", Spare: 1, Min: 7, Rank: 2}, CSV: "status", Text: func(r row) any { return StatusWord(r.SKURow) }, Cell: func(r row) any { return r.Status }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.ID }),
+			productColumn(b, func(r row) snapshot.SKUID { return r.ID }),
+			{Column: out.Column{Head: "STATUS", Spare: 1, Min: 7, Rank: 2, Wrap: true}, CSV: "status", Text: func(r row) any { return StatusWord(r.SKURow) }, Cell: func(r row) any { return r.Status }},
 			{Column: out.Column{Head: "BOUGHT"}, CSV: "enabled", Text: func(r row) any { return r.Units.Enabled }},
 			{Column: out.Column{Head: "GRACE", Spare: 4}, CSV: "warning", Text: func(r row) any { return r.Units.Warning }},
 			{Column: out.Column{Head: "SUSPENDED"}, CSV: "suspended", Text: func(r row) any { return r.Units.Suspended }},

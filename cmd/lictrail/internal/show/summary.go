@@ -63,7 +63,7 @@ func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
 }
 
 func printBurst(p Printer, s *tracker.Summary, b ask.Burst, why string) error {
-	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.ShortSKU(b.SKU), burstVerb(b.Kind), why)); err != nil {
+	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.SKUWord(b.SKU), burstVerb(b.Kind), why)); err != nil {
 		return err
 	}
 	slices.SortFunc(b.Changes, byParty)

@@ -3,6 +3,7 @@ package show
 import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/snapshot"
 )
 
 type totalJSON struct {
@@ -47,8 +48,8 @@ func Totals(b *ask.Book, by string) Listing[*ask.Total] {
 	}
 	return Listing[row]{JSON: l.JSON, None: l.None, Columns: append(l.Columns,
 		Column[row]{CSV: "sku_id", Cell: func(t row) any { return string(t.SKU) }},
-		Column[row]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(t row) any { return b.ShortSKU(t.SKU) }, Cell: func(t row) any { return b.PlainSKU(t.SKU) }},
-		Column[row]{Column: out.Column{Head: "PRODUCT", Min: 8, Rank: 1}, CSV: "product", Text: func(t row) any { return b.Catalog.SKUName(t.SKU, b.PartNumber(t.SKU)) }},
+		skuColumn(b, func(t row) snapshot.SKUID { return t.SKU }),
+		productColumn(b, func(t row) snapshot.SKUID { return t.SKU }),
 		Column[row]{Column: out.Column{Head: "USERS"}, CSV: "users", Text: func(t row) any { return t.Users }},
 		Column[row]{Column: out.Column{Head: "DIRECT"}, CSV: "direct", Text: func(t row) any { return t.Direct }},
 		Column[row]{Column: out.Column{Head: "BY GROUP"}, CSV: "by_group", Text: func(t row) any { return t.Group }},

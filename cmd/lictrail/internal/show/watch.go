@@ -24,11 +24,11 @@ func CauseOff(r *ask.SwitchedOff) string {
 	return CauseWord(&r.By.Attribution)
 }
 
-func ReasonOff(r *ask.SwitchedOff) string {
+func ReasonOff(b *ask.Book, r *ask.SwitchedOff) string {
 	if r.By == nil {
 		return "No change shows who switched it off. It may have been off when tracking began, or have come with a path that did not have it."
 	}
-	return r.By.Attribution.Reason
+	return ReasonOf(b, r.By)
 }
 
 type WatchJSON struct {
@@ -56,7 +56,7 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
 			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return r.User.UPN }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
-			{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r row) any { return b.ShortSKU(r.SKU) }, Cell: func(r row) any { return b.PlainSKU(r.SKU) }},
+			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{CSV: "plan_id", Cell: func(r row) any { return string(r.Plan) }},
 			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return b.PlanWord(r.Plan) }},
 			{Column: out.Column{Head: "NOW"}, CSV: "off_now", Text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.Now] }, Cell: func(r row) any { return r.Now }},
@@ -67,7 +67,8 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "how", Cell: func(r row) any { return howOff(r) }},
 			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1}, CSV: "cause", Text: func(r row) any { return CauseOff(r) }},
 			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 2}, CSV: "actor", Text: func(r row) any { return OrNil(ActorWord(r.Actor())) }, Cell: func(r row) any { return ActorWord(r.Actor()) }},
-			{CSV: "reason", Cell: func(r row) any { return ReasonOff(r) }},
+			{CSV: "reason", Cell: func(r row) any { return ReasonOff(b, r) }},
+			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},
 	}
 }

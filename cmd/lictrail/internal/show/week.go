@@ -108,7 +108,7 @@ func (w *Week) changeCell(c *store.ChangeRow) any {
 	return w.cell(ChangeWords(w.Book, c), "change", fmt.Sprint(c.ID))
 }
 
-func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.ShortSKU(id), "sku", string(id)) }
+func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.SKUWord(id), "sku", string(id)) }
 
 // namesWords says to whom the page may go.
 func (w *Week) namesWords() string {
@@ -229,7 +229,7 @@ func (w *Week) changed(ctx context.Context) error {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), CauseWord(&c.Attribution), c.Attribution.Reason}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), CauseWord(&c.Attribution), ReasonOf(w.Book, c)}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -365,7 +365,7 @@ func (w *Week) unexplained(context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
 			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
-				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), string(c.Attribution.UnknownWhy), c.Attribution.Reason}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), string(c.Attribution.UnknownWhy), ReasonOf(w.Book, c)}
 			})}})
 	return nil
 }
@@ -399,7 +399,7 @@ func (w *Week) watching(ctx context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
-				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(&r)}
+				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(w.Book, &r)}
 			})}})
 	return nil
 }
@@ -570,13 +570,13 @@ func (w *Week) seats(context.Context) error {
 		for k, p := range r.Points {
 			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
 		}
-		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.Catalog.SKUName(r.ID, r.PartNumber), seats))
+		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.SKUWord(r.ID), seats))
 	}
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
 		shown, maxRows, "lictrail skus", func(r ask.SKU) []any {
-			return []any{w.cell(w.product(r.ID), "sku", string(r.ID)), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+			return []any{w.cell(w.SKUWord(r.ID), "sku", string(r.ID)), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 				TrendWord(&r), RunsOutWord(&r, w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {

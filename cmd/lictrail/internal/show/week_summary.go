@@ -28,7 +28,7 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	for i := range w.skus {
 		r := &w.skus[i]
 		if over += r.Over(); r.Over() > 0 {
-			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.product(r.ID), Plural(r.Over(), "seat")))
+			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.SKUWord(r.ID), Plural(r.Over(), "seat")))
 		}
 	}
 	if over > 0 {
@@ -37,13 +37,13 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	for i := range w.skus {
 		r := &w.skus[i]
 		if day, ok := r.RunsOut(at); ok && r.Over() == 0 && ask.Available(r.SKURow) > 0 && day <= snapshot.DayOf(at)+snapshot.TrendDays {
-			s.Text = append(s.Text, fmt.Sprintf("%s runs out by %s if use goes on like this: %s free, %s a week.", w.product(r.ID), DayWords(day.Time()),
+			s.Text = append(s.Text, fmt.Sprintf("%s runs out by %s if use goes on like this: %s free, %s a week.", w.SKUWord(r.ID), DayWords(day.Time()),
 				Plural(ask.Available(r.SKURow), "seat"), signed(r.Trend.PerWeek)))
 		}
 	}
 	for _, l := range ask.Lapses(w.skus, at.Add(lapseWithin)) {
 		if l.Short > 0 {
-			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.product(l.SKU), cmp.Or(dayWord(&l), "a day that is not known"), HitWords(&l)))
+			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.SKUWord(l.SKU), cmp.Or(dayWord(&l), "a day that is not known"), HitWords(&l)))
 		}
 	}
 	s.Text = append(s.Text, sentences(w.whoChanged(), w.openWords())...)
@@ -56,9 +56,6 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	}
 	return s, nil
 }
-
-// product is what people call a SKU.
-func (w *Week) product(id snapshot.SKUID) string { return w.Catalog.SKUName(id, w.PartNumber(id)) }
 
 func dayWord(l *ask.Lapse) string {
 	if l.NextLifecycleAt.IsZero() {
@@ -169,7 +166,7 @@ func (w *Week) people(context.Context) error {
 		s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Gains and losses by product", Columns: []page.Column{
 			{Head: "Product"}, {Head: "Users got it", Number: true}, {Head: "Users lost it", Number: true}, {Head: "Net", Number: true}}},
 			skus, maxRows, w.changesCommand(" --by sku"), func(m *moved) []any {
-				return []any{w.cell(w.product(m.sku), "sku", string(m.sku)), m.got, m.lost, fmt.Sprintf("%+d", m.got-m.lost)}
+				return []any{w.cell(w.SKUWord(m.sku), "sku", string(m.sku)), m.got, m.lost, fmt.Sprintf("%+d", m.got-m.lost)}
 			}))
 	}
 	s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Changes by person or application", Columns: []page.Column{

@@ -63,7 +63,7 @@ func (w *whatIfPage) keptBy(e *whatif.Effect) []string {
 	var words []string
 	for _, k := range e.KeptPlans {
 		for _, by := range k.By {
-			word := w.Book.ShortSKU(by.SKU) + " " + w.Book.PathName(&by.PathRef)
+			word := w.Book.SKUWord(by.SKU) + " " + w.Book.PathName(&by.PathRef)
 			if !slices.Contains(words, word) {
 				words = append(words, word)
 			}
@@ -89,7 +89,7 @@ func (w *whatIfPage) listing() Listing[whatIfLine] {
 		{CSV: "name", Text: func(r row) any { return r.User.Name }},
 		{CSV: "department", Text: func(r row) any { return r.User.Department }},
 		{CSV: "sku_id", Text: func(r row) any { return string(r.sku) }},
-		{CSV: "part_number", Text: func(r row) any { return b.PlainSKU(r.sku) }},
+		skuColumn(b, func(r row) snapshot.SKUID { return r.sku }),
 		{CSV: "effect", Text: func(r row) any { return r.effect }},
 		{CSV: "plans_lost", Text: func(r row) any { return strings.Join(w.planWords(r.LostPlans), "; ") }},
 		{CSV: "plans_kept", Text: func(r row) any { return strings.Join(w.planWords(keptPlans(r.Effect)), "; ") }},
@@ -100,6 +100,7 @@ func (w *whatIfPage) listing() Listing[whatIfLine] {
 			}
 			return Stamp(r.Mailbox.KeptUntil)
 		}},
+		productColumn(b, func(r row) snapshot.SKUID { return r.sku }),
 	}}
 }
 
@@ -130,21 +131,21 @@ func (w *whatIfPage) premise() string {
 	group := cmp.Or(b.History.GroupName(o.Group), string(o.Group))
 	switch o.Kind {
 	case whatif.RemoveGroupLicense:
-		return fmt.Sprintf("If group %s no longer gave %s:", group, b.ShortSKU(o.SKU))
+		return fmt.Sprintf("If group %s no longer gave %s:", group, b.SKUWord(o.SKU))
 	case whatif.RemoveFromGroup:
 		return fmt.Sprintf("If %s left group %s:", w.user(), group)
 	case whatif.Swap:
-		return fmt.Sprintf("If %s took the place of %s, with everybody and in every group:", b.ShortSKU(o.To), b.ShortSKU(o.SKU))
+		return fmt.Sprintf("If %s took the place of %s, with everybody and in every group:", b.SKUWord(o.To), b.SKUWord(o.SKU))
 	case whatif.DeleteUser:
 		return fmt.Sprintf("If %s were deleted:", w.user())
 	case whatif.RemoveSKU:
-		return fmt.Sprintf("If %s were taken from everybody and every group:", b.ShortSKU(o.SKU))
+		return fmt.Sprintf("If %s were taken from everybody and every group:", b.SKUWord(o.SKU))
 	}
 	on := ""
 	if !o.Ends.Subscription.NextLifecycleAt.IsZero() {
 		on = " on " + DayWords(o.Ends.Subscription.NextLifecycleAt)
 	}
-	return fmt.Sprintf("If subscription %s, %s of %s, ended%s and nobody renewed it:", o.Ends.Subscription.ID, Plural(o.Ends.Subscription.Total, "seat"), b.ShortSKU(o.SKU), on)
+	return fmt.Sprintf("If subscription %s, %s of %s, ended%s and nobody renewed it:", o.Ends.Subscription.ID, Plural(o.Ends.Subscription.Total, "seat"), b.SKUWord(o.SKU), on)
 }
 
 func (w *whatIfPage) user() string {
@@ -209,10 +210,10 @@ func (w *whatIfPage) notes() []string {
 	}
 	for _, s := range o.Seats {
 		if s.Short > 0 {
-			notes = append(notes, fmt.Sprintf("%s of %s would be missing: which users go without is not known.", Plural(s.Short, "seat"), w.Book.ShortSKU(s.SKU)))
+			notes = append(notes, fmt.Sprintf("%s of %s would be missing: which users go without is not known.", Plural(s.Short, "seat"), w.Book.SKUWord(s.SKU)))
 		}
 		if s.Hidden > 0 {
-			notes = append(notes, fmt.Sprintf("%s more may need %s: Microsoft does not show how they hold what they have.", Plural(s.Hidden, "user"), w.Book.ShortSKU(s.SKU)))
+			notes = append(notes, fmt.Sprintf("%s more may need %s: Microsoft does not show how they hold what they have.", Plural(s.Hidden, "user"), w.Book.SKUWord(s.SKU)))
 		}
 	}
 	return notes
@@ -244,7 +245,7 @@ func (w *whatIfPage) people() error {
 		if l.effect == "not-known" {
 			lost, kept = nil, nil
 		}
-		table.Row(cmp.Or(l.User.UPN, string(l.User.ID)), w.Book.ShortSKU(l.sku), effect, lost, kept, mailbox)
+		table.Row(cmp.Or(l.User.UPN, string(l.User.ID)), w.Book.SKUWord(l.sku), effect, lost, kept, mailbox)
 	}
 	if err := w.Printf("\n"); err != nil {
 		return err
@@ -287,7 +288,7 @@ func (w *whatIfPage) seats() error {
 	table := out.NewTable(out.Column{Head: "SKU", Keep: true}, out.Column{Head: "HOLD IT NOW"}, out.Column{Head: "AFTER"}, out.Column{Head: "AT WORST"},
 		out.Column{Head: "SEATS"}, out.Column{Head: "MISSING"})
 	for _, s := range w.a.Outcome.Seats {
-		table.Row(w.Book.ShortSKU(s.SKU), s.Before, s.After, s.Worst, s.Have, s.Short)
+		table.Row(w.Book.SKUWord(s.SKU), s.Before, s.After, s.Worst, s.Have, s.Short)
 	}
 	if err := w.Printf("\n"); err != nil {
 		return err
@@ -342,7 +343,7 @@ func (w *whatIfPage) collisions() error {
 		if !c.same {
 			words = "%s would have two editions of a service, from %s and %s: %v. Microsoft refuses some such pairs (MutuallyExclusiveViolation), and publishes no list."
 		}
-		if err := w.Paragraph(fmt.Sprintf(words, Plural(c.users, "user"), w.Book.ShortSKU(c.sku), w.Book.ShortSKU(c.other), countedPlans(c.plans))); err != nil {
+		if err := w.Paragraph(fmt.Sprintf(words, Plural(c.users, "user"), w.Book.SKUWord(c.sku), w.Book.SKUWord(c.other), countedPlans(c.plans))); err != nil {
 			return err
 		}
 	}
@@ -385,19 +386,19 @@ func (w *whatIfPage) stepWords(s whatif.Step) string {
 	}
 	switch s.Kind {
 	case whatif.Assign:
-		return fmt.Sprintf("assign %s to %s%s", b.ShortSKU(s.SKU), user, without)
+		return fmt.Sprintf("assign %s to %s%s", b.SKUWord(s.SKU), user, without)
 	case whatif.Unassign:
-		return fmt.Sprintf("unassign %s from %s", b.ShortSKU(s.SKU), user)
+		return fmt.Sprintf("unassign %s from %s", b.SKUWord(s.SKU), user)
 	case whatif.AddMember:
 		return fmt.Sprintf("put %s into group %s", user, group)
 	case whatif.LicenseGroup:
-		return fmt.Sprintf("have group %s give %s%s", group, b.ShortSKU(s.SKU), without)
+		return fmt.Sprintf("have group %s give %s%s", group, b.SKUWord(s.SKU), without)
 	case whatif.UnlicenseGroup:
-		return fmt.Sprintf("have group %s no longer give %s", group, b.ShortSKU(s.SKU))
+		return fmt.Sprintf("have group %s no longer give %s", group, b.SKUWord(s.SKU))
 	case whatif.RestoreUser:
 		return fmt.Sprintf("restore %s%s", user, until)
 	}
-	return fmt.Sprintf("renew subscription %s of %s%s", s.Subscription, b.ShortSKU(s.SKU), until)
+	return fmt.Sprintf("renew subscription %s of %s%s", s.Subscription, b.SKUWord(s.SKU), until)
 }
 
 // WhatIfUserJSON is what would happen to one user.

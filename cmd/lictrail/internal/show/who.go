@@ -1,9 +1,10 @@
 package show
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/snapshot/store"
@@ -47,7 +48,12 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 	person := &a.Users[0].User
 	what := "license"
 	if len(a.SKUs) > 0 {
-		what = cmp.Or(p.Book.PartNumber(a.SKUs[0]), string(a.SKUs[0]))
+		called := make([]string, len(a.SKUs))
+		for i, id := range a.SKUs {
+			called[i] = p.Book.SKUWord(id)
+		}
+		slices.Sort(called)
+		what = strings.Join(called, " or ")
 	}
 	words := "No %s of %s was %s since tracking began on %s.\n"
 	if len(p.Book.Gaps(p.Command)) > 0 {
@@ -62,7 +68,7 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 		return err
 	}
 	for _, h := range held {
-		if err := p.Printf("%s has held %s since %s.\n", h.User.UPN, p.Book.ShortSKU(h.SKU), trimOn(LongDate(h.Since))); err != nil {
+		if err := p.Printf("%s has held %s since %s.\n", h.User.UPN, p.Book.SKUWord(h.SKU), trimOn(LongDate(h.Since))); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func DayOrNil(t time.Time) any {
 
 // ChangeWords says what a change was, without who and when.
 func ChangeWords(b *ask.Book, c *store.ChangeRow) string {
-	sku := b.ShortSKU(c.SKU)
+	sku := b.SKUWord(c.SKU)
 	path := b.PathName(c.Path)
 	switch c.Kind {
 	case snapshot.Assigned:

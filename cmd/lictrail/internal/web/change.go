@@ -98,7 +98,7 @@ func (q *question) why(c *store.ChangeRow) page.Section {
 		add("Person", page.Link{Text: cmp.Or(c.Person.UPN, string(c.Person.ID)), To: q.link("person", string(c.Person.ID))})
 	}
 	if c.SKU != "" {
-		add("SKU", page.Link{Text: q.book.Catalog.SKUName(c.SKU, q.book.PartNumber(c.SKU)), To: q.link("sku", string(c.SKU))})
+		add("SKU", page.Link{Text: q.skuName(c.SKU), To: q.link("sku", string(c.SKU))})
 	}
 	add("When", show.LongDate(c.When))
 	add("Seen by", seenBy(q, c))
@@ -118,7 +118,7 @@ func (q *question) why(c *store.ChangeRow) page.Section {
 	if c.Revision > 1 {
 		add("Attributed", fmt.Sprintf("%d times: later records said more", c.Revision))
 	}
-	s := page.Section{ID: "why", Heading: "Who and why", Text: []string{show.ReasonOf(a)}, Tables: []page.Table{t}}
+	s := page.Section{ID: "why", Heading: "Who and why", Text: []string{show.ReasonOf(q.book, c)}, Tables: []page.Table{t}}
 	if a.Cause == snapshot.CauseUnknown {
 		s.Text = append(s.Text, "Cause unknown: "+show.UnknownWords[a.UnknownWhy]+".")
 	}
@@ -243,7 +243,7 @@ func (q *question) changeTable(caption string, changes []*store.ChangeRow, peopl
 			t.More = fmt.Sprintf("and %d more%s", len(changes)-maxRows, more)
 			break
 		}
-		row := []any{q.changeLink(c), show.ShortDate(c.When), q.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(&c.Attribution)}
+		row := []any{q.changeLink(c), show.ShortDate(c.When), q.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(q.book, c)}
 		if people {
 			row = slices.Insert(row, 0, q.personOf(c))
 		}

@@ -168,7 +168,7 @@ func (l *life) picture() page.Section {
 		Unread: l.unread, Data: l.barTable()}
 	kinds := map[string]bool{}
 	for _, sku := range l.skus() {
-		track := page.Track{Name: l.book.Catalog.SKUName(sku, l.book.PartNumber(sku))}
+		track := page.Track{Name: l.book.SKUWord(sku)}
 		for _, b := range l.bars {
 			if b.SKU != sku {
 				continue
@@ -191,7 +191,7 @@ func (l *life) picture() page.Section {
 		for i, c := range l.Changes {
 			if c.SKU == sku {
 				track.Marks = append(track.Marks, page.Mark{At: between(c.When), Number: i + 1, Class: causeClass(c.Attribution.Cause), To: l.link("change", fmt.Sprint(c.ID)),
-					Text: fmt.Sprintf("Change %d: %s, %s. %s", i+1, show.ChangeWords(l.book, c), show.LongDate(c.When), show.ReasonOf(&c.Attribution))})
+					Text: fmt.Sprintf("Change %d: %s, %s. %s", i+1, show.ChangeWords(l.book, c), show.LongDate(c.When), show.ReasonOf(l.book, c))})
 			}
 		}
 		t.Tracks = append(t.Tracks, track)
@@ -235,7 +235,7 @@ func (l *life) skus() []snapshot.SKUID {
 }
 
 func (l *life) barWords(b ask.Bar) string {
-	words := fmt.Sprintf("%s, %s: from %s", l.book.ShortSKU(b.SKU), l.book.PathName(&b.Path), show.LongDate(b.From))
+	words := fmt.Sprintf("%s, %s: from %s", l.book.SKUWord(b.SKU), l.book.PathName(&b.Path), show.LongDate(b.From))
 	if b.To == nil {
 		return words + ", held now"
 	}
@@ -273,7 +273,7 @@ func (l *life) barTable() page.Table {
 		if b.To != nil {
 			to = show.ShortDate(*b.To)
 		}
-		t.Rows = append(t.Rows, []any{l.book.ShortSKU(b.SKU), l.book.PathName(&b.Path), show.ShortDate(b.From), to})
+		t.Rows = append(t.Rows, []any{l.book.SKUWord(b.SKU), l.book.PathName(&b.Path), show.ShortDate(b.From), to})
 	}
 	return t
 }
@@ -312,7 +312,7 @@ func (q *question) skuLink(id snapshot.SKUID) page.Link {
 
 // skuName is the product, with what tells it from others of the same name.
 func (q *question) skuName(id snapshot.SKUID) string {
-	return cmp.Or(q.book.Catalog.SKUName(id, q.book.PartNumber(id)), q.book.ShortSKU(id))
+	return q.book.SKUWord(id)
 }
 
 func (l *life) first(sku snapshot.SKUID) any {
@@ -363,7 +363,7 @@ func (l *life) changed() page.Section {
 			t.More = fmt.Sprintf("and %d older ones, which CSV and JSON have", i+1)
 			break
 		}
-		t.Rows = append(t.Rows, []any{l.changeLink(c), i + 1, show.ShortDate(c.When), l.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(&c.Attribution)})
+		t.Rows = append(t.Rows, []any{l.changeLink(c), i + 1, show.ShortDate(c.When), l.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(l.book, c)})
 	}
 	s.Tables = []page.Table{t}
 	return s
@@ -397,7 +397,7 @@ func (l *life) ticket() string {
 	for _, sku := range l.skus() {
 		for _, p := range l.Periods {
 			if p.SKU == sku && p.To == nil {
-				fmt.Fprintf(&b, "Holds %s (%s), assigned %s.\n", l.book.ShortSKU(sku), l.pathNames(p), show.LongDate(p.From))
+				fmt.Fprintf(&b, "Holds %s (%s), assigned %s.\n", l.book.SKUWord(sku), l.pathNames(p), show.LongDate(p.From))
 			}
 		}
 	}

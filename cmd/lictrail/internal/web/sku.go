@@ -29,7 +29,7 @@ func skusView(ctx context.Context, q *question) (*answer, error) {
 	charts := page.Section{ID: "charts", Heading: "Seats over time", Small: true}
 	for i := range rows {
 		r := &rows[i]
-		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.ShortSKU(r.ID), skuStatus(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.PlainSKU(r.ID), skuStatus(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 			plain(show.TrendWord(r)), plain(show.RunsOutWord(r, q.book.History.At.ObservedUntil)), nextDate(q, r.SKURow)})
 		if len(charts.Charts) < 9 && slices.ContainsFunc(r.Points, func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
 			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(r.Points)))
