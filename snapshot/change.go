@@ -358,6 +358,12 @@ func (a *Attribution) Responsible() *Actor {
 	return nil
 }
 
+// Unnamed reports whether somebody is responsible of whom it is not known who they are:
+// nobody is where a subscription ran out, say.
+func (a *Attribution) Unnamed() bool {
+	return a.Responsible() == nil && (a.Cause == CauseUnknown || a.Cause == CauseGroup)
+}
+
 // Coverage is a stretch of time for which a source's log was read.
 type Coverage struct {
 	Source   Source

@@ -29,7 +29,7 @@ func (h Host) message(ctx context.Context, r Recorded, names, withPage bool) (*n
 	m := h.newMessage(notify.Ran)
 	m.Tenant = out.Tenant{ID: string(r.Tenant.ID), Name: r.Tenant.Name}
 	m.Number, m.First, m.Head, m.Warnings = int64(r.Run), r.First, r.Head, r.Result.Warnings
-	countChanges(m, r.Result.Changes)
+	countChanges(m, r.Result.Changes, names)
 	err := r.read(ctx, h, func(b *ask.Book) (err error) {
 		m.Run = newAnnouncedRun(b.History.At)
 		m.Gaps, m.NotKnown = show.Gaps(b, "sync"), show.GapSentences(b.Gaps("sync"))
@@ -76,8 +76,29 @@ func (h Host) addRun(ctx context.Context, m *notify.Message, began time.Time) {
 	}
 }
 
-// countChanges counts changes by kind and by cause, each in the order of the contract.
-func countChanges(m *notify.Message, changes []store.Attributed) {
+// partyJSON is who is responsible for changes of a run. Without an actor, cause says of
+// which kind those are that nobody did; without both it is not known who did them.
+type partyJSON struct {
+	Actor   *show.ActorJSON `json:"actor"`
+	Cause   *string         `json:"cause"`
+	Changes int             `json:"changes"`
+	Users   int             `json:"users"`
+}
+
+func partyOf(p *ask.Party, named bool) notify.Party {
+	j := partyJSON{Actor: show.Actor(p.Actor), Cause: show.OrNull(p.Cause), Changes: p.Changes, Users: len(p.Users)}
+	if j.Actor != nil && !named {
+		j.Actor = &show.ActorJSON{Kind: j.Actor.Kind, ID: j.Actor.ID}
+	}
+	return notify.Party{JSON: j, Words: show.PartyTitle(p, named), N: p.Changes}
+}
+
+// countChanges counts changes by kind and by cause, each in the order of the contract,
+// and by whoever is responsible; named: with their names.
+func countChanges(m *notify.Message, changes []store.Attributed, named bool) {
+	for _, p := range ask.Parties(changes) {
+		m.By = append(m.By, partyOf(p, named))
+	}
 	kinds, causes := map[snapshot.Kind]int{}, map[snapshot.Cause]int{}
 	for _, c := range changes {
 		kinds[c.Kind]++
@@ -122,7 +143,11 @@ func openChanges(ctx context.Context, b *ask.Book, run snapshot.RunID, named boo
 // groups often do, unless they may be named.
 func openWords(b *ask.Book, c *store.ChangeRow, named bool) string {
 	if named {
-		return fmt.Sprintf("%s: %s, %s (%s)", show.SubjectOf(c), show.ChangeWords(b, c), show.ShortDate(c.When), c.Attribution.UnknownWhy)
+		by := ""
+		if who := show.PartyWord(c.Attribution.Responsible()); who != "" {
+			by = ", by " + who // an application that nobody is known to own, say
+		}
+		return fmt.Sprintf("%s: %s, %s%s (%s)", show.SubjectOf(c), show.ChangeWords(b, c), show.ShortDate(c.When), by, c.Attribution.UnknownWhy)
 	}
 	subject, path := "the tenant", ""
 	if c.User != "" {

@@ -177,10 +177,7 @@ func (r *SwitchedOff) Actor() *snapshot.Actor {
 	if r.By == nil {
 		return nil
 	}
-	if a := &r.By.Attribution; a.Via != nil && a.Via.Actor != nil {
-		return a.Via.Actor
-	}
-	return r.By.Attribution.Actor
+	return r.By.Attribution.Responsible()
 }
 
 // NewSince reports whether a run after the one showed it.

@@ -42,6 +42,7 @@ type Message struct {
 
 	ByKind, ByCause []Count  // all changes of the run
 	DateMoves       int      // of these, moves of Microsoft's date and nothing else
+	By              []Party  // who is responsible for the changes, moves of dates left out, the most first
 	Unexplained     int      // changes without a known cause, moves of dates left out
 	Open            []Change // the first of them
 
@@ -59,6 +60,16 @@ type Count struct {
 	Word string
 	N    int
 }
+
+// Party is somebody who is responsible for changes, as programs and as people take it.
+type Party struct {
+	JSON  any
+	Words string
+	N     int // changes
+}
+
+// maxParties is how many parties people are told of.
+const maxParties = 5
 
 // Change is a change as programs and as people take it.
 type Change struct {
@@ -139,10 +150,27 @@ func (m *Message) lines() []string {
 		add("What: %s.", words(m.ByKind))
 		add("Causes: %s.", words(m.ByCause))
 	}
+	if by := m.by(); by != "" {
+		add("By: %s.", by)
+	}
 	for _, text := range m.NotKnown {
 		add("%s", shown(text, 400))
 	}
 	return lines
+}
+
+// by names those who are responsible for the most changes: "ada@contoso.com 3, not
+// known 1".
+func (m *Message) by() string {
+	var texts []string
+	for i, p := range m.By {
+		if i == maxParties {
+			texts = append(texts, fmt.Sprintf("%d others", len(m.By)-maxParties))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s %d", shown(p.Words, 120), p.N))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // words counts in words: "3 removed, 1 path-moved".

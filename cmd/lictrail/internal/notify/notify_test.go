@@ -38,6 +38,8 @@ func aRun(open int, name string) *Message {
 		Run:    map[string]any{"id": 13, "status": "complete"}, Number: 13, Head: head,
 		ByKind:  []Count{{"removed", open}, {"date-moved", 2}},
 		ByCause: []Count{{"microsoft", 2}, {"unknown", open}}, DateMoves: 2, Unexplained: open,
+		By: []Party{{JSON: map[string]any{"actor": map[string]any{"upn": "ada@contoso.com " + name}, "changes": 3}, Words: "ada@contoso.com " + name, N: 3},
+			{JSON: map[string]any{"actor": nil, "changes": 1}, Words: "not known", N: 1}},
 		Warnings: []snapshot.Warning{{Code: "audit", Message: "the audit log could not be read"}}}
 	for i := range min(open, MaxOpen) {
 		words := fmt.Sprintf("user %d %s: SPE_E3 removed (direct)", i, name)
@@ -55,9 +57,9 @@ func messages() map[string]*Message {
 		Run:    map[string]any{"id": 14, "status": "failed"}, Number: 14,
 		Failure: &Failure{Code: 4, Message: "read users: 403", Hint: "grant User.Read.All"}}
 	first := aRun(0, "")
-	first.First, first.ByKind, first.ByCause, first.DateMoves, first.Warnings = true, nil, nil, 0, nil
+	first.First, first.ByKind, first.ByCause, first.By, first.DateMoves, first.Warnings = true, nil, nil, nil, 0, nil
 	unread := aRun(0, "")
-	unread.ByKind, unread.ByCause, unread.DateMoves = nil, nil, 0
+	unread.ByKind, unread.ByCause, unread.By, unread.DateMoves = nil, nil, nil, 0
 	unread.Gaps = []out.Gap{{What: "audit-log", Why: "not-permitted"}}
 	unread.NotKnown = []string{"Not known: who did what. It may not be read; what would tell: the application permission AuditLog.Read.All."}
 	full := aRun(2, evil)

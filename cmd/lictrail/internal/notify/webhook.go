@@ -35,7 +35,14 @@ type changes struct {
 	Total       int            `json:"total"`
 	ByKind      map[string]int `json:"by_kind"`
 	ByCause     map[string]int `json:"by_cause"`
+	Responsible responsible    `json:"responsible"`
 	Unexplained unexplained    `json:"unexplained"`
+}
+
+// responsible is who is behind the changes, those of the most changes first.
+type responsible struct {
+	Items   []any `json:"items"`
+	LeftOut int   `json:"left_out"`
 }
 
 type unexplained struct {
@@ -77,7 +84,12 @@ func (m *Message) document(items int) *document {
 			open.Items = append(open.Items, c.JSON)
 		}
 		open.LeftOut = open.Total - len(open.Items)
-		d.Changes = &changes{total(m.ByKind), counted(m.ByKind), counted(m.ByCause), open}
+		by := responsible{Items: []any{}}
+		for _, p := range m.By[:min(items, len(m.By))] {
+			by.Items = append(by.Items, p.JSON)
+		}
+		by.LeftOut = len(m.By) - len(by.Items)
+		d.Changes = &changes{total(m.ByKind), counted(m.ByKind), counted(m.ByCause), by, open}
 	}
 	if f := m.Failure; f != nil {
 		d.Error = &errorJSON{f.Code, cut(f.Message, 2000), orNull(cut(f.Hint, 1000))}

@@ -36,7 +36,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 			{CSV: "path", Cell: func(c row) any { return b.PathName(c.Path) }},
 			{CSV: "from_path", Cell: func(c row) any { return b.PathName(c.From) }},
 			{Column: out.Column{Head: "CHANGE", Min: 18, Rank: 3, Wrap: true}, CSV: "change", Text: func(c row) any { return ChangeWords(b, c) }},
-			{Column: out.Column{Head: "BY", Keep: true}, Text: func(c row) any { return OrNil(PartyWord(c.Attribution.Responsible())) }},
+			{Column: out.Column{Head: "BY", Keep: true}, Text: func(c row) any { return byCell(&c.Attribution) }},
 			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1, Wrap: true}, CSV: "cause", Text: func(c row) any { return causeCell(&c.Attribution) },
 				Cell: func(c row) any { return string(c.Attribution.Cause) }},
 			{CSV: "initiator", Cell: func(c row) any { return string(c.Attribution.Initiator) }},

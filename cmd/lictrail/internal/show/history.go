@@ -142,8 +142,8 @@ func times(n int) string {
 
 // byWords names who began or ended a period.
 func byWords(p *ask.Past, d *store.Period, at snapshot.Date, kind snapshot.Kind) string {
-	if c := p.Turn(d.User.ID, d.SKU, at, kind); c != nil && c.Attribution.Actor != nil {
-		return ", by " + ActorWord(c.Attribution.Actor)
+	if c := p.Turn(d.User.ID, d.SKU, at, kind); c != nil {
+		return doneBy(c)
 	}
 	return ""
 }
@@ -218,12 +218,12 @@ func printSwap(to Printer, p *ask.Past, i, j int) error {
 	return to.Printf("    %s removed %s: %s\n", p.SKUWord(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
 }
 
-// doneBy names who an event says did it.
+// doneBy names who started it, where that is known.
 func doneBy(c *store.ChangeRow) string {
-	if c.Attribution.Actor == nil {
-		return ""
+	if who := ActorWord(c.Attribution.Responsible()); who != "" {
+		return ", by " + who
 	}
-	return ", by " + ActorWord(c.Attribution.Actor)
+	return ""
 }
 
 // printChange tells a change and its cause in two lines.

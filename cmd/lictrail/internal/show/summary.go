@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
@@ -25,14 +24,13 @@ func byParty(a, b store.Attributed) int {
 
 // party names cause and actor, by which a burst is grouped.
 func party(a *snapshot.Attribution) string {
-	who := ActorWord(a.Actor)
-	if a.Via != nil && a.Via.Actor != nil {
-		who = ActorWord(a.Via.Actor)
+	switch who := ActorWord(a.Responsible()); {
+	case who != "":
+		return CauseWord(a) + ", " + who
+	case a.Cause == snapshot.CauseGroup:
+		return CauseWord(a) + ", by whom is not known"
 	}
-	if who == "" {
-		return CauseWord(a)
-	}
-	return CauseWord(a) + ", " + who
+	return CauseWord(a)
 }
 
 // printBursts tells of many licenses that went or came at once, before
@@ -119,7 +117,8 @@ func Summary(ctx context.Context, p Printer, s *tracker.Summary, limit ask.Burst
 	if err := p.Printf("%s\n", changesSentence(s, len(p.Book.Gaps(p.Command)) > 0)); err != nil {
 		return err
 	}
-	if by := byWord(s.Result.Changes, p.OutTTY); by != "" {
+	// What a scheduler runs goes to a log, which is to name nobody.
+	if by := partyCounts(ask.Parties(s.Result.Changes), p.OutTTY); by != "" {
 		if err := p.Paragraph("By " + by + "."); err != nil {
 			return err
 		}
@@ -144,33 +143,5 @@ func changesSentence(s *tracker.Summary, unread bool) string {
 	return fmt.Sprintf("%s since run %d: %s.", Plural(len(changes), "change"), int64(s.Previous.ID), KindsWord(changes))
 }
 
-// maxParties bounds how many parties the summary of a run names.
+// maxParties bounds how many parties a summary names.
 const maxParties = 5
-
-// byWord counts changes by who did them, those who did the most first: "ada@x.test
-// 3, not known 1"; "" for no changes. What a scheduler runs goes to a log, which is to
-// name nobody: there parties go by their object ids.
-func byWord(changes []store.Attributed, named bool) string {
-	counts, names := map[string]int{}, []string{}
-	for i := range changes {
-		who, party := "not known", changes[i].Attribution.Responsible()
-		switch {
-		case party != nil && named:
-			who = PartyWord(party)
-		case party != nil:
-			who = cmp.Or(party.ID, party.AppID, "others")
-		}
-		if counts[who]++; counts[who] == 1 {
-			names = append(names, who)
-		}
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) })
-	var words []string
-	for _, who := range names[:min(len(names), maxParties)] {
-		words = append(words, fmt.Sprintf("%s %d", who, counts[who]))
-	}
-	if more := len(names) - maxParties; more > 0 {
-		words = append(words, fmt.Sprintf("and %d others", more))
-	}
-	return strings.Join(words, ", ")
-}

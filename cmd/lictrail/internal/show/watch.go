@@ -31,6 +31,14 @@ func ReasonOff(b *ask.Book, r *ask.SwitchedOff) string {
 	return ReasonOf(b, r.By)
 }
 
+// byOff is who switched it off, or that this is not known.
+func byOff(r *ask.SwitchedOff) any {
+	if r.By == nil {
+		return out.Cell{Value: NotKnown, Style: out.Yellow}
+	}
+	return byCell(&r.By.Attribution)
+}
+
 type WatchJSON struct {
 	Plan   PlanJSON    `json:"plan"`
 	User   UserJSON    `json:"user"`
@@ -66,7 +74,7 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "precision", Cell: func(r row) any { return string(r.When.Precision) }},
 			{CSV: "how", Cell: func(r row) any { return howOff(r) }},
 			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1}, CSV: "cause", Text: func(r row) any { return CauseOff(r) }},
-			{Column: out.Column{Head: "ACTOR", Min: 10, Rank: 2}, CSV: "actor", Text: func(r row) any { return OrNil(ActorWord(r.Actor())) }, Cell: func(r row) any { return ActorWord(r.Actor()) }},
+			{Column: out.Column{Head: "BY", Keep: true}, CSV: "actor", Text: func(r row) any { return byOff(r) }, Cell: func(r row) any { return ActorWord(r.Actor()) }},
 			{CSV: "reason", Cell: func(r row) any { return ReasonOff(b, r) }},
 			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},

@@ -110,6 +110,9 @@ func (w *Week) changeCell(c *store.ChangeRow) any {
 
 func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.SKUWord(id), "sku", string(id)) }
 
+// byCell is who to ask about a change: a dash where nobody did it.
+func (w *Week) byCell(a *snapshot.Attribution) any { return OrNil(ByWord(a)) }
+
 // namesWords says to whom the page may go.
 func (w *Week) namesWords() string {
 	if w.History.Pseudonymous() {
@@ -227,9 +230,9 @@ func (w *Week) changed(ctx context.Context) error {
 		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
 		s.Text = append(sentences(w.changedWords(), w.movedWords()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
-			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "By"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), CauseWord(&c.Attribution), ReasonOf(w.Book, c)}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), w.byCell(&c.Attribution), CauseWord(&c.Attribution), ReasonOf(w.Book, c)}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -397,9 +400,9 @@ func (w *Week) watching(ctx context.Context) error {
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, Plural(len(all), "case"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
-			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "Actor"}, {Head: "Explanation", Long: true}}},
+			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "By"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
-				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), CauseOff(&r)), ReasonOff(w.Book, &r)}
+				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), NotKnown), ReasonOff(w.Book, &r)}
 			})}})
 	return nil
 }

@@ -64,62 +64,28 @@ func dayWord(l *ask.Lapse) string {
 	return DayWords(l.NextLifecycleAt)
 }
 
-// changers counts the changes of users by who is responsible, the most first.
-type changers struct {
-	who                    string
-	changes, removed, gave int
-	users                  map[snapshot.UserID]bool
-}
-
-func (w *Week) changers() []*changers {
-	byWho := map[string]*changers{}
+// parties are those who are responsible for changes of users.
+func (w *Week) parties() []*ask.Party {
+	var list []store.Attributed
 	for _, c := range w.changes {
-		if c.User == "" {
-			continue
+		if c.User != "" {
+			list = append(list, store.Attributed{Change: c.Change, Attribution: c.Attribution})
 		}
-		who := PartyWord(c.Attribution.Responsible())
-		if who == "" {
-			who = "not known"
-			if c.Attribution.Cause != snapshot.CauseUnknown {
-				who = "nobody named (" + string(c.Attribution.Cause) + ")"
-			}
-		}
-		if byWho[who] == nil {
-			byWho[who] = &changers{who: who, users: map[snapshot.UserID]bool{}}
-		}
-		b := byWho[who]
-		b.changes++
-		b.users[c.User] = true
-		b.removed += one(c.Kind == snapshot.Removed)
-		b.gave += one(c.Kind == snapshot.Assigned)
 	}
-	var list []*changers
-	for _, b := range byWho {
-		list = append(list, b)
-	}
-	slices.SortFunc(list, func(a, b *changers) int { return cmp.Or(cmp.Compare(b.changes, a.changes), cmp.Compare(a.who, b.who)) })
-	return list
+	return ask.Parties(list)
 }
 
 // whoChanged says how many changes there were and whose most of them are.
 func (w *Week) whoChanged() string {
-	list := w.changers()
+	list := w.parties()
 	if len(list) == 0 {
 		return ""
 	}
-	var words []string
-	for i, b := range list {
-		if i == 3 {
-			words = append(words, fmt.Sprintf("%d more", len(list)-3))
-			break
-		}
-		words = append(words, fmt.Sprintf("%s %d", b.who, b.changes))
-	}
 	n := 0
-	for _, b := range list {
-		n += b.changes
+	for _, p := range list {
+		n += p.Changes
 	}
-	return fmt.Sprintf("%s of licenses of users, by %s.", Plural(n, "change"), strings.Join(words, ", "))
+	return fmt.Sprintf("%s of licenses of users, by %s.", Plural(n, "change"), partyCounts(list, true))
 }
 
 func (w *Week) openWords() string {
@@ -135,7 +101,7 @@ func (w *Week) openWords() string {
 
 // people shows who changed licenses, and which SKUs were gained and lost.
 func (w *Week) people(context.Context) error {
-	list := w.changers()
+	list := w.parties()
 	if len(list) == 0 {
 		return nil
 	}
@@ -171,8 +137,8 @@ func (w *Week) people(context.Context) error {
 	}
 	s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Changes by person or application", Columns: []page.Column{
 		{Head: "Who"}, {Head: "Changes", Number: true}, {Head: "Users", Number: true}, {Head: "Licenses given", Number: true}, {Head: "Taken", Number: true}}},
-		list, maxRows, w.changesCommand(" --by actor"), func(b *changers) []any {
-			return []any{b.who, b.changes, len(b.users), b.gave, b.removed}
+		list, maxRows, w.changesCommand(" --by actor"), func(p *ask.Party) []any {
+			return []any{PartyTitle(p, true), p.Changes, len(p.Users), p.Given, p.Removed}
 		}))
 	w.section(s)
 	return nil

@@ -175,6 +175,59 @@ func PartyWord(a *snapshot.Actor) string {
 	return cmp.Or(a.UPN, a.Name, a.ID, a.AppID)
 }
 
+// ByWord names whom to ask about a change: whoever did it or, where a group gave or took
+// the license, whoever changed the group. Nobody is "" where nobody did it, as with a
+// subscription that ran out, and not known where somebody must have.
+func ByWord(a *snapshot.Attribution) string {
+	if a.Unnamed() {
+		return NotKnown
+	}
+	return PartyWord(a.Responsible())
+}
+
+// partyCount words what a party did for a sentence. Unless people may be named, they
+// go by their object ids.
+func partyCount(p *ask.Party, named bool) string {
+	return fmt.Sprintf("%s %d", PartyTitle(p, named), p.Changes)
+}
+
+// PartyTitle names a party; unless people may be named, by the object id.
+func PartyTitle(p *ask.Party, named bool) string {
+	switch {
+	case p.Actor != nil && named:
+		return PartyWord(p.Actor)
+	case p.Actor != nil:
+		return cmp.Or(p.Actor.ID, p.Actor.AppID, "others")
+	case p.Cause != "":
+		return "nobody (" + string(p.Cause) + ")"
+	}
+	return NotKnown
+}
+
+// partyCounts words the first of some parties, those who did the most.
+func partyCounts(parties []*ask.Party, named bool) string {
+	var words []string
+	for _, p := range parties[:min(len(parties), maxParties)] {
+		words = append(words, partyCount(p, named))
+	}
+	if more := len(parties) - maxParties; more > 0 {
+		words = append(words, fmt.Sprintf("and %d others", more))
+	}
+	return strings.Join(words, ", ")
+}
+
+// byCell is ByWord for a table, where what is not known stands out.
+func byCell(a *snapshot.Attribution) any {
+	switch who := ByWord(a); who {
+	case "":
+		return nil
+	case NotKnown:
+		return out.Cell{Value: who, Style: out.Yellow}
+	default:
+		return who
+	}
+}
+
 // CauseWord says why in a word or two, for a table.
 func CauseWord(a *snapshot.Attribution) string {
 	if a.Cause == snapshot.CauseUnknown && a.UnknownWhy != "" {
