@@ -93,7 +93,7 @@ func (t *run) fetchAudit(ctx context.Context) error {
 		ask   bool
 		fetch func(context.Context) error
 	}{
-		{"audit log", t.o.Audit != nil, t.fetchGraph},
+		{"audit log", t.o.Audit != nil, newGraphLog(t).read},
 		{"Purview audit search", t.o.Search != nil, t.fetchSearches},
 		{"Management Activity API", t.o.Feed != nil, t.fetchFeed},
 	} {
@@ -108,25 +108,44 @@ func (t *run) fetchAudit(ctx context.Context) error {
 	return nil
 }
 
-// fetchGraph reads what Entra's log has since it was last read.
-func (t *run) fetchGraph(ctx context.Context) error {
-	stretches, err := t.sync.Coverage(ctx)
+// graphLog is a read of Entra's log through Graph: whose licenses, and which groups',
+// its records are about decides which of them are kept.
+type graphLog struct {
+	run        *run
+	held       int                       // bytes of the records in memory
+	unreadable int                       // records without an id, a time or an activity
+	vague      map[snapshot.UserID]bool  // named by license events without details
+	members    map[snapshot.UserID]bool  // joined or left a group that gives licenses
+	licensing  map[snapshot.UserID]bool  // named by records of licenses
+	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
+	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
+	fetched    map[copyKey]bool          // copies of records that are kept
+}
+
+func newGraphLog(t *run) *graphLog {
+	return &graphLog{run: t, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{},
+		licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
+}
+
+// read reads what the log has since it was last read.
+func (l *graphLog) read(ctx context.Context) error {
+	stretches, err := l.run.sync.Coverage(ctx)
 	if err != nil {
 		return err
 	}
-	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: t.auditFrom(stretches), To: t.passed.ObservedUntil, Complete: true}
+	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: l.auditFrom(stretches), To: l.run.passed.ObservedUntil, Complete: true}
 	asked := c
 	asked.To = c.To.Add(clockSlack)
-	if from := c.To.Add(-reachPremium); !t.premium && t.sync.Previous != nil {
+	if from := c.To.Add(-reachPremium); !l.run.premium && l.run.sync.Previous != nil {
 		// What is older than the log is sure to reach may be there all the same.
-		asked.From = latest(from, t.sync.Previous.ObservedAt.Add(-overlap))
+		asked.From = latest(from, l.run.sync.Previous.ObservedAt.Add(-overlap))
 	}
-	err = t.fetchActivities(ctx, asked)
+	err = l.fetchActivities(ctx, asked)
 	if err == nil {
-		err = t.fetchUpdates(ctx, asked)
+		err = l.fetchUpdates(ctx, asked)
 	}
 	if err == nil {
-		err = t.keepMemberships(ctx)
+		err = l.keepMemberships(ctx)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -136,14 +155,14 @@ func (t *run) fetchGraph(ctx context.Context) error {
 	}
 	if err != nil {
 		c.Complete, c.Why = false, err.Error()
-		t.warn("audit-log", "the audit log could not be read, so that who made changes may stay unknown: %v", err)
+		l.run.warn("audit-log", "the audit log could not be read, so that who made changes may stay unknown: %v", err)
 	}
-	if t.unreadable > 0 && c.Complete {
-		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", t.unreadable)
-		t.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
+	if l.unreadable > 0 && c.Complete {
+		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", l.unreadable)
+		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
-	c.Events = int64(len(t.events) + t.spilled)
-	t.coverage = append(t.coverage, c)
+	c.Events = int64(len(l.run.events) + l.run.spilled)
+	l.run.coverage = append(l.run.coverage, c)
 	return nil
 }
 
@@ -151,13 +170,13 @@ func (t *run) fetchGraph(ctx context.Context) error {
 // overlap, but not before the log begins. How far it reaches back is proven by
 // the tenant's plans or assumed to be the shorter time. What somebody imported
 // does not keep the run from reading for itself.
-func (t *run) auditFrom(stretches []snapshot.Coverage) time.Time {
+func (l *graphLog) auditFrom(stretches []snapshot.Coverage) time.Time {
 	stretches = slices.DeleteFunc(slices.Clone(stretches), func(c snapshot.Coverage) bool { return c.Imported })
 	reach := reachFree
-	if t.premium {
+	if l.run.premium {
 		reach = reachPremium
 	}
-	from := t.passed.ObservedUntil.Add(-reach)
+	from := l.run.passed.ObservedUntil.Add(-reach)
 	for _, c := range snapshot.JoinCoverage(stretches) {
 		if c.Complete && c.Source == snapshot.SourceGraph && c.To.Add(-overlap).After(from) {
 			from = c.To.Add(-overlap)
@@ -166,10 +185,10 @@ func (t *run) auditFrom(stretches []snapshot.Coverage) time.Time {
 	return from
 }
 
-func (t *run) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
+func (l *graphLog) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
 	for _, q := range activities {
 		q.From, q.To = c.From, c.To
-		if err := t.fetch(ctx, q); err != nil {
+		if err := l.fetch(ctx, q); err != nil {
 			return fmt.Errorf("%s: %w", q.Activity, err)
 		}
 	}
@@ -178,14 +197,14 @@ func (t *run) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
 
 // fetch reads one query to its end. What it reads is kept until the run is
 // committed, and only then is the time taken for read.
-func (t *run) fetch(ctx context.Context, q AuditQuery) error {
+func (l *graphLog) fetch(ctx context.Context, q AuditQuery) error {
 	var got []snapshot.RawEvent
 	size := 0
-	err := t.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
+	err := l.run.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
 		for _, raw := range records {
 			e, err := audit.Describe(snapshot.SourceGraph, raw)
 			if err != nil || audit.Normalize(e.Activity) == "" {
-				t.unreadable++
+				l.unreadable++
 				continue
 			}
 			got, size = append(got, e), size+len(raw)
@@ -193,50 +212,50 @@ func (t *run) fetch(ctx context.Context, q AuditQuery) error {
 		if size < maxHeld {
 			return nil
 		}
-		t.keep(got)
+		l.keep(got)
 		got, size = nil, 0
-		if err := t.spill(ctx); err != nil {
+		if err := l.spill(ctx); err != nil {
 			return err
 		}
-		return endless(t.spilled)
+		return endless(l.run.spilled)
 	}, func() { got, size = nil, 0 })
 	if err != nil {
 		return err
 	}
-	t.keep(got)
-	if t.held < maxHeld {
+	l.keep(got)
+	if l.held < maxHeld {
 		return nil
 	}
-	return t.spill(ctx)
+	return l.spill(ctx)
 }
 
 // keep takes the records that matter.
-func (t *run) keep(got []snapshot.RawEvent) {
+func (l *graphLog) keep(got []snapshot.RawEvent) {
 	for _, e := range got {
 		switch key := keyOfCopy(&e); {
-		case t.fetched[key]:
-		case t.relevant(&e):
-			t.fetched[key] = true
-			t.events, t.held = append(t.events, e), t.held+len(e.Raw)
-			t.note(&e)
-		case e.Target != "" && isMembership(audit.Normalize(e.Activity)) && len(t.aside) < maxAside:
-			t.aside = append(t.aside, e)
+		case l.fetched[key]:
+		case l.run.relevant(&e):
+			l.fetched[key] = true
+			l.run.events, l.held = append(l.run.events, e), l.held+len(e.Raw)
+			l.note(&e)
+		case e.Target != "" && isMembership(audit.Normalize(e.Activity)) && len(l.aside) < maxAside:
+			l.aside = append(l.aside, e)
 		}
 	}
 }
 
 // note keeps in mind whose licenses, and which groups', a record is about.
-func (t *run) note(raw *snapshot.RawEvent) {
+func (l *graphLog) note(raw *snapshot.RawEvent) {
 	switch e, err := audit.Decode(*raw); {
 	case err != nil:
 	case e.Activity == snapshot.SetGroupLicense:
-		t.groupsSet[e.Group] = true
+		l.groupsSet[e.Group] = true
 	case isMembership(e.Activity):
-		t.members[e.Target] = true
+		l.members[e.Target] = true
 	case e.License != nil || e.LicenseTouched || e.Activity == snapshot.ChangeUserLicense:
-		t.licensing[e.Target] = true
+		l.licensing[e.Target] = true
 		if e.Target != "" && e.Activity == snapshot.ChangeUserLicense && e.Success && e.License == nil && e.Part == nil {
-			t.vague[e.Target] = true
+			l.vague[e.Target] = true
 		}
 	}
 }
@@ -258,41 +277,41 @@ const (
 // license for the first time, or only between two snapshots. Each such group is
 // read once; of one that gives nothing, and whose licenses nobody set, nothing is
 // kept.
-func (t *run) keepMemberships(ctx context.Context) error {
-	if t.sync.Previous == nil {
+func (l *graphLog) keepMemberships(ctx context.Context) error {
+	if l.run.sync.Previous == nil {
 		return nil
 	}
-	users := maps.Clone(t.licensing)
-	for _, d := range t.deltas {
+	users := maps.Clone(l.licensing)
+	for _, d := range l.run.deltas {
 		users[d.ID] = true
 	}
 	of := map[snapshot.GroupID][]snapshot.RawEvent{}
-	for _, raw := range t.aside {
+	for _, raw := range l.aside {
 		if e, err := audit.Decode(raw); err == nil && users[e.Target] && e.Group != "" {
 			of[e.Group] = append(of[e.Group], raw)
 		}
 	}
 	ids := mapKeys(of)
 	if len(ids) > maxGroupReads {
-		t.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read", len(ids), maxGroupReads)
+		l.run.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read", len(ids), maxGroupReads)
 		ids = ids[:maxGroupReads]
 	}
-	read, errs := t.Groups(ctx, ids)
+	read, errs := l.run.Groups(ctx, ids)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	for i, id := range ids {
 		g, err := read[i], errs[i]
-		if err == nil && !g.Gone && len(g.Licenses) == 0 && !t.groupsSet[id] {
+		if err == nil && !g.Gone && len(g.Licenses) == 0 && !l.groupsSet[id] {
 			continue
 		}
 		if err == nil {
-			t.groups[id] = true
-			t.groupsRead = append(t.groupsRead, g)
+			l.run.groups[id] = true
+			l.run.groupsRead = append(l.run.groupsRead, g)
 		}
 		for _, raw := range of[id] {
-			t.fetched[keyOfCopy(&raw)] = true
-			t.events, t.held = append(t.events, raw), t.held+len(raw.Raw)
+			l.fetched[keyOfCopy(&raw)] = true
+			l.run.events, l.held = append(l.run.events, raw), l.held+len(raw.Raw)
 		}
 	}
 	return nil
@@ -317,10 +336,10 @@ func endless(records int) error {
 
 // spill takes what was read of the log to the archive, where it is found as what
 // earlier runs have read is: records are evidence whatever becomes of the run.
-func (t *run) spill(ctx context.Context) error {
-	err := t.sync.Archive(ctx, store.Archived{Events: t.events, Fuller: audit.Fuller})
-	t.spilled += len(t.events)
-	t.events, t.held = nil, 0
+func (l *graphLog) spill(ctx context.Context) error {
+	err := l.run.sync.Archive(ctx, store.Archived{Events: l.run.events, Fuller: audit.Fuller})
+	l.run.spilled += len(l.run.events)
+	l.run.events, l.held = nil, 0
 	return stored(err)
 }
 
@@ -339,6 +358,7 @@ func hashOf(texts ...string) copyKey {
 	return copyKey(sum.Sum(nil)[:len(copyKey{})])
 }
 
+// relevant reports whether a record belongs in the archive.
 func (t *run) relevant(raw *snapshot.RawEvent) bool {
 	switch audit.Normalize(raw.Activity) {
 	case snapshot.AddMember, snapshot.RemoveMember, snapshot.UpdateGroup, snapshot.AddGroup, snapshot.UpdateUser:
@@ -346,7 +366,7 @@ func (t *run) relevant(raw *snapshot.RawEvent) bool {
 		return true
 	}
 	e, err := audit.Decode(*raw)
-	return err != nil || whyIgnored(&e, t.groups, t.changed) == ""
+	return err != nil || whyIgnored(&e, t.groups, t.editsOf) == ""
 }
 
 // Why a record is not archived.
@@ -387,23 +407,23 @@ var concerned = map[snapshot.Activity]bool{
 
 // fetchUpdates reads "Update user" where it may matter: for users whose
 // licenses differ, and for license changes whose details are elsewhere.
-func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
-	users, err := t.changedUsers(ctx, c)
+func (l *graphLog) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
+	users, err := l.changedUsers(ctx, c)
 	if err != nil {
 		return err
 	}
-	t.changed = make(map[snapshot.UserID]bool, len(users))
+	l.run.editsOf = make(map[snapshot.UserID]bool, len(users))
 	for _, id := range users {
-		t.changed[id] = true
+		l.run.editsOf[id] = true
 	}
-	if len(users) > maxNarrow && t.sync.Previous == nil {
+	if len(users) > maxNarrow && l.run.sync.Previous == nil {
 		return nil // no change is to be explained yet, and the rows' own dates are nearly as good
 	}
 	if len(users) > maxNarrow {
-		return t.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To})
+		return l.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To})
 	}
 	for _, id := range users {
-		if err := t.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To, Target: id}); err != nil {
+		if err := l.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To, Target: id}); err != nil {
 			return fmt.Errorf("%s: %w", updateUser, err)
 		}
 	}
@@ -416,19 +436,19 @@ func (t *run) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
 // them. Others are added as long as few are asked for one by one: those who joined
 // or left a group, whose licenses may have come and gone, and those of whose changes
 // the log of the run before had nothing, which may be late.
-func (t *run) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot.UserID, error) {
-	users, others := make(map[snapshot.UserID]bool), maps.Clone(t.members)
-	for _, d := range t.deltas {
+func (l *graphLog) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot.UserID, error) {
+	users, others := make(map[snapshot.UserID]bool), maps.Clone(l.members)
+	for _, d := range l.run.deltas {
 		if len(d.Changes) > 0 {
 			users[d.ID] = true
 		}
 	}
-	maps.Copy(users, t.vague)
-	if t.sync.Previous == nil {
+	maps.Copy(users, l.vague)
+	if l.run.sync.Previous == nil {
 		return mapKeys(users), nil
 	}
-	unread := c.From.Before(t.sync.Previous.ObservedAt.Add(-overlap))
-	h, err := t.db.History(ctx)
+	unread := c.From.Before(l.run.sync.Previous.ObservedAt.Add(-overlap))
+	h, err := l.run.db.History(ctx)
 	if err != nil {
 		return nil, err
 	}

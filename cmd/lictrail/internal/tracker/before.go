@@ -29,7 +29,7 @@ func (t *run) lookBack(ctx context.Context) (map[snapshot.UserID][]snapshot.Firs
 	stretches = append(stretches, t.coverage...)
 	found := diff.Before(bundles, t.passed.ObservedUntil, coveredUntil(stretches, t.passed.ObservedAt))
 	for id := range found {
-		if t.users.get(id).pass != t.pass {
+		if t.pass.users.get(id).pass != t.pass.number {
 			delete(found, id)
 		}
 	}

@@ -155,7 +155,7 @@ func causesText(t *testing.T, db *store.DB) string {
 // reading the log for itself.
 func TestAuditFrom(t *testing.T) {
 	now := day(t, "2026-03-20")
-	r := &run{premium: true, passed: UsersRead{ObservedUntil: now}}
+	r := newGraphLog(&run{premium: true, shown: shown{passed: UsersRead{ObservedUntil: now}}})
 	read := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: day(t, "2026-03-10"), Complete: true}
 	said := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: now, Complete: true, Imported: true}
 	if got, want := r.auditFrom([]snapshot.Coverage{read, said}), day(t, "2026-03-08"); !got.Equal(want) {

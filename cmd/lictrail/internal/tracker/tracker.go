@@ -102,7 +102,8 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err := db.MayWrite(ctx); err != nil { // not after the tenant was read
 		return nil, err
 	}
-	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), assigned: map[snapshot.SKUID]int64{}, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{}, licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
+	t := &run{db: db, Reader: r, o: o, started: o.Now(), warnings: slices.Clone(o.Warnings), shown: shown{assigned: map[snapshot.SKUID]int64{}}}
+	t.pass = &userPass{run: t, shown: &t.shown}
 	if err := t.open(ctx, db); err != nil {
 		return nil, t.tried(ctx, err)
 	}
@@ -141,36 +142,18 @@ type run struct {
 	catalog  snapshot.Catalog
 	comparer diff.Comparer
 
-	users      roster
-	recognizes bool // a seal vouches for the prints of rows
-	prints     snapshot.Fingerprints
-	pass       uint8 // counts the passes over the users: a restart begins a new one
-	passed     UsersRead
-	passedAt   time.Time // by our clock
-	spool      *store.Spool
-	deltas     []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
-	groups     map[snapshot.GroupID]bool
-	assigned   map[snapshot.SKUID]int64
-	counts     Counts // of this pass
-	tenantOut  []snapshot.Change
-	warnings   []snapshot.Warning
+	shown     // what the pass over the users has shown
+	pass      *userPass
+	spool     *store.Spool
+	tenantOut []snapshot.Change
+	warnings  []snapshot.Warning
 
-	events     []snapshot.RawEvent       // fetched by this run, and not in the archive yet
-	held       int                       // bytes of them
-	spilled    int                       // fetched by this run, and in the archive already
-	vague      map[snapshot.UserID]bool  // named by license events without details
-	members    map[snapshot.UserID]bool  // joined or left a group that gives licenses
-	licensing  map[snapshot.UserID]bool  // named by records of licenses
-	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
-	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
-	fetched    map[copyKey]bool          // copies of them
-	changed    map[snapshot.UserID]bool
+	events     []snapshot.RawEvent                                                           // fetched by this run, and not in the archive yet
+	spilled    int                                                                           // fetched by this run, and in the archive already
 	coverage   []snapshot.Coverage                                                           // to be committed with the run
 	archived   []snapshot.Coverage                                                           // committed already, by this run
 	archive    func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error] // what is stored of the log
-	unreadable int
-	lookups    int
-	deleted    map[snapshot.UserID]snapshot.DeletedUser
+	editsOf    map[snapshot.UserID]bool                                                      // users whose edits the read of Entra's log keeps
 	groupsRead []snapshot.Group
 	principals []store.Principal // what this run learned of applications
 }
@@ -212,8 +195,8 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 // interrupted: the context that ended it must not keep it from being told.
 func (t *run) fail(ctx context.Context, cause error) error {
 	status := store.Failed
-	interrupted := t.pass == 0 && ctx.Err() != nil // before the first request for users
-	if refused(cause) || interrupted || t.pass > 0 && t.passed.ObservedUntil.IsZero() {
+	interrupted := t.pass.number == 0 && ctx.Err() != nil // before the first request for users
+	if refused(cause) || interrupted || t.pass.number > 0 && t.passed.ObservedUntil.IsZero() {
 		status = store.Incomplete
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -275,10 +258,10 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := t.compareTenant(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.readUsers(ctx); err != nil {
+	if err := t.pass.read(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.readMissing(ctx); err != nil {
+	if err := t.pass.readMissing(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.readGroups(ctx); err != nil {

@@ -13,78 +13,100 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// readUsers makes the one pass over the users, and judges whether what came
+// shown is what the pass over the users has shown.
+type shown struct {
+	passed   UsersRead
+	passedAt time.Time        // by our clock
+	deltas   []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
+	groups   map[snapshot.GroupID]bool
+	assigned map[snapshot.SKUID]int64
+	counts   Counts
+	deleted  map[snapshot.UserID]snapshot.DeletedUser
+}
+
+// userPass is the pass over the users. What it shows stands in the run.
+type userPass struct {
+	*shown
+	run        *run
+	users      roster
+	recognizes bool // a seal vouches for the prints of rows
+	prints     snapshot.Fingerprints
+	number     uint8 // a restart begins a new pass
+	lookups    int   // of missing users
+}
+
+// read makes the one pass over the users, and judges whether what came
 // can be the whole tenant.
-func (t *run) readUsers(ctx context.Context) error {
-	t.phase("users")
-	if err := t.loadPrints(ctx); err != nil {
+func (p *userPass) read(ctx context.Context) error {
+	p.run.phase("users")
+	if err := p.loadPrints(ctx); err != nil {
 		return err
 	}
-	if err := t.beginPass(); err != nil {
+	if err := p.beginPass(); err != nil {
 		return err
 	}
 	var failed error // of a restart, which cannot say so itself
-	restart := func() { failed = errors.Join(failed, t.beginPass()) }
-	read, err := t.Users(ctx, t.known(ctx), func(users []User) error {
+	restart := func() { failed = errors.Join(failed, p.beginPass()) }
+	read, err := p.run.Users(ctx, p.known(ctx), func(users []User) error {
 		if failed != nil {
 			return failed
 		}
-		return t.page(ctx, users)
+		return p.page(ctx, users)
 	}, restart)
 	if err != nil {
 		return fmt.Errorf("read the users: %w", err)
 	}
-	t.passed, t.passedAt = read, t.o.Now()
-	t.warnings = append(t.warnings, read.Warnings...)
+	p.passed, p.passedAt = read, p.run.o.Now()
+	p.run.warnings = append(p.run.warnings, read.Warnings...)
 	if read.Duplicates > 0 {
-		t.warn("repeated-users", "%d users were listed twice, as happens when a tenant changes while it is read", read.Duplicates)
+		p.run.warn("repeated-users", "%d users were listed twice, as happens when a tenant changes while it is read", read.Duplicates)
 	}
-	if err := t.plausible(ctx); err != nil {
-		t.passed.ObservedUntil = time.Time{} // the read does not stand
+	if err := p.plausible(ctx); err != nil {
+		p.passed.ObservedUntil = time.Time{} // the read does not stand
 		return err
 	}
 	return nil
 }
 
-func (t *run) loadPrints(ctx context.Context) error {
+func (p *userPass) loadPrints(ctx context.Context) error {
 	var users int64
-	if p := t.sync.Previous; p != nil {
-		users = p.Users.Int64
+	if before := p.run.sync.Previous; before != nil {
+		users = before.Users.Int64
 	}
-	t.users = newRoster(users)
-	vouched, err := t.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) {
-		t.users.put(id, seen{row: print.Row, fingerprint: print.Fingerprint, presence: presenceCode(print.Presence), print: print.RowPrint, shows: print.Shows})
+	p.users = newRoster(users)
+	vouched, err := p.run.sync.Prints(ctx, func(id snapshot.UserID, print store.Print) {
+		p.users.put(id, seen{row: print.Row, fingerprint: print.Fingerprint, presence: presenceCode(print.Presence), print: print.RowPrint, shows: print.Shows})
 	})
-	t.recognizes = vouched
+	p.recognizes = vouched
 	return err
 }
 
 // known is how rows are recognized. A row that is read by another version of the
 // program counts as another row: it may read more of it, or differently.
-func (t *run) known(ctx context.Context) Known {
+func (p *userPass) known(ctx context.Context) Known {
 	return Known{
-		Key: func(form string) ([16]byte, error) { return t.sync.RowKey(ctx, t.o.Version+"\n"+form) },
+		Key: func(form string) ([16]byte, error) { return p.run.sync.RowKey(ctx, p.run.o.Version+"\n"+form) },
 		Print: func(id [16]byte) (snapshot.RowPrint, bool) {
-			if !t.recognizes {
+			if !p.recognizes {
 				return snapshot.RowPrint{}, false
 			}
-			return t.users.print(id)
+			return p.users.print(id)
 		},
 	}
 }
 
 // beginPass forgets what an earlier pass has shown.
-func (t *run) beginPass() error {
-	t.pass++
-	t.deltas, t.groups = nil, map[snapshot.GroupID]bool{}
-	t.counts = Counts{Shown: map[property]int64{}}
-	clear(t.assigned)
-	return t.spool.Reset()
+func (p *userPass) beginPass() error {
+	p.number++
+	p.deltas, p.groups = nil, map[snapshot.GroupID]bool{}
+	p.counts = Counts{Shown: map[property]int64{}}
+	clear(p.assigned)
+	return p.run.spool.Reset()
 }
 
-func (t *run) page(ctx context.Context, users []User) error {
+func (p *userPass) page(ctx context.Context, users []User) error {
 	for i := range users {
-		if err := t.user(ctx, &users[i]); err != nil {
+		if err := p.user(ctx, &users[i]); err != nil {
 			return err
 		}
 	}
@@ -92,73 +114,73 @@ func (t *run) page(ctx context.Context, users []User) error {
 }
 
 // user compares one user with what is known, by fingerprint first.
-func (t *run) user(ctx context.Context, u *User) error {
-	known := t.users.get(u.ID)
+func (p *userPass) user(ctx context.Context, u *User) error {
+	known := p.users.get(u.ID)
 	if u.Unchanged {
 		if known.shows == nil {
 			return fmt.Errorf("%w: the row of user %s is taken for a known one, and is not known", ErrImplausible, u.ID)
 		}
-		t.count(*known.shows)
-		known.pass = t.pass
-		t.users.put(u.ID, known)
+		p.count(*known.shows)
+		known.pass = p.number
+		p.users.put(u.ID, known)
 		return nil
 	}
 	u.Presence = snapshot.Present
 	shows := showsOf(u)
-	t.count(shows)
+	p.count(shows)
 	if u.LicensesAbsent {
-		if err := t.silent(ctx, u.ID, known.row); err != nil {
+		if err := p.silent(ctx, u.ID, known.row); err != nil {
 			return err
 		}
 	}
-	known.pass = t.pass
-	t.users.put(u.ID, known)
+	known.pass = p.number
+	p.users.put(u.ID, known)
 	var print *store.RowPrint
 	if u.Print.Size > 0 && !u.LicensesAbsent && shows.Flags&blankRow == 0 { // those are looked at each time
 		print = &store.RowPrint{RowPrint: u.Print, Shows: shows}
 	}
 	if known.row == 0 {
-		return t.add(t.comparer.User(nil, u.User), 0, print)
+		return p.add(p.run.comparer.User(nil, u.User), 0, print)
 	}
-	if known.fingerprint == t.prints.Of(&u.User) {
+	if known.fingerprint == p.prints.Of(&u.User) {
 		if print == nil || known.shows != nil && known.print == print.RowPrint {
 			return nil
 		}
-		return t.spool.Add(&snapshot.Delta{ID: u.ID, New: u.User}, known.row, print)
+		return p.run.spool.Add(&snapshot.Delta{ID: u.ID, New: u.User}, known.row, print)
 	}
-	history, err := t.sync.Known(ctx, u.ID, known.row)
+	history, err := p.run.sync.Known(ctx, u.ID, known.row)
 	if err != nil {
 		return err
 	}
 	if len(u.Held()) == 0 && u.Enabled == nil && history.Enabled != nil && len(history.Held()) > 0 {
-		t.counts.Blanked = u.ID
+		p.counts.Blanked = u.ID
 	}
-	return t.add(t.comparer.User(history, u.User), known.row, print)
+	return p.add(p.run.comparer.User(history, u.User), known.row, print)
 }
 
 // add keeps what differs of a user: what there is to tell in memory, the rest
 // in the spool. row is the user's in the database, 0 for a new one; print is of
 // the row that was read, nil for none.
-func (t *run) add(d snapshot.Delta, row int64, print *store.RowPrint) error {
-	if t.sync.Previous == nil {
+func (p *userPass) add(d snapshot.Delta, row int64, print *store.RowPrint) error {
+	if p.run.sync.Previous == nil {
 		d.Changes = nil // I7
-		d.Evidence = snapshot.PlanEvidence(&d.New, t.catalog)
+		d.Evidence = snapshot.PlanEvidence(&d.New, p.run.catalog)
 	}
 	if d.Empty() {
 		return nil
 	}
-	if len(d.Changes) > 0 || t.sync.Previous != nil && t.rowsMoved(&d) {
+	if len(d.Changes) > 0 || p.run.sync.Previous != nil && p.rowsMoved(&d) {
 		brief := snapshot.Delta{ID: d.ID, New: d.New, Changes: d.Changes}
 		brief.New.Plans = nil
-		t.deltas = append(t.deltas, brief)
+		p.deltas = append(p.deltas, brief)
 	}
-	return t.spool.Add(&d, row, print)
+	return p.run.spool.Add(&d, row, print)
 }
 
 // rowsMoved reports whether rows differ though nothing is told of them. Those of
 // SKUs whose catalog changed are left out: all their dates moved.
-func (t *run) rowsMoved(d *snapshot.Delta) bool {
-	return slices.ContainsFunc(d.Opened, func(p snapshot.OpenedPath) bool { return !t.comparer.CatalogMoved[p.SKU] })
+func (p *userPass) rowsMoved(d *snapshot.Delta) bool {
+	return slices.ContainsFunc(d.Opened, func(opened snapshot.OpenedPath) bool { return !p.run.comparer.CatalogMoved[opened.SKU] })
 }
 
 // The flags of a row, as prints keep them. A flag that comes to mean something
@@ -199,9 +221,9 @@ func showsOf(u *User) store.RowShows {
 }
 
 // count counts a row, be it decoded or recognized.
-func (t *run) count(row store.RowShows) {
+func (p *userPass) count(row store.RowShows) {
 	has := func(f uint8) bool { return row.Flags&f != 0 }
-	c := &t.counts
+	c := &p.counts
 	c.Users++
 	if len(row.Held) > 0 {
 		c.Licensed++
@@ -214,10 +236,10 @@ func (t *run) count(row store.RowShows) {
 	}
 	c.Held += int64(len(row.Held))
 	for _, sku := range row.Held {
-		t.assigned[sku]++
+		p.assigned[sku]++
 	}
 	for _, id := range row.Groups {
-		t.groups[id] = true
+		p.groups[id] = true
 	}
 	c.show(accountEnabled, has(enabledRow))
 	c.show(principalName, has(principalRow))
@@ -228,70 +250,70 @@ func (t *run) count(row store.RowShows) {
 
 // silent counts a row that says nothing of licenses, and notes one user who
 // held some.
-func (t *run) silent(ctx context.Context, id snapshot.UserID, row int64) error {
-	t.counts.Silent++
-	if row == 0 || t.counts.Silenced != "" {
+func (p *userPass) silent(ctx context.Context, id snapshot.UserID, row int64) error {
+	p.counts.Silent++
+	if row == 0 || p.counts.Silenced != "" {
 		return nil
 	}
-	history, err := t.sync.Known(ctx, id, row)
+	history, err := p.run.sync.Known(ctx, id, row)
 	if err == nil && len(history.Held()) > 0 {
-		t.counts.Silenced = id
+		p.counts.Silenced = id
 	}
 	return err
 }
 
 // plausible judges the pass as a whole.
-func (t *run) plausible(ctx context.Context) error {
-	if p := t.sync.Previous; p != nil && t.passed.ObservedAt.Before(p.ObservedUntil) {
-		if p.ObservedUntil.Sub(t.passed.ObservedAt) > snapshot.ClockSlack {
+func (p *userPass) plausible(ctx context.Context) error {
+	if before := p.run.sync.Previous; before != nil && p.passed.ObservedAt.Before(before.ObservedUntil) {
+		if before.ObservedUntil.Sub(p.passed.ObservedAt) > snapshot.ClockSlack {
 			return fmt.Errorf("%w: Graph's clock says %s, and said %s in the run before", ErrImplausible,
-				t.passed.ObservedAt.Format(time.RFC3339), p.ObservedUntil.Format(time.RFC3339))
+				p.passed.ObservedAt.Format(time.RFC3339), before.ObservedUntil.Format(time.RFC3339))
 		}
-		t.passed.ObservedAt = p.ObservedUntil
-		t.passed.ObservedUntil = latest(t.passed.ObservedUntil, p.ObservedUntil)
+		p.passed.ObservedAt = before.ObservedUntil
+		p.passed.ObservedUntil = latest(p.passed.ObservedUntil, before.ObservedUntil)
 	}
-	before, err := t.countsBefore(ctx)
+	before, err := p.countsBefore(ctx)
 	if err != nil {
 		return err
 	}
-	if err := t.countListed(ctx); err != nil {
+	if err := p.countListed(ctx); err != nil {
 		return err
 	}
-	t.counts.SKUs = seatsOf(t.skus, t.assigned)
-	return t.accept(Judge(before, t.counts, t.o.MaxShrink))
+	p.counts.SKUs = seatsOf(p.run.skus, p.assigned)
+	return p.accept(Judge(before, p.counts, p.run.o.MaxShrink))
 }
 
 // accept refuses a read for the reasons found, or records them where they are
 // of a kind that may be accepted and have been.
-func (t *run) accept(found reasons) error {
+func (p *userPass) accept(found reasons) error {
 	if len(found) == 0 {
 		return nil
 	}
-	if !t.o.AcceptShrink || errors.Is(found, ErrImplausible) {
+	if !p.run.o.AcceptShrink || errors.Is(found, ErrImplausible) {
 		return found
 	}
 	for _, reason := range found {
-		t.warn("accepted", "by --accept-shrink: %v", reason)
+		p.run.warn("accepted", "by --accept-shrink: %v", reason)
 	}
 	return nil
 }
 
 // countsBefore are the figures of the run before; nil if there is none.
-func (t *run) countsBefore(ctx context.Context) (*Counts, error) {
-	p := t.sync.Previous
-	if p == nil {
+func (p *userPass) countsBefore(ctx context.Context) (*Counts, error) {
+	before := p.run.sync.Previous
+	if before == nil {
 		return nil, nil
 	}
-	skus, assigned, err := t.sync.Seats(ctx)
+	skus, assigned, err := p.run.sync.Seats(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := t.sync.Shown(ctx)
+	shown, err := p.run.sync.Shown(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &Counts{
-		Users: p.Users.Int64, Licensed: p.LicensedUsers.Int64, Held: p.Assignments.Int64, SKUs: seatsOf(skus, assigned),
+		Users: before.Users.Int64, Licensed: before.LicensedUsers.Int64, Held: before.Assignments.Int64, SKUs: seatsOf(skus, assigned),
 		Shown: map[property]int64{
 			accountEnabled: one(shown.Enabled), principalName: one(shown.UPN), displayName: one(shown.Name),
 			assignmentStates: one(shown.Paths), assignedPlans: one(shown.Plans),
@@ -333,18 +355,18 @@ func earliest(a, b time.Time) time.Time {
 
 // countListed asks for the service's own count, which is eventually consistent:
 // a small difference is honest.
-func (t *run) countListed(ctx context.Context) error {
-	t.counts.Listed = -1
-	n, ok, err := t.UserCount(ctx)
+func (p *userPass) countListed(ctx context.Context) error {
+	p.counts.Listed = -1
+	n, ok, err := p.run.UserCount(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil:
-		t.warn("user-count", "Graph's own count of users could not be read: %v", err)
+		p.run.warn("user-count", "Graph's own count of users could not be read: %v", err)
 	case ok:
-		t.counts.Listed = n
-		if n != t.counts.Users {
-			t.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", t.counts.Users, n)
+		p.counts.Listed = n
+		if n != p.counts.Users {
+			p.run.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", p.counts.Users, n)
 		}
 	}
 	return nil
@@ -352,26 +374,26 @@ func (t *run) countListed(ctx context.Context) error {
 
 // readMissing ends what users held who are no longer among the users, and
 // learns whether they were deleted.
-func (t *run) readMissing(ctx context.Context) error {
-	if t.sync.Previous == nil {
+func (p *userPass) readMissing(ctx context.Context) error {
+	if p.run.sync.Previous == nil {
 		return nil
 	}
-	t.phase("deleted users")
-	if err := t.readDeleted(ctx); err != nil {
+	p.run.phase("deleted users")
+	if err := p.readDeleted(ctx); err != nil {
 		return err
 	}
-	for _, id := range t.users.missing(t.pass) {
-		known := t.users.get(id)
-		_, listed := t.deleted[id]
+	for _, id := range p.users.missing(p.number) {
+		known := p.users.get(id)
+		_, listed := p.deleted[id]
 		if known.presence == presenceCode(snapshot.Deleted) || known.presence == presenceCode(snapshot.Gone) && !listed {
 			continue
 		}
 		if !listed {
-			if err := t.mustBeGone(ctx, id); err != nil {
+			if err := p.mustBeGone(ctx, id); err != nil {
 				return err
 			}
 		}
-		if err := t.missing(ctx, id, known.row, listed); err != nil {
+		if err := p.missing(ctx, id, known.row, listed); err != nil {
 			return err
 		}
 	}
@@ -384,51 +406,51 @@ const maxLookups = 100
 
 // mustBeGone refuses the read when a user who is in no list exists all the
 // same: then the list has lost rows, and nobody's license may be ended by it.
-func (t *run) mustBeGone(ctx context.Context, id snapshot.UserID) error {
-	if t.lookups++; t.lookups > maxLookups {
+func (p *userPass) mustBeGone(ctx context.Context, id snapshot.UserID) error {
+	if p.lookups++; p.lookups > maxLookups {
 		return nil
 	}
-	exists, err := t.UserExists(ctx, id)
+	exists, err := p.run.UserExists(ctx, id)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		t.lookups = maxLookups
-		t.warn("missing-users", "users who are no longer listed could not be looked up: %v", err)
+		p.lookups = maxLookups
+		p.run.warn("missing-users", "users who are no longer listed could not be looked up: %v", err)
 	case exists:
-		t.passed.ObservedUntil = time.Time{} // the read does not stand
+		p.passed.ObservedUntil = time.Time{} // the read does not stand
 		return fmt.Errorf("%w: user %s exists, and was not listed", ErrImplausible, id)
 	}
 	return nil
 }
 
-func (t *run) readDeleted(ctx context.Context) error {
-	rows, err := t.DeletedUsers(ctx)
+func (p *userPass) readDeleted(ctx context.Context) error {
+	rows, err := p.run.DeletedUsers(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		t.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be told from one who was deleted: %v", err)
+		p.run.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be told from one who was deleted: %v", err)
 	}
-	t.deleted = make(map[snapshot.UserID]snapshot.DeletedUser, len(rows))
+	p.deleted = make(map[snapshot.UserID]snapshot.DeletedUser, len(rows))
 	for _, d := range rows {
-		t.deleted[d.ID] = d
+		p.deleted[d.ID] = d
 	}
 	return nil
 }
 
 // missing compares a user with nothing: what the deleted object still lists is
 // not held.
-func (t *run) missing(ctx context.Context, id snapshot.UserID, row int64, listed bool) error {
-	history, err := t.sync.Known(ctx, id, row)
+func (p *userPass) missing(ctx context.Context, id snapshot.UserID, row int64, listed bool) error {
+	history, err := p.run.sync.Known(ctx, id, row)
 	if err != nil {
 		return err
 	}
 	now := snapshot.User{ID: id, Attributes: history.Attributes, Presence: snapshot.Gone}
 	if listed {
-		now.Presence, now.DeletedAt = snapshot.Deleted, t.deleted[id].DeletedAt
+		now.Presence, now.DeletedAt = snapshot.Deleted, p.deleted[id].DeletedAt
 	}
-	return t.add(t.comparer.User(history, now), row, nil)
+	return p.add(p.run.comparer.User(history, now), row, nil)
 }
 
 // readGroups reads the groups that give licenses now or gave them before. One
