@@ -257,7 +257,7 @@ func (a *archive) match(q words.Query, worst words.Rank) []*Archived {
 
 // Strangers are people whom words mean and only audit records name; under pseudonyms
 // nobody is. unread counts the records that could not be read.
-func (b *Book) Strangers(ctx context.Context, q words.Query) (people []*Archived, unread int, err error) {
+func Strangers(ctx context.Context, b *Book, q words.Query) (people []*Archived, unread int, err error) {
 	if b.History.Pseudonymous() {
 		return nil, 0, nil
 	}

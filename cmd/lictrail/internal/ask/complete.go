@@ -28,7 +28,7 @@ const maxCompletions = 50
 
 // Complete finds the names of a kind that begin with a text, as typed so far. Those of
 // SKUs and plans are few and all returned.
-func (b *Book) Complete(ctx context.Context, kind Completed, begun string) ([]Completion, error) {
+func Complete(ctx context.Context, b *Book, kind Completed, begun string) ([]Completion, error) {
 	var list []Completion
 	switch kind {
 	case CompletedUser:

@@ -21,10 +21,10 @@ type Forgettable struct {
 // user.
 var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
 
-// Forgettable finds the one person who is meant by an object id, or by a whole UPN or
+// ToForget finds the one person who is meant by an object id, or by a whole UPN or
 // mail address, among the users and among those whom only audit records and
 // attributions name. What cannot be undone is done to nobody on a guess.
-func (b *Book) Forgettable(ctx context.Context, ref string) (*Forgettable, error) {
+func ToForget(ctx context.Context, b *Book, ref string) (*Forgettable, error) {
 	if standIn.MatchString(ref) {
 		return &Forgettable{Title: ref}, nil // to overwrite what an erasing left behind
 	}

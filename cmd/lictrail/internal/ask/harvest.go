@@ -28,7 +28,7 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 	}
 	rules.Exclusions = settings.Exclusions
 	for _, r := range lists.Excluded {
-		x, err := b.listExclusion(ctx, lists.ExcludedFile, r)
+		x, err := listExclusion(ctx, b, lists.ExcludedFile, r)
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +38,7 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 	if err != nil {
 		return nil, err
 	}
-	sku, err := b.copilotSKU(word, in)
+	sku, err := copilotSKU(b, word, in)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,11 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 			in.Holders = append(in.Holders, *h)
 		}
 	}
-	requests, err := b.harvestRequests(ctx, lists.Requests)
+	requests, err := harvestRequests(ctx, b, lists.Requests)
 	if err != nil {
 		return nil, err
 	}
-	free, err := b.freeSeats(ctx, sku)
+	free, err := freeSeats(ctx, b, sku)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 
 // listExclusion is a row of the file of exclusions. One that names nobody would protect
 // nobody, and is an error.
-func (b *Book) listExclusion(ctx context.Context, file string, r reclaim.ListRow) (reclaim.Exclusion, error) {
+func listExclusion(ctx context.Context, b *Book, file string, r reclaim.ListRow) (reclaim.Exclusion, error) {
 	people, err := b.UsersCalled(ctx, r.User)
 	if err == nil && len(people) == 0 {
 		err = &Error{Message: fmt.Sprintf("no user %q in the history", r.User), Hint: "the object id, or a whole UPN or mail address, present or past"}
@@ -79,7 +79,7 @@ func (b *Book) listExclusion(ctx context.Context, file string, r reclaim.ListRow
 }
 
 // harvestRequests finds who asked.
-func (b *Book) harvestRequests(ctx context.Context, rows []reclaim.ListRow) ([]*reclaim.HarvestRequest, error) {
+func harvestRequests(ctx context.Context, b *Book, rows []reclaim.ListRow) ([]*reclaim.HarvestRequest, error) {
 	var list []*reclaim.HarvestRequest
 	for _, row := range rows {
 		r := &reclaim.HarvestRequest{Line: row.Line, Named: row.User, Priority: row.Priority}
@@ -110,7 +110,7 @@ func (b *Book) harvestRequests(ctx context.Context, rows []reclaim.ListRow) ([]*
 }
 
 // copilotSKU is the SKU that is meant, which must be one of Copilot.
-func (b *Book) copilotSKU(word string, in reclaim.Input) (snapshot.SKUID, error) {
+func copilotSKU(b *Book, word string, in reclaim.Input) (snapshot.SKUID, error) {
 	evidence := reclaim.NewEvidence(in.SKUs, in.Reads)
 	if word != "" {
 		id, err := b.FindSKU(word)
@@ -137,7 +137,7 @@ func (b *Book) copilotSKU(word string, in reclaim.Input) (snapshot.SKUID, error)
 }
 
 // freeSeats is how many seats of a SKU are free.
-func (b *Book) freeSeats(ctx context.Context, sku snapshot.SKUID) (int64, error) {
+func freeSeats(ctx context.Context, b *Book, sku snapshot.SKUID) (int64, error) {
 	rows, err := b.History.SKUs(ctx)
 	if err != nil {
 		return 0, err

@@ -23,7 +23,7 @@ type Hit struct {
 // Search finds all that words mean: people, present and past; parties that changed
 // licenses and are no users; SKUs, groups and service plans. more reports that there
 // are other people.
-func (b *Book) Search(ctx context.Context, q words.Query, limit int) (hits []Hit, more bool, err error) {
+func Search(ctx context.Context, b *Book, q words.Query, limit int) (hits []Hit, more bool, err error) {
 	people, err := b.UsersCalled(ctx, q.Text)
 	if err != nil {
 		return nil, false, err
@@ -95,7 +95,7 @@ func matchActors(ctx context.Context, b *Book, q words.Query) ([]Hit, error) {
 }
 
 // Near lists what may have been meant by words that mean nothing.
-func (b *Book) Near(ctx context.Context, q words.Query) ([]string, error) {
+func Near(ctx context.Context, b *Book, q words.Query) ([]string, error) {
 	found, err := nearPeople(ctx, b.History, q)
 	if err != nil {
 		return nil, err

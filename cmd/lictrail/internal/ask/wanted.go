@@ -109,9 +109,9 @@ func (w *Wanted) fitsSeat(s *OverlappingSeat) bool {
 	return (!w.BothPaths || held(snapshot.Direct) && held(snapshot.ByGroup)) && (!w.Overlapping || len(s.Overlaps) > 0)
 }
 
-// Assignments lists the assignments that are wanted, ordered by UPN. unknown is told
+// WantedAssignments lists the assignments that are wanted, ordered by UPN. unknown is told
 // how many accounts might fit as well, which is not known of them.
-func (b *Book) Assignments(ctx context.Context, f store.Filter, w Wanted, unknown *int) iter.Seq2[*OverlappingSeat, error] {
+func WantedAssignments(ctx context.Context, b *Book, f store.Filter, w Wanted, unknown *int) iter.Seq2[*OverlappingSeat, error] {
 	return func(yield func(*OverlappingSeat, error) bool) {
 		if !w.Any() {
 			for a, err := range b.History.Assignments(ctx, f) {
@@ -121,7 +121,7 @@ func (b *Book) Assignments(ctx context.Context, f store.Filter, w Wanted, unknow
 			}
 			return
 		}
-		if err := b.wantedAssignments(ctx, f, w, unknown, func(s *OverlappingSeat) bool { return yield(s, nil) }); err != nil {
+		if err := wantedAssignments(ctx, b, f, w, unknown, func(s *OverlappingSeat) bool { return yield(s, nil) }); err != nil {
 			yield(nil, err)
 		}
 	}
@@ -129,7 +129,7 @@ func (b *Book) Assignments(ctx context.Context, f store.Filter, w Wanted, unknow
 
 // wantedAssignments goes user by user, under their names: attributes and activity go
 // by object ids. What it hands on is concealed where people go by pseudonyms.
-func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) error {
+func wantedAssignments(ctx context.Context, b *Book, f store.Filter, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) error {
 	h := b.History.Named()
 	f.Also |= store.AlsoUser
 	if f.ByRow = b.History.Pseudonymous(); w.NeverSignedIn {
@@ -141,7 +141,7 @@ func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, 
 	more := true
 	flush := func() {
 		if len(seats) > 0 && more {
-			more = b.wantedOf(seats, skus, group, w, unknown, yield)
+			more = wantedOf(b, seats, skus, group, w, unknown, yield)
 		}
 		seats = nil
 	}
@@ -160,7 +160,7 @@ func (b *Book) wantedAssignments(ctx context.Context, f store.Filter, w Wanted, 
 	return nil
 }
 
-func (b *Book) wantedOf(seats []*OverlappingSeat, skus []snapshot.SKUID, group snapshot.GroupID, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) bool {
+func wantedOf(b *Book, seats []*OverlappingSeat, skus []snapshot.SKUID, group snapshot.GroupID, w Wanted, unknown *int, yield func(*OverlappingSeat) bool) bool {
 	user, about := seats[0].User, seats[0].About
 	if about.User != nil {
 		user = *about.User
@@ -210,7 +210,7 @@ func HoldingOf(a *store.Assignment) reclaim.Holding {
 
 // UnlicensedSince lists the changes since a time by which users lost the last license
 // that they had, the latest first.
-func (b *Book) UnlicensedSince(ctx context.Context, f store.ChangeFilter) ([]*store.ChangeRow, error) {
+func UnlicensedSince(ctx context.Context, b *Book, f store.ChangeFilter) ([]*store.ChangeRow, error) {
 	licensed := map[snapshot.UserID]bool{}
 	for a, err := range b.History.Assignments(ctx, store.Filter{Users: f.Users}) {
 		if err != nil {

@@ -158,7 +158,7 @@ func wantedRows(ctx context.Context, e *env, b *ask.Book, f store.Filter, w ask.
 	}
 	unknown := 0
 	var seats []*ask.OverlappingSeat
-	for s, err := range b.Assignments(ctx, f, w, &unknown) {
+	for s, err := range ask.WantedAssignments(ctx, b, f, w, &unknown) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -190,7 +190,7 @@ func runUnlicensed(ctx context.Context, e *env, b *ask.Book, o assignmentsOption
 	if f.SKUs, err = b.FindSKUs(o.sku); err != nil {
 		return err
 	}
-	rows, err := b.UnlicensedSince(ctx, f)
+	rows, err := ask.UnlicensedSince(ctx, b, f)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (e *env) known(ctx context.Context, kind ask.Completed, begun string) []str
 	e.Quiet = true
 	defer func() { e.Quiet = quiet }()
 	_ = withHistory(ctx, e, func(b *ask.Book) error {
-		found, err := b.Complete(ctx, kind, begun)
+		found, err := ask.Complete(ctx, b, kind, begun)
 		for _, c := range found {
 			if word := strings.TrimSuffix(c.Text+"\t"+out.Safe(c.Description), "\t"); c.Text != "" && out.Safe(c.Text) == c.Text {
 				list = append(list, word)

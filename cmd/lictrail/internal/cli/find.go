@@ -47,7 +47,7 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 		return usage("--limit must be at least 1", "--limit 50")
 	}
 	return withHistory(ctx, e, func(b *ask.Book) error {
-		found, more, err := b.Search(ctx, q, limit)
+		found, more, err := ask.Search(ctx, b, q, limit)
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 		for _, f := range found {
 			hits = append(hits, show.Hit{Hit: f})
 		}
-		strangers, failed, err := b.Strangers(ctx, q)
+		strangers, failed, err := ask.Strangers(ctx, b, q)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 			e.Notef("there are other people; more of the name, or a higher --limit, shows them")
 		}
 		if len(hits) == 0 {
-			near, err := b.Near(ctx, q)
+			near, err := ask.Near(ctx, b, q)
 			if err != nil {
 				return err
 			}

@@ -138,7 +138,7 @@ func forgettable(ctx context.Context, e *env, who *ask.Forgettable) (*store.Eras
 // personToForget resolves the argument USER to one person.
 func personToForget(ctx context.Context, e *env, ref string) (person *ask.Forgettable, err error) {
 	err = withHistory(ctx, e, func(b *ask.Book) error {
-		person, err = b.Forgettable(ctx, ref)
+		person, err = ask.ToForget(ctx, b, ref)
 		return err
 	})
 	return person, err

@@ -94,7 +94,7 @@ func (q *question) find(ctx context.Context, word string) (hits []hit, more bool
 	if q.book.History.Pseudonymous() {
 		return q.findConcealed(ctx, word, query)
 	}
-	found, more, err := q.book.Search(ctx, query, maxHits)
+	found, more, err := ask.Search(ctx, q.book, query, maxHits)
 	if err != nil {
 		return nil, false, err
 	}
@@ -104,7 +104,7 @@ func (q *question) find(ctx context.Context, word string) (hits []hit, more bool
 		}
 	}
 	if q.values.Get("format") == "" { // what only records know takes reading them
-		strangers, _, err := q.book.Strangers(ctx, query)
+		strangers, _, err := ask.Strangers(ctx, q.book, query)
 		if err != nil {
 			return nil, false, err
 		}
