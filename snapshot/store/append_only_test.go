@@ -28,6 +28,9 @@ var notHistory = map[string]string{
 	"name_word":  "made from user_version, to find people by",
 	"name_index": "says how name_word was made",
 
+	"called":       "made from event and event_copy, to find records by",
+	"called_index": "says up to which records called was made",
+
 	"audit_plan": "what is still to be read of a log: work under way",
 }
 

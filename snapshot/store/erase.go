@@ -177,6 +177,9 @@ func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *era
 			p.user, p.name = f.User, standIn(f.User, last.ID+1)
 			erased.Name = p.name
 		}
+		if err := forgetCalls(ctx, tx); err != nil {
+			return nil, err
+		}
 		e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: erased.Rows}
 		if err := e.unguarded(func() error { return do(e, p) }); err != nil || len(e.rows) == 0 {
 			return nil, err

@@ -19,6 +19,9 @@ type EventFilter struct {
 	ByTarget, NoTarget bool
 	Ref                *snapshot.EventRef // this one
 	Until              snapshot.RunID     // those that runs up to this one fetched
+	// Naming lists those that are about somebody and, since they are found by an
+	// index that is no evidence and may not have all records yet, perhaps others.
+	Naming *Naming
 }
 
 // StoredEvent is an archived audit record and where it came from.
@@ -60,15 +63,24 @@ func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot
 	}
 }
 
-func (f *EventFilter) query() (string, []any) {
+func (f *EventFilter) query(n *namedSet) (string, []any) {
 	first, args := f.half("1", "event")
 	later, more := f.half("e.copy", "event_copy")
+	if n != nil {
+		first += byName
+		args = append(args, n.targets, n.events, n.mark.event)
+		later += byName
+		more = append(more, n.targets, n.copies, n.mark.copy)
+	}
 	order := " ORDER BY at, source, event_id, copy"
 	if f.ByTarget {
 		order = " ORDER BY target, at, source, event_id, copy"
 	}
 	return first + " UNION ALL " + later + order, append(args, more...)
 }
+
+// byName restricts records to those that an index names, and those that are newer.
+const byName = ` AND (e.target <> '' AND e.target IN (SELECT value FROM json_each(?)) OR e.id IN (SELECT value FROM json_each(?)) OR e.id > ?)`
 
 // half reads the first copies of records, or the later ones.
 func (f *EventFilter) half(number, table string) (string, []any) {
@@ -105,7 +117,15 @@ func (f *EventFilter) half(number, table string) (string, []any) {
 
 func storedOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*StoredEvent, error] {
 	return func(yield func(*StoredEvent, error) bool) {
-		query, args := f.query()
+		var n *namedSet
+		if f.Naming != nil {
+			var err error
+			if n, err = namedRecords(ctx, q, f.Naming); err != nil {
+				yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
+				return
+			}
+		}
+		query, args := f.query(n)
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))

@@ -101,6 +101,8 @@ var tables = []table{
 	{name: "active_time", sealed: notEvidence, why: "no evidence of licenses, and moves with every run", about: "user_id", aged: "last_at"},
 	{name: "name_word", sealed: notEvidence, why: "no evidence: made from user_version, to find people by", about: "user_id"},
 	{name: "name_index", sealed: notEvidence, why: "no evidence: says how name_word was made"},
+	{name: "called", sealed: notEvidence, why: "no evidence: made from event and event_copy, to find records by"},
+	{name: "called_index", sealed: notEvidence, why: "no evidence: says up to which records called was made"},
 	{name: "agent", sealed: byRun},
 	{name: "copilot_count", sealed: byRun, about: "user_id",
 		personal: map[string]any{"prompts": nil, "prompts_work": nil, "prompts_web": nil, "active_days": nil}},

@@ -155,8 +155,16 @@ func (m *RecordMatch) FindParts(ctx context.Context, b *Book, f store.EventFilte
 	return nil
 }
 
-func (m *RecordMatch) Search(ctx context.Context, b *Book, f store.EventFilter) iter.Seq2[*Record, error] {
+// Search lists the records that are wanted. To be quick, records about users are found
+// by an index, which is no evidence: whole goes through all records instead.
+func (m *RecordMatch) Search(ctx context.Context, b *Book, f store.EventFilter, whole bool) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
+		if m.users != nil && len(m.known) == 0 && !whole {
+			f.Naming = &store.Naming{Address: m.upn}
+			for id := range m.users {
+				f.Naming.IDs = append(f.Naming.IDs, string(id))
+			}
+		}
 		for row, err := range b.History.Stored(ctx, f) {
 			if err != nil {
 				yield(nil, err)

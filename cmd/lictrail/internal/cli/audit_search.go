@@ -67,7 +67,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 		if err := match.FindParts(ctx, b, f); err != nil {
 			return err
 		}
-		rows := match.Search(ctx, b, f)
+		rows := match.Search(ctx, b, f, e.format == "jsonl")
 		switch {
 		case e.format == "jsonl":
 			return show.Evidence(ctx, e.printer(b), version(), o.raw, rows)

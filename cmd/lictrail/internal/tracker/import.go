@@ -111,7 +111,10 @@ func Import(ctx context.Context, db *store.DB, files []ExportFile, o ImportOptio
 			return nil, err
 		}
 	}
-	return all, archive.Commit()
+	if err := archive.Commit(); err != nil || o.DryRun {
+		return all, err
+	}
+	return all, db.IndexRecords(ctx, callRule)
 }
 
 // SpanOf is the time of the records that belong in the archive, together with a time

@@ -111,11 +111,17 @@ func Run(ctx context.Context, r Reader, db *store.DB, o Options) (*Summary, erro
 	if err != nil {
 		return nil, t.fail(ctx, err)
 	}
+	if err := db.IndexRecords(ctx, callRule); err != nil { // the next run tries again
+		result.Warnings = append(result.Warnings, snapshot.Warning{Code: "record-index", Message: err.Error()})
+	}
 	if err := t.lookBackAgain(ctx); err != nil { // what was read is in the archive: the next run looks again
 		result.Warnings = append(result.Warnings, snapshot.Warning{Code: "look-back", Message: err.Error()})
 	}
 	return t.summary(result), nil
 }
+
+// callRule is how records call users.
+var callRule = store.CallRule{Number: audit.CalledRule, Address: audit.Called}
 
 // readAndCommit keeps what was read about users in a spool meanwhile.
 func (t *run) readAndCommit(ctx context.Context) (result *store.Result, err error) {
