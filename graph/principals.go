@@ -20,6 +20,10 @@ type wirePrincipal struct {
 // is, and which tenant owns it. One that Graph says it does not know is no error:
 // it comes back with Gone set.
 func (c *Client) Principal(ctx context.Context, id string) (snapshot.Principal, error) {
+	return c.principal(ctx, id, nil)
+}
+
+func (c *Client) principal(ctx context.Context, id string, shared *hold) (snapshot.Principal, error) {
 	id = snapshot.NormalID(id)
 	if !isGUID(id) {
 		return snapshot.Principal{}, c.newReader(opPrincipal).fail(kinded(ErrIncomplete, "id %q is not a GUID", clip(id)))
@@ -33,7 +37,9 @@ func (c *Client) Principal(ctx context.Context, id string) (snapshot.Principal, 
 		return info, err
 	}
 	var p snapshot.Principal
-	err := getObject(ctx, c.newReader(opPrincipal), read, func(w *wirePrincipal) (err error) {
+	r := c.newReader(opPrincipal)
+	r.shared = shared
+	err := getObject(ctx, r, read, func(w *wirePrincipal) (err error) {
 		p, err = w.principal(id)
 		return err
 	})

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lictrail/snapshot"
@@ -66,6 +67,37 @@ func together(n int, read func(i int, h *hold)) {
 	}
 	close(next)
 	workers.Wait()
+}
+
+// untilFailure reads the objects with some ids, a few at a time: what each is, and what
+// went wrong with each, in the order of the ids. When one has failed no more are asked
+// for: those get its error.
+func untilFailure[ID, T any](ctx context.Context, ids []ID, read func(context.Context, ID, *hold) (T, error)) ([]T, []error) {
+	found, errs := make([]T, len(ids)), make([]error, len(ids))
+	var failed atomic.Pointer[error]
+	together(len(ids), func(i int, h *hold) {
+		if errs[i] = context.Cause(ctx); errs[i] != nil {
+			return
+		}
+		if before := failed.Load(); before != nil {
+			errs[i] = *before
+			return
+		}
+		if found[i], errs[i] = read(ctx, ids[i], h); errs[i] != nil {
+			failed.Store(&errs[i])
+		}
+	})
+	return found, errs
+}
+
+// UsersExist is [Client.UserExists] for many users.
+func (c *Client) UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error) {
+	return untilFailure(ctx, ids, c.userExists)
+}
+
+// Principals is [Client.Principal] for many applications.
+func (c *Client) Principals(ctx context.Context, ids []string) ([]snapshot.Principal, []error) {
+	return untilFailure(ctx, ids, c.principal)
 }
 
 // Groups is [Client.Group] for many groups, a few at a time: the groups, and what

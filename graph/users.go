@@ -244,6 +244,10 @@ func (o *planOrder) learn(plans []snapshot.Plan) {
 // UserExists asks for one user by id. It is how a user whom the list lacks is
 // told from one who left: the list may have lost a row.
 func (c *Client) UserExists(ctx context.Context, id snapshot.UserID) (bool, error) {
+	return c.userExists(ctx, id, nil)
+}
+
+func (c *Client) userExists(ctx context.Context, id snapshot.UserID, shared *hold) (bool, error) {
 	build := c.template("{+baseurl}/users/{id}{?%24select}", map[string]any{"%24select": "id"})
 	read := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		info, err := build(ctx)
@@ -253,7 +257,9 @@ func (c *Client) UserExists(ctx context.Context, id snapshot.UserID) (bool, erro
 		return info, err
 	}
 	var found wireUser
-	err := getObject(ctx, c.newReader(opUser), read, func(w *wireUser) error {
+	r := c.newReader(opUser)
+	r.shared = shared
+	err := getObject(ctx, r, read, func(w *wireUser) error {
 		found = *w
 		return nil
 	})

@@ -328,8 +328,12 @@ func (s *scripted) Users(_ context.Context, known Known, page func([]User) error
 	return UsersRead{ObservedAt: s.at, ObservedUntil: s.at.Add(time.Minute)}, nil
 }
 
-func (s *scripted) UserExists(_ context.Context, id snapshot.UserID) (bool, error) {
-	return slices.Contains(s.lost, id), s.failing("user")
+func (s *scripted) UsersExist(_ context.Context, ids []snapshot.UserID) ([]bool, []error) {
+	exist, errs := make([]bool, len(ids)), make([]error, len(ids))
+	for i, id := range ids {
+		exist[i], errs[i] = slices.Contains(s.lost, id), s.failing("user")
+	}
+	return exist, errs
 }
 
 func (s *scripted) UserCount(context.Context) (int64, bool, error) {
@@ -344,9 +348,13 @@ func (s *scripted) Agents(context.Context) ([]snapshot.UserID, bool, error) {
 	return s.agents, true, s.failing("agents")
 }
 
-// Principal knows no application.
-func (s *scripted) Principal(_ context.Context, id string) (snapshot.Principal, error) {
-	return snapshot.Principal{ID: id, Gone: true}, s.failing("owners")
+// Principals knows no application.
+func (s *scripted) Principals(_ context.Context, ids []string) ([]snapshot.Principal, []error) {
+	found, errs := make([]snapshot.Principal, len(ids)), make([]error, len(ids))
+	for i, id := range ids {
+		found[i], errs[i] = snapshot.Principal{ID: id, Gone: true}, s.failing("owners")
+	}
+	return found, errs
 }
 
 func (s *scripted) Group(_ context.Context, id snapshot.GroupID) (snapshot.Group, error) {

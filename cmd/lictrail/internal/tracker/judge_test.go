@@ -231,7 +231,7 @@ type asked struct {
 	lookups int
 }
 
-func (a *asked) UserExists(ctx context.Context, id snapshot.UserID) (bool, error) {
-	a.lookups++
-	return a.scripted.UserExists(ctx, id)
+func (a *asked) UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error) {
+	a.lookups += len(ids)
+	return a.scripted.UsersExist(ctx, ids)
 }

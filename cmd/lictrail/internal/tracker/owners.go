@@ -28,21 +28,21 @@ func (t *run) readOwners(ctx context.Context, noted []store.Principal, w snapsho
 	if err := meet(met, t.within(w)); err != nil {
 		return nil, err
 	}
-	var failure error
-	var asked, failed int
 	pending := pendingOwners(noted, met)
-	for _, p := range pending {
-		if failure == nil && asked < maxOwners {
-			asked++
-			var found snapshot.Principal
-			if found, failure = t.Principal(ctx, p.ID); ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if failure == nil {
-				p.Principal, p.Wanted = found, false
-			}
-		}
-		if failure != nil {
+	ids := make([]string, min(len(pending), maxOwners))
+	for i := range ids {
+		ids[i] = pending[i].ID
+	}
+	found, errs := t.Principals(ctx, ids)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	failure, failed := cmp.Or(errs...), 0
+	for i, p := range pending {
+		switch {
+		case i < len(ids) && errs[i] == nil:
+			p.Principal, p.Wanted = found[i], false
+		case failure != nil:
 			failed++
 		}
 		if !p.Wanted || p.Run == 0 {

@@ -30,8 +30,9 @@ type Reader interface {
 	// that was delivered must be forgotten and the reading begins anew. Of a row
 	// that is known byte by byte it need not read more than the user's id.
 	Users(ctx context.Context, known Known, page func([]User) error, restart func()) (UsersRead, error)
-	// UserExists looks one user up whom Users did not deliver.
-	UserExists(ctx context.Context, id snapshot.UserID) (bool, error)
+	// UsersExist looks users up whom Users did not deliver: whether each exists, and
+	// what went wrong. When a look-up has failed the rest may fail untried.
+	UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error)
 	// UserCount is the service's own count; ok is false where it offers none.
 	UserCount(ctx context.Context) (n int64, ok bool, err error)
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
@@ -40,8 +41,8 @@ type Reader interface {
 	// Groups reads groups: what each is, and what went wrong with it.
 	Groups(ctx context.Context, ids []snapshot.GroupID) ([]snapshot.Group, []error)
 	DeletedUsers(ctx context.Context) ([]snapshot.DeletedUser, error)
-	// Principal reads the service principal of an application.
-	Principal(ctx context.Context, id string) (snapshot.Principal, error)
+	// Principals reads the service principals of applications, as UsersExist does users.
+	Principals(ctx context.Context, ids []string) ([]snapshot.Principal, []error)
 	// Requests is the number of requests sent so far.
 	Requests() int64
 }

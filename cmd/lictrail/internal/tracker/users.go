@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,6 @@ type userPass struct {
 	recognizes bool // a seal vouches for the prints of rows
 	prints     snapshot.Fingerprints
 	number     uint8 // a restart begins a new pass
-	lookups    int   // of missing users
 }
 
 // read makes the one pass over the users, and judges whether what came
@@ -382,18 +382,23 @@ func (p *userPass) readMissing(ctx context.Context) error {
 	if err := p.readDeleted(ctx); err != nil {
 		return err
 	}
+	var left, unlisted []snapshot.UserID
 	for _, id := range p.users.missing(p.number) {
 		known := p.users.get(id)
 		_, listed := p.deleted[id]
 		if known.presence == presenceCode(snapshot.Deleted) || known.presence == presenceCode(snapshot.Gone) && !listed {
 			continue
 		}
-		if !listed {
-			if err := p.mustBeGone(ctx, id); err != nil {
-				return err
-			}
+		if left = append(left, id); !listed {
+			unlisted = append(unlisted, id)
 		}
-		if err := p.missing(ctx, id, known.row, listed); err != nil {
+	}
+	if err := p.mustBeGone(ctx, unlisted); err != nil {
+		return err
+	}
+	for _, id := range left {
+		_, listed := p.deleted[id]
+		if err := p.missing(ctx, id, p.users.get(id).row, listed); err != nil {
 			return err
 		}
 	}
@@ -406,20 +411,18 @@ const maxLookups = 100
 
 // mustBeGone refuses the read when a user who is in no list exists all the
 // same: then the list has lost rows, and nobody's license may be ended by it.
-func (p *userPass) mustBeGone(ctx context.Context, id snapshot.UserID) error {
-	if p.lookups++; p.lookups > maxLookups {
-		return nil
-	}
-	exists, err := p.run.UserExists(ctx, id)
-	switch {
-	case ctx.Err() != nil:
+func (p *userPass) mustBeGone(ctx context.Context, ids []snapshot.UserID) error {
+	ids = ids[:min(len(ids), maxLookups)]
+	exist, errs := p.run.UsersExist(ctx, ids)
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case err != nil:
-		p.lookups = maxLookups
-		p.run.warn("missing-users", "users who are no longer listed could not be looked up: %v", err)
-	case exists:
+	}
+	if i := slices.Index(exist, true); i >= 0 {
 		p.passed.ObservedUntil = time.Time{} // the read does not stand
-		return fmt.Errorf("%w: user %s exists, and was not listed", ErrImplausible, id)
+		return fmt.Errorf("%w: user %s exists, and was not listed", ErrImplausible, ids[i])
+	}
+	if err := cmp.Or(errs...); err != nil {
+		p.run.warn("missing-users", "users who are no longer listed could not be looked up: %v", err)
 	}
 	return nil
 }
