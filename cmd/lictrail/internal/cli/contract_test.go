@@ -55,6 +55,7 @@ var items = []struct {
 	{"verify", show.CheckJSON{}},
 	{"doctor", doctor.DoctorJSON{}},
 	{"doctor --permissions", doctor.GrantJSON{}},
+	{"fleet health", show.HealthJSON{}},
 	{"fleet discover", show.DiscoveredJSON{}},
 	{"notify", announce.OutcomeJSON{}},
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // oneTenant are the commands that need no tenant chosen.
-var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve", "fleet discover"}
+var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve", "fleet discover", "fleet health"}
 
 // atOnce are the commands that read all tenants in one process.
 var atOnce = []string{"export"}
@@ -22,11 +22,11 @@ var atOnce = []string{"export"}
 func newFleet(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
-		Short: "The tenants of a fleet: which they are",
+		Short: "The tenants of a fleet: which they are, and how each is",
 		Args:  noArgs,
 		RunE:  needsCommand,
 	}
-	cmd.AddCommand(newFleetDiscover(e))
+	cmd.AddCommand(newFleetDiscover(e), newFleetHealth(e))
 	return cmd
 }
 

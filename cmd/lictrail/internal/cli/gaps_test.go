@@ -51,7 +51,7 @@ var noQuestions = map[string]string{
 	"runs": "shows each run's warnings", "runs show": "shows each run's warnings",
 	"serve":  "answers on pages, each with its gaps",
 	"export": "copies rows as they are, gaps among them",
-	"fleet":  "has others below", "fleet discover": "asks a partner's tenant",
+	"fleet":  "has others below", "fleet discover": "asks a partner's tenant", "fleet health": "shows each run's warnings and gaps",
 	"demo": "makes its own tenant", "import": "writes", "audit import": "writes",
 	"forget": "erases", "prune": "erases", "backup": "copies", "verify": "checks the file", "doctor": "tries what may be read",
 	"notify test": "sends", "catalog import": "writes", "catalog": "writes", "config": "", "config path": "shows settings", "config show": "shows settings", "audit": "has others below", "seats": "has others below", "notify": "has others below", "schedule": "writes schedules", "setup": "writes settings", "setup certificate": "writes a certificate", "version": "", "exit-codes": "",

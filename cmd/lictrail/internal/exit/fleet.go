@@ -3,6 +3,9 @@ package exit
 import (
 	"errors"
 	"slices"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/snapshot/store"
 )
 
 // ErrSomeTenants marks the failure of some tenants of several: what the others
@@ -32,4 +35,21 @@ var meanings = map[int]string{Done: "done", Failed: "failed", WrongUse: "wrong u
 func Meaning(code int) (text string, known bool) {
 	text, known = meanings[code]
 	return text, known
+}
+
+// OfHealth is the exit code for what is the matter with a tenant's history: that of
+// the error which a question to it ends with, or of the run that is not history.
+// What a run could not read is a warning there, and no failure here.
+func OfHealth(t *ask.TenantHealth) int {
+	switch {
+	case t.Err != nil:
+		return Explained(t.Err).Code
+	case t.Condition == ask.NeverRun:
+		return Explained(store.ErrNoRun).Code
+	case t.Condition == ask.Failing && t.Last.Status == store.Incomplete:
+		return Incomplete
+	case t.Condition == ask.Failing, t.Condition == ask.Stale:
+		return Failed
+	}
+	return Done
 }

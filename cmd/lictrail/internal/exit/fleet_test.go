@@ -3,6 +3,9 @@ package exit
 import (
 	"slices"
 	"testing"
+
+	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/snapshot/store"
 )
 
 // The code of several tenants is the one that most needs a person, and every code
@@ -25,6 +28,32 @@ func TestWorst(t *testing.T) {
 	} {
 		if got := Worst(test.codes...); got != test.want {
 			t.Errorf("%v end with %d, want %d", test.codes, got, test.want)
+		}
+	}
+}
+
+// The exit code for a history is that of the error or the run behind it.
+func TestOfHealth(t *testing.T) {
+	failing := func(status string) *ask.TenantHealth {
+		return &ask.TenantHealth{Condition: ask.Failing, Health: &ask.Health{Last: &store.Run{Status: status}}}
+	}
+	for _, c := range []struct {
+		tenant *ask.TenantHealth
+		want   int
+	}{
+		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrNoDatabase}, WrongUse},
+		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrBusy}, Busy},
+		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrDamaged}, Damaged},
+		{&ask.TenantHealth{Condition: ask.Damaged, Health: &ask.Health{}, Err: store.ErrDamaged}, Damaged},
+		{&ask.TenantHealth{Condition: ask.NeverRun, Health: &ask.Health{}}, WrongUse},
+		{failing(store.Failed), Failed},
+		{failing(store.Incomplete), Incomplete},
+		{&ask.TenantHealth{Condition: ask.Stale, Health: &ask.Health{}}, Failed},
+		{&ask.TenantHealth{Condition: ask.Partial, Health: &ask.Health{}}, Done},
+		{&ask.TenantHealth{Condition: ask.Healthy, Health: &ask.Health{}}, Done},
+	} {
+		if got := OfHealth(c.tenant); got != c.want {
+			t.Errorf("%s, %v: %d, want %d", c.tenant.Condition, c.tenant.Err, got, c.want)
 		}
 	}
 }

@@ -229,7 +229,7 @@ func TestR15_StockSQLiteAgrees(t *testing.T) {
 func questions(user string) [][]string {
 	return [][]string{
 		{"assignments"}, {"assignments", "--by", "department"}, {"assignments", "--by", "path"}, {"assignments", "--as-of", "2030-01-01"},
-		{"changes"}, {"skus"}, {"groups"}, {"runs"}, {"runs", "show", "1"}, {"audit", "coverage"}, {"audit", "events"},
+		{"changes"}, {"skus"}, {"groups"}, {"runs"}, {"runs", "show", "1"}, {"fleet", "health", "--max-age", "36500"}, {"audit", "coverage"}, {"audit", "events"},
 		{"seat-days"}, {"seat-days", "--by", "user"}, {"history", user}, {"who", "changed", user, "--all"}, {"verify"},
 	}
 }

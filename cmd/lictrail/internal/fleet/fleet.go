@@ -1,6 +1,7 @@
 // Package fleet runs a command for every tenant of the configuration and puts the
 // answers together. Each tenant has a process of its own: one sees no variables of
-// the other, and what happens to one does not happen to the other.
+// the other, and what happens to one does not happen to the other. It also finds the
+// tenants of a partner, and looks at all histories.
 package fleet
 
 import (
