@@ -15,19 +15,7 @@ import (
 )
 
 // User is a user as one page showed it.
-type User struct {
-	snapshot.User
-	// LicensesAbsent: the row had no assignedLicenses, or null. The user may
-	// hold licenses all the same, so a snapshot must not be made of this.
-	LicensesAbsent bool
-	// LicensesEmpty: assignedLicenses was there, and listed nothing.
-	LicensesEmpty bool
-	// Print is of the row's bytes; zero where rows are not digested.
-	Print snapshot.RowPrint
-	// Unchanged: the row is the known one, byte by byte, and was not decoded. The
-	// user has nothing but an id.
-	Unchanged bool
-}
+type User = snapshot.UserRow
 
 // userFields is $select of the users read. Without it Graph leaves out
 // everything about licensing.

@@ -14,21 +14,8 @@ import (
 // SignIns reads users' newest sign-ins. What happened in the last day may not
 // show yet.
 func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
-	stats, err := r.Client.SignIns(ctx, &signInSink{page, restart})
+	stats, err := r.Client.SignIns(ctx, sink[snapshot.ActivityRow]{page, restart})
 	return snapshot.ActivityRead{Since: graph.SignInsSince, Until: stats.ObservedAt.Add(-graph.SignInLag)}, activityError(err)
-}
-
-// signInSink hands sign-ins on.
-type signInSink struct {
-	page    func([]snapshot.ActivityRow) error
-	restart func()
-}
-
-func (s *signInSink) Page(rows []snapshot.ActivityRow) error { return s.page(rows) }
-
-func (s *signInSink) Restart() error {
-	s.restart()
-	return nil
 }
 
 // Usage reads the usage report that tells of a source.

@@ -235,26 +235,20 @@ func (r Reader) Users(ctx context.Context, known tracker.Known, page func([]trac
 	if err != nil {
 		return tracker.UsersRead{}, err
 	}
-	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, &userSink{page, restart})
+	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, sink[graph.User]{page, restart})
 	return tracker.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
 		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
 }
 
-// userSink hands pages on.
-type userSink struct {
-	page    func([]tracker.User) error
+// sink is what a read is handed to: pages, and the news that it begins anew.
+type sink[T any] struct {
+	page    func([]T) error
 	restart func()
 }
 
-func (s *userSink) Page(rows []graph.User) error {
-	users := make([]tracker.User, len(rows))
-	for i, r := range rows {
-		users[i] = tracker.User(r)
-	}
-	return s.page(users)
-}
+func (s sink[T]) Page(rows []T) error { return s.page(rows) }
 
-func (s *userSink) Restart() error {
+func (s sink[T]) Restart() error {
 	s.restart()
 	return nil
 }
@@ -288,25 +282,12 @@ func Progress(p *out.Progress) func(graph.Progress) {
 func (r Reader) AuditEvents(ctx context.Context, q tracker.AuditQuery, page func([][]byte) error, restart func()) error {
 	_, err := r.Client.DirectoryAudits(ctx, graph.AuditQuery{
 		Activity: q.Activity, Prefix: q.Prefix, From: q.From, To: q.To, TargetID: string(q.Target), Correlation: q.Correlation,
-	}, &auditSink{page, restart})
+	}, sink[graph.AuditRecord]{func(rows []graph.AuditRecord) error {
+		records := make([][]byte, len(rows))
+		for i, r := range rows {
+			records[i] = r.Raw
+		}
+		return page(records)
+	}, restart})
 	return err
-}
-
-// auditSink hands records on.
-type auditSink struct {
-	page    func([][]byte) error
-	restart func()
-}
-
-func (s *auditSink) Page(rows []graph.AuditRecord) error {
-	records := make([][]byte, len(rows))
-	for i, r := range rows {
-		records[i] = r.Raw
-	}
-	return s.page(records)
-}
-
-func (s *auditSink) Restart() error {
-	s.restart()
-	return nil
 }

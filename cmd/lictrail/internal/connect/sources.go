@@ -179,30 +179,22 @@ func (r SearchReader) Search(ctx context.Context, id string, wait bool) (tracker
 }
 
 func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func()) error {
-	_, err := r.Client.SearchRecords(ctx, id, &unifiedSink{page, restart})
+	_, err := r.Client.SearchRecords(ctx, id, unifiedSink(page, restart))
 	return reach(err)
 }
 
 // unifiedSink hands records on, those that were not asked for left out.
-type unifiedSink struct {
-	page    func([]string, [][]byte) error
-	restart func()
-}
-
-func (s *unifiedSink) Page(rows []graph.UnifiedRecord) error {
-	var ids []string
-	var records [][]byte
-	for _, r := range rows {
-		if r.Raw != nil {
-			ids, records = append(ids, r.ID), append(records, r.Raw)
+func unifiedSink(page func([]string, [][]byte) error, restart func()) sink[graph.UnifiedRecord] {
+	return sink[graph.UnifiedRecord]{func(rows []graph.UnifiedRecord) error {
+		var ids []string
+		var records [][]byte
+		for _, r := range rows {
+			if r.Raw != nil {
+				ids, records = append(ids, r.ID), append(records, r.Raw)
+			}
 		}
-	}
-	return s.page(ids, records)
-}
-
-func (s *unifiedSink) Restart() error {
-	s.restart()
-	return nil
+		return page(ids, records)
+	}, restart}
 }
 
 // FeedReader lets the tracker read the Management Activity API.
@@ -233,8 +225,8 @@ func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 
 func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b tracker.FeedBlob, wanted func(string) bool,
 	page func([][]byte) error, restart func()) error {
-	sink := &unifiedSink{func(_ []string, records [][]byte) error { return page(records) }, restart}
-	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, sink)
+	to := unifiedSink(func(_ []string, records [][]byte) error { return page(records) }, restart)
+	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, to)
 	return reach(err)
 }
 

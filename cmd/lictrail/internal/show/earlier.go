@@ -109,9 +109,15 @@ func summarizeEarlier(p Printer, f *ask.EarlierFile, dryRun bool) error {
 	return p.Printf("%s\n", line)
 }
 
+// placeJSON is where a record stands.
+type placeJSON struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// ImportJSON is a record of an earlier tracker, and what became of it.
 type ImportJSON struct {
-	File     string    `json:"file"`
-	Line     int       `json:"line"`
+	placeJSON
 	Verdict  string    `json:"verdict"`
 	Reason   string    `json:"reason"`
 	Named    *string   `json:"named"`
@@ -127,7 +133,7 @@ type ImportJSON struct {
 }
 
 func importRow(b *ask.Book, r *ask.EarlierRow) ImportJSON {
-	i := ImportJSON{File: r.File, Line: r.Line, Verdict: r.Verdict, Reason: earlierReason(r), Named: OrNull(r.Named),
+	i := ImportJSON{placeJSON: placeJSON{r.File, r.Line}, Verdict: r.Verdict, Reason: earlierReason(r), Named: OrNull(r.Named),
 		Assigned: OrNull(r.Record.Assigned.String()), Seen: OrNull(r.Record.Seen.String()), Removed: OrNull(r.Record.Removed.String()),
 		Path: OrNull(r.Record.Path), Note: OrNull(r.Record.Note)}
 	if r.Person != nil {

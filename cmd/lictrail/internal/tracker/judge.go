@@ -22,8 +22,6 @@ var (
 	ErrBlank = errors.New("a property is missing from the read")
 	// ErrImplausible: the answers contradict each other.
 	ErrImplausible = errors.New("the read is not plausible")
-	// ErrWrongTenant: another tenant answered than the one asked for.
-	ErrWrongTenant = errors.New("another tenant answered")
 )
 
 // refusals are the errors above that refuse a read for what it shows.

@@ -53,17 +53,8 @@ type Organization struct {
 	Premium bool // Entra ID P1 or P2: the audit log reaches back 30 days
 }
 
-// User is a user as read. LicensesAbsent: the row did not say what the user
-// holds, which is not the same as nothing. LicensesEmpty: it said that the user
-// holds nothing, whatever its state rows say. Print is of the row; Unchanged says
-// that it is the known one, byte by byte, of which only the user's id was read.
-type User struct {
-	snapshot.User
-	LicensesAbsent bool
-	LicensesEmpty  bool
-	Print          snapshot.RowPrint
-	Unchanged      bool
-}
+// User is a user as read.
+type User = snapshot.UserRow
 
 // Known is how rows of users are recognized that came before.
 type Known struct {
@@ -164,6 +155,9 @@ type run struct {
 	groupsRead []snapshot.Group
 	principals []store.Principal // what this run learned of applications
 }
+
+// ErrWrongTenant: another tenant answered than the one asked for.
+var ErrWrongTenant = errors.New("another tenant answered")
 
 // open learns which tenant answers and begins the run.
 func (t *run) open(ctx context.Context, db *store.DB) error {
