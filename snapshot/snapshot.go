@@ -238,6 +238,7 @@ type ServicePlan struct {
 // Subscription is one row of directory/subscriptions: what was bought.
 type Subscription struct {
 	ID              string
+	CommerceID      string // in the commerce system; not kept
 	SKU             SKUID
 	Status          string
 	Total           int64

@@ -45,6 +45,8 @@ type Result struct {
 	Principals  []Principal       // what the run learned of applications
 	Agents      []snapshot.UserID // users who are agents
 
+	Licensing *Licensing // nil: not asked for; what is known stays
+
 	Activity *ActivityResult // nil: not asked for; what is known stays
 }
 
@@ -124,6 +126,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.coverage(r.Coverage) },
 		func() error { return w.principals(r.Principals) },
 		func() error { return w.agents(r.Agents) },
+		func() error { return w.licensing(r.Licensing) },
 		func() error { return w.activity(r.Activity) },
 		func() error { return w.finish(r) },
 	}

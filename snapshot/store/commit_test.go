@@ -102,6 +102,7 @@ func richResult(t testing.TB, s *Sync) Result {
 	r.Principals = []Principal{{Principal: snapshot.Principal{ID: fmt.Sprintf("app-%d", s.Run), AppID: "id", Owner: "contoso", Name: "HR"}, SeenAt: week(0)}}
 	r.Warnings = []snapshot.Warning{{Code: "groups", Message: "One group could not be read."}}
 	r.Agents = []snapshot.UserID{d.ID, "nobody"}
+	r.Licensing = richLicensing(d.ID, int64(s.Run))
 	r.Activity = signIns(week(int(s.Run)), map[snapshot.UserID]time.Time{d.ID: week(0)})
 	copilot := copilotReport(week(int(s.Run)), map[snapshot.UserID]int64{d.ID: 3})
 	r.Activity.Reads, r.Activity.Rows = append(r.Activity.Reads, copilot.Reads...), append(r.Activity.Rows, copilot.Rows...)

@@ -50,6 +50,8 @@ func spelledHistory(t testing.TB, spelled string) *DB {
 			Actor: &snapshot.Actor{Kind: snapshot.ActorUser, ID: "boss", UPN: "boss@contoso.com"}},
 	}}
 	r.Coverage = []snapshot.Coverage{{Source: snapshot.SourceGraph, From: week(0), To: week(1), Why: "asked by " + spelled}}
+	r.Licensing = richLicensing(zoe, 1)
+	r.Licensing.Errors = append(r.Licensing.Errors, snapshot.AssignmentError{ID: "2", Holder: snapshot.Holder{Kind: snapshot.HeldByUser, ID: "long"}, SKU: "e3", Code: "Other", Message: "Not while " + spelled + " has it."})
 	if err := s.Commit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

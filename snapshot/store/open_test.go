@@ -385,6 +385,11 @@ func readAll(t *testing.T, path string) error {
 		func() error { _, err := h.Coverage(t.Context()); return err },
 		func() error { _, err := h.FindUsers(t.Context(), "ann"); return err },
 		func() error { _, _, err := h.ImportedNames(t.Context()); return err },
+		func() error { _, err := h.Allotments(t.Context()); return err },
+		func() error { _, err := h.AllotmentAssignments(t.Context()); return err },
+		func() error { _, err := h.WaitingMembers(t.Context()); return err },
+		func() error { _, err := h.AssignmentErrors(t.Context()); return err },
+		func() error { _, err := h.LicensingReads(t.Context()); return err },
 	} {
 		errs = append(errs, ask())
 	}
