@@ -20,6 +20,9 @@ type Cloud struct {
 	// UsageReports: Graph has the reports of Microsoft 365 usage here, which the
 	// national clouds lack (reportRoot, list of cloud deployments).
 	UsageReports bool
+	// CloudLicensing: Graph's beta has admin/cloudLicensing here, which the national
+	// clouds lack (adminCloudLicensing, list of cloud deployments).
+	CloudLicensing bool
 	// federation is the audience that a federated token of another issuer must
 	// have (federatedIdentityCredential, audiences).
 	federation string
@@ -28,10 +31,10 @@ type Cloud struct {
 // clouds is learn.microsoft.com/graph/deployments. Tokens of one cloud are not
 // good in another.
 var clouds = map[string]Cloud{
-	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true, true, defaultFederation},
-	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false, false, "api://AzureADTokenExchangeUSGov"},
-	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false, false, "api://AzureADTokenExchangeUSGov"},
-	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false, false, "api://AzureADTokenExchangeChina"},
+	"global": {"https://graph.microsoft.com", "https://login.microsoftonline.com/", defaultActivityEndpoint, true, true, true, defaultFederation},
+	"usgov":  {"https://graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.office365.us", false, false, false, "api://AzureADTokenExchangeUSGov"},
+	"dod":    {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us/", "https://manage.protection.apps.mil", false, false, false, "api://AzureADTokenExchangeUSGov"},
+	"china":  {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "", false, false, false, "api://AzureADTokenExchangeChina"},
 }
 
 const defaultFederation = "api://AzureADTokenExchange"

@@ -8,23 +8,27 @@ import (
 
 // What is read, as errors and progress lines call it.
 const (
-	opUsers         = "users"
-	opUser          = "user"
-	opUserCount     = "user count"
-	opAgents        = "agent users"
-	opOrganization  = "organization"
-	opSKUs          = "SKUs"
-	opSubscriptions = "subscriptions"
-	opGroup         = "group"
-	opDeletedUsers  = "deleted users"
-	opAudits        = "directory audits"
-	opPrincipal     = "application owners"
-	opSignIns       = "sign-ins"
-	opUsage         = "usage report"
-	opSearch        = "Purview audit search"
-	opFeed          = "Management Activity API"
-	opCustomers     = "customers"
-	opSigningIn     = "" // errors of it say so by themselves
+	opUsers            = "users"
+	opUser             = "user"
+	opUserCount        = "user count"
+	opAgents           = "agent users"
+	opOrganization     = "organization"
+	opSKUs             = "SKUs"
+	opSubscriptions    = "subscriptions"
+	opGroup            = "group"
+	opDeletedUsers     = "deleted users"
+	opAudits           = "directory audits"
+	opPrincipal        = "application owners"
+	opSignIns          = "sign-ins"
+	opUsage            = "usage report"
+	opSearch           = "Purview audit search"
+	opFeed             = "Management Activity API"
+	opCustomers        = "customers"
+	opAllotments       = "cloud licensing"
+	opAssignments      = "cloud licensing assignments"
+	opWaiting          = "cloud licensing waiting members"
+	opAssignmentErrors = "cloud licensing errors"
+	opSigningIn        = "" // errors of it say so by themselves
 )
 
 // Feature is what a permission is for, as a whole: one run without further
@@ -32,19 +36,20 @@ const (
 type Feature string
 
 const (
-	FeatureBase     Feature = "base"         // users, SKUs, the tenant
-	FeatureGroups   Feature = "groups"       // names and licenses of the groups that give licenses
-	FeatureAudit    Feature = "audit"        // who did it, from the directory audit log
-	FeatureOwners   Feature = "owners"       // whose the applications are that the audit log names
-	FeatureActivity Feature = "activity"     // when users last signed in
-	FeatureUsage    Feature = "usage"        // usage reports
-	FeaturePurview  Feature = "purview"      // the unified audit log through Graph
-	FeatureFeed     Feature = "activity-api" // the unified audit log through the Management Activity API
-	FeaturePartner  Feature = "partner"      // which tenants a partner looks after; no run asks for it
+	FeatureBase      Feature = "base"            // users, SKUs, the tenant
+	FeatureGroups    Feature = "groups"          // names and licenses of the groups that give licenses
+	FeatureAudit     Feature = "audit"           // who did it, from the directory audit log
+	FeatureOwners    Feature = "owners"          // whose the applications are that the audit log names
+	FeatureActivity  Feature = "activity"        // when users last signed in
+	FeatureUsage     Feature = "usage"           // usage reports
+	FeatureLicensing Feature = "cloud-licensing" // which subscription a license draws on; only with --cloud-licensing
+	FeaturePurview   Feature = "purview"         // the unified audit log through Graph
+	FeatureFeed      Feature = "activity-api"    // the unified audit log through the Management Activity API
+	FeaturePartner   Feature = "partner"         // which tenants a partner looks after; no run asks for it
 )
 
 // Features lists them.
-var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureOwners, FeatureActivity, FeatureUsage, FeaturePurview, FeatureFeed, FeaturePartner}
+var Features = []Feature{FeatureBase, FeatureGroups, FeatureAudit, FeatureOwners, FeatureActivity, FeatureUsage, FeatureLicensing, FeaturePurview, FeatureFeed, FeaturePartner}
 
 // API is a service whose permissions an application can be granted.
 type API struct {
@@ -96,6 +101,7 @@ var permissions = []Permission{
 	{opSignIns, "AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant", "AuditLog.Read.All and User.Read.All",
 		"AuditLog.Read.All and Directory.Read.All", false, FeatureActivity, graphAPI, roles("AuditLog.Read.All", "User.Read.All")},
 	{opUsage, "Reports.Read.All", "Reports.Read.All with the role Reports Reader", "", false, FeatureUsage, graphAPI, roles("Reports.Read.All")},
+	{opAllotments, "CloudLicensing.Read.All", "CloudLicensing.Read", "Directory.Read.All", false, FeatureLicensing, graphAPI, roles("CloudLicensing.Read.All")},
 	{opSearch, "AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Entra.Read.All with the role View-Only Audit Logs", "AuditLogsQuery.Read.All", false,
 		FeaturePurview, graphAPI, roles("AuditLogsQuery-Entra.Read.All")},
 	{opFeed, "ActivityFeed.Read of Office 365 Management APIs", "ActivityFeed.Read of Office 365 Management APIs",

@@ -192,6 +192,10 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		var usage Usage
 		usage, err = p.c.Usage(ctx, Reports[0])
 		f.Concealed, f.Empty = usage.Concealed, usage.RefreshedAt.IsZero()
+	case opAllotments:
+		var all []snapshot.Allotment
+		all, err = p.c.Allotments(ctx)
+		f.Empty = len(all) == 0
 	case opSearch:
 		err = p.searches(ctx)
 	case opCustomers:

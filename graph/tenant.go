@@ -171,6 +171,7 @@ func sortedIDs(ids []string) []string {
 
 type wireSubscription struct {
 	ID                    string  `json:"id"`
+	CommerceID            string  `json:"commerceSubscriptionId"`
 	SKUID                 guid    `json:"skuId"` // a string here, a Guid in subscribedSkus
 	Status                word    `json:"status"`
 	TotalLicenses         int64   `json:"totalLicenses"`
@@ -194,6 +195,7 @@ func (w *wireSubscription) subscription() (snapshot.Subscription, error) {
 	p := rowProblem{kind: "subscription", name: w.ID}
 	s := snapshot.Subscription{
 		ID:              snapshot.NormalID(w.ID),
+		CommerceID:      snapshot.NormalID(w.CommerceID),
 		SKU:             snapshot.SKUID(p.id("skuId", w.SKUID)),
 		Status:          string(w.Status),
 		Total:           w.TotalLicenses,

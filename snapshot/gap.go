@@ -13,19 +13,20 @@ import (
 type Read string
 
 const (
-	ReadOrganization  Read = "organization"  // the tenant's name and plans
-	ReadSubscriptions Read = "subscriptions" // what is bought and when it lapses
-	ReadAgents        Read = "agents"        // which users are agents
-	ReadGroups        Read = "groups"        // names, rules and licenses of groups
-	ReadDeletedUsers  Read = "deleted-users" // who was deleted
-	ReadAuditLog      Read = "audit-log"     // who did what, from any source
-	ReadOwners        Read = "owners"        // which tenant owns the applications that did something
-	ReadActivity      Read = "activity"      // when users were last active, by any [ActivitySource]
-	ReadNames         Read = "names"         // whom a usage report is about: it may conceal that
+	ReadOrganization  Read = "organization"    // the tenant's name and plans
+	ReadSubscriptions Read = "subscriptions"   // what is bought and when it lapses
+	ReadAgents        Read = "agents"          // which users are agents
+	ReadGroups        Read = "groups"          // names, rules and licenses of groups
+	ReadDeletedUsers  Read = "deleted-users"   // who was deleted
+	ReadAuditLog      Read = "audit-log"       // who did what, from any source
+	ReadOwners        Read = "owners"          // which tenant owns the applications that did something
+	ReadActivity      Read = "activity"        // when users were last active, by any [ActivitySource]
+	ReadLicensing     Read = "cloud-licensing" // which subscription each license draws on
+	ReadNames         Read = "names"           // whom a usage report is about: it may conceal that
 )
 
 // Reads lists all of them.
-var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadAgents, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadOwners, ReadActivity, ReadNames}
+var Reads = []Read{ReadOrganization, ReadSubscriptions, ReadAgents, ReadGroups, ReadDeletedUsers, ReadAuditLog, ReadOwners, ReadActivity, ReadLicensing, ReadNames}
 
 // GapWhy is why something was not read.
 type GapWhy string

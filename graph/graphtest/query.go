@@ -89,13 +89,17 @@ func init() {
 		{name: EndpointSearch, scopes: searchScopes, produce: oneSearch},
 		{name: EndpointSearchRecords, scopes: searchScopes, maxTop: 1000, options: []string{"$top", "$skiptoken"}, produce: listSearchRecords},
 	}
-	endpoints = append(endpoints, reportEndpoints()...)
+	endpoints = slices.Concat(endpoints, reportEndpoints(), licensingEndpoints())
 }
 
 // route finds the endpoint of a path.
 func route(c *call) (*endpoint, *apiError) {
 	rest, ok := strings.CutPrefix(c.Path, "/v1.0/")
-	if !ok {
+	beta, inBeta := strings.CutPrefix(c.Path, "/beta/")
+	if inBeta = inBeta && strings.HasPrefix(beta, "admin/cloudLicensing/"); inBeta {
+		rest = beta
+	}
+	if !ok && !inBeta {
 		return nil, fail(http.StatusNotFound, "BadRequest", "Invalid version: %s", strings.Split(c.Path+"//", "/")[1])
 	}
 	rest = strings.TrimSuffix(rest, "/")
@@ -110,6 +114,12 @@ func route(c *call) (*endpoint, *apiError) {
 			return nil, err
 		}
 	}
+	if inBeta {
+		var err *apiError
+		if name, err = licensingName(c, rest); err != nil {
+			return nil, err
+		}
+	}
 	if c.path[0] == "copilot" {
 		var err *apiError
 		if name, err = copilotName(c, rest); err != nil {
@@ -121,7 +131,7 @@ func route(c *call) (*endpoint, *apiError) {
 		name = Endpoint(strings.TrimSuffix(string(EndpointSearch)+"/"+below, "/"))
 	}
 	for _, e := range endpoints {
-		if e.name == name {
+		if e.name == name && inBeta == strings.HasPrefix(string(name), "admin/cloudLicensing/") {
 			return e, nil
 		}
 	}

@@ -21,6 +21,7 @@ var AllScopes = []string{
 	"User.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All",
 	"Group.Read.All", "AuditLog.Read.All", "Application.Read.All", "Reports.Read.All", "AuditLogsQuery-Entra.Read.All", "ActivityFeed.Read",
 	"DelegatedAdminRelationship.Read.All",
+	"CloudLicensing.Read.All",
 }
 
 // Request is one request the server received.

@@ -110,6 +110,8 @@ type Tenant struct {
 	Pace time.Duration
 	// Copilot says where Graph has the Copilot usage report.
 	Copilot CopilotWorld
+	// Licensing is how Graph offers the cloud licensing API.
+	Licensing LicensingWorld
 	// Concealed tenants show pseudonyms in usage reports, as new ones do.
 	Concealed bool
 	// Lies is how the audit log misleads.
@@ -139,7 +141,10 @@ type Tenant struct {
 	due     due
 	big     *big
 
-	customers map[string]string // of a partner: what they are called, by tenant id
+	customers   map[string]string  // of a partner: what they are called, by tenant id
+	draws       map[drawKey]string // allotments that licenses draw on, if not the first
+	devices     []deviceSeat
+	allottedOff int
 }
 
 type pending struct {

@@ -347,3 +347,21 @@ func (h *History) AssignmentErrors(ctx context.Context) ([]snapshot.AssignmentEr
 	})
 	return all, err
 }
+
+// LicensingUsers returns the users whom the cloud licensing API ever named, as far as
+// they were present at the run asked about.
+func (h *History) LicensingUsers(ctx context.Context) (map[snapshot.UserID]*snapshot.User, error) {
+	rows := map[int64]bool{}
+	err := h.each(ctx, "read whom cloud licensing names", `SELECT holder FROM allotment_holder WHERE kind = 'user'
+		UNION SELECT holder FROM allotment_waiting WHERE kind = 'user' UNION SELECT holder FROM assignment_error WHERE kind = 'user'`, nil, func(scan func(...any) error) error {
+		var row int64
+		err := scan(&row)
+		rows[row] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	users := make(map[snapshot.UserID]*snapshot.User, len(rows))
+	return users, h.people(ctx, numbersJSON(rows), func(_ int64, u *snapshot.User) { users[u.ID] = u })
+}

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ import (
 // and no answer may differ from that with the read permitted unless it is listed.
 var Needs = map[string][]snapshot.Read{
 	"actors":          {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
+	"allotments":      {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadLicensing},
 	"assignments":     {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadAuditLog},
 	"audit coverage":  {snapshot.ReadOrganization, snapshot.ReadAuditLog}, // Microsoft keeps the log longer with some plans
 	"audit events":    {snapshot.ReadAuditLog},
@@ -38,17 +40,27 @@ var Needs = map[string][]snapshot.Read{
 // AssignmentsActivity is the command assignments with a flag that asks for more.
 const AssignmentsActivity = "assignments --activity"
 
+// SKUsLapsing is the command skus with a flag that asks for more.
+const SKUsLapsing = "skus --lapses"
+
 // needsWith is [Needs] for commands with flags that ask for more.
 var needsWith = map[string][]snapshot.Read{
 	AssignmentsActivity: append(slices.Clone(Needs["assignments"]), snapshot.ReadActivity, snapshot.ReadNames),
+	SKUsLapsing:         append(slices.Clone(Needs["skus"]), snapshot.ReadLicensing),
+}
+
+// NeedsOf is what a command's answer rests on, with the flags that ask for more.
+func NeedsOf(command string) []snapshot.Read {
+	return slices.Concat(Needs[command], needsWith[command])
 }
 
 // readings are how the runs read what they may leave out.
 type readings struct {
-	coverage []snapshot.Coverage
-	activity map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap
-	groups   snapshot.RunID // that was the first to read a group; 0: none was
-	owners   bool           // there are applications whose owner was asked for in vain
+	coverage  []snapshot.Coverage
+	activity  map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap
+	licensing map[snapshot.RunID]map[snapshot.LicensingPart]snapshot.GapWhy
+	groups    snapshot.RunID // that was the first to read a group; 0: none was
+	owners    bool           // there are applications whose owner was asked for in vain
 }
 
 func readReadings(ctx context.Context, h *store.History) (*readings, error) {
@@ -60,12 +72,16 @@ func readReadings(ctx context.Context, h *store.History) (*readings, error) {
 	if err != nil {
 		return nil, err
 	}
+	licensing, err := h.LicensingReads(ctx)
+	if err != nil {
+		return nil, err
+	}
 	groups, err := h.FirstGroupRead(ctx)
 	if err != nil {
 		return nil, err
 	}
 	owners, err := h.OwnersWanted(ctx)
-	return &readings{coverage, activity, groups, owners}, err
+	return &readings{coverage, activity, licensing, groups, owners}, err
 }
 
 // Gaps are the gaps of a command's answer, at the run that is asked about.
@@ -92,7 +108,7 @@ func (b *Book) runReads() runReads {
 
 func (r runReads) gaps(command string) []snapshot.Gap {
 	var gaps []snapshot.Gap
-	for _, what := range append(slices.Clone(Needs[command]), needsWith[command]...) {
+	for _, what := range NeedsOf(command) {
 		switch what {
 		case snapshot.ReadAuditLog:
 			gaps = append(gaps, r.auditGap()...)
@@ -100,6 +116,10 @@ func (r runReads) gaps(command string) []snapshot.Gap {
 			gaps = append(gaps, r.activityGaps()...)
 		case snapshot.ReadNames:
 			gaps = append(gaps, r.concealedGaps()...)
+		case snapshot.ReadLicensing:
+			if len(r.licensing) > 0 || command != "report" { // few tenants read it
+				gaps = append(gaps, r.licensingGap()...)
+			}
 		default:
 			if gap, ok := snapshot.GapOf(what, "", r.readingsOf(what)); ok {
 				gaps = append(gaps, gap)
@@ -131,6 +151,39 @@ func (r runReads) readingsOf(what snapshot.Read) []snapshot.Reading {
 		list = append(list, reading)
 	}
 	return list
+}
+
+// licensingGap is what the newest run does not know of cloud licensing: what a run
+// before it read may have moved since.
+func (r runReads) licensingGap() []snapshot.Gap {
+	var list []snapshot.Reading
+	for _, run := range r.runs {
+		reading := snapshot.Reading{Run: run.ID, At: run.ObservedUntil, Why: snapshot.GapNotAsked}
+		if parts, asked := r.licensing[run.ID]; asked {
+			reading.Why = ""
+			for _, part := range snapshot.LicensingParts {
+				reading.Why = cmp.Or(reading.Why, parts[part])
+			}
+		}
+		list = append(list, reading)
+	}
+	if gap, ok := snapshot.GapOf(snapshot.ReadLicensing, "", list); ok {
+		return []snapshot.Gap{gap}
+	}
+	return nil
+}
+
+// licensingRead reports whether the run that is asked about read parts of cloud
+// licensing.
+func (b *Book) licensingRead(parts ...snapshot.LicensingPart) bool {
+	if b.reads == nil {
+		return false
+	}
+	read := b.reads.licensing[b.History.At.ID]
+	return !slices.ContainsFunc(parts, func(p snapshot.LicensingPart) bool {
+		why, asked := read[p]
+		return !asked || why != ""
+	})
 }
 
 // auditGap is the time since tracking began for which no source was read.

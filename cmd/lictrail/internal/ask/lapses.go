@@ -17,7 +17,25 @@ type Lapse struct {
 	Becomes string          // what Microsoft makes of it then
 	Left    int64           // seats of the SKU's other subscriptions that go on
 	Short   int64           // users who hold the SKU and have no seat left then
-	Users   []snapshot.User // these, where it is all of them
+	Users   []snapshot.User // these, where it is all of them; or those of Drawn
+	Drawn   *Drawn          // nil: what draws on the subscription is not known
+}
+
+// Drawn is what draws on a subscription and on nothing that goes on beyond it, by the
+// cloud licensing API. The users are those of the lapse.
+type Drawn struct {
+	NotKnown  int64 // users of the SKU of whom it cannot be told
+	Devices   int
+	DeviceIDs []string // none under pseudonyms
+}
+
+// Hit counts the users who lose the license, as far as that is known: by what their
+// licenses draw on, or else by the seats that are left.
+func (l *Lapse) Hit() int64 {
+	if l.Drawn != nil {
+		return int64(len(l.Users))
+	}
+	return l.Short
 }
 
 // lifecycle is what becomes of a subscription that nobody renews, by Microsoft's
@@ -68,9 +86,12 @@ func staysLonger(s, than snapshot.Subscription) bool {
 
 // NameHolders lists the users whom lapses affect, where that can be known.
 func NameHolders(ctx context.Context, b *Book, lapses []Lapse) error {
+	if err := FindDrawn(ctx, b, lapses); err != nil {
+		return err
+	}
 	for i := range lapses {
 		l := &lapses[i]
-		if l.Left > 0 || l.Short == 0 {
+		if l.Drawn != nil || l.Left > 0 || l.Short == 0 {
 			continue
 		}
 		for a, err := range b.History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{l.SKU}}) {
@@ -78,6 +99,82 @@ func NameHolders(ctx context.Context, b *Book, lapses []Lapse) error {
 				return err
 			}
 			l.Users = append(l.Users, a.User)
+		}
+	}
+	return nil
+}
+
+// FindDrawn finds what draws on the subscriptions that lapse. It is known where the
+// run that is asked about read both allotments and assignments, and an allotment of
+// the SKU names the subscription: what earlier runs read may have moved since.
+func FindDrawn(ctx context.Context, b *Book, lapses []Lapse) error {
+	if len(lapses) == 0 || !b.licensingRead(snapshot.PartAllotments, snapshot.PartAssignments) {
+		return nil
+	}
+	allotments, err := b.History.Allotments(ctx)
+	if err != nil {
+		return err
+	}
+	assignments, err := b.History.AllotmentAssignments(ctx)
+	if err != nil {
+		return err
+	}
+	waiting, err := b.History.WaitingMembers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range lapses {
+		l := &lapses[i]
+		draws := snapshot.NewDraws(l.SKU, l.Row.PartNumber, allotments, assignments)
+		if !draws.Backs(l.ID) {
+			continue
+		}
+		if b.licensingRead(snapshot.PartWaiting) {
+			draws.Queue(waiting)
+		}
+		if err := l.draw(ctx, b, draws); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LapsesNeedDrawn reports whether for one of the lapses it would have to be known what
+// licenses draw on. Where no other subscription goes on, all users are affected: that
+// is said without it, unless runs were to read it.
+func LapsesNeedDrawn(b *Book, lapses []Lapse) bool {
+	asked := b.reads != nil && len(b.reads.licensing) > 0
+	return slices.ContainsFunc(lapses, func(l Lapse) bool {
+		return l.Row.Assigned > 0 && (l.Left > 0 || asked) && (l.Drawn == nil || l.Drawn.NotKnown > 0)
+	})
+}
+
+// draw says of each holder of the SKU what becomes of the license.
+func (l *Lapse) draw(ctx context.Context, b *Book, draws *snapshot.Draws) error {
+	lapsing := snapshot.Lapsing{Subscription: l.ID, Lasts: func(id string) (lasts, known bool) {
+		i := slices.IndexFunc(l.Row.Bought, func(s snapshot.Subscription) bool { return s.ID == id })
+		return i >= 0 && staysLonger(l.Row.Bought[i], l.Subscription), i >= 0
+	}}
+	devices := draws.Devices(lapsing)
+	l.Drawn = &Drawn{Devices: len(devices)}
+	if !b.History.Pseudonymous() {
+		l.Drawn.DeviceIDs = devices
+	}
+	for a, err := range b.Named().History.Assignments(ctx, store.Filter{SKUs: []snapshot.SKUID{l.SKU}}) {
+		if err != nil {
+			return err
+		}
+		paths := make([]snapshot.PathRef, len(a.Paths))
+		for i, p := range a.Paths {
+			paths[i] = p.PathRef
+		}
+		switch draws.Of(a.User.ID, paths, lapsing) {
+		case snapshot.FateLost:
+			u := a.User
+			b.History.Conceal(&u)
+			l.Users = append(l.Users, u)
+		case snapshot.FateUnknown:
+			l.Drawn.NotKnown++
 		}
 	}
 	return nil

@@ -44,6 +44,8 @@ and the first run. That needs neither a sign-in nor a database. Features are
   audit         who did it, from the directory audit log
   activity      when users last signed in: sync --activity sign-ins
   usage         usage reports: the other sources of sync --activity
+  cloud-licensing
+                which subscription a license draws on: sync --cloud-licensing
   purview       sync --audit-source purview
   activity-api  sync --audit-source activity-api
   partner       fleet discover, in a partner's tenant: tried with --for only`,

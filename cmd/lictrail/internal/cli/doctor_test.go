@@ -131,7 +131,7 @@ var doctorEndpoints = map[string]graphtest.Endpoint{
 	"users": graphtest.EndpointUsers, "user": graphtest.EndpointUser, "user count": graphtest.EndpointUsersCount, "SKUs": graphtest.EndpointSKUs,
 	"organization": graphtest.EndpointOrganization, "subscriptions": graphtest.EndpointSubscriptions, "group": graphtest.EndpointGroup,
 	"deleted users": graphtest.EndpointDeleted, "directory audits": graphtest.EndpointAudits, "sign-ins": graphtest.EndpointUsers,
-	"application owners": graphtest.EndpointPrincipal, "agent users": graphtest.EndpointAgents,
+	"application owners": graphtest.EndpointPrincipal, "agent users": graphtest.EndpointAgents, "cloud licensing": graphtest.EndpointAllotments,
 	"usage report": graphtest.EndpointActiveUsers, "Purview audit search": graphtest.EndpointSearches, "Management Activity API": graphtest.EndpointFeedList,
 }
 

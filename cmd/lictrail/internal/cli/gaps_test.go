@@ -34,6 +34,7 @@ var questions = map[string][]string{
 	"audit search":    {"", "--user QUIET", "--activity license"},
 	"changes":         {"", "--kind assigned", "--cause admin", "--user QUIET", "--by actor"},
 	"groups":          {"", "--users"},
+	"allotments":      {"", "--holders", "--waiting", "--errors"},
 	"find":            {"GROUP", "QUIET", "crowd"},
 	"history":         {"LEAVER", "MEMBER", "QUIET"},
 	"reclaim":         {"", "--by department", "--bucket unknown"},
@@ -66,17 +67,19 @@ var refusable = map[string]struct {
 	lacks     snapshot.Read // "": nothing that an answer rests on
 	audit     string
 }{
-	"user":                    {[]graphtest.Endpoint{graphtest.EndpointUser}, "", connect.AuditGraph},
-	"user count":              {[]graphtest.Endpoint{graphtest.EndpointUsersCount}, "", connect.AuditGraph},
-	"agent users":             {[]graphtest.Endpoint{graphtest.EndpointAgents}, snapshot.ReadAgents, connect.AuditGraph},
-	"organization":            {[]graphtest.Endpoint{graphtest.EndpointOrganization}, snapshot.ReadOrganization, connect.AuditGraph},
-	"subscriptions":           {[]graphtest.Endpoint{graphtest.EndpointSubscriptions}, snapshot.ReadSubscriptions, connect.AuditGraph},
-	"group":                   {[]graphtest.Endpoint{graphtest.EndpointGroup}, snapshot.ReadGroups, connect.AuditGraph},
-	"deleted users":           {[]graphtest.Endpoint{graphtest.EndpointDeleted}, snapshot.ReadDeletedUsers, connect.AuditGraph},
-	"application owners":      {[]graphtest.Endpoint{graphtest.EndpointPrincipal}, snapshot.ReadOwners, connect.AuditGraph},
-	"directory audits":        {[]graphtest.Endpoint{graphtest.EndpointAudits}, snapshot.ReadAuditLog, connect.AuditGraph},
-	"sign-ins":                {nil, snapshot.ReadActivity, connect.AuditGraph}, // a property of users; see refuse
-	"usage report":            {[]graphtest.Endpoint{graphtest.EndpointActiveUsers, graphtest.EndpointApps, graphtest.EndpointActivations, graphtest.EndpointCopilot}, snapshot.ReadActivity, connect.AuditGraph},
+	"user":               {[]graphtest.Endpoint{graphtest.EndpointUser}, "", connect.AuditGraph},
+	"user count":         {[]graphtest.Endpoint{graphtest.EndpointUsersCount}, "", connect.AuditGraph},
+	"agent users":        {[]graphtest.Endpoint{graphtest.EndpointAgents}, snapshot.ReadAgents, connect.AuditGraph},
+	"organization":       {[]graphtest.Endpoint{graphtest.EndpointOrganization}, snapshot.ReadOrganization, connect.AuditGraph},
+	"subscriptions":      {[]graphtest.Endpoint{graphtest.EndpointSubscriptions}, snapshot.ReadSubscriptions, connect.AuditGraph},
+	"group":              {[]graphtest.Endpoint{graphtest.EndpointGroup}, snapshot.ReadGroups, connect.AuditGraph},
+	"deleted users":      {[]graphtest.Endpoint{graphtest.EndpointDeleted}, snapshot.ReadDeletedUsers, connect.AuditGraph},
+	"application owners": {[]graphtest.Endpoint{graphtest.EndpointPrincipal}, snapshot.ReadOwners, connect.AuditGraph},
+	"directory audits":   {[]graphtest.Endpoint{graphtest.EndpointAudits}, snapshot.ReadAuditLog, connect.AuditGraph},
+	"sign-ins":           {nil, snapshot.ReadActivity, connect.AuditGraph}, // a property of users; see refuse
+	"usage report":       {[]graphtest.Endpoint{graphtest.EndpointActiveUsers, graphtest.EndpointApps, graphtest.EndpointActivations, graphtest.EndpointCopilot}, snapshot.ReadActivity, connect.AuditGraph},
+	"cloud licensing": {[]graphtest.Endpoint{graphtest.EndpointAllotments, graphtest.EndpointAssignments, graphtest.EndpointWaitingMembers, graphtest.EndpointAssignmentErrors},
+		snapshot.ReadLicensing, connect.AuditGraph},
 	"Purview audit search":    {[]graphtest.Endpoint{graphtest.EndpointSearches}, snapshot.ReadAuditLog, connect.AuditPurview},
 	"Management Activity API": {[]graphtest.Endpoint{graphtest.EndpointFeedList, graphtest.EndpointFeedStart, graphtest.EndpointFeedContent}, snapshot.ReadAuditLog, connect.AuditActivity},
 }
@@ -181,7 +184,7 @@ func (s *story) refuse(p plot, now bool) {
 
 func (s *story) sync(p plot) {
 	s.t.Helper()
-	args := []string{"sync", "--graph-endpoint", s.endpoint, "--activity-endpoint", s.activity, "--auth", "token", "--audit-source", p.source, "--patience", "1s"}
+	args := []string{"sync", "--graph-endpoint", s.endpoint, "--activity-endpoint", s.activity, "--auth", "token", "--audit-source", p.source, "--patience", "1s", "--cloud-licensing"}
 	if p.activity != "" {
 		args = append(args, "--activity", p.activity)
 	}
@@ -368,7 +371,11 @@ func TestGaps(t *testing.T) {
 						if _, ok := whole[key]; !ok {
 							whole[key] = base.ask(name, question, format)
 						}
-						compareAnswers(t, p, name+" "+question+" "+format, name, format, s.ask(name, question, format), whole[key])
+						command := name
+						if strings.HasPrefix(question, "--lapses") {
+							command = ask.SKUsLapsing
+						}
+						compareAnswers(t, p, name+" "+question+" "+format, command, format, s.ask(name, question, format), whole[key])
 					}
 				}
 			}
@@ -405,7 +412,7 @@ func lacksOf(p plot) (snapshot.Read, snapshot.GapWhy) {
 func compareAnswers(t *testing.T, p plot, what, command, format string, got, whole answer) {
 	t.Helper()
 	lacks, why := lacksOf(p)
-	if lacks == "" || !slices.Contains(ask.Needs[command], lacks) {
+	if lacks == "" || !slices.Contains(ask.NeedsOf(command), lacks) {
 		got.text, whole.text = trust.ReplaceAllString(got.text, ""), trust.ReplaceAllString(whole.text, "")
 		if diff := cmp.Diff(whole.text, got.text); diff != "" {
 			t.Errorf("%s: the answer rests on what was not read, and needs does not say so (-read +not read):\n%s", what, diff)

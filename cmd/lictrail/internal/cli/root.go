@@ -198,7 +198,7 @@ It reads tenants and never writes to one.`,
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newGroups(e), newReclaim(e), newSeats(e), newSeatDays(e), newWhatIf(e), newWatch(e), newReport(e), newServe(e)}},
+		{"Ask", []*cobra.Command{newFind(e), newWho(e), newHistory(e), newAssignments(e), newChanges(e), newActors(e), newSKUs(e), newAllotments(e), newGroups(e), newReclaim(e), newSeats(e), newSeatDays(e), newWhatIf(e), newWatch(e), newReport(e), newServe(e)}},
 		{"Collect", []*cobra.Command{newSync(e), newImport(e), newRuns(e), newFleet(e), newNotify(e)}},
 		{"Evidence", []*cobra.Command{newAudit(e), newVerify(e)}},
 		{"Set up", []*cobra.Command{newDemo(e), newSetup(e), newDoctor(e), newConfig(e), newSchedule(e), newCatalog(e)}},
@@ -212,7 +212,7 @@ It reads tenants and never writes to one.`,
 	}
 	root.SetCompletionCommandGroupID("Set up")
 	root.AddCommand(newVersion(e), newExitCodes())
-	for _, name := range []string{"actors", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "what-if", "who"} {
+	for _, name := range []string{"actors", "allotments", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "what-if", "who"} {
 		report, _, _ := root.Find([]string{name}) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}
@@ -240,7 +240,7 @@ It reads tenants and never writes to one.`,
 const helpWidth = 80
 
 // tabular are the commands whose answer is one table, which a workbook can hold.
-var tabular = []string{"actors", "assignments", "audit coverage", "audit events", "changes", "find", "groups", "history", "reclaim", "runs", "runs show",
+var tabular = []string{"actors", "allotments", "assignments", "audit coverage", "audit events", "changes", "find", "groups", "history", "reclaim", "runs", "runs show",
 	"seat-days", "skus", "watch", "who"}
 
 // eachTenant are further commands that may be run for every tenant of the
@@ -248,7 +248,7 @@ var tabular = []string{"actors", "assignments", "audit coverage", "audit events"
 var eachTenant = []string{"backup", "doctor", "verify"}
 
 // arranged are the commands whose table can be sorted and limited.
-var arranged = []string{"actors", "assignments", "audit coverage", "audit events", "changes", "groups", "reclaim", "runs", "seat-days", "skus", "watch"}
+var arranged = []string{"actors", "allotments", "assignments", "audit coverage", "audit events", "changes", "groups", "reclaim", "runs", "seat-days", "skus", "watch"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (

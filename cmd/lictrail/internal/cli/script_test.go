@@ -429,6 +429,30 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 	case "copilot": // the report's world: v1, old, nowhere, uncounted, or new
 		p.Copilot = graphtest.CopilotWorld(strings.TrimPrefix(arg(0), "new"))
 		return nil
+	case "buy": // buy SKU N: one more subscription
+		n, err := strconv.Atoi(arg(1))
+		return errors.Join(err, p.BuySeats(skuIDs[arg(0)], n))
+	case "renew": // renew SKU N DAY: one subscription, until a day
+		n, err := strconv.Atoi(arg(1))
+		ends, badDay := time.Parse(time.DateOnly, arg(2))
+		return errors.Join(err, badDay, p.Renew(skuIDs[arg(0)], n, ends))
+	case "draw": // draw NAME|GROUP SKU N: on the N-th subscription, from 0
+		n, err := strconv.Atoi(arg(2))
+		p.Draw(p.people[arg(0)]+p.groups[arg(0)], skuIDs[arg(1)], n)
+		return err
+	case "device": // device SKU N
+		n, err := strconv.Atoi(arg(1))
+		ts.Setenv("DEVICE", p.AssignDevice(skuIDs[arg(0)], n))
+		return err
+	case "licensing": // how Graph offers the cloud licensing API: offered, or a world of graphtest
+		p.Licensing = graphtest.LicensingWorld(strings.TrimPrefix(arg(0), "offered"))
+		return nil
+	case "misstate": // misstate N: allotments show N licenses more
+		n, err := strconv.Atoi(arg(0))
+		p.MisstateAllotted(n)
+		return err
+	case "state": // state NAME SKU STATE ERROR: of the direct license
+		return p.SetState(admin, p.people[arg(0)], skuIDs[arg(1)], arg(2), arg(3))
 	case "disable":
 		return p.SetEnabled(admin, p.people[arg(0)], false)
 	case "conceal":

@@ -31,7 +31,7 @@ func TestLapses(t *testing.T) {
 		{"deleted already", 5, []snapshot.Subscription{sub("a", "Deleted", 10, day(1))}, ""},
 		{"nobody has it", 0, []snapshot.Subscription{sub("a", "Enabled", 10, day(2))}, "a: nobody holds it"},
 		{"one user", 1, []snapshot.Subscription{sub("a", "Enabled", 10, day(2))}, "a: its only user"},
-		{"another goes on with enough", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(2)), sub("b", "Enabled", 5, day(20))}, "a: nobody: 5 users, 5 seats go on elsewhere"},
+		{"another goes on with enough", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(2)), sub("b", "Enabled", 5, day(20))}, "a: enough seats: 5 users, 5 seats go on elsewhere"},
 		{"another goes on with too few", 5, []snapshot.Subscription{sub("a", "Enabled", 10, day(2)), sub("b", "Enabled", 3, time.Time{})}, "a: 2 of 5 users; which is not known"},
 		{"both end on one day", 5, []snapshot.Subscription{sub("a", "Enabled", 3, day(2)), sub("b", "Enabled", 3, day(2))}, "a: all 5 users; b: all 5 users"},
 		{"one after the other", 5, []snapshot.Subscription{sub("a", "Enabled", 3, day(2)), sub("b", "Enabled", 3, day(3))}, "a: 2 of 5 users; which is not known; b: all 5 users"},

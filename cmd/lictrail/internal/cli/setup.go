@@ -131,9 +131,13 @@ func setupFeatures() []setup.Feature {
 	var list []setup.Feature
 	for _, g := range doctor.Grants(nil) {
 		switch g.Feature {
-		case graph.FeaturePurview, graph.FeatureFeed: // for --audit-source, later
+		case graph.FeaturePurview, graph.FeatureFeed, graph.FeaturePartner: // for --audit-source and fleet discover, later
 		default:
-			list = append(list, setup.Feature{Name: string(g.Feature), Roles: strings.Join(g.Roles, ", ")})
+			f := setup.Feature{Name: string(g.Feature), Roles: strings.Join(g.Roles, ", ")}
+			if g.Feature == graph.FeatureLicensing {
+				f.Optional = "for sync --cloud-licensing"
+			}
+			list = append(list, f)
 		}
 	}
 	return list

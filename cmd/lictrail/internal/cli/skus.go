@@ -33,8 +33,9 @@ ahead.
 
 With --lapses it lists subscriptions instead: when they end, what happens then,
 and how many users are left without a seat. Which users those are can be known
-only if all are; Microsoft gives no order. Nor does it tell whether a
-subscription renews by itself.`,
+if all are, or where sync --cloud-licensing has read what each license draws on:
+then those are named who have no license of another subscription that goes on.
+Microsoft does not tell whether a subscription renews by itself.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv
   lictrail skus --sku copilot
@@ -101,5 +102,8 @@ func runLapses(ctx context.Context, e *env, b *ask.Book, list []ask.SKU, text st
 	if err := ask.NameHolders(ctx, b, rows); err != nil {
 		return err
 	}
-	return show.Lapses(b).Print(e.printer(b), show.Each(rows))
+	if ask.LapsesNeedDrawn(b, rows) {
+		e.command = ask.SKUsLapsing
+	}
+	return show.PrintLapses(e.printer(b), rows)
 }

@@ -62,6 +62,10 @@ reclaim:
 What may not be read is a warning that names the permission. On a large tenant
 sign-ins take a while: Graph allows 5 pages of 500 users in 10 seconds.
 
+With --cloud-licensing it also reads which subscription each license draws on,
+who waits for one and which assignments failed, through Graph's beta, in the
+global cloud: for lictrail allotments and lictrail skus --lapses.
+
 Audit evidence comes from the directory audit log through Graph. Purview audit
 search and the Office 365 Management Activity API, which reach further back and
 know more, are read when --audit-source names them: docs/audit-sources.md.
@@ -107,6 +111,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
 	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
+	f.BoolVar(&o.CloudLicensing, "cloud-licensing", false, "also read which subscription each license draws on (Graph's beta; docs/cloud-licensing.md)")
 	f.StringVar(&o.files.Report, "report", "", "write the page on the week to this `file`")
 	f.StringVar(&o.files.Digest, "digest", "", "write a digest to this `file`, if something changed")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")

@@ -40,6 +40,7 @@ type Connection struct {
 	Endpoint, AuthorityHost       string
 	ActivityEndpoint              string
 	Patience                      time.Duration
+	CloudLicensing                bool // read what the cloud licensing API shows as well
 
 	credential graph.Credential       // made once: a person signs in once for all services
 	clients    []interface{ Close() } // made so far

@@ -49,6 +49,9 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 		return err
 	}
 	o.ActivityReader = c.activityReader(cloud, client)
+	if c.CloudLicensing {
+		o.Licensing = c.licensing(cloud, client)
+	}
 	for _, source := range chosen {
 		switch source {
 		case AuditGraph:
@@ -74,6 +77,8 @@ func (c *Connection) Lacks(f graph.Feature, cloud graph.Cloud) error {
 		return c.lacksSearch(cloud)
 	case f == graph.FeatureFeed:
 		return c.lacksFeed(cloud)
+	case f == graph.FeatureLicensing:
+		return c.lacksLicensing(cloud)
 	case f == graph.FeatureUsage && !cloud.UsageReports && c.Endpoint == "":
 		return fmt.Errorf(snapshot.NotInCloudFormat+" usage reports through Graph", c.Cloud)
 	}

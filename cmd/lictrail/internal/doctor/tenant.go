@@ -144,6 +144,8 @@ func (v *visit) try(ctx context.Context, p graph.Permission) {
 	switch {
 	case errors.Is(err, graph.ErrUntried):
 		v.row(p, Skipped, "no user is known to ask for")
+	case p.Feature == graph.FeatureLicensing && graph.NotOffered(err):
+		v.row(p, Skipped, "optional, and this tenant's Graph does not offer it")
 	case err != nil:
 		v.refused(p, err)
 		if _, heard := v.prober.Clock(); !heard && errors.Is(err, graph.ErrUnavailable) {
@@ -227,6 +229,9 @@ func (v *visit) refused(p graph.Permission, err error) {
 		c.Fix = "check the network, a proxy, --cloud and --graph-endpoint, or try again later"
 	}
 	c.Found = strings.TrimSpace(c.Found)
+	if p.Feature == graph.FeatureLicensing {
+		c.Found += "; optional: only sync --cloud-licensing reads it"
+	}
 	if p.Needed {
 		c.Status, c.Err = Failed, err
 	}

@@ -70,7 +70,10 @@ type Options struct {
 }
 
 // Feature is what an application may be granted, for people.
-type Feature struct{ Name, Roles string }
+type Feature struct {
+	Name, Roles string
+	Optional    string // the flag of sync that it is for, where a run goes without
+}
 
 // The keys of the file of settings that set-up writes.
 const (
@@ -198,7 +201,7 @@ func (s *steps) application(ctx context.Context) error {
 	s.Say("An application registration of your tenant signs in. It needs these application\npermissions, which let it read and nothing else:\n")
 	for _, f := range s.Features {
 		if f.Name != "activity" && f.Name != "usage" || s.values[keyActivity] != "" {
-			s.Say("  %-10s %s", f.Name, f.Roles)
+			s.Say("  %-10s %s%s", f.Name, f.Roles, map[bool]string{true: " (optional: " + f.Optional + ")"}[f.Optional != ""])
 		}
 	}
 	s.Say("")

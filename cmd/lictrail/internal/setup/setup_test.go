@@ -37,7 +37,7 @@ func (m *machine) follow(t *testing.T, file string, answers ...string) (string, 
 	err := Run(t.Context(), Options{
 		Dialog: &Dialog{In: strings.NewReader(strings.Join(answers, "\n") + "\n"), Out: &shown},
 		Config: file, System: m.system, Program: "/usr/bin/lictrail", Now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
-		Features: []Feature{{"base", "User.Read.All"}, {"usage", "Reports.Read.All"}},
+		Features: []Feature{{"base", "User.Read.All", ""}, {"usage", "Reports.Read.All", ""}},
 		Have:     func(program string) bool { return slices.Contains(m.have, program) },
 		Grant: func(app, cloud string, activity bool) (string, string, error) {
 			return "grant " + app + " by sh", "grant " + app + " by PowerShell", nil

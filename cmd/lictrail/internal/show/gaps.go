@@ -24,6 +24,7 @@ var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
 	snapshot.ReadOwners:        {"who owns the applications that did something", "application owners", ""},
 	snapshot.ReadAuditLog:      {"who did what, and what was done and undone between two runs", "directory audits", "lictrail sync --audit-source graph"},
 	snapshot.ReadActivity:      {"when users were last active", "usage report", "lictrail sync --activity all"},
+	snapshot.ReadLicensing:     {"which subscription each license draws on", "cloud licensing", "lictrail sync --cloud-licensing"},
 	snapshot.ReadNames:         {"whom the usage reports are about, which conceal names", "", ""},
 }
 

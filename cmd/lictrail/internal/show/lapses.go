@@ -12,11 +12,14 @@ import (
 
 // HitWords says whom the lapse hits, as far as that can be known.
 func HitWords(l *ask.Lapse) string {
+	if l.Drawn != nil {
+		return drawnWords(l)
+	}
 	switch {
 	case l.Row.Assigned == 0:
 		return "nobody holds it"
 	case l.Short == 0:
-		return fmt.Sprintf("nobody: %s, %s go on elsewhere", Plural(l.Row.Assigned, "user"), Plural(l.Left, "seat"))
+		return fmt.Sprintf("enough seats: %s, %s go on elsewhere", Plural(l.Row.Assigned, "user"), Plural(l.Left, "seat"))
 	case l.Left == 0 && l.Short == 1:
 		return "its only user"
 	case l.Left == 0:
@@ -25,7 +28,25 @@ func HitWords(l *ask.Lapse) string {
 	return fmt.Sprintf("%d of %s; which is not known", l.Short, Plural(l.Row.Assigned, "user"))
 }
 
-type lapseJSON struct {
+// drawnWords says whom the lapse hits by what licenses draw on.
+func drawnWords(l *ask.Lapse) string {
+	var words []string
+	if n := len(l.Users); n > 0 {
+		words = append(words, fmt.Sprintf("%d of %s, whose licenses draw on it", n, Plural(l.Row.Assigned, "user")))
+	}
+	if n := l.Drawn.Devices; n > 0 {
+		words = append(words, Plural(n, "device"))
+	}
+	if n := l.Drawn.NotKnown; n > 0 {
+		words = append(words, fmt.Sprintf("of %s it is not known", Plural(n, "user")))
+	}
+	if len(words) == 0 {
+		return "nobody: no license draws on it"
+	}
+	return strings.Join(words, "; ")
+}
+
+type LapseJSON struct {
 	SKU          SKUJSON          `json:"sku"`
 	Subscription SubscriptionJSON `json:"subscription"`
 	Becomes      string           `json:"becomes"`
@@ -34,14 +55,27 @@ type lapseJSON struct {
 	WithoutSeat  int64            `json:"without_seat"`
 	Users        []UserJSON       `json:"users"`
 	UsersKnown   bool             `json:"users_known"`
+	Drawn        *drawnJSON       `json:"drawn"`
+}
+
+// drawnJSON is what draws on a subscription; null where that is not known.
+type drawnJSON struct {
+	Users     int      `json:"users"`
+	NotKnown  int64    `json:"not_known"`
+	Devices   int      `json:"devices"`
+	DeviceIDs []string `json:"device_ids"`
 }
 
 func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 	type row = *ask.Lapse
 	return Listing[row]{
 		JSON: func(l row) any {
-			j := lapseJSON{SKU: SKU(b, l.SKU), Subscription: Subscription(l.Subscription), Becomes: l.Becomes, Assigned: l.Row.Assigned,
+			j := LapseJSON{SKU: SKU(b, l.SKU), Subscription: Subscription(l.Subscription), Becomes: l.Becomes, Assigned: l.Row.Assigned,
 				SeatsLeft: l.Left, WithoutSeat: l.Short, Users: []UserJSON{}, UsersKnown: l.Short == 0 || l.Left == 0}
+			if l.Drawn != nil {
+				j.UsersKnown = l.Drawn.NotKnown == 0
+				j.Drawn = &drawnJSON{len(l.Users), l.Drawn.NotKnown, l.Drawn.Devices, append([]string{}, l.Drawn.DeviceIDs...)}
+			}
 			for i := range l.Users {
 				j.Users = append(j.Users, User(&l.Users[i]))
 			}
@@ -63,7 +97,20 @@ func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 			{CSV: "users", Cell: func(l row) any { return upnsOf(l.Users) }},
 			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, CSV: "becomes", Text: func(l row) any { return l.Becomes }},
 			productColumn(b, func(l row) snapshot.SKUID { return l.SKU }),
+			{CSV: "draw_on_it", Cell: drawn(func(l row) int64 { return int64(len(l.Users)) })},
+			{CSV: "draw_not_known", Cell: drawn(func(l row) int64 { return l.Drawn.NotKnown })},
+			{CSV: "devices", Cell: drawn(func(l row) int64 { return int64(l.Drawn.Devices) })},
 		},
+	}
+}
+
+// drawn is a cell that is empty where what draws on a subscription is not known.
+func drawn(count func(*ask.Lapse) int64) func(*ask.Lapse) any {
+	return func(l *ask.Lapse) any {
+		if l.Drawn == nil {
+			return nil
+		}
+		return count(l)
 	}
 }
 
@@ -73,4 +120,12 @@ func upnsOf(users []snapshot.User) string {
 		words[i] = cmp.Or(users[i].UPN, string(users[i].ID))
 	}
 	return strings.Join(words, "; ")
+}
+
+// PrintLapses prints the subscriptions that lapse, and in text who loses a license.
+func PrintLapses(p Printer, rows []ask.Lapse) error {
+	if err := Lapses(p.Book).Print(p, Each(rows)); err != nil || p.Format != "text" {
+		return err
+	}
+	return p.Paragraphs(LapseSentences(p.Book, rows)...)
 }

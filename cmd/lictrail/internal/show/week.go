@@ -441,12 +441,21 @@ func (w *Week) since() snapshot.RunID {
 	return w.Base.ID
 }
 
-func (w *Week) lapsing(context.Context) error {
-	const id, heading = "lapses", "What lapses"
+// lapses are the subscriptions that lapse soon, with what draws on each.
+func (w *Week) lapses(ctx context.Context) ([]ask.Lapse, error) {
 	list := ask.Lapses(w.skus, w.History.At.ObservedUntil.Add(lapseWithin))
+	return list, ask.FindDrawn(ctx, w.Book, list)
+}
+
+func (w *Week) lapsing(ctx context.Context) error {
+	const id, heading = "lapses", "What lapses"
+	list, err := w.lapses(ctx)
+	if err != nil {
+		return err
+	}
 	var hit int64
 	for _, l := range list {
-		hit += l.Short
+		hit += l.Hit()
 	}
 	missing := w.gapTexts(snapshot.ReadSubscriptions)
 	switch {

@@ -41,8 +41,12 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 				Plural(ask.Available(r.SKURow), "seat"), signed(r.Trend.PerWeek)))
 		}
 	}
-	for _, l := range ask.Lapses(w.skus, at.Add(lapseWithin)) {
-		if l.Short > 0 {
+	lapses, err := w.lapses(ctx)
+	if err != nil {
+		return s, err
+	}
+	for _, l := range lapses {
+		if l.Hit() > 0 {
 			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.SKUWord(l.SKU), cmp.Or(dayWord(&l), "a day that is not known"), HitWords(&l)))
 		}
 	}

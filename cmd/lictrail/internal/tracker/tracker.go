@@ -86,6 +86,7 @@ type Options struct {
 
 	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
 	ActivityReader ActivityReader
+	Licensing      LicensingReader // the cloud licensing API; nil: it is not read
 }
 
 // Run reads the tenant and makes what it read history. On failure history
@@ -279,6 +280,10 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	licensing, err := t.fetchLicensing(ctx, subscriptions, subscriptionsErr == nil)
+	if err != nil {
+		return nil, err
+	}
 	t.reconcile()
 	if err := t.fetchAudit(ctx); err != nil {
 		return nil, err
@@ -301,7 +306,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: t.groupsRead,
 		Spool: t.spool, Before: before, Changes: changes,
-		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Agents: agents, Activity: activity,
+		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Agents: agents, Licensing: licensing, Activity: activity,
 	}, nil
 }
 
