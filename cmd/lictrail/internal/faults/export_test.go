@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // lakeScene is an export to be killed: into a folder that is not there, or into a
@@ -58,7 +60,8 @@ func TestR20_KillExport(t *testing.T) {
 		names = append(slices.Clone(fileCalls), "mkdirat")
 	}
 	var sum lakeTally
-	for _, s := range scenes {
+	random := rand.New(rand.NewPCG(20, 1)) // what there is no time for is left out of all calls alike
+	for i, s := range scenes {
 		if maps.Equal(s.old, s.new) {
 			t.Fatalf("%s: nothing is new: it proves nothing", s.name)
 		}
@@ -68,12 +71,14 @@ func TestR20_KillExport(t *testing.T) {
 			sum.there += n
 		}
 		chosen := points(counts, size(4, all))
+		random.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+		outOfTime := shareOfTime(t, len(scenes)-i)
 		var next atomic.Int64
 		t.Run(s.name, func(t *testing.T) {
 			for range workers {
 				t.Run("", func(t *testing.T) {
 					t.Parallel()
-					for i := next.Add(1); int(i) <= len(chosen); i = next.Add(1) {
+					for i := next.Add(1); int(i) <= len(chosen) && !outOfTime(); i = next.Add(1) {
 						s.in(t, func(dir string) {
 							if _, struck := strike(t, dir, chosen[i-1], "signal=KILL", "", lakeArgs(dir)...); struck {
 								sum.take(t, s, chosen[i-1], dir)
@@ -89,6 +94,17 @@ func TestR20_KillExport(t *testing.T) {
 	}
 	publish(t, "R20", "kill at each system call on files of an export, into a new folder and into a lake", "every point, 0 torn tables, 0 unrecovered",
 		"%d points of %d: %d torn tables, %d with some tables of before and some of after, %d unrecovered", sum.killed, sum.there, sum.torn, sum.mixed, sum.lost)
+}
+
+// shareOfTime reports whether one of so many parts of the time that -timeout leaves is
+// over, less what it takes to end well.
+func shareOfTime(t *testing.T, parts int) (over func() bool) {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return func() bool { return false }
+	}
+	end := time.Now().Add(time.Until(deadline.Add(-2*time.Minute)) / time.Duration(parts))
+	return func() bool { return time.Now().After(end) }
 }
 
 // in hands a fresh folder of the scene to a function.
