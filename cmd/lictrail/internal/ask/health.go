@@ -71,14 +71,8 @@ func (h *Health) read(ctx context.Context, b *Book) (err error) {
 	if h.Head, err = b.History.Head(ctx); err != nil {
 		return err
 	}
-	counts, err := b.History.ChangeCounts(ctx)
-	if err != nil {
+	if h.Unexplained, err = b.Unexplained(ctx, h.Newest.ID); err != nil {
 		return err
-	}
-	for _, c := range counts {
-		if c.Run == h.Newest.ID && c.Cause == snapshot.CauseUnknown && c.Kind != snapshot.DateMoved {
-			h.Unexplained += c.Count
-		}
 	}
 	coverage, err := b.History.Coverage(ctx)
 	if err != nil {
@@ -91,6 +85,19 @@ func (h *Health) read(ctx context.Context, b *Book) (err error) {
 	}
 	h.Gaps = b.Gaps("report")
 	return nil
+}
+
+// Unexplained counts the changes whose cause is not known: those of a run, or with 0
+// all of them.
+func (b *Book) Unexplained(ctx context.Context, run snapshot.RunID) (int64, error) {
+	counts, err := b.History.ChangeCounts(ctx)
+	var n int64
+	for _, c := range counts {
+		if (run == 0 || c.Run == run) && c.Cause == snapshot.CauseUnknown && c.Kind != snapshot.DateMoved {
+			n += c.Count
+		}
+	}
+	return n, err
 }
 
 // Condition is what is the matter with a history, in one word.

@@ -25,7 +25,7 @@ func actorsView(ctx context.Context, q *question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	unknown, err := unexplained(ctx, q.book, 0)
+	unknown, err := q.book.Unexplained(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

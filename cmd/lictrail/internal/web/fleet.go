@@ -11,7 +11,6 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
 
@@ -97,9 +96,6 @@ func printTenants(p show.Printer, rows []*tenantRow) error {
 	}}.PrintCSV(p, show.Given(rows))
 }
 
-// stale is how old the newest run may be before a tenant is not up to date.
-const stale = 8 * 24 * time.Hour
-
 // tenantRow is how a tenant is.
 func (q *question) tenantRow(ctx context.Context, tenant *Tenant) *tenantRow {
 	r := &tenantRow{Name: tenant.Name}
@@ -116,7 +112,7 @@ func (q *question) fillTenant(ctx context.Context, tenant *Tenant, r *tenantRow)
 	}
 	defer book.Close()
 	at := book.History.At
-	unknown, err := unexplained(ctx, book, at.ID)
+	unknown, err := book.Unexplained(ctx, at.ID)
 	if err != nil {
 		return err
 	}
@@ -139,23 +135,10 @@ func (q *question) fillTenant(ctx context.Context, tenant *Tenant, r *tenantRow)
 	switch last := attempts[len(attempts)-1]; {
 	case last.Status != store.Complete:
 		r.State, r.UpToDate = "the newest run failed: "+last.Error, false
-	case q.now.Sub(at.ObservedUntil) > stale:
+	case q.now.Sub(at.ObservedUntil) > ask.StaleAfter:
 		r.State, r.UpToDate = fmt.Sprintf("nothing has been read for %s", out.Plural(int(q.now.Sub(at.ObservedUntil)/(24*time.Hour)), "day")), false
 	case len(book.Gaps("report")) > 0:
 		r.State = "read in part: " + show.GapSentences(book.Gaps("report"))[0]
 	}
 	return nil
-}
-
-// unexplained counts the changes whose cause is not known: those of a run, or with 0
-// all of them.
-func unexplained(ctx context.Context, book *ask.Book, run snapshot.RunID) (int64, error) {
-	counts, err := book.History.ChangeCounts(ctx)
-	var n int64
-	for _, c := range counts {
-		if (run == 0 || c.Run == run) && c.Cause == snapshot.CauseUnknown && c.Kind != snapshot.DateMoved {
-			n += c.Count
-		}
-	}
-	return n, err
 }
