@@ -157,7 +157,7 @@ type run struct {
 	principals []store.Principal // what this run learned of applications
 }
 
-// ErrWrongTenant: another tenant answered than the one asked for.
+// ErrWrongTenant says that another tenant answered than the one asked for.
 var ErrWrongTenant = errors.New("another tenant answered")
 
 // open learns which tenant answers and begins the run.
