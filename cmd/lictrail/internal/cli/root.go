@@ -80,7 +80,8 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	if errors.Is(err, errChanged) {
 		return exitChanged
 	}
-	if err != nil && ctx.Err() != nil && !exit.Stands(err) {
+	var said *out.Error
+	if err != nil && ctx.Err() != nil && !exit.Stands(err) && !(errors.As(err, &said) && said.Code == exitInterrupted) {
 		err = &out.Error{Code: exitInterrupted, Message: "interrupted; nothing of this run was recorded as history", Err: err}
 	}
 	if err != nil && e.settings == nil && (e.logFormat == "json" || getenv(settings.VariableOf("log-format")) == "json") {

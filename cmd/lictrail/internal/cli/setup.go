@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"lictrail/cmd/lictrail/internal/disk"
 	"lictrail/cmd/lictrail/internal/doctor"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
@@ -103,6 +104,9 @@ func runSetup(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	if err := mayWriteBelow(filepath.Dir(path)); err != nil {
+		return err
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -120,10 +124,25 @@ func runSetup(ctx context.Context, e *env) error {
 	switch {
 	case errors.As(err, &several):
 		return usage(several.Error(), "docs/unattended.md says how a tenant is added to it; or name another file with --config")
+	case err != nil && ctx.Err() != nil:
+		return &out.Error{Code: exit.Interrupted, Message: "interrupted; what was set up until then stays", Hint: "lictrail setup goes on from there", Err: err}
 	case errors.Is(err, setup.ErrEnded):
 		return &out.Error{Code: exit.Failed, Message: err.Error(), Hint: "what was written so far stays; run lictrail setup again"}
 	}
 	return err
+}
+
+// mayWriteBelow refuses a folder in which nothing can be written, or made: before
+// anything is asked.
+func mayWriteBelow(folder string) error {
+	place, err := disk.Existing(folder)
+	if err == nil {
+		err = disk.MayWrite(place)
+	}
+	if err != nil && !errors.Is(err, disk.ErrUnknown) {
+		return usage(fmt.Sprintf("the settings cannot be written into %s: %v", folder, err), "make the folder one that you may write to, or name another file with --config")
+	}
+	return nil
 }
 
 // setupFeatures are what set-up has granted, with the permissions of each.

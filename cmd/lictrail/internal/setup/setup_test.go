@@ -164,6 +164,25 @@ func TestRun_Secret(t *testing.T) {
 	}
 }
 
+// TestRun_Failing: where a read does not work, the first run is made only on demand.
+func TestRun_Failing(t *testing.T) {
+	m := &machine{system: "linux", prints: func(c Command) (string, error) {
+		if len(c.Args) > 0 && c.Args[0] == "doctor" {
+			return "", errors.New("exit status 5")
+		}
+		return "", nil
+	}}
+	shown, err := m.follow(t, filepath.Join(t.TempDir(), "config.toml"), tenant, "", "no", app, "yes", "managed-identity", "yes", "yes", "no", "none", "")
+	if err != nil || !strings.Contains(shown, "Not all reads are known to work") {
+		t.Errorf("%v\n%s", err, shown)
+	}
+	for _, c := range m.ran {
+		if len(c.Args) > 0 && c.Args[0] == "sync" {
+			t.Errorf("it ran %v", c.Args)
+		}
+	}
+}
+
 // TestRun_Ends: set-up can be left at any question, and does not take what is no
 // answer.
 func TestRun_Ends(t *testing.T) {
