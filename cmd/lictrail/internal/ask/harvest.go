@@ -22,6 +22,35 @@ type HarvestLists struct {
 // word names the SKU; "" for the tenant's only one. The exclusions of the file of rules
 // hold as well.
 func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules reclaim.HarvestRules, lists HarvestLists) (*reclaim.Harvest, error) {
+	h, err := b.Named().harvest(ctx, word, file, rules, lists)
+	if err == nil && b.History.Pseudonymous() {
+		b.concealHarvest(h)
+	}
+	return h, err
+}
+
+// concealHarvest takes the names of people out of a list: rules and files go by names.
+func (b *Book) concealHarvest(h *reclaim.Harvest) {
+	done := map[*snapshot.User]bool{}
+	conceal := func(u *snapshot.User) {
+		if u != nil && !done[u] {
+			b.History.Conceal(u)
+			done[u] = true
+		}
+	}
+	for _, s := range h.Seats {
+		conceal(s.User)
+		s.Reason = b.History.ConcealText(s.Reason)
+	}
+	for _, r := range h.Requests {
+		conceal(r.User)
+		if r.Named = b.History.ConcealText(r.Named); r.User != nil {
+			r.Named = r.User.UPN
+		}
+	}
+}
+
+func (b *Book) harvest(ctx context.Context, word string, file Rules, rules reclaim.HarvestRules, lists HarvestLists) (*reclaim.Harvest, error) {
 	settings, err := reclaimSettings(ctx, b, file)
 	if err != nil {
 		return nil, err

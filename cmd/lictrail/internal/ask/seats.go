@@ -12,9 +12,10 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// SeatSpells lists the times for which users held any of some SKUs as one seat each,
-// and who the users are.
+// SeatSpells lists the times for which users held a SKU, and who the users are. Spells
+// go by object ids also under pseudonyms: what is known of use does.
 func (b *Book) SeatSpells(ctx context.Context, sku snapshot.SKUID) ([]cohort.Spell, map[snapshot.UserID]*snapshot.User, error) {
+	named := b.Named().History
 	type end struct {
 		user snapshot.UserID
 		at   time.Time
@@ -22,7 +23,7 @@ func (b *Book) SeatSpells(ctx context.Context, sku snapshot.SKUID) ([]cohort.Spe
 	}
 	moves := map[end]*store.ChangeRow{}
 	filter := store.ChangeFilter{SKUs: []snapshot.SKUID{sku}, Kinds: []snapshot.Kind{snapshot.Assigned, snapshot.Removed}}
-	for c, err := range b.History.Changes(ctx, filter) {
+	for c, err := range named.Changes(ctx, filter) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -30,12 +31,13 @@ func (b *Book) SeatSpells(ctx context.Context, sku snapshot.SKUID) ([]cohort.Spe
 	}
 	var spells []cohort.Spell
 	users := map[snapshot.UserID]*snapshot.User{}
-	for holding, err := range b.History.Holdings(ctx, store.Filter{SKUs: []snapshot.SKUID{sku}}) {
+	for holding, err := range named.Holdings(ctx, store.Filter{SKUs: []snapshot.SKUID{sku}}) {
 		if err != nil {
 			return nil, nil, err
 		}
-		user := holding.Person.User
-		users[user.ID] = &user
+		user, shown := holding.Person.User, holding.Person.User
+		b.History.Conceal(&shown)
+		users[user.ID] = &shown
 		for _, stretch := range holding.Stretches {
 			s := cohort.Spell{User: user.ID, From: stretch.From, To: stretch.To, Cause: snapshot.CauseUnknown}
 			if c := moves[end{user.ID, s.From.At, true}]; c != nil && c.Attribution.Actor != nil {

@@ -66,6 +66,9 @@ func runHarvest(ctx context.Context, e *env, o harvestOptions) error {
 	if min(o.grace, o.idle, o.active, o.answer) < 0 {
 		return usage("--grace, --idle, --active-days and --answer-days are numbers of days", "0 or more")
 	}
+	if o.messages && e.pseudonymize {
+		return usage("--messages are for people to read, who need to be named", "leave --pseudonymize or --messages away")
+	}
 	rules := reclaim.HarvestRules{Grace: o.grace, Idle: o.idle, ActiveDays: o.active}
 	for _, text := range o.attributes {
 		name, value, ok := strings.Cut(text, "=")

@@ -213,8 +213,8 @@ It reads tenants and never writes to one.`,
 	}
 	root.SetCompletionCommandGroupID("Set up")
 	root.AddCommand(newVersion(e), newExitCodes())
-	for _, name := range []string{"actors", "allotments", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "serve", "skus", "watch", "what-if", "who"} {
-		report, _, _ := root.Find([]string{name}) // it was added above
+	for _, name := range []string{"actors", "allotments", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "seats flow", "seats first-use", "seats harvest", "serve", "skus", "watch", "what-if", "who"} {
+		report, _, _ := root.Find(strings.Fields(name)) // it was added above
 		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
 	}
 	for _, name := range slices.Concat(tabular, eachTenant) {
@@ -242,7 +242,7 @@ const helpWidth = 80
 
 // tabular are the commands whose answer is one table, which a workbook can hold.
 var tabular = []string{"actors", "allotments", "assignments", "audit coverage", "audit events", "changes", "find", "groups", "history", "reclaim", "runs", "runs show",
-	"seat-days", "skus", "watch", "who"}
+	"seat-days", "seats first-use", "seats flow", "seats harvest", "skus", "watch", "who"}
 
 // eachTenant are further commands that may be run for every tenant of the
 // configuration.
