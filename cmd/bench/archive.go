@@ -26,6 +26,7 @@ type archive struct {
 	Again     timing  `json:"again"` // the same file a second time
 	DryRun    timing  `json:"dry_run"`
 	Database  float64 `json:"database_megabytes"`
+	Search    query   `json:"search"` // for a user
 	Taken     int64   `json:"taken"`
 	Repeated  int64   `json:"repeated"`
 }
@@ -82,7 +83,27 @@ func importRecords(ctx context.Context, o options, records int) (*archive, error
 		return nil, err
 	}
 	a.Database = float64(info.Size()) / 1e6
-	return a, nil
+	return a, a.search(ctx, o, db)
+}
+
+// search measures how long it takes to find the records about a user.
+func (a *archive) search(ctx context.Context, o options, db string) error {
+	_, users, err := holders(ctx, o, db)
+	if err != nil {
+		return err
+	}
+	a.Search.Name = "audit search --user USER"
+	a.Search.Milliseconds, err = median(5, func() error {
+		text, _, err := o.command(ctx, nil, "audit", "search", "--user", users[len(users)/2], "--format", "json", "--db", db)
+		if err != nil {
+			return err
+		}
+		var doc struct{ Items []json.RawMessage }
+		err = json.Unmarshal(text, &doc)
+		a.Search.Rows = len(doc.Items)
+		return err
+	})
+	return err
 }
 
 func (a *archive) counts(text []byte) error {

@@ -32,7 +32,7 @@ func (b *bench) ratios() {
 		most("KB a week for 100,000 users", added/1e3/users*1e5, 1000*b.options.Share/0.01)
 	}
 	least("week without a change / floor", floor/b.Quiet.CPU, 2)
-	most("bytes a user after the first run", float64(b.First.Database)/users, wanted(300, 400))
+	most("bytes a user after the first run", float64(b.First.Database)/users, wanted(250, 400))
 	most("KB of a week without a change", float64(b.Quiet.Added)/1024, 16)
 	most("peak of sync, MB", peak, peakLimit(b.options.Users))
 	for _, c := range b.Other {

@@ -28,7 +28,10 @@ func (a *archive) print(w io.Writer) error {
 	}{{"dry run", a.DryRun}, {"with what it shows of the past", a.Import}, {"the same file again", a.Again}} {
 		rows = append(rows, []string{x.name, round(x.PerSecond, 0), round(x.Seconds, 1), round(x.CPU, 1), round(x.PeakMegabyte, 0)})
 	}
-	return printTable(w, rows)
+	if err := printTable(w, rows); err != nil {
+		return err
+	}
+	return printTable(w, [][]string{{"ANSWER", "ROWS", "MS", "WANTED"}, {a.Search.Name, fmt.Sprint(a.Search.Rows), round(a.Search.Milliseconds, 1), "at most 200"}})
 }
 
 func (r *report) print(w io.Writer) error {
