@@ -16,23 +16,38 @@ func collectLazily(getenv func(string) string) (restore func()) {
 	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	percent, limit := debug.SetGCPercent(400), debug.SetMemoryLimit(memoryLimit)
+	percent, unlimited := debug.SetGCPercent(400), limitHeap(64<<20, 2)
+	return func() {
+		unlimited()
+		debug.SetGCPercent(percent)
+	}
+}
+
+// collectOften has a run collect more often than it would when it comes to keep much:
+// it would let the heap grow to twice what is kept.
+func collectOften(getenv func(string) string) (restore func()) {
+	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	return limitHeap(96<<20, 1.5)
+}
+
+// limitHeap sets a soft limit of what Go may use: least, and as many times what the
+// last collection left. SQLite's caches come on top.
+func limitHeap(least int64, times float64) (restore func()) {
+	limit := debug.SetMemoryLimit(least)
 	var ended atomic.Bool
 	afterEachCollection(func() bool {
 		if !ended.Load() {
-			debug.SetMemoryLimit(max(memoryLimit, 2*liveBytes()))
+			debug.SetMemoryLimit(max(least, int64(times*float64(liveBytes()))))
 		}
 		return !ended.Load()
 	})
 	return func() {
 		ended.Store(true)
-		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	}
 }
-
-// memoryLimit is what Go may use while little is kept. SQLite's caches come on top.
-const memoryLimit = 64 << 20
 
 // afterEachCollection calls do after every collection, until it returns false.
 func afterEachCollection(do func() bool) {

@@ -192,6 +192,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	}
 	defer release()
 	to.Warnings = append(to.Warnings, doctor.NetworkDisk(disk.Of(filepath.Dir(db.Path())))...)
+	defer collectOften(e.getenv)()
 	summary, err := tracker.Run(ctx, connect.Reader{Client: client}, db, to)
 	progress.Done()
 	if err != nil {
