@@ -159,7 +159,7 @@ func runHere(t *testing.T, dir string, args ...string) string {
 
 // benchPattern matches what bench said last, as docs/performance.md has it: the
 // tenant and the machine, and the claims.
-var benchPattern = regexp.MustCompile(`(?s)\n(    [0-9]+ users with [^\n]*\n    [^\n]*\n).*?(    CLAIM .*?\n)\n`)
+var benchPattern = regexp.MustCompile(`(?s)\n(    [0-9]+ users with [^\n]*\n    [^\n]*\n).*?(    CLAIM, .*?\n)\n`)
 
 func speedText(t *testing.T) string {
 	t.Helper()
