@@ -473,10 +473,7 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 		return a.recorded(user, sku)
 	}
 	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
-		if a.States == nil {
-			return nil
-		}
-		if _, _, known := a.States(user); !known { // no run ever saw the account
+		if _, _, known := a.states(user); !known { // no run ever saw the account
 			return nil
 		}
 		return a.recorded(user, sku)
@@ -583,10 +580,7 @@ func unseenKind(m replay.Move) snapshot.Kind {
 // recorded lists what records show in full where nothing is known of the paths:
 // before the first snapshot, and of an account that was deleted and came back.
 func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
-	from, to := a.PreviousUntil, a.observed
-	if a.window.NotBefore.IsZero() {
-		from, to = time.Time{}, a.window.NotAfter
-	}
+	from, to := a.PreviousUntil, a.observed // of the first snapshot, from is zero
 	ops := slices.DeleteFunc(slices.Clone(a.license[user]), func(o *op) bool {
 		return o.moved(sku) == 0 || o.Incomplete || !o.evidence || !o.At.After(from) || o.At.After(to)
 	})

@@ -62,10 +62,7 @@ func (s *scene) addUnread() bool {
 
 // scene gathers what the snapshots and the records say of a user's SKU.
 func (a *attributor) scene(user snapshot.UserID, sku snapshot.SKUID) *scene {
-	if a.States == nil {
-		return nil
-	}
-	before, after, ok := a.States(user)
+	before, after, ok := a.states(user)
 	if !ok {
 		return nil
 	}
@@ -87,6 +84,15 @@ func (a *attributor) scene(user snapshot.UserID, sku snapshot.SKUID) *scene {
 	a.addDeletion(s, user, sku)
 	s.Lapsed = a.lapsedFor(user, sku) != nil
 	return s
+}
+
+// states returns the rows of a user's paths in both snapshots; known is false where
+// neither shows the user.
+func (a *attributor) states(user snapshot.UserID) (before, after []snapshot.Path, known bool) {
+	if a.States == nil {
+		return nil, nil, false
+	}
+	return a.States(user)
 }
 
 // addPaths adds the paths of which a snapshot shows a row. A user who came back

@@ -47,10 +47,7 @@ func (a *attributor) unknownState(ch *snapshot.Change) snapshot.Attribution {
 // rowDate is Microsoft's date of the change's row in the snapshot after; zero when
 // there is none.
 func (a *attributor) rowDate(ch *snapshot.Change) time.Time {
-	if a.States == nil {
-		return time.Time{}
-	}
-	_, after, _ := a.States(ch.User)
+	_, after, _ := a.states(ch.User)
 	for _, p := range after {
 		if p.SKU == ch.SKU && p.PathRef == pathOf(ch) {
 			return p.UpdatedAt
