@@ -108,15 +108,13 @@ func (a *attributor) did(ch *snapshot.Change) string {
 		return fmt.Sprintf("assigned %s to %s", sku, user)
 	case snapshot.Removed:
 		return fmt.Sprintf("removed %s from %s", sku, user)
-	case snapshot.PathAdded:
-		return fmt.Sprintf("assigned %s to %s directly, who had it already", sku, user)
+	case snapshot.PathAdded, snapshot.PathMoved:
+		return fmt.Sprintf("assigned %s to %s directly (held by another path in the snapshot before)", sku, user)
 	case snapshot.PathRemoved:
 		if left {
 			return fmt.Sprintf("ended one of the ways in which %s had %s", user, sku)
 		}
-		return fmt.Sprintf("ended the direct assignment of %s to %s, who still has it another way", sku, user)
-	case snapshot.PathMoved:
-		return fmt.Sprintf("assigned %s to %s directly, who had it another way", sku, user)
+		return fmt.Sprintf("ended the direct assignment of %s to %s (held by another path in the snapshot after)", sku, user)
 	case snapshot.PlansChanged:
 		return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, user)
 	case snapshot.StateChanged:

@@ -143,7 +143,7 @@ func (u *unseen) around(t time.Time) int {
 
 func (u *unseen) assign(op Unseen) {
 	at := ExactDate(op.At)
-	if u.resumed >= 0 && !op.At.After(u.all[u.resumed].From.NotAfter) {
+	if u.resumed >= 0 && !op.At.After(u.all[u.resumed].From.NotAfter.Add(ClockSlack)) {
 		u.all[u.resumed].From, u.resumed = at, -1
 		return
 	}
@@ -164,7 +164,7 @@ func (u *unseen) assign(op Unseen) {
 
 func (u *unseen) remove(op Unseen) {
 	at := ExactDate(op.At)
-	if u.opened >= 0 && !op.At.After(u.all[u.opened].To.NotAfter) {
+	if u.opened >= 0 && !op.At.After(u.all[u.opened].To.NotAfter.Add(ClockSlack)) {
 		u.all[u.opened].To, u.opened = &at, -1
 		return
 	}

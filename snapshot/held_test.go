@@ -123,6 +123,11 @@ func TestWithUnseen(t *testing.T) {
 	op := func(day int, assigned bool) Unseen {
 		return Unseen{At: dayTime(day), Assigned: assigned, Window: Window{NotBefore: dayTime(2), NotAfter: dayTime(16)}}
 	}
+	edge := func(day int, assigned bool) Unseen {
+		u := op(day, assigned)
+		u.At = u.At.Add(ClockSlack)
+		return u
+	}
 	late := func(day int, assigned bool) Unseen {
 		return Unseen{At: dayTime(day), Assigned: assigned, Window: Window{NotBefore: dayTime(21), NotAfter: dayTime(28)}}
 	}
@@ -140,6 +145,8 @@ func TestWithUnseen(t *testing.T) {
 		"assigned, the end before not":  {whole, []Unseen{op(5, true)}, 2 + 16, 20},
 		"twice":                         {whole, []Unseen{op(5, false), op(9, true), op(11, false), op(14, true)}, 5 + 3 + 7, 5 + 3 + 7},
 		"twice by itself":               {nil, []Unseen{op(3, true), op(4, false), op(8, true), op(9, false)}, 4, 4},
+		"removed just after the end":    {nil, []Unseen{op(3, true), edge(16, false)}, 14, 14},
+		"assigned just after the end":   {whole, []Unseen{op(5, false), edge(16, true)}, 5 + 5, 5 + 5},
 		"beside what the snapshots saw": {whole, []Unseen{late(22, true), late(23, false)}, 22, 22},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -155,7 +155,7 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 		return nil, nil, err
 	}
 	s.principal = p.principal
-	seen, unseen, err := p.stored(ctx, r, s.window)
+	seen, unseen, beside, err := p.stored(ctx, r, s.window)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +188,11 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 	}
 	known := make([]bool, len(unseen))
 	for _, f := range out[len(seen):] {
-		i := slices.IndexFunc(unseen, func(c *store.ChangeRow) bool { return sameUnseen(c, &f) })
+		same := func(c *store.ChangeRow) bool { return sameUnseen(c, &f) }
+		i := slices.IndexFunc(unseen, same)
+		if i < 0 && slices.ContainsFunc(beside, same) {
+			continue
+		}
 		if i < 0 {
 			f.Run = p.run
 			late = append(late, f)
@@ -207,26 +211,29 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 	return late, corrections, nil
 }
 
-// stored lists the changes that a run saw, and those of its window that only the
-// log saw.
-func (p *past) stored(ctx context.Context, r *store.Run, w snapshot.Window) (seen, unseen []*store.ChangeRow, _ error) {
+// stored lists the changes that a run saw, those of its window that only the log
+// saw, and those that were found in the windows beside it. A record may lie on either
+// side of a snapshot.
+func (p *past) stored(ctx context.Context, r *store.Run, w snapshot.Window) (seen, unseen, beside []*store.ChangeRow, _ error) {
 	for c, err := range p.h.Changes(ctx, store.ChangeFilter{Run: r.ID}) {
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if c.Observed {
 			seen = append(seen, c)
 		}
 	}
-	for c, err := range p.h.Changes(ctx, store.ChangeFilter{Unseen: true, Since: w.NotBefore, Until: w.NotAfter}) {
+	for c, err := range p.h.Changes(ctx, store.ChangeFilter{Unseen: true, Since: w.NotBefore.Add(-snapshot.ClockSlack), Until: w.NotAfter.Add(snapshot.ClockSlack)}) {
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if !c.Window.NotBefore.Before(w.NotBefore) && !c.Window.NotAfter.After(w.NotAfter) {
 			unseen = append(unseen, c)
+		} else {
+			beside = append(beside, c)
 		}
 	}
-	return seen, unseen, nil
+	return seen, unseen, beside, nil
 }
 
 // sameUnseen reports whether a stored change that only the log saw is one that is
