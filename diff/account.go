@@ -14,6 +14,8 @@ func (a *attributor) left(ch *snapshot.Change) snapshot.Attribution {
 	switch {
 	case ch.Kind == snapshot.StateChanged:
 		return a.unknown(ch) // the row was no license, and may have gone before the account
+	case a.restoredBy(ch.User) != nil && a.anythingOf(ch):
+		return a.away(ch) // deleted, restored and deleted again: the restore gave back what was left
 	case !a.deletionTime(ch.User, gone).IsZero():
 		return a.moved(ch)
 	case gone == nil && ch.Presence == snapshot.Gone:
@@ -27,6 +29,18 @@ func (a *attributor) left(ch *snapshot.Change) snapshot.Attribution {
 		}
 	}
 	return a.deletion(ch, gone, nil)
+}
+
+// anythingOf reports whether a record of the window is about the licenses of a change's
+// user, about the groups that the user joined or left, or about the path's group.
+func (a *attributor) anythingOf(ch *snapshot.Change) bool {
+	groups := slices.Clone(a.joined[ch.User])
+	if p := pathOf(ch); p.Kind == snapshot.ByGroup {
+		groups = append(groups, p.Group)
+	}
+	return len(a.moving(ch)) > 0 || slices.ContainsFunc(groups, func(id snapshot.GroupID) bool {
+		return len(a.steps(ch.User, id, ch.Window.NotBefore.Add(-snapshot.ClockSlack), ch.Window.NotAfter.Add(snapshot.ClockSlack))) > 0
+	})
 }
 
 // perhaps is the answer where an account went or came back, and nothing shows that

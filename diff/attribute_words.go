@@ -96,6 +96,17 @@ func sentence(s string) string {
 	return s
 }
 
+// way says by which path.
+func (a *attributor) way(p snapshot.PathRef) string {
+	switch p.Kind {
+	case snapshot.Direct:
+		return " directly"
+	case snapshot.ByGroup:
+		return " by " + a.groupName(p.Group)
+	}
+	return ""
+}
+
 // did says what a change is, as something that somebody did.
 func (a *attributor) did(ch *snapshot.Change) string {
 	sku := a.sku(ch.SKU)
@@ -109,12 +120,15 @@ func (a *attributor) did(ch *snapshot.Change) string {
 	case snapshot.Removed:
 		return fmt.Sprintf("removed %s from %s", sku, user)
 	case snapshot.PathAdded, snapshot.PathMoved:
-		return fmt.Sprintf("assigned %s to %s directly (held by another path in the snapshot before)", sku, user)
+		return fmt.Sprintf("assigned %s to %s%s (held by another path in the snapshot before)", sku, user, a.way(pathOf(ch)))
 	case snapshot.PathRemoved:
 		if left {
 			return fmt.Sprintf("ended one of the ways in which %s had %s", user, sku)
 		}
-		return fmt.Sprintf("ended the direct assignment of %s to %s (held by another path in the snapshot after)", sku, user)
+		if pathOf(ch).Kind == snapshot.Direct {
+			return fmt.Sprintf("ended the direct assignment of %s to %s (held by another path in the snapshot after)", sku, user)
+		}
+		return fmt.Sprintf("ended the assignment of %s to %s%s (held by another path in the snapshot after)", sku, user, a.way(pathOf(ch)))
 	case snapshot.PlansChanged:
 		return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, user)
 	case snapshot.StateChanged:

@@ -472,7 +472,7 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 	if a.window.NotBefore.IsZero() {
 		return a.recorded(user, sku)
 	}
-	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil {
+	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil || a.gone[user] && a.restoredBy(user) != nil {
 		if _, _, known := a.states(user); !known { // no run ever saw the account
 			return nil
 		}

@@ -27,7 +27,8 @@ func (a *attributor) byGroup(ch *snapshot.Change, c course) snapshot.Attribution
 	if t.op == nil && (c.Act == replay.Off || c.Act == replay.Redated) && !a.covers(ch.Window) {
 		return a.unseenByGroup(ch) // an account that was deleted and restored lost its groups' licenses for a while, too
 	}
-	if c.Act == replay.Redated && t.op != nil && c.To.Sub(t.op.At) > time.Hour {
+	silent := c.Act == replay.Redated || ch.Kind == snapshot.DateMoved && c.by == nil
+	if silent && t.op != nil && c.To.Sub(t.op.At) > time.Hour {
 		return unknownFor(snapshot.Ambiguous, a.perhapsDatedReason(ch, t), t.op) // the group, or Microsoft
 	}
 	at := a.groupAttribution(ch, c.by, a.inferred(ch, c, t))

@@ -266,7 +266,11 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 			move.Why = Failed
 		case cause >= 0:
 			move.Cause = cause
-			cost += s.lag(cause, move.From)
+			at := move.From
+			if m.row == i+1 {
+				at = s.Paths[i].After.Date
+			}
+			cost += s.lag(cause, at)
 		case s.Paths[i].Returned && on:
 			move.Why = Excused
 		case s.Paths[i].Before.Failed && on: // it can be given again

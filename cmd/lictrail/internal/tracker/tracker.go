@@ -377,7 +377,7 @@ func (t *run) changes() []snapshot.Change {
 	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return cmp.Compare(a.ID, b.ID) })
 	for _, d := range t.deltas {
 		for _, c := range d.Changes {
-			c.Listed = t.listed(&c)
+			c.Listed = t.listed(&c, d.Changes)
 			all = append(all, c)
 		}
 	}
@@ -391,17 +391,38 @@ func (t *run) changes() []snapshot.Change {
 }
 
 // listed says whether a deleted user still lists the change's path; nil when that
-// is not known. A path that Graph does not tell may be any of the SKU.
-func (t *run) listed(c *snapshot.Change) *bool {
+// is not known. A license that is listed without a path may be that of any path by
+// which the user had the SKU: with one of several it says nothing.
+func (t *run) listed(c *snapshot.Change, all []snapshot.Change) *bool {
 	d, ok := t.deleted[c.User]
 	if c.Presence != snapshot.Deleted || c.Path == nil || !ok || !d.ListedKnown {
 		return nil
 	}
-	lists := slices.ContainsFunc(d.Listed, func(p snapshot.Path) bool {
-		untold := p.Kind == snapshot.Unknown || c.Path.Kind == snapshot.Unknown
-		return p.SKU == c.SKU && (untold || p.PathRef == *c.Path)
-	})
+	lists := false
+	for _, p := range d.Listed {
+		switch {
+		case p.SKU != c.SKU:
+		case p.PathRef == *c.Path && p.Kind != snapshot.Unknown:
+			lists = true
+		case p.Kind == snapshot.Unknown || c.Path.Kind == snapshot.Unknown:
+			if pathsOf(all, c.SKU) > 1 {
+				return nil
+			}
+			lists = true
+		}
+	}
 	return &lists
+}
+
+// pathsOf counts the paths of a SKU that changed.
+func pathsOf(changes []snapshot.Change, sku snapshot.SKUID) int {
+	paths := map[snapshot.PathRef]bool{}
+	for i := range changes {
+		if changes[i].SKU == sku && changes[i].Path != nil {
+			paths[*changes[i].Path] = true
+		}
+	}
+	return len(paths)
 }
 
 // reconcile compares our count of holders with Microsoft's. The difference is
