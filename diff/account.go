@@ -228,6 +228,14 @@ func (a *attributor) restored(ch *snapshot.Change) snapshot.Attribution {
 	return at
 }
 
+// heldAway reports whether the row of a license of a user who came back is older than
+// the snapshot before, of which the user was no part: it was held at the deletion.
+func (a *attributor) heldAway(ch *snapshot.Change) bool {
+	at := a.rowDate(ch)
+	came := ch.Kind == snapshot.Assigned || ch.Kind == snapshot.PathAdded
+	return came && !at.IsZero() && at.Before(a.window.NotBefore.Add(-snapshot.ClockSlack))
+}
+
 // moving lists the operations in the window that changed the user's SKU, or may
 // have.
 func (a *attributor) moving(ch *snapshot.Change) []*op {

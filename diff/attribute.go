@@ -109,7 +109,7 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 		return a.tenant(ch)
 	case a.gone[ch.User]:
 		return a.left(ch)
-	case a.back[ch.User] && a.restoredBy(ch.User) == nil && ch.Returned:
+	case a.back[ch.User] && (ch.Returned && a.restoredBy(ch.User) == nil || a.heldAway(ch)):
 		return a.restored(ch)
 	case a.wasAway(ch.User):
 		return a.away(ch)

@@ -309,7 +309,7 @@ func (p *play) parseChanges(text string) []snapshot.Change {
 	for _, f := range lines(text) {
 		opt := options(f)
 		ch := snapshot.Change{Kind: snapshot.Kind(f[0]), Observed: true, SKU: snapshot.SKUID(f[2]), Window: p.ctx.Window,
-			Presence: snapshot.Presence(opt["presence"]), Returned: slices.Contains(f, "returned")}
+			Presence: snapshot.Presence(opt["presence"]), Returned: slices.Contains(f, "returned"), Back: slices.Contains(f, "back")}
 		if !slices.Contains(snapshot.Kinds, ch.Kind) {
 			p.t.Fatalf("unknown change %q", f)
 		}

@@ -35,7 +35,8 @@ func (a *attributor) solve(user snapshot.UserID, sku snapshot.SKUID) *scene {
 		return s
 	}
 	s.result = replay.Solve(&s.Problem)
-	if s.result.Cost >= replay.MissingRecord && s.engineTurns() && s.addUnread() {
+	// Where nothing fits the records, the search is given up as well.
+	if (s.result.Bounded || s.result.Cost >= replay.MissingRecord) && s.engineTurns() && s.addUnread() {
 		s.result = replay.Solve(&s.Problem)
 	}
 	return s

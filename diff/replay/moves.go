@@ -255,8 +255,11 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 			move.Act = On
 		}
 		switch {
-		case s.Paths[i].Hidden:
-			cost += stale
+		case s.Paths[i].Hidden: // that there is such a path is assumed once
+			if !st.unseen.has(i) {
+				cost += stale
+			}
+			next.unseen = next.unseen.set(i, true)
 		case !s.isGroup(i): // a path that Graph does not tell may be a group's
 		case st.cause[i] == assumed:
 			if m.by == None {
