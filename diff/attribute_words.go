@@ -196,7 +196,7 @@ func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
 	did := a.did(ch)
 	switch {
 	case ch.Kind == snapshot.DateMoved && (o.NoOp || o.Incomplete):
-		did = fmt.Sprintf("saved the licenses of %s again, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
+		did = fmt.Sprintf("saved the licenses of %s, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
 	case ch.Kind == snapshot.DateMoved && o.moved(ch.SKU) == 0:
 		did = fmt.Sprintf("switched service plans of %s for %s, which moved its date", a.sku(ch.SKU), a.user(ch.User))
 	case ch.Kind == snapshot.DateMoved:

@@ -341,6 +341,8 @@ type Attribution struct {
 	Evidence   []EventRef
 	// Path is the path by which the SKU came or went, where that is not the one
 	// of the change: a path that the later snapshot shows need not have been first.
+	// Of a date that moved, it is the path of the change where that path may have
+	// ended and begun again.
 	Path *PathRef
 	// Rules is the version of the rules that came to this; 0: the first ones.
 	Rules int

@@ -240,7 +240,7 @@ func (r *evidenceReader) moves(ctx context.Context) error {
 		SELECT c.user_id, s.object_id, c.run_id, c.kind, c.group_id, coalesce(g.object_id, ''), c.observed, c.not_before, c.not_after, a.at, a.cause,
 			coalesce(a.detail ->> '$.evidence[0].source' || ' ' || (a.detail ->> '$.evidence[0].id'), ''),
 			coalesce(a.detail ->> '$.path.kind', ''), coalesce(a.detail ->> '$.path.group', ''),
-			coalesce(c.detail ->> '$.dated', ''), a.cause = 'group' OR coalesce(a.unknown_why, '') = 'ambiguous'
+			coalesce(c.detail ->> '$.dated', ''), a.cause = 'group' OR coalesce(a.unknown_why, '') = 'ambiguous' OR a.detail ->> '$.path' IS NOT NULL
 		FROM json_each(?1) j CROSS JOIN change c ON c.user_id = j.value JOIN sku s ON s.id = c.sku_id CROSS JOIN attribution a ON a.change_id = c.id
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		LEFT JOIN licensed_group g ON g.id = c.group_id
