@@ -28,13 +28,12 @@ func TestListed(t *testing.T) {
 			for _, p := range tc.lists {
 				d.Listed = append(d.Listed, snapshot.Path{PathKey: snapshot.PathKey{SKU: "E3", PathRef: p}})
 			}
-			r := &run{deleted: map[snapshot.UserID]snapshot.DeletedUser{"ann": d}}
 			var changes []snapshot.Change
 			for _, p := range tc.changed {
 				changes = append(changes, snapshot.Change{User: "ann", SKU: "E3", Path: &p, Presence: snapshot.Deleted})
 			}
 			got := "not known"
-			if l := r.listed(&changes[0], changes); l != nil {
+			if l := listed(d, &changes[0], changes); l != nil {
 				got = map[bool]string{true: "yes", false: "no"}[*l]
 			}
 			if got != tc.want {

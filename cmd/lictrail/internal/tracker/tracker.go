@@ -377,7 +377,7 @@ func (t *run) changes() []snapshot.Change {
 	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return cmp.Compare(a.ID, b.ID) })
 	for _, d := range t.deltas {
 		for _, c := range d.Changes {
-			c.Listed = t.listed(&c, d.Changes)
+			c.Listed = listed(t.deleted[c.User], &c, d.Changes)
 			all = append(all, c)
 		}
 	}
@@ -393,9 +393,8 @@ func (t *run) changes() []snapshot.Change {
 // listed says whether a deleted user still lists the change's path; nil when that
 // is not known. A license that is listed without a path may be that of any path by
 // which the user had the SKU: with one of several it says nothing.
-func (t *run) listed(c *snapshot.Change, all []snapshot.Change) *bool {
-	d, ok := t.deleted[c.User]
-	if c.Presence != snapshot.Deleted || c.Path == nil || !ok || !d.ListedKnown {
+func listed(d snapshot.DeletedUser, c *snapshot.Change, all []snapshot.Change) *bool {
+	if c.Presence != snapshot.Deleted || c.Path == nil || !d.ListedKnown {
 		return nil
 	}
 	lists := false
