@@ -145,13 +145,13 @@ func (a *attributor) conclude(ch *snapshot.Change, s *scene, list []course) snap
 	if path := s.samePath(list); ch.Path != nil && path != *ch.Path {
 		at.Path = &path
 	}
+	if at.Cause == snapshot.CauseUnknown {
+		return at
+	}
 	began := func(c course) bool { return c.Act == replay.On }
 	stayed := func(c course) bool { return !began(c) }
 	if ch.Kind == snapshot.DateMoved && slices.ContainsFunc(list, began) && slices.ContainsFunc(list, stayed) {
 		at.Path = ch.Path
-	}
-	if at.Cause == snapshot.CauseUnknown {
-		return at
 	}
 	for _, c := range list {
 		if c.by != nil {
