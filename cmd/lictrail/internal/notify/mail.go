@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/textproto"
 	"strings"
 
@@ -15,8 +16,13 @@ import (
 	"lictrail/cmd/lictrail/internal/page"
 )
 
-// mailLimit is in bytes of HTML: mailboxes take more, readers do not.
-const mailLimit = 1 << 20
+const (
+	// mailLimit is in bytes of a mail as it is sent, without the attached page: mailboxes
+	// take more, and programs that show mail cut what is longer, Gmail at 102 KB.
+	mailLimit     = 90_000
+	mailRows      = 25 // of a table, and items of a list, at most
+	attachedLimit = 5 << 20
+)
 
 // mail prepares the message as a mail and returns what sends it once.
 func (s *Sender) mail(to *smtp, m *Message) (func(context.Context) error, error) {
@@ -62,9 +68,35 @@ func (s *Sender) smtpClient(to *smtp) (*gomail.Client, error) {
 	return gomail.NewClient(to.host, options...)
 }
 
-// letter writes the mail: text, and the same as HTML for those who look at it.
+// letter writes the mail: text, and the same as HTML for those who look at it, with as
+// many rows of its tables as fit, and the page in full attached.
 func (to *smtp) letter(m *Message) (*gomail.Msg, error) {
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("lictrail-"+m.ID))
+	attached, err := m.attachment()
+	if err != nil {
+		return nil, err
+	}
+	for rows := mailRows; ; rows /= 2 {
+		msg, err := to.written(m, m.brief(rows, len(attached) > 0))
+		if err != nil {
+			return nil, err
+		}
+		size, err := msg.WriteTo(io.Discard)
+		if err != nil {
+			return nil, fmt.Errorf("write the mail: %w", err)
+		}
+		if size > mailLimit && rows > 0 {
+			continue
+		}
+		if len(attached) > 0 {
+			err = msg.AttachReader(fmt.Sprintf("lictrail-run-%d.html", m.Number), bytes.NewReader(attached), gomail.WithFileContentType(gomail.TypeTextHTML))
+		}
+		return msg, err
+	}
+}
+
+// written is the mail with a page as its text and its HTML.
+func (to *smtp) written(m *Message, p *page.Page) (*gomail.Msg, error) {
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(to.from)
 	msg.ToMailAddress(to.to...)
 	msg.Subject(m.Title())
@@ -74,47 +106,58 @@ func (to *smtp) letter(m *Message) (*gomail.Msg, error) {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All") // Exchange answers nothing
 	msg.SetUserAgent(out.Program + "/" + m.Version)
-	text, html, err := m.letterBody()
-	if err != nil {
+	var plain, marked bytes.Buffer
+	if err := p.Text(&out.Streams{Out: &plain}); err != nil {
 		return nil, err
 	}
-	msg.SetBodyString(gomail.TypeTextPlain, text)
-	msg.AddAlternativeString(gomail.TypeTextHTML, html)
+	if err := p.Mail(&marked); err != nil {
+		return nil, err
+	}
+	msg.SetBodyString(gomail.TypeTextPlain, plain.String())
+	msg.AddAlternativeString(gomail.TypeTextHTML, marked.String())
 	return msg, nil
 }
 
-// letterBody lays the mail out: the week in full where that may be sent and is
-// of a size to be read, else the message alone.
-func (m *Message) letterBody() (text, html string, err error) {
-	short := m.page()
+// attachment is the week in full as a page; nil where it may not be sent, or is longer
+// than mail servers take.
+func (m *Message) attachment() ([]byte, error) {
 	if m.Page == nil {
-		return layOut(short)
+		return nil, nil
 	}
-	full := *m.Page
+	var b bytes.Buffer
+	if err := m.Page.HTML(&b); err != nil {
+		return nil, err
+	}
+	if b.Len() > attachedLimit {
+		return nil, nil
+	}
+	return b.Bytes(), nil
+}
+
+// brief lays the mail out with so many rows of each table: the week where it may be
+// sent, else, and where no row of it fits, the message alone.
+func (m *Message) brief(rows int, attached bool) *page.Page {
+	where := "in the page: lictrail report --output week.html"
+	if attached {
+		where = "in the attached page"
+	}
+	short := m.page(rows)
+	if m.Page == nil || rows == 0 {
+		if m.Page != nil {
+			short.Foot = append(short.Foot, "The week in full is "+where+".")
+		}
+		return short.Brief(max(rows, 3), where)
+	}
+	full := m.Page.Brief(rows, where)
 	full.Lead = strings.TrimSuffix(full.Lead+" "+strings.Join(m.lines(), " "), " ")
 	full.Foot = append(append([]string{}, full.Foot...), short.Foot...)
-	if text, html, err = layOut(&full); err != nil || len(html) <= mailLimit {
-		return text, html, err
-	}
-	short.Foot = append(short.Foot, "The week in full is too long for a mail: lictrail report --output week.html")
-	return layOut(short)
+	return full
 }
 
-func layOut(p *page.Page) (text, html string, err error) {
-	var plain, marked bytes.Buffer
-	if err := p.Text(&out.Streams{Out: &plain}); err != nil {
-		return "", "", err
-	}
-	if err := p.HTML(&marked); err != nil {
-		return "", "", err
-	}
-	return plain.String(), marked.String(), nil
-}
-
-// page is the message as a page of its own.
-func (m *Message) page() *page.Page {
+// page is the message as a page of its own, with so many items of its lists.
+func (m *Message) page(items int) *page.Page {
 	p := &page.Page{Title: m.Title(), Lead: strings.Join(m.lines(), " ")}
-	for _, l := range m.lists(MaxOpen) {
+	for _, l := range m.lists(items) {
 		p.Sections = append(p.Sections, page.Section{ID: strings.ToLower(l.heading), Heading: l.heading, Text: l.items})
 	}
 	if m.Head != "" {
