@@ -23,6 +23,9 @@ const (
 	ReadActivity      Read = "activity"        // when users were last active, by any [ActivitySource]
 	ReadLicensing     Read = "cloud-licensing" // which subscription each license draws on
 	ReadNames         Read = "names"           // whom a usage report is about: it may conceal that
+	// ReadRuns is anything at all, at a time that a question is about and in which no run
+	// looked. It is none of Reads.
+	ReadRuns Read = "runs"
 )
 
 // Reads lists all of them.

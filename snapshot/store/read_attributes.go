@@ -76,3 +76,24 @@ func (h *History) skuPlans(ctx context.Context, where string, args ...any) (map[
 	}
 	return plans, classify(rows.Err())
 }
+
+// Departments are those in which anybody has been, in the order of their names.
+func (h *History) Departments(ctx context.Context) ([]string, error) {
+	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT department FROM profile WHERE department <> '' ORDER BY department")
+	if err != nil {
+		return nil, fmt.Errorf("read the departments: %w", classify(err))
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var d string
+		if err := rows.Scan(&d); err != nil {
+			return nil, fmt.Errorf("read the departments: %w", classify(err))
+		}
+		all = append(all, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the departments: %w", classify(err))
+	}
+	return all, nil
+}

@@ -84,12 +84,42 @@ func readReadings(ctx context.Context, h *store.History) (*readings, error) {
 	return &readings{coverage, activity, licensing, groups, owners}, err
 }
 
+// runsLate is how old the newest run may be for what it shows to count as the present.
+const runsLate = time.Hour
+
+// About says which stretch of time the question is about; zero ends are open. What no
+// run has looked at is a gap from then on: that a list is empty would say too much.
+func (b *Book) About(from, until, now time.Time) {
+	if from.IsZero() && until.IsZero() {
+		return // all that is known
+	}
+	if until.IsZero() || until.After(now) {
+		until = now
+	}
+	b.from, b.until = from, until
+}
+
 // Gaps are the gaps of a command's answer, at the run that is asked about.
 func (b *Book) Gaps(command string) []snapshot.Gap {
 	if b.reads == nil {
 		return nil
 	}
-	return b.runReads().gaps(command)
+	return append(runGaps(b.from, b.until, b.History.First.ObservedUntil, b.History.At.ObservedUntil), b.runReads().gaps(command)...)
+}
+
+// runGaps are the parts of a stretch that lie before the first run and after the newest.
+func runGaps(from, until, first, newest time.Time) []snapshot.Gap {
+	if until.IsZero() {
+		return nil
+	}
+	var gaps []snapshot.Gap
+	if !from.IsZero() && from.Before(first) || !until.After(first) {
+		gaps = append(gaps, snapshot.Gap{What: snapshot.ReadRuns, Why: snapshot.GapNotAsked, Until: first})
+	}
+	if until.Sub(newest) > runsLate {
+		gaps = append(gaps, snapshot.Gap{What: snapshot.ReadRuns, Why: snapshot.GapNotAsked, Since: newest})
+	}
+	return gaps
 }
 
 // runReads is how the runs up to the one that is asked about read what they may leave

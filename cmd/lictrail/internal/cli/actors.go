@@ -37,6 +37,7 @@ func runActors(ctx context.Context, e *env, since, until string) error {
 		if f.Since, f.Until, err = parseSpan(since, until, e.now()); err != nil {
 			return err
 		}
+		b.About(f.Since, f.Until, e.now())
 		parties, nobody, err := b.Parties(ctx, f)
 		if err != nil {
 			return err

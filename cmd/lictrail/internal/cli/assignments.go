@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +95,7 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 	if o.wanted.NeverSignedIn && o.asOf != "" {
 		return usage("--never-signed-in goes by the newest activity of each account", "leave --as-of away")
 	}
-	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || e.format == show.FormatAssignLicense) {
+	if o.unlicensed != "" && (o.wanted.Any() || o.by != "" || o.activity || o.group != "" || o.department != "" || e.format == show.FormatAssignLicense) {
 		return usage("--unlicensed-since lists changes", "of the other flags it goes with --user, --sku and --as-of")
 	}
 	return withHistory(ctx, e, func(b *ask.Book) error {
@@ -104,8 +105,11 @@ func runAssignments(ctx context.Context, e *env, o assignmentsOptions) error {
 		if o.unlicensed != "" {
 			return runUnlicensed(ctx, e, b, o)
 		}
-		f := store.Filter{Department: o.department}
-		var err error
+		department, err := b.Department(ctx, o.department)
+		if err != nil {
+			return err
+		}
+		f := store.Filter{Department: department}
 		if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 			return err
 		}
@@ -182,6 +186,10 @@ func runUnlicensed(ctx context.Context, e *env, b *ask.Book, o assignmentsOption
 	since, err := parseTime("unlicensed-since", o.unlicensed, e.now(), false)
 	if err != nil {
 		return err
+	}
+	b.About(since, b.History.At.ObservedUntil, e.now())
+	if o.asOf == "" {
+		b.About(since, time.Time{}, e.now())
 	}
 	f := store.ChangeFilter{Since: since}
 	if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {

@@ -91,6 +91,7 @@ func (o changesOptions) filter(ctx context.Context, e *env, b *ask.Book) (f stor
 	if f.Since, f.Until, err = parseSpan(o.since, o.until, e.now()); err != nil {
 		return f, err
 	}
+	b.About(f.Since, f.Until, e.now())
 	if f.Users, err = b.OptionalUsers(ctx, o.user); err != nil {
 		return f, err
 	}

@@ -104,6 +104,9 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 			return err
 		}
 		if o.department != "" {
+			if _, err := b.Department(ctx, o.department); err != nil {
+				return err
+			}
 			rows = slices.DeleteFunc(rows, func(r *ask.SeatRow) bool { return !strings.EqualFold(r.Label, o.department) })
 		}
 		money := slices.ContainsFunc(rows, func(r *ask.SeatRow) bool { return r.CostMin != nil })

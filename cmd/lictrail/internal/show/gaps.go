@@ -26,6 +26,7 @@ var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
 	snapshot.ReadActivity:      {"when users were last active", "usage report", "lictrail sync --activity all"},
 	snapshot.ReadLicensing:     {"which subscription each license draws on", "cloud licensing", "lictrail sync --cloud-licensing"},
 	snapshot.ReadNames:         {"whom the usage reports are about, which conceal names", "", ""},
+	snapshot.ReadRuns:          {"who held what", "", "lictrail sync"},
 }
 
 // needsOf is what would fill a gap; "" if nothing is known to.
@@ -66,7 +67,10 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	case !g.Since.IsZero():
 		text += " since " + DayWords(g.Since)
 	case !g.Until.IsZero():
-		text += fmt.Sprintf(" for %s before %s", lengthWords(g.Length), DayWords(g.Until))
+		if g.Length > 0 {
+			text += " for " + lengthWords(g.Length)
+		}
+		text += " before " + DayWords(g.Until)
 	}
 	text += ": " + GapWords[g.What].Tells
 	var sources []string
@@ -81,7 +85,9 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	needs := needsOf(g)
 	switch g.Why {
 	case snapshot.GapNotAsked:
-		text += ". No run read it"
+		if text += ". No run read it"; g.What == snapshot.ReadRuns && g.Since.IsZero() {
+			return text + ": tracking began then."
+		}
 		if g.Late {
 			text += " before Microsoft forgot it"
 		}

@@ -55,11 +55,11 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 		slices.Sort(called)
 		what = strings.Join(called, " or ")
 	}
-	words := "No %s of %s was %s since tracking began on %s.\n"
+	words := "No %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
 	if len(p.Book.Gaps(p.Command)) > 0 {
-		words = "It is not known that any %s of %s was %s since tracking began on %s.\n"
+		words = "It is not known that any %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
 	}
-	err := p.Printf(words, what, person.UPN, a.Verb, p.Book.History.First.ObservedUntil.Format("2 January 2006"))
+	err := p.Printf(words, what, person.UPN, a.Verb, DayWords(p.Book.History.First.ObservedUntil), DayWords(p.Book.History.At.ObservedUntil))
 	if err != nil {
 		return err
 	}
