@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"lictrail/migrations"
 	"slices"
 	"strings"
 	"testing"
@@ -177,5 +178,43 @@ func TestFindPeople_Many(t *testing.T) {
 	near, err := h.WordsOfNames(t.Context(), "anm")
 	if err != nil || !slices.Equal(near, []string{"ann"}) {
 		t.Errorf("near words %v, %v", near, err)
+	}
+}
+
+// TestVerify_NameIndex: an index that does not have what the names give is found.
+func TestVerify_NameIndex(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		statement string
+		found     bool
+	}{
+		"whole":                            {"SELECT 1", false},
+		"a word gone":                      {"DELETE FROM name_word WHERE word = 'kurz'", true},
+		"a word of nobody":                 {"INSERT INTO name_word VALUES ('mallory', 1)", true},
+		"of somebody else":                 {"UPDATE name_word SET user_id = 1 WHERE word = 'kurz'", true},
+		"another word":                     {"UPDATE name_word SET word = 'kurs' WHERE word = 'kurz'", true},
+		"empty":                            {"DELETE FROM name_word", true},
+		"not made: all rows are looked at": {"DELETE FROM name_index", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := called(t, "Ann Meyer", "Eva Lang > Eva Kurz")
+			tamper(t, db, c.statement)
+			v, err := db.Verify(t.Context(), migrations.Apply, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := len(v.Findings) > 0; found != c.found {
+				t.Errorf("findings %v", v.Findings)
+			}
+		})
+	}
+	db := called(t, "Ann Meyer", "Eva Lang > Eva Kurz")
+	leave(t, db, "0b4c5c4e-8a5d-4b6a-9c55-000000000001")
+	if _, err := db.Forget(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	v, err := db.Verify(t.Context(), migrations.Apply, "")
+	if err != nil || len(v.Findings) > 0 {
+		t.Errorf("after somebody was forgotten: %v, %v", v, err)
 	}
 }

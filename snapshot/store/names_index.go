@@ -6,7 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lictrail/snapshot/words"
@@ -143,4 +145,53 @@ func buildNames(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("index names: %w", err)
 	}
 	return nil
+}
+
+// nameIndex checks that the index has the words of all names and no others: a word that
+// is missing hides a person, and with that a second one of the same name. It compares
+// sums of hashes, so that memory does not grow with the history.
+func (v *Verification) nameIndex(ctx context.Context, q querier) error {
+	if ok, err := namesIndexed(ctx, q); !ok || err != nil {
+		return err // names are looked for in all rows
+	}
+	seed := maphash.MakeSeed()
+	var want, have, words, rows uint64
+	sum := func(word string, user int64) uint64 {
+		return maphash.String(seed, word+"\x00"+strconv.FormatInt(user, 10))
+	}
+	last, of := int64(0), map[string]bool{} // the words of one user
+	add := func() {
+		for word := range of {
+			want, words = want+sum(word, last), words+1
+		}
+		clear(of)
+	}
+	err := eachRow(ctx, q, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version ORDER BY user_id", nil, func(values []any) error {
+		user, _ := values[0].(int64)
+		if user != last {
+			add()
+			last = user
+		}
+		upn := textOf(values[1])
+		if strings.HasPrefix(upn, forgottenName+"-") {
+			return nil // nobody is to be found by that
+		}
+		for _, word := range indexedWords(upn, textOf(values[2]), textOf(values[3])) {
+			of[word] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	add()
+	err = eachRow(ctx, q, "SELECT word, user_id FROM name_word", nil, func(values []any) error {
+		user, _ := values[1].(int64)
+		have, rows = have+sum(textOf(values[0]), user), rows+1
+		return nil
+	})
+	if err == nil && (want != have || words != rows) {
+		v.found(CheckStructure, "the index of names has %d words, and the names give %d, or others: people may not be found by their names", rows, words)
+	}
+	return err
 }

@@ -14,7 +14,7 @@ import (
 
 // The checks of verify, in their order.
 const (
-	CheckStructure    = "structure"    // SQLite's own checks, and the schema
+	CheckStructure    = "structure"    // SQLite's own checks, the schema, and the index of names
 	CheckChain        = "chain"        // the seals follow one another, up to the head
 	CheckDigests      = "digests"      // the rows are those that were sealed
 	CheckReplay       = "replay"       // the changes lead from each stored state to the next
@@ -83,6 +83,7 @@ func (db *DB) Verify(ctx context.Context, apply Schema, head string) (*Verificat
 	}{
 		{CheckStructure, func() error { return v.structure(ctx, tx) }},
 		{CheckStructure, func() error { return v.schema(ctx, tx, apply) }},
+		{CheckStructure, func() error { return v.nameIndex(ctx, tx) }},
 		{CheckChain, func() error { return v.sealed(ctx, tx, head) }},
 	} {
 		if err := v.failed(check.name, check.do()); err != nil {

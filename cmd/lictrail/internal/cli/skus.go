@@ -11,7 +11,7 @@ import (
 )
 
 type skusOptions struct {
-	asOf, lapses, sku string
+	asOf, lapses, sku, rules string
 }
 
 func newSKUs(e *env) *cobra.Command {
@@ -31,6 +31,10 @@ of the last 13 weeks; unknown under 4 runs, or three weeks of them. RUNS OUT is
 the day on which no seat is free if it goes on like that, up to two years
 ahead.
 
+Where the file of rules has prices, A MONTH is what the seats bought cost, and
+IDLE A MONTH what those of them cost that nobody holds, at the prices of the
+day of the run.
+
 With --lapses it lists subscriptions instead: when they end, what happens then,
 and how many users are left without a seat. Which users those are can be known
 if all are, or where sync --cloud-licensing has read what each license draws on:
@@ -46,11 +50,16 @@ Microsoft does not tell whether a subscription renews by itself.`,
 	f := cmd.Flags()
 	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`: id, part number, name or a part of it")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
 	f.StringVar(&o.lapses, "lapses", "", "what lapses within this `age` from the run, such as 60d, or up to this day")
 	return cmd
 }
 
 func runSKUs(ctx context.Context, e *env, o skusOptions) error {
+	file, err := loadRules(e, o.rules)
+	if err != nil {
+		return err
+	}
 	return withHistory(ctx, e, func(b *ask.Book) error {
 		if err := asOf(e, b, "as-of", o.asOf); err != nil {
 			return err
@@ -69,11 +78,17 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 		if o.lapses != "" {
 			return runLapses(ctx, e, b, list, o.lapses)
 		}
+		if err := ask.PriceSKUs(b, list, file); err != nil {
+			return err
+		}
 		if err := show.SKUs(b, list).Print(e.printer(b), show.Each(list)); err != nil || e.format != "text" {
 			return err
 		}
+		texts := []string{show.SKUCosts(list)}
 		for i := range list {
-			text := show.OverWords(b, &list[i])
+			texts = append(texts, show.OverWords(b, &list[i]))
+		}
+		for _, text := range texts {
 			if text == "" {
 				continue
 			}

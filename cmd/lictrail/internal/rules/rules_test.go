@@ -42,7 +42,7 @@ func TestTemplate_Examples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 10 || len(f.Watch) != 2 {
+	if len(f.SKUs) != 1 || len(f.Exclude) != 2 || len(f.Prices) != 9 || len(f.Watch) != 2 {
 		t.Errorf("%d SKUs, %d exclusions, %d prices, %d plans", len(f.SKUs), len(f.Exclude), len(f.Prices), len(f.Watch))
 	}
 }
@@ -61,7 +61,7 @@ func TestTemplate_ListPrices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Prices) < 9 {
+	if len(f.Prices) < 8 {
 		t.Errorf("%d prices", len(f.Prices))
 	}
 	for _, p := range f.Prices {

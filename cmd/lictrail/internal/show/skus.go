@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
@@ -26,6 +27,9 @@ type SKURowJSON struct {
 	OverAssigned  int64              `json:"over_assigned"`
 	Agents        int64              `json:"agents"` // users of these who are agents
 	Trend         *TrendJSON         `json:"trend"`
+	Price         *moneyJSON         `json:"price"`        // of a seat a month
+	MonthlyCost   *moneyJSON         `json:"monthly_cost"` // of the seats that are bought
+	IdleCost      *moneyJSON         `json:"idle_cost"`    // of those of them that nobody holds, a month
 }
 
 func skuRow(b *ask.Book, r *ask.SKU) SKURowJSON {
@@ -46,7 +50,24 @@ func skuRow(b *ask.Book, r *ask.SKU) SKURowJSON {
 	if r.Trend != nil {
 		j.Trend = &TrendJSON{Runs: r.Trend.Runs, PerWeek: *PerWeek(r.Trend), RunsOut: runsOutDay(r, b.History.At.ObservedUntil)}
 	}
+	j.Price, j.MonthlyCost, j.IdleCost = Money(r.Price), Money(r.Monthly(r.Paid())), Money(r.Monthly(r.Idle()))
 	return j
+}
+
+// SKUCosts says what the seats cost together; "" where no price is known.
+func SKUCosts(list []ask.SKU) string {
+	bought, idle := ask.SKUCost(list)
+	if len(bought.Amounts) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("The seats bought cost %s a month", bought.Words())
+	if len(idle.Amounts) > 0 {
+		text += fmt.Sprintf(", %s of it for seats that nobody holds", idle.Words())
+	}
+	if bought.Lower {
+		text += ". Of some SKUs no price is known: lictrail reclaim --init writes a file for prices"
+	}
+	return text + "."
 }
 
 // OverWords says who would lose out where more seats are in use than there are.
@@ -131,15 +152,34 @@ func SKUs(b *ask.Book, list []ask.SKU) Listing[*ask.SKU] {
 				Cell: func(r row) any { return Stamp(nextLifecycle(r.SKURow)) }},
 			{CSV: "gone_at", Cell: func(r row) any { return goneAt(r.SKURow) }},
 			{CSV: "first_seen", Cell: func(r row) any { return Stamp(r.First.ObservedUntil) }},
+			{Column: out.Column{Head: "A MONTH", Right: true, Spare: 7}, CSV: "monthly_cost", Text: func(r row) any { return priced(r, r.Paid()) }, Cell: func(r row) any { return decimalOrNil(r.Monthly(r.Paid())) }},
+			{Column: out.Column{Head: "IDLE A MONTH", Right: true, Spare: 8}, CSV: "idle_cost", Text: func(r row) any { return priced(r, r.Idle()) }, Cell: func(r row) any { return decimalOrNil(r.Monthly(r.Idle())) }},
+			{CSV: "price", Cell: func(r row) any { return decimalOrNil(r.Price) }},
+			{CSV: "currency", Cell: func(r row) any { return currencyOrNil(r.Price) }},
 		},
 	}
+	money := slices.ContainsFunc(list, func(r ask.SKU) bool { return r.Price != nil })
 	for i := range l.Columns {
 		c := &l.Columns[i]
+		if !money && strings.HasSuffix(c.Head, "A MONTH") {
+			c.Text = nil
+		}
 		if slices.Contains([]string{"GRACE", "SUSPENDED", "AGENTS", "DIFF", "OVER"}, c.Head) && !slices.ContainsFunc(list, func(r ask.SKU) bool { return c.Text(&r) != int64(0) }) {
 			c.Text, c.Cell = nil, c.Text
 		}
 	}
 	return l
+}
+
+// priced is what seats cost a month, or why there is no figure.
+func priced(s *ask.SKU, seats int64) any {
+	switch m := s.Monthly(seats); {
+	case m != nil:
+		return m.String()
+	case seats == 0 || s.NoCost:
+		return nil
+	}
+	return "no price"
 }
 
 // nextWord is the day of nextLifecycle, as far as subscriptions were ever read.
