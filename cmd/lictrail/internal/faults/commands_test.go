@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +75,9 @@ func invocations(t *testing.T, user, file string) []invocation {
 				i.args = append(i.args, "1")
 			case bare == "TIME":
 				i.args = append(i.args, "2000-01-01")
-			case bare == "command" || bare == "DIR" || bare == "WORDS":
+			case bare == "DIR":
+				i.args = append(i.args, filepath.Join(t.TempDir(), "x"))
+			case bare == "command" || bare == "WORDS":
 				i.args = append(i.args, "x")
 			default:
 				t.Errorf("%s: what stands for %q is not known here", cmd.CommandPath(), word)
