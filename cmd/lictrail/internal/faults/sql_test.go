@@ -48,6 +48,7 @@ var inStatements = map[string]string{
 	"query: strings.Join(any, \" OR \")": "columns, with places for values",
 	"query: strings.Join(marks, \", \")": "numbers of places",
 	"CompletePeople: limit":              "a number",
+	"addUsersAt: marks":                  "places for values",
 	"package: snapshot.AgentType":        "constant",
 	"withoutForeignKeys: on":             "0 or 1",
 	"FirstUses: days":                    "no statement: a sentence for people",
