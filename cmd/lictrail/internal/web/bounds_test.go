@@ -122,6 +122,65 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
+// TestTimeouts: nobody holds a connection by being slow, in either direction.
+func TestTimeouts(t *testing.T) {
+	s := NewServer(Options{Secret: testSecret, Hosts: []string{testHost}}, echo).http
+	if s.ReadHeaderTimeout != headerTimeout || s.ReadTimeout != headerTimeout || s.WriteTimeout != writeTimeout || s.IdleTimeout != keepAlive || s.MaxHeaderBytes != maxHeaderBytes {
+		t.Errorf("%+v", s)
+	}
+	if headerTimeout > 10*time.Second || writeTimeout > 2*time.Minute || maxHeaderBytes > 64<<10 || maxConnections > 1024 {
+		t.Error("the bounds are too wide")
+	}
+}
+
+// TestConstantTime: secrets are compared by what takes the same time whatever is
+// right, and by nothing else; time itself is not measured.
+func TestConstantTime(t *testing.T) {
+	source, err := os.ReadFile("guard.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"subtle.ConstantTimeCompare(sum[:], g.secret[:])", "subtle.ConstantTimeCompare(given[:], want[:])", "subtle.ConstantTimeCompare(sum[:], o.code[:])"} {
+		if strings.Count(string(source), want) != 1 {
+			t.Errorf("guard.go has not %s", want)
+		}
+	}
+}
+
+// TestKept: an answer that is to be kept is made once for a state and a time; one
+// that is not, and one that failed, is made again.
+func TestKept(t *testing.T) {
+	k, made := newKept(), 0
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	get := func(state string, at time.Time, keep bool, fail error) int {
+		given, err := k.get("key", state, at, keep, func() (*response, error) {
+			made++
+			return &response{status: made}, fail
+		})
+		if !errors.Is(err, fail) {
+			t.Errorf("%v, want %v", err, fail)
+		}
+		return given.status
+	}
+	failure := errors.New("failed")
+	for i, test := range []struct {
+		state string
+		at    time.Time
+		keep  bool
+		fail  error
+		want  int
+	}{
+		{"a", now, false, nil, 1}, {"a", now, false, nil, 2}, // not kept
+		{"a", now, true, failure, 3}, {"a", now, true, nil, 4}, // a failure is not kept
+		{"a", now, true, nil, 4}, {"a", now.Add(keptTime - 1), true, nil, 4}, {"a", now.Add(keptTime), true, nil, 5}, // for so long
+		{"b", now.Add(keptTime), true, nil, 6}, // another state
+	} {
+		if got := get(test.state, test.at, test.keep, test.fail); got != test.want {
+			t.Errorf("%d: answer %d, want %d", i, got, test.want)
+		}
+	}
+}
+
 // TestHeaders: the policy and the rest, word for word: a page may load what this
 // server has, and nothing else.
 func TestHeaders(t *testing.T) {

@@ -197,6 +197,35 @@ func TestCrossSiteLink(t *testing.T) {
 	}
 }
 
+// TestCrossSiteFrame: a frame of another site is not even offered to go on.
+func TestCrossSiteFrame(t *testing.T) {
+	for _, dest := range []string{"iframe", "object", "embed", "image", ""} {
+		r := httptest.NewRequest("GET", "http://"+testHost+"/"+testSecret+"/", nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", dest)
+		w := httptest.NewRecorder()
+		NewServer(Options{Secret: testSecret, Hosts: []string{testHost}}, echo).http.Handler.ServeHTTP(w, r)
+		if body := w.Body.String(); w.Code != 403 || strings.Contains(body, "href") {
+			t.Errorf("%s: %d %s", dest, w.Code, body)
+		}
+	}
+}
+
+// TestLocal: only what no other machine reaches is local.
+func TestLocal(t *testing.T) {
+	for address, want := range map[string]bool{"127.0.0.1:80": true, "127.8.8.8:80": true, "[::1]:80": true, "[::ffff:127.0.0.1]:80": true,
+		"192.168.1.5:80": false, "10.0.0.1:80": false, "169.254.1.1:80": false, "[fe80::1]:80": false, "[2001:db8::1]:80": false, "0.0.0.0:80": false, "[::]:80": false, "[::ffff:10.0.0.1]:80": false} {
+		at, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := local(at); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+}
+
 // TestOpening: the path for a browser leads to the start page once.
 func TestOpening(t *testing.T) {
 	s := NewServer(Options{Secret: testSecret, Hosts: []string{testHost}}, echo)
@@ -383,6 +412,11 @@ func TestIdle(t *testing.T) {
 	case err := <-done:
 		t.Fatalf("it ended while it answered: %v", err)
 	case <-time.After(300 * time.Millisecond):
+	}
+	if other, err := net.Dial("tcp", address); err != nil {
+		t.Errorf("it takes nobody any more while it answers: %v", err)
+	} else {
+		other.Close()
 	}
 	close(release)
 	if body := <-answered; body != "late" {
