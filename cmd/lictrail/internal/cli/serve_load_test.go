@@ -89,6 +89,7 @@ type load struct {
 
 	mu   sync.Mutex
 	took map[string][]time.Duration // by view
+	busy int                        // answers that were put off
 }
 
 func newLoad(t *testing.T) *load {
@@ -183,11 +184,14 @@ func (l *load) read(address string, rng *rand.Rand, changes int, done chan struc
 		path := loadViews[i].path(rng, changes)
 		begun := time.Now()
 		status, err := get(l.client, address+path)
-		if err != nil || status != http.StatusOK {
+		if err != nil || status != http.StatusOK && status != http.StatusServiceUnavailable {
 			l.t.Errorf("%s: %d %v", path, status, err)
 			return
 		}
 		l.mu.Lock()
+		if status == http.StatusServiceUnavailable { // it says that too many ask
+			l.busy++
+		}
 		l.took[loadViews[i].view] = append(l.took[loadViews[i].view], time.Since(begun))
 		l.mu.Unlock()
 	}
@@ -209,6 +213,9 @@ func (l *load) print(server *os.ProcessState) {
 		l.t.Fatalf("only %d answers", len(all))
 	}
 	line("all", all)
+	if l.t.Logf("%d of %d answers were put off, since too many asked", l.busy, len(all)); l.busy > len(all)/10 && *loadUsers <= 1000 {
+		l.t.Error("that is more than one in ten")
+	}
 	machine, _ := os.ReadFile("/proc/loadavg")
 	l.t.Logf("%d users, %d runs, %d of them while %d readers looked with %s between questions; the server took %s of CPU an answer, and %s of memory at most; load of the machine at the end %s",
 		*loadUsers, *loadWeeks+1, *loadDuring, loadReaders, *loadThink, ((server.UserTime() + server.SystemTime()) / time.Duration(len(all))).Round(10*time.Microsecond), peakMemory(server), strings.TrimSpace(string(machine)))

@@ -77,20 +77,23 @@ func TestTurns(t *testing.T) {
 // says so, and so has what it prints in size; it is nobody else's turn meanwhile.
 func TestRespond_Bounds(t *testing.T) {
 	for _, test := range []struct {
-		slow   bool
+		pace   pace
 		target string
 		most   time.Duration
-	}{{false, "/x", quickTime}, {true, "/x", slowTime}, {false, "/x?format=csv", slowTime}} {
+		takes  pace
+	}{{quick, "/x", quickTime, quick}, {steady, "/x", quickTime, steady}, {slow, "/x", slowTime, slow}, {quick, "/x?format=csv", slowTime, slow}} {
 		site := NewSite(Site{Now: time.Now, Looked: func(Looked) {}})
 		var left time.Duration
-		v := &view{name: "x", slow: test.slow, ask: func(ctx context.Context, _ *question) (*answer, error) {
+		v := &view{name: "x", pace: test.pace, ask: func(ctx context.Context, _ *question) (*answer, error) {
 			end, ok := ctx.Deadline()
 			if !ok {
 				return nil, errors.New("no end")
 			}
 			left = time.Until(end)
-			if quick, slow := len(site.quick.free), len(site.slow.free); quick+slow != 1 || (slow == 1) != (test.most == slowTime) {
-				t.Errorf("%+v: turns taken: %d quick, %d slow", test, quick, slow)
+			for p, turns := range site.turns {
+				if taken := len(turns.free); (taken == 1) != (pace(p) == test.takes) {
+					t.Errorf("%+v: %d turns of pace %d taken", test, taken, p)
+				}
 			}
 			return nil, context.DeadlineExceeded
 		}}

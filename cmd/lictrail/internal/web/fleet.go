@@ -15,7 +15,7 @@ import (
 )
 
 // fleetView is the page over all tenants.
-var fleetView = view{title: "Tenants", kept: true, slow: true, ask: tenantsView}
+var fleetView = view{title: "Tenants", kept: true, pace: slow, ask: tenantsView}
 
 // tenantRow is how a tenant is; of one whose history cannot be read most is not known.
 type tenantRow struct {

@@ -68,22 +68,33 @@ type Site struct {
 	Now          func() time.Time
 	Looked       func(Looked)
 
-	quick, slow *turns
-	kept        *kept
-	shelf       *shelf
+	turns [paces]*turns
+	kept  *kept
+	shelf *shelf
 }
 
 // NewSite returns the site of tenants.
 func NewSite(s Site) *Site {
-	s.quick = &turns{free: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))), wait: waitTime, query: quickTime}
-	s.slow = &turns{free: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), wait: slowTime, query: slowTime}
+	s.turns[quick] = &turns{free: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))), wait: waitTime, query: quickTime}
+	s.turns[steady] = &turns{free: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), wait: quickTime, query: quickTime}
+	s.turns[slow] = &turns{free: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), wait: slowTime, query: slowTime}
 	s.kept, s.shelf = newKept(), newShelf(s.Pseudonymize)
 	return &s
 }
 
-// turns bound how many answers are made at the same time, and how long each takes.
-// Those that look at all that is recorded have turns of their own, so that nobody who
-// looks up a person waits for them, and they do not fill the memory together.
+// pace is how long an answer takes, at most.
+type pace int
+
+const (
+	quick  pace = iota // one person, or one change
+	steady             // what is read once for each run, and soon
+	slow               // looks at every user, or at every change
+	paces
+)
+
+// turns bound how many answers of a pace are made at the same time, and how long each
+// takes. Each pace has turns of its own, so that nobody who looks up a person waits for
+// an overview, and overviews do not fill the memory together.
 type turns struct {
 	free        chan struct{}
 	wait, query time.Duration
@@ -157,7 +168,7 @@ type view struct {
 	about       bool // it is about one thing, which its address names
 	listed      bool // in the menu
 	kept        bool // it is the same for all who ask: answers are kept, and given again
-	slow        bool // it looks at every user, or at every change
+	pace        pace
 	ask         func(context.Context, *question) (*answer, error)
 }
 
@@ -268,9 +279,9 @@ func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *
 	if err != nil {
 		return nil, &ask.Error{Message: "the address has a query that cannot be read"}
 	}
-	turns := s.quick
-	if v.slow || values.Get("format") != "" {
-		turns = s.slow
+	turns := s.turns[v.pace]
+	if values.Get("format") != "" {
+		turns = s.turns[slow]
 	}
 	if err := turns.take(); err != nil {
 		return nil, err
