@@ -37,7 +37,7 @@ def must(ok, what):
     global checks
     checks += 1
     if not ok:
-        sys.exit(f"lake: {what}")
+        sys.exit(f"lake: {what() if callable(what) else what}")
 
 
 def lictrail(args, *more, tenant=None):
@@ -362,7 +362,7 @@ def compare_tenants(args, all_answers):
                 got = answers(in_lake[q][tid])
             else:
                 got = [r for r in all_answers[q] if r[0] == tid]
-            must(got == want, f"{q} of tenant {t['name']} is {diff(got, want)}")
+            must(got == want, lambda: f"{q} of tenant {t['name']} is {diff(got, want)}")
     if whole:
         for q, total in totals.items():
             got = {(month, cause): n for month, cause, n, _ in all_answers[q]}
@@ -384,7 +384,7 @@ def tenant_months(args):
 
 
 def diff(got, want):
-    return f"not what the database has: {[r for r in got if r not in want][:3]} and not {[r for r in want if r not in got][:3]}"
+    return f"not the same: {sorted(set(got) - set(want), key=str)[:3]} and not {sorted(set(want) - set(got), key=str)[:3]}"
 
 
 def check_files(args):
@@ -463,7 +463,7 @@ def main():
             if args.tenants:
                 print(f"{compare_tenants(args, first)} tenants: the same figures as from their databases")
         for q in QUESTIONS:
-            must(got[q] == first[q], f"{q}: {engine.name} and {by} differ: {diff(got[q], first[q])}")
+            must(got[q] == first[q], lambda: f"{q}: {engine.name} and {by} differ: {diff(got[q], first[q])}")
     print(f"{checks} passed, 0 failed")
 
 
