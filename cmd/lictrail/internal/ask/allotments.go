@@ -33,7 +33,7 @@ type AllotmentHolder struct {
 type WaitingMember struct {
 	Allotment *snapshot.Allotment
 	Holder
-	Since time.Time // zero: not told
+	Since time.Time // zero: not known
 }
 
 // AssignmentError is an assignment that did not take effect.
@@ -41,7 +41,7 @@ type AssignmentError struct {
 	Holder
 	SKU           snapshot.SKUID
 	Code, Message string
-	At            time.Time // zero: not told
+	At            time.Time // zero: not known
 }
 
 // licensing is what runs read of cloud licensing, as far as one SKU, or all.

@@ -37,7 +37,7 @@ type State string
 
 const (
 	NotAdded    State = "not-added"    // a customer that may be in the file without an id
-	NotKnown    State = "not-known"    // in the file without an id: whether it is a customer cannot be told
+	NotKnown    State = "not-known"    // in the file without an id: whether it is a customer is not known
 	NotCustomer State = "not-customer" // in the file, and no customer, or none any more
 	Added       State = "added"        // a customer that was not in the file
 	There       State = "there"        // a customer that is in the file

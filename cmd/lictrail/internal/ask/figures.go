@@ -41,12 +41,12 @@ func (f *Figures) measureGaps(run time.Time, stretches []snapshot.Coverage) {
 	if len(stretches) == 0 {
 		return
 	}
-	of := map[snapshot.Source][]snapshot.Coverage{snapshot.AnySource: stretches}
+	bySource := map[snapshot.Source][]snapshot.Coverage{snapshot.AnySource: stretches}
 	for _, c := range stretches {
-		of[c.Source] = append(of[c.Source], c)
+		bySource[c.Source] = append(bySource[c.Source], c)
 	}
 	end := CoverageEnd(run, stretches)
-	for source, mine := range of {
+	for source, mine := range bySource {
 		f.Gaps[source] = 0
 		for _, c := range snapshot.UnionCoverage(mine, snapshot.CoverageBegin(mine), end) {
 			if !c.Complete {

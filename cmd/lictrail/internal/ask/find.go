@@ -89,7 +89,7 @@ func (b *Book) UsersCalled(ctx context.Context, ref string) ([]store.Person, err
 	return b.History.FindUsers(ctx, ref)
 }
 
-// guess tells what a name was taken for.
+// guess reports what a name was resolved to.
 func guess(b *Book, word, title string, others bool) {
 	if b.Guessed != nil && !strings.EqualFold(word, title) {
 		b.Guessed(word, title, others)

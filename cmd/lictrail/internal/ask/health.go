@@ -25,7 +25,7 @@ type Health struct {
 }
 
 // ReadHealth reads it from the database in a file. It needs no run: that there is none
-// is what it tells.
+// is what it shows.
 func ReadHealth(ctx context.Context, file string) (*Health, error) {
 	db, err := store.OpenReadOnly(ctx, file, migrations.Check)
 	if err != nil {

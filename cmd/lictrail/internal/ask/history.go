@@ -116,7 +116,7 @@ type DateWhy struct {
 	Change *store.ChangeRow // what moved it, of this SKU or of the plans of one; nil: not known
 }
 
-// movers are the kinds of change that move Microsoft's date, the most telling first.
+// movers are the kinds of change that move Microsoft's date, the best explanation first.
 // An assignment that does not begin a period is the restore of a deleted account.
 var movers = []snapshot.Kind{snapshot.PathMoved, snapshot.PathAdded, snapshot.PlansChanged, snapshot.StateChanged, snapshot.Assigned, snapshot.DateMoved}
 

@@ -24,7 +24,7 @@ type Lapse struct {
 // Drawn is what draws on a subscription and on nothing that goes on beyond it, by the
 // cloud licensing API. The users are those of the lapse.
 type Drawn struct {
-	NotKnown  int64 // users of the SKU of whom it cannot be told
+	NotKnown  int64 // users of the SKU of whom it is not known
 	Devices   int
 	DeviceIDs []string // none under pseudonyms
 }
@@ -78,7 +78,7 @@ func Lapses(rows []SKU, until time.Time) []Lapse {
 
 // staysLonger reports whether a subscription still gives seats when another's
 // status changes. One that expires before gives them for some days more; it is
-// not counted on, so that nobody is told too late.
+// not counted on, so that the warning does not come too late.
 func staysLonger(s, than snapshot.Subscription) bool {
 	usable := s.Status == "Enabled" || s.Status == "Warning"
 	return usable && (s.NextLifecycleAt.IsZero() || s.NextLifecycleAt.After(than.NextLifecycleAt))

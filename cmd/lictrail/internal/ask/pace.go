@@ -8,7 +8,7 @@ import (
 )
 
 // Pace is how many users got and lost SKUs in the runs before one, by which many at
-// once can be told from the usual.
+// once are distinguished from the usual number.
 type Pace struct {
 	rates map[paceKey]map[snapshot.RunID]int
 	runs  []paceRun
@@ -32,7 +32,7 @@ const maxPaceRuns = 52
 func PaceBefore(ctx context.Context, b *Book) (*Pace, error) {
 	p := &Pace{rates: map[paceKey]map[snapshot.RunID]int{}}
 	runs := b.History.CompleteRuns()
-	for i := 1; i < len(runs); i++ { // the first run mints no changes
+	for i := 1; i < len(runs); i++ { // the first run records no changes
 		p.runs = append(p.runs, paceRun{runs[i].ID, runs[i].ObservedUntil.Sub(runs[i-1].ObservedUntil)})
 	}
 	if len(p.runs) == 0 {

@@ -181,7 +181,7 @@ func Reclaim(ctx context.Context, b *Book, file Rules, filter ReclaimFilter, by 
 	return r, nil
 }
 
-// Totals are the seats added up by a key that [Reclaim] was told.
+// Totals are the seats added up by a key that [Reclaim] was given.
 func (r *Reclaimed) Totals(by string) []reclaim.Total { return r.totals[by].List() }
 
 // Rows lists the seats of some buckets of which there is something to say, in the order
@@ -314,7 +314,7 @@ func costsNothing(b *Book, r *store.SKURow) bool {
 }
 
 // holders lists the users with what they hold and what is known of them: by UPN, or in
-// an order that tells nothing of their names.
+// an order that reveals nothing of their names.
 func holders(ctx context.Context, b *Book, byRow bool) iter.Seq2[*reclaim.Holder, error] {
 	return func(yield func(*reclaim.Holder, error) bool) {
 		var h *reclaim.Holder

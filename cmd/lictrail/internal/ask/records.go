@@ -34,7 +34,7 @@ type RecordMatch struct {
 	parts      map[string]bool // chunked records of which a part shows the SKU
 }
 
-// User finds the ids that are meant. Records also tell of users who were gone
+// User finds the ids that are meant. Records also name users who were gone
 // before tracking began: these match as they are named. Nobody else is known.
 func (m *RecordMatch) User(ctx context.Context, b *Book, ref string) error {
 	if ref == "" {

@@ -60,7 +60,7 @@ func SeatSpan(b *Book, since, until time.Time) (within snapshot.Days, clamped bo
 	return within, within != asked, nil
 }
 
-// KnownDays are those of which runs tell.
+// KnownDays are the days that the runs cover.
 func KnownDays(b *Book) snapshot.Days {
 	return snapshot.Days{From: snapshot.DayOf(b.History.First.ObservedAt), To: snapshot.DayOf(b.History.At.ObservedUntil)}
 }

@@ -109,8 +109,8 @@ func (w *Wanted) fitsSeat(s *OverlappingSeat) bool {
 	return (!w.BothPaths || held(snapshot.Direct) && held(snapshot.ByGroup)) && (!w.Overlapping || len(s.Overlaps) > 0)
 }
 
-// WantedAssignments lists the assignments that are wanted, ordered by UPN. unknown is told
-// how many accounts might fit as well, which is not known of them.
+// WantedAssignments lists the assignments that are wanted, ordered by UPN. unknown is set to
+// the number of accounts of which it is not known whether they fit.
 func WantedAssignments(ctx context.Context, b *Book, f store.Filter, w Wanted, unknown *int) iter.Seq2[*OverlappingSeat, error] {
 	return func(yield func(*OverlappingSeat, error) bool) {
 		if !w.Any() {

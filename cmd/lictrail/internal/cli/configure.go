@@ -53,8 +53,8 @@ func (e *env) withOrigins(said string) string {
 	for _, name := range slices.Sorted(maps.Keys(e.origins)) {
 		from := e.origins[name]
 		spoken := regexp.MustCompile(`(^|[^\w-])--` + regexp.QuoteMeta(name) + `($|[^\w-])`)
-		told := from.Kind != settings.FromFile && from.Kind != settings.FromVariable || strings.Contains(said, from.String())
-		if !told && spoken.MatchString(said) {
+		named := from.Kind != settings.FromFile && from.Kind != settings.FromVariable || strings.Contains(said, from.String())
+		if !named && spoken.MatchString(said) {
 			places = append(places, fmt.Sprintf("--%s comes from %s", name, from))
 		}
 	}

@@ -44,10 +44,10 @@ func runGroupUsers(ctx context.Context, e *env) error {
 		if err := show.GroupUsers(b).Print(e.printer(b), show.Each(rows)); err != nil || e.format != "text" {
 			return err
 		}
-		var told []string
+		var seen []string
 		for _, f := range rows {
-			if !slices.Contains(told, f.Error) {
-				told = append(told, f.Error)
+			if !slices.Contains(seen, f.Error) {
+				seen = append(seen, f.Error)
 				if err := show.Remedy(e.printer(b), f.Error); err != nil {
 					return err
 				}

@@ -15,7 +15,7 @@ import (
 	"lictrail/graph"
 )
 
-// holder is this execution, as another one is told that meets its lock.
+// holder describes this execution to another one that meets its lock.
 func (e *env) holder() lock.Holder {
 	host, err := os.Hostname()
 	if err != nil {
@@ -24,7 +24,7 @@ func (e *env) holder() lock.Holder {
 	return lock.Holder{PID: os.Getpid(), Host: host, Since: e.now().UTC(), How: e.startedHow(), RunID: e.runID}
 }
 
-// startedHow tells from the environment what started the program.
+// startedHow says, by the environment, what started the program.
 func (e *env) startedHow() string {
 	switch {
 	case e.getenv("INVOCATION_ID") != "" && !e.InTTY && !e.ErrTTY:

@@ -52,7 +52,7 @@ which they were.`,
 }
 
 // runRuns lists every run, or shows one. It needs no complete run: what went
-// wrong must be told before anything went right.
+// wrong must show before anything went right.
 func runRuns(ctx context.Context, e *env, only snapshot.RunID, newest bool) error {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {

@@ -280,7 +280,7 @@ func parseShare(flag, text string) (float64, error) {
 	return share, nil
 }
 
-// printSummary tells what the run found: as a row of runs in JSON and CSV.
+// printSummary prints what the run found: as a row of runs in JSON and CSV.
 func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit ask.BurstLimit) error {
 	if e.format != "text" {
 		return runRunsOf(ctx, e, db, s.Run, false)

@@ -18,7 +18,7 @@ func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) e
 	return snapshot.ActivityRead{Since: graph.SignInsSince, Until: stats.ObservedAt.Add(-graph.SignInLag)}, activityError(err)
 }
 
-// Usage reads the usage report that tells of a source.
+// Usage reads the usage report that has a source.
 func (r Reader) Usage(ctx context.Context, source snapshot.ActivitySource) (tracker.Usage, error) {
 	i := slices.IndexFunc(graph.Reports, func(report graph.Report) bool { return slices.Contains(report.Sources, source) })
 	u, err := r.Client.Usage(ctx, graph.Reports[i])

@@ -25,7 +25,7 @@ import (
 const globalCloud = "global"
 
 // Host is what a connection needs of the program: its variables, a way to ask a
-// person to sign in, and its version, which Graph is told.
+// person to sign in, and its version, which Graph is sent.
 type Host struct {
 	Getenv  func(string) string
 	Ask     func(string)

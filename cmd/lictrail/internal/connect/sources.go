@@ -106,7 +106,7 @@ func (c *Connection) lacksFeed(cloud graph.Cloud) error {
 	return nil
 }
 
-// activityReader reads when users were active, as far as the cloud can tell. An
+// activityReader reads when users were active, as far as the cloud offers it. An
 // endpoint of one's own is asked.
 func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) tracker.ActivityReader {
 	if cloud.UsageReports || c.Endpoint != "" {

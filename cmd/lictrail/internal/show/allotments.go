@@ -36,7 +36,7 @@ type assignedToJSON struct {
 	Others  int `json:"others"`
 }
 
-// skuOrNull is a SKU that may not be told.
+// skuOrNull is a SKU, or null where it is not known.
 func skuOrNull(b *ask.Book, id snapshot.SKUID) *SKUJSON {
 	if id == "" {
 		return nil
@@ -111,7 +111,7 @@ func Allotments(b *ask.Book) Listing[*ask.Allotment] {
 			}},
 			{Column: out.Column{Head: "NEXT", Min: 10, Rank: 2}, CSV: "next_lifecycle_at", Text: func(r row) any { return eachSubscription(&r.Allotment, nextText) }},
 			{Column: out.Column{Head: "SUBSCRIPTION", Min: 8, Rank: 1}, CSV: "subscription_ids", Text: ids},
-			toldProduct(b, func(r row) snapshot.SKUID { return r.SKU }),
+			knownProduct(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},
 	}
 }
@@ -208,12 +208,12 @@ func poolColumns[T any](b *ask.Book, of func(T) *snapshot.Allotment) []Column[T]
 			return eachSubscription(of(r), func(s snapshot.AllotmentSubscription) string { return s.ID })
 		}},
 		{CSV: "allotment_id", Cell: func(r T) any { return string(of(r).ID) }},
-		toldProduct(b, func(r T) snapshot.SKUID { return of(r).SKU }),
+		knownProduct(b, func(r T) snapshot.SKUID { return of(r).SKU }),
 	}
 }
 
-// toldProduct is the name of the product, where the SKU is told.
-func toldProduct[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
+// knownProduct is the name of the product, where the SKU is known.
+func knownProduct[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
 	c := productColumn(b, of)
 	return Column[T]{CSV: c.CSV, Cell: func(row T) any {
 		if of(row) == "" {
@@ -272,7 +272,7 @@ func AssignmentErrors(b *ask.Book) Listing[*ask.AssignmentError] {
 		Column[row]{Column: out.Column{Head: "LAST"}, CSV: "at", Text: func(r row) any { return DayOrNil(r.At) }, Cell: func(r row) any { return Stamp(r.At) }},
 		Column[row]{Column: out.Column{Head: "ERROR", Min: 8}, CSV: "code", Text: func(r row) any { return r.Code }},
 		Column[row]{Column: out.Column{Head: "MESSAGE", Min: 20, Wrap: true, Rank: 1}, CSV: "message", Text: func(r row) any { return r.Message }},
-		toldProduct(b, func(r row) snapshot.SKUID { return r.SKU }),
+		knownProduct(b, func(r row) snapshot.SKUID { return r.SKU }),
 	)
 	return l
 }

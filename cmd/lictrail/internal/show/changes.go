@@ -9,7 +9,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Changes shows changes; people tells whether the text names the user.
+// Changes shows changes; people says whether the text names the user.
 func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 	type row = *store.ChangeRow
 	who := Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: userOf, Cell: upnOf}

@@ -32,14 +32,14 @@ func Discovered(p Printer, all []ask.Found) error {
 		},
 	}
 	if p.Format == "text" {
-		var told []ask.Found
+		var listed []ask.Found
 		for _, f := range all {
 			if f.State != ask.There {
-				told = append(told, f)
+				listed = append(listed, f)
 			}
 		}
-		p.Notef("%s of the file are customers already", Plural(len(all)-len(told), "tenant"))
-		all = told
+		p.Notef("%s of the file are customers already", Plural(len(all)-len(listed), "tenant"))
+		all = listed
 	}
 	return l.Print(p, Each(all))
 }

@@ -27,7 +27,7 @@ func earlierReason(r *ask.EarlierRow) string {
 // have all.
 const shownAlike = 20
 
-// Earlier tells what became of every line: in text, of those that matter.
+// Earlier prints what became of every line: in text, of those that matter.
 func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
 	var rows []*ask.EarlierRow
 	for _, f := range files {

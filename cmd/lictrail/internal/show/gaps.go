@@ -12,7 +12,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// GapWords has, for each read, the facts that it gives (tells), the operation by
+// GapWords has, for each read, the facts that it gives, the operation by
 // which the required permission is looked up (op), and the command whose run does
 // the read (ask).
 var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{

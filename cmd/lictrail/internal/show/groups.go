@@ -40,12 +40,12 @@ func Failures(p Printer, list []ask.Failure) error {
 	if err := table.Print(p.Streams); err != nil {
 		return err
 	}
-	var told []string
+	var seen []string
 	for _, f := range list {
-		if slices.Contains(told, f.Error) {
+		if slices.Contains(seen, f.Error) {
 			continue
 		}
-		told = append(told, f.Error)
+		seen = append(seen, f.Error)
 		if err := Remedy(p, f.Error); err != nil {
 			return err
 		}

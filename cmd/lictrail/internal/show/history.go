@@ -51,7 +51,7 @@ func incomplete(to Printer, p *ask.Past) bool {
 	return slices.ContainsFunc(p.Gaps(to.Command), func(g snapshot.Gap) bool { return g.What == snapshot.ReadAuditLog })
 }
 
-// Past tells everything in sentences.
+// Past prints everything in sentences.
 func Past(to Printer, p *ask.Past) error {
 	for i := range p.People {
 		if err := to.Printf("%s\n", ask.PersonLine(&p.People[i].User)); err != nil {
@@ -85,7 +85,7 @@ func Past(to Printer, p *ask.Past) error {
 	return printChanges(to, p)
 }
 
-// printHolding tells of one SKU of one user.
+// printHolding prints one SKU of one user.
 func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 	who := ""
 	if len(p.People) > 1 {
@@ -148,7 +148,7 @@ func byWords(p *ask.Past, d *store.Period, at snapshot.Date, kind snapshot.Kind)
 	return ""
 }
 
-// BasisWords tells what a first-assigned date rests on.
+// BasisWords says what a first-assigned date rests on.
 func BasisWords(d snapshot.Date) string {
 	switch {
 	case d.Basis == snapshot.BasisPlan:
@@ -181,13 +181,13 @@ func printChanges(to Printer, p *ask.Past) error {
 		}
 		return to.Printf(words, p.History.First.ObservedUntil.Format("2 January 2006"))
 	}
-	told := make(map[int]bool)
+	printed := make(map[int]bool)
 	for i, c := range p.Changes {
-		if told[i] {
+		if printed[i] {
 			continue
 		}
 		if j, ok := p.SwappedWith(i); ok {
-			told[j] = true
+			printed[j] = true
 			if err := printSwap(to, p, i, j); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func printChanges(to Printer, p *ask.Past) error {
 	return nil
 }
 
-// printSwap tells of two changes as one, with both causes where they differ.
+// printSwap prints two changes as one, with both causes where they differ.
 func printSwap(to Printer, p *ask.Past, i, j int) error {
 	removed, assigned := p.Changes[i], p.Changes[j]
 	if removed.Kind != snapshot.Removed {
@@ -226,7 +226,7 @@ func doneBy(c *store.ChangeRow) string {
 	return ""
 }
 
-// printChange tells a change and its cause in two lines.
+// printChange prints a change and its cause in two lines.
 func printChange(to Printer, p *ask.Past, c *store.ChangeRow) error {
 	seen := ""
 	if !c.Observed {
@@ -372,7 +372,7 @@ func newEarlierJSON(p *ask.Past, r *store.ImportRow) EarlierJSON {
 		Line: r.Line, ImportedAt: Stamp(r.File.ImportedAt.Truncate(time.Second))}
 }
 
-// importedWords tells of an earlier record in a sentence.
+// importedWords describes an earlier record in a sentence.
 func importedWords(b *ask.Book, r *store.ImportRow) string {
 	words := b.SKUWord(r.SKU) + " held on " + r.Seen.String()
 	if !r.Assigned.IsZero() {

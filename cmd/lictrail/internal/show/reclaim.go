@@ -249,7 +249,7 @@ func ReclaimTotals(b *ask.Book, by string) Listing[*reclaim.Total] {
 		}
 		return v
 	}
-	told := func(t row, v any) any {
+	orBlank := func(t row, v any) any {
 		if !t.Known() {
 			return NotKnown
 		}
@@ -263,9 +263,9 @@ func ReclaimTotals(b *ask.Book, by string) Listing[*reclaim.Total] {
 			{Column: out.Column{Head: strings.ToUpper(by), Min: 10, Rank: 2}, CSV: "label", Text: func(t row) any { return OrNil(t.Label) }},
 			{Column: out.Column{Head: "SEATS"}, CSV: "seats", Text: func(t row) any { return t.Seats }},
 			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "monthly", Text: func(t row) any { return amount(t, t.Monthly) }},
-			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, CSV: "reclaimable", Text: func(t row) any { return told(t, t.Reclaimable) }, Cell: func(t row) any { return known(t, t.Reclaimable) }},
-			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, CSV: "saving", Text: func(t row) any { return told(t, amount(t, t.Saving)) }, Cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
-			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, CSV: "since_idle", Text: func(t row) any { return told(t, amount(t, t.SinceIdle)) }, Cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
+			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, CSV: "reclaimable", Text: func(t row) any { return orBlank(t, t.Reclaimable) }, Cell: func(t row) any { return known(t, t.Reclaimable) }},
+			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, CSV: "saving", Text: func(t row) any { return orBlank(t, amount(t, t.Saving)) }, Cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
+			{Column: out.Column{Head: "COST SINCE IDLE", Right: true}, CSV: "since_idle", Text: func(t row) any { return orBlank(t, amount(t, t.SinceIdle)) }, Cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
 			{Column: out.Column{Head: "CURRENCY"}, CSV: "currency", Text: func(t row) any { return currencyWord(t) }, Cell: func(t row) any { return t.Currency }},
 			{CSV: "lower_bound", Cell: func(t row) any { return t.Lower }},
 			{CSV: "not_judged", Cell: func(t row) any { return t.Unjudged }},

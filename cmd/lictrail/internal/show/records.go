@@ -197,7 +197,7 @@ func Records(b *ask.Book, raw bool) Listing[*ask.Record] {
 	}
 }
 
-// recordWords tells in short what a record shows.
+// recordWords says in short what a record shows.
 func recordWords(b *ask.Book, f *ask.Record) any {
 	e := &f.Event
 	added, removed := ask.MovedSKUs(e)

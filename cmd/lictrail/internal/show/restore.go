@@ -43,7 +43,7 @@ type restoreJSON struct {
 	AsOf    *string            `json:"as_of"`
 	Request *requestJSON       `json:"request"` // null: nothing was assigned directly
 	Groups  []restoreGroupJSON `json:"add_to_groups"`
-	Unknown []SKUJSON          `json:"path_unknown"` // held then, but Graph did not tell how
+	Unknown []SKUJSON          `json:"path_unknown"` // held then, but Graph did not say by which path
 }
 
 // AssignLicense prints, user by user, the requests that would bring back

@@ -33,9 +33,9 @@ func party(a *snapshot.Attribution) string {
 	return CauseWord(a)
 }
 
-// printBursts tells of many licenses that went or came at once, before
-// anything else: it is what nobody wants to read last. It names people on a
-// terminal alone.
+// printBursts prints, before anything else, that many licenses were removed or
+// assigned at once: it is the most urgent news of a run. It names people on a
+// terminal only.
 func printBursts(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
 	pace, err := ask.PaceBefore(ctx, p.Book)
 	if err != nil {
@@ -102,8 +102,7 @@ func mailboxWord(s *tracker.Summary, c store.Attributed, mailbox bool) any {
 	return ask.MailboxKeptUntil(&c).UTC().Format(time.DateOnly)
 }
 
-// Summary says what a run found, bursts first: that is what nobody wants to
-// read last.
+// Summary prints what a run found, bursts first.
 func Summary(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
 	if err := printBursts(ctx, p, s, limit); err != nil {
 		return err

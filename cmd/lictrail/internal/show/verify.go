@@ -24,7 +24,7 @@ func (r *Verification) Everything() []store.Finding {
 	return slices.Concat(r.Findings, r.Replay.Findings)
 }
 
-// lookedAt tells what a check has looked at.
+// lookedAt says what a check has looked at.
 func lookedAt(r *Verification, check string) string {
 	switch check {
 	case store.CheckStructure:

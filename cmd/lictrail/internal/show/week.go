@@ -373,7 +373,7 @@ func (w *Week) unexplained(context.Context) error {
 	return nil
 }
 
-// watching tells of plans on the watch-list; there is no section without a list.
+// watching lists the plans on the watch-list; there is no section without a list.
 func (w *Week) watching(ctx context.Context) error {
 	const id, heading = "watch", "Plans that matter and are off"
 	plans, err := ask.Watched(ctx, w.Book, nil, w.Rules)
@@ -603,7 +603,7 @@ func (w *Week) seats(context.Context) error {
 	return nil
 }
 
-// trust tells how far the report can be trusted: runs that failed, what they
+// trust says how far the report can be trusted: runs that failed, what they
 // warned of, and stretches of time without the audit log.
 func (w *Week) trust(ctx context.Context) error {
 	s := page.Section{ID: "trust", Heading: "How far this can be trusted"}

@@ -12,11 +12,11 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// ActivityReader tells when users were active.
+// ActivityReader reads when users were active.
 type ActivityReader interface {
 	// SignIns delivers every user's newest sign-in, page by page.
 	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error)
-	// Usage reads the report that tells of a source, and of those beside it.
+	// Usage reads the report that has a source, and the sources beside it.
 	Usage(ctx context.Context, source snapshot.ActivitySource) (Usage, error)
 }
 

@@ -343,7 +343,7 @@ func (l *graphLog) spill(ctx context.Context) error {
 	return stored(err)
 }
 
-// copyKey tells copies of records apart that differ. It is a hash: a log may have
+// copyKey distinguishes copies of a record that differ. It is a hash: a log may have
 // a million records.
 type copyKey [16]byte
 

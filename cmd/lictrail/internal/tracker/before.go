@@ -12,7 +12,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// lookBack finds out what the audit log tells, at the first run, of the time
+// lookBack finds out what the audit log says, at the first run, about the time
 // before it about users whom the run found.
 func (t *run) lookBack(ctx context.Context) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
 	if t.sync.Previous != nil {
@@ -72,7 +72,7 @@ func (t *run) lookBackAgain(ctx context.Context) error {
 	return out.Commit()
 }
 
-// lookBack is what the archive tells of the time before the first run, unless
+// lookBack is what the archive says about the time before the first run, unless
 // that run has nothing to be looked back from.
 func lookBack(ctx context.Context, db *store.DB, wanted func(first *store.Run) bool) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
 	h, err := db.History(ctx)

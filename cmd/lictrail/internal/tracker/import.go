@@ -33,7 +33,7 @@ type ImportOptions struct {
 	// user says, the others may not have all records then.
 	PassedOver int
 	Now        time.Time
-	Progress   func(records int) // told how many more records were read; nil for nobody
+	Progress   func(records int) // called with how many more records were read; may be nil
 }
 
 // Imported is what became of a file's records.
@@ -81,7 +81,7 @@ const directory = "AzureActiveDirectory"
 // earliestLog is when Office 365 began: an earlier record has a wrong time.
 var earliestLog = time.Date(2011, 6, 28, 0, 0, 0, 0, time.UTC)
 
-// maxReasons bounds how many reasons are told apart.
+// maxReasons bounds how many reasons are counted separately.
 const maxReasons = 50
 
 // Import takes the records of files into the archive, all or none. It reads them

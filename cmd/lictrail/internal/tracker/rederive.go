@@ -168,7 +168,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 }
 
 // attributionText puts a word into a form in which it can be compared: all of it but
-// the sentence, which names may have changed. A correction is told by the
+// the sentence, which names may have changed. A correction is identified by the
 // number of its change, a first word by what its change is.
 func attributionText(number int64, c *snapshot.Change, a *snapshot.Attribution) string {
 	w := struct {

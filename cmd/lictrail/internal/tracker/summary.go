@@ -7,7 +7,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Summary is what a finished run has to tell.
+// Summary is the result of a finished run.
 type Summary struct {
 	Run      snapshot.RunID
 	First    bool

@@ -1,6 +1,6 @@
 // Package tracker carries out a run: it reads a tenant, compares it with the
 // snapshot before, and commits what differs. Data flows one way: a [Reader]
-// gives rows, package diff tells what they change, package store keeps it.
+// gives rows, package diff finds what they change, package store keeps it.
 package tracker
 
 import (
@@ -79,7 +79,7 @@ type Options struct {
 	Version      string
 	Now          func() time.Time
 	Warnings     []snapshot.Warning // of the time before this run, to be kept with it
-	Phase        func(name string)  // told when a phase of the run begins
+	Phase        func(name string)  // called when a phase of the run begins
 	Audit        AuditReader        // Entra's log through Graph; nil: it is not read
 	Search       SearchReader       // the unified log by searches; nil: it is not
 	Feed         FeedReader         // the unified log by its feed; nil: it is not
@@ -194,7 +194,7 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 }
 
 // fail records the failure. The record is written even when the run was
-// interrupted: the context that ended it must not keep it from being told.
+// interrupted: the context that ended the run must not prevent the record.
 func (t *run) fail(ctx context.Context, cause error) error {
 	status := store.Failed
 	interrupted := t.pass.number == 0 && ctx.Err() != nil // before the first request for users
@@ -255,7 +255,7 @@ func adviceOf(err error) string {
 	return ""
 }
 
-// read reads everything and tells what differs. Nothing is written.
+// read reads everything and finds what differs. Nothing is written.
 func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err := t.compareTenant(ctx); err != nil {
 		return nil, err
@@ -367,8 +367,8 @@ func (t *run) window() snapshot.Window {
 	return w
 }
 
-// changes collects what the run has to tell, in an order that does not depend
-// on the order in which Graph listed anything. The first run tells nothing (I7).
+// changes collects the changes of the run, in an order that does not depend on the
+// order in which Graph listed anything. The first run has no changes (I7).
 func (t *run) changes() []snapshot.Change {
 	if t.sync.Previous == nil {
 		return nil

@@ -103,7 +103,7 @@ func operations() []string {
 	return append(list, updateUser+".")
 }
 
-// wanted tells the operations that may matter from their names.
+// wanted reports by its name whether an operation may matter.
 func wanted() func(operation string) bool {
 	names := map[snapshot.Activity]bool{}
 	for _, o := range operations() {

@@ -158,8 +158,7 @@ func (p *userPass) user(ctx context.Context, u *User) error {
 	return p.add(p.run.comparer.User(history, u.User), known.row, print)
 }
 
-// add keeps what differs of a user: what there is to tell in memory, the rest
-// in the spool. row is the user's in the database, 0 for a new one; print is of
+// add keeps what differs of a user: changes in memory, the rest in the spool. row is the user's in the database, 0 for a new one; print is of
 // the row that was read, nil for none.
 func (p *userPass) add(d snapshot.Delta, row int64, print *store.RowPrint) error {
 	if p.run.sync.Previous == nil {
@@ -177,7 +176,7 @@ func (p *userPass) add(d snapshot.Delta, row int64, print *store.RowPrint) error
 	return p.run.spool.Add(&d, row, print)
 }
 
-// rowsMoved reports whether rows differ though nothing is told of them. Those of
+// rowsMoved reports whether rows differ without a change. Those of
 // SKUs whose catalog changed are left out: all their dates moved.
 func (p *userPass) rowsMoved(d *snapshot.Delta) bool {
 	return slices.ContainsFunc(d.Opened, func(opened snapshot.OpenedPath) bool { return !p.run.comparer.CatalogMoved[opened.SKU] })
@@ -406,7 +405,7 @@ func (p *userPass) readMissing(ctx context.Context) error {
 }
 
 // maxLookups bounds how many missing users are looked up one by one. Where more
-// are missing at once, the first ones speak for all.
+// are missing at once, the others are assumed to be gone too.
 const maxLookups = 100
 
 // mustBeGone refuses the read when a user who is in no list exists all the
