@@ -57,7 +57,7 @@ func Bursts(all []store.Attributed, assigned map[snapshot.SKUID]int64, limit Bur
 		if k.kind == snapshot.Removed {
 			b.Holders += int64(len(changes)) // who held it before
 		}
-		many := !limit.Usual && limit.reached(len(changes), b.Holders)
+		many := limit.reached(len(changes), b.Holders)
 		if limit.Usual {
 			usual := pace.Limit(k.kind, k.sku, b.Holders)
 			b.Usual, many = &usual, len(changes) >= usual.Users

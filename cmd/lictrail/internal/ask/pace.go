@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store"
 )
 
 // Pace is how many users got and lost SKUs in the runs before one, by which many at
@@ -31,16 +32,7 @@ const maxPaceRuns = 52
 // PaceBefore reads the pace of the runs before the one that the book is asked about.
 func PaceBefore(ctx context.Context, b *Book) (*Pace, error) {
 	p := &Pace{rates: map[paceKey]map[snapshot.RunID]int{}}
-	runs := b.History.CompleteRuns()
-	for i := 1; i < len(runs); i++ { // the first run records no changes
-		p.runs = append(p.runs, paceRun{runs[i].ID, runs[i].ObservedUntil.Sub(runs[i-1].ObservedUntil)})
-	}
-	if len(p.runs) == 0 {
-		return p, nil
-	}
-	last := len(p.runs) - 1
-	p.over, p.runs = p.runs[last].over, p.runs[max(0, last-maxPaceRuns):last]
-	if len(p.runs) == 0 {
+	if p.runs, p.over = paceRuns(b.History.CompleteRuns()); len(p.runs) == 0 {
 		return p, nil
 	}
 	counts, err := b.History.LicenseCounts(ctx, p.runs[0].id)
@@ -55,6 +47,19 @@ func PaceBefore(ctx context.Context, b *Book) (*Pace, error) {
 		p.rates[k][c.Run] = c.Users
 	}
 	return p, nil
+}
+
+// paceRuns are the runs before the last one that count, and how long that one looked
+// back.
+func paceRuns(runs []*store.Run) (before []paceRun, over time.Duration) {
+	for i := 1; i < len(runs); i++ { // the first run records no changes
+		before = append(before, paceRun{runs[i].ID, runs[i].ObservedUntil.Sub(runs[i-1].ObservedUntil)})
+	}
+	if len(before) == 0 {
+		return nil, 0
+	}
+	last := len(before) - 1
+	return before[max(0, last-maxPaceRuns):last], before[last].over
 }
 
 // Limit is from how many users on changes of one kind to a SKU are a burst.

@@ -28,6 +28,7 @@ func TestAvailable(t *testing.T) {
 		{"all are in grace", snapshot.Units{Warning: 5}, 2, false, 3},
 		{"suspended and locked ones do not", snapshot.Units{Enabled: 5, Suspended: 5, LockedOut: 5}, 4, false, 1},
 		{"the SKU is gone", snapshot.Units{Enabled: 10}, 0, true, 0},
+		{"it is gone, and more were used than there were", snapshot.Units{Enabled: 10}, 12, true, 0},
 	} {
 		row := &store.SKURow{}
 		row.Units, row.Consumed = test.units, test.used

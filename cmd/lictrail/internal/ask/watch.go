@@ -13,9 +13,16 @@ import (
 
 // Watched are the ids of the plans that flags or, without any, the rules name.
 func Watched(ctx context.Context, b *Book, words []string, file Rules) ([]snapshot.PlanID, error) {
+	return watched(words, file,
+		func(word string) (snapshot.PlanID, error) { return b.FindPlan(ctx, word) },
+		func(word string) (snapshot.PlanID, error) { return b.PlanCalled(ctx, word) })
+}
+
+// watched finds the plans of flags by any part of a name, those of rules by whole names.
+func watched(words []string, file Rules, find, called func(string) (snapshot.PlanID, error)) ([]snapshot.PlanID, error) {
 	var plans []snapshot.PlanID
 	for _, word := range words {
-		id, err := b.FindPlan(ctx, word)
+		id, err := find(word)
 		if err != nil {
 			return nil, err
 		}
@@ -25,7 +32,7 @@ func Watched(ctx context.Context, b *Book, words []string, file Rules) ([]snapsh
 		return plans, nil
 	}
 	for _, w := range file.Watch {
-		id, err := b.PlanCalled(ctx, w.Plan)
+		id, err := called(w.Plan)
 		if err != nil {
 			return nil, InFile(file.Name, w.Line, err)
 		}

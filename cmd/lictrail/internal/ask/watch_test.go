@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"lictrail/cmd/lictrail/internal/rules"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -106,6 +107,8 @@ func TestOffSearch(t *testing.T) {
 		{"a path went since: it may have had the plan", true, []*store.ChangeRow{change(6, snapshot.PathRemoved, nil)}, "9 now -"},
 		{"a path came before: it does not matter", true, []*store.ChangeRow{off(6), change(5, snapshot.PathAdded, nil)}, "6 now plans-changed"},
 		{"switched on after all that is known", true, []*store.ChangeRow{on(6)}, "9 now -"},
+		{"whether it was assigned without it is not sure; what was before does not count", true,
+			[]*store.ChangeRow{change(7, snapshot.PathAdded, nil), change(6, snapshot.Assigned, nil), off(5)}, "9 now -; 5 then plans-changed"},
 		{"another user's change", true, []*store.ChangeRow{func() *store.ChangeRow { c := off(5); c.User = "bob"; return c }()}, "5 then plans-changed; 1 now -"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,5 +135,80 @@ func TestOffSearch(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestSwitchedOff: who did it is, behind a group, whoever changed the group; new is what
+// a run after the one compared with has shown.
+func TestSwitchedOff(t *testing.T) {
+	ada, engine := &snapshot.Actor{ID: "ada"}, &snapshot.Actor{ID: "engine"}
+	by := &store.ChangeRow{Person: &store.Person{}}
+	by.Run, by.Attribution = 5, snapshot.Attribution{Cause: snapshot.CauseGroup, Actor: engine, Via: &snapshot.Via{Actor: ada}}
+	off, unexplained := SwitchedOff{By: by}, SwitchedOff{}
+	if off.Actor() != ada || unexplained.Actor() != nil {
+		t.Errorf("done by %+v and %+v", off.Actor(), unexplained.Actor())
+	}
+	for run, want := range map[snapshot.RunID]bool{4: true, 5: false, 6: false} {
+		if off.NewSince(run) != want || unexplained.NewSince(run) {
+			t.Errorf("new since run %d: %t, want %t", run, off.NewSince(run), want)
+		}
+	}
+}
+
+// TestOffSearch_Order: what happened at one time is in the order of names.
+func TestOffSearch_Order(t *testing.T) {
+	held := map[offKey]*store.Assignment{}
+	for _, name := range []string{"bob", "ann", "cem"} {
+		a := &store.Assignment{SKU: "e3"}
+		a.User.ID, a.User.UPN = snapshot.UserID("id-of-"+name), name+"@contoso.com"
+		held[offKey{a.User.ID, "e3", "audit"}] = a
+	}
+	var names []string
+	for _, r := range newOffSearch(held, []snapshot.PlanID{"audit"}, snapshot.Date{}, time.Time{}).found() {
+		names = append(names, r.User.UPN)
+	}
+	if !slices.IsSorted(names) || len(names) != 3 {
+		t.Errorf("got %q", names)
+	}
+}
+
+// TestWatched: flags beat the rules, whose plans are named in full.
+func TestWatched(t *testing.T) {
+	find := func(word string) (snapshot.PlanID, error) { return snapshot.PlanID("found:" + word), nil }
+	called := func(word string) (snapshot.PlanID, error) {
+		if word == "wrong" {
+			return "", refuse("no service plan", "")
+		}
+		return snapshot.PlanID("called:" + word), nil
+	}
+	listed := func(names ...string) Rules {
+		file := &rules.File{}
+		for i, name := range names {
+			file.Watch = append(file.Watch, rules.Watched{Line: i + 7, Plan: name})
+		}
+		return Rules{File: file, Name: "reclaim.toml"}
+	}
+	for _, test := range []struct {
+		name  string
+		words []string
+		file  Rules
+		want  string
+	}{
+		{"neither", nil, Rules{}, ""},
+		{"by the rules", nil, listed("a", "b"), "called:a called:b"},
+		{"by flags", []string{"c"}, Rules{}, "found:c"},
+		{"flags beat the rules", []string{"c"}, listed("a"), "found:c"},
+		{"a wrong name in the rules", nil, listed("a", "wrong"), "reclaim.toml, line 8: no service plan"},
+		{"a wrong name in rules that flags beat", []string{"c"}, listed("wrong"), "found:c"},
+	} {
+		plans, err := watched(test.words, test.file, find, called)
+		got := strings.TrimSpace(JoinIDs(plans))
+		got = strings.ReplaceAll(got, ", ", " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }
