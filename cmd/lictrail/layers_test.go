@@ -89,6 +89,7 @@ var layers = []layer{
 	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat(history, []string{"graph", "migrations"}, rooms("ask", "near", "out", "page", "rules")), others: true},
 	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("show", "page")), others: true},
 	{pkgs: "cmd/lictrail/internal/announce", needs: slices.Concat(tenants, rooms("metrics", "notify", "page", "show")), others: true},
+	{pkgs: "cmd/lictrail/internal/process", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/gather", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/exit", needs: tenants, others: true},
 	{pkgs: "cmd/lictrail/internal/connect", needs: tenants, others: true},

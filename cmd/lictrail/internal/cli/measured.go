@@ -5,38 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"lictrail/cmd/lictrail/internal/announce"
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/process"
 	"lictrail/graph"
 )
 
 // holder describes this execution to another one that meets its lock.
 func (e *env) holder() lock.Holder {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "an unnamed host"
-	}
-	return lock.Holder{PID: os.Getpid(), Host: host, Since: e.now().UTC(), How: e.startedHow(), RunID: e.runID}
-}
-
-// startedHow says, by the environment, what started the program.
-func (e *env) startedHow() string {
-	switch {
-	case e.getenv("INVOCATION_ID") != "" && !e.InTTY && !e.ErrTTY:
-		return "by systemd"
-	case e.getenv("GITHUB_ACTIONS") != "":
-		return "by GitHub Actions"
-	case e.getenv("KUBERNETES_SERVICE_HOST") != "":
-		return "in Kubernetes"
-	case e.InTTY || e.ErrTTY:
-		return "at a terminal"
-	}
-	return "without a terminal"
+	return process.Holder(e.Streams, e.getenv, e.now(), e.runID)
 }
 
 // measured runs sync and, where --metrics-file asks for it, writes how it went,

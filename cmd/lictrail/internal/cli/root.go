@@ -5,19 +5,12 @@ package cli
 
 import (
 	"cmp"
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +18,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/near"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/process"
 	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/show"
 )
@@ -65,9 +59,9 @@ type env struct {
 
 // Run executes the command line and returns the exit code.
 func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	ctx, stop := interruptible()
+	ctx, stop := process.Interruptible()
 	defer stop()
-	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: newRunID()}
+	e := &env{Streams: out.NewStreams(in, stdout, stderr, getenv), getenv: getenv, now: time.Now, runID: process.NewID()}
 	root := newRoot(e)
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		completeFlags(e, root) // cobra keeps what is registered, and all that it refers to, for ever
@@ -90,14 +84,6 @@ func Run(args []string, in io.Reader, stdout, stderr io.Writer, getenv func(stri
 	return e.Fail(e.place(explain(err)), e.format == "json")
 }
 
-// newRunID returns an id that no other execution has: a random UUID.
-func newRunID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
 // logJSON makes stderr a log for programs.
 func (e *env) logJSON() {
 	attrs := []any{"run_id", e.runID}
@@ -118,43 +104,6 @@ func (e *env) place(err error) error {
 		return err
 	}
 	return &out.Error{Code: said.Code, Message: said.Error() + "; " + from, Hint: said.Hint, Choices: said.Choices, Err: err}
-}
-
-// interruptible returns a context that ends with the first signal to stop. A second
-// one ends the process at once, whatever it is at: SQLite takes back what was not
-// committed.
-func interruptible() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, stopSignals()...)
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-signals:
-				if ctx.Err() != nil {
-					os.Exit(exitInterrupted)
-				}
-				cancel()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return ctx, sync.OnceFunc(func() {
-		close(done)
-		cancel()
-	})
-}
-
-// stopSignals are those that end a run: also that of a terminal that closes,
-// unless the program was started to outlive it, as by nohup.
-func stopSignals() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
 }
 
 // Root is the command with all below it, for what is written about them. It is
@@ -280,7 +229,7 @@ func (e *env) prepare(cmd *cobra.Command) error {
 		e.db = e.getenv("LICTRAIL_DB")
 	}
 	if e.db == "" {
-		dir, err := dataDir(e.getenv)
+		dir, err := process.DataDir(e.getenv)
 		if err != nil {
 			return usage("no place for the database: "+err.Error(), "name a file with --db")
 		}
@@ -345,27 +294,6 @@ func formatsOf(cmd *cobra.Command) []string {
 	}
 	no := strings.Split(cmd.Annotations[noFormats], ",")
 	return slices.DeleteFunc(known, func(f string) bool { return slices.Contains(no, f) })
-}
-
-// dataDir is where the user's programs keep their data on this system.
-func dataDir(getenv func(string) string) (string, error) {
-	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "lictrail"), nil
-	}
-	if dir := getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && dir != "" {
-		return filepath.Join(dir, "lictrail"), nil
-	}
-	home := getenv("HOME")
-	if home == "" {
-		home, _ = os.UserHomeDir()
-	}
-	switch {
-	case home == "":
-		return "", errors.New("neither XDG_DATA_HOME nor HOME is set")
-	case runtime.GOOS == "darwin":
-		return filepath.Join(home, "Library", "Application Support", "lictrail"), nil
-	}
-	return filepath.Join(home, ".local", "share", "lictrail"), nil
 }
 
 // wrap sends the results of a command, and of those below it, to --output.

@@ -22,6 +22,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"lictrail/cmd/lictrail/internal/metrics/metricstest"
+	"lictrail/cmd/lictrail/internal/process"
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
 	"lictrail/internal/golden"
@@ -121,7 +122,7 @@ func TestScripts(t *testing.T) {
 
 // stubborn does not stop when it is asked to for the first time.
 func stubborn() int {
-	ctx, stop := interruptible()
+	ctx, stop := process.Interruptible()
 	defer stop()
 	fmt.Println("begun")
 	<-ctx.Done()
