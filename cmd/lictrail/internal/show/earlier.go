@@ -115,27 +115,32 @@ type placeJSON struct {
 	Line int    `json:"line"`
 }
 
+// statedJSON is the times that a record states, as it writes them.
+type statedJSON struct {
+	Assigned *string `json:"assigned"`
+	Seen     *string `json:"seen"`
+	Removed  *string `json:"removed"`
+}
+
 // ImportJSON is a record of an earlier tracker, and what became of it.
 type ImportJSON struct {
 	placeJSON
-	Verdict  string    `json:"verdict"`
-	Reason   string    `json:"reason"`
-	Named    *string   `json:"named"`
-	User     *UserJSON `json:"user"`
-	SKU      *SKUJSON  `json:"sku"`
-	Assigned *string   `json:"assigned"`
-	Seen     *string   `json:"seen"`
-	Removed  *string   `json:"removed"`
-	Path     *string   `json:"path"`
-	Note     *string   `json:"note"`
-	Before   *DateJSON `json:"first_assigned_before"`
-	After    *DateJSON `json:"first_assigned"`
+	Verdict string    `json:"verdict"`
+	Reason  string    `json:"reason"`
+	Named   *string   `json:"named"`
+	User    *UserJSON `json:"user"`
+	SKU     *SKUJSON  `json:"sku"`
+	statedJSON
+	Path   *string   `json:"path"`
+	Note   *string   `json:"note"`
+	Before *DateJSON `json:"first_assigned_before"`
+	After  *DateJSON `json:"first_assigned"`
 }
 
 func importRow(b *ask.Book, r *ask.EarlierRow) ImportJSON {
 	i := ImportJSON{placeJSON: placeJSON{r.File, r.Line}, Verdict: r.Verdict, Reason: earlierReason(r), Named: OrNull(r.Named),
-		Assigned: OrNull(r.Record.Assigned.String()), Seen: OrNull(r.Record.Seen.String()), Removed: OrNull(r.Record.Removed.String()),
-		Path: OrNull(r.Record.Path), Note: OrNull(r.Record.Note)}
+		statedJSON: statedJSON{OrNull(r.Record.Assigned.String()), OrNull(r.Record.Seen.String()), OrNull(r.Record.Removed.String())},
+		Path:       OrNull(r.Record.Path), Note: OrNull(r.Record.Note)}
 	if r.Person != nil {
 		u := User(&r.Person.User)
 		i.User = &u
