@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -52,17 +54,28 @@ func (w *writer) activity(a *ActivityResult) error {
 		return err
 	}
 	told := make(map[int64]int64)
-	counted := make(map[int64]bool)
+	counts := make(map[int64]*snapshot.CopilotCounts)
+	torn := make(map[int64]bool) // of whom two rows say different things
 	for i := range a.Rows {
 		user, err := w.activityRow(&a.Rows[i], owners, told)
 		if err != nil {
 			return err
 		}
-		if a.Rows[i].Counts != nil && user != 0 {
-			counted[user] = true
-			if err := w.copilotCounts(user, a.Rows[i].Counts); err != nil {
-				return err
+		if now := a.Rows[i].Counts; now != nil && user != 0 {
+			if before := counts[user]; before != nil && !reflect.DeepEqual(before, now) {
+				torn[user] = true
 			}
+			counts[user] = now
+		}
+	}
+	counted := make(map[int64]bool)
+	for _, user := range slices.Sorted(maps.Keys(counts)) {
+		if torn[user] {
+			continue
+		}
+		counted[user] = true
+		if err := w.copilotCounts(user, counts[user]); err != nil {
+			return err
 		}
 	}
 	if read&sourceBit(snapshot.CopilotUsage) != 0 {

@@ -181,6 +181,22 @@ func copilotReport(until time.Time, prompts map[snapshot.UserID]int64) *Activity
 	return a
 }
 
+// Two rows of one user that contradict each other say nothing of the counts, and do
+// not keep the run from being committed.
+func TestActivity_CopilotCountsTwice(t *testing.T) {
+	t.Parallel()
+	db := twoUsers(t)
+	twice := copilotReport(week(2), map[snapshot.UserID]int64{"ann": 3, "bob": 5})
+	twice.Rows = append(twice.Rows, copilotReport(week(2), map[snapshot.UserID]int64{"ann": 4, "bob": 5}).Rows...)
+	activeRun(t, db, twice)
+	if a := activityOf(t, db, "ann"); a.Counts != nil {
+		t.Errorf("ann has %+v", a.Counts)
+	}
+	if a := activityOf(t, db, "bob"); a.Counts == nil || *a.Counts.Prompts != 5 {
+		t.Errorf("bob has %+v", a.Counts)
+	}
+}
+
 // Counts are those of the newest report: a report without them, or without the
 // user, leaves none, and one that could not be read leaves what was known.
 func TestActivity_CopilotCounts(t *testing.T) {
