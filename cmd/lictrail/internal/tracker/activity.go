@@ -70,6 +70,27 @@ func (t *run) fetchActivity(ctx context.Context) (*store.ActivityResult, error) 
 	return a.result, nil
 }
 
+// ahead is how far the day of a report may be before the time of the run: it ends
+// somewhere on earth before it does in UTC.
+const ahead = 24 * time.Hour
+
+// errToCome: a report up to a day to come would show that nobody used anything until
+// then.
+var errToCome = errors.New("the usage report says that it is of a day to come, which is not believed")
+
+// dropToCome takes out the rows with use after the end of the report, and counts them:
+// they would keep a seat in use for as long as nobody notices.
+func (u *Usage) dropToCome() int {
+	if u.Until.IsZero() {
+		return 0
+	}
+	all := len(u.Rows)
+	u.Rows = slices.DeleteFunc(u.Rows, func(r snapshot.ActivityRow) bool {
+		return slices.ContainsFunc(r.Uses, func(use snapshot.Use) bool { return use.At.After(u.Until.Add(ahead)) })
+	})
+	return all - len(u.Rows)
+}
+
 type activity struct {
 	result *store.ActivityResult
 	run    *run
@@ -103,6 +124,13 @@ func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) er
 	u, err := a.run.o.ActivityReader.Usage(ctx, source)
 	if err != nil {
 		return err
+	}
+	now := a.run.passed.ObservedUntil
+	if late := now.Add(ahead); !now.IsZero() && u.Until.After(late) {
+		return errToCome
+	}
+	if strange := u.dropToCome(); strange > 0 {
+		a.run.warn("activity", "the usage report that tells of %s shows use after its own end; users whose row is left out: %d", source, strange)
 	}
 	for _, s := range u.Sources {
 		if !slices.Contains(a.run.o.Activity, s) {

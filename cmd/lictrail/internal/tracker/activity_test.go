@@ -44,7 +44,11 @@ func (f *fakeActivity) Usage(_ context.Context, source snapshot.ActivitySource) 
 
 func fetched(t *testing.T, f *fakeActivity, sources ...snapshot.ActivitySource) string {
 	t.Helper()
-	r := &run{o: Options{Activity: sources, ActivityReader: f}}
+	return activityText(t, &run{o: Options{Activity: sources, ActivityReader: f}})
+}
+
+func activityText(t *testing.T, r *run) string {
+	t.Helper()
 	a, err := r.fetchActivity(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +105,36 @@ func TestFetchActivity(t *testing.T) {
 			}
 			if len(test.f.asked) > 1 {
 				t.Errorf("asked for %v", test.f.asked)
+			}
+		})
+	}
+}
+
+// A report of a day to come would show that nobody used anything until then, and use
+// on a day to come would keep a seat in use: neither is believed.
+func TestFetchActivity_ToCome(t *testing.T) {
+	row := func(upn string, at time.Time) snapshot.ActivityRow {
+		return snapshot.ActivityRow{UPN: upn, Source: snapshot.CopilotUsage, Uses: []snapshot.Use{{Kind: snapshot.UsedCopilot, At: at}}}
+	}
+	for _, test := range []struct {
+		name  string
+		until time.Duration // the end of the report, from the time of the run
+		use   time.Duration // of ann, from the end of the report
+		want  string
+	}{
+		{"as usual", -72 * time.Hour, 0, "copilot \"\" 2 users\nann copilot 1\nbob copilot 1\n"},
+		{"of today, somewhere on earth", 24 * time.Hour, 0, "copilot \"\" 2 users\nann copilot 1\nbob copilot 1\n"},
+		{"of a day to come", 24*time.Hour + time.Minute, 0, "copilot \"failed\" 0 users\nactivity: copilot could not be read: the usage report says that it is of a day to come, which is not believed\n"},
+		{"used the day after", -72 * time.Hour, 24 * time.Hour, "copilot \"\" 2 users\nann copilot 1\nbob copilot 1\n"},
+		{"used on a day to come", -72 * time.Hour, 25 * time.Hour, "copilot \"\" 1 users\nbob copilot 1\nactivity: the usage report that tells of copilot shows use after its own end; users whose row is left out: 1\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			until := activityDay.Add(test.until)
+			f := &fakeActivity{usage: Usage{Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, Until: until, Rows: []snapshot.ActivityRow{row("ann", until.Add(test.use)), row("bob", until)}}}
+			r := &run{o: Options{Activity: []snapshot.ActivitySource{snapshot.CopilotUsage}, ActivityReader: f}}
+			r.passed.ObservedUntil = activityDay
+			if diff := cmp.Diff(test.want, activityText(t, r)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
