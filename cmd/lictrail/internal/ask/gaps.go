@@ -205,7 +205,7 @@ func (r runReads) licensingGap() []snapshot.Gap {
 
 // licensingRead reports whether the run that is asked about read parts of cloud
 // licensing.
-func (b *Book) licensingRead(parts ...snapshot.LicensingPart) bool {
+func licensingRead(b *Book, parts ...snapshot.LicensingPart) bool {
 	if b.reads == nil {
 		return false
 	}

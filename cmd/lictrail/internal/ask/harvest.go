@@ -22,15 +22,15 @@ type HarvestLists struct {
 // word names the SKU; "" for the tenant's only one. The exclusions of the file of rules
 // hold as well.
 func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules reclaim.HarvestRules, lists HarvestLists) (*reclaim.Harvest, error) {
-	h, err := b.Named().harvest(ctx, word, file, rules, lists)
+	h, err := harvest(ctx, b.Named(), word, file, rules, lists)
 	if err == nil && b.History.Pseudonymous() {
-		b.concealHarvest(h)
+		concealHarvest(b, h)
 	}
 	return h, err
 }
 
 // concealHarvest takes the names of people out of a list: rules and files go by names.
-func (b *Book) concealHarvest(h *reclaim.Harvest) {
+func concealHarvest(b *Book, h *reclaim.Harvest) {
 	done := map[*snapshot.User]bool{}
 	conceal := func(u *snapshot.User) {
 		if u != nil && !done[u] {
@@ -50,7 +50,7 @@ func (b *Book) concealHarvest(h *reclaim.Harvest) {
 	}
 }
 
-func (b *Book) harvest(ctx context.Context, word string, file Rules, rules reclaim.HarvestRules, lists HarvestLists) (*reclaim.Harvest, error) {
+func harvest(ctx context.Context, b *Book, word string, file Rules, rules reclaim.HarvestRules, lists HarvestLists) (*reclaim.Harvest, error) {
 	settings, err := reclaimSettings(ctx, b, file)
 	if err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func NameHolders(ctx context.Context, b *Book, lapses []Lapse) error {
 // run that is asked about read both allotments and assignments, and an allotment of
 // the SKU names the subscription: what earlier runs read may have moved since.
 func FindDrawn(ctx context.Context, b *Book, lapses []Lapse) error {
-	if len(lapses) == 0 || !b.licensingRead(snapshot.PartAllotments, snapshot.PartAssignments) {
+	if len(lapses) == 0 || !licensingRead(b, snapshot.PartAllotments, snapshot.PartAssignments) {
 		return nil
 	}
 	allotments, err := b.History.Allotments(ctx)
@@ -129,7 +129,7 @@ func FindDrawn(ctx context.Context, b *Book, lapses []Lapse) error {
 		if !draws.Backs(l.ID) {
 			continue
 		}
-		if b.licensingRead(snapshot.PartWaiting) {
+		if licensingRead(b, snapshot.PartWaiting) {
 			draws.Queue(waiting)
 		}
 		if err := l.draw(ctx, b, draws); err != nil {

@@ -12,9 +12,9 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// SeatSpells lists the times for which users held a SKU, and who the users are. Spells
+// seatSpells lists the times for which users held a SKU, and who the users are. Spells
 // go by object ids also under pseudonyms: what is known of use does.
-func (b *Book) SeatSpells(ctx context.Context, sku snapshot.SKUID) ([]cohort.Spell, map[snapshot.UserID]*snapshot.User, error) {
+func seatSpells(ctx context.Context, b *Book, sku snapshot.SKUID) ([]cohort.Spell, map[snapshot.UserID]*snapshot.User, error) {
 	named := b.Named().History
 	type end struct {
 		user snapshot.UserID
@@ -75,7 +75,7 @@ type SeatAtRisk struct {
 // SeatFlow follows the seats of a SKU over some days. By the file of rules seats are at
 // risk.
 func (b *Book) SeatFlow(ctx context.Context, sku snapshot.SKUID, days snapshot.Days, file Rules) (*SeatFlow, error) {
-	spells, users, err := b.SeatSpells(ctx, sku)
+	spells, users, err := seatSpells(ctx, b, sku)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (b *Book) FirstUse(ctx context.Context, sku snapshot.SKUID, days snapshot.D
 	if err != nil {
 		return nil, err
 	}
-	spells, users, err := b.SeatSpells(ctx, sku)
+	spells, users, err := seatSpells(ctx, b, sku)
 	if err != nil {
 		return nil, err
 	}
