@@ -17,15 +17,9 @@ func Before(bundles []snapshot.Bundle, until time.Time, covered func(from time.T
 	users := make(map[snapshot.UserID]*past)
 	for i := range bundles {
 		b := &bundles[i]
-		if b.Target == "" || b.At.After(until) || !audit.Evidence(b) {
-			continue
+		if !b.At.After(until) && shows(b) {
+			pastOf(users, b.Target).play(b)
 		}
-		p := users[b.Target]
-		if p == nil {
-			p = &past{earliest: map[snapshot.SKUID]snapshot.FirstEvidence{}, start: map[snapshot.SKUID]snapshot.FirstEvidence{}}
-			users[b.Target] = p
-		}
-		p.play(b)
 	}
 	found := make(map[snapshot.UserID][]snapshot.FirstEvidence)
 	for id, p := range users {
@@ -34,6 +28,35 @@ func Before(bundles []snapshot.Bundle, until time.Time, covered func(from time.T
 		}
 	}
 	return found
+}
+
+// Shown finds out by when the operations after a time show that users held SKUs:
+// the earliest time for each SKU, whatever became of it later.
+func Shown(bundles []snapshot.Bundle, after time.Time) map[snapshot.UserID][]snapshot.FirstEvidence {
+	users := make(map[snapshot.UserID]*past)
+	for i := range bundles {
+		if b := &bundles[i]; b.At.After(after) && shows(b) {
+			pastOf(users, b.Target).play(b)
+		}
+	}
+	found := make(map[snapshot.UserID][]snapshot.FirstEvidence)
+	for id, p := range users {
+		for _, sku := range p.order {
+			found[id] = append(found[id], p.earliest[sku])
+		}
+	}
+	return found
+}
+
+// shows reports whether an operation may show what a user holds: also one that
+// changed nothing does.
+func shows(b *snapshot.Bundle) bool { return b.Target != "" && (b.NoOp || audit.Evidence(b)) }
+
+func pastOf(users map[snapshot.UserID]*past, id snapshot.UserID) *past {
+	if users[id] == nil {
+		users[id] = &past{earliest: map[snapshot.SKUID]snapshot.FirstEvidence{}, start: map[snapshot.SKUID]snapshot.FirstEvidence{}}
+	}
+	return users[id]
 }
 
 // past is what is known of one user's SKUs while operations are played.
@@ -64,6 +87,9 @@ func (p *past) play(b *snapshot.Bundle) {
 	}
 	for _, l := range removed {
 		delete(p.start, l.SKU)
+	}
+	for _, l := range b.License.New {
+		p.seen(l.SKU, b)
 	}
 }
 

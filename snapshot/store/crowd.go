@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"lictrail/snapshot"
@@ -16,10 +17,28 @@ const crowdSize = 500
 
 // crowd are some users of a listing, with all that is read of them.
 type crowd struct {
-	people []*personPaths
-	firsts map[firstKey]*firsts
-	older  map[int64]older
-	about  map[int64]*About
+	people   []*personPaths
+	firsts   map[firstKey]*firsts
+	arrivals map[int64]arrival
+	log      []snapshot.Coverage // what of the log was read, from any source
+	about    map[int64]*About
+}
+
+// arrival tells how a user came; nil for one whom the first run showed.
+func (c *crowd) arrival(user int64) *arrival {
+	if a, came := c.arrivals[user]; came {
+		return &a
+	}
+	return nil
+}
+
+// logRead lists the stretches of time for which a log was read, from any source.
+func (h *History) logRead(ctx context.Context) ([]snapshot.Coverage, error) {
+	return Once(h, "stretches of the log", func() ([]snapshot.Coverage, error) {
+		all, err := h.Coverage(ctx)
+		read := snapshot.UnionCoverage(all, time.Time{}, time.Time{})
+		return slices.DeleteFunc(read, func(c snapshot.Coverage) bool { return !c.Complete }), err
+	})
 }
 
 // Also says what a listing reads of each user beside the licenses.
@@ -79,7 +98,10 @@ func (h *History) fill(ctx context.Context, c *crowd, also Also) error {
 	}
 	of := numbersJSON(ids)
 	var err error
-	if c.firsts, c.older, err = h.loadFirsts(ctx, of); err != nil {
+	if c.firsts, c.arrivals, err = h.loadFirsts(ctx, of); err != nil {
+		return err
+	}
+	if c.log, err = h.logRead(ctx); err != nil {
 		return err
 	}
 	c.about = ids

@@ -148,21 +148,21 @@ func (s *spells) firstsOf() firsts {
 
 // evidenceReader collects the evidence on some users.
 type evidenceReader struct {
-	h      *History
-	of     string // a JSON array of their rows
-	firsts map[firstKey]*firsts
-	older  map[int64]older
+	h        *History
+	of       string // a JSON array of their rows
+	firsts   map[firstKey]*firsts
+	arrivals map[int64]arrival
 }
 
 // loadFirsts reads the evidence on users, of whose rows of is a JSON array.
-func (h *History) loadFirsts(ctx context.Context, of string) (map[firstKey]*firsts, map[int64]older, error) {
-	r := &evidenceReader{h: h, of: of, firsts: make(map[firstKey]*firsts), older: map[int64]older{}}
-	for _, load := range []func(context.Context) error{r.planEvidence, r.eventEvidence, r.moves, r.importEvidence, r.olderAccounts} {
+func (h *History) loadFirsts(ctx context.Context, of string) (map[firstKey]*firsts, map[int64]arrival, error) {
+	r := &evidenceReader{h: h, of: of, firsts: make(map[firstKey]*firsts), arrivals: map[int64]arrival{}}
+	for _, load := range []func(context.Context) error{r.planEvidence, r.eventEvidence, r.moves, r.importEvidence, r.accounts} {
 		if err := load(ctx); err != nil {
 			return nil, nil, fmt.Errorf("read the evidence: %w", classify(err))
 		}
 	}
-	return r.firsts, r.older, nil
+	return r.firsts, r.arrivals, nil
 }
 
 func (r *evidenceReader) first(user int64, sku snapshot.SKUID) *firsts {
@@ -316,37 +316,45 @@ func (h *History) unseenOnly(ctx context.Context, f Filter) ([]firstKey, error) 
 	return keys, nil
 }
 
-// older is an account that is older than the run before the one that showed it
-// first: it was deleted then, and what it holds since it is back may be what it
-// held before.
-type older struct {
+// arrival is an account that the first run did not show.
+type arrival struct {
 	run     snapshot.RunID // that showed it first
-	created time.Time      // zero when Graph does not say
+	created time.Time      // zero when it is not known
+	before  time.Time      // when the run before began
+	// older: than that run. It was deleted then, and what it holds since it is back
+	// may be what it held before.
+	older bool
 }
 
-// olderAccounts reads the accounts that are older than the run before their first.
-func (r *evidenceReader) olderAccounts(ctx context.Context) error {
+// since is from when on the account may have held something.
+func (a *arrival) since() time.Time {
+	if a.created.IsZero() && !a.older {
+		return a.before
+	}
+	return a.created
+}
+
+// accounts reads the accounts that the first run did not show.
+func (r *evidenceReader) accounts(ctx context.Context) error {
 	rows, err := r.h.tx.QueryContext(ctx, `
-		SELECT v.user_id, v.from_run, v.created_at, v.upn
+		SELECT v.user_id, v.from_run, v.created_at, v.upn, b.observed_at
 		FROM json_each(?1) j CROSS JOIN user_version v ON v.user_id = j.value JOIN run r ON r.id = v.from_run JOIN run b ON b.id = r.previous_run
-		WHERE coalesce(v.created_at, 0) < b.observed_at
-			AND NOT EXISTS (SELECT 1 FROM user_version o WHERE o.user_id = v.user_id AND o.from_run < v.from_run)`, r.of)
+		WHERE NOT EXISTS (SELECT 1 FROM user_version o WHERE o.user_id = v.user_id AND o.from_run < v.from_run)`, r.of)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var user int64
-		var o older
-		var created sql.NullInt64
+		var a arrival
+		var created, before sql.NullInt64
 		var upn string
-		if err := rows.Scan(&user, &o.run, &created, &upn); err != nil {
+		if err := rows.Scan(&user, &a.run, &created, &upn, &before); err != nil {
 			return err
 		}
-		if created.Valid || !isStandIn(upn) { // of a forgotten person the time is not kept
-			o.created = fromMillis(created)
-			r.older[user] = o
-		}
+		a.created, a.before = fromMillis(created), fromMillis(before)
+		a.older = a.created.Before(a.before) && (created.Valid || !isStandIn(upn)) // of a forgotten person the time is not kept
+		r.arrivals[user] = a
 	}
 	return rows.Err()
 }

@@ -134,8 +134,9 @@ type spells struct {
 	user     Person
 	sku      snapshot.SKUID
 	paths    []pathRow
-	evidence *firsts // nil: there is none
-	older    *older  // nil: the account is not
+	evidence *firsts  // nil: there is none
+	arrival  *arrival // nil: the first run showed the account
+	log      []snapshot.Coverage
 	about    *About
 }
 
@@ -150,10 +151,8 @@ func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error
 			for _, p := range c.people {
 				h.pseudonyms.user(&p.user.User)
 				for _, s := range h.bySKU(p) {
-					s.evidence, s.about = c.firsts[firstKey{p.user.Row, s.sku}], c.about[p.user.Row]
-					if o, is := c.older[p.user.Row]; is {
-						s.older = &o
-					}
+					s.evidence, s.about, s.log = c.firsts[firstKey{p.user.Row, s.sku}], c.about[p.user.Row], c.log
+					s.arrival = c.arrival(p.user.Row)
 					if !yield(s, nil) {
 						return
 					}
@@ -312,20 +311,56 @@ func (h *History) firstOf(s *spells, stretches []snapshot.Stretch) snapshot.Date
 		first = snapshot.HeldOn(first.At, first.Basis).On(first.Evidence)
 	}
 	if first.Precision == snapshot.Exact {
-		absent := h.absentBefore(first.At)
+		absent := h.lookedBefore(first.At)
 		held = slices.DeleteFunc(slices.Clone(held), func(d snapshot.Date) bool {
-			return d.Precision != snapshot.Exact && !absent.IsZero() && !d.At.Before(absent)
+			return d.Precision != snapshot.Exact && d.Basis != snapshot.BasisAudit && !absent.IsZero() && !d.At.Before(absent)
 		})
 	}
-	return snapshot.FirstDate(first, held...)
+	return h.boundedBelow(snapshot.FirstDate(first, held...), s.arrival, s.log)
 }
 
-// absentBefore is when the last run before a time began to look; zero when there
-// was none.
-func (h *History) absentBefore(at time.Time) time.Time {
+// boundedBelow says from when on a user may have held something first of which
+// records show since when at the latest. The record is exact only if none before it
+// can be missing: if the log was read without a gap since tracking began or, if that
+// was later, since the account was created. Else what was assigned and removed again
+// in a gap left no trace, and the last run before the first gap bounds the date.
+func (h *History) boundedBelow(d snapshot.Date, a *arrival, log []snapshot.Coverage) snapshot.Date {
+	byRecord := d.Basis == snapshot.BasisAudit && d.Precision != snapshot.InWindow && !d.At.Before(h.First.ObservedUntil)
+	if !byRecord {
+		return d
+	}
+	from := h.First.ObservedAt
+	if a != nil {
+		from = a.since()
+	}
+	unread := d.At
+	for _, c := range snapshot.UnionCoverage(log, from, d.At) {
+		if !c.Complete && c.From.Before(unread) {
+			unread = c.From
+		}
+	}
+	switch {
+	case d.Precision == snapshot.Exact && !unread.Before(d.At):
+		return d
+	case from.IsZero():
+		return snapshot.HeldOn(d.At, snapshot.BasisAudit).On(d.Evidence)
+	}
+	d.NotBefore, d.Precision = from, snapshot.InWindow
+	if looked := h.lookedBefore(unread); looked.After(from) {
+		d.NotBefore = looked
+	}
+	if d.NotBefore.After(d.At) {
+		d.NotBefore = d.At
+	}
+	return d
+}
+
+// lookedBefore is when the last run that ended by a time began to look; zero when
+// there was none.
+func (h *History) lookedBefore(at time.Time) time.Time {
 	var last time.Time
 	for _, r := range h.Runs {
-		if r.ObservedUntil.Before(at) && r.ObservedAt.After(last) {
+		if !r.ObservedUntil.After(at) && r.ObservedAt.After(last) {
 			last = r.ObservedAt
 		}
 	}
@@ -454,8 +489,8 @@ func (h *History) Window(run snapshot.RunID) snapshot.Window {
 // begun at any time since it was created.
 func (h *History) changeDate(s *spells, run snapshot.RunID, kinds []snapshot.Kind, p *pathRow) snapshot.Date {
 	w := h.Window(run)
-	if o := s.older; o != nil && o.run == run {
-		w.NotBefore = o.created
+	if a := s.arrival; a != nil && a.older && a.run == run {
+		w.NotBefore = a.created
 	}
 	date := snapshot.WindowDate(w).On(runEvidence(run))
 	if w.NotBefore.IsZero() {

@@ -221,7 +221,7 @@ func (h *History) unseenHoldings(ctx context.Context, f Filter, keys []firstKey)
 			return
 		}
 		for _, key := range keys {
-			holding, err := h.unseenHolding(ctx, key, c.firsts[key])
+			holding, err := h.unseenHolding(ctx, key, c)
 			if err == nil && f.Department != "" && !strings.EqualFold(f.Department, holding.Person.Department) {
 				continue
 			}
@@ -235,7 +235,8 @@ func (h *History) unseenHoldings(ctx context.Context, f Filter, keys []firstKey)
 	}
 }
 
-func (h *History) unseenHolding(ctx context.Context, key firstKey, first *firsts) (*Holding, error) {
+func (h *History) unseenHolding(ctx context.Context, key firstKey, c *crowd) (*Holding, error) {
+	first := c.firsts[key]
 	holding := &Holding{Person: Person{Row: key.user}, SKU: key.sku, Stretches: snapshot.WithUnseen(nil, first.unseen)}
 	var id any
 	if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", key.user).Scan(&id); err != nil {
@@ -246,7 +247,7 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey, first *firsts
 	if first.unseen[0].Window.NotBefore.IsZero() {
 		beginning = snapshot.HeldOn(beginning.At, snapshot.BasisAudit) // no snapshot shows that it was not there before
 	}
-	holding.First = snapshot.FirstDate(beginning, first.held...)
+	holding.First = h.boundedBelow(snapshot.FirstDate(beginning, first.held...), c.arrival(key.user), c.log)
 	return holding, h.describe(ctx, &holding.Person)
 }
 

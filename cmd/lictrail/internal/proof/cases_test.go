@@ -50,8 +50,8 @@ import (
 //	                 Microsoft adds the plan NAME to SKU [, off for its users]
 //	                 run [without the log] [without the applications, which nobody permits to read]
 //
-// A step may end in "; record late 20h", "; record without details" or "; record
-// lost", and in "; engine after 10m", which is how long group-based licensing
+// A step may end in "; record late 20h", "; record without details", "; record as
+// update", which leaves "Update user" alone, or "; record lost", and in "; engine after 10m", which is how long group-based licensing
 // takes to follow it (2 minutes); "; engine together" has it take every group of
 // the user at that instant.
 //
@@ -269,6 +269,8 @@ func (c *played) step(text string) error {
 				lies.NoDetails, lies.BareGroup = 1, 1
 			case "record lost":
 				lies.Lost = 1
+			case "record as update":
+				lies.NoChange = 1
 			case "engine together":
 				engine.Together = 1
 			default:

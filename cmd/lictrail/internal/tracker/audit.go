@@ -161,6 +161,7 @@ func (l *graphLog) read(ctx context.Context) error {
 		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", l.unreadable)
 		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
+	l.run.licensing = l.licensing
 	c.Events = int64(len(l.run.events) + l.run.spilled)
 	l.run.coverage = append(l.run.coverage, c)
 	return nil

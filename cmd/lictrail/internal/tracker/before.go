@@ -40,56 +40,147 @@ func coveredUntil(stretches []snapshot.Coverage, until time.Time) func(time.Time
 	return func(from time.Time) bool { return snapshot.Covered(stretches, from, until) }
 }
 
-// lookBackAgain does so once more after a run that read of a log what is older
-// than the first run.
+// lookBackAgain looks back once more after a later run, at the users of whose
+// licenses it read records: those may be older than the first run, or tell of an
+// assignment that no other record and no run confirms.
 func (t *run) lookBackAgain(ctx context.Context) error {
-	older := func(first *store.Run) bool {
-		return slices.ContainsFunc(t.archived, func(c snapshot.Coverage) bool { return c.From.Before(first.ObservedUntil) })
-	}
 	if t.sync.Previous == nil {
 		return nil
 	}
-	found, err := lookBack(ctx, t.db, older)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	out, err := t.db.Conclude(ctx)
+	h, err := t.db.History(ctx)
 	if err != nil {
 		return err
 	}
+	defer h.Close()
+	users := maps.Clone(t.licensing)
+	if users == nil {
+		users = map[snapshot.UserID]bool{}
+	}
+	for _, c := range t.archived {
+		f := store.EventFilter{From: c.From, To: c.To, ByTarget: true}
+		if c.From.Before(h.First.ObservedUntil) { // it may close a gap between older records
+			f.From = time.Time{}
+		}
+		if err := usersOf(ctx, h, f, users); err != nil {
+			return err
+		}
+	}
+	_, err = lookBack(ctx, t.db, h, users)
+	return err
+}
+
+// usersOf adds the users whom stored records are about.
+func usersOf(ctx context.Context, h *store.History, f store.EventFilter, users map[snapshot.UserID]bool) error {
+	for raw, err := range h.Events(ctx, f) {
+		if err != nil {
+			return err
+		}
+		users[snapshot.UserID(raw.Target)] = true
+	}
+	return nil
+}
+
+// lookBack keeps what the archive tells of users' licenses before the first run,
+// and of later ones what refutes their first dates, and counts what is new. h is the
+// history as it is.
+func lookBack(ctx context.Context, db *store.DB, h *store.History, users map[snapshot.UserID]bool) (added int, err error) {
+	stretches, err := h.Coverage(ctx)
+	if err != nil {
+		return 0, err
+	}
+	found := map[snapshot.UserID][]snapshot.FirstEvidence{}
+	for some := range slices.Chunk(mapKeys(users), 500) {
+		people, err := known(ctx, h, some)
+		if err != nil {
+			return 0, err
+		}
+		if len(people) == 0 {
+			continue
+		}
+		events, err := storedEvents(ctx, h, store.EventFilter{Users: people})
+		if err != nil {
+			return 0, err
+		}
+		bundles := audit.Bundles(events)
+		maps.Copy(found, diff.Before(bundles, h.First.ObservedUntil, coveredUntil(stretches, h.First.ObservedAt)))
+		refuting, err := refuting(ctx, h, people, diff.Shown(bundles, h.First.ObservedUntil))
+		if err != nil {
+			return 0, err
+		}
+		for id, evidence := range refuting {
+			found[id] = append(found[id], evidence...)
+		}
+	}
+	if len(found) == 0 {
+		return 0, nil
+	}
+	out, err := db.Conclude(ctx)
+	if err != nil {
+		return 0, err
+	}
 	defer out.Close() //nolint:errcheck // after Commit it does nothing
-	added := 0
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		n, err := out.Evidence(id, found[id])
 		if err != nil {
-			return err
+			return 0, err
 		}
 		added += n
 	}
 	if added == 0 {
-		return nil
+		return 0, nil
 	}
-	return out.Commit()
+	return added, out.Commit()
 }
 
-// lookBack is what the archive says about the time before the first run, unless
-// that run has nothing to be looked back from.
-func lookBack(ctx context.Context, db *store.DB, wanted func(first *store.Run) bool) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
-	h, err := db.History(ctx)
+// known lists those of users whom history knows.
+func known(ctx context.Context, h *store.History, ids []snapshot.UserID) ([]store.Person, error) {
+	refs := make([]string, len(ids))
+	for i, id := range ids {
+		refs[i] = string(id)
+	}
+	found, err := h.FindEachUser(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
-	defer h.Close()
-	if !wanted(h.First) {
+	var people []store.Person
+	for i, meant := range found {
+		for _, p := range meant {
+			if p.ID == ids[i] {
+				people = append(people, p)
+			}
+		}
+	}
+	return people, nil
+}
+
+// refuting keeps of what records show that which is earlier than the date on which
+// the user is said to have got the SKU first.
+func refuting(ctx context.Context, h *store.History, people []store.Person, shown map[snapshot.UserID][]snapshot.FirstEvidence) (map[snapshot.UserID][]snapshot.FirstEvidence, error) {
+	if len(shown) == 0 {
 		return nil, nil
 	}
-	events, err := storedEvents(ctx, h, store.EventFilter{To: h.First.ObservedUntil})
-	if err != nil {
-		return nil, err
+	type key struct {
+		user snapshot.UserID
+		sku  snapshot.SKUID
 	}
-	stretches, err := h.Coverage(ctx)
-	if err != nil {
-		return nil, err
+	said := map[key]time.Time{} // not before then
+	for held, err := range h.Holdings(ctx, store.Filter{Users: people}) {
+		if err != nil {
+			return nil, err
+		}
+		from := held.First.NotBefore
+		if from.IsZero() {
+			from = held.First.At
+		}
+		said[key{held.Person.ID, held.SKU}] = from
 	}
-	return diff.Before(audit.Bundles(events), h.First.ObservedUntil, coveredUntil(stretches, h.First.ObservedAt)), nil
+	left := map[snapshot.UserID][]snapshot.FirstEvidence{}
+	for id, evidence := range shown {
+		for _, e := range evidence {
+			if from, is := said[key{id, e.SKU}]; !is || e.At.Before(from.Add(-snapshot.RecordJitter)) {
+				left[id] = append(left[id], e)
+			}
+		}
+	}
+	return left, nil
 }

@@ -61,7 +61,26 @@ func Conclude(ctx context.Context, db *store.DB, from, to time.Time) (*Concluded
 	if err := c.wanted(ctx, noted, from, to); err != nil {
 		return nil, err
 	}
-	return &c.Concluded, out.Commit()
+	if err := out.Commit(); err != nil {
+		return nil, err
+	}
+	return &c.Concluded, lookBackAt(ctx, db, from, to)
+}
+
+// lookBackAt looks back at the users whom the records of a stretch of time are about,
+// by the history that has the conclusions from them.
+func lookBackAt(ctx context.Context, db *store.DB, from, to time.Time) error {
+	h, err := db.History(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	users := map[snapshot.UserID]bool{}
+	if err := usersOf(ctx, h, store.EventFilter{From: from, To: to, ByTarget: true}, users); err != nil {
+		return err
+	}
+	_, err = lookBack(ctx, db, h, users)
+	return err
 }
 
 // wanted notes the applications that the records of a stretch of time name as

@@ -153,6 +153,7 @@ type run struct {
 	archived   []snapshot.Coverage                                                           // committed already, by this run
 	archive    func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error] // what is stored of the log
 	editsOf    map[snapshot.UserID]bool                                                      // users whose edits the read of Entra's log keeps
+	licensing  map[snapshot.UserID]bool                                                      // users of whose licenses Entra's log had records
 	groupsRead []snapshot.Group
 	principals []store.Principal // what this run learned of applications
 }
