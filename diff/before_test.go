@@ -51,6 +51,42 @@ func TestBefore(t *testing.T) {
 	}
 }
 
+// TestShown: of what came after the first run every operation counts that shows what a
+// user held, also one that changed nothing.
+func TestShown(t *testing.T) {
+	failed := operations("3 > A")
+	failed[0].Failed = true
+	same := operations("3 A > A")
+	same[0].NoOp = true
+	for name, tc := range map[string]struct {
+		ops  []snapshot.Bundle
+		want string
+	}{
+		"assigned and removed": {operations("3 > A, 4 A >, 5 > A"), "A<=3"},
+		"only removed":         {operations("4 A >"), "A<=4"},
+		"beside another":       {operations("3 B > A B, 4 A B > A"), "A<=3 B<=3"},
+		"nothing changed":      {same, "A<=3"},
+		"failed":               {failed, ""},
+		"details missing":      {operations("3 !, 4 > A"), "A<=4"},
+		"before the first run": {operations("1 > A, 4 A >"), "A<=4"},
+		"no record of a user":  {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var words []string
+			for _, e := range Shown(tc.ops, march(2))["u"] {
+				words = append(words, fmt.Sprintf("%s<=%d", e.SKU, e.At.Day()))
+				if e.Exact {
+					t.Errorf("%s is called exact", e.SKU)
+				}
+			}
+			slices.Sort(words)
+			if got := strings.Join(words, " "); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func march(day int) time.Time { return time.Date(2026, 3, day, 10, 0, 0, 0, time.UTC) }
 
 func operations(text string) []snapshot.Bundle {

@@ -690,6 +690,12 @@ func (l *law) checkStart(h *History, key holding, what string, d snapshot.Date, 
 		return
 	}
 	w := h.Window(run)
+	if what == "first" && d.Basis == snapshot.BasisAudit { // no log was read: nothing says that the record is of the first time
+		if d.Precision == snapshot.Exact || !w.Contains(d.At, 0) || !d.NotAfter.Equal(d.At) || d.NotBefore.After(w.NotBefore) {
+			l.t.Errorf("%v: %s is %+v, by a record in the window of run %d: %+v", key, what, d, run, w)
+		}
+		return
+	}
 	if u := l.model(key.user); u.born == run && l.gone[key.user] == nil && d.Precision != snapshot.Exact {
 		// All accounts of the law are older than its runs: a new one came back.
 		if u.created == nil {

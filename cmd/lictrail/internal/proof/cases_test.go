@@ -53,7 +53,7 @@ import (
 // A step may end in "; record late 20h", "; record without details", "; record as
 // update", which leaves "Update user" alone, or "; record lost", and in "; engine after 10m", which is how long group-based licensing
 // takes to follow it (2 minutes); "; engine together" has it take every group of
-// the user at that instant.
+// the user at that instant, "; engine record lost" loses its record.
 //
 // What the program must answer at that point follows, with a line for each item
 // and for each line an item:
@@ -253,7 +253,7 @@ func (c *played) setUp(line string) error {
 // step carries out one step with what is said of its record and of the engine.
 func (c *played) step(text string) error {
 	parts := strings.Split(text, ";")
-	lies, engine := graphtest.Lies{}, *c.tenant.Engine
+	lies, engine, unheard := graphtest.Lies{}, *c.tenant.Engine, false
 	c.lag, engine.Together = 2*time.Minute, 0
 	for _, p := range parts[1:] {
 		p = strings.TrimSpace(p)
@@ -271,6 +271,8 @@ func (c *played) step(text string) error {
 				lies.Lost = 1
 			case "record as update":
 				lies.NoChange = 1
+			case "engine record lost":
+				unheard = true
 			case "engine together":
 				engine.Together = 1
 			default:
@@ -283,7 +285,12 @@ func (c *played) step(text string) error {
 	}
 	c.tenant.Lies, *c.tenant.Engine = lies, engine
 	defer func() { c.tenant.Lies = graphtest.Lies{} }()
-	return c.act(strings.TrimSpace(parts[0]))
+	err := c.act(strings.TrimSpace(parts[0]))
+	if unheard {
+		c.tenant.Lies.Lost = 1
+		c.tenant.Advance(c.lag + time.Minute)
+	}
+	return err
 }
 
 var caseSteps = []struct {

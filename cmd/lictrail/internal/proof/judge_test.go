@@ -472,7 +472,11 @@ func stamps(times []time.Time) []string {
 
 func (j *judge) assignment(a *store.Assignment) {
 	k := graphtest.Holding{User: string(a.User.ID), SKU: string(a.SKU)}
-	j.dated("first assigned", k, a.First, j.firsts(k))
+	firsts := j.firsts(k)
+	if a.First.Precision == snapshot.Exact {
+		firsts = j.exactFirsts(k)
+	}
+	j.dated("first assigned", k, a.First, firsts)
 	j.dated("assigned since", k, a.Since, j.starts(k, func(x, y stretch) bool { return j.proven(k, x, y) }))
 	if least, most := j.world.periods(k); a.Periods < least || a.Periods > most {
 		j.wrongDate("%v: %d periods, in truth %d to %d", k, a.Periods, least, most)

@@ -242,10 +242,26 @@ func (w *world) periods(k graphtest.Holding) (least, most int) {
 // firsts lists when a SKU may be said to have been assigned first: with the
 // first stretch of which anything is known, or an earlier one.
 func (w *world) firsts(k graphtest.Holding) []time.Time {
+	return w.firstsUpTo(k, func(s stretch) bool { return s.certain })
+}
+
+// exactFirsts lists when an exact date may say so: whether somebody read the record
+// that shows the first stretch does not matter. Who did not cannot know that there
+// was none.
+func (w *world) exactFirsts(k graphtest.Holding) []time.Time {
+	shown := func(turn graphtest.Turn) bool {
+		return slices.ContainsFunc(turn.Acts, func(i int) bool { return w.evidence[i].Whole })
+	}
+	return w.firstsUpTo(k, func(s stretch) bool {
+		return s.certain || shown(w.lives[k][s.start]) || s.end >= 0 && shown(w.lives[k][s.end])
+	})
+}
+
+func (w *world) firstsUpTo(k graphtest.Holding, known func(stretch) bool) []time.Time {
 	var starts []time.Time
 	for _, s := range w.stretches(k) {
 		starts = append(starts, s.began)
-		if s.certain && (s.end < 0 || s.ended.After(w.runs[0])) {
+		if known(s) && (s.end < 0 || s.ended.After(w.runs[0])) {
 			break
 		}
 	}
