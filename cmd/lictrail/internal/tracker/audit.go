@@ -108,6 +108,9 @@ func (t *run) fetchAudit(ctx context.Context) error {
 	return nil
 }
 
+// tooLate says why a time does not count as read of which the log still had records.
+const tooLate = "the log is sure to keep records for 7 days only, 30 with Entra ID P1 or P2; what there was is in the archive"
+
 // graphLog is a read of Entra's log through Graph: whose licenses, and which groups',
 // its records are about decides which of them are kept.
 type graphLog struct {
@@ -120,6 +123,8 @@ type graphLog struct {
 	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
 	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
 	fetched    map[copyKey]bool          // copies of records that are kept
+	late       snapshot.Window           // not covered, and no longer sure to be in the log
+	lateStored int                       // of what is in the archive already, records of that time
 }
 
 func newGraphLog(t *run) *graphLog {
@@ -127,22 +132,20 @@ func newGraphLog(t *run) *graphLog {
 		licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
 }
 
-// read reads what the log has since it was last read.
+// read reads what the log has since it was last read. As read counts no more than
+// what was asked for, of every activity, and answered in full.
 func (l *graphLog) read(ctx context.Context) error {
 	stretches, err := l.run.sync.Coverage(ctx)
 	if err != nil {
 		return err
 	}
-	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: l.auditFrom(stretches), To: l.run.passed.ObservedUntil, Complete: true}
-	asked := c
-	asked.To = c.To.Add(clockSlack)
-	if from := c.To.Add(-reachPremium); !l.run.premium && l.run.sync.Previous != nil {
-		// What is older than the log is sure to reach may be there all the same.
-		asked.From = latest(from, l.run.sync.Previous.ObservedAt.Add(-overlap))
+	w := l.auditSpan(stretches)
+	if l.late, err = l.lateSpan(ctx, w.covered); err != nil {
+		return err
 	}
-	err = l.fetchActivities(ctx, asked)
+	err = l.fetchActivities(ctx, w.asked)
 	if err == nil {
-		err = l.fetchUpdates(ctx, asked)
+		err = l.fetchUpdates(ctx, w)
 	}
 	if err == nil {
 		err = l.keepMemberships(ctx)
@@ -153,6 +156,7 @@ func (l *graphLog) read(ctx context.Context) error {
 	if errors.Is(err, errStore) {
 		return err
 	}
+	c := snapshot.Coverage{Source: snapshot.SourceGraph, From: latest(w.asked.NotBefore, l.sure(l.run.o.Now())), To: l.run.passed.ObservedUntil, Complete: true}
 	if err != nil {
 		c.Complete, c.Why = false, err.Error()
 		l.run.warn("audit-log", "the audit log could not be read, so that who made changes may stay unknown: %v", err)
@@ -163,32 +167,77 @@ func (l *graphLog) read(ctx context.Context) error {
 	}
 	l.run.licensing = l.licensing
 	c.Events = int64(len(l.run.events) + l.run.spilled)
+	if n := int64(l.countLate()); n > 0 { // so that the runs of that time are attributed again
+		c.Events -= n
+		l.run.coverage = append(l.run.coverage, snapshot.Coverage{Source: c.Source, From: l.late.NotBefore, To: c.From, Events: n, Why: tooLate})
+	}
 	l.run.coverage = append(l.run.coverage, c)
 	return nil
 }
 
-// auditFrom is where to begin: at the end of what is covered, less the
-// overlap, but not before the log begins. How far it reaches back is proven by
-// the tenant's plans or assumed to be the shorter time. What somebody imported
-// does not keep the run from reading for itself.
-func (l *graphLog) auditFrom(stretches []snapshot.Coverage) time.Time {
-	stretches = slices.DeleteFunc(slices.Clone(stretches), func(c snapshot.Coverage) bool { return c.Imported })
+// auditSpan is what a run asks of the log.
+type auditSpan struct {
+	asked   snapshot.Window
+	covered time.Time // what is read already ends here; zero when nothing is
+}
+
+// auditSpan begins at the end of what is covered, less the overlap: also where that is
+// longer ago than the log is sure to reach back, since older records may be there all
+// the same. What somebody imported does not keep the run from reading for itself.
+func (l *graphLog) auditSpan(stretches []snapshot.Coverage) auditSpan {
+	until := l.run.passed.ObservedUntil
+	var covered time.Time
+	for _, c := range stretches {
+		if c.Complete && !c.Imported && c.Source == snapshot.SourceGraph {
+			covered = latest(covered, c.To)
+		}
+	}
+	from := latest(covered.Add(-overlap), until.Add(-reachPremium))
+	return auditSpan{asked: snapshot.Window{NotBefore: from, NotAfter: until.Add(clockSlack)}, covered: covered}
+}
+
+// sure is the time from which on the log surely has all records at a time of our
+// clock, to the minute. How far it reaches back is proven by the tenant's plans or
+// assumed to be the shorter time.
+func (l *graphLog) sure(at time.Time) time.Time {
 	reach := reachFree
 	if l.run.premium {
 		reach = reachPremium
 	}
-	from := l.run.passed.ObservedUntil.Add(-reach)
-	for _, c := range snapshot.JoinCoverage(stretches) {
-		if c.Complete && c.Source == snapshot.SourceGraph && c.To.Add(-overlap).After(from) {
-			from = c.To.Add(-overlap)
-		}
-	}
-	return from
+	return l.run.passed.ObservedUntil.Add(max(0, at.Sub(l.run.passedAt)).Truncate(time.Minute) - reach)
 }
 
-func (l *graphLog) fetchActivities(ctx context.Context, c snapshot.Coverage) error {
+// lateSpan is the time since earlier runs that is not covered and that the log is not
+// sure to have any more.
+func (l *graphLog) lateSpan(ctx context.Context, covered time.Time) (snapshot.Window, error) {
+	if l.run.sync.Previous == nil {
+		return snapshot.Window{}, nil
+	}
+	if covered.IsZero() {
+		h, err := l.run.db.History(ctx)
+		if err != nil {
+			return snapshot.Window{}, err
+		}
+		defer h.Close()
+		covered = h.First.ObservedAt
+	}
+	return snapshot.Window{NotBefore: covered, NotAfter: l.sure(l.run.passedAt)}, nil
+}
+
+// countLate counts the records of that time.
+func (l *graphLog) countLate() int {
+	n := l.lateStored
+	for i := range l.run.events {
+		if at := l.run.events[i].At; !at.Before(l.late.NotBefore) && at.Before(l.late.NotAfter) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *graphLog) fetchActivities(ctx context.Context, asked snapshot.Window) error {
 	for _, q := range activities {
-		q.From, q.To = c.From, c.To
+		q.From, q.To = asked.NotBefore, asked.NotAfter
 		if err := l.fetch(ctx, q); err != nil {
 			return fmt.Errorf("%s: %w", q.Activity, err)
 		}
@@ -339,7 +388,7 @@ func endless(records int) error {
 // earlier runs have read is: records are evidence whatever becomes of the run.
 func (l *graphLog) spill(ctx context.Context) error {
 	err := l.run.sync.Archive(ctx, store.Archived{Events: l.run.events, Fuller: audit.Fuller})
-	l.run.spilled += len(l.run.events)
+	l.run.spilled, l.lateStored = l.run.spilled+len(l.run.events), l.countLate()
 	l.run.events, l.held = nil, 0
 	return stored(err)
 }
@@ -408,8 +457,8 @@ var concerned = map[snapshot.Activity]bool{
 
 // fetchUpdates reads "Update user" where it may matter: for users whose
 // licenses differ, and for license changes whose details are elsewhere.
-func (l *graphLog) fetchUpdates(ctx context.Context, c snapshot.Coverage) error {
-	users, err := l.changedUsers(ctx, c)
+func (l *graphLog) fetchUpdates(ctx context.Context, w auditSpan) error {
+	users, err := l.changedUsers(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -421,10 +470,10 @@ func (l *graphLog) fetchUpdates(ctx context.Context, c snapshot.Coverage) error 
 		return nil // no change is to be explained yet, and the rows' own dates are nearly as good
 	}
 	if len(users) > maxNarrow {
-		return l.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To})
+		return l.fetch(ctx, AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter})
 	}
 	for _, id := range users {
-		if err := l.fetch(ctx, AuditQuery{Activity: updateUser, From: c.From, To: c.To, Target: id}); err != nil {
+		if err := l.fetch(ctx, AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter, Target: id}); err != nil {
 			return fmt.Errorf("%s: %w", updateUser, err)
 		}
 	}
@@ -437,7 +486,7 @@ func (l *graphLog) fetchUpdates(ctx context.Context, c snapshot.Coverage) error 
 // them. Others are added as long as few are asked for one by one: those who joined
 // or left a group, whose licenses may have come and gone, and those of whose changes
 // the log of the run before had nothing, which may be late.
-func (l *graphLog) changedUsers(ctx context.Context, c snapshot.Coverage) ([]snapshot.UserID, error) {
+func (l *graphLog) changedUsers(ctx context.Context, w auditSpan) ([]snapshot.UserID, error) {
 	users, others := make(map[snapshot.UserID]bool), maps.Clone(l.members)
 	for _, d := range l.run.deltas {
 		if len(d.Changes) > 0 {
@@ -448,13 +497,13 @@ func (l *graphLog) changedUsers(ctx context.Context, c snapshot.Coverage) ([]sna
 	if l.run.sync.Previous == nil {
 		return mapKeys(users), nil
 	}
-	unread := c.From.Before(l.run.sync.Previous.ObservedAt.Add(-overlap))
+	unread := w.covered.Before(l.run.sync.Previous.ObservedUntil)
 	h, err := l.run.db.History(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer h.Close()
-	for ch, err := range h.Changes(ctx, store.ChangeFilter{Since: c.From}) {
+	for ch, err := range h.Changes(ctx, store.ChangeFilter{Since: w.asked.NotBefore}) {
 		switch {
 		case err != nil:
 			return nil, err

@@ -202,7 +202,10 @@ func (f *feedRead) one(ctx context.Context, p *feedPart) error {
 	for _, blob := range p.blobs {
 		f.read[blob.ID] = true
 	}
-	return stored(b.archive(ctx, p.Stretch, f.claims(p.Stretch)))
+	if f.lacksLater(p.Stretch) {
+		return stored(b.archive(ctx, nil, []snapshot.Coverage{{From: p.From, To: p.To, Why: "content that came later, which may have records of this time, could not be read"}}))
+	}
+	return stored(b.archive(ctx, []store.Stretch{p.Stretch}, f.claims(p.Stretch)))
 }
 
 func (f *feedRead) blob(ctx context.Context, blob FeedBlob, b *batch) error {
@@ -219,14 +222,17 @@ func (f *feedRead) blob(ctx context.Context, blob FeedBlob, b *batch) error {
 	}, func() {}) // what a reading showed is true, and what comes again is known
 }
 
-// claims says for which time a part counts. Content holds records of up to a
-// day before it: where newer content is missing, so may records be.
+// lacksLater reports whether content is missing that may have records of the time of
+// a part: content holds records of up to a day before it. The part stays planned, so
+// that it counts once both were read.
+func (f *feedRead) lacksLater(s store.Stretch) bool {
+	return slices.ContainsFunc(f.failed, func(missing store.Stretch) bool {
+		return missing.To.After(s.To) && missing.From.Before(s.To.Add(feedLag))
+	})
+}
+
+// claims says for which time a part counts.
 func (f *feedRead) claims(s store.Stretch) []snapshot.Coverage {
-	for _, missing := range f.failed {
-		if missing.To.After(s.To) && missing.From.Before(s.To.Add(feedLag)) {
-			return []snapshot.Coverage{{From: s.From, To: s.To, Why: "content that came later, which may have records of this time, could not be read"}}
-		}
-	}
 	claims := claim(s, f.since, "nothing shows that the feed was on then")
 	for i := range claims {
 		claims[i].To = earliest(claims[i].To, f.passed.ObservedUntil)

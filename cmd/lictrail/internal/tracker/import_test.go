@@ -151,18 +151,6 @@ func causesText(t *testing.T, db *store.DB) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// TestAuditFrom: what somebody says an export covers does not keep a run from
-// reading the log for itself.
-func TestAuditFrom(t *testing.T) {
-	now := day(t, "2026-03-20")
-	r := newGraphLog(&run{premium: true, shown: shown{passed: UsersRead{ObservedUntil: now}}})
-	read := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: day(t, "2026-03-10"), Complete: true}
-	said := snapshot.Coverage{Source: snapshot.SourceGraph, From: day(t, "2026-03-01"), To: now, Complete: true, Imported: true}
-	if got, want := r.auditFrom([]snapshot.Coverage{read, said}), day(t, "2026-03-08"); !got.Equal(want) {
-		t.Errorf("reads from %s, want %s", got, want)
-	}
-}
-
 // TestImport_Lost: with --whole the time of a record that was refused or cut off
 // does not count as read; none does where that time is not known.
 func TestImport_Lost(t *testing.T) {

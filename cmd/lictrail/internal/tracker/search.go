@@ -229,7 +229,7 @@ func (s *searches) keep(ctx context.Context, p store.Stretch, b *batch, found in
 	for i := range claims {
 		claims[i].To = earliest(claims[i].To, s.passed.ObservedUntil)
 	}
-	if err := b.archive(ctx, p, claims); err != nil {
+	if err := b.archive(ctx, []store.Stretch{p}, claims); err != nil {
 		return stored(err)
 	}
 	if further := s.older(p.From); found > 0 && !p.To.After(s.end.Add(-searchSure)) && further.From.After(s.end.Add(-searchMax)) {

@@ -156,9 +156,9 @@ func (b *batch) matters(raw *snapshot.RawEvent) bool {
 	return b.relevant(raw)
 }
 
-// archive keeps what was read of a stretch. claims say for which time that
-// counts.
-func (b *batch) archive(ctx context.Context, done store.Stretch, claims []snapshot.Coverage) error {
+// archive keeps what was read, and what need not be read any more. claims say for
+// which time that counts.
+func (b *batch) archive(ctx context.Context, done []store.Stretch, claims []snapshot.Coverage) error {
 	for i := range claims {
 		claims[i].Source = b.source
 		if b.lost > 0 && claims[i].Complete {
@@ -168,7 +168,7 @@ func (b *batch) archive(ctx context.Context, done store.Stretch, claims []snapsh
 	if len(claims) > 0 {
 		claims[0].Events = b.taken
 	}
-	err := b.sync.Archive(ctx, store.Archived{Done: []store.Stretch{done}, Events: b.events, Fuller: audit.Fuller, Coverage: claims})
+	err := b.sync.Archive(ctx, store.Archived{Done: done, Events: b.events, Fuller: audit.Fuller, Coverage: claims})
 	if err == nil {
 		b.archived = append(b.archived, claims...)
 	}
