@@ -323,7 +323,9 @@ func (h *History) firstOf(s *spells, stretches []snapshot.Stretch) snapshot.Date
 // records show since when at the latest. The record is exact only if none before it
 // can be missing: if the log was read without a gap since tracking began or, if that
 // was later, since the account was created. Else what was assigned and removed again
-// in a gap left no trace, and the last run before the first gap bounds the date.
+// in a gap left no trace, and the last run before the first gap bounds the date. Gaps
+// of up to [snapshot.ClockSlack] are none: where a log is kept for a week, a weekly run
+// leaves one whenever it begins a little later than the last.
 func (h *History) boundedBelow(d snapshot.Date, a *arrival, log []snapshot.Coverage) snapshot.Date {
 	byRecord := d.Basis == snapshot.BasisAudit && d.Precision != snapshot.InWindow && !d.At.Before(h.First.ObservedUntil)
 	if !byRecord {
@@ -335,7 +337,7 @@ func (h *History) boundedBelow(d snapshot.Date, a *arrival, log []snapshot.Cover
 	}
 	unread := d.At
 	for _, c := range snapshot.UnionCoverage(log, from, d.At) {
-		if !c.Complete && c.From.Before(unread) {
+		if !c.Complete && c.To.Sub(c.From) > snapshot.ClockSlack && c.From.Before(unread) {
 			unread = c.From
 		}
 	}
