@@ -114,6 +114,7 @@ var unrun = []struct{ begins, needs, script string }{
 	{"catalog import", "a file of Microsoft's", "catalog"},
 	{"seats harvest", "lists of one's own", "harvest"},
 	{"config show --config fleet.toml", "a fleet", "config"},
+	{"fleet health", "a fleet", "health"},
 	{"changes --config fleet.toml", "a fleet", "fleet"},
 	{"changes --kind removed --all-tenants", "a fleet", "fleet"},
 	{"backup --all-tenants", "a fleet", "fleet"},

@@ -17,6 +17,13 @@ import (
 // keep what a reader might still want.
 const shelfTime = 5 * time.Second
 
+// A database is opened so often, with so long between, where each time somebody has
+// written before it could be read.
+const (
+	openings    = 40
+	openingWait = 25 * time.Millisecond
+)
+
 // shelf keeps databases open between answers, and what is the same for all answers
 // of one state: names, runs, what was read and, where people go by them, pseudonyms.
 // As soon as anything has been written, or the file is another, it is opened anew,
@@ -48,7 +55,14 @@ func newShelf(pseudonymize bool) *shelf {
 
 // book opens the history in a file. done must be called.
 func (s *shelf) book(ctx context.Context, path string) (book *ask.Book, done func() error, err error) {
-	for range 2 {
+	for try := range openings {
+		if try > 1 { // a run that commits writes several times within moments
+			select {
+			case <-ctx.Done():
+				return nil, nil, ctx.Err()
+			case <-time.After(openingWait):
+			}
+		}
 		h := s.take(path)
 		if book, err = h.again(ctx, path, s.pseudonymize); book != nil {
 			return book, func() error { return errors.Join(book.Close(), s.give(path, h)) }, nil

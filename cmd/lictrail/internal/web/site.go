@@ -384,6 +384,8 @@ func failureOf(err error) failure {
 		return failure{http.StatusNotFound, "There is no such page.", "", exit.WrongUse}
 	case errors.Is(err, errTooMany):
 		return failure{http.StatusServiceUnavailable, "Too many people ask at the same time.", "try again in a moment", exit.Busy}
+	case errors.Is(err, errChanging):
+		return failure{http.StatusServiceUnavailable, "The database is being written.", "try again in a moment", exit.Busy}
 	case errors.Is(err, errTooLarge):
 		return failure{http.StatusUnprocessableEntity, "The answer is too large for this page, and a part of it would look like all of it.", "the command of the same name has no limit: lictrail --help", exit.WrongUse}
 	case errors.Is(err, context.DeadlineExceeded):
