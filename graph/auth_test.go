@@ -152,12 +152,13 @@ func TestForbidden(t *testing.T) {
 		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[snapshot.ActivityRow]{}); return err },
 		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
 		"DelegatedAdminRelationship": func() error { _, err := c.Customers(ctx); return err },
+		"CloudLicensing.Read.All":    func() error { _, err := c.Allotments(ctx); return err },
 	} {
 		if e := asError(t, read(), ErrAuth); !strings.Contains(e.Hint, strings.TrimSpace(hint)) || e.Status != 403 {
 			t.Errorf("want %q in hint %q of %v", hint, e.Hint, e)
 		}
 	}
-	if len(Permissions()) != 16 {
+	if len(Permissions()) != 17 {
 		t.Errorf("got %v", Permissions())
 	}
 }
