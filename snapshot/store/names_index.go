@@ -109,7 +109,7 @@ func namesIndexed(ctx context.Context, q querier) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read how names are indexed: %w", err)
+		return false, fmt.Errorf("read how names are indexed: %w", classify(err))
 	}
 	return rule == words.Rule, nil
 }

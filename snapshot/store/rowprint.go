@@ -212,7 +212,7 @@ func (s *Sync) sealedRowPrints(ctx context.Context) (string, error) {
 func (c *chain) rowPrints(ctx context.Context, q querier) error {
 	now, err := rowPrintsDigest(ctx, q)
 	if err != nil {
-		return fmt.Errorf("read the prints of rows: %w", err)
+		return fmt.Errorf("read the prints of rows: %w", classify(err))
 	}
 	sealed := ""
 	for _, s := range c.seals {
