@@ -27,7 +27,8 @@ type Files struct {
 	Head   string // the head of the chain of runs
 }
 
-// digestMark begins a digest, so that it can be told from a file of the user's.
+// digestMark is the beginning of every digest. A file without it is not removed: it
+// may be one of the user's own.
 const digestMark = "lictrail digest: "
 
 // RemoveDigest removes the digest of an earlier run, which must not be mailed twice,

@@ -76,8 +76,9 @@ func (h Host) addRun(ctx context.Context, m *notify.Message, began time.Time) {
 	}
 }
 
-// partyJSON is who is responsible for changes of a run. Without an actor, cause says of
-// which kind those are that nobody did; without both it is not known who did them.
+// partyJSON is a party that is responsible for changes of a run, and their number. Where
+// nobody made the changes, actor is null and cause is their cause, such as a lapsed
+// subscription. Where it is not known who made them, both are null.
 type partyJSON struct {
 	Actor   *show.ActorJSON `json:"actor"`
 	Cause   *string         `json:"cause"`

@@ -17,7 +17,8 @@ type Allotment struct {
 	Waiting                        int
 }
 
-// Holder is whom or what a license is assigned to, or somebody who waits for one.
+// Holder is a user, group or device to which a license is assigned, or a user who waits
+// for a license.
 type Holder struct {
 	snapshot.Holder
 	User *snapshot.User // nil: no user, or one whom no run has read
@@ -176,7 +177,8 @@ func (h *Holder) label() string {
 	return h.ID
 }
 
-// WaitingMembers lists who waits for licenses, the longest first.
+// WaitingMembers lists the users who wait for a license; whoever has waited longest is
+// first.
 func WaitingMembers(ctx context.Context, b *Book, skus []snapshot.SKUID) ([]WaitingMember, error) {
 	l, err := b.licensing(ctx, skus)
 	if err != nil {

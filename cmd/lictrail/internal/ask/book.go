@@ -164,8 +164,8 @@ func (b *Book) PlainSKU(id snapshot.SKUID) string { return cmp.Or(b.PartNumber(i
 func (b *Book) Product(id snapshot.SKUID) string { return b.Catalog.SKUName(id, b.PartNumber(id)) }
 
 // SKUWord is what a SKU is called in sentences and tables: the product, or with
-// PartNumbers the part number. Where another SKU of the tenant is called the same,
-// what tells them apart follows: the part number, or the id.
+// PartNumbers the part number. Where another SKU of the tenant has the same name, the
+// part number is added, or the id if the part numbers are equal as well.
 func (b *Book) SKUWord(id snapshot.SKUID) string {
 	part, product := b.PartNumber(id), b.Product(id)
 	switch {

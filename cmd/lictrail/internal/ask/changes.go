@@ -45,9 +45,9 @@ type WhoAnswer struct {
 	Archive *FromArchive       // nil: runs have seen the user
 }
 
-// Who lists the changes that removed, assigned or changed a user's licenses, as verb says. sku may
-// be "" for any. The latest change and those of its time are the answer or, with all,
-// every one.
+// Who lists the changes of a user's licenses of the kind that verb names: removed,
+// assigned or changed. An empty sku stands for every SKU. The answer has the latest
+// change and those of the same time, or with all every change.
 func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAnswer, error) {
 	if err := CheckVerb(verb); err != nil {
 		return nil, err

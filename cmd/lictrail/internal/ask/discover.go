@@ -162,8 +162,8 @@ const (
 )
 
 // plainName is the name of a customer in letters and digits of ASCII, with dashes
-// between words; "" where too little is left of it to tell, or Windows would take a
-// file of that name for a device.
+// between words. It is "" if too few letters remain to recognize the customer, or if
+// Windows reserves the name for a device.
 func plainName(title string) string {
 	var b strings.Builder
 	lost := false

@@ -17,8 +17,8 @@ type Forgettable struct {
 	Called store.Called
 }
 
-// standIn matches the name that replaces somebody who was erased and never was a
-// user.
+// standIn matches the name that replaces an erased person whom only records named: one
+// whom no run ever read as a user.
 var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
 
 // ToForget finds the one person who is meant by an object id, or by a whole UPN or

@@ -1,21 +1,16 @@
 package ask_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/cmd/lictrail/internal/ask"
-	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/rules"
-	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph/graphtest"
-	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/reclaim"
-	"lictrail/snapshot/store"
 )
 
 // TestReclaim_Again: where there are too many rows to keep, users are judged again to
@@ -24,31 +19,10 @@ func TestReclaim_Again(t *testing.T) {
 	t.Parallel()
 	tenant := graphtest.New(7)
 	tenant.Populate(60, 6)
-	server := graphtest.NewServer(tenant)
-	base, err := server.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	reader, err := connect.SimulatedReader(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "again.db")
-	db, err := store.OpenReadWrite(t.Context(), path, migrations.Apply)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 1, Version: "test", Now: tenant.Now}); err != nil {
-			t.Fatal(err)
-		}
+	path := synced(t, tenant, 3, func() {}, func() {
 		tenant.RandomOps(20)
 		tenant.Advance(100 * 24 * time.Hour)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	})
 	for _, pseudonymize := range []bool{false, true} {
 		book, err := ask.Open(t.Context(), path, pseudonymize)
 		if err != nil {

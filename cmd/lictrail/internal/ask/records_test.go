@@ -1,17 +1,13 @@
 package ask_test
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
-	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/cmd/lictrail/internal/tracker"
 	"lictrail/graph/graphtest"
-	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
 
@@ -21,31 +17,10 @@ func TestSearch_ByIndex(t *testing.T) {
 	t.Parallel()
 	tenant := graphtest.New(11)
 	tenant.Populate(10, 4)
-	server := graphtest.NewServer(tenant)
-	base, err := server.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	reader, err := connect.SimulatedReader(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "search.db")
-	db, err := store.OpenReadWrite(t.Context(), path, migrations.Apply)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 4 {
+	path := synced(t, tenant, 4, func() {
 		tenant.RandomOps(20)
 		tenant.Advance(24 * time.Hour)
-		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 1, Version: "test", Now: tenant.Now, Audit: reader}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	}, func() {})
 	book, err := ask.Open(t.Context(), path, false)
 	if err != nil {
 		t.Fatal(err)

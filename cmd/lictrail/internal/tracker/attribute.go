@@ -190,12 +190,11 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 	for _, f := range out[len(seen):] {
 		same := func(c *store.ChangeRow) bool { return sameUnseen(c, &f) }
 		i := slices.IndexFunc(unseen, same)
-		if i < 0 && slices.ContainsFunc(beside, same) {
-			continue
-		}
 		if i < 0 {
-			f.Run = p.run
-			late = append(late, f)
+			if !slices.ContainsFunc(beside, same) {
+				f.Run = p.run
+				late = append(late, f)
+			}
 			continue
 		}
 		if !known[i] {
