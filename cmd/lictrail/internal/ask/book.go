@@ -165,7 +165,7 @@ func (b *Book) Product(id snapshot.SKUID) string { return b.Catalog.SKUName(id, 
 
 // SKUWord is what a SKU is called in sentences and tables: the product, or with
 // PartNumbers the part number. Where another SKU of the tenant has the same name, the
-// part number is added, or the id if the part numbers are equal as well.
+// part number is added, and the id as well if the part numbers are equal.
 func (b *Book) SKUWord(id snapshot.SKUID) string {
 	part, product := b.PartNumber(id), b.Product(id)
 	switch {
