@@ -64,7 +64,7 @@ func receiver(f *ast.FuncDecl) string {
 }
 
 func TestMethods(t *testing.T) {
-	for _, room := range []string{"ask", "show", "cli", "tracker"} {
+	for _, room := range []string{"ask", "show", "cli", "track"} {
 		files, lines := sources(t, room)
 		methods := map[string]int{}
 		for _, file := range files {

@@ -74,7 +74,7 @@ func rooms(names ...string) (paths []string) {
 }
 
 // history is what makes and keeps history, and knows of no tenant.
-var history = []string{"snapshot", "snapshot/...", "diff", "diff/...", "cmd/lictrail/internal/tracker"}
+var history = []string{"snapshot", "snapshot/...", "diff", "diff/...", "cmd/lictrail/internal/track"}
 
 // tenants is what reads tenants and their databases.
 var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migrations"}, rooms("ask", "rules", "near", "disk", "exit", "input", "lake", "lock", "out"))
@@ -84,7 +84,7 @@ var tenants = slices.Concat(history, []string{"graph", "graph/graphtest", "migra
 // line, which knows everything; below it graph, store, diff and migrations do
 // not know each other; the domain, below them, knows only itself.
 var layers = []layer{
-	{pkgs: "cmd/lictrail/internal/tracker", needs: history, others: true, never: []string{"net/http"}},
+	{pkgs: "cmd/lictrail/internal/track", needs: history, others: true, never: []string{"net/http"}},
 	{pkgs: "cmd/lictrail/internal/ask", needs: slices.Concat([]string{"snapshot", "snapshot/...", "diff/audit", "migrations"}, rooms("rules", "near")), others: true, never: []string{"net/http"}},
 	{pkgs: "cmd/lictrail/internal/show", needs: slices.Concat(history, []string{"graph", "migrations"}, rooms("ask", "near", "out", "page", "rules")), others: true},
 	{pkgs: "cmd/lictrail/internal/web", needs: slices.Concat(tenants, rooms("show", "page")), others: true},

@@ -13,7 +13,7 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot/store"
 )
 
@@ -29,14 +29,14 @@ type Host struct {
 
 // Recorded is a run that has become history.
 type Recorded struct {
-	*tracker.Summary
+	*track.Summary
 	DB    *store.DB
 	Rules ask.Rules
 }
 
 // notWritten says of a failure to write one of a run's files that history has the
 // run all the same.
-func notWritten(run *tracker.Summary, what string, err error, hint string) error {
+func notWritten(run *track.Summary, what string, err error, hint string) error {
 	if err == nil {
 		return nil
 	}

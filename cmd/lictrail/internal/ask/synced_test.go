@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
@@ -32,7 +32,7 @@ func synced(t *testing.T, tenant *graphtest.Tenant, runs int, before, after func
 	}
 	for range runs {
 		before()
-		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 1, Version: "test", Now: tenant.Now, Audit: reader}); err != nil {
+		if _, err := track.Run(t.Context(), reader, db, track.Options{MaxShrink: 1, Version: "test", Now: tenant.Now, Audit: reader}); err != nil {
 			t.Fatal(err)
 		}
 		after()

@@ -16,7 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/gather"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/diff/audit/exports"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -101,14 +101,14 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	defer db.Close()
 	progress.Phase("reading records", "records")
-	taken, err := tracker.Import(ctx, db, in.Files, tracker.ImportOptions{DryRun: o.dryRun, Whole: whole, PassedOver: in.Passed, Now: e.now(), Progress: progress.Add})
+	taken, err := track.Import(ctx, db, in.Files, track.ImportOptions{DryRun: o.dryRun, Whole: whole, PassedOver: in.Passed, Now: e.now(), Progress: progress.Add})
 	if err != nil {
 		return gather.Explain(err)
 	}
-	effect := &tracker.Concluded{}
-	if from, to, any := tracker.SpanOf(taken, whole); any && !o.dryRun {
+	effect := &track.Concluded{}
+	if from, to, any := track.SpanOf(taken, whole); any && !o.dryRun {
 		progress.Phase("working out what they tell", "")
-		if effect, err = tracker.Conclude(ctx, db, from, to); err != nil && ctx.Err() != nil {
+		if effect, err = track.Conclude(ctx, db, from, to); err != nil && ctx.Err() != nil {
 			return &out.Error{Code: exitInterrupted, Message: "interrupted: the records are in the archive, and what they tell of the past is not worked out",
 				Hint: "the same import again works it out", Err: errors.Join(errRecorded, err)}
 		}
@@ -149,7 +149,7 @@ func (o auditImportOptions) check(now time.Time) (order exports.Order, whole sna
 
 // refusedSome fails where records were refused: a script that goes by the exit code
 // must not take the import for complete.
-func refusedSome(ctx context.Context, db *store.DB, all []*tracker.Imported) error {
+func refusedSome(ctx context.Context, db *store.DB, all []*track.Imported) error {
 	var records, refused int64
 	why := map[string]int64{}
 	for _, f := range all {
@@ -179,7 +179,7 @@ func refusedSome(ctx context.Context, db *store.DB, all []*tracker.Imported) err
 // shownReasons is how many reasons an error names.
 const shownReasons = 3
 
-func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*tracker.Imported, passed int, effect *tracker.Concluded) error {
+func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptions, all []*track.Imported, passed int, effect *track.Concluded) error {
 	tenant, _, err := db.Tenant(ctx)
 	if err != nil {
 		return err

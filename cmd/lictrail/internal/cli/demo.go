@@ -9,7 +9,7 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/demo"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot/store"
 )
 
@@ -42,14 +42,14 @@ func runDemo(ctx context.Context, e *env, named bool) error {
 		return err
 	}
 	defer d.Close()
-	if err := d.Play(ctx, e.db, version(), func(what string, s *tracker.Summary) error { return printWeek(e, what, s) }); err != nil {
+	if err := d.Play(ctx, e.db, version(), func(what string, s *track.Summary) error { return printWeek(e, what, s) }); err != nil {
 		return err
 	}
 	return printDemo(ctx, e, d)
 }
 
 // printWeek shows one week of the demo.
-func printWeek(e *env, what string, s *tracker.Summary) error {
+func printWeek(e *env, what string, s *track.Summary) error {
 	if s.First {
 		err := e.Printf("A made-up tenant of %s, read every Monday at 06:00 UTC.\n\n", show.Plural(s.Result.Users, "user"))
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -151,7 +151,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	if err != nil {
 		return err
 	}
-	activity, err := tracker.ParseActivity(o.activity)
+	activity, err := track.ParseActivity(o.activity)
 	if err != nil {
 		return usage("--activity: "+err.Error(), "all, or some of: "+ask.JoinIDs(slices.Clone(snapshot.ActivitySources)))
 	}
@@ -168,7 +168,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	if err != nil {
 		return err
 	}
-	to := tracker.Options{
+	to := track.Options{
 		Activity: activity,
 		Tenant:   connect.Asked(o.Tenant), MaxShrink: shrink, AcceptShrink: o.acceptShrink,
 		Version: version(), Now: e.now, Warnings: unsent.Warnings(), Phase: func(name string) { progress.Phase(name, unitOf(name)) },
@@ -193,7 +193,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	defer release()
 	to.Warnings = append(to.Warnings, doctor.NetworkDisk(disk.Of(filepath.Dir(db.Path())))...)
 	defer collectOften(e.getenv)()
-	summary, err := tracker.Run(ctx, connect.Reader{Client: client}, db, to)
+	summary, err := track.Run(ctx, connect.Reader{Client: client}, db, to)
 	progress.Done()
 	if err != nil {
 		return err
@@ -281,7 +281,7 @@ func parseShare(flag, text string) (float64, error) {
 }
 
 // printSummary prints what the run found: as a row of runs in JSON and CSV.
-func printSummary(ctx context.Context, e *env, db *store.DB, s *tracker.Summary, limit ask.BurstLimit) error {
+func printSummary(ctx context.Context, e *env, db *store.DB, s *track.Summary, limit ask.BurstLimit) error {
 	if e.format != "text" {
 		return runRunsOf(ctx, e, db, s.Run, false)
 	}

@@ -14,7 +14,7 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/settings"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
@@ -105,7 +105,7 @@ func verify(ctx context.Context, db *store.DB, head string) (*show.Verification,
 	if err != nil {
 		return nil, err
 	}
-	r := &show.Verification{Verification: v, Replay: &tracker.Replay{}}
+	r := &show.Verification{Verification: v, Replay: &track.Replay{}}
 	h, err := db.History(ctx)
 	if errors.Is(err, store.ErrNoRun) {
 		return r, nil
@@ -113,8 +113,8 @@ func verify(ctx context.Context, db *store.DB, head string) (*show.Verification,
 	if err == nil {
 		defer h.Close()
 		r.Tenant = h.Tenant
-		var replay *tracker.Replay
-		if replay, err = tracker.Verify(ctx, h); err == nil {
+		var replay *track.Replay
+		if replay, err = track.Verify(ctx, h); err == nil {
 			r.Replay = replay
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
@@ -19,10 +19,10 @@ func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) e
 }
 
 // Usage reads the usage report that has a source.
-func (r Reader) Usage(ctx context.Context, source snapshot.ActivitySource) (tracker.Usage, error) {
+func (r Reader) Usage(ctx context.Context, source snapshot.ActivitySource) (track.Usage, error) {
 	i := slices.IndexFunc(graph.Reports, func(report graph.Report) bool { return slices.Contains(report.Sources, source) })
 	u, err := r.Client.Usage(ctx, graph.Reports[i])
-	return tracker.Usage{Sources: graph.Reports[i].Sources, Since: u.Since, Until: u.RefreshedAt, Concealed: u.Concealed, Rows: u.Rows}, activityError(err)
+	return track.Usage{Sources: graph.Reports[i].Sources, Since: u.Since, Until: u.RefreshedAt, Concealed: u.Concealed, Rows: u.Rows}, activityError(err)
 }
 
 // activityError says why a source could not be read, with the hint that Graph's
@@ -39,5 +39,5 @@ func activityError(err error) error {
 	case errors.Is(err, graph.ErrAuth): // the host of a report's file refuses for other reasons
 		gap = snapshot.NotPermitted
 	}
-	return &tracker.ActivityError{Gap: gap, Hint: e.Hint, Err: err}
+	return &track.ActivityError{Gap: gap, Hint: e.Hint, Err: err}
 }

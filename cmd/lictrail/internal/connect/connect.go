@@ -1,5 +1,5 @@
 // Package connect says which tenant to read and how to sign in: the flags of that,
-// the clients they make, and what these read as package tracker wants it.
+// the clients they make, and what these read as package track wants it.
 package connect
 
 import (
@@ -16,7 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
@@ -221,9 +221,9 @@ func Asked(tenant string) snapshot.TenantID {
 // Reader lets the tracker read through a Graph client.
 type Reader struct{ *graph.Client }
 
-func (r Reader) Organization(ctx context.Context) (tracker.Organization, error) {
+func (r Reader) Organization(ctx context.Context) (track.Organization, error) {
 	o, err := r.Client.Organization(ctx)
-	return tracker.Organization{Tenant: o.Tenant, Premium: o.HasPremium}, err
+	return track.Organization{Tenant: o.Tenant, Premium: o.HasPremium}, err
 }
 
 func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error) {
@@ -231,13 +231,13 @@ func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, er
 	return skus, tenant.ID, err
 }
 
-func (r Reader) Users(ctx context.Context, known tracker.Known, page func([]tracker.User) error, restart func()) (tracker.UsersRead, error) {
+func (r Reader) Users(ctx context.Context, known track.Known, page func([]track.User) error, restart func()) (track.UsersRead, error) {
 	key, err := known.Key(graph.RowForm())
 	if err != nil {
-		return tracker.UsersRead{}, err
+		return track.UsersRead{}, err
 	}
 	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, sink[graph.User]{page, restart})
-	return tracker.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
+	return track.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
 		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
 }
 
@@ -280,7 +280,7 @@ func Progress(p *out.Progress) func(graph.Progress) {
 }
 
 // AuditEvents reads directory audit records, each as Graph wrote it.
-func (r Reader) AuditEvents(ctx context.Context, q tracker.AuditQuery, page func([][]byte) error, restart func()) error {
+func (r Reader) AuditEvents(ctx context.Context, q track.AuditQuery, page func([][]byte) error, restart func()) error {
 	_, err := r.Client.DirectoryAudits(ctx, graph.AuditQuery{
 		Activity: q.Activity, Prefix: q.Prefix, From: q.From, To: q.To, TargetID: string(q.Target), Correlation: q.Correlation,
 	}, sink[graph.AuditRecord]{func(rows []graph.AuditRecord) error {

@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
 
 // licensing reads the cloud licensing API. An endpoint of one's own is asked whatever
 // the cloud.
-func (c *Connection) licensing(cloud graph.Cloud, client *graph.Client) tracker.LicensingReader {
+func (c *Connection) licensing(cloud graph.Cloud, client *graph.Client) track.LicensingReader {
 	return licensingReader{client, c.Cloud, c.lacksLicensing(cloud)}
 }
 

@@ -3,7 +3,7 @@ package connect
 import (
 	"strings"
 
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 )
@@ -20,7 +20,7 @@ func SimulatedReader(base string) (Reader, error) {
 
 // SimulatedSources has a run read the audit log of a simulated tenant from
 // every source there is, through the real clients.
-func SimulatedSources(r Reader, activity string, o *tracker.Options) error {
+func SimulatedSources(r Reader, activity string, o *track.Options) error {
 	options, err := simulated(activity, graphtest.ActivityToken)
 	if err != nil {
 		return err

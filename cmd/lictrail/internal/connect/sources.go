@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/exit"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
@@ -39,7 +39,7 @@ func parseSources(list []string) ([]string, error) {
 // ReadMore has the run read when users were active, and audit evidence from the
 // sources that were chosen. One that cannot be set up fails when it is read,
 // which is a warning on the run.
-func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, progress func(graph.Progress), o *tracker.Options) error {
+func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, progress func(graph.Progress), o *track.Options) error {
 	chosen, err := parseSources(chosen)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (c *Connection) lacksFeed(cloud graph.Cloud) error {
 
 // activityReader reads when users were active, as far as the cloud offers it. An
 // endpoint of one's own is asked.
-func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) tracker.ActivityReader {
+func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) track.ActivityReader {
 	if cloud.UsageReports || c.Endpoint != "" {
 		return Reader{client}
 	}
@@ -121,8 +121,8 @@ type withoutReports struct {
 	why error
 }
 
-func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (tracker.Usage, error) {
-	return tracker.Usage{}, &tracker.ActivityError{Gap: snapshot.NotInCloud, Err: r.why}
+func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (track.Usage, error) {
+	return track.Usage{}, &track.ActivityError{Gap: snapshot.NotInCloud, Err: r.why}
 }
 
 // Feed makes the client of the Management Activity API. It contacts no host.
@@ -146,7 +146,7 @@ func (c *Connection) Feed(h Host, cloud graph.Cloud, patience time.Duration, pro
 // reach marks the errors after which a source need not be asked for more.
 func reach(err error) error {
 	if errors.Is(err, graph.ErrAuth) || errors.Is(err, graph.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", tracker.ErrOutOfReach, err)
+		return fmt.Errorf("%w: %w", track.ErrOutOfReach, err)
 	}
 	return err
 }
@@ -171,16 +171,16 @@ func (r SearchReader) StartSearch(ctx context.Context, from, to time.Time, opera
 	return s.ID, err
 }
 
-func (r SearchReader) Search(ctx context.Context, id string, wait bool) (tracker.SearchState, error) {
+func (r SearchReader) Search(ctx context.Context, id string, wait bool) (track.SearchState, error) {
 	look := r.Client.SearchState
 	if wait {
 		look = r.Client.AwaitSearch
 	}
 	if r.why != nil {
-		return tracker.SearchState{}, fmt.Errorf("%w: %w", tracker.ErrOutOfReach, r.why)
+		return track.SearchState{}, fmt.Errorf("%w: %w", track.ErrOutOfReach, r.why)
 	}
 	s, err := look(ctx, id)
-	return tracker.SearchState{Ended: s.Ended(), Found: s.Status == graph.SearchSucceeded, Exceeded: s.Exceeded}, reach(err)
+	return track.SearchState{Ended: s.Ended(), Found: s.Status == graph.SearchSucceeded, Exceeded: s.Exceeded}, reach(err)
 }
 
 func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func()) error {
@@ -219,16 +219,16 @@ func (r FeedReader) Start(ctx context.Context, tenant snapshot.TenantID) error {
 	return r.Feed.Start(ctx, tenant)
 }
 
-func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]tracker.FeedBlob, error) {
+func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]track.FeedBlob, error) {
 	list, err := r.Feed.Contents(ctx, tenant, from, to)
-	blobs := make([]tracker.FeedBlob, len(list))
+	blobs := make([]track.FeedBlob, len(list))
 	for i, c := range list {
-		blobs[i] = tracker.FeedBlob(c)
+		blobs[i] = track.FeedBlob(c)
 	}
 	return blobs, reach(err)
 }
 
-func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b tracker.FeedBlob, wanted func(string) bool,
+func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool,
 	page func([][]byte) error, restart func()) error {
 	to := unifiedSink(func(_ []string, records [][]byte) error { return page(records) }, restart)
 	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, to)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
@@ -43,7 +43,7 @@ type sourceTest struct {
 	tenant *graphtest.Tenant
 	server *graphtest.Server
 	reader Reader
-	o      tracker.Options
+	o      track.Options
 }
 
 func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourceTest {
@@ -66,7 +66,7 @@ func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourc
 	feed, err := graph.NewFeed(options(activity, graphtest.ActivityToken))
 	must(t, err)
 	s.reader = Reader{Client: client}
-	s.o = tracker.Options{MaxShrink: 0.2, Version: "test", Now: tenant.Now}
+	s.o = track.Options{MaxShrink: 0.2, Version: "test", Now: tenant.Now}
 	switch source {
 	case AuditPurview:
 		s.o.Search = SearchReader{Client: client}
@@ -86,7 +86,7 @@ func must(t *testing.T, err error) {
 // run makes one run and returns what the history then has.
 func (s *sourceTest) run(t *testing.T, db *store.DB) (events []*snapshot.RawEvent, coverage []snapshot.Coverage) {
 	t.Helper()
-	_, err := tracker.Run(t.Context(), s.reader, db, s.o)
+	_, err := track.Run(t.Context(), s.reader, db, s.o)
 	must(t, err) // evidence that is not to be had never fails a run
 	h, err := db.History(t.Context())
 	must(t, err)

@@ -13,7 +13,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/rules"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -48,7 +48,7 @@ func Clear(ctx context.Context, path string) error {
 
 // Play lives through the weeks, with a run each Monday that is recorded in a
 // database, and calls week after each.
-func (d *Scenario) Play(ctx context.Context, path, version string, week func(what string, s *tracker.Summary) error) error {
+func (d *Scenario) Play(ctx context.Context, path, version string, week func(what string, s *track.Summary) error) error {
 	d.settle()
 	db, err := store.OpenReadWrite(ctx, path, migrations.Apply)
 	if err != nil {
@@ -68,7 +68,7 @@ func (d *Scenario) Play(ctx context.Context, path, version string, week func(wha
 			return fmt.Errorf("play the made-up tenant: %w", d.err)
 		}
 		d.AdvanceTo(monday.AddDate(0, 0, 7*i))
-		summary, err := tracker.Run(ctx, d.reader, db, tracker.Options{
+		summary, err := track.Run(ctx, d.reader, db, track.Options{
 			Audit: d.reader, Activity: snapshot.ActivitySources, ActivityReader: d.reader, MaxShrink: 0.2, Version: version, Now: d.Now,
 		})
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/notify"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/internal/private"
 	"lictrail/migrations"
@@ -401,7 +401,7 @@ func (d *doctor) coverage() {
 	newest := map[snapshot.Source]snapshot.Coverage{}
 	var order []snapshot.Source
 	for _, c := range joined {
-		if tracker.Kept(c.Source, true) == 0 {
+		if track.Kept(c.Source, true) == 0 {
 			continue
 		}
 		if _, ok := newest[c.Source]; !ok {
@@ -435,7 +435,7 @@ func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []
 		}
 		return c
 	}
-	longest, least := tracker.Kept(source, true), tracker.Kept(source, false)
+	longest, least := track.Kept(source, true), track.Kept(source, false)
 	if d.premium != nil && *d.premium {
 		least = longest
 	} else if d.premium != nil {

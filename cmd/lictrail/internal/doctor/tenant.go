@@ -13,7 +13,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/exit"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
@@ -290,9 +290,9 @@ func (v *visit) tell() {
 	case t.ID == "" && v.permitted == 0:
 		v.skip(checkTenant, "neither the organization nor the SKUs may be read")
 	case t.ID == "":
-		v.fail(checkTenant, fmt.Errorf("%w: neither the organization nor the SKUs tell which tenant answers", tracker.ErrImplausible))
+		v.fail(checkTenant, fmt.Errorf("%w: neither the organization nor the SKUs tell which tenant answers", track.ErrImplausible))
 	case asked != "" && asked != t.ID:
-		v.fail(checkTenant, fmt.Errorf("%w: asked for %s, %s answered", tracker.ErrWrongTenant, asked, t.ID))
+		v.fail(checkTenant, fmt.Errorf("%w: asked for %s, %s answered", track.ErrWrongTenant, asked, t.ID))
 	case v.database.ID != "" && v.database.ID != t.ID:
 		v.fail(checkTenant, fmt.Errorf("%w: it holds %s, %s answered", store.ErrOtherTenant, v.database.ID, t.ID))
 	case v.database.ID != "":

@@ -13,7 +13,7 @@ import (
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/internal/private"
 	"lictrail/migrations"
@@ -68,11 +68,11 @@ var exits = []struct {
 	hint string
 }{
 	{context.Canceled, Interrupted, ""},
-	{tracker.ErrImplausible, Incomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
-	{tracker.ErrShrunk, Incomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
-	{tracker.ErrVanished, Incomplete, "nothing was recorded; run sync again in an hour, since Microsoft's count may lag; if users really lost the licenses, add --accept-shrink"},
-	{tracker.ErrBlank, Incomplete, "nothing was recorded; run sync again later; if the tenant really answers so, add --accept-shrink"},
-	{tracker.ErrWrongTenant, WrongUse, "check --tenant and the credentials: they belong to different tenants"},
+	{track.ErrImplausible, Incomplete, "nothing was recorded; run sync again, and look at the tenant if it stays so"},
+	{track.ErrShrunk, Incomplete, "nothing was recorded; if the users really left, run sync again with --accept-shrink"},
+	{track.ErrVanished, Incomplete, "nothing was recorded; run sync again in an hour, since Microsoft's count may lag; if users really lost the licenses, add --accept-shrink"},
+	{track.ErrBlank, Incomplete, "nothing was recorded; run sync again later; if the tenant really answers so, add --accept-shrink"},
+	{track.ErrWrongTenant, WrongUse, "check --tenant and the credentials: they belong to different tenants"},
 	{graph.ErrIncomplete, Incomplete, "nothing was recorded; run sync again later"},
 	{graph.ErrAuth, Auth, "check how you sign in: --auth, --tenant and the variables it reads (docs/sign-in.md)"},
 	{graph.ErrUnavailable, Unavailable, "nothing was recorded; run sync again later, or give it more --patience"},

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
@@ -136,7 +136,7 @@ func (w *world) try(ctx context.Context, t *testing.T, dir string, edit func(*gr
 	if w.now != nil {
 		now = w.now
 	}
-	summary, err := tracker.Run(ctx, reader, db, tracker.Options{Audit: reader, MaxShrink: 0.2, Version: "test", Now: now})
+	summary, err := track.Run(ctx, reader, db, track.Options{Audit: reader, MaxShrink: 0.2, Version: "test", Now: now})
 	a.err, a.slept = err, c.slept
 	if err == nil {
 		a.changes = len(summary.Result.Changes)

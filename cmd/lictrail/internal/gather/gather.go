@@ -15,7 +15,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/diff/audit/exports"
 )
 
@@ -27,7 +27,7 @@ type Exports struct {
 	Now          func() time.Time
 	Version      string // of this program
 
-	Files  []tracker.ExportFile
+	Files  []track.ExportFile
 	Passed int // files of folders that were passed over
 
 	unpacked int64 // bytes that the archives have, as they say

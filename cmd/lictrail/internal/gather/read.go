@@ -10,13 +10,13 @@ import (
 	"os"
 
 	"lictrail/cmd/lictrail/internal/exit"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/diff/audit/exports"
 	"lictrail/snapshot/store"
 )
 
 // read lists the exports in a file, and why other parts of it are none.
-func (x *Exports) read(ctx context.Context, f *os.File, name string) (files []tracker.ExportFile, unknown []error, err error) {
+func (x *Exports) read(ctx context.Context, f *os.File, name string) (files []track.ExportFile, unknown []error, err error) {
 	hash := sha256.New()
 	size, err := io.Copy(hash, readerFunc(func(p []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
@@ -60,7 +60,7 @@ func (x *Exports) read(ctx context.Context, f *os.File, name string) (files []tr
 			unknown = append(unknown, inMember(member.Name, err))
 			continue
 		}
-		files = append(files, tracker.ExportFile{Records: member.Records(x.Order), AuditFile: store.AuditFile{
+		files = append(files, track.ExportFile{Records: member.Records(x.Order), AuditFile: store.AuditFile{
 			Name: name, Member: member.Name, SHA256: hex.EncodeToString(hash.Sum(nil)), ImportedAt: x.Now(), Version: x.Version}})
 	}
 	return files, unknown, nil
@@ -103,7 +103,7 @@ func Explain(err error) error {
 	if errors.Is(err, exports.ErrOrder) {
 		return exit.Usage(err.Error(), "name the other order with --date-order, or leave it away; nothing was imported")
 	}
-	if errors.Is(err, tracker.ErrFile) {
+	if errors.Is(err, track.ErrFile) {
 		return exit.Usage(err.Error(), "the file is damaged or no export; nothing was imported")
 	}
 	return err

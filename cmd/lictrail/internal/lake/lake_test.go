@@ -15,7 +15,7 @@ import (
 	"lictrail/cmd/lictrail/internal/connect"
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/lock"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -63,11 +63,11 @@ func (s *simulated) week(t *testing.T, withLog bool) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	o := tracker.Options{AcceptShrink: true, Version: "test", Now: s.Now, Activity: []snapshot.ActivitySource{snapshot.SignIns}, ActivityReader: s.reader}
+	o := track.Options{AcceptShrink: true, Version: "test", Now: s.Now, Activity: []snapshot.ActivitySource{snapshot.SignIns}, ActivityReader: s.reader}
 	if withLog {
 		o.Audit = s.reader
 	}
-	if _, err := tracker.Run(t.Context(), s.reader, db, o); err != nil {
+	if _, err := track.Run(t.Context(), s.reader, db, o); err != nil {
 		t.Fatal(err)
 	}
 }

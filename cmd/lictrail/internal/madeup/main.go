@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -103,7 +103,7 @@ func (o options) tenant(ctx context.Context, i int) error {
 		tenant.RandomOps(o.ops)
 		use(tenant, random, week)
 		tenant.AdvanceTo(start.AddDate(0, 0, 7*(week+1)))
-		options := tracker.Options{Audit: reader, MaxShrink: 0.2, AcceptShrink: true, Version: "madeup", Now: tenant.Now,
+		options := track.Options{Audit: reader, MaxShrink: 0.2, AcceptShrink: true, Version: "madeup", Now: tenant.Now,
 			Activity: []snapshot.ActivitySource{snapshot.SignIns, snapshot.ActiveUsers}, ActivityReader: reader}
 		if week%13 == 1 {
 			if err := tenant.Renew(e3, o.users+week, tenant.Now().AddDate(0, 0, 120+i%30)); err != nil {
@@ -122,7 +122,7 @@ func (o options) tenant(ctx context.Context, i int) error {
 		if i%8 == 7 {
 			options.Activity = nil // some tenants never read it
 		}
-		if _, err := tracker.Run(ctx, reader, db, options); err != nil {
+		if _, err := track.Run(ctx, reader, db, options); err != nil {
 			return fmt.Errorf("tenant %d, week %d: %w", i, week, err)
 		}
 	}

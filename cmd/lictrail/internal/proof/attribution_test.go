@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -122,11 +122,11 @@ func (w *weeks) importPart(t *testing.T, part snapshot.Window) {
 		}
 	}
 	name := part.NotBefore.String()
-	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: name, SHA256: name, ImportedAt: w.tenant.Now()},
+	file := track.ExportFile{AuditFile: store.AuditFile{Name: name, SHA256: name, ImportedAt: w.tenant.Now()},
 		Records: exportRecords(t, w.tenant.ID, "graph-json", events)}
-	done, err := tracker.Import(t.Context(), w.db, []tracker.ExportFile{file}, tracker.ImportOptions{Now: w.tenant.Now(), Whole: part})
+	done, err := track.Import(t.Context(), w.db, []track.ExportFile{file}, track.ImportOptions{Now: w.tenant.Now(), Whole: part})
 	must(t, err)
-	_, err = tracker.Conclude(t.Context(), w.db, done[0].From, done[0].To)
+	_, err = track.Conclude(t.Context(), w.db, done[0].From, done[0].To)
 	must(t, err)
 }
 
@@ -180,12 +180,12 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, log reads, s *score) *s
 	run := 0
 	sync := func() {
 		t.Helper()
-		o := tracker.Options{MaxShrink: 0.2, Version: "proof", Now: tenant.Now}
+		o := track.Options{MaxShrink: 0.2, Version: "proof", Now: tenant.Now}
 		if log(run) {
 			o.Audit = reader
 		}
 		run++
-		if _, err := tracker.Run(t.Context(), reader, db, o); err != nil {
+		if _, err := track.Run(t.Context(), reader, db, o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func verify(t *testing.T, db *store.DB, h *store.History) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := tracker.Verify(t.Context(), h)
+	replay, err := track.Verify(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}

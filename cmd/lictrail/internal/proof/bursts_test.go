@@ -9,7 +9,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -56,7 +56,7 @@ func TestBursts(t *testing.T) {
 	defer db.Close()
 	bursts := func() (found []string) {
 		tenant.Advance(7 * 24 * time.Hour)
-		_, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 1, Version: "proof", Now: tenant.Now})
+		_, err := track.Run(t.Context(), reader, db, track.Options{MaxShrink: 1, Version: "proof", Now: tenant.Now})
 		must(t, err)
 		b, err := ask.Of(t.Context(), db)
 		must(t, err)

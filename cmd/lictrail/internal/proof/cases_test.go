@@ -19,7 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
@@ -393,11 +393,11 @@ func (c *played) run(log bool) error {
 		return err
 	}
 	defer db.Close()
-	o := tracker.Options{MaxShrink: 0.9, Version: "case", Now: c.tenant.Now}
+	o := track.Options{MaxShrink: 0.9, Version: "case", Now: c.tenant.Now}
 	if log {
 		o.Audit = c.reader
 	}
-	_, err = tracker.Run(ctx, c.reader, db, o)
+	_, err = track.Run(ctx, c.reader, db, o)
 	return err
 }
 

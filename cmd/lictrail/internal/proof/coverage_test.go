@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -55,7 +55,7 @@ type coveragePlay struct {
 	server  *graphtest.Server
 	db      *store.DB
 	reader  cli.Reader
-	sync    func(tracker.AuditReader, tracker.FeedReader) error // of one of the logs
+	sync    func(track.AuditReader, track.FeedReader) error // of one of the logs
 	feed    *flakyFeed
 	times   []time.Time // of the requests for audit records
 	known   int         // requests of earlier runs
@@ -125,13 +125,13 @@ func newCoveragePlay(t *testing.T, seed uint64, rng *rand.Rand, step time.Durati
 	p.db, err = store.OpenReadWrite(t.Context(), filepath.Join(t.TempDir(), "coverage.db"), migrations.Apply)
 	must(t, err)
 	t.Cleanup(func() { p.db.Close() })
-	o := tracker.Options{MaxShrink: 1, AcceptShrink: true, Version: "proof", Now: tenant.Now}
+	o := track.Options{MaxShrink: 1, AcceptShrink: true, Version: "proof", Now: tenant.Now}
 	must(t, cli.SimulatedSources(reader, activity, &o))
 	p.feed = &flakyFeed{FeedReader: o.Feed, rng: rng, listed: map[snapshot.Window][]string{}, read: map[string]bool{}}
-	p.sync = func(audit tracker.AuditReader, feed tracker.FeedReader) error {
+	p.sync = func(audit track.AuditReader, feed track.FeedReader) error {
 		o := o
 		o.Audit, o.Search, o.Feed = audit, nil, feed
-		_, err := tracker.Run(t.Context(), reader, p.db, o)
+		_, err := track.Run(t.Context(), reader, p.db, o)
 		return err
 	}
 	p.reader = reader
@@ -339,7 +339,7 @@ func TestCoverage_Feed(t *testing.T) {
 
 // flakyFeed fails at random, and notes what it answered.
 type flakyFeed struct {
-	tracker.FeedReader
+	track.FeedReader
 	rng      *rand.Rand
 	failing  bool
 	listed   map[snapshot.Window][]string // the content of each time that was listed
@@ -351,7 +351,7 @@ var errFlaky = errors.New("the service failed")
 
 func (f *flakyFeed) fails() bool { return f.failing && f.rng.IntN(5) == 0 }
 
-func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]tracker.FeedBlob, error) {
+func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]track.FeedBlob, error) {
 	if f.fails() {
 		return nil, errFlaky
 	}
@@ -366,7 +366,7 @@ func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 	return blobs, err
 }
 
-func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b tracker.FeedBlob, wanted func(string) bool, page func([][]byte) error, restart func()) error {
+func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool, page func([][]byte) error, restart func()) error {
 	if f.fails() {
 		return errFlaky
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/diff/audit/exports"
 	"lictrail/graph/graphtest/exportfile"
 	"lictrail/snapshot"
@@ -74,18 +74,18 @@ func TestP32_DamagedExports(t *testing.T) {
 	t.Logf("P32: %d exports: %d refused as a whole, %d records of the others; %d right attributions, 0 wrong", *damages, refusedFiles, refused, right)
 }
 
-func (w *weeks) importDamaged(t *testing.T, data []byte, whole snapshot.Window) (*tracker.Imported, error) {
+func (w *weeks) importDamaged(t *testing.T, data []byte, whole snapshot.Window) (*track.Imported, error) {
 	t.Helper()
 	files, err := exports.Files(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
-	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: "damaged", SHA256: "damaged", ImportedAt: w.tenant.Now()}, Records: files[0].Records(exports.MDY)}
-	done, err := tracker.Import(t.Context(), w.db, []tracker.ExportFile{file}, tracker.ImportOptions{Now: w.tenant.Now(), Whole: whole})
+	file := track.ExportFile{AuditFile: store.AuditFile{Name: "damaged", SHA256: "damaged", ImportedAt: w.tenant.Now()}, Records: files[0].Records(exports.MDY)}
+	done, err := track.Import(t.Context(), w.db, []track.ExportFile{file}, track.ImportOptions{Now: w.tenant.Now(), Whole: whole})
 	if err != nil {
 		return nil, err
 	}
-	_, err = tracker.Conclude(t.Context(), w.db, whole.NotBefore, whole.NotAfter)
+	_, err = track.Conclude(t.Context(), w.db, whole.NotBefore, whole.NotAfter)
 	return done[0], err
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -109,14 +109,14 @@ func (c *checker) tenant(t *testing.T, seed uint64) {
 	defer db.Close()
 	for run := range 7 {
 		tenant.Advance(time.Minute) // acts of one moment follow each other in the truth log
-		o := tracker.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
+		o := track.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
 		if c.audited && run != 4 { // without the log there are windows
 			o.Audit = reader
 		}
 		if reports {
 			o.Activity, o.ActivityReader = []snapshot.ActivitySource{snapshot.ActiveUsers}, reader
 		}
-		if _, err := tracker.Run(t.Context(), reader, db, o); err != nil {
+		if _, err := track.Run(t.Context(), reader, db, o); err != nil {
 			t.Fatal(err)
 		}
 		c.runs = append(c.runs, look(tenant))

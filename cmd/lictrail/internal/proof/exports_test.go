@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/diff/audit"
 	"lictrail/diff/audit/exports"
 	"lictrail/graph/graphtest"
@@ -49,7 +49,7 @@ func TestExports(t *testing.T) {
 			}
 			got := w.answers(t)
 			again := w.importAll(t, formats[0])
-			if *again != (tracker.Concluded{}) {
+			if *again != (track.Concluded{}) {
 				t.Errorf("the second import told %+v, want nothing", *again)
 			}
 			if diff := cmp.Diff(got, w.answers(t)); diff != "" {
@@ -180,7 +180,7 @@ func liveWeeks(t *testing.T) *weeks {
 		if i < 1 {
 			continue // before tracking began
 		}
-		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.5, Version: "proof", Now: tenant.Now}); err != nil {
+		if _, err := track.Run(t.Context(), reader, db, track.Options{MaxShrink: 0.5, Version: "proof", Now: tenant.Now}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -191,7 +191,7 @@ func liveWeeks(t *testing.T) *weeks {
 }
 
 // importAll delivers the whole log in one form.
-func (w *weeks) importAll(t *testing.T, format string) *tracker.Concluded {
+func (w *weeks) importAll(t *testing.T, format string) *track.Concluded {
 	t.Helper()
 	var events [][]byte
 	for _, e := range w.tenant.Events() {
@@ -201,10 +201,10 @@ func (w *weeks) importAll(t *testing.T, format string) *tracker.Concluded {
 	return told
 }
 
-func (w *weeks) importEvents(t *testing.T, format string, events [][]byte) (*tracker.Concluded, *tracker.Imported) {
+func (w *weeks) importEvents(t *testing.T, format string, events [][]byte) (*track.Concluded, *track.Imported) {
 	t.Helper()
-	file := tracker.ExportFile{AuditFile: store.AuditFile{Name: format, SHA256: format, ImportedAt: w.tenant.Now()}, Records: exportRecords(t, w.tenant.ID, format, events)}
-	done, err := tracker.Import(t.Context(), w.db, []tracker.ExportFile{file}, tracker.ImportOptions{Now: w.tenant.Now(),
+	file := track.ExportFile{AuditFile: store.AuditFile{Name: format, SHA256: format, ImportedAt: w.tenant.Now()}, Records: exportRecords(t, w.tenant.ID, format, events)}
+	done, err := track.Import(t.Context(), w.db, []track.ExportFile{file}, track.ImportOptions{Now: w.tenant.Now(),
 		Whole: snapshot.Window{NotBefore: w.tenant.Events()[0].At, NotAfter: w.tenant.Now()}})
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func (w *weeks) importEvents(t *testing.T, format string, events [][]byte) (*tra
 	if len(done[0].Refused) > 0 || done[0].Records != int64(len(events)) {
 		t.Fatalf("%d of %d records, refused %v %v", done[0].Records, len(events), done[0].Refused, done[0].Refusals)
 	}
-	told, err := tracker.Conclude(t.Context(), w.db, done[0].From, done[0].To)
+	told, err := track.Conclude(t.Context(), w.db, done[0].From, done[0].To)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -49,7 +49,7 @@ func TestP5_Forget(t *testing.T) {
 			tenant.SignIn(id, i%3 > 0)
 			tenant.Use(id, "Teams")
 		}
-		s, err := tracker.Run(t.Context(), reader, db, tracker.Options{MaxShrink: 0.9, Audit: reader, Version: "proof", Now: tenant.Now,
+		s, err := track.Run(t.Context(), reader, db, track.Options{MaxShrink: 0.9, Audit: reader, Version: "proof", Now: tenant.Now,
 			Activity: snapshot.ActivitySources, ActivityReader: reader})
 		if err != nil {
 			t.Fatal(err)

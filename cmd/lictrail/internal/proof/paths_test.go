@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -128,11 +128,11 @@ func playPaths(t *testing.T, s shape, l loss, n, operations int, log reads) *pla
 	t.Cleanup(func() { p.db.Close() })
 	var runs []time.Time
 	sync := func() {
-		o := tracker.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
+		o := track.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
 		if log(len(runs)) {
 			o.Audit = reader
 		}
-		_, err := tracker.Run(t.Context(), reader, p.db, o)
+		_, err := track.Run(t.Context(), reader, p.db, o)
 		must(t, err)
 		runs = append(runs, tenant.Now())
 	}

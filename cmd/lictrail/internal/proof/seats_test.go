@@ -10,7 +10,7 @@ import (
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/cli"
 	"lictrail/cmd/lictrail/internal/rules"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -49,7 +49,7 @@ type seatTally struct {
 // seatPlay is a tenant whose Copilot seats come and go, and the runs on it.
 type seatPlay struct {
 	tenant *graphtest.Tenant
-	reader tracker.Reader
+	reader track.Reader
 	db     *store.DB
 	rng    *rand.Rand
 	people []string
@@ -78,9 +78,9 @@ func newSeatPlay(t *testing.T, seed uint64) *seatPlay {
 
 func (p *seatPlay) sync(t *testing.T) {
 	t.Helper()
-	_, err := tracker.Run(t.Context(), p.reader, p.db, tracker.Options{
-		MaxShrink: 1, Version: "proof", Now: p.tenant.Now, Audit: p.reader.(tracker.AuditReader),
-		Activity: []snapshot.ActivitySource{snapshot.CopilotUsage}, ActivityReader: p.reader.(tracker.ActivityReader),
+	_, err := track.Run(t.Context(), p.reader, p.db, track.Options{
+		MaxShrink: 1, Version: "proof", Now: p.tenant.Now, Audit: p.reader.(track.AuditReader),
+		Activity: []snapshot.ActivitySource{snapshot.CopilotUsage}, ActivityReader: p.reader.(track.ActivityReader),
 	})
 	must(t, err)
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
 )
 
 // sourceSets are the choices of --audit-source that are compared.
-var sourceSets = map[string]func(*tracker.Options){
-	"graph":        func(o *tracker.Options) { o.Search, o.Feed = nil, nil },
-	"purview":      func(o *tracker.Options) { o.Audit, o.Feed = nil, nil },
-	"activity-api": func(o *tracker.Options) { o.Audit, o.Search = nil, nil },
-	"all three":    func(*tracker.Options) {},
+var sourceSets = map[string]func(*track.Options){
+	"graph":        func(o *track.Options) { o.Search, o.Feed = nil, nil },
+	"purview":      func(o *track.Options) { o.Audit, o.Feed = nil, nil },
+	"activity-api": func(o *track.Options) { o.Audit, o.Search = nil, nil },
+	"all three":    func(*track.Options) {},
 }
 
 // watched is a tenant that is read through each source into a history of its own.
@@ -46,7 +46,7 @@ func watch(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) *wa
 	for name, choose := range sourceSets {
 		reader, err := cli.SimulatedReader(base)
 		must(t, err)
-		o := tracker.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
+		o := track.Options{MaxShrink: 0.9, Version: "proof", Now: tenant.Now}
 		must(t, cli.SimulatedSources(reader, activity, &o))
 		choose(&o)
 		db, err := store.OpenReadWrite(t.Context(), filepath.Join(t.TempDir(), "sources.db"), migrations.Apply)
@@ -54,7 +54,7 @@ func watch(t *testing.T, tenant *graphtest.Tenant, opts ...graphtest.Option) *wa
 		t.Cleanup(func() { db.Close() })
 		w.dbs[name] = db
 		w.syncs[name] = func() error {
-			summary, err := tracker.Run(t.Context(), reader, db, o)
+			summary, err := track.Run(t.Context(), reader, db, o)
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/snapshot"
 )
@@ -30,10 +30,10 @@ func BenchmarkUpdateUser(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	week := tracker.AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now()}
-	b.Run("all", func(b *testing.B) { fetch(b, reader, []tracker.AuditQuery{week}) })
+	week := track.AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now()}
+	b.Run("all", func(b *testing.B) { fetch(b, reader, []track.AuditQuery{week}) })
 	b.Run("narrow", func(b *testing.B) {
-		var queries []tracker.AuditQuery
+		var queries []track.AuditQuery
 		for _, id := range changed {
 			q := week
 			q.Target = id
@@ -65,7 +65,7 @@ func hybrid(b *testing.B) (*graphtest.Tenant, []snapshot.UserID) {
 	return tenant, changed
 }
 
-func fetch(b *testing.B, reader cli.Reader, queries []tracker.AuditQuery) {
+func fetch(b *testing.B, reader cli.Reader, queries []track.AuditQuery) {
 	b.Helper()
 	var records, bytes int
 	before := reader.Requests()

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -59,7 +59,7 @@ func TestWhatIf(t *testing.T) {
 type predicted struct {
 	tenant *graphtest.Tenant
 	server *graphtest.Server
-	reader tracker.Reader
+	reader track.Reader
 	db     *store.DB
 	rng    *rand.Rand
 }
@@ -122,7 +122,7 @@ type seen struct {
 func (p *predicted) sync(t *testing.T) *seen {
 	t.Helper()
 	p.tenant.Advance(time.Hour)
-	_, err := tracker.Run(t.Context(), p.reader, p.db, tracker.Options{MaxShrink: 1, Version: "proof", Now: p.tenant.Now})
+	_, err := track.Run(t.Context(), p.reader, p.db, track.Options{MaxShrink: 1, Version: "proof", Now: p.tenant.Now})
 	must(t, err)
 	h, err := p.db.History(t.Context())
 	must(t, err)

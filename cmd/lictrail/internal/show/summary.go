@@ -10,7 +10,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -36,7 +36,7 @@ func party(a *snapshot.Attribution) string {
 // printBursts prints, before anything else, that many licenses were removed or
 // assigned at once: it is the most urgent news of a run. It names people on a
 // terminal only.
-func printBursts(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
+func printBursts(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLimit) error {
 	pace, err := ask.PaceBefore(ctx, p.Book)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
 	return fmt.Sprintf("the limit is %s%% of %s", strconv.FormatFloat(100*limit.Share, 'f', -1, 64), Plural(b.Holders, "holder"))
 }
 
-func printBurst(p Printer, s *tracker.Summary, b ask.Burst, why string) error {
+func printBurst(p Printer, s *track.Summary, b ask.Burst, why string) error {
 	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.SKUWord(b.SKU), burstVerb(b.Kind), why)); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func burstVerb(k snapshot.Kind) string {
 }
 
 // mailboxWord is the day until which the mailbox can be had back.
-func mailboxWord(s *tracker.Summary, c store.Attributed, mailbox bool) any {
+func mailboxWord(s *track.Summary, c store.Attributed, mailbox bool) any {
 	if !mailbox || s.KeepsMailbox(c.User) {
 		return nil
 	}
@@ -103,7 +103,7 @@ func mailboxWord(s *tracker.Summary, c store.Attributed, mailbox bool) any {
 }
 
 // Summary prints what a run found, bursts first.
-func Summary(ctx context.Context, p Printer, s *tracker.Summary, limit ask.BurstLimit) error {
+func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLimit) error {
 	if err := printBursts(ctx, p, s, limit); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func Summary(ctx context.Context, p Printer, s *tracker.Summary, limit ask.Burst
 }
 
 // changesSentence says what changed, or what that would need: unread.
-func changesSentence(s *tracker.Summary, unread bool) string {
+func changesSentence(s *track.Summary, unread bool) string {
 	changes := s.Result.Changes
 	switch {
 	case s.First:

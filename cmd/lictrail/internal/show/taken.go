@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot"
 )
 
@@ -77,11 +77,11 @@ type EffectJSON struct {
 	Corrections   int `json:"corrections"`
 }
 
-func importedJSON(f *tracker.Imported) AuditImportJSON {
+func importedJSON(f *track.Imported) AuditImportJSON {
 	j := AuditImportJSON{File: f.Name, Member: OrNull(f.Member), SHA256: f.SHA256, Records: f.Records, Taken: f.Taken, Already: f.Already,
 		Repeated: f.Repeated, Fuller: f.Fuller, From: Stamp(f.From), To: Stamp(f.To), Kinds: []kindJSON{}, Ignored: Counted(f.Ignored), Refused: Counted(f.Refused),
 		Refusals: []refusalJSON{}, Lost: []lostJSON{}, Undated: f.Undated}
-	stretches, _ := tracker.Lost([]*tracker.Imported{f})
+	stretches, _ := track.Lost([]*track.Imported{f})
 	for _, w := range stretches {
 		j.Lost = append(j.Lost, lostJSON{Stamp(w.NotBefore), Stamp(w.NotAfter)})
 	}
@@ -95,17 +95,17 @@ func importedJSON(f *tracker.Imported) AuditImportJSON {
 }
 
 // kindsOf lists the kinds of records, the most frequent first.
-func kindsOf(f *tracker.Imported) []tracker.RecordKind {
-	return slices.SortedFunc(maps.Keys(f.Kinds), func(a, b tracker.RecordKind) int {
+func kindsOf(f *track.Imported) []track.RecordKind {
+	return slices.SortedFunc(maps.Keys(f.Kinds), func(a, b track.RecordKind) int {
 		return cmp.Or(cmp.Compare(f.Kinds[b], f.Kinds[a]), cmp.Compare(a.Activity, b.Activity), cmp.Compare(a.Source, b.Source))
 	})
 }
 
 // TakenRecords is what an import of audit records has taken, and what that changes.
 type TakenRecords struct {
-	Files  []*tracker.Imported
+	Files  []*track.Imported
 	Passed int // files that were passed over
-	Effect *tracker.Concluded
+	Effect *track.Concluded
 	DryRun bool
 	Whole  bool // the files are said to have all records of a time
 }
@@ -130,7 +130,7 @@ func Taken(p Printer, t TakenRecords) error {
 			return err
 		}
 	}
-	if t.Whole && tracker.AnyUsable(t.Files) {
+	if t.Whole && track.AnyUsable(t.Files) {
 		if err := printLost(p, t.Files, t.Passed); err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ func Taken(p Printer, t TakenRecords) error {
 	return printEffect(p, t.Effect)
 }
 
-func importedListing() Listing[*tracker.Imported] {
-	type row = *tracker.Imported
+func importedListing() Listing[*track.Imported] {
+	type row = *track.Imported
 	number := func(name string, get func(row) int64) Column[row] {
 		return Column[row]{CSV: name, Cell: func(r row) any { return get(r) }}
 	}
@@ -171,7 +171,7 @@ func importedListing() Listing[*tracker.Imported] {
 // shownRefusals is how many refused records the text lists; JSON has more.
 const shownRefusals = 20
 
-func printImportedFile(p Printer, dryRun bool, f *tracker.Imported) error {
+func printImportedFile(p Printer, dryRun bool, f *track.Imported) error {
 	verb := "taken"
 	if dryRun {
 		verb = "would be taken"
@@ -217,8 +217,8 @@ func printImportedFile(p Printer, dryRun bool, f *tracker.Imported) error {
 const shownLost = 10
 
 // printLost says which of the time given with --whole does not count as read.
-func printLost(p Printer, all []*tracker.Imported, passed int) error {
-	stretches, undated := tracker.Lost(all)
+func printLost(p Printer, all []*track.Imported, passed int) error {
+	stretches, undated := track.Lost(all)
 	switch {
 	case passed > 0:
 		return p.Printf("None of the time given with --whole counts as read: files that were passed over may have records of it.\n")
@@ -246,8 +246,8 @@ func isOrAre(n int64) string {
 	return "are"
 }
 
-func printEffect(p Printer, c *tracker.Concluded) error {
-	if *c == (tracker.Concluded{}) {
+func printEffect(p Printer, c *track.Concluded) error {
+	if *c == (track.Concluded{}) {
 		return p.Printf("They tell nothing of the past that was not known.\n")
 	}
 	var words []string

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -15,7 +15,7 @@ import (
 // Verification is the result of all checks.
 type Verification struct {
 	*store.Verification
-	Replay *tracker.Replay
+	Replay *track.Replay
 	Tenant snapshot.Tenant
 	Asked  string // the head that was asked for; "": none
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 
 	"lictrail/cmd/lictrail/internal/connect"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/cmd/lictrail/internal/web"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
@@ -54,7 +54,7 @@ func named(t *testing.T, names []string) string {
 	defer db.Close()
 	run := func() {
 		tenant.Advance(3 * 24 * time.Hour)
-		if _, err := tracker.Run(t.Context(), reader, db, tracker.Options{Audit: reader, Version: "test", Now: tenant.Now}); err != nil {
+		if _, err := track.Run(t.Context(), reader, db, track.Options{Audit: reader, Version: "test", Now: tenant.Now}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/net/html"
 
 	"lictrail/cmd/lictrail/internal/demo"
-	"lictrail/cmd/lictrail/internal/tracker"
+	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/cmd/lictrail/internal/web"
 )
 
@@ -39,7 +39,7 @@ var played = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer d.Close()
-	return path, d.Play(context.Background(), path, "test", func(string, *tracker.Summary) error { return nil })
+	return path, d.Play(context.Background(), path, "test", func(string, *track.Summary) error { return nil })
 })
 
 // demoDB is a copy of it, the test's own.
@@ -292,7 +292,7 @@ func TestNewRun(t *testing.T) {
 	defer d.Close()
 	var v *visitor
 	var shown []string
-	err = d.Play(t.Context(), path, "test", func(_ string, s *tracker.Summary) error {
+	err = d.Play(t.Context(), path, "test", func(_ string, s *track.Summary) error {
 		if v == nil {
 			v = visit(t, web.Site{Tenants: []web.Tenant{{File: path}}})
 		}
@@ -329,7 +329,7 @@ func TestReplaced(t *testing.T) {
 	}
 	defer d.Close()
 	done := errors.New("one run is enough")
-	if err := d.Play(t.Context(), other, "test", func(string, *tracker.Summary) error { return done }); !errors.Is(err, done) {
+	if err := d.Play(t.Context(), other, "test", func(string, *track.Summary) error { return done }); !errors.Is(err, done) {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {

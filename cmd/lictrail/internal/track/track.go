@@ -1,7 +1,7 @@
-// Package tracker carries out a run: it reads a tenant, compares it with the
+// Package track carries out a run: it reads a tenant, compares it with the
 // snapshot before, and commits what differs. Data flows one way: a [Reader]
 // gives rows, package diff finds what they change, package store keeps it.
-package tracker
+package track
 
 import (
 	"cmp"
