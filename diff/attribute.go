@@ -12,7 +12,7 @@ import (
 // Rules is the version of the rules by which this package attributes. It goes up
 // with every change after which the same evidence may lead to another result: what
 // older rules said is then attributed anew, and not held against these.
-const Rules = 3
+const Rules = 4
 
 // Context is everything that attribution may look at besides the changes
 // themselves. Functions that are nil know nothing.

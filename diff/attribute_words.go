@@ -120,21 +120,31 @@ func (a *attributor) did(ch *snapshot.Change) string {
 	case snapshot.Removed:
 		return fmt.Sprintf("removed %s from %s", sku, user)
 	case snapshot.PathAdded, snapshot.PathMoved:
-		return fmt.Sprintf("assigned %s to %s%s (held by another path in the snapshot before)", sku, user, a.way(pathOf(ch)))
+		return fmt.Sprintf("assigned %s to %s%s%s", sku, user, a.way(pathOf(ch)), a.besides(ch, "before"))
 	case snapshot.PathRemoved:
 		if left {
 			return fmt.Sprintf("ended one of the ways in which %s had %s", user, sku)
 		}
 		if pathOf(ch).Kind == snapshot.Direct {
-			return fmt.Sprintf("ended the direct assignment of %s to %s (held by another path in the snapshot after)", sku, user)
+			return fmt.Sprintf("ended the direct assignment of %s to %s%s", sku, user, a.besides(ch, "after"))
 		}
-		return fmt.Sprintf("ended the assignment of %s to %s%s (held by another path in the snapshot after)", sku, user, a.way(pathOf(ch)))
+		return fmt.Sprintf("ended the assignment of %s to %s%s%s", sku, user, a.way(pathOf(ch)), a.besides(ch, "after"))
 	case snapshot.PlansChanged:
 		return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, user)
 	case snapshot.StateChanged:
 		return fmt.Sprintf("changed the state of %s of %s%s", sku, user, stateWords(ch.State))
 	}
 	return fmt.Sprintf("moved the date of %s of %s", sku, user)
+}
+
+// besides says that the snapshot before, or after, shows the SKU held by another path
+// than that of the change: not where it came or went as a whole.
+func (a *attributor) besides(ch *snapshot.Change, snap string) string {
+	whole := func(o *snapshot.Change) bool { return o.Kind == snapshot.Assigned || o.Kind == snapshot.Removed }
+	if slices.ContainsFunc(a.siblings[userSKU{ch.User, ch.SKU}], whole) {
+		return ""
+	}
+	return fmt.Sprintf(" (held by another path in the snapshot %s)", snap)
 }
 
 func (a *attributor) didToGroup(ch *snapshot.Change, sku string) string {

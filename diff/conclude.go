@@ -354,7 +354,7 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 		v.Attribution = a.subscription(&as)
 	case ch.Returned && (c.Why == replay.Failed || c.Why == replay.Excused):
 		v.Attribution = a.restored(&as)
-	case c.path.Kind == snapshot.ByGroup:
+	case c.path.Kind == snapshot.ByGroup && !s.ended(c):
 		v.Attribution = a.byGroup(&as, c)
 	case c.by != nil && c.by.engine:
 		v.Attribution = a.engineOnly(&as, c)
@@ -371,6 +371,12 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 		v.Attribution.Confidence = atMost(v.Attribution.Confidence, snapshot.Medium)
 	}
 	return v
+}
+
+// ended reports whether a record ended the path that was not the engine's: see
+// [replay.Point.Ends].
+func (s *scene) ended(c course) bool {
+	return s != nil && c.By >= 0 && c.Act == replay.Off && s.Points[c.By].Ends
 }
 
 // bare reports whether a license record does not say whether the SKU was held.

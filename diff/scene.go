@@ -309,6 +309,8 @@ func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.P
 		}
 	case !o.Actor.Known():
 		p.Kind = replay.Either
+	default:
+		p.Ends = a.mayEnd(o, sku)
 	}
 	if o.Target == "" {
 		return p, true // it knows the user by a name, which somebody else may have had
@@ -317,6 +319,13 @@ func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.P
 		p.Before, p.After = sideFact(d.Old, d.OldKnown, sku), sideFact(d.New, d.NewKnown, sku)
 	}
 	return p, true
+}
+
+// mayEnd reports whether an operation is Microsoft's, or may be: that ends every
+// path when a subscription has ended, not the direct one alone.
+func (a *attributor) mayEnd(o *op, sku snapshot.SKUID) bool {
+	p := a.party(o, o.Target, sku)
+	return p.cause == snapshot.CauseSubscription || p.cause == snapshot.CauseMicrosoft || a.unowned(o.Actor)
 }
 
 // sideFact says whether a license set has the SKU. What a set that is not known in

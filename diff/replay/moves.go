@@ -134,8 +134,8 @@ func (s *search) between(n *node) {
 		}
 		s.step(n, n.tick, next, cost, Move{Path: i, Act: actOf(next, i), Why: why, By: None, Cause: None, Turns: turns, From: lo, To: hi})
 	}
-	if s.Lapsed && st.held != 0 && st.held&^st.moved == st.held {
-		s.lapse(n, lo, hi)
+	if s.Lapsed && st.held&st.moved == 0 {
+		s.endAll(n, n.tick, Move{Why: Lapsed, By: None, From: lo, To: hi}, NotKnown)
 	}
 }
 
@@ -182,19 +182,28 @@ func (s *search) mayBeSet(path int) bool {
 	return p.GivesBefore != p.GivesAfter || slices.ContainsFunc(s.Points, func(pt Point) bool { return pt.Kind == GroupSet && pt.Path == path })
 }
 
-// lapse ends all paths at once.
-func (s *search) lapse(n *node, lo, hi time.Time) {
-	next, moves := n.state, []Move(nil)
-	for i := range s.Paths {
-		if n.state.held.has(i) && !s.frozen(&n.state, i, hi) {
-			var turns bool
-			next, turns = s.turnedTo(next, i, false)
+// endAll ends all paths at once, in the way that how says. The groups' sides end
+// with them: nothing gives the SKU again. A fact that is known says whether the SKU
+// is held afterwards.
+func (s *search) endAll(n *node, tick int, how Move, after Fact) {
+	next, cost, moves := n.state, 0, []Move(nil)
+	for i := range slices.Backward(s.Paths) { // the snapshots say of such a loss that the first path was decisive
+		if n.state.held.has(i) && !s.frozen(&n.state, i, how.To) {
+			if waited := s.waited(&n.state, i, how.From); s.isGroup(i) && waited > 0 {
+				cost += waited + disorder // the engine should have ended it before
+			}
+			move := how
+			move.Path, move.Act, move.Cause = i, Off, None
+			next, move.Turns = s.turnedTo(next, i, false)
 			next.member = next.member.set(i, false)
-			moves = append(moves, Move{Path: i, Act: Off, Why: Lapsed, By: None, Cause: None, Turns: turns, From: lo, To: hi})
+			moves = append(moves, move)
 		}
 	}
+	if len(moves) == 0 || !after.fits(s.holds(&next)) {
+		return
+	}
 	next.moved = n.state.held
-	s.step(n, n.tick, next, 0, moves...)
+	s.step(n, tick, next, cost, moves...)
 }
 
 func actOf(s state, path int) Act {
@@ -534,6 +543,9 @@ func (s *search) licenses(n *node, point int, p Point) {
 	}
 	if p.Kind != Saved {
 		s.engine(n, point, p)
+	}
+	if p.Ends {
+		s.endAll(n, n.tick+1, Move{Why: Recorded, By: point, From: p.At, To: p.At}, p.After)
 	}
 }
 

@@ -94,6 +94,9 @@ type Point struct {
 	Path          int // of Joined, Left, GroupSet and Recalculated
 	Before, After Fact
 	Named         int // an engine's record: the path of the group that it names; -1 for none
+	// Ends: whoever saved the licenses may have ended every path at once, those of
+	// groups as well, as Microsoft does when a subscription has ended.
+	Ends bool
 }
 
 // Problem is what is known of one user's SKU in one window.

@@ -160,6 +160,9 @@ func parsePoint(t *testing.T, names, f []string) Point {
 		p.Before, p.After = fact(rest[0]), fact(rest[2])
 		rest = rest[3:]
 	}
+	if len(rest) == 1 && rest[0] == "ends" {
+		p.Ends, rest = true, nil
+	}
 	if len(rest) == 2 && rest[0] == "names" {
 		p.Named = slices.Index(names, rest[1])
 	}
