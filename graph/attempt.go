@@ -23,27 +23,60 @@ import (
 // end, or the checksum of a packed body is not looked at.
 type bodyReader func(io.Reader) error
 
-// attempt sends one request. What goes wrong comes back with the rule for
-// trying again.
+// attempt sends one request and reads its answer; or reads that of the request
+// which was sent ahead. What goes wrong comes back with the rule for trying again.
 func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *Error {
-	if failed := r.held(); failed != nil {
-		return failed
+	if ahead := r.ahead; ahead != nil {
+		r.ahead = nil
+		defer ahead.watch.stop()
+		resp, failed := ahead.take(r)
+		if failed != nil {
+			return failed
+		}
+		return r.receive(ahead.watch, resp, read)
 	}
 	w := newWatch(ctx, r.c.opts.Quiet)
 	defer w.stop()
+	resp, failed := r.send(w, build)
+	if failed != nil {
+		return failed
+	}
+	return r.receive(w, resp, read)
+}
+
+// send sends one request and returns the answer, of which no more than the header
+// has been read. A refusal is a failure.
+func (r *reader) send(w *watch, build request) (*http.Response, *Error) {
+	if failed := r.held(); failed != nil {
+		return nil, failed
+	}
 	req, err := r.sign(w.ctx, build)
 	if err != nil {
-		return r.unsigned(err)
+		return nil, r.unsigned(err)
 	}
 	w.start(r.patience())
 	r.requests++
 	r.c.requests.Add(1)
 	resp, err := r.c.http.Do(req)
 	if err != nil {
-		return r.unsent(w.why(err))
+		return nil, r.unsent(w.why(err))
 	}
-	defer func() { resp.Body.Close() }()
 	r.c.hear(resp)
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusCreated:
+		return resp, nil
+	case http.StatusFound:
+		if r.files {
+			return resp, nil
+		}
+	}
+	defer resp.Body.Close()
+	return nil, r.refused(resp, r.bodyOf(w, resp))
+}
+
+// receive reads an answer to its end, or says what is wrong with it.
+func (r *reader) receive(w *watch, resp *http.Response, read bodyReader) *Error {
+	defer func() { resp.Body.Close() }()
 	if r.files && resp.StatusCode == http.StatusFound {
 		file, failed := r.file(w, resp)
 		if failed != nil {
@@ -52,7 +85,7 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 		resp.Body.Close()
 		resp = file
 	}
-	b := &body{from: resp.Body, left: r.most(), watch: w}
+	b := r.bodyOf(w, resp)
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return r.refused(resp, b)
 	}
@@ -61,6 +94,10 @@ func (r *reader) attempt(ctx context.Context, build request, read bodyReader) *E
 	}
 	r.observe(resp)
 	return nil
+}
+
+func (r *reader) bodyOf(w *watch, resp *http.Response) *body {
+	return &body{from: resp.Body, left: r.most(), watch: w}
 }
 
 // most is how many bytes of an answer are read, unpacked.
@@ -118,6 +155,17 @@ func newWatch(ctx context.Context, limit time.Duration) *watch {
 func (w *watch) start(patience time.Duration) {
 	w.quiet = time.AfterFunc(w.limit, func() { w.cancel(errQuiet) })
 	w.patience = time.AfterFunc(patience, func() { w.cancel(errImpatient) })
+}
+
+// pause lets time pass until resume in which no byte is read, and none waited for.
+func (w *watch) pause() {
+	w.quiet.Stop()
+	w.patience.Stop()
+}
+
+func (w *watch) resume(patience time.Duration) {
+	w.quiet.Reset(w.limit)
+	w.patience.Reset(patience)
 }
 
 func (w *watch) stop() {

@@ -118,12 +118,21 @@ type keySet map[[16]byte]struct{}
 
 // add reports whether the key is new.
 func (s keySet) add(key string) bool {
+	before := len(s)
+	s[keyOf(key)] = struct{}{}
+	return len(s) > before
+}
+
+func (s keySet) has(key string) bool {
+	_, ok := s[keyOf(key)]
+	return ok
+}
+
+func keyOf(key string) [16]byte {
 	k, ok := snapshot.UserID(key).GUID()
 	if !ok {
 		sum := sha256.Sum256([]byte(key))
 		k = [16]byte(sum[:])
 	}
-	before := len(s)
-	s[k] = struct{}{}
-	return len(s) > before
+	return k
 }

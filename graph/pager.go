@@ -79,17 +79,21 @@ type pager[T any] struct {
 	whole  bool                      // the rows are kept in memory: all pages together may have what one may
 	stats  Stats
 
-	relay *relay[T]
-	seen  keySet // keys of all pages so far
-	links keySet
-	bytes int64  // of all pages so far
-	last  string // first key of the previous page
-	stale bool   // the previous page had nothing new
-	empty int    // empty pages in a row
+	relay    *relay[T]
+	foreseen *ahead // the request for the page after the one that is being read; nil: not sent
+	seen     keySet // keys of all pages so far
+	links    keySet
+	bytes    int64  // of all pages so far
+	last     string // first key of the previous page
+	stale    bool   // the previous page had nothing new
+	empty    int    // empty pages in a row
 }
 
 // run enumerates, from the start again when Graph has lost the page token.
 func (p *pager[T]) run(ctx context.Context) (Stats, error) {
+	if p.shared == nil {
+		p.shared = new(hold)
+	}
 	for {
 		err := p.enumerate(ctx)
 		p.stats.Requests = p.requests
@@ -109,11 +113,13 @@ func (p *pager[T]) run(ctx context.Context) (Stats, error) {
 func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 	p.relay = newRelay(p.op, p.sink)
 	defer func() { err = cmp.Or(p.relay.close(), err) }()
+	defer p.dropNext()
 	p.seen, p.links, p.bytes = keySet{}, keySet{}, 0
 	p.last, p.stale, p.empty, p.rows = "", false, 0, 0
 	build := p.first
 	for p.page = 1; ; p.page++ {
 		pg := page[T]{opts: p.opts, row: p.row, key: p.key, bare: p.bare, filter: p.filter}
+		pg.linked = func(link string) { p.foresee(ctx, link) }
 		if err := p.fetch(ctx, build, pg.read); err != nil {
 			return err
 		}
@@ -130,6 +136,28 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 			return nil
 		}
 		build = follow(next)
+		if p.foreseen.leads(pg.next) {
+			p.ahead, p.foreseen = p.foreseen, nil
+		}
+		p.dropNext()
+	}
+}
+
+// dropNext ends the request that was sent ahead, if there is one.
+func (p *pager[T]) dropNext() {
+	p.foreseen.drop(p.reader)
+	p.foreseen = nil
+}
+
+// foresee asks for the next page as soon as the link to it has been read, which
+// Graph writes before the rows: so its answer is under way while they are decoded.
+// One page is asked for ahead, once. A link that is no good is left to take.
+func (p *pager[T]) foresee(ctx context.Context, link string) {
+	if p.foreseen != nil || p.c.sample || p.links.has(link) {
+		return
+	}
+	if u, err := p.c.guard("the link to the next page", link); err == nil {
+		p.foreseen = p.reader.sendAhead(ctx, link, follow(u))
 	}
 }
 
@@ -269,6 +297,7 @@ type page[T any] struct {
 	key    func(T) string
 	bare   bool
 	filter func(io.Reader) io.Reader
+	linked func(next string) // called when the link to the next page has been read; nil: nobody waits for it
 
 	rows  []T
 	next  string // "" on the last page
@@ -334,7 +363,9 @@ func (pg *page[T]) members(dec *jsontext.Decoder) (found bool, err error) {
 			}
 			found, err = true, pg.array(dec, "value")
 		case "@odata.nextLink":
-			pg.next, err = readLink(dec)
+			if pg.next, err = readLink(dec); err == nil && pg.linked != nil {
+				pg.linked(pg.next)
+			}
 		case "error":
 			err = readError(dec)
 		default:

@@ -33,7 +33,8 @@ type reader struct {
 	page    int       // 0 for a read that has no pages
 	rows    int       // read so far, for progress
 	pace    *pacer    // nil when nothing holds the read back
-	shared  *hold     // with the reads that are under way together; nil when alone
+	shared  *hold     // with the requests that are under way together; nil when alone
+	ahead   *ahead    // the first request for the page, where it was sent already
 	since   time.Time // since when patience has been running: the start, or the last page read
 	renewal renewal   // what Graph wants of the next token
 	files   bool      // the answer is a redirect to a file
