@@ -61,7 +61,7 @@ func (db *DB) Archive(ctx context.Context, dry bool, fuller Fuller) (*Archive, e
 }
 
 func (a *Archive) beginSealed(ctx context.Context, db *DB) error {
-	t, err := db.begin(ctx)
+	t, err := beginSealed(ctx, db.sql)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ type Conclusions struct {
 
 // Conclude begins to write conclusions. They count as found by the newest run.
 func (db *DB) Conclude(ctx context.Context) (*Conclusions, error) {
-	t, err := db.begin(ctx)
+	t, err := beginSealed(ctx, db.sql)
 	if err != nil {
 		return nil, fmt.Errorf("write conclusions: %w", err)
 	}

@@ -140,16 +140,6 @@ func (x *callIndex) flush() error {
 	return nil
 }
 
-// forgetCalls empties the index before something is erased that it was made from. The
-// next run makes it anew of what is left.
-func forgetCalls(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM called_index"); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM called")
-	return err
-}
-
 // addressKey stands for an address, whatever its case.
 func addressKey(address string) int64 {
 	sum := sha256.Sum256([]byte(strings.Map(firstFold, address)))

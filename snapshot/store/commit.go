@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"lictrail/snapshot"
@@ -71,7 +69,7 @@ func (s *Sync) Commit(ctx context.Context, r Result) error {
 }
 
 func (s *Sync) commit(ctx context.Context, r *Result) error {
-	t, err := s.db.begin(ctx)
+	t, err := beginSealed(ctx, s.db.sql)
 	if err != nil {
 		return err
 	}
@@ -81,25 +79,23 @@ func (s *Sync) commit(ctx context.Context, r *Result) error {
 	if err := cmp.Or(w.write(s, r), w.settle()); err != nil {
 		return classify(err)
 	}
-	return t.commit(&entry{kind: sealEnd, run: int64(s.Run), head: &s.Head, fresh: w.fresh()})
+	return t.commit(&entry{kind: sealEnd, run: int64(s.Run), head: &s.Head, fresh: w.fresh})
 }
 
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
+	*rowWriter
 	ctx         context.Context
 	ended       func() error
 	tx          *sql.Tx
 	run         int64
-	stmts       map[string]*sql.Stmt
 	rows        map[rowKey]int64
 	layouts     map[string]int64   // by shape
 	seen        map[string]bool    // shapes that one user has, and no layout
 	profiles    map[[16]byte]int64 // by hash; nil: not loaded
 	lastProfile int64
-	waiting     []*waiting
-	adding      chan error // of rows that are being added; nil: none are
-	gate        gate       // for every statement, be it while rows are being added
-	tables      []*layout  // to be sealed
+	tables      []*layout         // to be sealed
+	fresh       map[string]*fresh // by table: what was digested while it was written
 	names       nameWords
 }
 
@@ -107,9 +103,10 @@ type writer struct {
 type rowKey struct{ table, key string }
 
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
-	// For a context that can end the driver starts a goroutine a statement. That
-	// it has ended is looked at between users, and again by the commit.
-	return &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, stmts: map[string]*sql.Stmt{}, rows: map[rowKey]int64{}, layouts: map[string]int64{}, seen: map[string]bool{}}
+	// Whether the context has ended is looked at between users, and again by the commit.
+	w := &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, rows: map[rowKey]int64{}, layouts: map[string]int64{}, seen: map[string]bool{}, fresh: map[string]*fresh{}}
+	w.rowWriter = newRowWriter(ctx, tx, w.digestOf)
+	return w
 }
 
 func (w *writer) write(s *Sync, r *Result) error {
@@ -176,67 +173,6 @@ func (w *writer) notOvertaken(s *Sync) error {
 		return ErrOvertaken
 	}
 	return nil
-}
-
-// exec runs a statement, prepared once.
-func (w *writer) exec(query string, args ...any) (result sql.Result, err error) {
-	stmt, err := w.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	err = w.gate.pass(func() error {
-		result, err = stmt.ExecContext(w.ctx, args...)
-		return err
-	})
-	return result, err
-}
-
-func (w *writer) queryRow(query string, dest []any, args ...any) error {
-	stmt, err := w.prepare(query)
-	if err != nil {
-		return err
-	}
-	none := false
-	err = w.gate.pass(func() error {
-		err := stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
-		if none = errors.Is(err, sql.ErrNoRows); none {
-			return nil
-		}
-		return err
-	})
-	if none {
-		return sql.ErrNoRows
-	}
-	return err
-}
-
-// gate lets one statement through at a time, and none after one that failed. A
-// failing or full disk makes SQLite take the whole transaction back by itself:
-// what came after would stand alone, and be kept, without a seal.
-type gate struct {
-	one    sync.Mutex
-	failed error
-}
-
-func (g *gate) pass(statement func() error) error {
-	g.one.Lock()
-	defer g.one.Unlock()
-	if g.failed == nil {
-		g.failed = statement()
-	}
-	return g.failed
-}
-
-func (w *writer) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := w.stmts[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := w.tx.PrepareContext(w.ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	w.stmts[query] = stmt
-	return stmt, nil
 }
 
 // lookup returns the id of the row with a key, and inserts it first if it is new.
@@ -311,12 +247,6 @@ func (w *writer) supersede(table, keyColumn string, key any, columns []string, v
 	return same, err
 }
 
-// insertion is the statement that adds so many rows.
-func insertion(table string, columns []string, rows int) string {
-	one := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
-	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
-}
-
 // sameVersion compares with IS, so that NULL equals NULL and nothing else.
 func (w *writer) sameVersion(table, keyColumn string, key any, columns []string, values []any) (same, open bool, err error) {
 	query := "SELECT 1"
@@ -346,4 +276,15 @@ func (w *writer) finish(r *Result) error {
 		r.EndedAt.UnixMilli(), r.ObservedAt.UnixMilli(), r.ObservedUntil.UnixMilli(), r.Users,
 		r.LicensedUsers, r.Assignments, len(r.Changes), r.Requests, string(warnings), w.run)
 	return err
+}
+
+// digestOf returns nil for a table that no seal covers.
+func (w *writer) digestOf(table string, columns []string) rowDigest {
+	for _, l := range w.tables {
+		if l.name == table {
+			w.fresh[table] = newFresh(l, columns, w.run)
+			return w.fresh[table]
+		}
+	}
+	return nil
 }

@@ -112,7 +112,7 @@ func (w *writer) loadProfiles() error {
 		return nil
 	}
 	w.profiles = map[[16]byte]int64{}
-	return w.gate.pass(func() error {
+	return w.pass(func() error {
 		return eachRow(w.ctx, w.tx, "SELECT id, department, more FROM profile", nil, func(values []any) error {
 			id, _ := values[0].(int64)
 			department, _ := values[1].(string)
@@ -187,14 +187,6 @@ func (w *writer) path(user int64, p *snapshot.OpenedPath) ([]any, error) {
 	}
 	return []any{user, sku, group, w.run, held, unless(p.State, "Active"), unless(p.Error, ""), disabled, millis(p.UpdatedAt),
 		unless(int64(p.Span.Path), 0), unless(int64(p.Start), 0), unless(int64(p.Period), 0)}, nil
-}
-
-// unless is NULL for the usual value, which is then not stored.
-func unless[T comparable](value, usual T) any {
-	if value == usual {
-		return nil
-	}
-	return value
 }
 
 func (w *writer) userPlans(row int64, u *spooled) error {

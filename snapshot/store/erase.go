@@ -61,23 +61,13 @@ type Called struct {
 	Others    []string // addresses of others with object ids of their own
 }
 
-// Forget erases a person from every row, and from every page of the file: who
-// they were, how they were called, and every stored event that names them. What
-// a user held and when stays, as that of nobody in particular, so that counts
-// stay true. row is that of the user, 0 for somebody who is none: an actor, or
-// somebody of the archive, whom called names. At the end every value is searched,
-// and nothing is erased if one still names the person.
-func (db *DB) Forget(ctx context.Context, row int64, called ...Called) (*Erased, error) {
-	return db.erase(ctx, sealForget, forgetDetail{User: row}, func(e *eraser, p *purpose) error { return e.forget(p, called) })
+// forgetPerson erases a person: see the method Forget of store.DB.
+func forgetPerson(ctx context.Context, db *sql.DB, row int64, called ...Called) (*Erased, error) {
+	return eraseSealed(ctx, db, sealForget, forgetDetail{User: row}, func(e *eraser, p *purpose) error { return e.forget(p, called) })
 }
 
-// Forgettable counts what Forget would erase, by table, and erases nothing.
-func (db *DB) Forgettable(ctx context.Context, row int64, called ...Called) (*Erased, error) {
-	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, classify(err)
-	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+// forgettableRows counts what forgetPerson would erase, by table, and erases nothing.
+func forgettableRows(ctx context.Context, tx *sql.Tx, row int64, called ...Called) (*Erased, error) {
 	all, err := layouts(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -94,11 +84,10 @@ func (db *DB) Forgettable(ctx context.Context, row int64, called ...Called) (*Er
 	return &Erased{Name: p.name, Rows: e.rows}, nil
 }
 
-// Prune erases what old rows of evidence say: of events, and of whatever else
-// is declared to be prunable. What was concluded from them stays.
-func (db *DB) Prune(ctx context.Context, before time.Time) (*Erased, error) {
+// pruneRows erases what rows of evidence from before a time say.
+func pruneRows(ctx context.Context, db *sql.DB, before time.Time) (*Erased, error) {
 	before = before.UTC().Truncate(time.Second)
-	return db.erase(ctx, sealPrune, pruneDetail{Before: before.Format(time.RFC3339)}, func(e *eraser, _ *purpose) error {
+	return eraseSealed(ctx, db, sealPrune, pruneDetail{Before: before.Format(time.RFC3339)}, func(e *eraser, _ *purpose) error {
 		for _, l := range e.all {
 			if l.aged == "" {
 				continue
@@ -118,17 +107,17 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (*Erased, error) {
 	})
 }
 
-// Prunable counts what Prune would erase, by table.
-func (h *History) Prunable(ctx context.Context, before time.Time) (map[string]int64, error) {
+// prunableRows counts what pruneRows would erase, by table.
+func prunableRows(ctx context.Context, q querier, before time.Time) (map[string]int64, error) {
 	before = before.UTC().Truncate(time.Second)
-	all, err := layouts(ctx, h.tx)
+	all, err := layouts(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	counts := map[string]int64{}
 	countRows := func(name, where string, args ...any) error {
 		var n int64
-		if err := h.tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, name, where), args...).Scan(&n); err != nil {
+		if err := q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, name, where), args...).Scan(&n); err != nil {
 			return fmt.Errorf("count the rows of table %s: %w", name, classify(err))
 		}
 		if n > 0 {
@@ -155,15 +144,15 @@ func (h *History) Prunable(ctx context.Context, before time.Time) (map[string]in
 	return counts, nil
 }
 
-// erase runs a transaction that erases, and then takes what was erased out of
+// eraseSealed runs a transaction that erases, and then takes what was erased out of
 // the file's pages and its log. Another process that reads meanwhile would keep
 // the old pages alive: it is waited for first.
-func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *eraser, p *purpose) error) (*Erased, error) {
-	if err := db.emptyLog(ctx); err != nil {
+func eraseSealed(ctx context.Context, db *sql.DB, kind string, detail any, do func(e *eraser, p *purpose) error) (*Erased, error) {
+	if err := emptyLog(ctx, db); err != nil {
 		return nil, fmt.Errorf("%s: nothing was erased: %w", kind, err)
 	}
 	erased := &Erased{Rows: map[string]int64{}}
-	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, db, func(tx *sql.Tx) (*entry, error) {
 		all, err := layouts(ctx, tx)
 		if err != nil {
 			return nil, err
@@ -189,7 +178,7 @@ func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *era
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
-	if err := db.overwrite(ctx); err != nil {
+	if err := overwrite(ctx, db); err != nil {
 		return nil, &ResidueError{Kind: kind, Name: erased.Name, Err: err}
 	}
 	return erased, nil
@@ -197,10 +186,10 @@ func (db *DB) erase(ctx context.Context, kind string, detail any, do func(e *era
 
 // overwrite makes the file anew without its free pages. Whoever reads meanwhile
 // needs the old pages: they stay in the file, and the new ones in the log.
-func (db *DB) overwrite(ctx context.Context) error {
-	_, err := db.sql.ExecContext(ctx, "VACUUM")
+func overwrite(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "VACUUM")
 	if err == nil {
-		err = db.emptyLog(ctx)
+		err = emptyLog(ctx, db)
 	}
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // SQLite has words of its own for it
@@ -209,9 +198,9 @@ func (db *DB) overwrite(ctx context.Context) error {
 }
 
 // emptyLog brings the log's pages into the file and cuts the log to nothing.
-func (db *DB) emptyLog(ctx context.Context) error {
+func emptyLog(ctx context.Context, db *sql.DB) error {
 	var busy, log, done int64
-	if err := db.sql.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil {
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil {
 		return classify(err)
 	}
 	if busy != 0 {
@@ -403,4 +392,14 @@ func (e *eraser) prune(l *layout, before int64) error {
 			}
 		}
 	}
+}
+
+// forgetCalls empties the index before something is erased that it was made from. The
+// next run makes it anew of what is left.
+func forgetCalls(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM called_index"); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM called")
+	return err
 }

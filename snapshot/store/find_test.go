@@ -2,10 +2,11 @@ package store
 
 import (
 	"fmt"
-	"lictrail/migrations"
 	"slices"
 	"strings"
 	"testing"
+
+	"lictrail/migrations"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -12,7 +12,7 @@ import (
 // forget or a prune.
 func forge(t *testing.T, db *DB, kind string, detail any, alter func(e *eraser) error) {
 	t.Helper()
-	err := db.write(t.Context(), func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(t.Context(), db.sql, func(tx *sql.Tx) (*entry, error) {
 		all, err := layouts(t.Context(), tx)
 		if err != nil {
 			return nil, err

@@ -91,15 +91,15 @@ func (e *eraser) user(p *purpose) error {
 
 // emptyLayout is the layout of somebody without service plans.
 func (e *eraser) emptyLayout() (id int64, err error) {
-	if !e.dry {
-		return newWriter(e.ctx, e.tx, 0).layout("")
+	id, err = emptyLayoutRow(e.ctx, e.tx)
+	if id != 0 || err != nil || e.dry {
+		return id, err
 	}
-	known, err := purposeOf(e.ctx, e.tx, &seal{})
+	result, err := e.tx.ExecContext(e.ctx, "INSERT INTO plan_layout (hash, members) VALUES (?, ?)", emptyLayoutHash[:], emptyLayoutText)
 	if err != nil {
 		return 0, err
 	}
-	id, _ = known.noPlan.(int64)
-	return id, nil
+	return result.LastInsertId()
 }
 
 // unprint takes a user's fingerprint away, which is of what was erased. The next
@@ -390,16 +390,6 @@ func (e *eraser) searchTable(table string, columns []string, who *person) error 
 	})
 }
 
-func textOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	}
-	return ""
-}
-
 // person is somebody to be forgotten, with all that they were called, folded.
 type person struct {
 	guids   []string            // object ids, as text
@@ -442,7 +432,10 @@ func (e *eraser) person(p *purpose, called []Called) (*person, error) {
 }
 
 // isStandIn reports whether a text is what stands in somebody's place already.
-func isStandIn(text string) bool { return text == "" || strings.HasPrefix(text, forgottenName+"-") }
+func isStandIn(text string) bool { return text == "" || isForgotten(text) }
+
+// isForgotten reports whether a name is the stand-in of somebody whom forget has erased.
+func isForgotten(name string) bool { return strings.HasPrefix(name, forgottenName+"-") }
 
 func (w *person) address(address string) {
 	switch {

@@ -22,16 +22,6 @@ type fresh struct {
 // freshSeal stands for the seal that does not have its number yet.
 const freshSeal = 1
 
-// freshOf returns nil for a table that no seal covers.
-func (w *writer) freshOf(table string, columns []string) *fresh {
-	for _, l := range w.tables {
-		if l.name == table {
-			return newFresh(l, columns, w.run)
-		}
-	}
-	return nil
-}
-
 func newFresh(l *layout, columns []string, run int64) *fresh {
 	f := &fresh{book: newBook(l), values: make([]any, len(l.columns)), inOrder: true}
 	f.ended, f.number = map[int64]int64{run: freshSeal}, func(int64) int64 { return freshSeal }

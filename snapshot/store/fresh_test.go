@@ -41,7 +41,7 @@ func TestFresh(t *testing.T) {
 	} {
 		s := tt.begin()
 		r := tt.run(s)
-		tx, err := s.db.begin(t.Context())
+		tx, err := beginSealed(t.Context(), s.db.sql)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestFresh(t *testing.T) {
 		next := &seal{ID: tx.last.ID + 1, Kind: sealEnd, Run: int64(s.Run)}
 		var known []string
 		for _, l := range tx.all {
-			got, cells, ok, err := w.fresh()[l.name].whole(t.Context(), tx)
+			got, cells, ok, err := w.fresh[l.name].whole(t.Context(), tx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestFresh_MustRead(t *testing.T) {
 		"other rows":    {[]int64{1, 2}, "INSERT INTO user (id, object_id, fingerprint) VALUES (3, 'user-3', 7)"},
 		"nothing added": {nil, ""},
 	} {
-		tx, err := openRW(t, newHistory(t)).begin(t.Context())
+		tx, err := beginSealed(t.Context(), openRW(t, newHistory(t)).sql)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestFresh_MustRead(t *testing.T) {
 		if _, err := tx.ExecContext(t.Context(), tt.more); err != nil {
 			t.Fatal(err)
 		}
-		if d, _, ok, err := w.fresh()["user"].whole(t.Context(), tx); ok || err != nil {
+		if d, _, ok, err := w.fresh["user"].whole(t.Context(), tx); ok || err != nil {
 			t.Errorf("%s: digested as %v, %v", name, d, err)
 		}
 		if err := tx.Rollback(); err != nil {

@@ -66,7 +66,7 @@ func TestSQLiteVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := SQLiteVersion(t.Context()); got != want || err != nil {
+	if got, _, err := SQLite(t.Context()); got != want || err != nil {
 		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 }

@@ -22,7 +22,7 @@ type ImportFile struct {
 // Import takes the records of a file, all or none, and returns how many were
 // new: those that an earlier import of the same file took are left as they are.
 func (db *DB) Import(ctx context.Context, f ImportFile, records []earlier.Record) (added int, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err = writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
 		var err error
 		if added, err = newWriter(ctx, tx, 0).importFile(&f, records); err != nil || added == 0 {
 			return nil, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -106,18 +107,26 @@ func purposeOf(ctx context.Context, q querier, s *seal) (*purpose, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: seal %d does not say what was erased: %w", ErrDamaged, s.ID, err)
 	}
-	text, err := layoutText("", nil)
-	if err != nil {
-		return nil, err
-	}
-	var id int64
-	err = q.QueryRowContext(ctx, "SELECT id FROM plan_layout WHERE hash = ?", layoutHash(text)).Scan(&id)
-	if err == nil {
+	id, err := emptyLayoutRow(ctx, q)
+	if id != 0 {
 		p.noPlan = id
-	} else if errors.Is(err, sql.ErrNoRows) {
-		err = nil
 	}
-	return p, classify(err)
+	return p, err
+}
+
+// emptyLayoutText is how the layout of somebody without service plans is kept, and
+// emptyLayoutHash the hash that it is looked up by.
+const emptyLayoutText = "[]"
+
+var emptyLayoutHash = sha256.Sum256([]byte(emptyLayoutText))
+
+// emptyLayoutRow is the row of that layout, 0 while there is none.
+func emptyLayoutRow(ctx context.Context, q querier) (id int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT id FROM plan_layout WHERE hash = ?", emptyLayoutHash[:]).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, classify(err)
 }
 
 // personalOf is what forget leaves of a row about the person.

@@ -84,3 +84,15 @@ func (l lent) Connect(context.Context) (driver.Conn, error) { return l.conn, nil
 
 // Driver returns the driver of the connection.
 func (l lent) Driver() driver.Driver { return l.driver }
+
+// SQLite is the version of SQLite that this program contains, as it runs, and
+// the id of the source that it was made from. It needs no database.
+func SQLite(ctx context.Context) (version, sourceID string, err error) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return "", "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT sqlite_version(), sqlite_source_id()").Scan(&version, &sourceID)
+	return version, sourceID, err
+}

@@ -24,7 +24,7 @@ type PlanName struct {
 
 // ImportNames replaces the names of an earlier import, all or none.
 func (db *DB) ImportNames(ctx context.Context, skus []SKUName, plans []PlanName) error {
-	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
 		return &entry{kind: sealNames}, replaceNames(ctx, tx, skus, plans)
 	})
 	if err != nil {

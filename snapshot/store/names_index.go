@@ -147,12 +147,12 @@ func buildNames(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// nameIndex checks that the index has the words of all names and no others: a word that
+// checkIndex checks that the index has the words of all names and no others: a word that
 // is missing hides a person, and with that a second one of the same name. It compares
 // sums of hashes, so that memory does not grow with the history.
-func (v *Verification) nameIndex(ctx context.Context, q querier) error {
+func checkIndex(ctx context.Context, q querier, isForgotten func(upn string) bool) (problem string, err error) {
 	if ok, err := namesIndexed(ctx, q); !ok || err != nil {
-		return err // names are looked for in all rows
+		return "", err // names are looked for in all rows
 	}
 	seed := maphash.MakeSeed()
 	var want, have, words, rows uint64
@@ -166,14 +166,14 @@ func (v *Verification) nameIndex(ctx context.Context, q querier) error {
 		}
 		clear(of)
 	}
-	err := eachRow(ctx, q, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version ORDER BY user_id", nil, func(values []any) error {
+	err = eachRow(ctx, q, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version ORDER BY user_id", nil, func(values []any) error {
 		user, _ := values[0].(int64)
 		if user != last {
 			add()
 			last = user
 		}
 		upn := textOf(values[1])
-		if strings.HasPrefix(upn, forgottenName+"-") {
+		if isForgotten(upn) {
 			return nil // nobody is to be found by that
 		}
 		for _, word := range indexedWords(upn, textOf(values[2]), textOf(values[3])) {
@@ -182,7 +182,7 @@ func (v *Verification) nameIndex(ctx context.Context, q querier) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	add()
 	err = eachRow(ctx, q, "SELECT word, user_id FROM name_word", nil, func(values []any) error {
@@ -191,7 +191,7 @@ func (v *Verification) nameIndex(ctx context.Context, q querier) error {
 		return nil
 	})
 	if err == nil && (want != have || words != rows) {
-		v.found(CheckStructure, "the index of names has %d words, and the names give %d, or others: people may not be found by their names", rows, words)
+		problem = fmt.Sprintf("the index of names has %d words, and the names give %d, or others: people may not be found by their names", rows, words)
 	}
-	return err
+	return problem, err
 }

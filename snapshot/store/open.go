@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver, named "sqlite"
 
@@ -276,30 +275,27 @@ func (db *DB) Version(ctx context.Context) (string, error) {
 	return v, classify(err)
 }
 
-// SQLite is the version of SQLite that this program contains, as it runs, and
-// the id of the source that it was made from. It needs no database.
-func SQLite(ctx context.Context) (version, sourceID string, err error) {
-	db, err := sql.Open("sqlite", ":memory:")
+// leastRoom is in bytes: no run does with less, nearly every one needs more.
+const leastRoom = 64 << 10
+
+// MayWrite tells what would keep any run from being recorded: that the history
+// may not be written, that somebody else is writing it, or that nothing more fits
+// on the disk. It begins to write, and takes all of it back.
+func (db *DB) MayWrite(ctx context.Context) error {
+	tx, err := beginSealed(ctx, db.sql)
 	if err != nil {
-		return "", "", err
+		return err
 	}
-	defer db.Close()
-	err = db.QueryRowContext(ctx, "SELECT sqlite_version(), sqlite_source_id()").Scan(&version, &sourceID)
-	return version, sourceID, err
-}
-
-// millis is how times are kept: milliseconds since 1970, NULL for no time.
-func millis(t time.Time) any {
-	if t.IsZero() {
-		return nil
+	_, err = tx.ExecContext(ctx, "UPDATE run SET status = status WHERE FALSE") // to begin is allowed where to write is not
+	if err = errors.Join(err, tx.Rollback()); err != nil {
+		return classify(fmt.Errorf("write to %q: %w", db.path, err))
 	}
-	return t.UnixMilli()
-}
-
-// fromMillis is the inverse of millis.
-func fromMillis(ms sql.NullInt64) time.Time {
-	if !ms.Valid {
-		return time.Time{}
+	sp, err := newSpool(db.path)
+	if err != nil {
+		return err
 	}
-	return time.UnixMilli(ms.Int64).UTC()
+	if err = errors.Join(sp.fill(leastRoom), sp.Close()); err != nil {
+		return classify(fmt.Errorf("write beside the database: %w", err))
+	}
+	return nil
 }

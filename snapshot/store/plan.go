@@ -48,7 +48,7 @@ type Archived struct {
 // Archive keeps audit records as soon as a stretch has been read, whatever
 // becomes of the run: records are evidence, and no part of the snapshot.
 func (s *Sync) Archive(ctx context.Context, a Archived) error {
-	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, s.db.sql, func(tx *sql.Tx) (*entry, error) {
 		w := newWriter(ctx, tx, int64(s.Run))
 		err := w.stretches(a.Done, a.Planned)
 		if err == nil {
@@ -101,7 +101,7 @@ func (s *Sync) FeedSince(ctx context.Context) (time.Time, error) {
 
 // SetFeedSince notes since when the feed is on.
 func (s *Sync) SetFeedSince(ctx context.Context, at time.Time) error {
-	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, s.db.sql, func(tx *sql.Tx) (*entry, error) {
 		_, err := tx.ExecContext(ctx, "INSERT INTO audit_feed (since_at, run_id) VALUES (?, ?) ON CONFLICT DO NOTHING", at.UnixMilli(), int64(s.Run))
 		return &entry{kind: sealArchive}, err
 	})

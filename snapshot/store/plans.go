@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"encoding/json"
@@ -23,10 +22,6 @@ import (
 
 // dateColumns is how many dates have a column.
 const dateColumns = 3
-
-// commonDates is how many dates the plans of users have at most who share a
-// pattern of equal dates.
-const commonDates = 20
 
 // noDate stands for the missing date of a plan among packed ones.
 const noDate = 1<<32 - 1
@@ -210,9 +205,4 @@ func (s *Sync) planID(ctx context.Context, row int64) (id snapshot.PlanID, err e
 		s.plans[row] = id
 	}
 	return id, err
-}
-
-func layoutHash(layout string) []byte {
-	sum := sha256.Sum256([]byte(layout))
-	return sum[:]
 }

@@ -39,22 +39,3 @@ func loadRefs(ctx context.Context, q querier) (refs, error) {
 	}
 	return r, nil
 }
-
-// pairs reads pairs of key and value; a later pair replaces an earlier one.
-func pairs[K comparable, V any](ctx context.Context, q querier, query string) (map[K]V, error) {
-	rows, err := q.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	found := make(map[K]V)
-	for rows.Next() {
-		var key K
-		var value V
-		if err := rows.Scan(&key, &value); err != nil {
-			return nil, err
-		}
-		found[key] = value
-	}
-	return found, rows.Err()
-}

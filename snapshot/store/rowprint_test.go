@@ -71,7 +71,7 @@ func TestRowPrints(t *testing.T) {
 			if _, err := tx.Exec(change); err != nil {
 				t.Fatal(err)
 			}
-			sealed, err := s.sealedRowPrints(t.Context())
+			sealed, err := sealedRowPrints(t.Context(), s.db.sql)
 			if err != nil {
 				t.Fatal(err)
 			}

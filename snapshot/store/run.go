@@ -59,11 +59,6 @@ func scanRun(row interface{ Scan(...any) error }) (*Run, error) {
 	return &r, nil
 }
 
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // newestComplete returns nil when there is none.
 func newestComplete(ctx context.Context, q querier) (*Run, error) {
 	r, err := scanRun(q.QueryRowContext(ctx,

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"iter"
-	"slices"
 	"time"
 
 	"lictrail/snapshot"
@@ -67,10 +65,10 @@ type digest struct {
 	SHA256 string `json:"sha256"`
 }
 
-// write runs a transaction that adds to the history and ends with a seal. What
+// writeSealed runs a transaction that adds to the history and ends with a seal. What
 // fn returns says what it did; nil: nothing, and then nothing is committed.
-func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) (*entry, error)) error {
-	t, err := db.begin(ctx)
+func writeSealed(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) (*entry, error)) error {
+	t, err := beginSealed(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -90,9 +88,9 @@ type sealed struct {
 	all  []*layout
 }
 
-// begin begins a transaction that adds to the history, unless somebody else has.
-func (db *DB) begin(ctx context.Context) (*sealed, error) {
-	tx, err := db.sql.BeginTx(ctx, nil)
+// beginSealed begins a transaction that adds to the history, unless somebody else has.
+func beginSealed(ctx context.Context, db *sql.DB) (*sealed, error) {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, classify(err)
 	}
@@ -524,38 +522,4 @@ func (b *book) sum(sums map[int64]*sum, seal int64) *sum {
 		sums[seal] = newSum()
 	}
 	return sums[seal]
-}
-
-// eachRow runs a query and hands on its rows, while the next are being read. The
-// values are the callee's to keep.
-func eachRow(ctx context.Context, q querier, query string, args []any, do func(values []any) error) error {
-	for values, err := range readAhead(rawRows(ctx, q, query, args), batch) {
-		if err != nil {
-			return classify(err)
-		}
-		if err := do(values); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func rawRows(ctx context.Context, q querier, query string, args []any) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		rows, err := q.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer rows.Close()
-		var r row
-		for rows.Next() {
-			if err := r.scan(rows); !yield(slices.Clone(r.values), err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(nil, err)
-		}
-	}
 }

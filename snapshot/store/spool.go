@@ -2,7 +2,7 @@ package store
 
 import (
 	"bufio"
-	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -35,12 +35,10 @@ type Spool struct {
 // maxWords bounds the bytes of texts in memory. What comes later is written out.
 const maxWords = 32 << 20
 
-// Spool begins a spool. The file is gone when it is closed, and on systems that
-// can do so has no name from the beginning: a crash leaves nothing behind.
-func (s *Sync) Spool() (*Spool, error) { return s.db.spool() }
-
-func (db *DB) spool() (*Spool, error) {
-	f, err := os.CreateTemp(filepath.Dir(db.path), filepath.Base(db.path)+"-spool-*") // mode 0600
+// newSpool begins a spool beside a database. The file is gone when it is closed, and
+// on systems that can do so has no name from the beginning: a crash leaves nothing behind.
+func newSpool(database string) (*Spool, error) {
+	f, err := os.CreateTemp(filepath.Dir(database), filepath.Base(database)+"-spool-*") // mode 0600
 	if err != nil {
 		return nil, placed(fmt.Errorf("make a spool for the users: %w", err))
 	}
@@ -50,30 +48,10 @@ func (db *DB) spool() (*Spool, error) {
 	return sp, nil
 }
 
-// leastRoom is in bytes: no run does with less, nearly every one needs more.
-const leastRoom = 64 << 10
-
-// MayWrite tells what would keep any run from being recorded: that the history
-// may not be written, that somebody else is writing it, or that nothing more fits
-// on the disk. It begins to write, and takes all of it back.
-func (db *DB) MayWrite(ctx context.Context) error {
-	tx, err := db.begin(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE run SET status = status WHERE FALSE") // to begin is allowed where to write is not
-	if err = errors.Join(err, tx.Rollback()); err != nil {
-		return classify(fmt.Errorf("write to %q: %w", db.path, err))
-	}
-	sp, err := db.spool()
-	if err != nil {
-		return err
-	}
-	_, err = sp.file.Write(make([]byte, leastRoom))
-	if err = errors.Join(err, sp.Close()); err != nil {
-		return classify(fmt.Errorf("write beside the database: %w", err))
-	}
-	return nil
+// fill writes so many bytes, to learn whether they fit on the disk.
+func (sp *Spool) fill(bytes int) error {
+	_, err := sp.file.Write(make([]byte, bytes))
+	return err
 }
 
 func (sp *Spool) forget() { sp.index, sp.words, sp.size = map[string]uint64{}, []string{""}, 0 }
@@ -568,4 +546,37 @@ func layoutText(shape string, planRow func(snapshot.PlanID) (int64, error)) (str
 		rows = fmt.Appendf(rows, "[%d,%s,%d]", id, word, slot)
 	}
 	return string(append(rows, ']')), nil
+}
+
+// commonDates is how many dates the plans of users have at most who share a
+// pattern of equal dates.
+const commonDates = 20
+
+func layoutHash(layout string) []byte {
+	sum := sha256.Sum256([]byte(layout))
+	return sum[:]
+}
+
+// versionMore is the JSON of the attributes that have no column of their own.
+func versionMore(a snapshot.Attributes) ([]byte, error) {
+	a.UPN, a.Name, a.Mail, a.Department, a.EmployeeID, a.CreatedAt = "", "", "", "", "", nil
+	return json.Marshal(struct {
+		snapshot.Attributes
+		UPN  *struct{} `json:"upn,omitempty"` // hides the column's field
+		Name *struct{} `json:"name,omitempty"`
+	}{Attributes: a})
+}
+
+// RowPrint recognizes a user's row that comes again, and says what a run counts
+// of it without decoding it.
+type RowPrint struct {
+	snapshot.RowPrint
+	Shows RowShows
+}
+
+// RowShows is what a run counts of a row.
+type RowShows struct {
+	Held   []snapshot.SKUID
+	Groups []snapshot.GroupID // that give any of it
+	Flags  uint8              // the tracker's own
 }

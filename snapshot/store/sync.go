@@ -27,7 +27,7 @@ type Sync struct {
 // another tenant is refused untouched.
 func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.Time, version string) (*Sync, error) {
 	s := &Sync{db: db, plans: map[int64]snapshot.PlanID{}}
-	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
 		err := s.begin(ctx, tx, tenant, startedAt, version)
 		return &entry{kind: sealBegin, run: int64(s.Run)}, err
 	})
@@ -83,7 +83,7 @@ func claim(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant) error {
 
 // Fail records why the run is not history. What was there before stays as it was.
 func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, requests int64, cause error) error {
-	err := s.db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, s.db.sql, func(tx *sql.Tx) (*entry, error) {
 		result, err := tx.ExecContext(ctx,
 			"UPDATE run SET status = ?, ended_at = ?, requests = ?, error = ? WHERE id = ? AND ended_at IS NULL",
 			status, endedAt.UnixMilli(), requests, cause.Error(), int64(s.Run))
@@ -105,7 +105,7 @@ func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, reque
 // Tried records a run that failed before it could learn which tenant answers.
 // A history that is still empty stays empty.
 func (db *DB) Tried(ctx context.Context, startedAt, endedAt time.Time, version string, requests int64, cause error) error {
-	err := db.write(ctx, func(tx *sql.Tx) (*entry, error) {
+	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
 		if _, ok, err := tenantOf(ctx, tx); err != nil || !ok {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ type Print struct {
 // Prints calls yield for every user that history knows. The prints of rows may be
 // used only when it says at the end that a seal vouches for all of them.
 func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) (vouched bool, err error) {
-	sealed, err := s.sealedRowPrints(ctx)
+	sealed, err := sealedRowPrints(ctx, s.db.sql)
 	if err == nil {
 		vouched, err = s.prints(ctx, sealed, yield)
 	}
@@ -178,28 +178,6 @@ func (s *Sync) prints(ctx context.Context, sealed string, yield func(snapshot.Us
 		yield(userID(id), p)
 	}
 	return sealed != "" && all.text() == sealed, rows.Err()
-}
-
-// userKey is how a user's object id is kept: a GUID as 16 bytes, anything else
-// as text.
-func userKey(id snapshot.UserID) any {
-	if g, ok := id.GUID(); ok {
-		return g[:]
-	}
-	return string(id)
-}
-
-// userID is the inverse of userKey.
-func userID(key any) snapshot.UserID {
-	raw, ok := key.([]byte)
-	if !ok {
-		text, _ := key.(string)
-		return snapshot.UserID(text)
-	}
-	if len(raw) != 16 {
-		return snapshot.UserID(raw)
-	}
-	return snapshot.GUIDText([16]byte(raw))
 }
 
 // Known loads what history has of one user.
@@ -266,16 +244,6 @@ func scanVersion(row interface{ Scan(...any) error }) (snapshot.User, int64, err
 	}
 	u.DeletedAt = fromMillis(deleted)
 	return u, from, nil
-}
-
-// versionMore is the JSON of the attributes that have no column of their own.
-func versionMore(a snapshot.Attributes) ([]byte, error) {
-	a.UPN, a.Name, a.Mail, a.Department, a.EmployeeID, a.CreatedAt = "", "", "", "", "", nil
-	return json.Marshal(struct {
-		snapshot.Attributes
-		UPN  *struct{} `json:"upn,omitempty"` // hides the column's field
-		Name *struct{} `json:"name,omitempty"`
-	}{Attributes: a})
 }
 
 // loadPaths reads the open rows and, of every SKU not held now, its newest
@@ -387,3 +355,6 @@ func pathKind(group int64) snapshot.PathKind {
 	}
 	return snapshot.ByGroup
 }
+
+// Spool begins the spool of the run.
+func (s *Sync) Spool() (*Spool, error) { return newSpool(s.db.path) }

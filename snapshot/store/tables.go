@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // sealing says how the rows of a table belong to the chain of seals.
@@ -251,16 +250,6 @@ func (l *layout) names(places []int) []string {
 		names[i] = l.columns[p]
 	}
 	return names
-}
-
-// quoteAll quotes names of the schema and joins them. They come from this
-// program's own SQL, never from data.
-func quoteAll(names []string, separator string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = `"` + n + `"`
-	}
-	return strings.Join(quoted, separator)
 }
 
 // forgottenName stands for what forget puts in the place of a name: it becomes

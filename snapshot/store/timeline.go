@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"lictrail/snapshot"
@@ -60,7 +59,7 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 			if err == nil && t == nil {
 				t = &Timeline{Fingerprint: v.row.fingerprint}
 				t.Person.Row, t.Person.ID = v.user, v.row.State.ID
-				t.Forgotten = strings.HasPrefix(string(t.Person.ID), forgottenName+"-")
+				t.Forgotten = isForgotten(string(t.Person.ID))
 				if t.paths, err = nextPath.take(v.user); err == nil {
 					t.plans, err = nextPlans.take(v.user)
 				}

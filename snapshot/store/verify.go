@@ -66,16 +66,9 @@ func (v *Verification) failed(check string, err error) error {
 	return err
 }
 
-// Verify checks that the history is what lictrail wrote: the file, the chain of
-// seals and every row that they cover. apply makes the schema as it should be.
-// With a head that was kept elsewhere, a history that was cut short or made
-// anew is found too. It reads the database as a stream, and writes nothing.
-func (db *DB) Verify(ctx context.Context, apply Schema, head string) (*Verification, error) {
-	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, classify(err)
-	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+// verifyHistory checks the file, the chain of seals and every row that they cover: see
+// the method Verify of store.DB.
+func verifyHistory(ctx context.Context, tx *sql.Tx, apply func(ctx context.Context, db *sql.DB) error, head string) (*Verification, error) {
 	v := &Verification{}
 	for _, check := range []struct {
 		name string
@@ -91,6 +84,15 @@ func (db *DB) Verify(ctx context.Context, apply Schema, head string) (*Verificat
 		}
 	}
 	return v, nil
+}
+
+// nameIndex checks the index of names.
+func (v *Verification) nameIndex(ctx context.Context, q querier) error {
+	problem, err := checkIndex(ctx, q, isForgotten)
+	if problem != "" {
+		v.found(CheckStructure, "%s", problem)
+	}
+	return err
 }
 
 // maxFindings bounds how much of one kind is told.
@@ -118,7 +120,7 @@ func (v *Verification) structure(ctx context.Context, q querier) error {
 
 // schema compares the schema with what the migrations make: tables, indexes,
 // views and triggers. What SQLite adds for its planner is left alone.
-func (v *Verification) schema(ctx context.Context, q querier, apply Schema) error {
+func (v *Verification) schema(ctx context.Context, q querier, apply func(ctx context.Context, db *sql.DB) error) error {
 	fresh, err := sql.Open("sqlite", "file::memory:?_txlock=immediate")
 	if err != nil {
 		return err
@@ -525,27 +527,6 @@ func (c *chain) erasures(ctx context.Context, q querier) error {
 		}
 		for name := range have {
 			c.v.found(CheckDigests, "table erased: seal %d%s has rows of table %q, of which nothing is erased", s.ID, s.word(), name)
-		}
-	}
-	return nil
-}
-
-// valuesRow lets values that were read already be scanned.
-type valuesRow []any
-
-func (r valuesRow) Scan(dest ...any) error {
-	for i, d := range dest {
-		ok := true
-		switch d := d.(type) {
-		case *int64:
-			*d, ok = r[i].(int64)
-		case *string:
-			*d, ok = r[i].(string)
-		case *sql.NullInt64:
-			d.Int64, d.Valid = r[i].(int64)
-		}
-		if !ok {
-			return fmt.Errorf("%w: a value of a strange type", ErrDamaged)
 		}
 	}
 	return nil

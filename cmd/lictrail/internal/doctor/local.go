@@ -56,7 +56,7 @@ const (
 // local checks what is on this machine.
 func (d *doctor) local(ctx context.Context) {
 	d.ok("lictrail", "%s, schema %d", d.o.Version, migrations.Latest())
-	if v, err := store.SQLiteVersion(ctx); err != nil {
+	if v, _, err := store.SQLite(ctx); err != nil {
 		d.fail("SQLite", err)
 	} else {
 		d.ok("SQLite", "%s", v)

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// rowWriter runs the statements of one transaction, each prepared once, and adds
+// rows in bulk.
+type rowWriter struct {
+	ctx      context.Context
+	tx       *sql.Tx
+	stmts    map[string]*sql.Stmt
+	digestOf func(table string, columns []string) rowDigest // may return nil
+	waiting  []*waiting
+	adding   chan error // of rows that are being added; nil: none are
+	gate     gate       // for every statement, be it while rows are being added
+}
+
+// rowDigest digests rows while they are added.
+type rowDigest interface{ add(values []any) error }
+
+// newRowWriter makes a writer for a transaction. For a context that can end the
+// driver starts a goroutine for each statement, so the statements run to their end.
+func newRowWriter(ctx context.Context, tx *sql.Tx, digestOf func(table string, columns []string) rowDigest) *rowWriter {
+	return &rowWriter{ctx: context.WithoutCancel(ctx), tx: tx, stmts: map[string]*sql.Stmt{}, digestOf: digestOf}
+}
+
+// pass runs what is not one of the writer's own statements, unless one has failed.
+func (w *rowWriter) pass(do func() error) error { return w.gate.pass(do) }
+
+// waiting are rows of a table that are yet to be added. Nothing may ask for them
+// before.
+type waiting struct {
+	table     string
+	columns   []string
+	full, one *sql.Stmt // add atOnce rows, and one
+	values    []any     // row after row
+	digest    rowDigest // nil: nobody digests the rows while they are added
+}
+
+// addition is a statement, and what it is to add.
+type addition struct {
+	statement *sql.Stmt
+	values    []any
+}
+
+// later adds a row to a table, together with others.
+func (w *rowWriter) later(table string, columns []string, values ...any) error {
+	t, err := w.rowsOf(table, columns)
+	if err != nil {
+		return err
+	}
+	t.values = append(t.values, values...)
+	if t.digest == nil {
+		return nil
+	}
+	return t.digest.add(values)
+}
+
+// laterInOrder adds rows of which only the end of the key differs, in the order
+// of the keys. Columns begin with the key.
+func (w *rowWriter) laterInOrder(table string, columns []string, rows [][]any) error {
+	slices.SortFunc(rows, compareKeys)
+	for _, values := range rows {
+		if err := w.later(table, columns, values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *rowWriter) rowsOf(table string, columns []string) (*waiting, error) {
+	for _, t := range w.waiting {
+		if t.table == table {
+			return t, nil
+		}
+	}
+	full, err := w.prepare(insertion(table, columns, atOnce))
+	if err != nil {
+		return nil, err
+	}
+	one, err := w.prepare(insertion(table, columns, 1))
+	if err != nil {
+		return nil, err
+	}
+	t := &waiting{table: table, columns: columns, full: full, one: one}
+	if w.digestOf != nil {
+		t.digest = w.digestOf(table, columns)
+	}
+	w.waiting = append(w.waiting, t)
+	return t, nil
+}
+
+// insertFull adds all users and profiles, since other rows refer to them, and of
+// those what fills whole statements.
+func (w *rowWriter) insertFull() error {
+	var additions []addition
+	for _, t := range w.waiting {
+		if t.table == "user" || t.table == "profile" {
+			additions = t.take(t.take(additions, t.full, atOnce), t.one, 1)
+		}
+	}
+	for _, t := range w.waiting {
+		additions = t.take(additions, t.full, atOnce)
+	}
+	return w.add(additions)
+}
+
+// insertRest adds all that waits, and waits for it.
+func (w *rowWriter) insertRest() error {
+	if err := w.insertFull(); err != nil {
+		return err
+	}
+	var additions []addition
+	for _, t := range w.waiting {
+		additions = t.take(additions, t.one, 1)
+	}
+	if err := w.add(additions); err != nil {
+		return err
+	}
+	return w.settle()
+}
+
+// take takes rows for a statement that adds so many, while there are as many.
+func (t *waiting) take(additions []addition, statement *sql.Stmt, rows int) []addition {
+	n := rows * len(t.columns)
+	whole := len(t.values) / n * n
+	taken := slices.Clone(t.values[:whole])
+	t.values = append(t.values[:0], t.values[whole:]...)
+	for values := range slices.Chunk(taken, n) {
+		additions = append(additions, addition{statement, values})
+	}
+	return additions
+}
+
+// add adds rows while the next are being made, after those before.
+func (w *rowWriter) add(additions []addition) error {
+	if err := w.settle(); err != nil || len(additions) == 0 {
+		return err
+	}
+	w.adding = make(chan error, 1)
+	go func(added chan<- error) { added <- w.addAll(additions) }(w.adding)
+	return nil
+}
+
+func (w *rowWriter) addAll(additions []addition) error {
+	for _, a := range additions {
+		err := w.pass(func() error {
+			_, err := a.statement.ExecContext(w.ctx, a.values...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until everything that add was given has been added.
+func (w *rowWriter) settle() error {
+	if w.adding == nil {
+		return nil
+	}
+	err := <-w.adding
+	w.adding = nil
+	return err
+}
+
+// gate lets one statement through at a time, and none after one that failed. A
+// failing or full disk makes SQLite take the whole transaction back by itself:
+// what came after would stand alone, and be kept, without a seal.
+type gate struct {
+	one    sync.Mutex
+	failed error
+}
+
+func (g *gate) pass(statement func() error) error {
+	g.one.Lock()
+	defer g.one.Unlock()
+	if g.failed == nil {
+		g.failed = statement()
+	}
+	return g.failed
+}
+
+// exec runs a statement, prepared once.
+func (w *rowWriter) exec(query string, args ...any) (result sql.Result, err error) {
+	stmt, err := w.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	err = w.pass(func() error {
+		result, err = stmt.ExecContext(w.ctx, args...)
+		return err
+	})
+	return result, err
+}
+
+func (w *rowWriter) queryRow(query string, dest []any, args ...any) error {
+	stmt, err := w.prepare(query)
+	if err != nil {
+		return err
+	}
+	none := false
+	err = w.pass(func() error {
+		err := stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
+		if none = errors.Is(err, sql.ErrNoRows); none {
+			return nil
+		}
+		return err
+	})
+	if none {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+func (w *rowWriter) prepare(query string) (*sql.Stmt, error) {
+	if stmt, ok := w.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := w.tx.PrepareContext(w.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = stmt
+	return stmt, nil
+}
