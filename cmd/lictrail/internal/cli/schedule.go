@@ -47,7 +47,7 @@ With several tenants in the configuration it hands the configuration on.`,
   (crontab -l; lictrail schedule cron) | crontab -
   lictrail schedule windows --output lictrail.xml
   lictrail schedule kubernetes --client-id ID --tenant ID \
-    --image registry.example.com/lictrail:1.0`,
+    --image registry.contoso.com/lictrail:1.0`,
 		ValidArgs: schedule.Kinds,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && slices.Contains(schedule.Kinds, args[0]) {
@@ -67,7 +67,7 @@ With several tenants in the configuration it hands the configuration on.`,
 	f := cmd.Flags()
 	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or \"daily 06:17\"; in UTC for kubernetes and github-actions")
 	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd, which sees no homes, /usr/local/bin/lictrail unless it is below /usr or /opt)")
-	f.StringVar(&o.image, "image", "registry.example.com/lictrail:latest", "container `image`, for kubernetes")
+	f.StringVar(&o.image, "image", "registry.contoso.com/lictrail:latest", "container `image`, for kubernetes")
 	f.StringVar(&o.readers, "readers", "", "`group` whose members may ask on the server, for systemd: the database is opened to it for reading")
 	f.IntVar(&o.shards, "shards", 0, "for kubernetes: `number` of pods that divide the tenants of the configuration among them")
 	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")

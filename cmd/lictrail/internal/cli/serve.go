@@ -60,7 +60,7 @@ and proves itself with the secret in --proxy-secret-file. See docs/serve.md.`,
 	f.BoolVar(&o.behindProxy, "behind-proxy", false, "requests come through a reverse proxy that signs people in")
 	f.StringVar(&o.userHeader, "user-header", "", "`header` in which the proxy names the person")
 	f.StringVar(&o.proxySecret, "proxy-secret-file", "", "`file` with the secret that the proxy sends as "+web.SecretHeader)
-	f.StringVar(&o.publicURL, "public-url", "", "`URL` under which people reach the proxy, such as https://licenses.example.com")
+	f.StringVar(&o.publicURL, "public-url", "", "`URL` under which people reach the proxy, such as https://licenses.contoso.com")
 	return cmd
 }
 
@@ -139,7 +139,7 @@ func (o *serveOptions) base(listener net.Listener) (*url.URL, error) {
 	if o.publicURL != "" {
 		u, err := url.Parse(o.publicURL)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return nil, usage(fmt.Sprintf("--public-url %q is not an address such as https://licenses.example.com", o.publicURL), "scheme and host, and perhaps a path")
+			return nil, usage(fmt.Sprintf("--public-url %q is not an address such as https://licenses.contoso.com", o.publicURL), "scheme and host, and perhaps a path")
 		}
 		return u, nil
 	}

@@ -146,7 +146,7 @@ func TestServe_Proxy(t *testing.T) {
 	var addresses []string
 	for range 2 {
 		s := serve(t, "--db", filepath.Join(dir, "lictrail-demo.db"), "--listen", "unix:"+socket, "--behind-proxy", "--user-header", "X-Remote-User",
-			"--proxy-secret-file", proxy, "--public-url", "https://licenses.example.com", "--link-secret-file", filepath.Join(dir, "link.secret"))
+			"--proxy-secret-file", proxy, "--public-url", "https://licenses.contoso.com", "--link-secret-file", filepath.Join(dir, "link.secret"))
 		addresses = append(addresses, s.address)
 		inside := strings.Replace(s.address, "https://", "http://", 1)
 		if code, _ := fetch(t, client, inside, "X-Remote-User", "ada@contoso.example"); code != 403 {
@@ -165,7 +165,7 @@ func TestServe_Proxy(t *testing.T) {
 			t.Errorf("the log is %s", log)
 		}
 	}
-	if addresses[0] != addresses[1] || !strings.HasPrefix(addresses[0], "https://licenses.example.com/") {
+	if addresses[0] != addresses[1] || !strings.HasPrefix(addresses[0], "https://licenses.contoso.com/") {
 		t.Errorf("the addresses are %q", addresses)
 	}
 }

@@ -72,7 +72,7 @@ func (c *Connection) Where(h Host) (graph.Cloud, error) {
 	}
 	if c.AuthorityHost != "" {
 		if err := graph.CheckAuthority(c.AuthorityHost); err != nil {
-			return cloud, exit.Usage(err.Error(), "--authority-host https://login.example.com")
+			return cloud, exit.Usage(err.Error(), "--authority-host https://login.contoso.com")
 		}
 	}
 	cloud.AuthorityHost = cmp.Or(c.AuthorityHost, cloud.AuthorityHost)

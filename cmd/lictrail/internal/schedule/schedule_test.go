@@ -30,7 +30,7 @@ func job(t *testing.T, at string) Job {
 		t.Fatal(err)
 	}
 	return Job{Program: "/usr/local/bin/lictrail", Args: []string{"sync", "--activity=all", "--audit-source=graph,purview"}, At: when,
-		Tenant: "72f988bf-86f1-41af-91ab-2d7cd011db47", Client: "0b5c3c1e-5a5e-4c7e-9f5e-3a1d2b4c6d8e", Image: "registry.example.com/lictrail:1.0"}
+		Tenant: "72f988bf-86f1-41af-91ab-2d7cd011db47", Client: "0b5c3c1e-5a5e-4c7e-9f5e-3a1d2b4c6d8e", Image: "registry.contoso.com/lictrail:1.0"}
 }
 
 func TestFiles_Golden(t *testing.T) {
