@@ -23,29 +23,11 @@ var (
 // openStored finds a certificate in the store of Windows, and its key, which stays
 // there. No window opens: whoever runs lictrail may not be at the screen.
 func openStored(place storePlace) (*storedKey, error) {
-	name, err := windows.UTF16PtrFromString(place.store)
+	found, certificate, err := findStored(place)
 	if err != nil {
 		return nil, err
-	}
-	location := uint32(windows.CERT_SYSTEM_STORE_CURRENT_USER)
-	if place.machine {
-		location = windows.CERT_SYSTEM_STORE_LOCAL_MACHINE
-	}
-	store, err := windows.CertOpenStore(windows.CERT_STORE_PROV_SYSTEM, 0, 0, location|windows.CERT_STORE_READONLY_FLAG|windows.CERT_STORE_OPEN_EXISTING_FLAG, uintptr(unsafe.Pointer(name)))
-	if err != nil {
-		return nil, fmt.Errorf("open the store %s: %w", place.store, err)
-	}
-	defer windows.CertCloseStore(store, 0) //nolint:errcheck // it was read only
-	hash := windows.CryptHashBlob{Size: uint32(len(place.thumbprint)), Data: &place.thumbprint[0]}
-	found, err := windows.CertFindCertificateInStore(store, windows.X509_ASN_ENCODING, 0, windows.CERT_FIND_HASH, unsafe.Pointer(&hash), nil)
-	if err != nil {
-		return nil, errors.New("there is no such certificate in the store")
 	}
 	defer windows.CertFreeCertificateContext(found) //nolint:errcheck // it was read only
-	certificate, err := x509.ParseCertificate(slices.Clone(unsafe.Slice(found.EncodedCert, found.Length)))
-	if err != nil {
-		return nil, err
-	}
 	var key windows.Handle
 	var spec uint32
 	var ours bool
@@ -53,11 +35,46 @@ func openStored(place storePlace) (*storedKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use its key: %w", err)
 	}
+	if spec != windows.CERT_NCRYPT_KEY_SPEC { // its handle means nothing to ncrypt.dll
+		return nil, errors.New("its key is one of a cryptographic service provider, and not of the newer kind (CNG)")
+	}
 	return &storedKey{certificate: certificate, signer: cngKey{key, certificate.PublicKey}, close: func() {
 		if ours {
 			_, _, _ = ncryptFreeObject.Call(uintptr(key))
 		}
 	}}, nil
+}
+
+// findStored finds a certificate in the store of Windows. Its context, which the
+// caller frees, knows where the key is.
+func findStored(place storePlace) (*windows.CertContext, *x509.Certificate, error) {
+	name, err := windows.UTF16PtrFromString(place.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	location := uint32(windows.CERT_SYSTEM_STORE_CURRENT_USER)
+	if place.machine {
+		location = windows.CERT_SYSTEM_STORE_LOCAL_MACHINE
+	}
+	store, err := windows.CertOpenStore(windows.CERT_STORE_PROV_SYSTEM, 0, 0, location|windows.CERT_STORE_READONLY_FLAG|windows.CERT_STORE_OPEN_EXISTING_FLAG, uintptr(unsafe.Pointer(name)))
+	if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
+		return nil, nil, fmt.Errorf("there is no such store as %s", place.store)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the store %s: %w", place.store, err)
+	}
+	defer windows.CertCloseStore(store, 0) //nolint:errcheck // it was read only
+	hash := windows.CryptHashBlob{Size: uint32(len(place.thumbprint)), Data: &place.thumbprint[0]}
+	found, err := windows.CertFindCertificateInStore(store, windows.X509_ASN_ENCODING, 0, windows.CERT_FIND_HASH, unsafe.Pointer(&hash), nil)
+	if err != nil {
+		return nil, nil, errors.New("there is no such certificate in the store")
+	}
+	certificate, err := x509.ParseCertificate(slices.Clone(unsafe.Slice(found.EncodedCert, found.Length)))
+	if err != nil {
+		_ = windows.CertFreeCertificateContext(found) // it was read only
+		return nil, nil, err
+	}
+	return found, certificate, nil
 }
 
 // cngKey signs with a key that Windows keeps.

@@ -205,6 +205,13 @@ func (a *Authority) Know(resource string) {
 	a.resources[resource] = true
 }
 
+// Register gives an application one more certificate.
+func (a *Authority) Register(client string, c *x509.Certificate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.Apps[client].Certificates = append(a.Apps[client].Certificates, c)
+}
+
 // Asked returns the requests so far.
 func (a *Authority) Asked() []AuthorityRequest {
 	a.mu.Lock()
