@@ -7,8 +7,8 @@ import (
 	"lictrail/snapshot"
 )
 
-// userType is the type of a user whose user_version is v and whose profile is f.
-const userType = "CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN '" + snapshot.AgentType + "' ELSE f.more ->> '$.type' END"
+// userType is the type of a user whose user_version is v and whose row of profiles is f.
+const userType = "CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN '" + snapshot.AgentType + "' ELSE f.type END"
 
 // agents notes which users are agents. What was known stays: a user object does not
 // change its type.

@@ -85,18 +85,17 @@ func (s *Sync) commit(ctx context.Context, r *Result) error {
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
 	*rowWriter
-	ctx         context.Context
-	ended       func() error
-	tx          *sql.Tx
-	run         int64
-	rows        map[rowKey]int64
-	layouts     map[string]int64   // by shape
-	seen        map[string]bool    // shapes that one user has, and no layout
-	profiles    map[[16]byte]int64 // by hash; nil: not loaded
-	lastProfile int64
-	tables      []*layout         // to be sealed
-	fresh       map[string]*fresh // by table: what was digested while it was written
-	names       nameWords
+	ctx      context.Context
+	ended    func() error
+	tx       *sql.Tx
+	run      int64
+	rows     map[rowKey]int64
+	layouts  map[string]int64  // by shape
+	seen     map[string]bool   // shapes that one user has, and no layout
+	profiles *profiles         // nil: not loaded
+	tables   []*layout         // to be sealed
+	fresh    map[string]*fresh // by table: what was digested while it was written
+	names    nameWords
 }
 
 // rowKey names a row of a small table.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -77,7 +76,7 @@ func (w *writer) userRow(u *spooled, next int64) (int64, error) {
 }
 
 func (w *writer) attributes(row int64, u *spooled) error {
-	profile, err := w.profile(u.department, u.more)
+	profile, err := w.profile(u.department, &u.shared)
 	if err != nil {
 		return err
 	}
@@ -89,42 +88,6 @@ func (w *writer) attributes(row int64, u *spooled) error {
 		[]string{"presence", "deleted_at", "upn", "name", "mail", "employee_id", "created_at", "profile_id"},
 		unless(u.presence, string(snapshot.Present)), millis(u.deletedAt), u.upn, u.name, u.mail,
 		unless(u.employeeID, ""), millis(u.createdAt), profile)
-}
-
-// profile returns the row of a combination of attributes.
-func (w *writer) profile(department, more string) (int64, error) {
-	if err := w.loadProfiles(); err != nil {
-		return 0, err
-	}
-	key := sha256.Sum256([]byte(department + "\x00" + more))
-	if id, ok := w.profiles[[16]byte(key[:])]; ok {
-		return id, nil
-	}
-	w.lastProfile++
-	w.profiles[[16]byte(key[:])] = w.lastProfile
-	return w.lastProfile, w.later("profile", []string{"id", "department", "more"}, w.lastProfile, department, more)
-}
-
-// loadProfiles learns which combinations there are, by hash: an index in the
-// database would hold nearly everybody's attributes a second time.
-func (w *writer) loadProfiles() error {
-	if w.profiles != nil {
-		return nil
-	}
-	w.profiles = map[[16]byte]int64{}
-	return w.pass(func() error {
-		return eachRow(w.ctx, w.tx, "SELECT id, department, more FROM profile", nil, func(values []any) error {
-			id, _ := values[0].(int64)
-			department, _ := values[1].(string)
-			more, _ := values[2].(string)
-			key := sha256.Sum256([]byte(department + "\x00" + more))
-			if _, ok := w.profiles[[16]byte(key[:])]; !ok {
-				w.profiles[[16]byte(key[:])] = id
-			}
-			w.lastProfile = max(w.lastProfile, id)
-			return nil
-		})
-	})
 }
 
 // userVersion is version for a table with the key user_id, less the look for an

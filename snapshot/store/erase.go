@@ -76,7 +76,7 @@ func forgettableRows(ctx context.Context, tx *sql.Tx, row int64, called ...Calle
 	if err != nil {
 		return nil, err
 	}
-	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true, seen: map[string]bool{}}
+	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true, seen: map[string]bool{}, left: map[int64]string{}}
 	p := &purpose{kind: sealForget, user: row, name: standIn(row, last.ID+1)}
 	if err := e.forget(p, called); err != nil {
 		return nil, fmt.Errorf("look for what to erase: %w", classify(err))
@@ -215,8 +215,9 @@ type eraser struct {
 	tx   *sql.Tx
 	all  []*layout
 	rows map[string]int64
-	dry  bool            // count only
-	seen map[string]bool // dry: rows that were counted, which a second time would not differ
+	dry  bool             // count only
+	seen map[string]bool  // dry: rows that were counted, which a second time would not differ
+	left map[int64]string // dry: by its row, what would be left of attributes
 
 	renamed []int64 // users whose names were changed, to be indexed anew
 }

@@ -42,6 +42,9 @@ func (e *eraser) forget(p *purpose, called []Called) error {
 			return err
 		}
 	}
+	if err := e.unusedWords(p); err != nil {
+		return err
+	}
 	if e.dry {
 		return nil
 	}
@@ -139,6 +142,9 @@ func (e *eraser) attributes(l *layout, key []any, more map[string]any) error {
 	if err != nil {
 		return err
 	}
+	if id, ok := key[0].(int64); ok && e.dry {
+		e.left[id] = left
+	}
 	set := map[string]any{l.attributes: left}
 	for c, v := range more {
 		set[c] = v
@@ -194,6 +200,11 @@ func (e *eraser) mentions(l *layout, p *purpose, who *person) error {
 }
 
 func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
+	if l.name == "attribute_word" {
+		if err := e.unprintUsersOf(key[0]); err != nil {
+			return err
+		}
+	}
 	if l.attributes == "" {
 		if l.name == "user_version" {
 			user, _ := key[0].(int64)
@@ -205,21 +216,81 @@ func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
 		return e.redact(l, key, set)
 	}
 	delete(set, l.attributes)
+	if err := e.unprintAll(key[0]); err != nil {
+		return err
+	}
+	return e.attributes(l, key, set)
+}
+
+// unprintAll is unprint for all who have, or had, a combination of attributes.
+func (e *eraser) unprintAll(profile any) error {
 	var users []int64
-	err := eachRow(e.ctx, e.tx, "SELECT DISTINCT user_id FROM user_version WHERE profile_id = ?", key, func(values []any) error {
+	err := eachRow(e.ctx, e.tx, "SELECT DISTINCT user_id FROM user_version WHERE profile_id = ?", []any{profile}, func(values []any) error {
 		user, _ := values[0].(int64)
 		users = append(users, user)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	for _, user := range users {
-		if err := e.unprint(user); err != nil {
-			return err
+		if err == nil {
+			err = e.unprint(user)
 		}
 	}
-	return e.attributes(l, key, set)
+	return err
+}
+
+// eachWord calls do with the numbers of the texts that each combination of attributes
+// has. Where nothing is erased yet, those that would be are read as they would be.
+func (e *eraser) eachWord(do func(profile, word int64)) error {
+	return eachRow(e.ctx, e.tx, "SELECT id, more FROM profile WHERE substr(more, 1, 1) = '['", nil, func(values []any) error {
+		id, _ := values[0].(int64)
+		more := textOf(values[1])
+		if left, ok := e.left[id]; ok {
+			more = left
+		}
+		return eachPlace(more, func(place int, number int64, _ *string) error {
+			if place >= placeTexts && place < placeSync && number > 0 {
+				do(id, number)
+			}
+			return nil
+		})
+	})
+}
+
+// unprintUsersOf is unprint for all whose attributes have a text.
+func (e *eraser) unprintUsersOf(word any) error {
+	var profiles []int64
+	err := e.eachWord(func(profile, has int64) {
+		if has == word {
+			profiles = append(profiles, profile)
+		}
+	})
+	for _, profile := range profiles {
+		if err == nil {
+			err = e.unprintAll(profile)
+		}
+	}
+	return err
+}
+
+// unusedWords erases the texts that no combination of attributes has any more.
+func (e *eraser) unusedWords(p *purpose) error {
+	used := map[int64]bool{}
+	if err := e.eachWord(func(_, word int64) { used[word] = true }); err != nil {
+		return err
+	}
+	var unused [][]any
+	err := eachRow(e.ctx, e.tx, "SELECT id, text FROM attribute_word", nil, func(values []any) error {
+		if id, _ := values[0].(int64); !used[id] && !isStandIn(textOf(values[1])) {
+			unused = append(unused, []any{id})
+		}
+		return nil
+	})
+	for _, key := range unused {
+		if err == nil {
+			err = e.redact(e.layout("attribute_word"), key, map[string]any{"text": p.name})
+		}
+	}
+	return err
 }
 
 // without returns what columns must hold so that the person is not in them; nil

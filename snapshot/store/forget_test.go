@@ -134,7 +134,7 @@ func TestP14_Spellings(t *testing.T) {
 			for query, want := range map[string]string{
 				"SELECT upn FROM user_version WHERE user_id = (SELECT id FROM user WHERE object_id = 'long')":          "x" + zoeUPN,
 				"SELECT raw FROM event WHERE event_id = 'longer'":                                                      `{"initiatedBy":"x` + zoeUPN + `"}`,
-				"SELECT more ->> '$.country' FROM profile WHERE more ->> '$.forgotten' IS NOT NULL":                    "DE",
+				"SELECT country FROM profiles JOIN profile ON id = profile_key WHERE more ->> '$[10]' IS NOT NULL":     "DE",
 				"SELECT detail ->> '$.evidence[0].id' FROM attribution WHERE id = 1":                                   "longer",
 				"SELECT detail ->> '$.actor.upn' FROM attribution WHERE id = 2":                                        "boss@contoso.com",
 				"SELECT warnings ->> '$[1].message' FROM run WHERE id = 1":                                             "It stays.",

@@ -25,8 +25,8 @@ type Shown struct{ Enabled, UPN, Name, Paths, Plans bool }
 
 // Shown reads what the newest complete run showed of its users.
 func (s *Sync) Shown(ctx context.Context) (shown Shown, err error) {
-	const user = "SELECT 1 FROM user_version v JOIN profile p ON p.id = v.profile_id WHERE v.to_run IS NULL AND v.presence IS NULL AND "
-	err = s.db.sql.QueryRowContext(ctx, `SELECT EXISTS (`+user+`p.more ->> '$.enabled' IS NOT NULL),
+	const user = "SELECT 1 FROM user_version v JOIN profiles p ON p.profile_key = v.profile_id WHERE v.to_run IS NULL AND v.presence IS NULL AND "
+	err = s.db.sql.QueryRowContext(ctx, `SELECT EXISTS (`+user+`p.enabled IS NOT NULL),
 		EXISTS (`+user+`v.upn <> ''), EXISTS (`+user+`v.name <> ''),
 		EXISTS (SELECT 1 FROM path WHERE to_run IS NULL AND group_id >= 0), EXISTS (SELECT 1 FROM user_plans WHERE to_run IS NULL)`).
 		Scan(&shown.Enabled, &shown.UPN, &shown.Name, &shown.Paths, &shown.Plans)

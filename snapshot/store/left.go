@@ -168,6 +168,15 @@ func erasedAttributes(value any, row any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
 	}
+	if array, ok := parsed.([]any); ok {
+		kept, _ := partArray(array)
+		left := make([]any, places)
+		for i := placeTexts; i < places; i++ {
+			left[i] = 0
+		}
+		left[placeLocation], left[placeCountry], left[placeForgotten] = kept[0], kept[1], row
+		return marshaled(left), nil
+	}
 	all, _ := parsed.(map[string]any)
 	left := map[string]any{"forgotten": row}
 	for _, name := range sharedAttributes {

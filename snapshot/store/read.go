@@ -28,6 +28,7 @@ type History struct {
 	sameParts map[string]int
 	shared    *shared
 	refs      refs
+	words     *attributeWords
 	crowd     int // how many users a listing reads at a time
 
 	until      snapshot.RunID              // only what was known before this run; 0: everything
@@ -130,6 +131,7 @@ func (h *History) loadNames(ctx context.Context) error {
 			h.sameParts[strings.ToLower(part)]++
 		}
 	}
+	h.words = newAttributeWords(ctx, h.tx)
 	h.refs, err = loadRefs(ctx, h.tx)
 	return err
 }
@@ -256,7 +258,7 @@ func (h *History) UserByID(ctx context.Context, id snapshot.UserID) (p Person, o
 // when the user came later, as they were first.
 func (h *History) describe(ctx context.Context, p *Person) error {
 	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+", v.from_run"+versionTables+`
-		WHERE v.user_id = ? ORDER BY v.from_run > ?, abs(v.from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)))
+		WHERE v.user_id = ? ORDER BY v.from_run > ?, abs(v.from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)), h.words)
 	if err != nil {
 		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
 	}

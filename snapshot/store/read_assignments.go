@@ -249,7 +249,7 @@ func (f Filter) query(run int64, byUPN bool) (string, []any) {
 		FROM user_version v
 		CROSS JOIN path p ON p.user_id = v.user_id
 		CROSS JOIN user u ON u.id = v.user_id
-		CROSS JOIN profile f ON f.id = v.profile_id
+		CROSS JOIN profiles f ON f.profile_key = v.profile_id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND p.from_run <= ?1 AND p.held = 1`
 	args := []any{run}
 	marks := func(n int, arg func(int) any) string {

@@ -24,9 +24,7 @@ type AttributeRow struct {
 // of each first. of is as in people.
 func (h *History) attributes(ctx context.Context, of string, take func(row int64, a AttributeRow)) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT v.user_id, v.from_run, v.upn, f.department, coalesce(f.more ->> '$.country', ''), coalesce(f.more ->> '$.company', ''),
-			coalesce(f.more ->> '$.office', ''), coalesce(f.more ->> '$.job_title', ''), coalesce(f.more ->> '$.employee_type', ''),
-			coalesce(f.more ->> '$.usage_location', '')
+		SELECT v.user_id, v.from_run, v.upn, f.department, f.more
 		FROM user_version v JOIN profile f ON f.id = v.profile_id
 		WHERE v.from_run <= ?2 AND v.user_id`+ofThem+` ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
@@ -37,9 +35,16 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 		var user int64
 		var run snapshot.RunID
 		var a AttributeRow
-		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &a.Country, &a.Company, &a.Office, &a.JobTitle, &a.Type, &a.Location); err != nil {
+		var more string
+		var shared snapshot.Attributes
+		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &more); err != nil {
 			return fmt.Errorf("read the users: %w", classify(err))
 		}
+		if _, err := decodeAttributes(more, &shared, h.words.text); err != nil {
+			return fmt.Errorf("read the users: %w", err)
+		}
+		a.Country, a.Company, a.Office, a.JobTitle = shared.Country, shared.Company, shared.Office, shared.JobTitle
+		a.Type, a.Location = shared.EmployeeType, shared.UsageLocation
 		a.Run = h.Runs[run]
 		if h.pseudonyms != nil {
 			a.UPN = h.pseudonyms.of(a.UPN)

@@ -79,7 +79,7 @@ const changeQuery = `
 	SELECT c.id, c.run_id, c.kind, c.observed, coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
 		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, c.detail,
 		u.id, u.object_id, v.upn, v.name, v.mail, d.department,
-		CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN 'Agent' ELSE d.more ->> '$.type' END, coalesce(v.presence, 'present'),
+		CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN 'Agent' ELSE d.type END, coalesce(v.presence, 'present'),
 		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
 	FROM change c
 	LEFT JOIN sku s ON s.id = c.sku_id
@@ -88,7 +88,7 @@ const changeQuery = `
 	LEFT JOIN user u ON u.id = c.user_id
 	LEFT JOIN user_version v ON v.user_id = c.user_id AND v.from_run =
 		(SELECT max(from_run) FROM user_version WHERE user_id = c.user_id AND from_run <= c.run_id)
-	LEFT JOIN profile d ON d.id = v.profile_id
+	LEFT JOIN profiles d ON d.profile_key = v.profile_id
 	JOIN attribution a ON a.change_id = c.id
 		AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id AND run_id < ?)
 	WHERE c.run_id < ?`

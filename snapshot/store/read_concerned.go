@@ -93,7 +93,7 @@ func (c Concern) query(run int64) (string, []any) {
 		FROM user_version v
 		CROSS JOIN path p ON p.user_id = v.user_id
 		CROSS JOIN user u ON u.id = v.user_id
-		CROSS JOIN profile f ON f.id = v.profile_id
+		CROSS JOIN profiles f ON f.profile_key = v.profile_id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND v.presence IS NULL
 		AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1)` + whose + " ORDER BY v.user_id", args
 }

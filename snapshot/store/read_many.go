@@ -83,7 +83,7 @@ func (h *History) describeRows(ctx context.Context, people map[int64]*Person) er
 	defer rows.Close()
 	for rows.Next() {
 		var row int64
-		u, from, err := scanVersion(scanMore{rows, []any{&row}})
+		u, from, err := scanVersion(scanMore{rows, []any{&row}}, h.words)
 		if err != nil {
 			return err
 		}

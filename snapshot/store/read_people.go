@@ -33,7 +33,7 @@ func (h *History) people(ctx context.Context, of string, take func(row int64, u 
 		var row int64
 		var key any
 		var agent bool
-		u, _, err := scanVersion(withMore{rows, []any{&row, &key, &agent}})
+		u, _, err := scanVersion(withMore{rows, []any{&row, &key, &agent}}, h.words)
 		if err != nil {
 			return fmt.Errorf("read the users: %w", classify(err))
 		}
@@ -57,11 +57,11 @@ func (w withMore) Scan(dest ...any) error { return w.rows.Scan(append(dest, w.mo
 // asked about, by when it was so without a break. of is as in people.
 func (h *History) disabledSince(ctx context.Context, of string, take func(row int64, since time.Time)) error {
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT v.user_id, v.from_run, coalesce(f.more ->> '$.enabled', 1)
-		FROM user_version v JOIN profile f ON f.id = v.profile_id
+		SELECT v.user_id, v.from_run, coalesce(f.enabled, 1)
+		FROM user_version v JOIN profiles f ON f.profile_key = v.profile_id
 		WHERE v.from_run <= ?2 AND v.user_id`+ofThem+` AND v.user_id IN (
-			SELECT n.user_id FROM user_version n JOIN profile p ON p.id = n.profile_id
-			WHERE p.more ->> '$.enabled' = 0 AND n.from_run <= ?2 AND (n.to_run IS NULL OR n.to_run > ?2) AND n.user_id`+ofThem+`)
+			SELECT n.user_id FROM user_version n JOIN profiles p ON p.profile_key = n.profile_id
+			WHERE p.enabled = 0 AND n.from_run <= ?2 AND (n.to_run IS NULL OR n.to_run > ?2) AND n.user_id`+ofThem+`)
 		ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
 		return fmt.Errorf("read the disabled users: %w", classify(err))

@@ -166,7 +166,7 @@ func (h *History) NewestUsers(ctx context.Context) iter.Seq2[snapshot.User, erro
 		JOIN user u ON u.id = v.user_id WHERE v.to_run IS NULL AND (typeof(u.object_id) = 'blob' OR u.object_id NOT GLOB '`+forgottenName+`-*') ORDER BY v.user_id`,
 		func(rows *sql.Rows, u *snapshot.User) error {
 			var key any
-			found, _, err := scanVersion(withMore{rows, []any{&key}})
+			found, _, err := scanVersion(withMore{rows, []any{&key}}, h.words)
 			if err != nil {
 				return err
 			}

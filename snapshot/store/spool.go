@@ -88,9 +88,7 @@ func (sp *Spool) Add(d *snapshot.Delta, row int64, print *RowPrint) error {
 	sp.print(print)
 	sp.bool(d.Attributes)
 	if d.Attributes {
-		if err := sp.attributes(&d.New); err != nil {
-			return err
-		}
+		sp.attributes(&d.New)
 	}
 	sp.paths(d)
 	sp.bool(d.Plans)
@@ -130,11 +128,7 @@ func (sp *Spool) print(p *RowPrint) {
 	}
 }
 
-func (sp *Spool) attributes(u *snapshot.User) error {
-	more, err := versionMore(u.Attributes)
-	if err != nil {
-		return err
-	}
+func (sp *Spool) attributes(u *snapshot.User) {
 	sp.word(string(u.Presence))
 	sp.time(u.DeletedAt)
 	sp.text(u.EmployeeID)
@@ -148,8 +142,13 @@ func (sp *Spool) attributes(u *snapshot.User) error {
 		sp.text(u.Mail)
 	}
 	sp.word(u.Department)
-	sp.wordBytes(more)
-	return nil
+	for _, text := range sharedTexts(&u.Attributes) {
+		sp.word(*text)
+	}
+	if sp.bool(u.Enabled != nil); u.Enabled != nil {
+		sp.bool(*u.Enabled)
+	}
+	sp.bool(u.OnPremisesSync)
 }
 
 func (sp *Spool) paths(d *snapshot.Delta) {
@@ -265,7 +264,7 @@ type spooled struct {
 	upn, name   string
 	mail        any // NULL: same as upn
 	department  string
-	more        string
+	shared      snapshot.Attributes // those of profile.more
 	closed      []snapshot.PathKey
 	opened      []snapshot.OpenedPath
 	plans       bool
@@ -346,7 +345,15 @@ func (c *cursor) user(u *spooled) {
 		if same := c.bool(); !same {
 			u.mail = c.text()
 		}
-		u.department, u.more = c.word(), c.word()
+		u.department = c.word()
+		for _, text := range sharedTexts(&u.shared) {
+			*text = c.word()
+		}
+		if c.bool() {
+			enabled := c.bool()
+			u.shared.Enabled = &enabled
+		}
+		u.shared.OnPremisesSync = c.bool()
 	}
 	for range c.count() {
 		u.closed = append(u.closed, c.pathKey())
@@ -555,16 +562,6 @@ const commonDates = 20
 func layoutHash(layout string) []byte {
 	sum := sha256.Sum256([]byte(layout))
 	return sum[:]
-}
-
-// versionMore is the JSON of the attributes that have no column of their own.
-func versionMore(a snapshot.Attributes) ([]byte, error) {
-	a.UPN, a.Name, a.Mail, a.Department, a.EmployeeID, a.CreatedAt = "", "", "", "", "", nil
-	return json.Marshal(struct {
-		snapshot.Attributes
-		UPN  *struct{} `json:"upn,omitempty"` // hides the column's field
-		Name *struct{} `json:"name,omitempty"`
-	}{Attributes: a})
 }
 
 // RowPrint recognizes a user's row that comes again, and says what a run counts

@@ -77,7 +77,7 @@ func TestSpool(t *testing.T) {
 			want := spooled{
 				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), print: printOf(n), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
 				employeeID: "7", createdAt: *d.New.CreatedAt, upn: "a@b", name: "A\x00", mail: "m@b", department: "D",
-				more: `{"enabled":true,"job_title":"J"}`, closed: d.Closed, opened: d.Opened, plans: true,
+				shared: snapshot.Attributes{Enabled: d.New.Enabled, JobTitle: "J"}, closed: d.Closed, opened: d.Opened, plans: true,
 				dates: []time.Time{d.New.DeletedAt, {}}, evidence: d.Evidence,
 			}
 			if diff := cmp.Diff(want, *u, cmp.AllowUnexported(spooled{}), cmpopts.IgnoreFields(spooled{}, "shape")); diff != "" {

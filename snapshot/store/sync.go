@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,6 +20,7 @@ type Sync struct {
 	plans    map[int64]snapshot.PlanID
 	layouts  planLayouts
 	refs     refs // as they were before the run
+	words    *attributeWords
 }
 
 // Begin records that a run has started and returns it. A history that is about
@@ -48,6 +48,7 @@ func (s *Sync) begin(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant, st
 	if s.refs, err = loadRefs(ctx, tx); err != nil {
 		return err
 	}
+	s.words = newAttributeWords(ctx, s.db.sql)
 	result, err := tx.ExecContext(ctx,
 		"INSERT INTO run (status, started_at, previous_run, version) VALUES ('incomplete', ?, ?, ?)",
 		startedAt.UnixMilli(), s.previousID(), version)
@@ -208,7 +209,7 @@ func (s *Sync) loadVersion(ctx context.Context, k *snapshot.Known, row int64) (l
 	v, left, err := scanVersion(s.db.sql.QueryRowContext(ctx, "SELECT "+versionColumns+`,
 			coalesce((SELECT min(from_run) FROM user_version WHERE user_id = ?1 AND from_run > coalesce(
 				(SELECT max(from_run) FROM user_version WHERE user_id = ?1 AND presence IS NULL), 0)), 0)`+
-		versionTables+"WHERE v.user_id = ?1 AND v.to_run IS NULL", row))
+		versionTables+"WHERE v.user_id = ?1 AND v.to_run IS NULL", row), s.words)
 	if err != nil {
 		return 0, err
 	}
@@ -222,7 +223,7 @@ const (
 )
 
 // scanVersion reads versionColumns and a run number after them.
-func scanVersion(row interface{ Scan(...any) error }) (snapshot.User, int64, error) {
+func scanVersion(row interface{ Scan(...any) error }, words *attributeWords) (snapshot.User, int64, error) {
 	var u snapshot.User
 	var upn, name, department, more string
 	var mail, employee sql.NullString
@@ -231,8 +232,8 @@ func scanVersion(row interface{ Scan(...any) error }) (snapshot.User, int64, err
 	if err := row.Scan(&upn, &name, &mail, &employee, &created, &department, &more, &u.Presence, &deleted, &from); err != nil {
 		return u, 0, err
 	}
-	if err := json.Unmarshal([]byte(more), &u.Attributes); err != nil {
-		return u, 0, fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
+	if _, err := decodeAttributes(more, &u.Attributes, words.text); err != nil {
+		return u, 0, err
 	}
 	u.UPN, u.Name, u.Department, u.Mail, u.EmployeeID = upn, name, department, upn, employee.String
 	if mail.Valid {

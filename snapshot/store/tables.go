@@ -61,6 +61,7 @@ var tables = []table{
 	{name: "user", sealed: byNumber, loose: map[string]string{"fingerprint": "derived: verify computes it anew", "row_print": "sealed as a whole, see rowPrints"},
 		about: "id", personal: map[string]any{"object_id": forgottenName}},
 	{name: "profile", sealed: byNumber, mentions: []string{"department"}, attributes: "more"},
+	{name: "attribute_word", sealed: byNumber, mentions: []string{"text"}},
 	{name: "user_version", sealed: byRun, about: "user_id",
 		personal: map[string]any{"upn": forgottenName, "name": "", "mail": nil, "employee_id": nil, "created_at": nil}, mentions: []string{"name"}},
 	{name: "sku", sealed: byNumber, loose: map[string]string{"part_number": newestName}},

@@ -49,7 +49,7 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 		nextPath, nextPlans := &ahead[pathRow]{pull: paths}, &ahead[dated[[]snapshot.Plan]]{pull: plans}
 		var t *Timeline
 		for v, err := range eachUserRow(ctx, h.tx, "SELECT "+versionColumns+`, v.from_run, coalesce(v.to_run, 0), v.user_id, u.object_id, u.fingerprint`+
-			versionTables+"JOIN user u ON u.id = v.user_id ORDER BY v.user_id, v.from_run", scanDatedVersion) {
+			versionTables+"JOIN user u ON u.id = v.user_id ORDER BY v.user_id, v.from_run", h.scanDatedVersion) {
 			if err == nil && t != nil && t.Person.Row != v.user {
 				if !yield(t, nil) {
 					return
@@ -136,9 +136,9 @@ type datedVersion struct {
 	fingerprint int64
 }
 
-func scanDatedVersion(rows *sql.Rows, user *int64) (v datedVersion, err error) {
+func (h *History) scanDatedVersion(rows *sql.Rows, user *int64) (v datedVersion, err error) {
 	var key any
-	u, from, err := scanVersion(scanMore{rows, []any{&v.To, user, &key, &v.fingerprint}})
+	u, from, err := scanVersion(scanMore{rows, []any{&v.To, user, &key, &v.fingerprint}}, h.words)
 	if err != nil {
 		return v, err
 	}
