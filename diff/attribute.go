@@ -50,6 +50,24 @@ type Context struct {
 	SKU         func(snapshot.SKUID) (now snapshot.SKU, listed bool) // as the snapshot after has it
 	Holders     func(snapshot.SKUID) int                             // users who hold the SKU after the run
 	DeletedAt   func(snapshot.UserID) time.Time                      // from deletedItems
+	// Concerns restricts attribution to changes of some users; nil: none is left out.
+	// That of the others is zero.
+	Concerns func(snapshot.UserID) bool
+}
+
+// Concerned lists the users whose changes a record may attribute otherwise: the one
+// it is about, and whoever acted, of whom it shows that they act on others. all is
+// true where it may be anybody: it is about a group, knows a user by name only, or
+// shows which account synchronizes a directory.
+func Concerned(e *snapshot.Event) (users []snapshot.UserID, all bool) {
+	if e.Target == "" || strings.EqualFold(e.Client, syncClient) {
+		return nil, true
+	}
+	users = []snapshot.UserID{e.Target}
+	if e.Actor.Kind == snapshot.ActorUser && e.Actor.ID != "" {
+		users = append(users, snapshot.UserID(e.Actor.ID))
+	}
+	return users, false
 }
 
 // EventRefKey identifies an audit record.
@@ -72,10 +90,15 @@ func Attribute(changes []snapshot.Change, c *Context) (attributions []snapshot.A
 	a := newAttributor(changes, c)
 	attributions = make([]snapshot.Attribution, len(changes))
 	for _, i := range a.order() {
+		if !a.concerned(changes[i].User) {
+			continue
+		}
 		attributions[i] = a.explain(&changes[i])
 	}
 	return attributions, a.unseen()
 }
+
+func (c *Context) concerned(id snapshot.UserID) bool { return c.Concerns == nil || c.Concerns(id) }
 
 // order lists the changes such that their order in the input does not matter:
 // of the changes of one SKU of a user, the first may claim an event first.

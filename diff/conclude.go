@@ -442,6 +442,9 @@ func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
 func (a *attributor) unseen() []Attributed {
 	var out []Attributed
 	for _, user := range slices.Sorted(maps.Keys(a.license)) {
+		if !a.concerned(user) {
+			continue
+		}
 		for _, sku := range a.touched(user) {
 			out = append(out, a.unseenMoves(user, sku)...)
 			out = append(out, a.unseenPlans(user, sku)...)

@@ -83,12 +83,6 @@ func (w *writer) stretches(done, planned []Stretch) error {
 	return nil
 }
 
-// CoverageSince lists what was asked of any log since the newest complete run,
-// by runs that failed too.
-func (s *Sync) CoverageSince(ctx context.Context) ([]snapshot.Coverage, error) {
-	return coverageWhere(ctx, s.db.sql, "run_id > ?", s.previousID())
-}
-
 // FeedSince is since when the feed is known to have been on; zero when it is
 // not known.
 func (s *Sync) FeedSince(ctx context.Context) (time.Time, error) {

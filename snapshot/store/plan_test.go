@@ -61,7 +61,7 @@ func TestPlan(t *testing.T) {
 }
 
 // What failed runs have read since the run before counts as read since then.
-func TestCoverageSince(t *testing.T) {
+func TestKnew_FailedRuns(t *testing.T) {
 	t.Parallel()
 	db := openRW(t, newHistory(t))
 	ctx := t.Context()
@@ -82,7 +82,12 @@ func TestCoverageSince(t *testing.T) {
 	}
 	s := begin(t, db)
 	archive(s, 2)
-	since, err := s.CoverageSince(ctx)
+	h, err := db.History(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	_, since, err := h.Knew(ctx, s.Run, s.Previous.ID)
 	if err != nil || len(since) != 2 || !since[0].From.Equal(week(1)) {
 		t.Errorf("got %v, %v", since, err)
 	}

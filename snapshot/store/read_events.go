@@ -19,6 +19,7 @@ type EventFilter struct {
 	ByTarget, NoTarget bool
 	Ref                *snapshot.EventRef // this one
 	Until              snapshot.RunID     // those that runs up to this one fetched
+	Since              snapshot.RunID     // those that runs after this one fetched, or that came from a file
 	// Naming lists those that are about somebody and, since they are found by an
 	// index that is no evidence and may not have all records yet, perhaps others.
 	Naming *Naming
@@ -105,6 +106,9 @@ func (f *EventFilter) half(number, table string) (string, []any) {
 	}
 	if f.Until != 0 {
 		c.add("e.run_id <= ?", int64(f.Until))
+	}
+	if f.Since != 0 {
+		c.add("(e.run_id IS NULL OR e.run_id > ?)", int64(f.Since))
 	}
 	if f.NoTarget {
 		c.add("e.target = ''")

@@ -205,7 +205,9 @@ func live(t *testing.T, tenant *graphtest.Tenant, n int, log reads, s *score) *s
 	return db
 }
 
-// verify checks that what random histories leave verifies in every respect.
+// verify checks that what random histories leave verifies in every respect, and
+// that no run left out what it had to attribute anew: doing all of it again changes
+// nothing.
 func verify(t *testing.T, db *store.DB, h *store.History) {
 	t.Helper()
 	v, err := db.Verify(t.Context(), migrations.Apply, "")
@@ -219,6 +221,13 @@ func verify(t *testing.T, db *store.DB, h *store.History) {
 	t.Logf("verify: of %d causes %d found again from the stored events", replay.Attributions, replay.Repeated)
 	for _, f := range slices.Concat(v.Findings, replay.Findings) {
 		t.Errorf("verify: %s: %s", f.Check, f.What)
+	}
+	again, err := track.Conclude(t.Context(), db, time.Time{}, h.At.EndedAt.AddDate(1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Corrections+again.Unseen > 0 {
+		t.Errorf("attributing all windows again corrects %d attributions and finds %d changes", again.Corrections, again.Unseen)
 	}
 }
 

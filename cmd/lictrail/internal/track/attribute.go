@@ -29,7 +29,7 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 	if err != nil {
 		return nil, nil, err
 	}
-	since, err := t.sync.CoverageSince(ctx)
+	known, since, err := h.Knew(ctx, t.sync.Run, t.sync.Previous.ID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,16 +63,28 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 	if noted, err = t.readOwners(ctx, noted, span); err != nil {
 		return nil, nil, err
 	}
-	runs = together(runs, ownedSince(h, noted, t.sync.Run))
+	owned := ownedSince(h, noted, t.sync.Run)
+	runs = together(runs, owned)
 	s.principal = ownersOf(noted)
-	out, err := s.attribute(changes, bundles, coverage, nil)
+	out, err := s.attribute(changes, bundles, coverage, nil, everybody)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := &past{h: h, all: h, run: t.sync.Run, coverage: coverage, bundles: t.bundles, principal: s.principal}
 	changed := map[string]int{}
 	for _, r := range runs {
-		late, better, err := p.again(ctx, r, changed)
+		concerns := everybody
+		if !anew && !slices.Contains(owned, r) {
+			n, err := t.newsOf(ctx, h, r, known, coverage)
+			if err != nil {
+				return nil, nil, err
+			}
+			if n.none() {
+				continue
+			}
+			concerns = n.concerns
+		}
+		late, better, err := p.again(ctx, r, concerns, changed)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -146,10 +158,11 @@ type past struct {
 	principal func(id string) (snapshot.Principal, bool)
 }
 
-// again attributes the changes of an earlier run once more. It returns the changes
+// again attributes the changes of an earlier run once more, for those users whom
+// something new concerns; those of the tenant are nobody's. It returns the changes
 // that only the log saw and that were not known, and what is said otherwise now:
 // the earlier attribution stays as a revision. changed counts causes that differ.
-func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
+func (p *past) again(ctx context.Context, r *store.Run, concerns func(snapshot.UserID) bool, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
 	s, err := sceneOf(ctx, p.all, r)
 	if err != nil {
 		return nil, nil, err
@@ -167,7 +180,7 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 	for _, c := range seen {
 		changes = append(changes, c.AsSeen())
 	}
-	out, err := s.attribute(changes, bundles, p.coverage, nil)
+	out, err := s.attribute(changes, bundles, p.coverage, nil, concerns)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +197,9 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 		}
 	}
 	for i, c := range seen {
-		correct(c, &out[i].Attribution)
+		if concerns(c.User) {
+			correct(c, &out[i].Attribution)
+		}
 	}
 	known := make([]bool, len(unseen))
 	for _, f := range out[len(seen):] {
@@ -203,7 +218,7 @@ func (p *past) again(ctx context.Context, r *store.Run, changed map[string]int) 
 		known[i] = true
 	}
 	for i, c := range unseen {
-		if !known[i] {
+		if !known[i] && concerns(c.User) {
 			correct(c, withdrawn())
 		}
 	}

@@ -129,13 +129,13 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 			changes = append(changes, w.change.AsSeen())
 		}
 	}
-	out, err := s.attribute(changes, bundles, p.coverage, nil)
+	out, err := s.attribute(changes, bundles, p.coverage, nil, everybody)
 	if err != nil {
 		return err
 	}
 	var corrections []store.Correction
 	for _, e := range runs {
-		late, corrected, err := p.again(ctx, e, map[string]int{})
+		late, corrected, err := p.again(ctx, e, everybody, map[string]int{})
 		if err != nil {
 			return err
 		}

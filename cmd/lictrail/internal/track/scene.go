@@ -151,12 +151,14 @@ func (s *scene) context(bundles []snapshot.Bundle, coverage []snapshot.Coverage,
 }
 
 // attribute attributes the changes of the window, and adds those that only the
-// audit log saw.
-func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool) ([]store.Attributed, error) {
-	users := lookedAt(changes, bundles)
+// audit log saw, for those users whom something new concerns.
+func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool, concerns func(snapshot.UserID) bool) ([]store.Attributed, error) {
+	users := slices.DeleteFunc(lookedAt(changes, bundles), func(id snapshot.UserID) bool { return !concerns(id) })
 	s.before.expect(users)
 	s.now.expect(users)
-	attributions, unseen := diff.Attribute(changes, s.context(bundles, coverage, powers))
+	c := s.context(bundles, coverage, powers)
+	c.Concerns = concerns
+	attributions, unseen := diff.Attribute(changes, c)
 	out := make([]store.Attributed, 0, len(changes)+len(unseen))
 	for i, c := range changes {
 		out = append(out, store.Attributed{Change: c, Attribution: attributions[i]})
