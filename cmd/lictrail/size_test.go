@@ -12,8 +12,8 @@ import (
 // sizeLimit is the most bytes that the program may have without symbols. The
 // yardstick with the SDK's typed models alone would add 25 MB. Raise it only for
 // a feature that is worth what it adds, and say so in the commit: the Parquet of the
-// export added 8 MB, the local page and all other answers 2.
-const sizeLimit = 41_000_000
+// export added 8 MB, the local page 1, all other answers 2.
+const sizeLimit = 42_000_000
 
 // TestSize builds the program as releases are built, but with the settings of
 // the tests so that packages come from the cache.
