@@ -17,8 +17,8 @@ type Spell struct {
 	From  snapshot.Date
 	To    *snapshot.Date // nil while it goes on
 	Cause snapshot.Cause // of the end
-	// GivenBy and TakenBy are ids of the actors of the beginning and the end; "" where
-	// no record names one.
+	// GivenBy and TakenBy are ids of whoever is responsible for the beginning and the
+	// end: behind a group whoever changed it. "" where no record names anybody.
 	GivenBy, TakenBy string
 }
 

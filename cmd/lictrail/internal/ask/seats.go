@@ -40,21 +40,26 @@ func seatSpells(ctx context.Context, b *Book, sku snapshot.SKUID) ([]cohort.Spel
 		users[user.ID] = &shown
 		for _, stretch := range holding.Stretches {
 			s := cohort.Spell{User: user.ID, From: stretch.From, To: stretch.To, Cause: snapshot.CauseUnknown}
-			if c := moves[end{user.ID, s.From.At, true}]; c != nil && c.Attribution.Actor != nil {
-				s.GivenBy = c.Attribution.Actor.ID
+			if c := moves[end{user.ID, s.From.At, true}]; c != nil {
+				s.GivenBy = idOf(c.Attribution.Responsible())
 			}
 			if s.To != nil {
 				if c := moves[end{user.ID, s.To.At, false}]; c != nil {
-					s.Cause = c.Attribution.Cause
-					if c.Attribution.Actor != nil {
-						s.TakenBy = c.Attribution.Actor.ID
-					}
+					s.Cause, s.TakenBy = c.Attribution.Cause, idOf(c.Attribution.Responsible())
 				}
 			}
 			spells = append(spells, s)
 		}
 	}
 	return spells, users, nil
+}
+
+// idOf is the id of whoever is responsible; "" where that is nobody known.
+func idOf(a *snapshot.Actor) string {
+	if a == nil {
+		return ""
+	}
+	return a.ID
 }
 
 // SeatFlow is what became of the seats of a SKU.

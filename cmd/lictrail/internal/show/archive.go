@@ -13,13 +13,17 @@ import (
 // archiveJSON is the answer about somebody whom only records know: no item, since
 // no run has seen a change of theirs, but the records.
 type archiveJSON struct {
-	Schema  int          `json:"schema"`
-	Tenant  tenantJSON   `json:"tenant"`
-	Users   []UserJSON   `json:"users"`
-	Items   []ChangeJSON `json:"items"`
-	Records []RecordJSON `json:"records"`
-	Acted   int          `json:"acted"` // records of what they did themselves
-	Gaps    []out.Gap    `json:"gaps"`
+	Schema  int           `json:"schema"`
+	Tenant  tenantJSON    `json:"tenant"`
+	Users   []UserJSON    `json:"users"`
+	SKUs    []HoldingJSON `json:"skus"` // these four are empty, as no run has seen them
+	Periods []PeriodJSON  `json:"periods"`
+	Swaps   []SwapJSON    `json:"swaps"`
+	Imports []EarlierJSON `json:"imports"`
+	Items   []ChangeJSON  `json:"items"`
+	Records []RecordJSON  `json:"records"`
+	Acted   int           `json:"acted"` // records of what they did themselves
+	Gaps    []out.Gap     `json:"gaps"`
 }
 
 // Archive answers about people whom no run has seen; none is what to say where no
@@ -28,7 +32,9 @@ func Archive(to Printer, a *ask.FromArchive, none string) error {
 	people, found, acted := a.People, a.Records, a.Acted
 	switch to.Format {
 	case "json":
-		doc := archiveJSON{out.Schema, tenantJSON{string(to.Book.History.Tenant.ID), OrNull(to.Book.History.Tenant.Name)}, []UserJSON{}, []ChangeJSON{}, []RecordJSON{}, acted, Gaps(to.Book, to.Command)}
+		doc := archiveJSON{Schema: out.Schema, Tenant: tenantJSON{string(to.Book.History.Tenant.ID), OrNull(to.Book.History.Tenant.Name)},
+			Users: []UserJSON{}, SKUs: []HoldingJSON{}, Periods: []PeriodJSON{}, Swaps: []SwapJSON{}, Imports: []EarlierJSON{},
+			Items: []ChangeJSON{}, Records: []RecordJSON{}, Acted: acted, Gaps: Gaps(to.Book, to.Command)}
 		for _, p := range people {
 			doc.Users = append(doc.Users, UserJSON{ID: p.ID, UPN: OrNull(lastOf(p.Addresses)), Name: OrNull(lastOf(p.Names))})
 		}

@@ -255,16 +255,17 @@ type HoldingJSON struct {
 }
 
 type PeriodJSON struct {
-	User      UserJSON   `json:"user"`
-	SKU       SKUJSON    `json:"sku"`
-	Period    int        `json:"period"`
-	From      DateJSON   `json:"from"`
-	To        *DateJSON  `json:"to"`
-	Paths     []string   `json:"paths"`
-	GraphDate *string    `json:"graph_date"`
-	GraphWhy  *string    `json:"graph_date_why"` // why it is later than ours
-	FromActor *ActorJSON `json:"assigned_by"`
-	ToActor   *ActorJSON `json:"removed_by"`
+	User      UserJSON  `json:"user"`
+	SKU       SKUJSON   `json:"sku"`
+	Period    int       `json:"period"`
+	From      DateJSON  `json:"from"`
+	To        *DateJSON `json:"to"`
+	Paths     []string  `json:"paths"`
+	GraphDate *string   `json:"graph_date"`
+	GraphWhy  *string   `json:"graph_date_why"` // why it is later than ours
+	// Whoever is responsible: behind a group whoever changed it, never the licensing engine.
+	AssignedBy *ActorJSON `json:"assigned_by"`
+	RemovedBy  *ActorJSON `json:"removed_by"`
 }
 
 // SwapJSON is two items that belong together.
@@ -353,7 +354,7 @@ func newPeriodJSON(p *ask.Past, d *store.Period) PeriodJSON {
 	j := PeriodJSON{User: User(&d.User), SKU: SKU(p.Book, d.SKU), Period: d.Number, From: Date(d.From), Paths: pathNames(p.Book, d),
 		GraphDate: Stamp(d.GraphDate), GraphWhy: OrNull(DateWhyWords(p.Book, p.DateWhy(d)))}
 	if c := p.Turn(d.User.ID, d.SKU, d.From, snapshot.Assigned); c != nil {
-		j.FromActor = Actor(c.Attribution.Actor)
+		j.AssignedBy = Actor(c.Attribution.Responsible())
 	}
 	if d.To == nil {
 		return j
@@ -361,7 +362,7 @@ func newPeriodJSON(p *ask.Past, d *store.Period) PeriodJSON {
 	to := Date(*d.To)
 	j.To = &to
 	if c := p.Turn(d.User.ID, d.SKU, *d.To, snapshot.Removed); c != nil {
-		j.ToActor = Actor(c.Attribution.Actor)
+		j.RemovedBy = Actor(c.Attribution.Responsible())
 	}
 	return j
 }
