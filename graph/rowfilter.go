@@ -19,7 +19,7 @@ import (
 // Known is how rows of users are recognized that came before, byte by byte.
 type Known struct {
 	// Key is that of the digests: a digest under another key fits no row. It must
-	// change with [RowForm] and whatever else decides what a row means.
+	// change with [Client.RowForm] and whatever else decides what a row means.
 	Key [16]byte
 	// Print is what is known of a user's row. It is called while a page is read,
 	// from another goroutine than the sink.
@@ -31,8 +31,11 @@ type Known struct {
 const rowVersion = "1"
 
 // RowForm names what decides how a row of a user is written and read, but for
-// the program's version: the properties asked for, and the decoder.
-func RowForm() string { return rowVersion + " " + strings.Join(userFields, ",") }
+// the program's version: the properties asked for, what is kept of them, and the
+// decoder.
+func (c *Client) RowForm() string {
+	return strings.TrimSpace(rowVersion + " " + strings.Join(c.selected(), ",") + " " + strings.Join(c.opts.Keep, ","))
+}
 
 // rowFilter stands between a page of users and its decoder, which sees the same
 // page but for two things. A row that is known, byte by byte, is an empty object,

@@ -26,8 +26,29 @@ var userFields = []string{
 	"assignedLicenses", "assignedPlans", "licenseAssignmentStates",
 }
 
-// UserFields lists the properties that [Client.Users] asks for.
+// UserFields lists the properties that [Client.Users] asks for, unless it is to keep
+// more.
 func UserFields() []string { return slices.Clone(userFields) }
+
+const (
+	orgDataField   = "employeeOrgData"
+	extensionField = "onPremisesExtensionAttributes"
+)
+
+// selected is $select of the users read, with what holds the attributes to keep.
+func (c *Client) selected() []string {
+	fields := userFields
+	for _, name := range c.opts.Keep {
+		field := extensionField
+		if name == snapshot.KeptCostCenter || name == snapshot.KeptDivision {
+			field = orgDataField
+		}
+		if !slices.Contains(fields, field) {
+			fields = append(slices.Clip(fields), field)
+		}
+	}
+	return fields
+}
 
 // Users reads every user of the tenant, once each, in one unfiltered pass:
 // filters on licenses have lost their page tokens on large tenants.
@@ -39,6 +60,7 @@ func (c *Client) Users(ctx context.Context, sink Sink[User]) (Stats, error) {
 // those that come again byte by byte are not decoded. known may be nil.
 func (c *Client) UsersKnown(ctx context.Context, known *Known, sink Sink[User]) (Stats, error) {
 	rows := newUserRows(known)
+	rows.w.keep = c.opts.Keep
 	p := &pager[User]{
 		reader: c.newReader(opUsers),
 		first:  c.usersRequest(),
@@ -55,7 +77,7 @@ func (c *Client) usersRequest() request {
 	return func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		return sdk.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
 			&sdk.UsersRequestBuilderGetRequestConfiguration{
-				QueryParameters: &sdk.UsersRequestBuilderGetQueryParameters{Select: userFields, Top: &c.opts.PageSize},
+				QueryParameters: &sdk.UsersRequestBuilderGetQueryParameters{Select: c.selected(), Top: &c.opts.PageSize},
 			})
 	}
 }
@@ -79,6 +101,13 @@ type wireUser struct {
 	CreatedDateTime       instant `json:"createdDateTime"`
 	CreationType          word    `json:"creationType"`
 	OnPremisesSyncEnabled bool    `json:"onPremisesSyncEnabled"`
+
+	EmployeeOrgData struct { // null for most
+		Division   word `json:"division"`
+		CostCenter word `json:"costCenter"`
+	} `json:"employeeOrgData"`
+	ExtensionAttributes map[string]word `json:"onPremisesExtensionAttributes"`
+	keep                []string        // of what the two above hold
 
 	AssignedLicenses        list[wireLicense] `json:"assignedLicenses"`
 	AssignedPlans           list[wirePlan]    `json:"assignedPlans"`
@@ -120,6 +149,7 @@ func (w *wireUser) reset() {
 		unsorted:                w.unsorted[:0],
 		licenses:                w.licenses[:0],
 		states:                  w.states[:0],
+		keep:                    w.keep,
 	}
 }
 
@@ -152,8 +182,27 @@ func (w *wireUser) attributes(p *rowProblem) snapshot.Attributes {
 		Office: string(w.OfficeLocation), JobTitle: string(w.JobTitle),
 		EmployeeID: w.EmployeeID, EmployeeType: string(w.EmployeeType),
 		CreationType: string(w.CreationType), OnPremisesSync: w.OnPremisesSyncEnabled,
-		CreatedAt: created.pointer(),
+		CreatedAt: created.pointer(), Kept: w.kept(),
 	}
+}
+
+// kept takes what was asked for out of properties that hold more.
+func (w *wireUser) kept() snapshot.Kept {
+	if len(w.keep) == 0 {
+		return ""
+	}
+	values := make(map[string]string, len(w.keep))
+	for _, name := range w.keep {
+		switch name {
+		case snapshot.KeptCostCenter:
+			values[name] = string(w.EmployeeOrgData.CostCenter)
+		case snapshot.KeptDivision:
+			values[name] = string(w.EmployeeOrgData.Division)
+		default:
+			values[name] = string(w.ExtensionAttributes["extensionAttribute"+strings.TrimPrefix(name, snapshot.KeptExtension)])
+		}
+	}
+	return snapshot.KeptOf(values)
 }
 
 func (w *wireUser) paths(p *rowProblem) []snapshot.Path {

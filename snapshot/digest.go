@@ -111,6 +111,10 @@ func (d *digester) attributes(a *Attributes) {
 	if a.CreatedAt != nil {
 		d.time(*a.CreatedAt)
 	}
+	if a.Kept != "" { // else nothing, so that fingerprints stay those of before there was any
+		d.number(-1) // no count of paths, which follows
+		d.text(string(a.Kept))
+	}
 }
 
 func (d *digester) path(p *Path) {

@@ -18,6 +18,7 @@ func fullUser() User {
 			UPN: "ann@contoso.com", Name: "Ann", Mail: "a@contoso.com", Department: "Sales", Enabled: &enabled, Type: "Member",
 			UsageLocation: "DE", Company: "Contoso", Country: "Germany", Office: "B2", JobTitle: "Clerk", EmployeeID: "7",
 			EmployeeType: "Employee", CreationType: "Invitation", OnPremisesSync: true, CreatedAt: &created,
+			Kept: KeptOf(map[string]string{"division": "North"}),
 		},
 		Paths: []Path{{
 			PathKey: byGroup("e3", "g"), Held: true, State: "Active", Error: "Other", Disabled: []PlanID{"p"}, UpdatedAt: on(3),

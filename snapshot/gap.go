@@ -26,6 +26,9 @@ const (
 	// ReadRuns is anything at all, at a time that a question is about and in which no run
 	// looked. It is none of Reads.
 	ReadRuns Read = "runs"
+	// ReadAttributes are attributes of [KeptNames], which a run reads only when asked to,
+	// for an answer that adds up by one. It is none of Reads either.
+	ReadAttributes Read = "attributes"
 )
 
 // Reads lists all of them.
@@ -64,7 +67,7 @@ func GapWhyOf(message string) GapWhy {
 // Gap is something that an answer would have needed and that was not read.
 type Gap struct {
 	What   Read
-	Source ActivitySource // of activity or names: which one; "" for any
+	Source ActivitySource // of activity or names: which one; "" for any. Of attributes: the name
 	Why    GapWhy
 	Run    RunID         // that did not read it
 	Since  time.Time     // it is known up to then; zero: it never was

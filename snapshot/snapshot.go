@@ -93,6 +93,7 @@ type Attributes struct {
 	CreationType   string     `json:"creation_type,omitempty"`
 	OnPremisesSync bool       `json:"on_premises_sync,omitempty"`
 	CreatedAt      *time.Time `json:"created_at,omitempty"` // nil for some users made before June 2018
+	Kept           Kept       `json:"kept,omitempty"`
 }
 
 // Equal reports whether two sets of attributes say the same.

@@ -42,7 +42,9 @@ type User struct {
 	Type, Department, JobTitle, Company      string
 	Office, Country, UsageLocation           string
 	EmployeeID, EmployeeType                 string
-	Created                                  time.Time // zero for accounts too old to have one
+	CostCenter, Division                     string            // of employeeOrgData
+	Extensions                               map[string]string // of onPremisesExtensionAttributes; replaced, never changed
+	Created                                  time.Time         // zero for accounts too old to have one
 	CreationType, ExternalState, ImmutableID string
 	Synced                                   bool
 	Agent                                    bool      // an agent user, of the derived type agentUser

@@ -94,6 +94,8 @@ var userProps = map[string]func(render, *User) any{
 	"usageLocation":                   func(x render, u *User) any { return null(u.UsageLocation) },
 	"employeeId":                      func(x render, u *User) any { return null(u.EmployeeID) },
 	"employeeType":                    func(x render, u *User) any { return null(u.EmployeeType) },
+	"employeeOrgData":                 userOrgData,
+	"onPremisesExtensionAttributes":   userExtensions,
 	"createdDateTime":                 func(x render, u *User) any { return stamped(u.Created) },
 	"creationType":                    func(x render, u *User) any { return null(u.CreationType) },
 	"externalUserState":               func(x render, u *User) any { return null(u.ExternalState) },
@@ -122,6 +124,22 @@ var userProps = map[string]func(render, *User) any{
 }
 
 func nothing(render, *User) any { return nil }
+
+func userOrgData(x render, u *User) any {
+	if u.CostCenter == "" && u.Division == "" {
+		return nil
+	}
+	return x.object(object{{"division", null(u.Division)}, {"costCenter", null(u.CostCenter)}})
+}
+
+func userExtensions(_ render, u *User) any {
+	o := object{}
+	for n := range 15 {
+		name := fmt.Sprintf("extensionAttribute%d", n+1)
+		o = append(o, member{name, null(u.Extensions[name])})
+	}
+	return o
+}
 
 func trueOrNull(b bool) any {
 	if b {

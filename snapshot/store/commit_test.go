@@ -602,6 +602,7 @@ func TestKnown_EveryAttribute(t *testing.T) {
 		UPN: "ann@contoso.com", Name: "Ann \"the\" <Admin> ☃", Mail: "a@contoso.com", Department: "Sales", Enabled: &enabled, Type: "Guest",
 		UsageLocation: "DE", Company: "Contoso", Country: "Germany", Office: "B2", JobTitle: "Clerk", EmployeeID: "0007",
 		EmployeeType: "Employee", CreationType: "Invitation", OnPremisesSync: true, CreatedAt: &created,
+		Kept: snapshot.KeptOf(map[string]string{"cost-center": "A&B <1>", "division": ""}),
 	}
 	empty := snapshot.Attributes{}
 	noMail := snapshot.Attributes{UPN: "ann@contoso.com"}

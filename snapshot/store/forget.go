@@ -248,7 +248,7 @@ func (e *eraser) eachWord(do func(profile, word int64)) error {
 			more = left
 		}
 		return eachPlace(more, func(place int, number int64, _ *string) error {
-			if place >= placeTexts && place < placeSync && number > 0 {
+			if _, shared := textOfPlace(place); shared && number > 0 {
 				do(id, number)
 			}
 			return nil

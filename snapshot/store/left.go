@@ -170,8 +170,8 @@ func erasedAttributes(value any, row any) (string, error) {
 	}
 	if array, ok := parsed.([]any); ok {
 		kept, _ := partArray(array)
-		left := make([]any, places)
-		for i := placeTexts; i < places; i++ {
+		left := make([]any, placeForgotten+1)
+		for i := placeTexts; i < len(left); i++ {
 			left[i] = 0
 		}
 		left[placeLocation], left[placeCountry], left[placeForgotten] = kept[0], kept[1], row

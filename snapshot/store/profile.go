@@ -24,12 +24,25 @@ const (
 	placeTexts     = 1 // those of sharedTexts, from here on: 0 for none
 	placeSync      = 9 // 1 or 0
 	placeForgotten = 10
-	places         = 11
+	placeKept      = 11 // the text of [snapshot.Kept]
+	places         = 12
 )
 
-// sharedTexts are the attributes with a place of their own, in their order.
-func sharedTexts(a *snapshot.Attributes) [placeSync - placeTexts]*string {
-	return [...]*string{&a.Type, &a.UsageLocation, &a.Company, &a.Country, &a.Office, &a.JobTitle, &a.EmployeeType, &a.CreationType}
+// firstTexts is how many of sharedTexts have their places from placeTexts on.
+const firstTexts = placeSync - placeTexts
+
+// sharedTexts are the attributes with a place of their own, in their order. The last
+// one has placeKept.
+func sharedTexts(a *snapshot.Attributes) [firstTexts + 1]*string {
+	return [...]*string{&a.Type, &a.UsageLocation, &a.Company, &a.Country, &a.Office, &a.JobTitle, &a.EmployeeType, &a.CreationType, (*string)(&a.Kept)}
+}
+
+// textOfPlace is which of sharedTexts has a place; false for a place of something else.
+func textOfPlace(place int) (int, bool) {
+	if place == placeKept {
+		return firstTexts, true
+	}
+	return place - placeTexts, place >= placeTexts && place < placeSync
 }
 
 // The places of those that forget leaves; see sharedAttributes.
@@ -58,9 +71,10 @@ func decodeAttributes(more string, a *snapshot.Attributes, word func(id int64) (
 	}
 	texts := sharedTexts(a)
 	err = eachPlace(more, func(place int, number int64, text *string) (err error) {
+		i, shared := textOfPlace(place)
 		switch {
-		case place >= placeTexts && place < placeSync && text != nil:
-			*texts[place-placeTexts] = *text
+		case shared && text != nil:
+			*texts[i] = *text
 		case text != nil || place >= places:
 			err = errAttributes
 		case place == placeEnabled:
@@ -71,7 +85,7 @@ func decodeAttributes(more string, a *snapshot.Attributes, word func(id int64) (
 		case place == placeForgotten:
 			forgotten = true
 		case number != 0:
-			*texts[place-placeTexts], err = word(number)
+			*texts[i], err = word(number)
 		}
 		return err
 	})
@@ -309,7 +323,18 @@ func (w *writer) attributesArray(a *snapshot.Attributes) (string, error) {
 		b = append(b, '0')
 	}
 	end := len(b) // behind the last place that says something
-	for _, text := range sharedTexts(a) {
+	for i, text := range sharedTexts(a) {
+		switch {
+		case i < firstTexts:
+		case a.OnPremisesSync:
+			b = append(b, ",1"...)
+			end = len(b)
+		default:
+			b = append(b, ",0"...)
+		}
+		if i == firstTexts {
+			b = append(b, ",null"...) // forget erases all but location and country
+		}
 		b = append(b, ',')
 		if *text == "" {
 			b = append(b, '0')
@@ -319,10 +344,6 @@ func (w *writer) attributesArray(a *snapshot.Attributes) (string, error) {
 		if b, err = w.attributeWord(b, *text); err != nil {
 			return "", err
 		}
-		end = len(b)
-	}
-	if a.OnPremisesSync {
-		b = append(b, ",1"...)
 		end = len(b)
 	}
 	return string(append(b[:end], ']')), nil

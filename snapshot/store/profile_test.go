@@ -32,24 +32,26 @@ func TestDecodeAttributes(t *testing.T) {
 		`[1,0,0,0,0,0,"\u00fc",1,"7"]`: {Enabled: &on, JobTitle: "ü", EmployeeType: "Member", CreationType: "7"},
 		"[1,0,0,0,0,0,0,0,0,1]":        {Enabled: &on, OnPremisesSync: true},
 		`{"enabled":false,"type":"Guest","office":"O","on_premises_sync":true}`: {Enabled: &off, Type: "Guest", Office: "O", OnPremisesSync: true},
-		"":                           nil,
-		"[":                          nil,
-		"[1":                         nil,
-		"[1,]":                       nil,
-		"[1]]":                       nil,
-		"[1] ":                       nil,
-		"[-1]":                       nil,
-		"[1.5]":                      nil,
-		"[true]":                     nil,
-		`["1"]`:                      nil,
-		`[1,"x]`:                     nil,
-		`[1,"\`:                      nil,
-		"[1,9]":                      nil, // no such text
-		"[1,[1]]":                    nil,
-		"[0,0,0,0,0,0,0,0,0,0,0,0]":  nil,
-		`[0,0,0,0,0,0,0,0,0,"x"]`:    nil,
-		"[99999999999999999999]":     nil,
-		`{"enabled":false} trailing`: nil,
+		"":        nil,
+		"[":       nil,
+		"[1":      nil,
+		"[1,]":    nil,
+		"[1]]":    nil,
+		"[1] ":    nil,
+		"[-1]":    nil,
+		"[1.5]":   nil,
+		"[true]":  nil,
+		`["1"]`:   nil,
+		`[1,"x]`:  nil,
+		`[1,"\`:   nil,
+		"[1,9]":   nil, // no such text
+		"[1,[1]]": nil,
+		`[1,0,0,0,0,0,0,0,0,0,null,"{\"division\":\"\"}"]`: {Enabled: &on, Kept: `{"division":""}`},
+		"[1,0,0,0,0,0,0,0,0,1,null,2]":                     {Enabled: &on, OnPremisesSync: true, Kept: "DE"},
+		"[0,0,0,0,0,0,0,0,0,0,null,0,0]":                   nil,
+		`[0,0,0,0,0,0,0,0,0,"x"]`:                          nil,
+		"[99999999999999999999]":                           nil,
+		`{"enabled":false} trailing`:                       nil,
 	} {
 		var got snapshot.Attributes
 		forgotten, err := decodeAttributes(more, &got, word)
@@ -92,6 +94,9 @@ func TestProfiles(t *testing.T) {
 	title := func(i int) string { return fmt.Sprintf("Titled %d\t\"é\"", i/3) }
 	of := func(i int) snapshot.Attributes {
 		a := snapshot.Attributes{Department: fmt.Sprint("d", i%2), JobTitle: title(i), Type: "Member", Office: fmt.Sprint("Room ", i), OnPremisesSync: i%5 == 0}
+		if i%3 > 0 {
+			a.Kept = snapshot.KeptOf(map[string]string{"cost-center": fmt.Sprint("CC ", i/7)})
+		}
 		if i%4 > 0 {
 			a.Enabled = &on
 		}
@@ -135,7 +140,7 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("the view says %q of user %d", got, i)
 		}
 	}
-	if n := count(t, db, "SELECT count(*) FROM attribute_word"); n != 21 { // Member, and 20 titles
+	if n := count(t, db, "SELECT count(*) FROM attribute_word"); n != 30 { // Member, 20 titles, and 9 cost centers
 		t.Errorf("%d texts are kept as shared", n)
 	}
 	if n := count(t, db, "SELECT count(*) - count(DISTINCT text) FROM attribute_word"); n != 0 {

@@ -166,7 +166,7 @@ func (p *pseudonyms) user(u *snapshot.User) {
 	name := p.of(string(u.ID))
 	u.ID = snapshot.UserID(name)
 	u.Attributes = snapshot.Attributes{UPN: name, Department: p.text(u.Department), Enabled: u.Enabled, Type: u.Type,
-		UsageLocation: u.UsageLocation, Company: p.text(u.Company), Country: u.Country}
+		UsageLocation: u.UsageLocation, Company: p.text(u.Company), Country: u.Country, Kept: u.Kept.Map(p.text)}
 }
 
 // change leaves no name of a person in a change.

@@ -18,6 +18,7 @@ type AttributeRow struct {
 	JobTitle   string
 	Type       string // of employee
 	Location   string // of usage
+	Kept       snapshot.Kept
 }
 
 // attributes lists what runs up to the one asked about showed of users, the oldest
@@ -44,13 +45,14 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 			return fmt.Errorf("read the users: %w", err)
 		}
 		a.Country, a.Company, a.Office, a.JobTitle = shared.Country, shared.Company, shared.Office, shared.JobTitle
-		a.Type, a.Location = shared.EmployeeType, shared.UsageLocation
+		a.Type, a.Location, a.Kept = shared.EmployeeType, shared.UsageLocation, shared.Kept
 		a.Run = h.Runs[run]
 		if h.pseudonyms != nil {
 			a.UPN = h.pseudonyms.of(a.UPN)
 			for _, text := range []*string{&a.Department, &a.Company, &a.Office, &a.JobTitle, &a.Type} {
 				*text = h.pseudonyms.text(*text)
 			}
+			a.Kept = a.Kept.Map(h.pseudonyms.text)
 		}
 		take(user, a)
 	}
@@ -101,4 +103,24 @@ func (h *History) Departments(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("read the departments: %w", classify(err))
 	}
 	return all, nil
+}
+
+// keptColumn is the JSON of a profile's [snapshot.Kept]: see placeKept.
+const keptColumn = `CASE WHEN f.more LIKE '[%' THEN CASE json_type(f.more, '$[11]')
+	WHEN 'integer' THEN (SELECT w.text FROM attribute_word w WHERE w.id = f.more ->> '$[11]') WHEN 'text' THEN f.more ->> '$[11]' END END`
+
+// KeptSince says which runs kept an attribute of [snapshot.KeptNames] of users: from the
+// first that did, up to the first that no longer did; 0 for either where there is none.
+func (h *History) KeptSince(ctx context.Context, name string) (first, end snapshot.RunID, err error) {
+	err = h.tx.QueryRowContext(ctx, `
+		SELECT coalesce(min(from_run), 0), CASE WHEN count(*) > count(to_run) THEN 0 ELSE coalesce(max(to_run), 0) END
+		FROM (SELECT v.from_run, v.to_run, `+keptColumn+` AS kept FROM user_version v JOIN profile f ON f.id = v.profile_id WHERE v.from_run <= ?1)
+		WHERE json_valid(kept) AND kept ->> ?2 IS NOT NULL`, int64(h.At.ID), `$."`+name+`"`).Scan(&first, &end)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read which attributes were kept: %w", classify(err))
+	}
+	if end > h.At.ID {
+		end = 0
+	}
+	return first, end, nil
 }

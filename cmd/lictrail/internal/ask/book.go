@@ -30,7 +30,8 @@ type Book struct {
 
 	products map[string]int // how many SKUs of the tenant are called so, in lower case
 
-	from, until time.Time // see About
+	from, until time.Time      // see About
+	unkept      []snapshot.Gap // see Keeps
 
 	db    *store.DB // closed with the book; nil: somebody else's
 	reads *readings // nil: there is no answer that could have gaps

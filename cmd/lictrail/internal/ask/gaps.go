@@ -104,7 +104,7 @@ func (b *Book) Gaps(command string) []snapshot.Gap {
 	if b.reads == nil {
 		return nil
 	}
-	return append(runGaps(b.from, b.until, b.History.First.ObservedUntil, b.History.At.ObservedUntil), b.runReads().gaps(command)...)
+	return slices.Concat(runGaps(b.from, b.until, b.History.First.ObservedUntil, b.History.At.ObservedUntil), b.unkept, b.runReads().gaps(command))
 }
 
 // runGaps are the parts of a stretch that lie before the first run and after the newest.

@@ -118,6 +118,9 @@ func ReclaimKeyNames() []string {
 
 // totalsBy begins to add up seats by one of the keys.
 func totalsBy(b *Book, by string) *reclaim.Totals {
+	if slices.Contains(snapshot.KeptNames, by) {
+		return reclaim.NewTotals(func(s *reclaim.Seat) string { value, _ := s.User.Kept.Get(by); return value })
+	}
 	i := slices.IndexFunc(reclaimKeys, func(k reclaimKey) bool { return k.name == by })
 	return reclaim.NewTotals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(b, s) })
 }

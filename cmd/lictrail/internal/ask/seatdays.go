@@ -28,11 +28,30 @@ var seatAttribute = map[string]func(a *store.AttributeRow) string{
 	"usage-location": func(a *store.AttributeRow) string { return a.Location },
 }
 
+// unread stands for the value of an attribute that no run had read. No value has it:
+// Graph refuses control characters.
+const unread = "\x00"
+
+// attributeOf takes what a key names out of a user's attributes; nil where it names none.
+func attributeOf(key string) func(a *store.AttributeRow) string {
+	if !slices.Contains(snapshot.KeptNames, key) {
+		return seatAttribute[key]
+	}
+	return func(a *store.AttributeRow) string {
+		value, read := a.Kept.Get(key)
+		if !read {
+			return unread
+		}
+		return value
+	}
+}
+
 // SeatRow is a line of the bill. Days at prices of several currencies, and days
 // without a known price, are lines of their own.
 type SeatRow struct {
 	month            snapshot.Day
 	Label            string // what the seats are charged to, or the user's id
+	Unread           bool   // no run had read by then what the seats are charged to
 	UPN              string
 	SKU              snapshot.SKUID
 	Users            int
@@ -78,7 +97,7 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 		counted int64 // the user counted last
 	}
 	sums, rows, last := make(map[key]sum), []*SeatRow(nil), int64(0)
-	if seatAttribute[by] != nil {
+	if attributeOf(by) != nil {
 		f.Also |= store.AlsoAttributes
 	}
 	for holding, err := range book.History.Holdings(ctx, f) {
@@ -100,6 +119,9 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 			row, ok := sums[k]
 			if !ok {
 				row.SeatRow = &SeatRow{month: s.Month, Label: l.word, UPN: holding.Person.UPN, SKU: holding.SKU}
+				if l.word == unread {
+					row.Label, row.Unread = "", true
+				}
 				rows = append(rows, row.SeatRow)
 			}
 			if row.counted != holding.Person.Row { // a user at two prices is one
@@ -202,7 +224,7 @@ func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snap
 	if by == "user" {
 		return []snapshot.Label{{Word: string(id)}}
 	}
-	of := seatAttribute[by]
+	of := attributeOf(by)
 	if of == nil {
 		return nil
 	}

@@ -117,3 +117,12 @@ func (s *SKU) Over() int64 {
 	}
 	return max(0, s.Consumed-s.Units.Enabled-s.Units.Warning)
 }
+
+// OverAssigned is how many seats more are in use than there are, over all SKUs.
+func OverAssigned(list []SKU) int64 {
+	var over int64
+	for i := range list {
+		over += list[i].Over()
+	}
+	return over
+}

@@ -40,7 +40,8 @@ type Connection struct {
 	Endpoint, AuthorityHost       string
 	ActivityEndpoint              string
 	Patience                      time.Duration
-	CloudLicensing                bool // read what the cloud licensing API shows as well
+	CloudLicensing                bool     // read what the cloud licensing API shows as well
+	Attributes                    []string // of users to read as well: see [snapshot.KeptNames]
 
 	credential graph.Credential       // made once: a person signs in once for all services
 	clients    []interface{ Close() } // made so far
@@ -180,12 +181,31 @@ func (c *Connection) Client(h Host, progress func(graph.Progress)) (*graph.Clien
 	if err != nil {
 		return nil, err
 	}
+	if o.Keep, err = c.kept(); err != nil {
+		return nil, err
+	}
 	client, err := graph.New(o)
 	if err != nil {
 		return nil, exit.Usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
 	}
 	c.clients = append(c.clients, client)
 	return client, nil
+}
+
+// kept are the attributes of users to read as well, in an order of their own: it
+// decides whether a row that comes again is known.
+func (c *Connection) kept() ([]string, error) {
+	var names []string
+	for _, word := range c.Attributes {
+		name, ok := snapshot.KeptName(word)
+		if !ok {
+			return nil, exit.Usage(fmt.Sprintf("--attributes: there is no attribute %q to read", word),
+				snapshot.KeptCostCenter+", "+snapshot.KeptDivision+", "+snapshot.KeptExtension+"1 to "+snapshot.KeptExtension+"15; the others are read always")
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // Close closes the clients that were made.
@@ -232,7 +252,7 @@ func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, er
 }
 
 func (r Reader) Users(ctx context.Context, known track.Known, page func([]track.User) error, restart func()) (track.UsersRead, error) {
-	key, err := known.Key(graph.RowForm())
+	key, err := known.Key(r.RowForm())
 	if err != nil {
 		return track.UsersRead{}, err
 	}

@@ -26,6 +26,7 @@ var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
 	snapshot.ReadActivity:      {"when users were last active", "usage report", "lictrail sync --activity all"},
 	snapshot.ReadLicensing:     {"which subscription each license draws on", "cloud licensing", "lictrail sync --cloud-licensing"},
 	snapshot.ReadNames:         {"whom the usage reports are about, which conceal names", "", ""},
+	snapshot.ReadAttributes:    {"attributes of users", "", "lictrail sync --attributes"},
 	snapshot.ReadRuns:          {"who held what", "", "lictrail sync"},
 }
 
@@ -41,6 +42,8 @@ func needsOf(g snapshot.Gap) string {
 		return "an administrator shows them under Settings, Org settings, Reports"
 	case g.Late:
 		return "lictrail sync every week or more often"
+	case g.What == snapshot.ReadAttributes:
+		return words.ask + " " + string(g.Source)
 	case g.Why == snapshot.GapNotAsked:
 		return words.ask
 	case g.Why == snapshot.GapNotPermitted:

@@ -27,7 +27,7 @@ type SeatJSON struct {
 
 func seat(b *ask.Book, by string, r *ask.SeatRow) SeatJSON {
 	j := SeatJSON{Month: r.MonthWord(), By: by, SKU: SKU(b, r.SKU), Users: r.Users, Min: r.Min, Max: r.Max, CostMin: Money(r.CostMin), CostMax: Money(r.CostMax)}
-	if by != "sku" {
+	if by != "sku" && !r.Unread {
 		j.Label = &r.Label
 	}
 	switch by {
@@ -52,7 +52,7 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 	case "sku":
 	default:
 		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(strings.ReplaceAll(by, "-", " ")), Min: 10, Rank: 2}, CSV: strings.ReplaceAll(by, "-", "_"),
-			Text: func(r row) any { return OrNil(r.Label) }})
+			Text: func(r row) any { return chargedTo(r) }, Cell: func(r row) any { return OrNil(r.Label) }})
 	}
 	costs := []Column[row]{
 		{CSV: "cost_min", Cell: func(r row) any { return decimalOrNil(r.CostMin) }},
@@ -80,6 +80,14 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 			Column[row]{Column: out.Column{Head: "MAX"}, CSV: "seat_days_max", Text: func(r row) any { return r.Max }},
 		), append(costs, productColumn(b, func(r row) snapshot.SKUID { return r.SKU }))...),
 	}
+}
+
+// chargedTo is the cell of what seats are charged to.
+func chargedTo(r *ask.SeatRow) any {
+	if r.Unread {
+		return NotKnown
+	}
+	return OrNil(r.Label)
 }
 
 // SeatTotal says what rows cost together: currencies apart, and lower bounds as such.
