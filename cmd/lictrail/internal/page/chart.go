@@ -15,6 +15,8 @@ type Chart struct {
 	Title         string
 	Desc          string // what it shows, for those who cannot see it
 	Class         string // "" or of the program's own making
+	Form          string // slim or broad; "" for the only one
+	Broad         *Chart // the same drawing for a large screen; nil: there is none
 	Width, Height int
 	Shapes        []Shape
 	Natural       bool  // no larger than its own size
@@ -117,16 +119,38 @@ type Seats struct {
 	Used, Bought int64
 }
 
+// Forecast is how the use of seats goes on at its trend.
+type Forecast struct {
+	PerWeek float64
+	Until   time.Time // how far it is drawn
+	RunsOut bool      // no seat is free by then
+}
+
+// used is how many seats would be in use in the end.
+func (f *Forecast) used(last Seats) int64 {
+	weeks := f.Until.Sub(last.At).Hours() / (7 * 24)
+	return max(0, int64(math.Round(float64(last.Used)+f.PerWeek*weeks)))
+}
+
+// words say what it comes to.
+func (f *Forecast) words(last Seats) string {
+	if f.RunsOut {
+		return "none free on " + cell(f.Until)
+	}
+	return fmt.Sprintf("about %s on %s", grouped(f.used(last)), cell(f.Until))
+}
+
 // SeatChart draws seats over time: those in use as a line with its area, those
-// bought as a broken one. Between two runs the figure of the first stands.
-func SeatChart(id, title string, seats []Seats) Chart {
-	c := SeatChartOf(id, title, seats, 340, 180)
+// bought as a broken one, and where use is going as a dotted one, where f is not nil.
+// Between two runs the figure of the first stands.
+func SeatChart(id, title string, seats []Seats, f *Forecast) Chart {
+	c := SeatChartOf(id, title, seats, f, 340, 180)
 	c.Zoom = nil
 	return c
 }
 
 // SeatChartOf is SeatChart in another size, and one can zoom into it.
-func SeatChartOf(id, title string, seats []Seats, width, height int) Chart {
+func SeatChartOf(id, title string, seats []Seats, f *Forecast, width, height int) Chart {
 	c := Chart{ID: id, Title: title, Width: width, Height: height, Data: Table{Caption: title + ": seats by run",
 		Columns: []Column{{Head: "Run of"}, {Head: "Used", Number: true}, {Head: "Bought", Number: true}}}}
 	var used, bought int64
@@ -145,26 +169,36 @@ func SeatChartOf(id, title string, seats []Seats, width, height int) Chart {
 		c.Keys[1].Label += ", above the chart"
 		c.Desc += " The seats bought lie above what is drawn."
 	}
+	end := last.At
+	if f != nil {
+		end, highest = f.Until, max(highest, f.used(last))
+		c.Keys = append(c.Keys, Key{"forecast", "trend: " + f.words(last)})
+		c.Desc += fmt.Sprintf(" If use goes on like this: %s.", f.words(last))
+		c.Data.More = fmt.Sprintf("If use goes on like this: %s.", f.words(last))
+	}
 	bottom := float64(height) - 30
 	p := c.grid(highest, 10, bottom)
-	if last.At.After(first.At) {
-		c.Zoom = &Zoom{From: first.At.UnixMilli(), Until: last.At.UnixMilli(), Left: num(p.left), Right: num(p.right)}
+	if end.After(first.At) {
+		c.Zoom = &Zoom{From: first.At.UnixMilli(), Until: end.UnixMilli(), Left: num(p.left), Right: num(p.right)}
 	}
 	x := func(t time.Time) float64 {
-		if !last.At.After(first.At) {
+		if !end.After(first.At) {
 			return p.left
 		}
-		return p.left + (p.right-p.left)*float64(t.Sub(first.At))/float64(last.At.Sub(first.At))
+		return p.left + (p.right-p.left)*float64(t.Sub(first.At))/float64(end.Sub(first.At))
 	}
 	line := steps(seats, x, func(s Seats) float64 { return p.y(float64(s.Used)) }, p.right)
 	c.path("area", line+fmt.Sprintf("V%sH%sZ", num(p.bottom), num(p.left)))
 	if !far {
-		c.path("bought", steps(seats, x, func(s Seats) float64 { return p.y(float64(s.Bought)) }, p.right))
+		c.path("bought", steps(seats, x, func(s Seats) float64 { return p.y(float64(s.Bought)) }, p.right)+"H"+num(p.right))
 	}
 	c.path("used", line)
+	if f != nil {
+		c.path("forecast", fmt.Sprintf("M%s %sL%s %s", num(x(last.At)), num(p.y(float64(last.Used))), num(p.right), num(p.y(float64(f.used(last))))))
+	}
 	c.text("", "start", p.left, bottom+22, first.At.UTC().Format("2 Jan 2006"))
-	if last.At.After(first.At) {
-		c.text("", "end", p.right, bottom+22, last.At.UTC().Format("2 Jan 2006"))
+	if end.After(first.At) {
+		c.text("", "end", p.right, bottom+22, end.UTC().Format("2 Jan 2006"))
 	}
 	return c
 }
@@ -182,17 +216,33 @@ func steps(seats []Seats, x func(time.Time) float64, y func(Seats) float64, end 
 	return b.String()
 }
 
-// Week is what happened in a week: a figure for each key. Without Known
-// nothing looked, which is not the same as that nothing happened.
+// Week is what happened in a week, or in another time: a figure for each key. Without
+// Known nothing looked, which is not the same as that nothing happened.
 type Week struct {
-	Monday time.Time
+	Monday time.Time // its first day
 	Known  bool
 	Counts []int64 // by key
 }
 
+// columns are what the columns of a chart are called.
+type columns struct {
+	head string // of the table
+	axis string // layout of the times below the columns
+	unit string // what each is, before its first day
+}
+
 // WeekChart draws a column for every week, its parts above each other.
 func WeekChart(id, title string, keys []Key, weeks []Week) Chart {
-	c := Chart{ID: id, Title: title, Width: 560, Height: 250, Keys: keys, Data: Table{Caption: title, Columns: []Column{{Head: "Week of"}}}}
+	return columnChart(id, title, columns{"Week of", "2 Jan", "week of"}, keys, weeks)
+}
+
+// MonthChart is WeekChart for months.
+func MonthChart(id, title string, keys []Key, months []Week) Chart {
+	return columnChart(id, title, columns{"Month from", "Jan 2006", "month from"}, keys, months)
+}
+
+func columnChart(id, title string, called columns, keys []Key, weeks []Week) Chart {
+	c := Chart{ID: id, Title: title, Keys: keys, Data: Table{Caption: title, Columns: []Column{{Head: called.head}}}}
 	for _, k := range keys {
 		c.Data.Columns = append(c.Data.Columns, Column{Head: k.Label, Number: true})
 	}
@@ -211,22 +261,38 @@ func WeekChart(id, title string, keys []Key, weeks []Week) Chart {
 		highest, all = max(highest, sum), all+sum
 		c.Data.Rows = append(c.Data.Rows, row)
 	}
-	c.Desc = fmt.Sprintf("%s over %d weeks, at most %s in one week. The figures follow as a table.", grouped(all), len(weeks), grouped(highest))
-	p := c.grid(highest, 10, 216)
-	slot := (p.right - p.left) / float64(len(weeks))
-	width := min(slot*0.72, 44)
-	for i, w := range weeks {
-		c.column(p, p.left+slot*(float64(i)+0.5)-width/2, width, w, keys)
-	}
-	every := max(1, int(math.Ceil(float64(len(weeks))*64/(p.right-p.left))))
-	for i := len(weeks) - 1; i >= 0; i -= every {
-		c.text("", "middle", p.left+slot*(float64(i)+0.5), 238, weeks[i].Monday.Format("2 Jan"))
-	}
+	c.Desc = fmt.Sprintf("%s over %d columns, at most %s in one. The figures follow as a table.", grouped(all), len(weeks), grouped(highest))
+	return c.inWidths(560, broadWidth, func(c *Chart) {
+		c.Height = 250
+		p := c.grid(highest, 10, 216)
+		slot := (p.right - p.left) / float64(len(weeks))
+		width := min(slot*0.72, 44)
+		for i, w := range weeks {
+			c.column(p, p.left+slot*(float64(i)+0.5)-width/2, width, called.unit, w)
+		}
+		every := max(1, int(math.Ceil(float64(len(weeks))*64/(p.right-p.left))))
+		for i := len(weeks) - 1; i >= 0; i -= every {
+			c.text("", "middle", p.left+slot*(float64(i)+0.5), 238, weeks[i].Monday.Format(called.axis))
+		}
+	})
+}
+
+// broadWidth is that of a drawing over the full width of a page on a large screen.
+const broadWidth = 1120
+
+// inWidths draws in two widths, of which a screen shows the one that fits it.
+func (c Chart) inWidths(slim, broad int, draw func(*Chart)) Chart {
+	other := c
+	c.Width, other.Width = slim, broad
+	draw(&c)
+	draw(&other)
+	c.Form, other.Form, other.ID = "slim", "broad", c.ID+"-broad"
+	c.Broad = &other
 	return c
 }
 
-func (c *Chart) column(p plot, x, width float64, w Week, keys []Key) {
-	week := "week of " + w.Monday.Format(time.DateOnly)
+func (c *Chart) column(p plot, x, width float64, unit string, w Week) {
+	week := unit + " " + w.Monday.Format(time.DateOnly)
 	if !w.Known {
 		c.rect("gap", x, p.top, width, p.bottom-p.top, week+": no run")
 		return
@@ -238,7 +304,7 @@ func (c *Chart) column(p plot, x, width float64, w Week, keys []Key) {
 		}
 		h := p.bottom - p.y(float64(n))
 		y -= h
-		c.rect(keys[i].Class, x, y, width, h, fmt.Sprintf("%s, %s: %s", week, keys[i].Label, grouped(n)))
+		c.rect(c.Keys[i].Class, x, y, width, h, fmt.Sprintf("%s, %s: %s", week, c.Keys[i].Label, grouped(n)))
 	}
 }
 
@@ -257,20 +323,13 @@ const maxBars = 12
 func BarChart(id, title, head, figure string, bars []Bar) Chart {
 	bars = slices.Clone(bars)
 	slices.SortStableFunc(bars, func(a, b Bar) int { return cmp.Compare(b.Length, a.Length) })
-	c := Chart{ID: id, Title: title, Width: 480, Data: Table{Caption: title, Columns: []Column{{Head: head}, {Head: figure, Number: true}}}}
+	c := Chart{ID: id, Title: title, Data: Table{Caption: title, Columns: []Column{{Head: head}, {Head: figure, Number: true}}}}
 	longest := int64(1)
 	for _, b := range bars {
 		longest = max(longest, b.Length)
 		c.Data.Rows = append(c.Data.Rows, []any{b.Name, b.Figure})
 	}
 	shown := bars[:min(len(bars), maxBars)]
-	for i, b := range shown {
-		y := float64(i) * 44
-		c.text("strong", "start", 0, y+15, shorten(b.Name, 28))
-		c.text("", "end", 480, y+15, b.Figure)
-		c.rect("c0", 0, y+22, max(2, 480*float64(b.Length)/float64(longest)), 12, b.Name+": "+b.Figure)
-	}
-	c.Height = 44 * max(1, len(shown))
 	c.Desc = fmt.Sprintf("%d bars, the longest first.", len(shown))
 	if len(shown) > 0 {
 		c.Desc += fmt.Sprintf(" %s has the most: %s.", shown[0].Name, shown[0].Figure)
@@ -278,7 +337,16 @@ func BarChart(id, title, head, figure string, bars []Bar) Chart {
 	if more := len(bars) - len(shown); more > 0 {
 		c.Desc += fmt.Sprintf(" %d more are in the table.", more)
 	}
-	return c
+	return c.inWidths(480, broadWidth, func(c *Chart) {
+		full := float64(c.Width)
+		for i, b := range shown {
+			y := float64(i) * 44
+			c.text("strong", "start", 0, y+15, shorten(b.Name, c.Width/17))
+			c.text("", "end", full, y+15, b.Figure)
+			c.rect("c0", 0, y+22, max(2, full*float64(b.Length)/float64(longest)), 12, b.Name+": "+b.Figure)
+		}
+		c.Height = 44 * max(1, len(shown))
+	})
 }
 
 // shorten cuts a name that a drawing has no room for. The whole of it is in the

@@ -9,6 +9,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/out"
+	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -122,6 +123,23 @@ func RunsOutWord(s *ask.SKU, at time.Time) any {
 		return "unknown"
 	}
 	return "not in 2 years"
+}
+
+// forecastFor is how far the use of seats is drawn ahead, at most: half of the time that
+// the trend rests on.
+const forecastFor = snapshot.TrendDays / 2 * 24 * time.Hour
+
+// Forecast is what a chart shows of how a SKU's seats go on; nil where that is not known,
+// and where none is free already.
+func Forecast(s *ask.SKU, at time.Time) *page.Forecast {
+	if s.To != nil || s.Trend == nil || ask.Available(s.SKURow) == 0 {
+		return nil
+	}
+	f := &page.Forecast{PerWeek: s.Trend.PerWeek, Until: at.Add(forecastFor)}
+	if day, ok := s.RunsOut(at); ok && day.Time().Before(f.Until) && day.Time().After(at) {
+		f.Until, f.RunsOut = day.Time(), true
+	}
+	return f
 }
 
 // SKUs shows the SKUs. Text leaves out what is 0 for all of them.

@@ -25,6 +25,8 @@ type Week struct {
 	Now     time.Time
 	Version string // of the program
 	Past    bool   // there are newer runs
+	// ChargeTo is what seats are charged to, as for lictrail seat-days --by; "" for departments.
+	ChargeTo string
 	// To is the address of a page about a thing, where there is one: a person, a
 	// change, a group or a sku, by its id. nil: there is none.
 	To func(view, id string) string
@@ -69,6 +71,9 @@ func (w *Week) Page(ctx context.Context, only ...string) (*page.Page, error) {
 	w.p = &page.Page{Title: "Licenses of " + TenantWord(w.History.Tenant), Lead: w.lead()}
 	if len(only) == 0 {
 		w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", PartSeats, false)
+		if over := ask.OverAssigned(w.skus); over > 0 {
+			w.tile(fmt.Sprint(over), "seats over-assigned", PartSeats, true)
+		}
 	}
 	for _, part := range parts {
 		if len(only) > 0 && !slices.Contains(only, part.id) {
@@ -344,12 +349,7 @@ func (w *Week) unexplained(context.Context) error {
 	if w.Base == nil {
 		return nil
 	}
-	var open []*store.ChangeRow
-	for _, c := range w.changes {
-		if c.Attribution.Cause == snapshot.CauseUnknown {
-			open = append(open, c)
-		}
-	}
+	open := unexplainedOf(w.changes)
 	w.tile(fmt.Sprint(len(open)), "unexplained", id, len(open) > 0)
 	switch {
 	case len(w.changes) == 0 && len(w.gapTexts(snapshot.ReadAuditLog)) > 0:
@@ -582,7 +582,7 @@ func (w *Week) seats(context.Context) error {
 		for k, p := range r.Points {
 			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
 		}
-		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.SKUWord(r.ID), seats))
+		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.SKUWord(r.ID), seats, Forecast(&r, w.History.At.ObservedUntil)))
 	}
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/page"
@@ -24,15 +26,10 @@ const monthsShown = 6
 func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	s := page.Section{ID: "summary", Heading: "In short"}
 	at := w.History.At.ObservedUntil
-	over := int64(0)
 	for i := range w.skus {
-		r := &w.skus[i]
-		if over += r.Over(); r.Over() > 0 {
+		if r := &w.skus[i]; r.Over() > 0 {
 			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.SKUWord(r.ID), Plural(r.Over(), "seat")))
 		}
-	}
-	if over > 0 {
-		w.p.Tiles = slices.Insert(w.p.Tiles, 1, page.Tile{Figure: fmt.Sprint(over), Label: "seats over-assigned", Section: PartSeats, Alarm: true})
 	}
 	for i := range w.skus {
 		r := &w.skus[i]
@@ -92,11 +89,13 @@ func (w *Week) whoChanged() string {
 	return fmt.Sprintf("%s of licenses of users, by %s.", Plural(n, "change"), partyCounts(list, true))
 }
 
+// unexplainedOf are the changes whose cause is not known.
+func unexplainedOf(changes []*store.ChangeRow) []*store.ChangeRow {
+	return slices.DeleteFunc(slices.Clone(changes), func(c *store.ChangeRow) bool { return c.Attribution.Cause != snapshot.CauseUnknown })
+}
+
 func (w *Week) openWords() string {
-	open := 0
-	for _, c := range w.changes {
-		open += one(c.Attribution.Cause == snapshot.CauseUnknown)
-	}
+	open := len(unexplainedOf(w.changes))
 	if open == 0 {
 		return ""
 	}
@@ -148,8 +147,8 @@ func (w *Week) people(context.Context) error {
 	return nil
 }
 
-// bill is what seats have cost in the last months, by month and department; empty
-// where no price is known.
+// bill is what seats have cost in the last months, by month and what they are charged to;
+// empty where no price is known.
 func (w *Week) bill(ctx context.Context) ([]*ask.SeatRow, error) {
 	if w.billed != nil {
 		return w.billed, nil
@@ -164,7 +163,10 @@ func (w *Week) bill(ctx context.Context) ([]*ask.SeatRow, error) {
 	if !ok {
 		return nil, nil
 	}
-	w.billed, err = ask.SeatDays(ctx, w.Book, store.Filter{}, within, "department", prices)
+	if err := w.Keeps(ctx, w.ChargeTo); err != nil {
+		return nil, err
+	}
+	w.billed, err = ask.SeatDays(ctx, w.Book, store.Filter{}, within, cmp.Or(w.ChargeTo, ask.ByDepartment), prices)
 	return w.billed, err
 }
 
@@ -179,24 +181,13 @@ func (w *Week) costWords(ctx context.Context) (string, error) {
 	return fmt.Sprintf("The seats held in %s cost %s up to the newest run.", last, sure.Words()), nil
 }
 
-// money shows what seats cost by month and department.
+// money shows what seats cost by month and what they are charged to.
 func (w *Week) money(ctx context.Context) error {
 	rows, err := w.bill(ctx)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	type line struct {
-		month, department string
-		rows              []*ask.SeatRow
-	}
-	var lines []*line
-	for _, r := range rows {
-		if n := len(lines); n == 0 || lines[n-1].month != r.MonthWord() || !strings.EqualFold(lines[n-1].department, r.Label) {
-			lines = append(lines, &line{r.MonthWord(), r.Label, nil})
-		}
-		l := lines[len(lines)-1]
-		l.rows = append(l.rows, r)
-	}
+	lines := billLines(rows)
 	sure, _ := ask.SeatCost(rows)
 	for _, m := range sure.Amounts {
 		label := fmt.Sprintf("%s, cost of seats since %s", m.Currency, rows[0].MonthWord())
@@ -205,20 +196,97 @@ func (w *Week) money(ctx context.Context) error {
 		}
 		w.tile(page.Grouped((m.Micros+500_000)/1_000_000), label, PartMoney, false)
 	}
-	slices.SortStableFunc(lines, func(a, b *line) int { return cmp.Compare(b.month, a.month) })
-	w.section(page.Section{ID: PartMoney, Heading: "What seats cost", Text: []string{
-		"A day costs its share of its month, at the price of that day, and is charged to the department that the user had then. The first and the newest month are counted as far as they are known."},
-		Tables: []page.Table{tableOf(page.Table{Caption: "Cost by month and department", Columns: []page.Column{
-			{Head: "Month", Tight: true}, {Head: "Department"}, {Head: "Seat-days", Number: true}, {Head: "Cost", Number: true}}},
-			lines, maxRows, "lictrail seat-days", func(l *line) []any {
-				days := 0
-				for _, r := range l.rows {
-					days += r.Min
-				}
-				cost, _ := ask.SeatCost(l.rows)
-				return []any{l.month, cmp.Or(l.department, "no department"), days, cost.Words()}
-			})}})
+	by := strings.ReplaceAll(cmp.Or(w.ChargeTo, ask.ByDepartment), "-", " ")
+	s := page.Section{ID: PartMoney, Heading: "What seats cost", Text: []string{
+		fmt.Sprintf("A day costs its share of its month, at the price of that day, and is charged to the %s that the user had then. The first and the newest month are counted as far as they are known.", by)}}
+	for _, m := range sure.Amounts {
+		s.Charts = append(s.Charts, costChart(fmt.Sprintf("chart-cost-%d", len(s.Charts)), fmt.Sprintf("Cost by month and %s, in %s", by, m.Currency), m.Currency, lines))
+	}
+	slices.SortStableFunc(lines, func(a, b *billLine) int { return cmp.Compare(b.month, a.month) })
+	s.Tables = []page.Table{tableOf(page.Table{Caption: "Cost by month and " + by, Columns: []page.Column{
+		{Head: "Month", Tight: true}, {Head: strings.ToUpper(by[:1]) + by[1:]}, {Head: "Seat-days", Number: true}, {Head: "Cost", Number: true}}},
+		lines, maxRows, "lictrail seat-days --by "+cmp.Or(w.ChargeTo, ask.ByDepartment), func(l *billLine) []any {
+			days := 0
+			for _, r := range l.rows {
+				days += r.Min
+			}
+			cost, _ := ask.SeatCost(l.rows)
+			return []any{l.month, l.words(), days, cost.Words()}
+		})}
+	w.section(s)
 	return nil
+}
+
+// billLine is what one department, or what else seats are charged to, has cost in a month.
+type billLine struct {
+	month, label string
+	unread       bool
+	rows         []*ask.SeatRow
+}
+
+// words are what the seats are charged to.
+func (l *billLine) words() string {
+	if l.unread {
+		return NotKnown
+	}
+	return cmp.Or(l.label, "none")
+}
+
+// billLines adds up the SKUs of a bill.
+func billLines(rows []*ask.SeatRow) []*billLine {
+	var lines []*billLine
+	for _, r := range rows {
+		if n := len(lines); n == 0 || lines[n-1].month != r.MonthWord() || lines[n-1].unread != r.Unread || !strings.EqualFold(lines[n-1].label, r.Label) {
+			lines = append(lines, &billLine{r.MonthWord(), r.Label, r.Unread, nil})
+		}
+		l := lines[len(lines)-1]
+		l.rows = append(l.rows, r)
+	}
+	return lines
+}
+
+// costKeys is how many departments have a color of their own in a chart.
+const costKeys = 8
+
+// costChart draws what was charged in a currency, month by month.
+func costChart(id, title, currency string, lines []*billLine) page.Chart {
+	amount := func(l *billLine) int64 {
+		sure, _ := ask.SeatCost(l.rows)
+		for _, m := range sure.Amounts {
+			if m.Currency == currency {
+				return m.Micros
+			}
+		}
+		return 0
+	}
+	total, name := map[string]int64{}, map[string]string{}
+	for _, l := range lines {
+		key := strings.ToLower(l.words())
+		total[key] += amount(l)
+		name[key] = l.words()
+	}
+	most := slices.SortedFunc(maps.Keys(total), func(a, b string) int { return cmp.Or(cmp.Compare(total[b], total[a]), cmp.Compare(a, b)) })
+	var keys []page.Key
+	for i, key := range most[:min(len(most), costKeys)] {
+		keys = append(keys, page.Key{Class: fmt.Sprintf("c%d", i), Label: name[key]})
+	}
+	if len(most) > costKeys {
+		keys = append(keys, page.Key{Class: fmt.Sprintf("c%d", costKeys), Label: "others"})
+	}
+	var months []page.Week
+	for _, l := range lines {
+		first, _ := time.Parse("2006-01", l.month) // as it was written
+		if n := len(months); n == 0 || !months[n-1].Monday.Equal(first) {
+			months = append(months, page.Week{Monday: first, Known: true, Counts: make([]int64, len(keys))})
+		}
+		months[len(months)-1].Counts[min(slices.Index(most, strings.ToLower(l.words())), costKeys)] += amount(l)
+	}
+	for i := range months {
+		for k, micros := range months[i].Counts {
+			months[i].Counts[k] = (micros + 500_000) / 1_000_000
+		}
+	}
+	return page.MonthChart(id, title, keys, months)
 }
 
 // fold folds long tables, so that the page can be read from the top to its end.

@@ -32,7 +32,7 @@ func skusView(ctx context.Context, q *question) (*answer, error) {
 		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.PlainSKU(r.ID), skuStatus(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
 			plain(show.TrendWord(r)), plain(show.RunsOutWord(r, q.book.History.At.ObservedUntil)), nextDate(q, r.SKURow)})
 		if len(charts.Charts) < 9 && slices.ContainsFunc(r.Points, func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
-			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(r.Points)))
+			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(r.Points), show.Forecast(r, q.book.History.At.ObservedUntil)))
 		}
 	}
 	a := &answer{command: "skus", Page: page.Page{Title: "SKUs", Lead: "What is bought and what of it is used, at the newest run."}}
@@ -156,8 +156,12 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 		s.Text = []string{"No run of that time shows this SKU."}
 		return []page.Section{s}, nil
 	}
-	wide := page.SeatChartOf("seats-wide", q.skuName(id), seatsOf(points), 980, 280)
-	narrow := page.SeatChart("seats-narrow", q.skuName(id), seatsOf(points))
+	forecast := show.Forecast(sku, q.book.History.At.ObservedUntil)
+	if len(points) > 0 && points[len(points)-1].Run != sku.Points[len(sku.Points)-1].Run {
+		forecast = nil // the chart ends before what it goes on from
+	}
+	wide := page.SeatChartOf("seats-wide", q.skuName(id), seatsOf(points), forecast, 980, 280)
+	narrow := page.SeatChart("seats-narrow", q.skuName(id), seatsOf(points), forecast)
 	wide.Class, narrow.Class = "timeline", "timeline"
 	s.Charts = twin(wide, narrow)
 	for _, z := range []struct{ title, since string }{{"All of it", ""}, {"The last year", "52w"}, {"The last half year", "26w"}, {"The last 13 weeks", "13w"}} {
