@@ -17,7 +17,7 @@ import (
 var oneTenant = []string{"sync", "config show", "schedule", "exit-codes", "demo", "setup", "setup certificate", "serve", "fleet discover", "fleet health"}
 
 // atOnce are the commands that read all tenants in one process.
-var atOnce = []string{"export"}
+var atOnce = []string{"export", "report"}
 
 func newFleet(e *env) *cobra.Command {
 	cmd := &cobra.Command{

@@ -10,6 +10,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/show"
+	"lictrail/snapshot"
 )
 
 // withHistory opens the database for reading and hands it to do.
@@ -71,6 +72,16 @@ func parseSpan(since, until string, now time.Time) (from, to time.Time, err erro
 		return from, to, usage(fmt.Sprintf("--since %s is later than --until %s", since, until), "give the earlier time to --since; ages such as 90d count back from now")
 	}
 	return from, to, nil
+}
+
+// attributeKey is what --by names: one of the keys, or an attribute that runs read when
+// asked to.
+func attributeKey(word string, known []string) (string, error) {
+	if name, ok := snapshot.KeptName(word); ok {
+		return name, nil
+	}
+	_, err := oneOf("by", []string{word}, append(slices.Clone(known), snapshot.KeptCostCenter, snapshot.KeptDivision, snapshot.KeptExtension+"1 to 15"))
+	return word, err
 }
 
 // oneOf checks that a flag's values are among those known.

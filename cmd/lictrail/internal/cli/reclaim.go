@@ -63,7 +63,7 @@ seats and what they cost are added up instead.`,
 	f.StringVar(&o.user, "user", "", "only this `user`")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
-	f.StringVar(&o.by, "by", "", "add up by this `key`: "+strings.Join(ask.ReclaimKeyNames(), ", "))
+	f.StringVar(&o.by, "by", "", "add up by this `key`: "+strings.Join(ask.ReclaimKeyNames(), ", ")+", or what sync --attributes reads")
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		return err
 	}
 	if o.by != "" {
-		if _, err := oneOf("by", []string{o.by}, ask.ReclaimKeyNames()); err != nil {
+		if o.by, err = attributeKey(o.by, ask.ReclaimKeyNames()); err != nil {
 			return err
 		}
 		if e.pseudonymize && slices.Contains([]string{"office", "job-title", "employee-type"}, o.by) {
@@ -101,6 +101,9 @@ func runReclaim(ctx context.Context, e *env, o reclaimOptions) error {
 		var by []string
 		if o.by != "" {
 			by = []string{o.by}
+		}
+		if err := b.Keeps(ctx, o.by); err != nil {
+			return err
 		}
 		report, err := ask.Reclaim(ctx, b, file, filter, by...)
 		if err != nil {
@@ -148,8 +151,11 @@ const maxRules = 1 << 20
 
 // loadRules reads the file that was named, or the one beside the database, or
 // else takes the defaults.
-func loadRules(e *env, path string) (ask.Rules, error) {
-	name := cmp.Or(path, defaultRules(e))
+func loadRules(e *env, path string) (ask.Rules, error) { return loadRulesOf(e, path, e.db) }
+
+// loadRulesOf is loadRules for the database in a file.
+func loadRulesOf(e *env, path, db string) (ask.Rules, error) {
+	name := cmp.Or(path, rules.Beside(db))
 	data, err := readInput("the file of rules", name, input.Plain, maxRules, "lictrail reclaim --init writes a file of rules")
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		return ask.Rules{File: rules.Default()}, nil

@@ -7,11 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/fleet"
+	"lictrail/cmd/lictrail/internal/lake"
+	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/cmd/lictrail/internal/show"
 )
 
 type reportOptions struct {
-	since, until, rules string
+	since, until, rules, by string
 }
 
 func newReport(e *env) *cobra.Command {
@@ -27,58 +30,131 @@ no script, loads nothing, and can be mailed, printed or read on a phone.
 It covers what the newest run showed since the one a week before. With --since
 and --until it compares other runs: the newest that had ended by each time.
 
---format text prints the same without charts, for a mail.`,
+--format text prints the same without charts, for a mail. With --all-tenants it
+is one page on a fleet: how every tenant is, the seats over all of them, and the
+week of each in short, those that need somebody first.`,
 		Example: `  lictrail report --output week.html
   lictrail report --since 2026-03-01 --until 2026-03-31 --output march.html
-  lictrail report --format text`,
+  lictrail report --format text
+  lictrail report --config fleet.toml --all-tenants --output fleet.html`,
 		Args:        noArgs,
 		Annotations: map[string]string{extraFormat: "html", noFormats: "json,csv"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("format") {
 				e.format = "html"
 			}
-			return runReport(cmd.Context(), e, o)
+			return runReport(cmd.Context(), e, e.databases(cmd), o)
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&e.allTenants, "all-tenants", false, "one page on every tenant of the configuration")
 	f.StringVar(&o.since, "since", "", "compare with the newest run by this `time` (default: a week before)")
 	f.StringVar(&o.until, "until", "", "up to the newest run by this `time`")
+	f.StringVar(&o.by, "by", ask.ByDepartment, "charge what seats cost to this `key`, as lictrail seat-days --by knows them")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }
 
-func runReport(ctx context.Context, e *env, o reportOptions) error {
+func runReport(ctx context.Context, e *env, databases []lake.Database, o reportOptions) error {
 	if e.format == "html" && e.OutTTY {
 		return usage("the page is not for a terminal", "lictrail report --output week.html, or --format text")
+	}
+	if _, _, err := parseSpan(o.since, o.until, e.now()); err != nil {
+		return err
+	}
+	by, err := attributeKey(o.by, ask.SeatKeys)
+	if err != nil {
+		return err
+	}
+	o.by = by
+	print := func(p *page.Page) error {
+		if e.format == "html" {
+			return p.HTML(e.Out)
+		}
+		return p.Text(e.Streams)
+	}
+	if e.allTenants {
+		p, outcomes, err := fleetReport(ctx, e, databases, o)
+		if err != nil {
+			return err
+		}
+		if err := print(p); err != nil {
+			return err
+		}
+		return fleet.Verdict(e.Streams, outcomes, "the page has the other tenants; write it again when these can be read")
 	}
 	file, err := loadRules(e, o.rules)
 	if err != nil {
 		return err
 	}
-	if _, _, err := parseSpan(o.since, o.until, e.now()); err != nil {
-		return err
-	}
 	return withHistory(ctx, e, func(b *ask.Book) error {
-		newest := b.History.At
-		if err := asOf(e, b, "until", o.until); err != nil {
-			return err
-		}
-		limit, err := parseTime("since", o.since, e.now(), false)
+		w, err := weekOf(e, b, o, file)
 		if err != nil {
 			return err
 		}
-		base, early := ask.BaseOf(b, limit)
-		if early && o.since != "" {
-			e.Notef("tracking began on %s; the report begins there", base.ObservedUntil.Format(time.DateOnly))
-		}
-		w := &show.Week{Book: b, Base: base, Rules: file, Now: e.now(), Version: version(), Past: b.History.At != newest}
 		p, err := w.Page(ctx)
 		if err != nil {
 			return err
 		}
-		if e.format == "html" {
-			return p.HTML(e.Out)
-		}
-		return p.Text(e.Streams)
+		return print(p)
 	})
+}
+
+// weekOf is the time that the report is about.
+func weekOf(e *env, b *ask.Book, o reportOptions, file ask.Rules) (*show.Week, error) {
+	newest := b.History.At
+	if err := asOf(e, b, "until", o.until); err != nil {
+		return nil, err
+	}
+	limit, err := parseTime("since", o.since, e.now(), false)
+	if err != nil {
+		return nil, err
+	}
+	base, early := ask.BaseOf(b, limit)
+	if early && o.since != "" {
+		e.Notef("tracking began on %s; the report begins there", base.ObservedUntil.Format(time.DateOnly))
+	}
+	return &show.Week{Book: b, Base: base, Rules: file, Now: e.now(), Version: version(), Past: b.History.At != newest, ChargeTo: o.by}, nil
+}
+
+// fleetReport is the page on all tenants. One that cannot be read holds up no other.
+func fleetReport(ctx context.Context, e *env, databases []lake.Database, o reportOptions) (*page.Page, []fleet.Outcome, error) {
+	progress := e.NewProgress()
+	defer progress.Done()
+	progress.Phase("reading", "tenants")
+	files := map[string]string{}
+	for _, db := range databases {
+		files[db.Name] = db.Path
+	}
+	f, outcomes := &show.FleetReport{Now: e.now(), Version: version()}, []fleet.Outcome(nil)
+	for _, h := range fleet.Health(ctx, databases, fleet.HealthOptions{Now: e.now(), Stale: ask.StaleAfter, Parallel: 1, Progress: func() { progress.Add(1) }}) {
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		if h.Health == nil || h.Newest == nil {
+			f.Unreadable(h)
+		} else if err := addTenant(ctx, e, f, h, files[h.Name], o); err != nil {
+			h.Condition, h.Err = ask.Unreadable, err
+			f.Unreadable(h)
+		}
+		outcomes = append(outcomes, fleet.Outcome{Name: h.Name, Err: h.Err})
+	}
+	return f.Page(), outcomes, nil
+}
+
+func addTenant(ctx context.Context, e *env, f *show.FleetReport, h *ask.TenantHealth, db string, o reportOptions) error {
+	file, err := loadRulesOf(e, o.rules, db)
+	if err != nil {
+		return err
+	}
+	b, err := ask.Open(ctx, db, e.pseudonymize)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	w, err := weekOf(e, b, o, file)
+	if err != nil {
+		return err
+	}
+	return f.Add(ctx, h, w)
 }

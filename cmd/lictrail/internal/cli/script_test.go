@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -62,6 +63,7 @@ func TestMain(m *testing.M) {
 //	tenant group NAME SKU [PLAN]...      a group that gives a SKU without the plans
 //	tenant join|leave NAME GROUP
 //	tenant department NAME DEPARTMENT
+//	tenant attribute NAME FIELD VALUE    sets costCenter, division or an extensionAttribute
 //	tenant plans NAME SKU                switches the SKU's first plan off
 //	tenant off NAME SKU [PLAN]...        these plans of the SKU are off, and no other
 //	tenant swap NAME SKU SKU             removes the one and assigns the other
@@ -381,6 +383,21 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 		return p.RemoveMember(admin, p.groups[arg(1)], p.people[arg(0)])
 	case "department":
 		return p.ChangeDepartment(admin, p.people[arg(0)], arg(1))
+	case "attribute":
+		return p.UpdateUser(admin, p.people[arg(0)], arg(1), func(u *graphtest.User) {
+			switch arg(1) {
+			case "costCenter":
+				u.CostCenter = arg(2)
+			case "division":
+				u.Division = arg(2)
+			default:
+				u.Extensions = maps.Clone(u.Extensions)
+				if u.Extensions == nil {
+					u.Extensions = map[string]string{}
+				}
+				u.Extensions[arg(1)] = arg(2)
+			}
+		})
 	case "plans":
 		return p.ChangeDisabledPlans(admin, p.people[arg(0)], skuIDs[arg(1)], p.SKU(skuIDs[arg(1)]).Plans[0].ID)
 	case "off":

@@ -49,7 +49,7 @@ without a known price stand on lines of their own.`,
 	f.StringVar(&o.since, "since", "", "from this `day` on (default: when tracking began)")
 	f.StringVar(&o.until, "until", "", "up to and with this `day` (default: that of the newest run)")
 	f.StringVar(&o.month, "month", "", "this `month`, such as 2026-03, in place of the two")
-	f.StringVar(&o.by, "by", "department", "charge to the `key`: "+strings.Join(ask.SeatKeys, ", "))
+	f.StringVar(&o.by, "by", "department", "charge to the `key`: "+strings.Join(ask.SeatKeys, ", ")+", or what sync --attributes reads, such as cost-center")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
 	f.StringVar(&o.department, "department", "", "only what this `department` is charged")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
@@ -72,8 +72,28 @@ func (o *seatDaysOptions) span() error {
 	return nil
 }
 
+// within are the days asked for, as far as they are known. Of a whole month none may
+// be: that is a gap of the answer, so that a program can ask for one month after the
+// other.
+func (o *seatDaysOptions) within(e *env, b *ask.Book) (snapshot.Days, error) {
+	if o.month == "" {
+		return seatSpan(e, b, o.since, o.until)
+	}
+	since, until, err := parseSpan(o.since, o.until, e.now())
+	if err != nil {
+		return snapshot.Days{}, err
+	}
+	asked := snapshot.Days{From: snapshot.DayOf(since), To: snapshot.DayOf(until)}
+	if days, ok := asked.Clip(ask.KnownDays(b)); !ok {
+		b.About(since, until, e.now())
+		return days, nil
+	}
+	return seatSpan(e, b, o.since, o.until)
+}
+
 func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
-	if _, err := oneOf("by", []string{o.by}, ask.SeatKeys); err != nil {
+	var err error
+	if o.by, err = attributeKey(o.by, ask.SeatKeys); err != nil {
 		return err
 	}
 	if err := o.span(); err != nil {
@@ -87,7 +107,10 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 		return err
 	}
 	return withHistory(ctx, e, func(b *ask.Book) error {
-		within, err := seatSpan(e, b, o.since, o.until)
+		if err := b.Keeps(ctx, o.by); err != nil {
+			return err
+		}
+		within, err := o.within(e, b)
 		if err != nil {
 			return err
 		}

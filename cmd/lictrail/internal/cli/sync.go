@@ -112,6 +112,7 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.BoolVar(&o.CloudLicensing, "cloud-licensing", false, "also read which subscription each license draws on (Graph's beta; docs/cloud-licensing.md)")
+	f.StringSliceVar(&o.Attributes, "attributes", nil, "also read and keep these `attributes` of users: cost-center, division, extension-attribute-1 to -15")
 	f.StringVar(&o.files.Report, "report", "", "write the page on the week to this `file`")
 	f.StringVar(&o.files.Digest, "digest", "", "write a digest to this `file`, if something changed")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
