@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -254,18 +253,6 @@ func TestCommit_FailsAsAWhole(t *testing.T) {
 			addTo(t, r.Spool, &d, 0)
 		}},
 		{"a spool that was closed", func(_ *Sync, r *Result) { r.Spool.Close() }},
-		{"a spool that was cut short", func(_ *Sync, r *Result) {
-			if err := r.Spool.out.Flush(); err != nil {
-				t.Fatal(err)
-			}
-			size, err := r.Spool.file.Seek(0, io.SeekEnd)
-			if err == nil {
-				err = r.Spool.file.Truncate(size - 1)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db, s := richHistory(t)

@@ -68,16 +68,16 @@ func forgetPerson(ctx context.Context, db *sql.DB, row int64, called ...Called) 
 
 // forgettableRows counts what forgetPerson would erase, by table, and erases nothing.
 func forgettableRows(ctx context.Context, tx *sql.Tx, row int64, called ...Called) (*Erased, error) {
-	all, err := layouts(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
 	last, err := lastSeal(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}, dry: true, seen: map[string]bool{}, left: map[int64]string{}}
-	p := &purpose{kind: sealForget, user: row, name: standIn(row, last.ID+1)}
+	e, err := newEraser(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	e.dry, e.seen, e.left = true, map[string]bool{}, map[int64]string{}
+	p := forgetting(row, last.ID+1)
 	if err := e.forget(p, called); err != nil {
 		return nil, fmt.Errorf("look for what to erase: %w", classify(err))
 	}
@@ -153,24 +153,24 @@ func eraseSealed(ctx context.Context, db *sql.DB, kind string, detail any, do fu
 	}
 	erased := &Erased{Rows: map[string]int64{}}
 	err := writeSealed(ctx, db, func(tx *sql.Tx) (*entry, error) {
-		all, err := layouts(ctx, tx)
-		if err != nil {
-			return nil, err
-		}
 		last, err := lastSeal(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
 		p := &purpose{kind: kind}
 		if f, ok := detail.(forgetDetail); ok {
-			p.user, p.name = f.User, standIn(f.User, last.ID+1)
+			p = forgetting(f.User, last.ID+1)
 			erased.Name = p.name
 		}
 		if err := forgetCalls(ctx, tx); err != nil {
 			return nil, err
 		}
-		e := &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: erased.Rows}
-		if err := e.unguarded(func() error { return do(e, p) }); err != nil || len(e.rows) == 0 {
+		e, err := newEraser(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		erased.Rows = e.rows
+		if err := unguarded(e.ctx, tx, func() error { return do(e, p) }); err != nil || len(e.rows) == 0 {
 			return nil, err
 		}
 		return &entry{kind: kind, detail: detail, erased: e.rows}, nil
@@ -222,11 +222,17 @@ type eraser struct {
 	renamed []int64 // users whose names were changed, to be indexed anew
 }
 
+// newEraser makes an eraser for a transaction that Write seals.
+func newEraser(ctx context.Context, tx *sql.Tx) (*eraser, error) {
+	all, err := layouts(ctx, tx)
+	return &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}}, err
+}
+
 // unguarded takes the triggers away that keep history as it is, and puts them
 // back. Nobody sees the history without: it is one transaction.
-func (e *eraser) unguarded(do func() error) error {
+func unguarded(ctx context.Context, tx *sql.Tx, do func() error) error {
 	var names, texts []string
-	err := eachRow(e.ctx, e.tx, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid", nil, func(values []any) error {
+	err := eachRow(ctx, tx, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid", nil, func(values []any) error {
 		name, _ := values[0].(string)
 		text, _ := values[1].(string)
 		names, texts = append(names, name), append(texts, text)
@@ -234,7 +240,7 @@ func (e *eraser) unguarded(do func() error) error {
 	})
 	for _, name := range names {
 		if err == nil {
-			_, err = e.tx.ExecContext(e.ctx, "DROP TRIGGER "+quoteAll([]string{name}, ""))
+			_, err = tx.ExecContext(ctx, "DROP TRIGGER "+quoteAll([]string{name}, ""))
 		}
 	}
 	if err == nil {
@@ -242,7 +248,7 @@ func (e *eraser) unguarded(do func() error) error {
 	}
 	for _, text := range texts {
 		if err == nil {
-			_, err = e.tx.ExecContext(e.ctx, text)
+			_, err = tx.ExecContext(ctx, text)
 		}
 	}
 	return err

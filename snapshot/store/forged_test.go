@@ -10,21 +10,24 @@ import (
 // forge alters rows with the program's own packages, by somebody who may write the
 // file and has the source: the alterations are recorded and sealed as those of a
 // forget or a prune.
-func forge(t *testing.T, db *DB, kind string, detail any, alter func(e *eraser) error) {
+func forge(t *testing.T, db *DB, kind string, detail any, alter func(tx *sql.Tx, e *eraser) error) {
 	t.Helper()
 	err := writeSealed(t.Context(), db.sql, func(tx *sql.Tx) (*entry, error) {
-		all, err := layouts(t.Context(), tx)
+		e, err := newEraser(t.Context(), tx)
 		if err != nil {
 			return nil, err
 		}
-		e := &eraser{ctx: t.Context(), tx: tx, all: all, rows: map[string]int64{}}
-		err = e.unguarded(func() error { return alter(e) })
+		err = unguarded(t.Context(), tx, func() error { return alter(tx, e) })
 		return &entry{kind: kind, detail: detail, erased: e.rows}, err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
+
+// What seals of erasures say.
+func forgotten(user int64) any       { return map[string]int64{"user": user} }
+func prunedBefore(moment string) any { return map[string]string{"before": moment} }
 
 // P15: a history that was rewritten after a head was kept, and says that it was an
 // erasure, does not pass with that head, nor without one.
@@ -34,21 +37,21 @@ func TestP15_ForgedErasure(t *testing.T) {
 	head, path := verify(t, original, "").Head, original.Path()
 	leaver := rowOf(t, original, "user-1")
 	closeDB(t, original)
-	prune, forget := pruneDetail{"2030-01-01T00:00:00Z"}, forgetDetail{User: leaver}
-	set := func(table string, key any, values map[string]any) func(e *eraser) error {
+	prune, forget := prunedBefore("2030-01-01T00:00:00Z"), forgotten(leaver)
+	set := func(table string, key any, values map[string]any) func(tx *sql.Tx, e *eraser) error {
 		keys := []any{key}
 		if table == "user_version" || table == "group_version" {
 			keys = append(keys, int64(1)) // the run
 		}
-		return func(e *eraser) error { return e.redact(e.layout(table), keys, values) }
+		return func(tx *sql.Tx, e *eraser) error { return e.redact(e.layout(table), keys, values) }
 	}
-	run := func(query string) func(e *eraser) error {
-		return func(e *eraser) error { _, err := e.tx.ExecContext(t.Context(), query); return err }
+	run := func(query string) func(tx *sql.Tx, e *eraser) error {
+		return func(tx *sql.Tx, e *eraser) error { _, err := tx.ExecContext(t.Context(), query); return err }
 	}
-	all := func(steps ...func(e *eraser) error) func(e *eraser) error {
-		return func(e *eraser) error {
+	all := func(steps ...func(tx *sql.Tx, e *eraser) error) func(tx *sql.Tx, e *eraser) error {
+		return func(tx *sql.Tx, e *eraser) error {
 			for _, step := range steps {
-				if err := step(e); err != nil {
+				if err := step(tx, e); err != nil {
 					return err
 				}
 			}
@@ -56,15 +59,15 @@ func TestP15_ForgedErasure(t *testing.T) {
 		}
 	}
 	const detail = `{"actor":{"id":"eve","kind":"user"},"evidence":[{"activity":"","at":"0001-01-01T00:00:00Z","id":"event","source":"graph"}]}`
-	really := func(e *eraser) error {
-		return e.forget(&purpose{kind: sealForget, user: leaver, name: standIn(leaver, 0)}, nil)
+	really := func(tx *sql.Tx, e *eraser) error {
+		return e.forget(forgetting(leaver, 0), nil)
 	}
 	forged, found := 0, 0
 	for _, f := range []struct {
 		name   string
 		kind   string
 		detail any
-		alter  func(e *eraser) error
+		alter  func(tx *sql.Tx, e *eraser) error
 	}{
 		{"another actor in a record, as a prune", sealPrune, prune, set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`})},
 		{"another actor in an attribution, as a prune", sealPrune, prune, set("attribution", int64(1), map[string]any{"detail": detail})},
@@ -74,7 +77,7 @@ func TestP15_ForgedErasure(t *testing.T) {
 		{"another sentence with the stand-in in it", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve, and not forgotten-1."}))},
 		{"another cause, which no erasure touches", sealForget, forget, all(really, set("attribution", int64(2), map[string]any{"reason": "x"}), run("UPDATE attribution SET cause = 'microsoft' WHERE id = 2"))},
 		{"another kind of actor", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": strings.Replace(detail, `"user"`, `"forgotten-1"`, 1)}))},
-		{"a younger record, as a prune", sealPrune, pruneDetail{"2001-01-01T00:00:00Z"}, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
+		{"a younger record, as a prune", sealPrune, prunedBefore("2001-01-01T00:00:00Z"), set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
 		{"another time of a pruned record", sealPrune, prune, all(set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), run("UPDATE event SET at = at + 1 WHERE id = 1"))},
 		{"another UPN", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "eve@contoso.com"}))},
 		{"another name of somebody who is not forgotten", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"name": "Eve"}))},
@@ -86,13 +89,13 @@ func TestP15_ForgedErasure(t *testing.T) {
 		{"one warning less", sealForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[]`}))},
 		{"another department", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"department": "Sales"}))},
 		{"other attributes", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"more": `{"country":"XX","forgotten":1}`}))},
-		{"one forgotten who is still named", sealForget, forgetDetail{User: 2}, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."})},
+		{"one forgotten who is still named", sealForget, forgotten(2), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."})},
 		{"an erasure of an older form", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was forgotten-1, says eve."}), run("UPDATE erased SET cells = NULL WHERE table_name = 'attribution'"))},
 		{"cells that are not told", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": detail}), run("UPDATE erased SET cells = '{}' WHERE table_name = 'attribution'"))},
 		{"a record that is taken away", sealPrune, prune, run("DELETE FROM event WHERE id = 1")},
 		{"rows erased that no erasure counts", sealEvidence, nil, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
 		{"another stand-in", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-1 was erased."}), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."}))},
-		{"names twice", sealForget, forget, all(really, func(e *eraser) error {
+		{"names twice", sealForget, forget, all(really, func(tx *sql.Tx, e *eraser) error {
 			return e.redact(e.layout("attribution"), []any{int64(1)}, map[string]any{"detail": `{"actor":{"id":"eve"},` + detail[1:]})
 		})},
 	} {
@@ -118,18 +121,12 @@ func TestP15_ForgedErasure(t *testing.T) {
 	})
 	t.Run("a chain that goes on in an older form", func(t *testing.T) {
 		db := openRW(t, copyOf(t, path))
-		last, err := lastSeal(t.Context(), db.sql)
-		if err != nil {
-			t.Fatal(err)
-		}
-		forge(t, db, sealNames, nil, func(*eraser) error { return nil })
-		next, err := lastSeal(t.Context(), db.sql)
-		if err != nil {
-			t.Fatal(err)
-		}
-		next.text = strings.Replace(next.text, `,"format":2`, "", 1)
-		next.Head = next.headAfter(last.Head)
-		tamper(t, db, "UPDATE seal SET content = x'"+hex.EncodeToString([]byte(next.text))+"' || '', head = '"+next.Head+"' WHERE id = (SELECT max(id) FROM seal)")
+		forge(t, db, sealNames, nil, func(*sql.Tx, *eraser) error { return nil })
+		lines, heads := sealLines(t, db)
+		n := len(lines)
+		line := strings.Replace(lines[n-1], `,"format":2`, "", 1)
+		content := strings.Split(line, "\n")[4]
+		tamper(t, db, "UPDATE seal SET content = x'"+hex.EncodeToString([]byte(content))+"' || '', head = '"+headByHand(heads[n-2], line)+"' WHERE id = (SELECT max(id) FROM seal)")
 		if v := verify(t, db, head); len(v.Findings) == 0 {
 			t.Error("it passes")
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/spelling"
 )
 
 // ErrNamed says that something that cannot be erased still names the person whom
@@ -512,15 +513,15 @@ func (w *person) address(address string) {
 	switch {
 	case isStandIn(address):
 	case strings.Contains(address, "@"):
-		w.ids = append(w.ids, addressForms(address)...)
+		w.ids = append(w.ids, spelling.AddressForms(address)...)
 	default:
-		w.words = append(w.words, fold(address))
+		w.words = append(w.words, spelling.Fold(address))
 	}
 }
 
 // name takes a display name, with the first and the last part in either order.
 func (w *person) name(name string) {
-	name = fold(strings.Join(strings.Fields(name), " "))
+	name = spelling.Fold(strings.Join(strings.Fields(name), " "))
 	if utf8.RuneCountInString(name) < 2 || isStandIn(name) {
 		return
 	}
@@ -537,7 +538,7 @@ func (w *person) id(id string) {
 	guid, ok := snapshot.UserID(id).GUID()
 	if !ok {
 		if !isStandIn(id) {
-			w.words = append(w.words, fold(id))
+			w.words = append(w.words, spelling.Fold(id))
 		}
 		return
 	}
@@ -564,7 +565,7 @@ func (e *eraser) calledUser(p *purpose) (c Called, numbers []string, err error) 
 			text := func(i int) string { s, _ := values[i].(string); return s }
 			c.Addresses = append(c.Addresses, text(0), text(1))
 			c.Names = append(c.Names, text(2))
-			if number := fold(text(3)); utf8.RuneCountInString(number) > 2 {
+			if number := spelling.Fold(text(3)); utf8.RuneCountInString(number) > 2 {
 				numbers = append(numbers, number)
 			}
 			presence = text(4)
@@ -589,7 +590,7 @@ func (e *eraser) others(p *purpose, who *person) error {
 					who.other(id, text)
 				}
 			}
-			name := fold(textOf(values[3]))
+			name := spelling.Fold(textOf(values[3]))
 			unique = slices.DeleteFunc(unique, func(n string) bool { return strings.Contains(name, n) })
 			return nil
 		})
@@ -603,7 +604,7 @@ func (e *eraser) others(p *purpose, who *person) error {
 // other takes an address of somebody else. id is "" for one who is no user, and
 // may be the person.
 func (w *person) other(id, address string) {
-	for _, form := range addressForms(address) {
+	for _, form := range spelling.AddressForms(address) {
 		for _, mine := range w.ids {
 			switch {
 			case form == mine && id != "":
@@ -617,23 +618,23 @@ func (w *person) other(id, address string) {
 
 // isOthers reports whether an address is one of somebody else's, too.
 func (w *person) isOthers(address string) bool {
-	return slices.ContainsFunc(addressForms(address), func(f string) bool { return w.others[f] != nil || slices.Contains(w.longer, f) })
+	return slices.ContainsFunc(spelling.AddressForms(address), func(f string) bool { return w.others[f] != nil || slices.Contains(w.longer, f) })
 }
 
 // isNamed reports whether a text names the person, in whatever spelling, by what
 // nobody else is called. row is all that the row says, which tells whose an address
 // is that several people had.
 func (w *person) isNamed(text, row string) bool {
-	return w.isUnmistakable(text, row) || text != "" && len(w.full) > 0 && readings(text, func(text string) bool {
-		folded := fold(text)
+	return w.isUnmistakable(text, row) || text != "" && len(w.full) > 0 && spelling.Readings(text, func(text string) bool {
+		folded := spelling.Fold(text)
 		return slices.ContainsFunc(w.full, func(name string) bool { return hasWord(folded, name) })
 	})
 }
 
 // isUnmistakable is isNamed but for names.
 func (w *person) isUnmistakable(text, row string) bool {
-	return text != "" && readings(text, func(text string) bool {
-		folded := fold(text)
+	return text != "" && spelling.Readings(text, func(text string) bool {
+		folded := spelling.Fold(text)
 		for _, id := range w.ids {
 			if !strings.Contains(folded, id) && !strings.Contains(text, id) {
 				continue
@@ -650,8 +651,8 @@ func (w *person) isUnmistakable(text, row string) bool {
 // isCalled reports whether a text in a row about the person calls them by a name
 // or a number that others may share.
 func (w *person) isCalled(text string) bool {
-	return text != "" && readings(text, func(text string) bool {
-		folded := fold(text)
+	return text != "" && spelling.Readings(text, func(text string) bool {
+		folded := spelling.Fold(text)
 		return slices.ContainsFunc(w.names, func(n string) bool { return strings.Contains(folded, n) }) ||
 			slices.ContainsFunc(w.numbers, func(n string) bool { return hasWord(folded, n) })
 	})
@@ -694,11 +695,11 @@ func (w *person) isAboutOther(address, row string) bool {
 	if ids == nil {
 		return false
 	}
-	row = fold(row)
+	row = spelling.Fold(row)
 	mine := func(id string) bool {
 		return !strings.ContainsRune(id, '@') && !strings.ContainsRune(id, '_') && strings.Contains(row, id)
 	}
-	return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(row, fold(id)) }) &&
+	return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(row, spelling.Fold(id)) }) &&
 		!slices.ContainsFunc(w.ids, mine) && !slices.ContainsFunc(w.words, func(id string) bool { return hasWord(row, id) })
 }
 

@@ -13,6 +13,8 @@ import (
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
+	"lictrail/snapshot/spelling"
+	"lictrail/snapshot/spelling/spellingtest"
 )
 
 const (
@@ -96,7 +98,7 @@ func archivedAs(t testing.TB, db *DB, spelled string) {
 // erases it, and leaves longer addresses of others, and the chain, whole.
 func TestP14_Spellings(t *testing.T) {
 	t.Parallel()
-	spellings, words := spelledAddress(), addressForms(zoeUPN)
+	spellings, words := spellingtest.Address(), spelling.AddressForms(zoeUPN)
 	hits := 0
 	for name, spelled := range spellings {
 		t.Run(name, func(t *testing.T) {
@@ -108,8 +110,8 @@ func TestP14_Spellings(t *testing.T) {
 			for table, rows := range content(t, db) {
 				for _, row := range rows {
 					row = strings.ReplaceAll(row, "x"+zoeUPN, "")
-					if readings(row, func(text string) bool {
-						folded := fold(text)
+					if spelling.Readings(row, func(text string) bool {
+						folded := spelling.Fold(text)
 						return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(folded, w) }) || strings.Contains(folded, "zoë") || strings.Contains(folded, "empq")
 					}) {
 						hits++

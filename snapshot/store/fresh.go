@@ -1,10 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 )
 
 // fresh digests the rows of one table while they are added. A table that holds no
@@ -61,22 +59,4 @@ func (f *fresh) whole(ctx context.Context, q querier) (d, cells digest, ok bool,
 	var rows int64
 	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM %s", quoteAll([]string{f.l.name}, ""))).Scan(&rows)
 	return d, cells, rows == d.Rows, classify(err)
-}
-
-// compareKeys orders keys as SQLite does. What is neither numbers nor texts has
-// no order.
-func compareKeys(a, b []any) int {
-	return slices.CompareFunc(a, b, func(a, b any) int {
-		switch a := a.(type) {
-		case int64:
-			if b, ok := b.(int64); ok {
-				return cmp.Compare(a, b)
-			}
-		case string:
-			if b, ok := b.(string); ok {
-				return cmp.Compare(a, b)
-			}
-		}
-		return 0
-	})
 }

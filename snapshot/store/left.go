@@ -81,6 +81,12 @@ type pruneDetail struct {
 	Before string `json:"before"`
 }
 
+// forgetting is the purpose of erasing a person: user is the row, 0 for somebody who
+// is no user, and seal the number of the seal that will say so.
+func forgetting(user, seal int64) *purpose {
+	return &purpose{kind: sealForget, user: user, name: standIn(user, seal)}
+}
+
 // standIn is what stands in the place of a person whom a seal forgets.
 func standIn(user, seal int64) string {
 	if user != 0 {

@@ -64,8 +64,7 @@ func plant(t *testing.T, path, statement string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &eraser{ctx: t.Context(), tx: tx}
-	if err := e.unguarded(func() error { _, err := tx.ExecContext(t.Context(), statement); return err }); err != nil {
+	if err := unguarded(t.Context(), tx, func() error { _, err := tx.ExecContext(t.Context(), statement); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {

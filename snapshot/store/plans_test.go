@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
-	"slices"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -18,12 +18,19 @@ import (
 
 // planTable stands for table plan: it numbers plans as they come.
 type planTable struct {
-	rows map[snapshot.PlanID]int64
-	ids  map[int64]snapshot.PlanID
+	rows  map[snapshot.PlanID]int64
+	ids   map[int64]snapshot.PlanID
+	spool *Spool
 }
 
-func newPlanTable() *planTable {
-	return &planTable{rows: map[snapshot.PlanID]int64{}, ids: map[int64]snapshot.PlanID{}}
+func newPlanTable(t *testing.T) *planTable {
+	t.Helper()
+	sp, err := newSpool(filepath.Join(t.TempDir(), "t.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sp.Close() })
+	return &planTable{rows: map[snapshot.PlanID]int64{}, ids: map[int64]snapshot.PlanID{}, spool: sp}
 }
 
 func (p *planTable) row(id snapshot.PlanID) (int64, error) {
@@ -48,11 +55,19 @@ func (p *planTable) decode(k *storedPlans) ([]snapshot.Plan, error) {
 // keep takes plans the way that a run takes them: by a shape.
 func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) *storedPlans {
 	t.Helper()
-	shape, dates := appendShape(nil, plans)
-	k := new(storedPlans)
-	var err error
-	if k.layout, err = layoutText(string(shape), p.row); err != nil {
+	k, sp := new(storedPlans), p.spool
+	if err := errors.Join(sp.Reset(), sp.Add(&snapshot.Delta{Plans: true, New: snapshot.User{Plans: plans}}, 0, nil)); err != nil {
 		t.Fatal(err)
+	}
+	var dates []time.Time
+	for u, err := range sp.all() {
+		if err == nil {
+			dates = u.dates
+			k.layout, err = layoutText(u.shape, p.row)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	values, err := dateValues(dates)
 	if err != nil {
@@ -71,9 +86,9 @@ func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) *storedPlans {
 }
 
 func TestPlans_RoundTrip(t *testing.T) {
+	table := newPlanTable(t)
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		table := newPlanTable()
 		u := snapshot.User{Plans: randomPlans(rng)}
 		u.Normalize()
 		kept := table.keep(t, u.Plans)
@@ -117,7 +132,7 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 	} {
 		plans = append(plans, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(10 + i)), Status: "Enabled", AssignedAt: at})
 	}
-	table := newPlanTable()
+	table := newPlanTable(t)
 	kept := table.keep(t, plans)
 	got, err := table.decode(kept)
 	if err != nil {
@@ -131,7 +146,7 @@ func TestPlans_EdgesOfTime(t *testing.T) {
 // What users share must be in the layout alone, or every user would have one
 // of their own.
 func TestPlans_UsersShareALayout(t *testing.T) {
-	table := newPlanTable()
+	table := newPlanTable(t)
 	encode := func(first time.Duration) *storedPlans {
 		var plans []snapshot.Plan
 		for i := range 60 {
@@ -150,7 +165,7 @@ func TestPlans_UsersShareALayout(t *testing.T) {
 }
 
 func TestPlans_Damaged(t *testing.T) {
-	table := newPlanTable()
+	table := newPlanTable(t)
 	if _, err := table.row("p"); err != nil {
 		t.Fatal(err)
 	}
@@ -178,38 +193,5 @@ func TestPlans_Damaged(t *testing.T) {
 		if plans, err := table.decode(&storedPlans{layout: `[[1,"Enabled",1]]`, packed: packed}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%v decodes to %v, %v", packed, plans, err)
 		}
-	}
-}
-
-// TestPlans_ManyDates: more dates than users share get a number for each plan, and
-// a pattern that nobody shares yet can be given one.
-func TestPlans_ManyDates(t *testing.T) {
-	of := func(dates, plans int) (list []snapshot.Plan) {
-		for i := range plans {
-			list = append(list, snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(100 + i)), Status: "Enabled", AssignedAt: week(1).Add(time.Duration(i%dates) * time.Second)})
-		}
-		return list
-	}
-	for _, dates := range []int{1, commonDates, commonDates + 1, 60} {
-		plans := of(dates, 60)
-		shape, got := appendShape(nil, plans)
-		want := dates
-		if dates > commonDates {
-			want = 60
-		}
-		if len(got) != want {
-			t.Errorf("%d dates are kept as %d, want %d", dates, len(got), want)
-		}
-		spread, all, err := spreadShape(string(shape), got)
-		if err != nil || len(all) != 60 {
-			t.Fatal(err, len(all))
-		}
-		wantShape, wantDates := appendSpread(nil, plans)
-		if spread != string(wantShape) || !slices.EqualFunc(all, wantDates, time.Time.Equal) {
-			t.Errorf("%d dates: a spread shape differs", dates)
-		}
-	}
-	if _, _, err := spreadShape("\x05plan", nil); !errors.Is(err, errSpool) {
-		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"os"
 	"slices"
@@ -277,7 +278,7 @@ func TestVerify_SharedTexts(t *testing.T) {
 		"removed": func(t *testing.T, db *DB) { tamper(t, db, "DELETE FROM attribute_word WHERE id = 1") },
 		"added":   func(t *testing.T, db *DB) { tamper(t, db, "INSERT INTO attribute_word VALUES (9, 'Chef')") },
 		"called an erasing": func(t *testing.T, db *DB) {
-			forge(t, db, sealForget, forgetDetail{User: 1}, func(e *eraser) error {
+			forge(t, db, sealForget, forgotten(1), func(_ *sql.Tx, e *eraser) error {
 				return e.redact(e.layout("attribute_word"), []any{int64(1)}, map[string]any{"text": "Chef"})
 			})
 		},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"iter"
@@ -129,4 +130,22 @@ func readAhead[T any](rows iter.Seq2[T, error], batch int) iter.Seq2[T, error] {
 			}
 		}
 	}
+}
+
+// compareKeys orders keys as SQLite does. What is neither numbers nor texts has
+// no order.
+func compareKeys(a, b []any) int {
+	return slices.CompareFunc(a, b, func(a, b any) int {
+		switch a := a.(type) {
+		case int64:
+			if b, ok := b.(int64); ok {
+				return cmp.Compare(a, b)
+			}
+		case string:
+			if b, ok := b.(string); ok {
+				return cmp.Compare(a, b)
+			}
+		}
+		return 0
+	})
 }

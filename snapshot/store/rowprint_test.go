@@ -19,6 +19,11 @@ func printsOf(t *testing.T, s *Sync) (prints map[snapshot.UserID]Print, vouched 
 	return prints, vouched
 }
 
+func printOf(n int) *RowPrint {
+	return &RowPrint{snapshot.RowPrint{Sum: [16]byte{byte(n), 255}, Size: uint32(9000 + n)},
+		RowShows{Held: []snapshot.SKUID{"e3", "e5"}, Groups: []snapshot.GroupID{"g"}, Flags: 0x81}}
+}
+
 // TestRowPrints: a print comes back as it was stored, and is used only while the
 // user's state is that of the row and the seal vouches for all prints.
 func TestRowPrints(t *testing.T) {

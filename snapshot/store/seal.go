@@ -109,9 +109,9 @@ func beginSealed(ctx context.Context, db *sql.DB) (*sealed, error) {
 
 // commit seals what the transaction wrote, and keeps it.
 func (t *sealed) commit(e *entry) error {
-	head, err := t.last.next(t.calm, t.Tx, t.all, e)
+	head, err := t.seal(e)
 	if err != nil {
-		return fmt.Errorf("seal what was written: %w", classify(err))
+		return err
 	}
 	if err := t.Commit(); err != nil {
 		return classify(err)
@@ -120,6 +120,15 @@ func (t *sealed) commit(e *entry) error {
 		*e.head = head
 	}
 	return nil
+}
+
+// seal writes the seal of what the transaction wrote, and returns the new head.
+func (t *sealed) seal(e *entry) (head string, err error) {
+	head, err = t.last.next(t.calm, t.Tx, t.all, e)
+	if err != nil {
+		return "", fmt.Errorf("seal what was written: %w", classify(err))
+	}
+	return head, nil
 }
 
 // seal is one link of the chain.

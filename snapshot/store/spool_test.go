@@ -16,7 +16,7 @@ import (
 func openSpool(t *testing.T) (*Spool, string) {
 	t.Helper()
 	dir := t.TempDir()
-	sp, err := (&Sync{db: &DB{path: filepath.Join(dir, "t.db")}}).Spool()
+	sp, err := newSpool(filepath.Join(dir, "t.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestSpool(t *testing.T) {
 		}
 		sp.size = size
 		for n := range 3 {
-			if err := sp.Add(fullDelta(n), int64(n), printOf(n)); err != nil {
+			if err := sp.Add(fullDelta(n), int64(n), somePrint(n)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestSpool(t *testing.T) {
 			}
 			d := fullDelta(n)
 			want := spooled{
-				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), print: printOf(n), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
+				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), print: somePrint(n), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
 				employeeID: "7", createdAt: *d.New.CreatedAt, upn: "a@b", name: "A\x00", mail: "m@b", department: "D",
 				shared: snapshot.Attributes{Enabled: d.New.Enabled, JobTitle: "J"}, closed: d.Closed, opened: d.Opened, plans: true,
 				dates: []time.Time{d.New.DeletedAt, {}}, evidence: d.Evidence,
@@ -95,7 +95,7 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-func printOf(n int) *RowPrint {
+func somePrint(n int) *RowPrint {
 	return &RowPrint{snapshot.RowPrint{Sum: [16]byte{byte(n), 255}, Size: uint32(9000 + n)},
 		RowShows{Held: []snapshot.SKUID{"e3", "e5"}, Groups: []snapshot.GroupID{"g"}, Flags: 0x81}}
 }

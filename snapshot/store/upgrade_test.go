@@ -1,9 +1,15 @@
 package store
 
 import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+
+	"lictrail/snapshot"
 )
 
 // downgrade makes of a history what a version before the cells would have written:
@@ -11,42 +17,55 @@ import (
 func downgrade(t *testing.T, db *DB) {
 	t.Helper()
 	tamper(t, db, "UPDATE erased SET cells = NULL")
-	all, err := layouts(t.Context(), db.sql)
+	lines, _ := sealLines(t, db)
+	var statements []string
+	head, erased := "", int64(0)
+	for i, line := range lines {
+		parts := strings.Split(line, "\n") // id, at, kind, run, content
+		var content struct {
+			Rows    map[string]any    `json:"rows,omitempty"`
+			Numbers map[string]int64  `json:"numbers"`
+			Whole   map[string]string `json:"whole"`
+			Erased  map[string]int64  `json:"erased,omitempty"`
+			Detail  json.RawMessage   `json:"detail,omitempty"`
+			Prints  string            `json:"row_prints,omitempty"`
+		}
+		if err := json.Unmarshal([]byte(parts[4]), &content); err != nil {
+			t.Fatal(err)
+		}
+		if content.Rows["erased"] != nil {
+			content.Rows["erased"] = digestOfErased(t, db, erased, content.Numbers["erased"])
+		}
+		erased = content.Numbers["erased"]
+		text, err := json.Marshal(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[4] = string(text)
+		head = headByHand(head, strings.Join(parts, "\n"))
+		statements = append(statements, fmt.Sprintf("UPDATE seal SET content = '%s', head = '%s' WHERE id = %d", text, head, i+1))
+		if parts[2] == sealEnd || parts[2] == sealTried {
+			statements = append(statements, fmt.Sprintf("UPDATE run SET head = '%s' WHERE id = %s", head, parts[3]))
+		}
+	}
+	tamper(t, db, statements...)
+}
+
+// digestOfErased digests the rows of table erased after one number, up to another.
+func digestOfErased(t *testing.T, db *DB, after, last int64) any {
+	t.Helper()
+	sum, rows := sha256.New(), 0
+	columns := []string{"after", "before", "cells", "id", "row_key", "table_name"}
+	err := eachRow(t.Context(), db.sql, "SELECT "+strings.Join(columns, ", ")+" FROM erased WHERE id > ? AND id <= ? ORDER BY id", []any{after, last}, func(values []any) error {
+		row, _ := snapshot.RowDigest("erased", columns, values)
+		sum.Write(append([]byte{'B'}, row[:]...))
+		rows++
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var statements []string
-	before := &seal{}
-	for i := range count(t, db, "SELECT count(*) FROM seal") {
-		s, err := scanSeal(db.sql.QueryRowContext(t.Context(), "SELECT "+sealColumns+" FROM seal WHERE id = ?", i+1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.content.Cells, s.content.Format = nil, 0
-		for _, l := range all {
-			if l.name != "erased" || s.content.Rows["erased"].Rows == 0 {
-				continue
-			}
-			b := newBook(l)
-			b.number = func(int64) int64 { return s.ID }
-			if err := b.read(t.Context(), db.sql, "WHERE id > ? AND id <= ?", []any{before.content.Numbers["erased"], s.content.Numbers["erased"]}, false); err != nil {
-				t.Fatal(err)
-			}
-			s.content.Rows["erased"] = b.sums[s.ID].digest()
-		}
-		text, err := json.Marshal(s.content)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.text = string(text)
-		s.Head = s.headAfter(before.Head)
-		statements = append(statements, fmt.Sprintf("UPDATE seal SET content = '%s', head = '%s' WHERE id = %d", s.text, s.Head, s.ID))
-		if s.ends() {
-			statements = append(statements, fmt.Sprintf("UPDATE run SET head = '%s' WHERE id = %d", s.Head, s.Run))
-		}
-		before = s
-	}
-	tamper(t, db, statements...)
+	return map[string]any{"rows": rows, "sha256": hex.EncodeToString(sum.Sum(nil))}
 }
 
 // A history that an earlier version wrote, and erased from in its own way, verifies
@@ -60,8 +79,8 @@ func TestUpgrade_EarlierSeals(t *testing.T) {
 			leave(t, db, "user-2")
 			// as an earlier version left it: what stood around a name stayed
 			row := rowOf(t, db, "user-1")
-			forge(t, db, sealForget, forgetDetail{User: row}, func(e *eraser) error {
-				if err := e.user(&purpose{kind: sealForget, user: row, name: standIn(row, 0)}); err != nil {
+			forge(t, db, sealForget, forgotten(row), func(_ *sql.Tx, e *eraser) error {
+				if err := e.user(forgetting(row, 0)); err != nil {
 					return err
 				}
 				return e.redact(e.layout("attribution"), []any{int64(1)}, map[string]any{"reason": "By forgotten-1, in the portal.", "salt": nil})
@@ -83,7 +102,7 @@ func TestUpgrade_EarlierSeals(t *testing.T) {
 			}
 			v := verify(t, db, old.Head)
 			whole(t, v)
-			forge(t, db, sealPrune, pruneDetail{"2030-01-01T00:00:00Z"}, func(e *eraser) error {
+			forge(t, db, sealPrune, prunedBefore("2030-01-01T00:00:00Z"), func(_ *sql.Tx, e *eraser) error {
 				return e.redact(e.layout("attribution"), []any{int64(2)}, map[string]any{"reason": "It was eve."})
 			})
 			if len(verify(t, db, v.Head).Findings) == 0 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,65 +170,6 @@ func TestVerify_Planted(t *testing.T) {
 			t.Errorf("%s: found %q, want %q", test.do, got, test.want)
 		}
 	}
-}
-
-// Every table must be declared: sealed, or not evidence and why.
-func TestTables_AllDeclared(t *testing.T) {
-	t.Parallel()
-	db := openRW(t, newHistory(t))
-	there := tablesOf(t, db)
-	var declared []string
-	for _, d := range tables {
-		declared = append(declared, d.name)
-		if !slices.Contains(there, d.name) {
-			t.Errorf("table %s is declared and does not exist", d.name)
-		}
-		if d.sealed == notEvidence && d.why == "" {
-			t.Errorf("table %s is no evidence; say why", d.name)
-		}
-		columns := column(t, db, "SELECT name FROM pragma_table_info(?)", d.name)
-		for _, c := range d.used() {
-			if !slices.Contains(columns, c) {
-				t.Errorf("table %s is declared with a column %s that does not exist", d.name, c)
-			}
-		}
-	}
-	for _, name := range there {
-		if !slices.Contains(declared, name) {
-			t.Errorf("table %s is new: declare in tables.go how its rows are sealed, and what forget and prune do with it", name)
-		}
-	}
-	all, err := layouts(t.Context(), db.sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range all {
-		if l.sealed == byNumber && (len(l.key) != 1 || count(t, db, "SELECT count(*) FROM pragma_table_info(?) WHERE pk = 1 AND type = 'INTEGER'", l.name) != 1) {
-			t.Errorf("table %s is sealed by number and its key is %v", l.name, l.key)
-		}
-		if l.sealed == byRun && l.column(l.fromRun()) < 0 {
-			t.Errorf("table %s is sealed by run and has no run", l.name)
-		}
-	}
-}
-
-// used lists the columns that a declaration names.
-func (d table) used() []string {
-	var all []string
-	for _, m := range []map[string]any{d.personal, d.pruned} {
-		for c := range m {
-			all = append(all, c)
-		}
-	}
-	for c := range d.loose {
-		all = append(all, c)
-	}
-	for _, c := range append(slices.Clone(d.mentions), d.about, d.aged) {
-		if c != "" {
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // tamper changes a history by SQL as somebody would who knows how: without the
@@ -406,11 +346,24 @@ func TestSeal_HeadByHand(t *testing.T) {
 	t.Parallel()
 	db := sealedHistory(t)
 	before := ""
-	for _, line := range column(t, db, `SELECT id || char(10) || at || char(10) || kind || char(10) || coalesce(run_id, 0) || char(10) || content || char(10) FROM seal ORDER BY id`) {
-		sum := sha256.Sum256([]byte("lictrail seal 1\n" + before + "\n" + line))
-		before = hex.EncodeToString(sum[:])
+	lines, _ := sealLines(t, db)
+	for _, line := range lines {
+		before = headByHand(before, line)
 	}
 	if head := verify(t, db, "").Head; head != before {
 		t.Errorf("by hand the head is %s, stored is %s", before, head)
 	}
+}
+
+// sealLines are the seals as their heads are made of them, and the heads.
+func sealLines(t testing.TB, db *DB) (lines, heads []string) {
+	t.Helper()
+	return column(t, db, `SELECT id || char(10) || at || char(10) || kind || char(10) || coalesce(run_id, 0) || char(10) || content || char(10) FROM seal ORDER BY id`),
+		column(t, db, "SELECT head FROM seal ORDER BY id")
+}
+
+// headByHand is the head after a seal, as anybody can compute it.
+func headByHand(before, line string) string {
+	sum := sha256.Sum256([]byte("lictrail seal 1\n" + before + "\n" + line))
+	return hex.EncodeToString(sum[:])
 }

@@ -1,4 +1,7 @@
-package store
+// Package spelling reads what a text says behind its escapes and encodings, and
+// makes texts equal that people would call the same, so that a person is found in
+// audit records in whatever way a system has written their address.
+package spelling
 
 import (
 	"encoding/base64"
@@ -22,10 +25,10 @@ const maxDecodings = 6
 // to six readings.
 const maxBase64 = 2
 
-// readings calls look with a text as it stands and as it reads once its escapes
+// Readings calls look with a text as it stands and as it reads once its escapes
 // are decoded, each time until nothing is left to decode, and with what stands in
 // it as base64, until look returns true. It returns whether look did.
-func readings(text string, look func(text string) bool) bool { return readingsFrom(text, look, 0) }
+func Readings(text string, look func(text string) bool) bool { return readingsFrom(text, look, 0) }
 
 func readingsFrom(text string, look func(string) bool, within int) bool {
 	for range maxDecodings {
@@ -259,10 +262,10 @@ func fromUTF16(b []byte) string {
 	return string(utf16.Decode(units))
 }
 
-// fold makes texts equal that people would call the same: case, width, the ways
+// Fold makes texts equal that people would call the same: case, width, the ways
 // to compose a letter, and characters that do not show. Other than base64, what a
 // letter looks like is not looked at: a Cyrillic а is no Latin a.
-func fold(text string) string {
+func Fold(text string) string {
 	if isASCII(text) || !utf8.ValidString(text) {
 		return strings.ToLower(text)
 	}
@@ -291,12 +294,12 @@ func isASCII(text string) bool {
 	return true
 }
 
-// addressForms lists, folded, the forms in which Microsoft writes an address: as it
+// AddressForms lists, folded, the forms in which Microsoft writes an address: as it
 // is; as that of a guest, with _ for @; as the name of a OneDrive folder, with _ for
 // each sign; with a domain in Punycode or in letters; and, of a guest's name, the
 // address that it was made of.
-func addressForms(address string) []string {
-	address = fold(strings.TrimSpace(address))
+func AddressForms(address string) []string {
+	address = Fold(strings.TrimSpace(address))
 	var forms []string
 	add := func(local, domain string) {
 		for _, d := range []string{domain, converted(idna.ToASCII, domain), converted(idna.ToUnicode, domain)} {
@@ -320,7 +323,7 @@ var folderName = regexp.MustCompile(`[^\pL\pN]`)
 
 func converted(convert func(string) (string, error), domain string) string {
 	if other, err := convert(domain); err == nil {
-		return fold(other)
+		return Fold(other)
 	}
 	return domain
 }
