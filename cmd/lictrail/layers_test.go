@@ -115,6 +115,12 @@ var layers = []layer{
 	{pkgs: "internal/golden", others: true, never: impure},
 	{pkgs: "snapshot", never: impure},
 	{pkgs: "snapshot/store", needs: []string{"snapshot", "snapshot/..."}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/store/ledger", needs: []string{"snapshot", "snapshot/words", "snapshot/spelling", "snapshot/store/attributes", "snapshot/store/engine", "snapshot/store/nameindex"}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/store/intake", needs: []string{"snapshot", "snapshot/store/attributes", "snapshot/store/engine"}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/store/attributes", needs: []string{"snapshot", "snapshot/store/engine"}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/store/nameindex", needs: []string{"snapshot", "snapshot/words", "snapshot/store/engine"}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/store/engine", needs: []string{"snapshot"}, others: true, never: []string{"net/http"}},
+	{pkgs: "snapshot/spelling", others: true, never: impure},
 	{pkgs: "snapshot/words", others: true, never: impure},
 	{pkgs: "snapshot/...", needs: []string{"snapshot", "snapshot/..."}, never: impure},
 	{pkgs: "diff/audit", needs: []string{"snapshot"}, never: impure},
@@ -183,7 +189,7 @@ func TestOnlyOne(t *testing.T) {
 		only  []string
 		roots []string
 	}{
-		{[]string{"snapshot/store"}, []string{"modernc.org/sqlite"}},
+		{[]string{"snapshot/store/engine"}, []string{"modernc.org/sqlite"}},
 		{[]string{"cmd/lictrail/internal/config", "cmd/lictrail/internal/rules"}, []string{"github.com/pelletier/go-toml"}},
 		{[]string{"cmd/lictrail/internal/lake"}, []string{"github.com/parquet-go"}},
 		{[]string{"cmd/lictrail/internal/notify"}, []string{"github.com/wneessen/go-mail"}},

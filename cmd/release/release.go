@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"lictrail/cmd/release/sbom"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 // release is one version on its way out.
@@ -93,7 +93,7 @@ func (r *release) prepare(ctx context.Context) error {
 	if old, err := os.ReadDir(r.dir); err != nil || len(old) > 0 {
 		return errors.Join(fmt.Errorf("%s is not empty", r.dir), err)
 	}
-	if r.sqlite, r.source, err = store.SQLite(ctx); err != nil {
+	if r.sqlite, r.source, err = engine.Version(ctx); err != nil {
 		return err
 	}
 	for _, name := range []string{"LICENSE", "README.md"} {

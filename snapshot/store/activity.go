@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // ActivityResult is what a run read of users' activity.
@@ -43,8 +44,8 @@ func (w *writer) activity(a *ActivityResult) error {
 		if r.Gap == "" {
 			read |= sourceBit(r.Source)
 		}
-		_, err := w.exec("INSERT INTO activity_read (run_id, source_id, gap, since_at, until_at, users) VALUES (?, ?, ?, ?, ?, ?)",
-			w.run, sourceBit(r.Source), string(r.Gap), millis(r.Since), millis(r.Until), r.Users)
+		_, err := w.Exec("INSERT INTO activity_read (run_id, source_id, gap, since_at, until_at, users) VALUES (?, ?, ?, ?, ?, ?)",
+			w.run, sourceBit(r.Source), string(r.Gap), engine.Millis(r.Since), engine.Millis(r.Until), r.Users)
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (w *writer) copilotCounts(user int64, c *snapshot.CopilotCounts) error {
 // uncounted ends the counts of users of whom the report that was just read has none.
 func (w *writer) uncounted(counted map[int64]bool) error {
 	var gone []int64
-	err := eachRow(w.ctx, w.tx, "SELECT user_id FROM copilot_count WHERE to_run IS NULL", nil, func(values []any) error {
+	err := engine.EachRow(w.ctx, w.tx, "SELECT user_id FROM copilot_count WHERE to_run IS NULL", nil, func(values []any) error {
 		if user, _ := values[0].(int64); !counted[user] {
 			gone = append(gone, user)
 		}
@@ -146,9 +147,9 @@ func (w *writer) activityRow(r *snapshot.ActivityRow, owners map[snapshot.Worklo
 // who has left, or by a UPN that is no longer so.
 func (w *writer) activeUser(r *snapshot.ActivityRow) (user int64, err error) {
 	if r.User != "" {
-		err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(r.User))
+		err = w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, engine.UserKey(r.User))
 	} else {
-		err = w.queryRow(`SELECT CASE count(*) WHEN 1 THEN min(user_id) ELSE 0 END FROM user_version
+		err = w.QueryRow(`SELECT CASE count(*) WHEN 1 THEN min(user_id) ELSE 0 END FROM user_version
 			WHERE upn = ? COLLATE NOCASE AND to_run IS NULL AND presence IS NULL`, []any{&user}, r.UPN)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
@@ -160,7 +161,7 @@ func (w *writer) activeUser(r *snapshot.ActivityRow) (user int64, err error) {
 // activeTime moves the end of the newest stretch, or begins one.
 func (w *writer) activeTime(user int64, u snapshot.Use) error {
 	kind, at := kindNumber(u.Kind), u.At.UnixMilli()
-	result, err := w.exec(`UPDATE active_time SET last_at = ?3 WHERE user_id = ?1 AND kind_id = ?2
+	result, err := w.Exec(`UPDATE active_time SET last_at = ?3 WHERE user_id = ?1 AND kind_id = ?2
 		AND from_at = (SELECT max(from_at) FROM active_time WHERE user_id = ?1 AND kind_id = ?2)
 		AND last_at < ?3 AND last_at >= ?3 - ?4`, user, kind, at, pause.Milliseconds())
 	if err != nil {
@@ -169,7 +170,7 @@ func (w *writer) activeTime(user int64, u snapshot.Use) error {
 	if moved, err := result.RowsAffected(); err != nil || moved > 0 {
 		return err
 	}
-	_, err = w.exec(`INSERT INTO active_time (user_id, kind_id, from_at, last_at, from_run) SELECT ?1, ?2, ?3, ?3, ?4
+	_, err = w.Exec(`INSERT INTO active_time (user_id, kind_id, from_at, last_at, from_run) SELECT ?1, ?2, ?3, ?3, ?4
 		WHERE NOT EXISTS (SELECT 1 FROM active_time WHERE user_id = ?1 AND kind_id = ?2 AND last_at >= ?3)`, user, kind, at, w.run)
 	return err
 }
@@ -200,7 +201,7 @@ func (w *writer) told(read int64, now map[int64]int64) error {
 			return err
 		}
 	}
-	return w.insertRest()
+	return w.InsertRest()
 }
 
 func (w *writer) toldOf(user, before, now int64) error {
@@ -215,7 +216,7 @@ func (w *writer) toldOf(user, before, now int64) error {
 	if now == 0 {
 		return nil
 	}
-	return w.later("activity_told", []string{"user_id", "from_run", "sources"}, user, w.run, now)
+	return w.Later("activity_told", []string{"user_id", "from_run", "sources"}, user, w.run, now)
 }
 
 // ActivityReads returns for each source its newest read up to the run asked
@@ -225,7 +226,7 @@ func (h *History) ActivityReads(ctx context.Context) (map[snapshot.ActivitySourc
 		SELECT s.name, r.gap, r.since_at, r.until_at, r.users FROM activity_read r JOIN activity_source s ON s.id = r.source_id
 		WHERE r.run_id <= ? ORDER BY r.gap = '', r.run_id`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+		return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	reads := make(map[snapshot.ActivitySource]snapshot.ActivityRead)
@@ -233,19 +234,19 @@ func (h *History) ActivityReads(ctx context.Context) (map[snapshot.ActivitySourc
 		var r snapshot.ActivityRead
 		var since, until sql.NullInt64
 		if err := rows.Scan(&r.Source, &r.Gap, &since, &until, &r.Users); err != nil {
-			return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+			return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 		}
-		r.Since, r.Until = fromMillis(since), fromMillis(until)
+		r.Since, r.Until = engine.FromMillis(since), engine.FromMillis(until)
 		reads[r.Source] = r
 	}
-	return reads, classify(rows.Err())
+	return reads, engine.Classify(rows.Err())
 }
 
 // ActivityReadsByRun returns how each run read the sources that it was asked to.
 func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap, error) {
 	rows, err := h.tx.QueryContext(ctx, "SELECT r.run_id, s.name, r.gap FROM activity_read r JOIN activity_source s ON s.id = r.source_id")
 	if err != nil {
-		return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+		return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	reads := make(map[snapshot.RunID]map[snapshot.ActivitySource]snapshot.ActivityGap)
@@ -254,14 +255,14 @@ func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]ma
 		var source snapshot.ActivitySource
 		var gap snapshot.ActivityGap
 		if err := rows.Scan(&run, &source, &gap); err != nil {
-			return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+			return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 		}
 		if reads[run] == nil {
 			reads[run] = make(map[snapshot.ActivitySource]snapshot.ActivityGap)
 		}
 		reads[run][source] = gap
 	}
-	return reads, classify(rows.Err())
+	return reads, engine.Classify(rows.Err())
 }
 
 // activity reads what is known of users' activity into what into gives for their
@@ -269,7 +270,7 @@ func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]ma
 func (h *History) activity(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
 	for _, read := range []func(context.Context, string, func(int64) *snapshot.UserActivity) error{h.activeTimes, h.activityTold, h.copilotCounts} {
 		if err := read(ctx, of, into); err != nil {
-			return fmt.Errorf("read the activity: %w", classify(err))
+			return fmt.Errorf("read the activity: %w", engine.Classify(err))
 		}
 	}
 	return nil
@@ -309,7 +310,7 @@ func (h *History) activeTimes(ctx context.Context, of string, into func(row int6
 		if err := rows.Scan(&row, &use.Kind, &at); err != nil {
 			return err
 		}
-		use.At = fromMillis(at)
+		use.At = engine.FromMillis(at)
 		a := into(row)
 		a.Last = append(a.Last, use)
 	}

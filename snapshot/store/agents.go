@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // userType is the type of a user whose user_version is v and whose row of profiles is f.
@@ -14,8 +15,8 @@ const userType = "CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.us
 // change its type.
 func (w *writer) agents(ids []snapshot.UserID) error {
 	for _, id := range ids {
-		_, err := w.exec(`INSERT INTO agent (user_id, run_id) SELECT id, ?2 FROM user WHERE object_id = ?1
-			AND NOT EXISTS (SELECT 1 FROM agent WHERE user_id = user.id)`, userKey(id), w.run)
+		_, err := w.Exec(`INSERT INTO agent (user_id, run_id) SELECT id, ?2 FROM user WHERE object_id = ?1
+			AND NOT EXISTS (SELECT 1 FROM agent WHERE user_id = user.id)`, engine.UserKey(id), w.run)
 		if err != nil {
 			return err
 		}
@@ -29,7 +30,7 @@ func (h *History) AgentSeats(ctx context.Context) (map[snapshot.SKUID]int64, err
 		SELECT s.object_id, count(DISTINCT p.user_id) FROM agent a JOIN path p ON p.user_id = a.user_id JOIN sku s ON s.id = p.sku_id
 		WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) GROUP BY s.id`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("count the seats of agent users: %w", classify(err))
+		return nil, fmt.Errorf("count the seats of agent users: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	seats := make(map[snapshot.SKUID]int64)
@@ -37,9 +38,9 @@ func (h *History) AgentSeats(ctx context.Context) (map[snapshot.SKUID]int64, err
 		var sku snapshot.SKUID
 		var n int64
 		if err := rows.Scan(&sku, &n); err != nil {
-			return nil, fmt.Errorf("count the seats of agent users: %w", classify(err))
+			return nil, fmt.Errorf("count the seats of agent users: %w", engine.Classify(err))
 		}
 		seats[sku] = n
 	}
-	return seats, classify(rows.Err())
+	return seats, engine.Classify(rows.Err())
 }

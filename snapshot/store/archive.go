@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // AuditFile is a file of audit records, or one inside an archive.
@@ -52,22 +54,22 @@ func (db *DB) Archive(ctx context.Context, dry bool, fuller Fuller) (*Archive, e
 		err = a.beginSealed(ctx, db)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("archive audit records: %w", classify(err))
+		return nil, fmt.Errorf("archive audit records: %w", engine.Classify(err))
 	}
 	if err := a.begin(); err != nil {
-		return nil, fmt.Errorf("archive audit records: %w", classify(errors.Join(err, a.done(false))))
+		return nil, fmt.Errorf("archive audit records: %w", engine.Classify(errors.Join(err, a.done(false))))
 	}
 	return a, nil
 }
 
 func (a *Archive) beginSealed(ctx context.Context, db *DB) error {
-	t, err := beginSealed(ctx, db.sql)
+	t, err := ledger.Begin(ctx, db.sql)
 	if err != nil {
 		return err
 	}
 	a.w, a.done = newWriter(ctx, t.Tx, 0), func(commit bool) error {
 		if commit && a.wrote {
-			return t.commit(&entry{kind: sealArchive})
+			return t.Finish(&ledger.Entry{Kind: ledger.KindArchive})
 		}
 		return t.Rollback()
 	}
@@ -93,7 +95,7 @@ func (a *Archive) begin() error {
 		_, err := a.w.tx.ExecContext(a.w.ctx, "CREATE TEMP TABLE seen (source TEXT, event_id TEXT, raw TEXT, PRIMARY KEY (source, event_id)) WITHOUT ROWID")
 		return err
 	}
-	return a.w.queryRow("SELECT coalesce(max(id), 0) FROM event", []any{&a.mark})
+	return a.w.QueryRow("SELECT coalesce(max(id), 0) FROM event", []any{&a.mark})
 }
 
 // From says from which file the next records are.
@@ -106,7 +108,7 @@ func (a *Archive) Add(e *snapshot.RawEvent, line int) (Took, error) {
 	}
 	took, err := a.add(e, line)
 	if err != nil {
-		return 0, fmt.Errorf("archive audit record %q: %w", e.ID, classify(err))
+		return 0, fmt.Errorf("archive audit record %q: %w", e.ID, engine.Classify(err))
 	}
 	return took, nil
 }
@@ -129,7 +131,7 @@ func (a *Archive) add(e *snapshot.RawEvent, line int) (Took, error) {
 // see finds out what would become of a record.
 func (a *Archive) see(e *snapshot.RawEvent) (Took, error) {
 	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
-	err := a.w.queryRow("SELECT raw FROM temp.seen WHERE source = ? AND event_id = ?", []any{&old.Raw}, string(e.Source), e.ID)
+	err := a.w.QueryRow("SELECT raw FROM temp.seen WHERE source = ? AND event_id = ?", []any{&old.Raw}, string(e.Source), e.ID)
 	took := Repeated
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -138,7 +140,7 @@ func (a *Archive) see(e *snapshot.RawEvent) (Took, error) {
 		took = TakenFuller
 	}
 	if err == nil && (took == Taken || took == TakenFuller) {
-		_, err = a.w.exec("INSERT INTO temp.seen VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET raw = ?3", string(e.Source), e.ID, string(e.Raw))
+		_, err = a.w.Exec("INSERT INTO temp.seen VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET raw = ?3", string(e.Source), e.ID, string(e.Raw))
 	}
 	return took, err
 }
@@ -149,11 +151,11 @@ func (a *Archive) fileRow() error {
 		return nil
 	}
 	f := a.file
-	err := a.w.queryRow("SELECT id FROM audit_file WHERE sha256 = ? AND member = ?", []any{&a.row}, f.SHA256, f.Member)
+	err := a.w.QueryRow("SELECT id FROM audit_file WHERE sha256 = ? AND member = ?", []any{&a.row}, f.SHA256, f.Member)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	result, err := a.w.exec("INSERT INTO audit_file (sha256, member, name, imported_at, version) VALUES (?, ?, ?, ?, ?)",
+	result, err := a.w.Exec("INSERT INTO audit_file (sha256, member, name, imported_at, version) VALUES (?, ?, ?, ?, ?)",
 		f.SHA256, f.Member, f.Name, f.ImportedAt.UnixMilli(), f.Version)
 	if err == nil {
 		a.row, err = result.LastInsertId()
@@ -167,15 +169,15 @@ func (a *Archive) Cover(c snapshot.Coverage) error {
 		return nil
 	}
 	if err := a.fileRow(); err != nil {
-		return fmt.Errorf("record what a file covers: %w", classify(err))
+		return fmt.Errorf("record what a file covers: %w", engine.Classify(err))
 	}
 	a.wrote = true
-	_, err := a.w.exec(`INSERT INTO coverage (source, from_at, to_at, complete, events, why, file_id)
+	_, err := a.w.Exec(`INSERT INTO coverage (source, from_at, to_at, complete, events, why, file_id)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM coverage
 			WHERE source = ?1 AND from_at = ?2 AND to_at = ?3 AND complete = ?4 AND file_id = ?7)`,
 		string(c.Source), c.From.UnixMilli(), c.To.UnixMilli(), c.Complete, c.Events, c.Why, a.row)
 	if err != nil {
-		return fmt.Errorf("record what a file covers: %w", classify(err))
+		return fmt.Errorf("record what a file covers: %w", engine.Classify(err))
 	}
 	return nil
 }
@@ -194,7 +196,7 @@ func (a *Archive) end(commit bool) error {
 	err = errors.Join(err, a.done(commit && err == nil))
 	a.done = nil
 	if commit && err != nil {
-		return fmt.Errorf("archive audit records: %w", classify(err))
+		return fmt.Errorf("archive audit records: %w", engine.Classify(err))
 	}
 	return nil
 }
@@ -207,7 +209,7 @@ type Conclusions struct {
 
 // Conclude begins to write conclusions. They count as found by the newest run.
 func (db *DB) Conclude(ctx context.Context) (*Conclusions, error) {
-	t, err := beginSealed(ctx, db.sql)
+	t, err := ledger.Begin(ctx, db.sql)
 	if err != nil {
 		return nil, fmt.Errorf("write conclusions: %w", err)
 	}
@@ -220,7 +222,7 @@ func (db *DB) Conclude(ctx context.Context) (*Conclusions, error) {
 	}
 	return &Conclusions{w: newWriter(ctx, t.Tx, int64(newest.ID)), done: func(commit bool) error {
 		if commit {
-			return t.commit(&entry{kind: sealEvidence})
+			return t.Finish(&ledger.Entry{Kind: ledger.KindEvidence})
 		}
 		return t.Rollback()
 	}}, nil
@@ -230,7 +232,7 @@ func (db *DB) Conclude(ctx context.Context) (*Conclusions, error) {
 // returns how much of it is new. A user whom history does not know is left out.
 func (c *Conclusions) Evidence(id snapshot.UserID, found []snapshot.FirstEvidence) (added int, err error) {
 	if added, err = c.w.userEvidence(id, found); err != nil {
-		return 0, fmt.Errorf("record evidence on user %s: %w", id, classify(err))
+		return 0, fmt.Errorf("record evidence on user %s: %w", id, engine.Classify(err))
 	}
 	return added, nil
 }
@@ -238,7 +240,7 @@ func (c *Conclusions) Evidence(id snapshot.UserID, found []snapshot.FirstEvidenc
 // Changes adds changes that only the log saw.
 func (c *Conclusions) Changes(found []Attributed) error {
 	if err := c.w.changes(found); err != nil {
-		return fmt.Errorf("record changes: %w", classify(err))
+		return fmt.Errorf("record changes: %w", engine.Classify(err))
 	}
 	return nil
 }
@@ -246,7 +248,7 @@ func (c *Conclusions) Changes(found []Attributed) error {
 // Corrections adds better words on changes; the earlier ones stay.
 func (c *Conclusions) Corrections(found []Correction) error {
 	if err := c.w.corrections(found); err != nil {
-		return fmt.Errorf("record corrections: %w", classify(err))
+		return fmt.Errorf("record corrections: %w", engine.Classify(err))
 	}
 	return nil
 }
@@ -255,7 +257,7 @@ func (c *Conclusions) Corrections(found []Correction) error {
 func (c *Conclusions) Commit() error {
 	err := c.w.ended()
 	if err = errors.Join(err, c.done(err == nil)); err != nil {
-		return fmt.Errorf("write conclusions: %w", classify(err))
+		return fmt.Errorf("write conclusions: %w", engine.Classify(err))
 	}
 	c.done = func(bool) error { return nil }
 	return nil

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // ErrExists says that there is a file already, and a backup replaces none.
@@ -32,7 +34,7 @@ func (db *DB) Backup(ctx context.Context, path string, check func(copied string)
 		return fmt.Errorf("back up to %q: %w", path, err)
 	}
 	if _, err := db.sql.ExecContext(ctx, "VACUUM INTO ?", name); err != nil {
-		return fmt.Errorf("back up to %q: %w", path, classify(err))
+		return fmt.Errorf("back up to %q: %w", path, engine.Classify(err))
 	}
 	if err := check(name); err != nil {
 		return fmt.Errorf("check the backup: %w", err)

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Naming is how records name somebody whom they are about: by any of some object ids,
@@ -44,7 +45,7 @@ func (db *DB) IndexRecords(ctx context.Context, rule CallRule) error {
 	if err == nil {
 		err = db.indexRecords(ctx, rule)
 	}
-	if err = classify(err); errors.Is(err, ErrBusy) {
+	if err = engine.Classify(err); errors.Is(err, engine.ErrBusy) {
 		return nil
 	}
 	if err != nil {
@@ -54,7 +55,7 @@ func (db *DB) IndexRecords(ctx context.Context, rule CallRule) error {
 }
 
 // callMarks returns up to where records are indexed, and the newest there are.
-func callMarks(ctx context.Context, q querier) (mark, newest callMark, err error) {
+func callMarks(ctx context.Context, q engine.Querier) (mark, newest callMark, err error) {
 	err = q.QueryRowContext(ctx, "SELECT rule, event, copy FROM called_index").Scan(&mark.rule, &mark.event, &mark.copy)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return mark, newest, err
@@ -112,8 +113,8 @@ type callIndex struct {
 
 // add indexes the records of a query; sign is that of their numbers in called.
 func (x *callIndex) add(query string, after, sign int64) error {
-	return eachRow(x.ctx, x.tx, query, []any{after}, func(values []any) error {
-		e := snapshot.RawEvent{Source: snapshot.Source(textOf(values[1])), ID: textOf(values[2]), Target: textOf(values[3]), Raw: []byte(textOf(values[4]))}
+	return engine.EachRow(x.ctx, x.tx, query, []any{after}, func(values []any) error {
+		e := snapshot.RawEvent{Source: snapshot.Source(engine.TextOf(values[1])), ID: engine.TextOf(values[2]), Target: engine.TextOf(values[3]), Raw: []byte(engine.TextOf(values[4]))}
 		address := x.rule.Address(&e)
 		if address == "" {
 			return nil
@@ -165,20 +166,20 @@ type namedSet struct {
 }
 
 // namedRecords finds what a naming means in the index; nil while there is none.
-func namedRecords(ctx context.Context, q querier, n *Naming) (*namedSet, error) {
+func namedRecords(ctx context.Context, q engine.Querier, n *Naming) (*namedSet, error) {
 	mark, _, err := callMarks(ctx, q)
 	if err != nil || mark.rule == 0 {
 		return nil, err
 	}
 	targets, events, copies := append([]string{}, n.IDs...), []int64{}, []int64{}
-	err = eachRow(ctx, q, "SELECT target, event FROM called WHERE address = ?", []any{addressKey(n.Address)}, func(values []any) error {
+	err = engine.EachRow(ctx, q, "SELECT target, event FROM called WHERE address = ?", []any{addressKey(n.Address)}, func(values []any) error {
 		switch id, _ := values[1].(int64); {
 		case id > 0:
 			events = append(events, id)
 		case id < 0:
 			copies = append(copies, -id)
 		default:
-			targets = append(targets, textOf(values[0]))
+			targets = append(targets, engine.TextOf(values[0]))
 		}
 		return nil
 	})

@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
+	"lictrail/snapshot/store/ledger"
+	"lictrail/snapshot/store/nameindex"
 )
 
 // Result is everything that a complete run adds to history.
@@ -30,8 +34,8 @@ type Result struct {
 	SubscriptionsRead bool             // I11
 	Groups            []snapshot.Group // those that were read; the others stay
 
-	Spool   *Spool       // what differs of users; nil: nothing
-	Changes []Attributed // in the order in which they get their numbers
+	Spool   *intake.Spool // what differs of users; nil: nothing
+	Changes []Attributed  // in the order in which they get their numbers
 
 	// Before is what the audit log tells of the time before the first run.
 	Before map[snapshot.UserID][]snapshot.FirstEvidence
@@ -69,33 +73,33 @@ func (s *Sync) Commit(ctx context.Context, r Result) error {
 }
 
 func (s *Sync) commit(ctx context.Context, r *Result) error {
-	t, err := beginSealed(ctx, s.db.sql)
+	t, err := ledger.Begin(ctx, s.db.sql)
 	if err != nil {
 		return err
 	}
 	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
 	w := newWriter(ctx, t.Tx, int64(s.Run))
-	w.tables = t.all
-	if err := cmp.Or(w.write(s, r), w.settle()); err != nil {
-		return classify(err)
+	w.tables = t.All
+	if err := cmp.Or(w.write(s, r), w.Settle()); err != nil {
+		return engine.Classify(err)
 	}
-	return t.commit(&entry{kind: sealEnd, run: int64(s.Run), head: &s.Head, fresh: w.fresh})
+	return t.Finish(&ledger.Entry{Kind: ledger.KindEnd, Run: int64(s.Run), Head: &s.Head, Fresh: w.fresh})
 }
 
 // writer writes one run. Small tables are looked up once and remembered.
 type writer struct {
-	*rowWriter
+	*intake.Writer
 	ctx      context.Context
 	ended    func() error
 	tx       *sql.Tx
 	run      int64
 	rows     map[rowKey]int64
-	layouts  map[string]int64  // by shape
-	seen     map[string]bool   // shapes that one user has, and no layout
-	profiles *profiles         // nil: not loaded
-	tables   []*layout         // to be sealed
-	fresh    map[string]*fresh // by table: what was digested while it was written
-	names    nameWords
+	layouts  map[string]int64         // by shape
+	seen     map[string]bool          // shapes that one user has, and no layout
+	profiles *profiles                // nil: not loaded
+	tables   []*ledger.Layout         // to be sealed
+	fresh    map[string]*ledger.Fresh // by table: what was digested while it was written
+	names    nameindex.Words
 }
 
 // rowKey names a row of a small table.
@@ -103,8 +107,8 @@ type rowKey struct{ table, key string }
 
 func newWriter(ctx context.Context, tx *sql.Tx, run int64) *writer {
 	// Whether the context has ended is looked at between users, and again by the commit.
-	w := &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, rows: map[rowKey]int64{}, layouts: map[string]int64{}, seen: map[string]bool{}, fresh: map[string]*fresh{}}
-	w.rowWriter = newRowWriter(ctx, tx, w.digestOf)
+	w := &writer{ctx: context.WithoutCancel(ctx), ended: ctx.Err, tx: tx, run: run, rows: map[rowKey]int64{}, layouts: map[string]int64{}, seen: map[string]bool{}, fresh: map[string]*ledger.Fresh{}}
+	w.Writer = intake.NewWriter(ctx, tx, w.digestOf)
 	return w
 }
 
@@ -143,7 +147,7 @@ func (w *writer) indexLater(first bool, fill func() error) error {
 	var indexes []string
 	for _, name := range []string{"user_object_id", "user_version_upn", "user_version_mail"} {
 		var text string
-		if err := w.queryRow("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", []any{&text}, name); err != nil {
+		if err := w.QueryRow("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", []any{&text}, name); err != nil {
 			return fmt.Errorf("find index %s: %w", name, err)
 		}
 		if _, err := w.tx.ExecContext(w.ctx, "DROP INDEX "+name); err != nil {
@@ -181,10 +185,10 @@ func (w *writer) lookup(table, column, key, insert string, more ...any) (int64, 
 		return id, nil
 	}
 	var id int64
-	err := w.queryRow("SELECT id FROM "+table+" WHERE "+column+" = ?", []any{&id}, key)
+	err := w.QueryRow("SELECT id FROM "+table+" WHERE "+column+" = ?", []any{&id}, key)
 	if errors.Is(err, sql.ErrNoRows) {
 		var result sql.Result
-		if result, err = w.exec(insert, append([]any{key}, more...)...); err == nil {
+		if result, err = w.Exec(insert, append([]any{key}, more...)...); err == nil {
 			id, err = result.LastInsertId()
 		}
 	}
@@ -233,7 +237,7 @@ func (w *writer) version(table, keyColumn string, key any, columns []string, val
 	if err != nil || same {
 		return err
 	}
-	_, err = w.exec(insertion(table, append([]string{keyColumn, "from_run"}, columns...), 1), append([]any{key, w.run}, values...)...)
+	_, err = w.Exec(engine.Insertion(table, append([]string{keyColumn, "from_run"}, columns...), 1), append([]any{key, w.run}, values...)...)
 	return err
 }
 
@@ -253,7 +257,7 @@ func (w *writer) sameVersion(table, keyColumn string, key any, columns []string,
 		query += " AND " + c + " IS ?"
 	}
 	query += " FROM " + table + " WHERE " + keyColumn + " = ? AND to_run IS NULL"
-	err = w.queryRow(query, []any{&same}, append(slices.Clone(values), key)...)
+	err = w.QueryRow(query, []any{&same}, append(slices.Clone(values), key)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, false, nil
 	}
@@ -261,7 +265,7 @@ func (w *writer) sameVersion(table, keyColumn string, key any, columns []string,
 }
 
 func (w *writer) endVersion(table, keyColumn string, key any) error {
-	_, err := w.exec("UPDATE "+table+" SET to_run = ? WHERE "+keyColumn+" = ? AND to_run IS NULL", w.run, key)
+	_, err := w.Exec("UPDATE "+table+" SET to_run = ? WHERE "+keyColumn+" = ? AND to_run IS NULL", w.run, key)
 	return err
 }
 
@@ -270,7 +274,7 @@ func (w *writer) finish(r *Result) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(`UPDATE run SET status = 'complete', ended_at = ?, observed_at = ?, observed_until = ?, users = ?,
+	_, err = w.Exec(`UPDATE run SET status = 'complete', ended_at = ?, observed_at = ?, observed_until = ?, users = ?,
 		licensed_users = ?, assignments = ?, changes = ?, requests = ?, warnings = ? WHERE id = ?`,
 		r.EndedAt.UnixMilli(), r.ObservedAt.UnixMilli(), r.ObservedUntil.UnixMilli(), r.Users,
 		r.LicensedUsers, r.Assignments, len(r.Changes), r.Requests, string(warnings), w.run)
@@ -278,10 +282,10 @@ func (w *writer) finish(r *Result) error {
 }
 
 // digestOf returns nil for a table that no seal covers.
-func (w *writer) digestOf(table string, columns []string) rowDigest {
+func (w *writer) digestOf(table string, columns []string) intake.Digest {
 	for _, l := range w.tables {
-		if l.name == table {
-			w.fresh[table] = newFresh(l, columns, w.run)
+		if l.Name == table {
+			w.fresh[table] = ledger.NewFresh(l, columns, w.run)
 			return w.fresh[table]
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // attributionDetail is the part of an attribution that is kept as JSON.
@@ -23,10 +24,10 @@ func (w *writer) attribution(change int64, revision int, a *snapshot.Attribution
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(`INSERT INTO attribution (change_id, revision, run_id, cause, initiator, confidence, unknown_why,
+	_, err = w.Exec(`INSERT INTO attribution (change_id, revision, run_id, cause, initiator, confidence, unknown_why,
 		at, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		change, revision, w.run, string(a.Cause), string(a.Initiator), string(a.Confidence),
-		unless(string(a.UnknownWhy), ""), millis(a.At), a.Reason, string(detail))
+		engine.Unless(string(a.UnknownWhy), ""), engine.Millis(a.At), a.Reason, string(detail))
 	return err
 }
 
@@ -35,7 +36,7 @@ func (w *writer) corrections(corrections []Correction) error {
 	for i := range corrections {
 		c := &corrections[i]
 		var revision int
-		err := w.queryRow("SELECT coalesce(max(revision), 0) FROM attribution WHERE change_id = ?", []any{&revision}, c.Change)
+		err := w.QueryRow("SELECT coalesce(max(revision), 0) FROM attribution WHERE change_id = ?", []any{&revision}, c.Change)
 		if err != nil {
 			return err
 		}
@@ -76,11 +77,11 @@ func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin,
 	}
 	said := []any{string(e.Source), e.ID, o.run, o.file, o.line, e.At.UnixMilli(), e.Activity, e.Correlation, e.Target, string(e.Raw)}
 	if took == TakenFuller {
-		_, err = w.exec(`INSERT INTO event_copy (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw, copy)
+		_, err = w.Exec(`INSERT INTO event_copy (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw, copy)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(said, number)...)
 		return took, first, err
 	}
-	_, err = w.exec(`INSERT INTO event (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw)
+	_, err = w.Exec(`INSERT INTO event (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, said...)
 	return took, first, err
 }
@@ -88,14 +89,14 @@ func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin,
 // judge says what is to become of a record, and the number of the copy that it is.
 func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Took, first, number int64, err error) {
 	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
-	err = w.queryRow("SELECT id, raw FROM event WHERE source = ? AND event_id = ?", []any{&first, &old.Raw}, string(e.Source), e.ID)
+	err = w.QueryRow("SELECT id, raw FROM event WHERE source = ? AND event_id = ?", []any{&first, &old.Raw}, string(e.Source), e.ID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Taken, 0, 1, nil
 	case err != nil, len(old.Raw) == 0, bytes.Equal(old.Raw, e.Raw), fuller == nil:
 		return Already, first, 1, err
 	}
-	err = w.queryRow("SELECT copy, raw FROM event_copy WHERE source = ? AND event_id = ? ORDER BY copy DESC LIMIT 1",
+	err = w.QueryRow("SELECT copy, raw FROM event_copy WHERE source = ? AND event_id = ? ORDER BY copy DESC LIMIT 1",
 		[]any{&number, &old.Raw}, string(e.Source), e.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		number, err = 1, nil
@@ -108,7 +109,7 @@ func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Took, first, n
 
 func (w *writer) coverage(stretches []snapshot.Coverage) error {
 	for _, c := range stretches {
-		_, err := w.exec("INSERT INTO coverage (run_id, source, from_at, to_at, complete, events, why) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err := w.Exec("INSERT INTO coverage (run_id, source, from_at, to_at, complete, events, why) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			w.run, string(c.Source), c.From.UnixMilli(), c.To.UnixMilli(), c.Complete, c.Events, c.Why)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // skus writes the catalog and the seats. A SKU that is no longer listed ends;
@@ -31,7 +32,7 @@ func (w *writer) skuVersion(s *snapshot.SKU, assigned int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := w.exec("UPDATE sku SET part_number = ?1 WHERE id = ?2 AND part_number <> ?1 AND ?1 <> ''", s.PartNumber, row); err != nil {
+	if _, err := w.Exec("UPDATE sku SET part_number = ?1 WHERE id = ?2 AND part_number <> ?1 AND ?1 <> ''", s.PartNumber, row); err != nil {
 		return 0, err
 	}
 	subscriptions, err := json.Marshal(append([]string{}, s.Subscriptions...))
@@ -55,19 +56,19 @@ func (w *writer) skuPlans(sku int64, plans []snapshot.ServicePlan) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.exec("UPDATE plan SET name = ?1 WHERE id = ?2 AND name <> ?1 AND ?1 <> ''", p.Name, row); err != nil {
+		if _, err := w.Exec("UPDATE plan SET name = ?1 WHERE id = ?2 AND name <> ?1 AND ?1 <> ''", p.Name, row); err != nil {
 			return err
 		}
 		if open[row] {
 			delete(open, row)
 			continue
 		}
-		if _, err := w.exec("INSERT INTO sku_plan (sku_id, plan_id, from_run) VALUES (?, ?, ?)", sku, row, w.run); err != nil {
+		if _, err := w.Exec("INSERT INTO sku_plan (sku_id, plan_id, from_run) VALUES (?, ?, ?)", sku, row, w.run); err != nil {
 			return err
 		}
 	}
 	for row := range open {
-		_, err := w.exec("UPDATE sku_plan SET to_run = ? WHERE sku_id = ? AND plan_id = ? AND to_run IS NULL", w.run, sku, row)
+		_, err := w.Exec("UPDATE sku_plan SET to_run = ? WHERE sku_id = ? AND plan_id = ? AND to_run IS NULL", w.run, sku, row)
 		if err != nil {
 			return err
 		}
@@ -125,7 +126,7 @@ func (w *writer) subscription(s *snapshot.Subscription) error {
 	}
 	return w.version("subscription_version", "subscription_id", s.ID,
 		[]string{"sku_id", "status", "total", "trial", "created_at", "next_lifecycle_at", "owner_tenant"},
-		[]any{sku, s.Status, s.Total, s.Trial, millis(s.CreatedAt), millis(s.NextLifecycleAt), string(s.OwnerTenant)})
+		[]any{sku, s.Status, s.Total, s.Trial, engine.Millis(s.CreatedAt), engine.Millis(s.NextLifecycleAt), string(s.OwnerTenant)})
 }
 
 func (w *writer) openSubscriptions() (map[string]bool, error) {

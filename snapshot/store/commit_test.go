@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // content is every row of every table, for telling whether anything changed.
@@ -494,7 +495,7 @@ func TestErrBusy(t *testing.T) {
 	if _, err := waiter.sql.ExecContext(t.Context(), "PRAGMA busy_timeout = 50"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := waiter.Begin(t.Context(), contoso, week(0), "test"); !errors.Is(err, ErrBusy) {
+	if _, err := waiter.Begin(t.Context(), contoso, week(0), "test"); !errors.Is(err, engine.ErrBusy) {
 		t.Errorf("while another writes: %v", err)
 	}
 	if err := tx.Rollback(); err != nil {
@@ -522,7 +523,7 @@ func TestErrBusy_Extended(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = tx.ExecContext(t.Context(), "DELETE FROM sku_name") // on a snapshot that is no longer the newest
-	if err := classify(err); !errors.Is(err, ErrBusy) {
+	if err := engine.Classify(err); !errors.Is(err, engine.ErrBusy) {
 		t.Errorf("writing after another wrote: %v", err)
 	}
 }
@@ -617,7 +618,7 @@ func TestKnown_EveryAttribute(t *testing.T) {
 // with whom it belongs, also when a user who was there before comes first.
 func TestCommit_ManyRows(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, atOnce - 1, atOnce, atOnce + 1, 3*atOnce + 7} {
+	for _, n := range []int{1, engine.AtOnce - 1, engine.AtOnce, engine.AtOnce + 1, 3*engine.AtOnce + 7} {
 		db := openRW(t, newHistory(t))
 		s := begin(t, db)
 		commit(t, s, newcomer(s, "first"))
@@ -661,9 +662,9 @@ func TestCommit_StopsAtTheFirstError(t *testing.T) {
 	_, s := richHistory(t)
 	r := richResult(t, s)
 	d := newcomer(s, "late")
-	r.Spool = fill(t, s, slices.Repeat([]snapshot.Delta{d}, 5*atOnce)...)
+	r.Spool = fill(t, s, slices.Repeat([]snapshot.Delta{d}, 5*engine.AtOnce)...)
 	asked := 0
-	if err := s.Commit(askedContext{t.Context(), func() { asked++ }}, r); err == nil || asked != 2*atOnce {
+	if err := s.Commit(askedContext{t.Context(), func() { asked++ }}, r); err == nil || asked != 2*engine.AtOnce {
 		t.Errorf("after %d users: %v", asked, err)
 	}
 }
@@ -708,7 +709,7 @@ func state(t *testing.T, db *DB) map[string]int64 {
 	t.Helper()
 	rows := map[string]int64{}
 	for _, table := range column(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table'") {
-		rows[table] = count(t, db, "SELECT count(*) FROM "+quoteAll([]string{table}, ""))
+		rows[table] = count(t, db, "SELECT count(*) FROM "+engine.QuoteAll([]string{table}, ""))
 	}
 	return rows
 }

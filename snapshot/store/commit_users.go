@@ -9,43 +9,45 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
 )
 
 // users writes what differs of each user.
 func (w *writer) users(r *Result) error {
 	last, n := int64(0), 0
-	if err := w.queryRow("SELECT coalesce(max(id), 0) FROM user", []any{&last}); err != nil {
+	if err := w.QueryRow("SELECT coalesce(max(id), 0) FROM user", []any{&last}); err != nil {
 		return err
 	}
-	for u, err := range readAhead(r.Spool.all(), batch) {
+	for u, err := range engine.ReadAhead(r.Spool.All(), engine.Batch) {
 		if err = cmp.Or(err, w.ended()); err != nil {
 			return err
 		}
-		if u.row == 0 {
+		if u.Row == 0 {
 			last++
 		}
 		if err := w.user(u, last); err != nil {
 			return err
 		}
-		if n++; n%atOnce == 0 {
-			if err := w.insertFull(); err != nil {
+		if n++; n%engine.AtOnce == 0 {
+			if err := w.InsertFull(); err != nil {
 				return err
 			}
 		}
 	}
-	if err := w.insertRest(); err != nil {
+	if err := w.InsertRest(); err != nil {
 		return err
 	}
-	return w.names.flush(w.exec)
+	return w.names.Flush(w.Exec)
 }
 
 // user writes one user. next is the row of one who is new.
-func (w *writer) user(u *spooled, next int64) error {
+func (w *writer) user(u *intake.Spooled, next int64) error {
 	row, err := w.userRow(u, next)
 	if err != nil {
 		return err
 	}
-	if u.attributes {
+	if u.Attributes {
 		if err := w.attributes(row, u); err != nil {
 			return err
 		}
@@ -53,41 +55,41 @@ func (w *writer) user(u *spooled, next int64) error {
 	if err := w.paths(row, u); err != nil {
 		return err
 	}
-	if u.plans {
+	if u.Plans {
 		if err := w.userPlans(row, u); err != nil {
 			return err
 		}
 	}
-	return w.evidence(row, u.evidence)
+	return w.evidence(row, u.Evidence)
 }
 
 // userRow returns the user's row, with the fingerprint of the new state and the
 // print of the row that showed it.
-func (w *writer) userRow(u *spooled, next int64) (int64, error) {
+func (w *writer) userRow(u *intake.Spooled, next int64) (int64, error) {
 	print, err := w.rowPrint(u)
 	if err != nil {
 		return 0, err
 	}
-	if u.row != 0 {
-		_, err := w.exec("UPDATE user SET fingerprint = ?, row_print = ? WHERE id = ?", u.fingerprint, print, u.row)
-		return u.row, err
+	if u.Row != 0 {
+		_, err := w.Exec("UPDATE user SET fingerprint = ?, row_print = ? WHERE id = ?", u.Fingerprint, print, u.Row)
+		return u.Row, err
 	}
-	return next, w.later("user", []string{"id", "object_id", "fingerprint", "row_print"}, next, userKey(u.id), u.fingerprint, print)
+	return next, w.Later("user", []string{"id", "object_id", "fingerprint", "row_print"}, next, engine.UserKey(u.ID), u.Fingerprint, print)
 }
 
-func (w *writer) attributes(row int64, u *spooled) error {
-	profile, err := w.profile(u.department, &u.shared)
+func (w *writer) attributes(row int64, u *intake.Spooled) error {
+	profile, err := w.profile(u.Department, &u.Shared)
 	if err != nil {
 		return err
 	}
-	mail, _ := u.mail.(string)
-	if err := w.names.add(row, u.upn, u.name, mail, w.exec); err != nil {
+	mail, _ := u.Mail.(string)
+	if err := w.names.Add(row, u.UPN, u.Name, mail, w.Exec); err != nil {
 		return err
 	}
-	return w.userVersion("user_version", row, u.row == 0,
+	return w.userVersion("user_version", row, u.Row == 0,
 		[]string{"presence", "deleted_at", "upn", "name", "mail", "employee_id", "created_at", "profile_id"},
-		unless(u.presence, string(snapshot.Present)), millis(u.deletedAt), u.upn, u.name, u.mail,
-		unless(u.employeeID, ""), millis(u.createdAt), profile)
+		engine.Unless(u.Presence, string(snapshot.Present)), engine.Millis(u.DeletedAt), u.UPN, u.Name, u.Mail,
+		engine.Unless(u.EmployeeID, ""), engine.Millis(u.CreatedAt), profile)
 }
 
 // userVersion is version for a table with the key user_id, less the look for an
@@ -99,29 +101,29 @@ func (w *writer) userVersion(table string, row int64, isNew bool, columns []stri
 			return err
 		}
 	}
-	return w.later(table, append([]string{"user_id", "from_run"}, columns...), append([]any{row, w.run}, values...)...)
+	return w.Later(table, append([]string{"user_id", "from_run"}, columns...), append([]any{row, w.run}, values...)...)
 }
 
-func (w *writer) paths(row int64, u *spooled) error {
-	for _, key := range u.closed {
+func (w *writer) paths(row int64, u *intake.Spooled) error {
+	for _, key := range u.Closed {
 		sku, group, err := w.pathKey(key)
 		if err != nil {
 			return err
 		}
-		_, err = w.exec("UPDATE path SET to_run = ? WHERE user_id = ? AND sku_id = ? AND group_id = ? AND to_run IS NULL",
+		_, err = w.Exec("UPDATE path SET to_run = ? WHERE user_id = ? AND sku_id = ? AND group_id = ? AND to_run IS NULL",
 			w.run, row, sku, group)
 		if err != nil {
 			return err
 		}
 	}
-	rows := make([][]any, len(u.opened))
-	for i := range u.opened {
+	rows := make([][]any, len(u.Opened))
+	for i := range u.Opened {
 		var err error
-		if rows[i], err = w.path(row, &u.opened[i]); err != nil {
+		if rows[i], err = w.path(row, &u.Opened[i]); err != nil {
 			return err
 		}
 	}
-	return w.laterInOrder("path", pathRowColumns, rows)
+	return w.LaterInOrder("path", pathRowColumns, rows)
 }
 
 func (w *writer) pathKey(key snapshot.PathKey) (sku, group int64, err error) {
@@ -148,23 +150,23 @@ func (w *writer) path(user int64, p *snapshot.OpenedPath) ([]any, error) {
 	if p.Held {
 		held = 1
 	}
-	return []any{user, sku, group, w.run, held, unless(p.State, "Active"), unless(p.Error, ""), disabled, millis(p.UpdatedAt),
-		unless(int64(p.Span.Path), 0), unless(int64(p.Start), 0), unless(int64(p.Period), 0)}, nil
+	return []any{user, sku, group, w.run, held, engine.Unless(p.State, "Active"), engine.Unless(p.Error, ""), disabled, engine.Millis(p.UpdatedAt),
+		engine.Unless(int64(p.Span.Path), 0), engine.Unless(int64(p.Start), 0), engine.Unless(int64(p.Period), 0)}, nil
 }
 
-func (w *writer) userPlans(row int64, u *spooled) error {
-	if u.shape == "" {
+func (w *writer) userPlans(row int64, u *intake.Spooled) error {
+	if u.Shape == "" {
 		return w.endVersion("user_plans", "user_id", row)
 	}
-	layout, dates, err := w.sharedLayout(u.shape, u.dates)
+	layout, dates, err := w.sharedLayout(u.Shape, u.Dates)
 	if err != nil {
 		return err
 	}
 	values, err := dateValues(dates)
 	if err != nil {
-		return fmt.Errorf("encode the dates of user %s: %w", u.id, err)
+		return fmt.Errorf("encode the dates of user %s: %w", u.ID, err)
 	}
-	return w.userVersion("user_plans", row, u.row == 0, append([]string{"layout_id"}, dateColumnNames...),
+	return w.userVersion("user_plans", row, u.Row == 0, append([]string{"layout_id"}, dateColumnNames...),
 		append([]any{layout}, values...)...)
 }
 
@@ -177,7 +179,7 @@ const fewDates = 3
 // has it; the first one gets the layout with a date for each plan.
 func (w *writer) sharedLayout(shape string, dates []time.Time) (int64, []time.Time, error) {
 	if _, known := w.layouts[shape]; !known && len(dates) > fewDates && len(w.seen) < maxLayouts {
-		text, err := layoutText(shape, w.plan)
+		text, err := intake.LayoutText(shape, w.plan)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -189,7 +191,7 @@ func (w *writer) sharedLayout(shape string, dates []time.Time) (int64, []time.Ti
 			return 0, nil, err
 		case !w.seen[shape]:
 			w.seen[shape] = true
-			if shape, dates, err = spreadShape(shape, dates); err != nil {
+			if shape, dates, err = intake.SpreadShape(shape, dates); err != nil {
 				return 0, nil, err
 			}
 		}
@@ -200,7 +202,7 @@ func (w *writer) sharedLayout(shape string, dates []time.Time) (int64, []time.Ti
 
 // layoutRow finds a layout.
 func (w *writer) layoutRow(text string) (id int64, err error) {
-	err = w.queryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, layoutHash(text))
+	err = w.QueryRow("SELECT id FROM plan_layout WHERE hash = ?", []any{&id}, intake.LayoutHash(text))
 	return id, err
 }
 
@@ -209,14 +211,14 @@ func (w *writer) layout(shape string) (int64, error) {
 	if id, ok := w.layouts[shape]; ok {
 		return id, nil
 	}
-	text, err := layoutText(shape, w.plan)
+	text, err := intake.LayoutText(shape, w.plan)
 	if err != nil {
 		return 0, err
 	}
 	id, err := w.layoutRow(text)
 	if errors.Is(err, sql.ErrNoRows) {
 		var result sql.Result
-		if result, err = w.exec("INSERT INTO plan_layout (hash, members) VALUES (?, ?)", layoutHash(text), text); err == nil {
+		if result, err = w.Exec("INSERT INTO plan_layout (hash, members) VALUES (?, ?)", intake.LayoutHash(text), text); err == nil {
 			id, err = result.LastInsertId()
 		}
 	}
@@ -242,7 +244,7 @@ func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
 		}
 		rows[i] = []any{user, sku, w.run, string(e.Basis), e.At.UnixMilli()}
 	}
-	return w.laterInOrder("first_evidence", []string{"user_id", "sku_id", "run_id", "basis", "at"}, rows)
+	return w.LaterInOrder("first_evidence", []string{"user_id", "sku_id", "run_id", "basis", "at"}, rows)
 }
 
 // changes writes the changes in their order, each with its attribution.
@@ -276,10 +278,10 @@ func (w *writer) change(c *snapshot.Change) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	result, err := w.exec(`INSERT INTO change (run_id, kind, observed, user_id, sku_id, group_id, from_group_id,
+	result, err := w.Exec(`INSERT INTO change (run_id, kind, observed, user_id, sku_id, group_id, from_group_id,
 		not_before, not_after, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		w.run, string(c.Kind), c.Observed, user, sku, path, from,
-		millis(c.Window.NotBefore), millis(c.Window.NotAfter), string(detail))
+		engine.Millis(c.Window.NotBefore), engine.Millis(c.Window.NotAfter), string(detail))
 	if err != nil {
 		return 0, err
 	}
@@ -302,7 +304,7 @@ type changeDetail struct {
 func (w *writer) changeKeys(c *snapshot.Change) (user, sku any, err error) {
 	if c.User != "" {
 		var id int64
-		if err := w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&id}, userKey(c.User)); err != nil {
+		if err := w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&id}, engine.UserKey(c.User)); err != nil {
 			return nil, nil, err
 		}
 		user = id

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // crowdSize is how many users a listing reads at a time, with the evidence on them
@@ -79,7 +80,7 @@ func (h *History) crowds(ctx context.Context, f Filter) iter.Seq2[*crowd, error]
 		}
 		for p, err := range h.pathRows(ctx, f) {
 			if err != nil {
-				yield(nil, fmt.Errorf("read the assignments: %w", classify(err)))
+				yield(nil, fmt.Errorf("read the assignments: %w", engine.Classify(err)))
 				return
 			}
 			if c.people = append(c.people, p); len(c.people) == h.crowd && !give() {

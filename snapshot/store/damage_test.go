@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/migrations"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 var flips = flag.Int("flips", 200, "how many bytes TestR8 flips; docs/reliability.md has the figures of 10000")
@@ -63,9 +65,9 @@ func TestR8_Damage(t *testing.T) {
 func evidenceOf(t *testing.T, db *DB) map[string][]string {
 	t.Helper()
 	all := content(t, db)
-	for _, d := range tables {
-		if strings.HasPrefix(d.why, "no evidence") {
-			delete(all, d.name)
+	for _, d := range ledger.Tables {
+		if strings.HasPrefix(d.Why, "no evidence") {
+			delete(all, d.Name)
 		}
 	}
 	all["user"] = column(t, db, "SELECT id || ' ' || hex(object_id) || ' ' || typeof(object_id) FROM user ORDER BY id")
@@ -136,7 +138,7 @@ func (d *damage) try(t *testing.T, path string, bad []byte) (outcome string) {
 	}
 	db, err := OpenReadOnly(t.Context(), path, migrations.Check)
 	if err != nil {
-		if told := []error{ErrDamaged, migrations.ErrNewer, migrations.ErrOlder, migrations.ErrForeign, migrations.ErrEmpty, migrations.ErrPlanted}; !slices.ContainsFunc(told, func(kind error) bool { return errors.Is(err, kind) }) {
+		if told := []error{engine.ErrDamaged, migrations.ErrNewer, migrations.ErrOlder, migrations.ErrForeign, migrations.ErrEmpty, migrations.ErrPlanted}; !slices.ContainsFunc(told, func(kind error) bool { return errors.Is(err, kind) }) {
 			t.Errorf("opened: %v", err)
 		}
 		return outRefused

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // leave commits a run after which a user is gone, and which changes nothing else.
@@ -24,7 +26,7 @@ func leave(t testing.TB, db *DB, id snapshot.UserID) {
 
 func rowOf(t testing.TB, db *DB, id snapshot.UserID) (row int64) {
 	t.Helper()
-	if err := db.sql.QueryRowContext(t.Context(), "SELECT id FROM user WHERE object_id = ?", userKey(id)).Scan(&row); err != nil {
+	if err := db.sql.QueryRowContext(t.Context(), "SELECT id FROM user WHERE object_id = ?", engine.UserKey(id)).Scan(&row); err != nil {
 		t.Fatalf("user %s: %v", id, err)
 	}
 	return row
@@ -34,9 +36,9 @@ func rowOf(t testing.TB, db *DB, id snapshot.UserID) (row int64) {
 // tampering, today and in a history that an earlier version wrote.
 func TestErase_ActivityIsNoTampering(t *testing.T) {
 	t.Parallel()
-	for name, erase := range map[string]func(db *DB) (*Erased, error){
-		"forget": func(db *DB) (*Erased, error) { return db.Forget(t.Context(), rowOf(t, db, "ann")) },
-		"prune":  func(db *DB) (*Erased, error) { return db.Prune(t.Context(), week(3)) },
+	for name, erase := range map[string]func(db *DB) (*ledger.Erased, error){
+		"forget": func(db *DB) (*ledger.Erased, error) { return db.Forget(t.Context(), rowOf(t, db, "ann")) },
+		"prune":  func(db *DB) (*ledger.Erased, error) { return db.Prune(t.Context(), week(3)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := twoUsers(t)

@@ -12,6 +12,8 @@ import (
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 const insertEventEvidence = `INSERT INTO event_evidence (user_id, sku_id, exact, at, run_id, source, event_id)
@@ -29,7 +31,7 @@ func (w *writer) before(found map[snapshot.UserID][]snapshot.FirstEvidence) erro
 
 func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvidence) (added int, err error) {
 	var user int64
-	err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(id))
+	err = w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, engine.UserKey(id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -41,7 +43,7 @@ func (w *writer) userEvidence(id snapshot.UserID, evidence []snapshot.FirstEvide
 		if err != nil {
 			return 0, err
 		}
-		result, err := w.exec(insertEventEvidence, user, sku, e.Exact, e.At.UnixMilli(), w.run, string(e.Event.Source), e.Event.ID)
+		result, err := w.Exec(insertEventEvidence, user, sku, e.Exact, e.At.UnixMilli(), w.run, string(e.Event.Source), e.Event.ID)
 		if err != nil {
 			return 0, err
 		}
@@ -80,7 +82,7 @@ func (w *writer) workloadOwners() (map[snapshot.Workload]snapshot.SKUID, error) 
 // may have been another's when it was made: the display name must be the user's
 // too, and the account no younger than the date.
 func (w *writer) reportEvidence(user int64, sku snapshot.SKUID, name string, at time.Time) error {
-	_, err := w.exec(`
+	_, err := w.Exec(`
 		WITH first (run, seen_at) AS (SELECT id, observed_at FROM run WHERE status = 'complete' OR id = ?1 ORDER BY id LIMIT 1)
 		INSERT INTO first_evidence (user_id, sku_id, run_id, basis, at)
 		SELECT ?2, s.id, ?1, ?5, ?4 FROM sku s, first
@@ -98,18 +100,18 @@ func (w *writer) reportEvidence(user int64, sku snapshot.SKUID, name string, at 
 func (h *History) FirstEvents(ctx context.Context) ([]snapshot.EventRef, error) {
 	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT source, event_id FROM event_evidence WHERE ?1 = 0 OR run_id < ?1", int64(h.until))
 	if err != nil {
-		return nil, fmt.Errorf("read the evidence: %w", classify(err))
+		return nil, fmt.Errorf("read the evidence: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var refs []snapshot.EventRef
 	for rows.Next() {
 		var e snapshot.EventRef
 		if err := rows.Scan(&e.Source, &e.ID); err != nil {
-			return nil, fmt.Errorf("read the evidence: %w", classify(err))
+			return nil, fmt.Errorf("read the evidence: %w", engine.Classify(err))
 		}
 		refs = append(refs, e)
 	}
-	return refs, classify(rows.Err())
+	return refs, engine.Classify(rows.Err())
 }
 
 // firstKey names a user's SKU.
@@ -159,7 +161,7 @@ func (h *History) loadFirsts(ctx context.Context, of string) (map[firstKey]*firs
 	r := &evidenceReader{h: h, of: of, firsts: make(map[firstKey]*firsts), arrivals: map[int64]arrival{}}
 	for _, load := range []func(context.Context) error{r.planEvidence, r.eventEvidence, r.moves, r.importEvidence, r.accounts} {
 		if err := load(ctx); err != nil {
-			return nil, nil, fmt.Errorf("read the evidence: %w", classify(err))
+			return nil, nil, fmt.Errorf("read the evidence: %w", engine.Classify(err))
 		}
 	}
 	return r.firsts, r.arrivals, nil
@@ -200,7 +202,7 @@ func (r *evidenceReader) planEvidence(ctx context.Context) error {
 	return r.rows(ctx, `
 		SELECT e.user_id, s.object_id, e.basis, e.at, e.run_id
 		FROM json_each(?1) j CROSS JOIN first_evidence e ON e.user_id = j.value JOIN sku s ON s.id = e.sku_id`, []any{&basis, &at, &run}, func(f *firsts) {
-		f.held = append(f.held, snapshot.HeldOn(fromMillis(at), basis).On(runEvidence(snapshot.RunID(run))))
+		f.held = append(f.held, snapshot.HeldOn(engine.FromMillis(at), basis).On(runEvidence(snapshot.RunID(run))))
 	})
 }
 
@@ -215,12 +217,12 @@ func (r *evidenceReader) eventEvidence(ctx context.Context) error {
 		FROM json_each(?1) j CROSS JOIN event_evidence e ON e.user_id = j.value JOIN sku s ON s.id = e.sku_id`, []any{&exact, &at, &source, &event}, func(f *firsts) {
 		name := source + " " + event
 		if !exact {
-			f.held = append(f.held, snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name))
+			f.held = append(f.held, snapshot.HeldOn(engine.FromMillis(at), snapshot.BasisAudit).On(name))
 			return
 		}
 		// Of the time before the first run nothing is called exact: no snapshot
 		// shows that the SKU was not there already.
-		start := snapshot.HeldOn(fromMillis(at), snapshot.BasisAudit).On(name)
+		start := snapshot.HeldOn(engine.FromMillis(at), snapshot.BasisAudit).On(name)
 		if start.At.After(f.start.At) {
 			f.start = start
 		}
@@ -253,9 +255,9 @@ func (r *evidenceReader) moves(ctx context.Context) error {
 				m.path = snapshot.PathRef{Kind: snapshot.PathKind(kind), Group: snapshot.GroupID(byGroup)}
 			}
 			m.on = m.kind != snapshot.Removed
-			m.date = snapshot.WindowDate(snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}).On(name)
+			m.date = snapshot.WindowDate(snapshot.Window{NotBefore: engine.FromMillis(notBefore), NotAfter: engine.FromMillis(notAfter)}).On(name)
 			if at.Valid {
-				m.date = snapshot.ExactDate(fromMillis(at)).On(name)
+				m.date = snapshot.ExactDate(engine.FromMillis(at)).On(name)
 			}
 			if m.kind == snapshot.DateMoved {
 				if when, err := time.Parse(time.RFC3339, dated); err == nil && doubtful {
@@ -265,8 +267,8 @@ func (r *evidenceReader) moves(ctx context.Context) error {
 				return
 			}
 			if !m.observed && at.Valid && (m.kind == snapshot.Assigned || m.kind == snapshot.Removed) {
-				f.unseen = append(f.unseen, snapshot.Unseen{At: fromMillis(at), Assigned: m.on,
-					Window: snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}})
+				f.unseen = append(f.unseen, snapshot.Unseen{At: engine.FromMillis(at), Assigned: m.on,
+					Window: snapshot.Window{NotBefore: engine.FromMillis(notBefore), NotAfter: engine.FromMillis(notAfter)}})
 			}
 			if at.Valid || m.kind == snapshot.PathAdded || m.kind == snapshot.PathMoved {
 				f.moves = append(f.moves, m)
@@ -302,7 +304,7 @@ func (h *History) unseenOnly(ctx context.Context, f Filter) ([]firstKey, error) 
 		args = append(args, numbersJSON(rows))
 	}
 	var keys []firstKey
-	err := eachRow(ctx, h.tx, query+" ORDER BY 1, 2", args, func(values []any) error {
+	err := engine.EachRow(ctx, h.tx, query+" ORDER BY 1, 2", args, func(values []any) error {
 		user, _ := values[0].(int64)
 		sku, _ := values[1].(string)
 		if len(f.SKUs) == 0 || slices.Contains(f.SKUs, snapshot.SKUID(sku)) {
@@ -311,7 +313,7 @@ func (h *History) unseenOnly(ctx context.Context, f Filter) ([]firstKey, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read what only the audit log saw: %w", classify(err))
+		return nil, fmt.Errorf("read what only the audit log saw: %w", engine.Classify(err))
 	}
 	return keys, nil
 }
@@ -352,8 +354,8 @@ func (r *evidenceReader) accounts(ctx context.Context) error {
 		if err := rows.Scan(&user, &a.run, &created, &upn, &before); err != nil {
 			return err
 		}
-		a.created, a.before = fromMillis(created), fromMillis(before)
-		a.older = a.created.Before(a.before) && (created.Valid || !isStandIn(upn)) // of a forgotten person the time is not kept
+		a.created, a.before = engine.FromMillis(created), engine.FromMillis(before)
+		a.older = a.created.Before(a.before) && (created.Valid || !ledger.IsStandIn(upn)) // of a forgotten person the time is not kept
 		r.arrivals[user] = a
 	}
 	return rows.Err()
@@ -369,7 +371,7 @@ func (r *evidenceReader) importEvidence(ctx context.Context) error {
 		FROM json_each(?1) j CROSS JOIN import_record r ON r.user_id = j.value JOIN import_file f ON f.id = r.file_id`, []any{&word, &file, &line}, func(f *firsts) {
 		m, err := earlier.ParseMoment(word, earlier.ISO)
 		if err != nil {
-			failed = fmt.Errorf("%w: date %q of an earlier record", ErrDamaged, word)
+			failed = fmt.Errorf("%w: date %q of an earlier record", engine.ErrDamaged, word)
 			return
 		}
 		f.held = append(f.held, snapshot.HeldOn(m.To, snapshot.BasisImport).On(fmt.Sprintf("%s line %d", file, line)))

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/nameindex"
 	"lictrail/snapshot/words"
 )
 
@@ -30,9 +32,9 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 	if q.Empty() {
 		return nil, false, nil
 	}
-	indexed, err := namesIndexed(ctx, h.tx)
+	indexed, err := nameindex.Built(ctx, h.tx)
 	if err != nil {
-		return nil, false, classify(err)
+		return nil, false, engine.Classify(err)
 	}
 	if indexed {
 		var word string
@@ -48,7 +50,7 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 		found, more, err = h.rankPeople(ctx, q, words.Anywhere, query, args)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("find people: %w", classify(err))
+		return nil, false, fmt.Errorf("find people: %w", engine.Classify(err))
 	}
 	slices.SortStableFunc(found, func(a, b Found) int {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), strings.Compare(a.Was, b.Was), strings.Compare(a.UPN, b.UPN), strings.Compare(string(a.ID), string(b.ID)))
@@ -112,7 +114,7 @@ func (h *History) rarest(ctx context.Context, q words.Query) (string, error) {
 // as well as a rank.
 func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Rank, query string, args []any) ([]Found, bool, error) {
 	var ids []int64
-	err := eachRow(ctx, h.tx, query, args, func(values []any) error {
+	err := engine.EachRow(ctx, h.tx, query, args, func(values []any) error {
 		id, _ := values[0].(int64)
 		ids = append(ids, id)
 		return nil
@@ -169,7 +171,7 @@ func (h *History) describeAll(ctx context.Context, found []Found) error {
 		if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", f.Row).Scan(&key); err != nil {
 			return err
 		}
-		f.ID = userID(key)
+		f.ID = engine.UserID(key)
 		if err := h.describe(ctx, &f.Person); err != nil {
 			return err
 		}
@@ -186,13 +188,13 @@ func (h *History) CompletePeople(ctx context.Context, begun string, limit int) (
 	q := words.NewQuery(begun)
 	word := q.Longest()
 	var found []snapshot.Attributes
-	err := eachRow(ctx, h.tx, fmt.Sprintf(`
+	err := engine.EachRow(ctx, h.tx, fmt.Sprintf(`
 		SELECT v.upn, v.name FROM (
 			SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE AND to_run IS NULL LIMIT %[1]d)
 			UNION SELECT user_id FROM (SELECT user_id FROM name_word WHERE word >= ?3 AND word < ?4 LIMIT %[1]d)
 		) i JOIN user_version v ON v.user_id = i.user_id AND v.to_run IS NULL ORDER BY v.upn LIMIT %[1]d`, limit),
 		[]any{q.Text, q.Text + last, word, word + last}, func(values []any) error {
-			found = append(found, snapshot.Attributes{UPN: textOf(values[0]), Name: textOf(values[1])})
+			found = append(found, snapshot.Attributes{UPN: engine.TextOf(values[0]), Name: engine.TextOf(values[1])})
 			return nil
 		})
 	if err != nil {
@@ -212,12 +214,12 @@ func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, erro
 		break
 	}
 	var list []string
-	err := eachRow(ctx, h.tx, fmt.Sprintf(`
+	err := engine.EachRow(ctx, h.tx, fmt.Sprintf(`
 		WITH RECURSIVE w(word) AS (
 			SELECT min(word) FROM name_word WHERE word >= ?1
 			UNION ALL SELECT (SELECT min(word) FROM name_word WHERE word > w.word) FROM w WHERE w.word < ?2)
 		SELECT word FROM w WHERE word < ?2 LIMIT %d`, maxNear), []any{first, first + last}, func(values []any) error {
-		list = append(list, textOf(values[0]))
+		list = append(list, engine.TextOf(values[0]))
 		return nil
 	})
 	if err != nil {
@@ -241,9 +243,9 @@ func (h *History) GroupNames(ctx context.Context) ([]GroupName, error) {
 		}
 		return list, nil
 	}
-	err := eachRow(ctx, h.tx, `SELECT DISTINCT g.object_id, coalesce(v.name, '') FROM licensed_group g LEFT JOIN group_version v ON v.group_id = g.id
+	err := engine.EachRow(ctx, h.tx, `SELECT DISTINCT g.object_id, coalesce(v.name, '') FROM licensed_group g LEFT JOIN group_version v ON v.group_id = g.id
 		ORDER BY g.object_id, v.from_run`, nil, func(values []any) error {
-		list = append(list, GroupName{snapshot.GroupID(textOf(values[0])), textOf(values[1])})
+		list = append(list, GroupName{snapshot.GroupID(engine.TextOf(values[0])), engine.TextOf(values[1])})
 		return nil
 	})
 	if err != nil {

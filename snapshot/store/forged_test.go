@@ -5,20 +5,22 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"lictrail/snapshot/store/ledger"
 )
 
 // forge alters rows with the program's own packages, by somebody who may write the
 // file and has the source: the alterations are recorded and sealed as those of a
 // forget or a prune.
-func forge(t *testing.T, db *DB, kind string, detail any, alter func(tx *sql.Tx, e *eraser) error) {
+func forge(t *testing.T, db *DB, kind string, detail any, alter func(tx *sql.Tx, e *ledger.Eraser) error) {
 	t.Helper()
-	err := writeSealed(t.Context(), db.sql, func(tx *sql.Tx) (*entry, error) {
-		e, err := newEraser(t.Context(), tx)
+	err := ledger.Write(t.Context(), db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
+		e, err := ledger.NewEraser(t.Context(), tx)
 		if err != nil {
 			return nil, err
 		}
-		err = unguarded(t.Context(), tx, func() error { return alter(tx, e) })
-		return &entry{kind: kind, detail: detail, erased: e.rows}, err
+		err = ledger.Unguarded(t.Context(), tx, func() error { return alter(tx, e) })
+		return &ledger.Entry{Kind: kind, Detail: detail, Erased: e.Rows}, err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -38,18 +40,18 @@ func TestP15_ForgedErasure(t *testing.T) {
 	leaver := rowOf(t, original, "user-1")
 	closeDB(t, original)
 	prune, forget := prunedBefore("2030-01-01T00:00:00Z"), forgotten(leaver)
-	set := func(table string, key any, values map[string]any) func(tx *sql.Tx, e *eraser) error {
+	set := func(table string, key any, values map[string]any) func(tx *sql.Tx, e *ledger.Eraser) error {
 		keys := []any{key}
 		if table == "user_version" || table == "group_version" {
 			keys = append(keys, int64(1)) // the run
 		}
-		return func(tx *sql.Tx, e *eraser) error { return e.redact(e.layout(table), keys, values) }
+		return func(tx *sql.Tx, e *ledger.Eraser) error { return e.Redact(e.Layout(table), keys, values) }
 	}
-	run := func(query string) func(tx *sql.Tx, e *eraser) error {
-		return func(tx *sql.Tx, e *eraser) error { _, err := tx.ExecContext(t.Context(), query); return err }
+	run := func(query string) func(tx *sql.Tx, e *ledger.Eraser) error {
+		return func(tx *sql.Tx, e *ledger.Eraser) error { _, err := tx.ExecContext(t.Context(), query); return err }
 	}
-	all := func(steps ...func(tx *sql.Tx, e *eraser) error) func(tx *sql.Tx, e *eraser) error {
-		return func(tx *sql.Tx, e *eraser) error {
+	all := func(steps ...func(tx *sql.Tx, e *ledger.Eraser) error) func(tx *sql.Tx, e *ledger.Eraser) error {
+		return func(tx *sql.Tx, e *ledger.Eraser) error {
 			for _, step := range steps {
 				if err := step(tx, e); err != nil {
 					return err
@@ -59,44 +61,44 @@ func TestP15_ForgedErasure(t *testing.T) {
 		}
 	}
 	const detail = `{"actor":{"id":"eve","kind":"user"},"evidence":[{"activity":"","at":"0001-01-01T00:00:00Z","id":"event","source":"graph"}]}`
-	really := func(tx *sql.Tx, e *eraser) error {
-		return e.forget(forgetting(leaver, 0), nil)
+	really := func(tx *sql.Tx, e *ledger.Eraser) error {
+		return e.Forget(ledger.Forgetting(leaver, 0), nil)
 	}
 	forged, found := 0, 0
 	for _, f := range []struct {
 		name   string
 		kind   string
 		detail any
-		alter  func(tx *sql.Tx, e *eraser) error
+		alter  func(tx *sql.Tx, e *ledger.Eraser) error
 	}{
-		{"another actor in a record, as a prune", sealPrune, prune, set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`})},
-		{"another actor in an attribution, as a prune", sealPrune, prune, set("attribution", int64(1), map[string]any{"detail": detail})},
-		{"both, as a prune", sealPrune, prune, all(set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`}), set("attribution", int64(1), map[string]any{"detail": detail}))},
-		{"a pruned record, and another actor as a forget", sealForget, forget, all(really, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), set("attribution", int64(1), map[string]any{"detail": detail}))},
-		{"another sentence", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve."}))},
-		{"another sentence with the stand-in in it", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve, and not forgotten-1."}))},
-		{"another cause, which no erasure touches", sealForget, forget, all(really, set("attribution", int64(2), map[string]any{"reason": "x"}), run("UPDATE attribution SET cause = 'microsoft' WHERE id = 2"))},
-		{"another kind of actor", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": strings.Replace(detail, `"user"`, `"forgotten-1"`, 1)}))},
-		{"a younger record, as a prune", sealPrune, prunedBefore("2001-01-01T00:00:00Z"), set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
-		{"another time of a pruned record", sealPrune, prune, all(set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), run("UPDATE event SET at = at + 1 WHERE id = 1"))},
-		{"another UPN", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "eve@contoso.com"}))},
-		{"another name of somebody who is not forgotten", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"name": "Eve"}))},
-		{"the rows of somebody else erased as well", sealForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "forgotten-1", "name": "", "mail": nil, "employee_id": nil, "created_at": nil}))},
-		{"another object id", sealForget, forget, all(really, set("user", int64(2), map[string]any{"object_id": "eve"}))},
-		{"another rule of a group", sealForget, forget, all(really, set("group_version", int64(1), map[string]any{"membership_rule": "forgotten-1 or eve"}))},
-		{"another note", sealForget, forget, all(really, set("import_record", int64(1), map[string]any{"note": "by eve"}))},
-		{"another warning", sealForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[{"code":"groups","message":"All is well."}]`}))},
-		{"one warning less", sealForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[]`}))},
-		{"another department", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"department": "Sales"}))},
-		{"other attributes", sealForget, forget, all(really, set("profile", int64(1), map[string]any{"more": `{"country":"XX","forgotten":1}`}))},
-		{"one forgotten who is still named", sealForget, forgotten(2), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."})},
-		{"an erasure of an older form", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was forgotten-1, says eve."}), run("UPDATE erased SET cells = NULL WHERE table_name = 'attribution'"))},
-		{"cells that are not told", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": detail}), run("UPDATE erased SET cells = '{}' WHERE table_name = 'attribution'"))},
-		{"a record that is taken away", sealPrune, prune, run("DELETE FROM event WHERE id = 1")},
-		{"rows erased that no erasure counts", sealEvidence, nil, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
-		{"another stand-in", sealForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-1 was erased."}), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."}))},
-		{"names twice", sealForget, forget, all(really, func(tx *sql.Tx, e *eraser) error {
-			return e.redact(e.layout("attribution"), []any{int64(1)}, map[string]any{"detail": `{"actor":{"id":"eve"},` + detail[1:]})
+		{"another actor in a record, as a prune", ledger.KindPrune, prune, set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`})},
+		{"another actor in an attribution, as a prune", ledger.KindPrune, prune, set("attribution", int64(1), map[string]any{"detail": detail})},
+		{"both, as a prune", ledger.KindPrune, prune, all(set("event", int64(1), map[string]any{"raw": `{"actor":"eve"}`}), set("attribution", int64(1), map[string]any{"detail": detail}))},
+		{"a pruned record, and another actor as a forget", ledger.KindForget, forget, all(really, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), set("attribution", int64(1), map[string]any{"detail": detail}))},
+		{"another sentence", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve."}))},
+		{"another sentence with the stand-in in it", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was eve, and not forgotten-1."}))},
+		{"another cause, which no erasure touches", ledger.KindForget, forget, all(really, set("attribution", int64(2), map[string]any{"reason": "x"}), run("UPDATE attribution SET cause = 'microsoft' WHERE id = 2"))},
+		{"another kind of actor", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": strings.Replace(detail, `"user"`, `"forgotten-1"`, 1)}))},
+		{"a younger record, as a prune", ledger.KindPrune, prunedBefore("2001-01-01T00:00:00Z"), set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
+		{"another time of a pruned record", ledger.KindPrune, prune, all(set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}), run("UPDATE event SET at = at + 1 WHERE id = 1"))},
+		{"another UPN", ledger.KindForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "eve@contoso.com"}))},
+		{"another name of somebody who is not forgotten", ledger.KindForget, forget, all(really, set("user_version", int64(2), map[string]any{"name": "Eve"}))},
+		{"the rows of somebody else erased as well", ledger.KindForget, forget, all(really, set("user_version", int64(2), map[string]any{"upn": "forgotten-1", "name": "", "mail": nil, "employee_id": nil, "created_at": nil}))},
+		{"another object id", ledger.KindForget, forget, all(really, set("user", int64(2), map[string]any{"object_id": "eve"}))},
+		{"another rule of a group", ledger.KindForget, forget, all(really, set("group_version", int64(1), map[string]any{"membership_rule": "forgotten-1 or eve"}))},
+		{"another note", ledger.KindForget, forget, all(really, set("import_record", int64(1), map[string]any{"note": "by eve"}))},
+		{"another warning", ledger.KindForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[{"code":"groups","message":"All is well."}]`}))},
+		{"one warning less", ledger.KindForget, forget, all(really, set("run", int64(1), map[string]any{"warnings": `[]`}))},
+		{"another department", ledger.KindForget, forget, all(really, set("profile", int64(1), map[string]any{"department": "Sales"}))},
+		{"other attributes", ledger.KindForget, forget, all(really, set("profile", int64(1), map[string]any{"more": `{"country":"XX","forgotten":1}`}))},
+		{"one forgotten who is still named", ledger.KindForget, forgotten(2), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."})},
+		{"an erasure of an older form", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "It was forgotten-1, says eve."}), run("UPDATE erased SET cells = NULL WHERE table_name = 'attribution'"))},
+		{"cells that are not told", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"detail": detail}), run("UPDATE erased SET cells = '{}' WHERE table_name = 'attribution'"))},
+		{"a record that is taken away", ledger.KindPrune, prune, run("DELETE FROM event WHERE id = 1")},
+		{"rows erased that no erasure counts", ledger.KindEvidence, nil, set("event", int64(1), map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil})},
+		{"another stand-in", ledger.KindForget, forget, all(really, set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-1 was erased."}), set("attribution", int64(1), map[string]any{"reason": "A sentence that named forgotten-2 was erased."}))},
+		{"names twice", ledger.KindForget, forget, all(really, func(tx *sql.Tx, e *ledger.Eraser) error {
+			return e.Redact(e.Layout("attribution"), []any{int64(1)}, map[string]any{"detail": `{"actor":{"id":"eve"},` + detail[1:]})
 		})},
 	} {
 		t.Run(f.name, func(t *testing.T) {
@@ -116,12 +118,12 @@ func TestP15_ForgedErasure(t *testing.T) {
 	t.Logf("P15: %d forged erasures: %d found", forged, found)
 	t.Run("what forget really does", func(t *testing.T) {
 		db := openRW(t, copyOf(t, path))
-		forge(t, db, sealForget, forget, really)
+		forge(t, db, ledger.KindForget, forget, really)
 		whole(t, verify(t, db, head))
 	})
 	t.Run("a chain that goes on in an older form", func(t *testing.T) {
 		db := openRW(t, copyOf(t, path))
-		forge(t, db, sealNames, nil, func(*sql.Tx, *eraser) error { return nil })
+		forge(t, db, ledger.KindNames, nil, func(*sql.Tx, *ledger.Eraser) error { return nil })
 		lines, heads := sealLines(t, db)
 		n := len(lines)
 		line := strings.Replace(lines[n-1], `,"format":2`, "", 1)

@@ -15,6 +15,7 @@ import (
 	"lictrail/snapshot/earlier"
 	"lictrail/snapshot/spelling"
 	"lictrail/snapshot/spelling/spellingtest"
+	"lictrail/snapshot/store/ledger"
 )
 
 const (
@@ -163,10 +164,10 @@ func TestForget_NamedWhereNothingMayGo(t *testing.T) {
 	tamper(t, db, "INSERT INTO sku_name VALUES ('x', '', 'License of "+strings.ReplaceAll(zoeUPN, "'", "''")+"')")
 	before := content(t, db)
 	_, err := db.Forget(t.Context(), rowOf(t, db, zoe))
-	if !errors.Is(err, ErrNamed) {
+	if !errors.Is(err, ledger.ErrNamed) {
 		t.Fatalf("forget: %v", err)
 	}
-	var named *NamedError
+	var named *ledger.NamedError
 	if !errors.As(err, &named) || named.Table != "sku_name" || named.Column != "name" {
 		t.Fatalf("forget: %v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // TestFresh compares what is digested while a run is written with what reading it
@@ -15,7 +17,7 @@ func TestFresh(t *testing.T) {
 	t.Parallel()
 	many := func(s *Sync) Result {
 		var deltas []snapshot.Delta
-		for i := range 3*atOnce + 1 {
+		for i := range 3*engine.AtOnce + 1 {
 			d := newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i)))
 			for n := range i % 4 { // SKUs get their rows in this order, and are not listed in it
 				more := d.Opened[0]
@@ -41,27 +43,30 @@ func TestFresh(t *testing.T) {
 	} {
 		s := tt.begin()
 		r := tt.run(s)
-		tx, err := beginSealed(t.Context(), s.db.sql)
+		tx, err := ledger.Begin(t.Context(), s.db.sql)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := newWriter(t.Context(), tx.Tx, int64(s.Run))
-		w.tables = tx.all
+		w.tables = tx.All
 		if err := w.write(s, &r); err != nil {
 			t.Fatal(err)
 		}
 		var known []string
 		for name, f := range w.fresh {
-			if _, _, ok, err := f.whole(t.Context(), tx); err != nil {
+			if _, _, ok, err := f.Whole(t.Context(), tx); err != nil {
 				t.Fatal(err)
 			} else if ok {
 				known = append(known, name)
 			}
 		}
-		seal := func(fresh map[string]*fresh) (content string) {
+		seal := func(fresh map[string]*ledger.Fresh) (content string) {
 			for _, step := range []func() error{
 				func() error { _, err := tx.ExecContext(t.Context(), "SAVEPOINT unsealed"); return err },
-				func() error { _, err := tx.seal(&entry{kind: sealEnd, run: int64(s.Run), fresh: fresh}); return err },
+				func() error {
+					_, err := tx.Seal(&ledger.Entry{Kind: ledger.KindEnd, Run: int64(s.Run), Fresh: fresh})
+					return err
+				},
 				func() error {
 					return tx.QueryRowContext(t.Context(), "SELECT content FROM seal ORDER BY id DESC LIMIT 1").Scan(&content)
 				},
@@ -97,24 +102,24 @@ func TestFresh_MustRead(t *testing.T) {
 		"other rows":    {[]int64{1, 2}, "INSERT INTO user (id, object_id, fingerprint) VALUES (3, 'user-3', 7)"},
 		"nothing added": {nil, ""},
 	} {
-		tx, err := beginSealed(t.Context(), openRW(t, newHistory(t)).sql)
+		tx, err := ledger.Begin(t.Context(), openRW(t, newHistory(t)).sql)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := newWriter(t.Context(), tx.Tx, 1)
-		w.tables = tx.all
+		w.tables = tx.All
 		for _, id := range tt.ids {
-			if err := w.later("user", []string{"id", "object_id", "fingerprint"}, id, fmt.Sprint("user-", id), int64(7)); err != nil {
+			if err := w.Later("user", []string{"id", "object_id", "fingerprint"}, id, fmt.Sprint("user-", id), int64(7)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := w.insertRest(); err != nil {
+		if err := w.InsertRest(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tx.ExecContext(t.Context(), tt.more); err != nil {
 			t.Fatal(err)
 		}
-		if d, _, ok, err := w.fresh["user"].whole(t.Context(), tx); ok || err != nil {
+		if d, _, ok, err := w.fresh["user"].Whole(t.Context(), tx); ok || err != nil {
 			t.Errorf("%s: digested as %v, %v", name, d, err)
 		}
 		if err := tx.Rollback(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // Modes of a database that its group may read. Nobody else may, and nobody but the
@@ -31,7 +33,7 @@ func OpenToGroup(path string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return placed(fmt.Errorf("create the database's folder: %w", err))
+			return engine.Placed(fmt.Errorf("create the database's folder: %w", err))
 		}
 		if err := os.Chmod(folder, groupFolder); err != nil {
 			return fmt.Errorf("open the database's folder to its group: %w", err)
@@ -47,7 +49,7 @@ func OpenToGroup(path string) error {
 		_, err = plainFile(path, false)
 	}
 	if err != nil {
-		return placed(fmt.Errorf("open the database to its group: %w", err))
+		return engine.Placed(fmt.Errorf("open the database to its group: %w", err))
 	}
 	for _, suffix := range besides {
 		err := os.Chmod(path+suffix, groupFile)

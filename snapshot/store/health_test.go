@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // TestHealth: the end of the chain is looked at as a run does before it writes.
@@ -25,7 +27,7 @@ func TestHealth(t *testing.T) {
 	if _, err := db.sql.ExecContext(t.Context(), "INSERT INTO plan (object_id, name) VALUES ('11111111-2222-3333-4444-555555555555', 'x')"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Health(t.Context()); !errors.Is(err, ErrDamaged) {
+	if _, err := db.Health(t.Context()); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("a row beyond the chain: %v", err)
 	}
 }
@@ -45,7 +47,7 @@ func TestHealth_Pages(t *testing.T) {
 		t.Fatal(err)
 	}
 	damaged := openRO(t, path)
-	if h, err := damaged.Health(t.Context()); len(h.Findings) == 0 && !errors.Is(err, ErrDamaged) {
+	if h, err := damaged.Health(t.Context()); len(h.Findings) == 0 && !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("%+v, %v", h, err)
 	}
 }
@@ -66,7 +68,7 @@ func TestSQLiteVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := SQLite(t.Context()); got != want || err != nil {
+	if got, _, err := engine.Version(t.Context()); got != want || err != nil {
 		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 }

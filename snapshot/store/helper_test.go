@@ -11,6 +11,7 @@ import (
 
 	"lictrail/migrations"
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/intake"
 )
 
 var contoso = snapshot.Tenant{ID: "11111111-2222-3333-4444-555555555555", Name: "Contoso"}
@@ -105,7 +106,7 @@ func emptyResult(s *Sync) Result {
 }
 
 // fill makes a spool of deltas, with the rows of the users whom history knows.
-func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *Spool {
+func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *intake.Spool {
 	t.Helper()
 	sp, err := s.Spool()
 	if err != nil {
@@ -122,7 +123,7 @@ func fill(t testing.TB, s *Sync, deltas ...snapshot.Delta) *Spool {
 	return sp
 }
 
-func addTo(t testing.TB, sp *Spool, d *snapshot.Delta, row int64) {
+func addTo(t testing.TB, sp *intake.Spool, d *snapshot.Delta, row int64) {
 	t.Helper()
 	if err := sp.Add(d, row, nil); err != nil {
 		t.Fatal(err)

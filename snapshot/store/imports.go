@@ -9,6 +9,8 @@ import (
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // ImportFile is a file of earlier records.
@@ -22,12 +24,12 @@ type ImportFile struct {
 // Import takes the records of a file, all or none, and returns how many were
 // new: those that an earlier import of the same file took are left as they are.
 func (db *DB) Import(ctx context.Context, f ImportFile, records []earlier.Record) (added int, err error) {
-	err = writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
+	err = ledger.Write(ctx, db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
 		var err error
 		if added, err = newWriter(ctx, tx, 0).importFile(&f, records); err != nil || added == 0 {
 			return nil, err
 		}
-		return &entry{kind: sealImport}, nil
+		return &ledger.Entry{Kind: ledger.KindImport}, nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("import %q: %w", f.Name, err)
@@ -53,13 +55,13 @@ func (w *writer) importFile(f *ImportFile, records []earlier.Record) (added int,
 
 func (w *writer) importRecord(file int64, at time.Time, r *earlier.Record) (int, error) {
 	var user int64
-	if err := w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, userKey(r.User)); err != nil {
+	if err := w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, engine.UserKey(r.User)); err != nil {
 		return 0, err
 	}
-	result, err := w.exec(`INSERT INTO import_record (file_id, line, entry, user_id, sku, assigned, seen, removed, path, note, imported_at)
+	result, err := w.Exec(`INSERT INTO import_record (file_id, line, entry, user_id, sku, assigned, seen, removed, path, note, imported_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (file_id, line, entry) DO NOTHING`,
-		file, r.Line, r.Entry, user, string(r.SKU), unless(r.Assigned.String(), ""), unless(r.Seen.String(), ""),
-		unless(r.Removed.String(), ""), r.Path, r.Note, at.UnixMilli())
+		file, r.Line, r.Entry, user, string(r.SKU), engine.Unless(r.Assigned.String(), ""), engine.Unless(r.Seen.String(), ""),
+		engine.Unless(r.Removed.String(), ""), r.Path, r.Note, at.UnixMilli())
 	if err != nil {
 		return 0, err
 	}
@@ -85,14 +87,14 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 	q.in("r.user_id", keys)
 	rows, err := h.tx.QueryContext(ctx, q.text+" ORDER BY coalesce(r.assigned, r.seen), f.id, r.line, r.entry", q.args...)
 	if err != nil {
-		return nil, fmt.Errorf("read the earlier records: %w", classify(err))
+		return nil, fmt.Errorf("read the earlier records: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var found []ImportRow
 	for rows.Next() {
 		r, err := scanImport(rows)
 		if err != nil {
-			return nil, fmt.Errorf("read the earlier records: %w", classify(err))
+			return nil, fmt.Errorf("read the earlier records: %w", engine.Classify(err))
 		}
 		if p := h.pseudonyms; p != nil {
 			r.User, r.Path, r.Note = snapshot.UserID(p.of(string(r.User))), "", ""
@@ -100,7 +102,7 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 		}
 		found = append(found, r)
 	}
-	return found, classify(rows.Err())
+	return found, engine.Classify(rows.Err())
 }
 
 func scanImport(rows *sql.Rows) (r ImportRow, err error) {
@@ -111,7 +113,7 @@ func scanImport(rows *sql.Rows) (r ImportRow, err error) {
 		&r.File.Name, &r.File.SHA256, &r.File.Version); err != nil {
 		return r, err
 	}
-	r.User, r.File.ImportedAt = userID(key), fromMillis(at)
+	r.User, r.File.ImportedAt = engine.UserID(key), engine.FromMillis(at)
 	for _, m := range []struct {
 		text sql.NullString
 		to   *earlier.Moment
@@ -121,7 +123,7 @@ func scanImport(rows *sql.Rows) (r ImportRow, err error) {
 		}
 		var parseErr error
 		if *m.to, parseErr = earlier.ParseMoment(m.text.String, earlier.ISO); parseErr != nil {
-			err = errors.Join(err, fmt.Errorf("%w: an earlier record: %w", ErrDamaged, parseErr))
+			err = errors.Join(err, fmt.Errorf("%w: an earlier record: %w", engine.ErrDamaged, parseErr))
 		}
 	}
 	return r, err
@@ -133,16 +135,16 @@ func (h *History) Seen(ctx context.Context, p Person) ([]*Run, error) {
 		SELECT r.id FROM run r WHERE r.status = 'complete' AND EXISTS (SELECT 1 FROM user_version v WHERE v.user_id = ?
 			AND v.presence IS NULL AND v.from_run <= r.id AND (v.to_run IS NULL OR v.to_run > r.id)) ORDER BY r.id`, p.Row)
 	if err != nil {
-		return nil, fmt.Errorf("read the runs that saw user %s: %w", p.ID, classify(err))
+		return nil, fmt.Errorf("read the runs that saw user %s: %w", p.ID, engine.Classify(err))
 	}
 	defer rows.Close()
 	var runs []*Run
 	for rows.Next() {
 		var id snapshot.RunID
 		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read the runs that saw user %s: %w", p.ID, classify(err))
+			return nil, fmt.Errorf("read the runs that saw user %s: %w", p.ID, engine.Classify(err))
 		}
 		runs = append(runs, h.Runs[id])
 	}
-	return runs, classify(rows.Err())
+	return runs, engine.Classify(rows.Err())
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Licensing is what a run read through the cloud licensing API. The rows of a part
@@ -43,7 +44,7 @@ func (w *writer) licensing(l *Licensing) error {
 		if !asked {
 			continue
 		}
-		if _, err := w.exec("INSERT INTO licensing_read (run_id, part, gap) VALUES (?, ?, ?)", w.run, string(part), string(why)); err != nil {
+		if _, err := w.Exec("INSERT INTO licensing_read (run_id, part, gap) VALUES (?, ?, ?)", w.run, string(part), string(why)); err != nil {
 			return err
 		}
 		if l.read(part) {
@@ -101,7 +102,7 @@ func (w *writer) holder(h snapshot.Holder) (kind string, key any, err error) {
 		return string(h.Kind), h.ID, nil
 	case snapshot.HeldByUser:
 		var row int64
-		err = w.queryRow("SELECT id FROM user WHERE object_id = ?", []any{&row}, userKey(snapshot.UserID(h.ID)))
+		err = w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&row}, engine.UserKey(snapshot.UserID(h.ID)))
 		if err == nil {
 			return string(h.Kind), row, nil
 		}
@@ -121,7 +122,7 @@ func (w *writer) lasting(table string, key, columns []string, rows map[string]la
 	all := append(slices.Clone(key), columns...)
 	type ended struct{ key []any }
 	var gone []ended
-	err := eachRow(w.ctx, w.tx, "SELECT "+strings.Join(all, ", ")+" FROM "+table+" WHERE to_run IS NULL", nil, func(values []any) error {
+	err := engine.EachRow(w.ctx, w.tx, "SELECT "+strings.Join(all, ", ")+" FROM "+table+" WHERE to_run IS NULL", nil, func(values []any) error {
 		values = slices.Clone(values)
 		name := rowName(values[:len(key)])
 		now, ok := rows[name]
@@ -136,15 +137,15 @@ func (w *writer) lasting(table string, key, columns []string, rows map[string]la
 		return err
 	}
 	for _, g := range gone {
-		_, err := w.exec("UPDATE "+table+" SET to_run = ? WHERE "+strings.Join(key, " = ? AND ")+" = ? AND to_run IS NULL", append([]any{w.run}, g.key...)...)
+		_, err := w.Exec("UPDATE "+table+" SET to_run = ? WHERE "+strings.Join(key, " = ? AND ")+" = ? AND to_run IS NULL", append([]any{w.run}, g.key...)...)
 		if err != nil {
 			return err
 		}
 	}
-	insert := insertion(table, append(slices.Clone(all), "from_run"), 1)
+	insert := engine.Insertion(table, append(slices.Clone(all), "from_run"), 1)
 	for _, name := range sortedNames(rows) {
 		r := rows[name]
-		if _, err := w.exec(insert, append(append(slices.Clone(r.key), r.values...), w.run)...); err != nil {
+		if _, err := w.Exec(insert, append(append(slices.Clone(r.key), r.values...), w.run)...); err != nil {
 			return err
 		}
 	}
@@ -193,7 +194,7 @@ func (w *writer) waitingMembers(all []snapshot.WaitingMember) error {
 		if err != nil {
 			return err
 		}
-		rows[rowName(key)] = lastingRow{key, []any{millis(m.Since)}}
+		rows[rowName(key)] = lastingRow{key, []any{engine.Millis(m.Since)}}
 	}
 	return w.lasting("allotment_waiting", holderKey, []string{"since"}, rows)
 }
@@ -215,7 +216,7 @@ func (w *writer) assignmentErrors(all []snapshot.AssignmentError) error {
 			}
 		}
 		key := []any{kind, holder, sku, e.Code}
-		rows[rowName(key)] = lastingRow{key, []any{e.Message, millis(e.At)}}
+		rows[rowName(key)] = lastingRow{key, []any{e.Message, engine.Millis(e.At)}}
 	}
 	return w.lasting("assignment_error", []string{"kind", "holder", "sku_id", "code"}, []string{"message", "at"}, rows)
 }
@@ -244,15 +245,15 @@ func (h *History) LicensingReads(ctx context.Context) (map[snapshot.RunID]map[sn
 func (h *History) each(ctx context.Context, doing, query string, args []any, yield func(scan func(...any) error) error) error {
 	rows, err := h.tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", doing, classify(err))
+		return fmt.Errorf("%s: %w", doing, engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := yield(rows.Scan); err != nil {
-			return fmt.Errorf("%s: %w", doing, classify(err))
+			return fmt.Errorf("%s: %w", doing, engine.Classify(err))
 		}
 	}
-	return classify(rows.Err())
+	return engine.Classify(rows.Err())
 }
 
 const then = " from_run <= ?1 AND (to_run IS NULL OR to_run > ?1) "
@@ -270,7 +271,7 @@ func (h *History) Allotments(ctx context.Context) ([]snapshot.Allotment, error) 
 			return err
 		}
 		if err := json.Unmarshal([]byte(subscriptions), &a.Subscriptions); err != nil {
-			return fmt.Errorf("%w: subscriptions of an allotment: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: subscriptions of an allotment: %w", engine.ErrDamaged, err)
 		}
 		all = append(all, a)
 		return nil
@@ -285,7 +286,7 @@ const holderColumns = "kind, CASE kind WHEN 'user' THEN (SELECT object_id FROM u
 func heldBy(kind snapshot.HolderKind, key any) snapshot.Holder {
 	h := snapshot.Holder{Kind: kind}
 	if kind == snapshot.HeldByUser {
-		h.ID = string(userID(key))
+		h.ID = string(engine.UserID(key))
 	} else if text, ok := key.(string); ok {
 		h.ID = text
 	}
@@ -320,7 +321,7 @@ func (h *History) WaitingMembers(ctx context.Context) ([]snapshot.WaitingMember,
 		var kind snapshot.HolderKind
 		var key any
 		err := scan(&m.Allotment, &since, &kind, &key)
-		m.Since, m.Holder = fromMillis(since), heldBy(kind, key)
+		m.Since, m.Holder = engine.FromMillis(since), heldBy(kind, key)
 		all = append(all, m)
 		return err
 	})
@@ -338,7 +339,7 @@ func (h *History) AssignmentErrors(ctx context.Context) ([]snapshot.AssignmentEr
 		var kind snapshot.HolderKind
 		var key any
 		err := scan(&e.SKU, &e.Code, &e.Message, &at, &kind, &key)
-		e.At, e.Holder = fromMillis(at), heldBy(kind, key)
+		e.At, e.Holder = engine.FromMillis(at), heldBy(kind, key)
 		if h.pseudonyms != nil {
 			e.Message = h.pseudonyms.text(e.Message)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"lictrail/migrations"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // P16: a value that somebody else has put into the file does not take the memory
@@ -36,7 +38,7 @@ func TestP16_PlantedValues(t *testing.T) {
 			}
 			found := false
 			for _, f := range v.Findings {
-				found = found || strings.Contains(f.What, ErrTooLong.Error())
+				found = found || strings.Contains(f.What, engine.ErrTooLong.Error())
 			}
 			if !found {
 				t.Errorf("findings: %v", v.Findings)
@@ -64,7 +66,7 @@ func plant(t *testing.T, path, statement string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unguarded(t.Context(), tx, func() error { _, err := tx.ExecContext(t.Context(), statement); return err }); err != nil {
+	if err := ledger.Unguarded(t.Context(), tx, func() error { _, err := tx.ExecContext(t.Context(), statement); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -82,8 +84,8 @@ func allocated() uint64 {
 func TestLimit_Write(t *testing.T) {
 	t.Parallel()
 	db := twoUsers(t)
-	_, err := db.sql.ExecContext(t.Context(), "INSERT INTO sku_name VALUES ('x', '', ?)", strings.Repeat("x", maxValue))
-	if !errors.Is(classify(err), ErrTooLong) {
-		t.Errorf("a name of %d bytes: %v", maxValue, err)
+	_, err := db.sql.ExecContext(t.Context(), "INSERT INTO sku_name VALUES ('x', '', ?)", strings.Repeat("x", engine.MaxValue))
+	if !errors.Is(engine.Classify(err), engine.ErrTooLong) {
+		t.Errorf("a name of %d bytes: %v", engine.MaxValue, err)
 	}
 }

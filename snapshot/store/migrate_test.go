@@ -13,6 +13,7 @@ import (
 	"lictrail/diff"
 	"lictrail/migrations"
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // earlierHistory unpacks three runs of a tenant that a version before wrote, with
@@ -41,11 +42,11 @@ func earlierHistory(t *testing.T) string {
 }
 
 // viewRows is what the views say that are about users.
-func viewRows(t *testing.T, q querier) map[string][]string {
+func viewRows(t *testing.T, q engine.Querier) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
 	for _, view := range []string{"users", "service_plans", "assignments", "changes"} {
-		err := eachRow(t.Context(), q, "SELECT * FROM "+view, nil, func(values []any) error {
+		err := engine.EachRow(t.Context(), q, "SELECT * FROM "+view, nil, func(values []any) error {
 			all[view] = append(all[view], fmt.Sprintf("%q", values))
 			return nil
 		})

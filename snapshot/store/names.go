@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // SKUName is what Microsoft's list calls a product.
@@ -24,8 +26,8 @@ type PlanName struct {
 
 // ImportNames replaces the names of an earlier import, all or none.
 func (db *DB) ImportNames(ctx context.Context, skus []SKUName, plans []PlanName) error {
-	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
-		return &entry{kind: sealNames}, replaceNames(ctx, tx, skus, plans)
+	err := ledger.Write(ctx, db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
+		return &ledger.Entry{Kind: ledger.KindNames}, replaceNames(ctx, tx, skus, plans)
 	})
 	if err != nil {
 		return fmt.Errorf("import names: %w", err)
@@ -55,18 +57,18 @@ func (h *History) ImportedNames(ctx context.Context) ([]SKUName, []PlanName, err
 	var skus []SKUName
 	rows, err := h.tx.QueryContext(ctx, "SELECT object_id, part_number, name FROM sku_name")
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the imported names: %w", classify(err))
+		return nil, nil, fmt.Errorf("read the imported names: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var s SKUName
 		if err := rows.Scan(&s.ID, &s.PartNumber, &s.Name); err != nil {
-			return nil, nil, fmt.Errorf("read the imported names: %w", classify(err))
+			return nil, nil, fmt.Errorf("read the imported names: %w", engine.Classify(err))
 		}
 		skus = append(skus, s)
 	}
 	if err := rows.Err(); err != nil || len(skus) == 0 {
-		return nil, nil, classify(err)
+		return nil, nil, engine.Classify(err)
 	}
 	plans, err := h.importedPlans(ctx)
 	return skus, plans, err
@@ -75,16 +77,16 @@ func (h *History) ImportedNames(ctx context.Context) ([]SKUName, []PlanName, err
 func (h *History) importedPlans(ctx context.Context) ([]PlanName, error) {
 	rows, err := h.tx.QueryContext(ctx, "SELECT object_id, name, friendly_name FROM plan_name")
 	if err != nil {
-		return nil, fmt.Errorf("read the imported names: %w", classify(err))
+		return nil, fmt.Errorf("read the imported names: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var plans []PlanName
 	for rows.Next() {
 		var p PlanName
 		if err := rows.Scan(&p.ID, &p.Name, &p.FriendlyName); err != nil {
-			return nil, fmt.Errorf("read the imported names: %w", classify(err))
+			return nil, fmt.Errorf("read the imported names: %w", engine.Classify(err))
 		}
 		plans = append(plans, p)
 	}
-	return plans, classify(rows.Err())
+	return plans, engine.Classify(rows.Err())
 }

@@ -1,6 +1,6 @@
-// Package store keeps a tenant's license history in a SQLite file. It is the
-// only package that imports the driver. A run becomes history in one immediate
-// transaction or not at all; what is history is never rewritten.
+// Package store keeps a tenant's license history in a SQLite file. A run becomes
+// history in one immediate transaction or not at all; what is history is never
+// rewritten.
 package store
 
 import (
@@ -16,9 +16,11 @@ import (
 	"runtime"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver, named "sqlite"
-
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
+	"lictrail/snapshot/store/ledger"
+	"lictrail/snapshot/store/nameindex"
 )
 
 // DB is a license history.
@@ -50,7 +52,7 @@ func OpenReadWrite(ctx context.Context, path string, apply Schema) (*DB, error) 
 		if err := useWAL(ctx, db); err != nil {
 			return err
 		}
-		return indexNames(ctx, db)
+		return nameindex.Build(ctx, db)
 	})
 }
 
@@ -66,7 +68,7 @@ func useWAL(ctx context.Context, db *sql.DB) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(classify(err), ErrBusy) {
+		if errors.Is(engine.Classify(err), engine.ErrBusy) {
 			if _, err = db.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK"); err == nil {
 				continue
 			}
@@ -94,18 +96,18 @@ func open(ctx context.Context, path, mode string, schema Schema) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	connect := openSQL
+	connect := engine.Open
 	if mode != "ro" && ReadByGroup(path) {
-		connect = openForGroup
+		connect = engine.OpenForGroup
 	}
 	handle, err := connect(dsn)
 	if err != nil {
-		return nil, classify(fmt.Errorf("open %q: %w", path, err))
+		return nil, engine.Classify(fmt.Errorf("open %q: %w", path, err))
 	}
 	handle.SetMaxIdleConns(idleConnections)
 	if err := schema(ctx, handle); err != nil {
-		err = classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
-		if errors.Is(err, ErrDamaged) && !beginsAsSQLite(path) {
+		err = engine.Classify(errors.Join(fmt.Errorf("open %q: %w", path, err), handle.Close()))
+		if errors.Is(err, engine.ErrDamaged) && !beginsAsSQLite(path) {
 			err = fmt.Errorf("%w: %w", ErrNotSQLite, err)
 		}
 		return nil, err
@@ -154,7 +156,7 @@ func ensureFile(path string) (empty bool, err error) {
 		}
 	}
 	if err != nil {
-		return false, placed(fmt.Errorf("create the database's folder: %w", err))
+		return false, engine.Placed(fmt.Errorf("create the database's folder: %w", err))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -162,10 +164,10 @@ func ensureFile(path string) (empty bool, err error) {
 		return err == nil && info.Size() == 0, err
 	}
 	if err != nil {
-		return false, placed(fmt.Errorf("create the database: %w", err))
+		return false, engine.Placed(fmt.Errorf("create the database: %w", err))
 	}
 	if err := errors.Join(f.Close(), keep(path)); err != nil { // there is nothing in it yet
-		return false, placed(fmt.Errorf("create the database: %w", err))
+		return false, engine.Placed(fmt.Errorf("create the database: %w", err))
 	}
 	return true, nil
 }
@@ -260,19 +262,19 @@ func (db *DB) Tenant(ctx context.Context) (t snapshot.Tenant, ok bool, err error
 	return tenantOf(ctx, db.sql)
 }
 
-func tenantOf(ctx context.Context, q querier) (t snapshot.Tenant, ok bool, err error) {
+func tenantOf(ctx context.Context, q engine.Querier) (t snapshot.Tenant, ok bool, err error) {
 	err = q.QueryRowContext(ctx, "SELECT object_id, name FROM tenant").Scan(&t.ID, &t.Name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, false, nil
 	}
-	return t, err == nil, classify(err)
+	return t, err == nil, engine.Classify(err)
 }
 
 // Version is SQLite's own version, as it runs.
 func (db *DB) Version(ctx context.Context) (string, error) {
 	var v string
 	err := db.sql.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&v)
-	return v, classify(err)
+	return v, engine.Classify(err)
 }
 
 // leastRoom is in bytes: no run does with less, nearly every one needs more.
@@ -282,20 +284,20 @@ const leastRoom = 64 << 10
 // may not be written, that somebody else is writing it, or that nothing more fits
 // on the disk. It begins to write, and takes all of it back.
 func (db *DB) MayWrite(ctx context.Context) error {
-	tx, err := beginSealed(ctx, db.sql)
+	tx, err := ledger.Begin(ctx, db.sql)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE run SET status = status WHERE FALSE") // to begin is allowed where to write is not
 	if err = errors.Join(err, tx.Rollback()); err != nil {
-		return classify(fmt.Errorf("write to %q: %w", db.path, err))
+		return engine.Classify(fmt.Errorf("write to %q: %w", db.path, err))
 	}
-	sp, err := newSpool(db.path)
+	sp, err := intake.NewSpool(db.path)
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(sp.fill(leastRoom), sp.Close()); err != nil {
-		return classify(fmt.Errorf("write beside the database: %w", err))
+	if err = errors.Join(sp.Fill(leastRoom), sp.Close()); err != nil {
+		return engine.Classify(fmt.Errorf("write beside the database: %w", err))
 	}
 	return nil
 }

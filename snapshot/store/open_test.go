@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/migrations"
+	"lictrail/snapshot/store/engine"
 )
 
 // wantPragmas are the settings that every connection must have, as SQLite
@@ -330,7 +331,7 @@ func TestOpen_DamagedPages(t *testing.T) {
 			}
 			err := readAll(t, path)
 			switch {
-			case errors.Is(err, ErrDamaged):
+			case errors.Is(err, engine.ErrDamaged):
 				found++
 			case err != nil && i > 0:
 				t.Errorf("page %d of %#x: %v", i+1, fill, err)
@@ -339,7 +340,7 @@ func TestOpen_DamagedPages(t *testing.T) {
 		if err := os.WriteFile(path, good[:i*page+page/2], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := readAll(t, path); err != nil && !errors.Is(err, ErrDamaged) && i > 0 {
+		if err := readAll(t, path); err != nil && !errors.Is(err, engine.ErrDamaged) && i > 0 {
 			t.Errorf("cut in page %d: %v", i+1, err)
 		}
 	}
@@ -394,7 +395,7 @@ func readAll(t *testing.T, path string) error {
 		errs = append(errs, ask())
 	}
 	for _, err := range errs { // the first, so that no other hides behind it
-		if err != nil && !errors.Is(err, ErrDamaged) {
+		if err != nil && !errors.Is(err, engine.ErrDamaged) {
 			return err
 		}
 	}

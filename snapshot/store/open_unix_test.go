@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"lictrail/migrations"
+	"lictrail/snapshot/store/engine"
 )
 
 // A history is its owner's alone, whatever the umask. Not parallel: the umask
@@ -152,7 +153,7 @@ func TestOpen_FolderMayNotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Chmod(dir, 0o700) }) //nolint:errcheck // so that it can be removed
-	if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, ErrMayNotWrite) {
+	if _, err := OpenReadOnly(t.Context(), path, migrations.Check); !errors.Is(err, engine.ErrMayNotWrite) {
 		t.Errorf("for reading: %v", err)
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
@@ -161,7 +162,7 @@ func TestOpen_FolderMayNotBeWritten(t *testing.T) {
 	if err := errors.Join(os.Chmod(dir, 0o700), os.Chmod(path, 0o400)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openRW(t, path).Begin(t.Context(), contoso, week(1), "test"); !errors.Is(err, ErrMayNotWrite) {
+	if _, err := openRW(t, path).Begin(t.Context(), contoso, week(1), "test"); !errors.Is(err, engine.ErrMayNotWrite) {
 		t.Errorf("for writing a file that may be read only: %v", err)
 	}
 }
@@ -202,7 +203,7 @@ func TestP1_LooseFile(t *testing.T) {
 	if err := os.WriteFile(other, bytes.Repeat([]byte("Dear diary, "), 100), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenReadOnly(t.Context(), other, migrations.Check); !errors.Is(err, ErrDamaged) {
+	if _, err := OpenReadOnly(t.Context(), other, migrations.Check); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("a text that others may read: %v", err)
 	}
 	t.Logf("P1: %d files of 5 modes, each for reading and for writing: refused, 0 changed", files)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // What is planned of a log outlives the run; what was read is there at once, and
@@ -38,7 +39,7 @@ func TestPlan(t *testing.T) {
 	if err := s.SetFeedSince(ctx, week(1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Fail(ctx, Failed, week(2), 1, ErrBusy); err != nil {
+	if err := s.Fail(ctx, Failed, week(2), 1, engine.ErrBusy); err != nil {
 		t.Fatal(err)
 	}
 
@@ -77,7 +78,7 @@ func TestKnew_FailedRuns(t *testing.T) {
 	commit(t, first)
 	failed := begin(t, db)
 	archive(failed, 1)
-	if err := failed.Fail(ctx, Failed, time.Now(), 1, ErrBusy); err != nil {
+	if err := failed.Fail(ctx, Failed, time.Now(), 1, engine.ErrBusy); err != nil {
 		t.Fatal(err)
 	}
 	s := begin(t, db)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // A user's service plans are kept as a layout, which users with the same SKUs
@@ -44,7 +45,7 @@ func packDates(dates []time.Time) (packed []byte, ok bool) {
 
 func unpackDates(packed []byte) ([]time.Time, error) {
 	if len(packed)%4 != 0 {
-		return nil, fmt.Errorf("%w: dates of service plans: %d bytes", ErrDamaged, len(packed))
+		return nil, fmt.Errorf("%w: dates of service plans: %d bytes", engine.ErrDamaged, len(packed))
 	}
 	dates := make([]time.Time, len(packed)/4)
 	for i := range dates {
@@ -66,14 +67,14 @@ func dateValues(dates []time.Time) ([]any, error) {
 		return values, nil
 	}
 	for i, at := range dates[:min(len(dates), dateColumns)] {
-		values[i] = millis(at)
+		values[i] = engine.Millis(at)
 	}
 	if len(dates) <= dateColumns {
 		return values, nil
 	}
 	rest := make([]any, 0, len(dates)-dateColumns)
 	for _, at := range dates[dateColumns:] {
-		rest = append(rest, millis(at))
+		rest = append(rest, engine.Millis(at))
 	}
 	text, err := json.Marshal(rest)
 	values[dateColumns] = string(text)
@@ -104,12 +105,12 @@ func (p *storedPlans) dates() ([]time.Time, error) {
 	var more []*int64
 	if p.rest.Valid {
 		if err := json.Unmarshal([]byte(p.rest.String), &more); err != nil {
-			return nil, fmt.Errorf("%w: dates of service plans: %w", ErrDamaged, err)
+			return nil, fmt.Errorf("%w: dates of service plans: %w", engine.ErrDamaged, err)
 		}
 	}
 	times := make([]time.Time, dateColumns, dateColumns+len(more))
 	for i, at := range p.first {
-		times[i] = fromMillis(at)
+		times[i] = engine.FromMillis(at)
 	}
 	for _, at := range more {
 		if at == nil {
@@ -154,7 +155,7 @@ func (l *planLayouts) plans(p *storedPlans) ([]snapshot.Plan, error) {
 	plans := slices.Clone(layout.plans)
 	for i, slot := range layout.slots {
 		if slot >= len(dates) {
-			return nil, fmt.Errorf("%w: service plan %d of %d has no date", ErrDamaged, i+1, len(plans))
+			return nil, fmt.Errorf("%w: service plan %d of %d has no date", engine.ErrDamaged, i+1, len(plans))
 		}
 		plans[i].AssignedAt = dates[slot]
 	}
@@ -164,14 +165,14 @@ func (l *planLayouts) plans(p *storedPlans) ([]snapshot.Plan, error) {
 func (l *planLayouts) parse(text string) (*parsedLayout, error) {
 	var rows [][3]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		return nil, fmt.Errorf("%w: service plans: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: service plans: %w", engine.ErrDamaged, err)
 	}
 	p := &parsedLayout{text, make([]snapshot.Plan, len(rows)), make([]int, len(rows))}
 	for i, r := range rows {
 		var id int64
 		err := errors.Join(json.Unmarshal(r[0], &id), json.Unmarshal(r[1], &p.plans[i].Status), json.Unmarshal(r[2], &p.slots[i]))
 		if err != nil || p.slots[i] < 0 {
-			return nil, fmt.Errorf("%w: service plan %d of %d: %w", ErrDamaged, i+1, len(rows), err)
+			return nil, fmt.Errorf("%w: service plan %d of %d: %w", engine.ErrDamaged, i+1, len(rows), err)
 		}
 		if p.plans[i].ID, err = l.planID(id); err != nil {
 			return nil, err

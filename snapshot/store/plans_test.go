@@ -14,18 +14,20 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
 )
 
 // planTable stands for table plan: it numbers plans as they come.
 type planTable struct {
 	rows  map[snapshot.PlanID]int64
 	ids   map[int64]snapshot.PlanID
-	spool *Spool
+	spool *intake.Spool
 }
 
 func newPlanTable(t *testing.T) *planTable {
 	t.Helper()
-	sp, err := newSpool(filepath.Join(t.TempDir(), "t.db"))
+	sp, err := intake.NewSpool(filepath.Join(t.TempDir(), "t.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +62,10 @@ func (p *planTable) keep(t *testing.T, plans []snapshot.Plan) *storedPlans {
 		t.Fatal(err)
 	}
 	var dates []time.Time
-	for u, err := range sp.all() {
+	for u, err := range sp.All() {
 		if err == nil {
-			dates = u.dates
-			k.layout, err = layoutText(u.shape, p.row)
+			dates = u.Dates
+			k.layout, err = intake.LayoutText(u.Shape, p.row)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +184,7 @@ func TestPlans_Damaged(t *testing.T) {
 		{`[[1,"Enabled",3]]`, "[1"},
 	} {
 		kept := &storedPlans{layout: test.layout, rest: sql.NullString{String: test.dates, Valid: true}}
-		if plans, err := table.decode(kept); !errors.Is(err, ErrDamaged) {
+		if plans, err := table.decode(kept); !errors.Is(err, engine.ErrDamaged) {
 			t.Errorf("%s and %s decode to %v, %v", test.layout, test.dates, plans, err)
 		}
 	}
@@ -190,7 +192,7 @@ func TestPlans_Damaged(t *testing.T) {
 		t.Error("a plan that no row names decodes")
 	}
 	for _, packed := range [][]byte{{}, {1}, {1, 2, 3}, {1, 2, 3, 4}} {
-		if plans, err := table.decode(&storedPlans{layout: `[[1,"Enabled",1]]`, packed: packed}); !errors.Is(err, ErrDamaged) {
+		if plans, err := table.decode(&storedPlans{layout: `[[1,"Enabled",1]]`, packed: packed}); !errors.Is(err, engine.ErrDamaged) {
 			t.Errorf("%v decodes to %v, %v", packed, plans, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Principal is what a run noted of an application that the audit log names.
@@ -26,10 +27,10 @@ func (s *Sync) Principals(ctx context.Context) ([]Principal, error) {
 	return principalsOf(ctx, s.db.sql, s.Run)
 }
 
-func principalsOf(ctx context.Context, q querier, until snapshot.RunID) ([]Principal, error) {
+func principalsOf(ctx context.Context, q engine.Querier, until snapshot.RunID) ([]Principal, error) {
 	rows, err := q.QueryContext(ctx, "SELECT object_id, run_id, state, seen_at, app_id, owner, name FROM principal WHERE run_id <= ? ORDER BY id", int64(until))
 	if err != nil {
-		return nil, fmt.Errorf("read the applications: %w", classify(err))
+		return nil, fmt.Errorf("read the applications: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var all []Principal
@@ -38,12 +39,12 @@ func principalsOf(ctx context.Context, q querier, until snapshot.RunID) ([]Princ
 		var state string
 		var seen int64
 		if err := rows.Scan(&p.ID, &p.Run, &state, &seen, &p.AppID, &p.Owner, &p.Name); err != nil {
-			return nil, fmt.Errorf("read the applications: %w", classify(err))
+			return nil, fmt.Errorf("read the applications: %w", engine.Classify(err))
 		}
 		p.Wanted, p.Gone, p.SeenAt = state == "wanted", state == "missing", time.UnixMilli(seen).UTC()
 		all = append(all, p)
 	}
-	return all, classify(rows.Err())
+	return all, engine.Classify(rows.Err())
 }
 
 // principals notes what the run learned of applications.
@@ -57,7 +58,7 @@ func (w *writer) principals(list []Principal) error {
 		case p.Gone:
 			state = "missing"
 		}
-		_, err := w.exec(`INSERT INTO principal (object_id, run_id, state, seen_at, app_id, owner, name) VALUES (?, ?, ?, ?, ?, ?, ?)
+		_, err := w.Exec(`INSERT INTO principal (object_id, run_id, state, seen_at, app_id, owner, name) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (object_id, state, seen_at) DO NOTHING`,
 			p.ID, w.run, state, p.SeenAt.UnixMilli(), p.AppID, string(p.Owner), p.Name)
 		if err != nil {
@@ -70,7 +71,7 @@ func (w *writer) principals(list []Principal) error {
 // Wanted notes applications about which the next run is to ask.
 func (c *Conclusions) Wanted(list []Principal) error {
 	if err := c.w.principals(list); err != nil {
-		return fmt.Errorf("record applications: %w", classify(err))
+		return fmt.Errorf("record applications: %w", engine.Classify(err))
 	}
 	return nil
 }
@@ -80,5 +81,5 @@ func (c *Conclusions) Wanted(list []Principal) error {
 func (h *History) OwnersWanted(ctx context.Context) (wanted bool, err error) {
 	err = h.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM principal w WHERE w.state = 'wanted'
 		AND NOT EXISTS (SELECT 1 FROM principal r WHERE r.object_id = w.object_id AND r.state <> 'wanted'))`).Scan(&wanted)
-	return wanted, classify(err)
+	return wanted, engine.Classify(err)
 }

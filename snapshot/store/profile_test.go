@@ -10,69 +10,9 @@ import (
 	"testing"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
-
-// TestDecodeAttributes: what is kept of attributes by this version and by those before.
-func TestDecodeAttributes(t *testing.T) {
-	on, off := true, false
-	words := map[int64]string{1: "Member", 2: "DE", 7: `a "b" ü`}
-	word := func(id int64) (string, error) {
-		text, ok := words[id]
-		if !ok {
-			return "", errAttributes
-		}
-		return text, nil
-	}
-	for more, want := range map[string]*snapshot.Attributes{
-		"{}":                           {},
-		"[]":                           {},
-		"[null]":                       {},
-		"[1]":                          {Enabled: &on},
-		"[0,1,2]":                      {Enabled: &off, Type: "Member", UsageLocation: "DE"},
-		`[null,0,0,7,2,"x \"],y"]`:     {Company: `a "b" ü`, Country: "DE", Office: `x "],y`},
-		`[1,0,0,0,0,0,"\u00fc",1,"7"]`: {Enabled: &on, JobTitle: "ü", EmployeeType: "Member", CreationType: "7"},
-		"[1,0,0,0,0,0,0,0,0,1]":        {Enabled: &on, OnPremisesSync: true},
-		`{"enabled":false,"type":"Guest","office":"O","on_premises_sync":true}`: {Enabled: &off, Type: "Guest", Office: "O", OnPremisesSync: true},
-		"":        nil,
-		"[":       nil,
-		"[1":      nil,
-		"[1,]":    nil,
-		"[1]]":    nil,
-		"[1] ":    nil,
-		"[-1]":    nil,
-		"[1.5]":   nil,
-		"[true]":  nil,
-		`["1"]`:   nil,
-		`[1,"x]`:  nil,
-		`[1,"\`:   nil,
-		"[1,9]":   nil, // no such text
-		"[1,[1]]": nil,
-		`[1,0,0,0,0,0,0,0,0,0,null,"{\"division\":\"\"}"]`: {Enabled: &on, Kept: `{"division":""}`},
-		"[1,0,0,0,0,0,0,0,0,1,null,2]":                     {Enabled: &on, OnPremisesSync: true, Kept: "DE"},
-		"[0,0,0,0,0,0,0,0,0,0,null,0,0]":                   nil,
-		`[0,0,0,0,0,0,0,0,0,"x"]`:                          nil,
-		"[99999999999999999999]":                           nil,
-		`{"enabled":false} trailing`:                       nil,
-	} {
-		var got snapshot.Attributes
-		forgotten, err := decodeAttributes(more, &got, word)
-		if want == nil {
-			if err == nil {
-				t.Errorf("%s: read as %+v", more, got)
-			}
-			continue
-		}
-		if err != nil || forgotten || !got.Equal(*want) {
-			t.Errorf("%s: %+v, %v, %v", more, got, forgotten, err)
-		}
-	}
-	for _, more := range []string{`{"country":"DE","forgotten":3}`, "[null,0,0,0,2,0,0,0,0,0,3]"} {
-		var got snapshot.Attributes
-		if forgotten, err := decodeAttributes(more, &got, word); !forgotten || err != nil || got.Country != "DE" {
-			t.Errorf("%s: %+v, %v, %v", more, got, forgotten, err)
-		}
-	}
-}
 
 // attributed are users whose attributes are what of makes of their number.
 func attributed(s *Sync, from, to int, of func(i int) snapshot.Attributes) []snapshot.Delta {
@@ -172,7 +112,7 @@ func TestProfiles_Earlier(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := userID(must(scanOne(t, db, "SELECT object_id FROM user WHERE id = 3")))
+	id := engine.UserID(engine.Must(scanOne(t, db, "SELECT object_id FROM user WHERE id = 3")))
 	known, err := s.Known(t.Context(), id, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -278,8 +218,8 @@ func TestVerify_SharedTexts(t *testing.T) {
 		"removed": func(t *testing.T, db *DB) { tamper(t, db, "DELETE FROM attribute_word WHERE id = 1") },
 		"added":   func(t *testing.T, db *DB) { tamper(t, db, "INSERT INTO attribute_word VALUES (9, 'Chef')") },
 		"called an erasing": func(t *testing.T, db *DB) {
-			forge(t, db, sealForget, forgotten(1), func(_ *sql.Tx, e *eraser) error {
-				return e.redact(e.layout("attribute_word"), []any{int64(1)}, map[string]any{"text": "Chef"})
+			forge(t, db, ledger.KindForget, forgotten(1), func(_ *sql.Tx, e *ledger.Eraser) error {
+				return e.Redact(e.Layout("attribute_word"), []any{int64(1)}, map[string]any{"text": "Chef"})
 			})
 		},
 	} {

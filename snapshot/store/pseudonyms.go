@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // pseudonyms call people by names that mean nothing outside this database: the
@@ -36,13 +37,13 @@ type pseudonyms struct {
 func (h *History) Pseudonymize(ctx context.Context) error {
 	p := &pseudonyms{known: map[string]string{}, names: map[string]string{}, first: map[string][]string{}, apps: map[string]bool{}}
 	if err := h.tx.QueryRowContext(ctx, "SELECT key FROM pseudonym_key").Scan(&p.key); err != nil {
-		return fmt.Errorf("read the key of the pseudonyms: %w", classify(err))
+		return fmt.Errorf("read the key of the pseudonyms: %w", engine.Classify(err))
 	}
-	err := eachRow(ctx, h.tx, `
+	err := engine.EachRow(ctx, h.tx, `
 		SELECT DISTINCT u.object_id, v.name, v.upn, coalesce(v.mail, '') FROM user u JOIN user_version v ON v.user_id = u.id`,
 		nil, func(values []any) error {
 			text := func(i int) string { s, _ := values[i].(string); return s }
-			p.learn(string(userID(values[0])), text(1), text(2), text(3))
+			p.learn(string(engine.UserID(values[0])), text(1), text(2), text(3))
 			return nil
 		})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // History answers questions about the state at one complete run. What it
@@ -41,11 +42,11 @@ type History struct {
 func (db *DB) History(ctx context.Context) (*History, error) {
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("read the history: %w", classify(err))
+		return nil, fmt.Errorf("read the history: %w", engine.Classify(err))
 	}
 	h := &History{tx: tx, Runs: map[snapshot.RunID]*Run{}, crowd: crowdSize, shared: &shared{all: map[sharedKey]*sharedValue{}}}
 	if err := h.load(ctx); err != nil {
-		return nil, errors.Join(classify(err), tx.Rollback())
+		return nil, errors.Join(engine.Classify(err), tx.Rollback())
 	}
 	return h, nil
 }
@@ -56,13 +57,13 @@ func (db *DB) History(ctx context.Context) (*History, error) {
 func (db *DB) Again(ctx context.Context, known *History) (*History, error) {
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("read the history: %w", classify(err))
+		return nil, fmt.Errorf("read the history: %w", engine.Classify(err))
 	}
 	h := *known
 	h.tx = tx
 	err = h.loadState(ctx)
 	if err != nil || h.seal != known.seal || h.schema != known.schema {
-		return nil, errors.Join(classify(err), tx.Rollback())
+		return nil, errors.Join(engine.Classify(err), tx.Rollback())
 	}
 	return &h, nil
 }
@@ -114,15 +115,15 @@ func (h *History) load(ctx context.Context) error {
 // loadNames reads the newest name of every group, plan and SKU.
 func (h *History) loadNames(ctx context.Context) error {
 	var err error
-	if h.groups, err = pairs[snapshot.GroupID, string](ctx, h.tx, `
+	if h.groups, err = engine.Pairs[snapshot.GroupID, string](ctx, h.tx, `
 		SELECT g.object_id, v.name FROM group_version v JOIN licensed_group g ON g.id = v.group_id
 		WHERE v.name <> '' ORDER BY v.from_run`); err != nil {
 		return err
 	}
-	if h.plans, err = pairs[snapshot.PlanID, string](ctx, h.tx, "SELECT object_id, name FROM plan"); err != nil {
+	if h.plans, err = engine.Pairs[snapshot.PlanID, string](ctx, h.tx, "SELECT object_id, name FROM plan"); err != nil {
 		return err
 	}
-	if h.skus, err = pairs[snapshot.SKUID, string](ctx, h.tx, "SELECT object_id, part_number FROM sku"); err != nil {
+	if h.skus, err = engine.Pairs[snapshot.SKUID, string](ctx, h.tx, "SELECT object_id, part_number FROM sku"); err != nil {
 		return err
 	}
 	h.sameParts = make(map[string]int, len(h.skus))
@@ -184,9 +185,9 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 		SELECT id, object_id FROM user WHERE object_id = ?1 UNION
 		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id WHERE v.upn = ?2 COLLATE NOCASE UNION
 		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id
-		WHERE v.mail = ?2 COLLATE NOCASE AND v.mail IS NOT NULL AND v.mail <> ''`, userKey(id), strings.TrimSpace(ref))
+		WHERE v.mail = ?2 COLLATE NOCASE AND v.mail IS NOT NULL AND v.mail <> ''`, engine.UserKey(id), strings.TrimSpace(ref))
 	if err != nil {
-		return nil, fmt.Errorf("find the user: %w", classify(err))
+		return nil, fmt.Errorf("find the user: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var found []Person
@@ -194,13 +195,13 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 		var p Person
 		var key any
 		if err := rows.Scan(&p.Row, &key); err != nil {
-			return nil, fmt.Errorf("find the user: %w", classify(err))
+			return nil, fmt.Errorf("find the user: %w", engine.Classify(err))
 		}
-		p.ID = userID(key)
+		p.ID = engine.UserID(key)
 		found = append(found, p)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("find the user: %w", classify(err))
+		return nil, fmt.Errorf("find the user: %w", engine.Classify(err))
 	}
 	for i := range found {
 		if err := h.describe(ctx, &found[i]); err != nil {
@@ -212,9 +213,9 @@ func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 
 // EverLicensed has every group that ever gave a license.
 func (h *History) EverLicensed(ctx context.Context) (map[snapshot.GroupID]bool, error) {
-	found, err := pairs[snapshot.GroupID, string](ctx, h.tx, "SELECT object_id, '' FROM licensed_group")
+	found, err := engine.Pairs[snapshot.GroupID, string](ctx, h.tx, "SELECT object_id, '' FROM licensed_group")
 	if err != nil {
-		return nil, fmt.Errorf("read the groups: %w", classify(err))
+		return nil, fmt.Errorf("read the groups: %w", engine.Classify(err))
 	}
 	groups := make(map[snapshot.GroupID]bool, len(found))
 	for id := range found {
@@ -227,29 +228,29 @@ func (h *History) EverLicensed(ctx context.Context) (map[snapshot.GroupID]bool, 
 func (h *History) ChangedUsers(ctx context.Context) (map[snapshot.UserID]bool, error) {
 	rows, err := h.tx.QueryContext(ctx, "SELECT object_id FROM user WHERE id IN (SELECT user_id FROM change WHERE not_before IS NOT NULL)")
 	if err != nil {
-		return nil, fmt.Errorf("read the users with changes: %w", classify(err))
+		return nil, fmt.Errorf("read the users with changes: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	users := make(map[snapshot.UserID]bool)
 	for rows.Next() {
 		var key any
 		if err := rows.Scan(&key); err != nil {
-			return nil, fmt.Errorf("read the users with changes: %w", classify(err))
+			return nil, fmt.Errorf("read the users with changes: %w", engine.Classify(err))
 		}
-		users[userID(key)] = true
+		users[engine.UserID(key)] = true
 	}
-	return users, classify(rows.Err())
+	return users, engine.Classify(rows.Err())
 }
 
 // UserByID finds a user by the object id; ok is false when history does not know it.
 func (h *History) UserByID(ctx context.Context, id snapshot.UserID) (p Person, ok bool, err error) {
 	p.ID = id
-	err = h.tx.QueryRowContext(ctx, "SELECT id FROM user WHERE object_id = ?", userKey(id)).Scan(&p.Row)
+	err = h.tx.QueryRowContext(ctx, "SELECT id FROM user WHERE object_id = ?", engine.UserKey(id)).Scan(&p.Row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil
 	}
 	if err != nil {
-		return p, false, fmt.Errorf("find user %s: %w", id, classify(err))
+		return p, false, fmt.Errorf("find user %s: %w", id, engine.Classify(err))
 	}
 	return p, true, h.describe(ctx, &p)
 }
@@ -260,12 +261,12 @@ func (h *History) describe(ctx context.Context, p *Person) error {
 	u, _, err := scanVersion(h.tx.QueryRowContext(ctx, "SELECT "+versionColumns+", v.from_run"+versionTables+`
 		WHERE v.user_id = ? ORDER BY v.from_run > ?, abs(v.from_run - ?) LIMIT 1`, p.Row, int64(h.At.ID), int64(h.At.ID)), h.words)
 	if err != nil {
-		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
+		return fmt.Errorf("read user %s: %w", p.ID, engine.Classify(err))
 	}
 	u.ID = p.ID
 	var agent bool
 	if err := h.tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM agent WHERE user_id = ?)", p.Row).Scan(&agent); err != nil {
-		return fmt.Errorf("read user %s: %w", p.ID, classify(err))
+		return fmt.Errorf("read user %s: %w", p.ID, engine.Classify(err))
 	}
 	if agent {
 		u.Type = snapshot.AgentType
@@ -301,12 +302,12 @@ func (h *History) SKUs(ctx context.Context) ([]SKURow, error) {
 			(SELECT max(from_run) FROM sku_version WHERE sku_id = s.id AND from_run <= ?1)
 		ORDER BY v.part_number, s.object_id`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the SKUs: %w", classify(err))
+		return nil, fmt.Errorf("read the SKUs: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	bought, err := h.subscriptions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the subscriptions: %w", classify(err))
+		return nil, fmt.Errorf("read the subscriptions: %w", engine.Classify(err))
 	}
 	var found []SKURow
 	for rows.Next() {
@@ -315,7 +316,7 @@ func (h *History) SKUs(ctx context.Context) ([]SKURow, error) {
 		err := rows.Scan(&r.ID, &r.PartNumber, &r.AppliesTo, &r.Status, &r.Units.Enabled, &r.Units.Warning,
 			&r.Units.Suspended, &r.Units.LockedOut, &r.Consumed, &r.Assigned, &from, &to, &first, &r.Plans)
 		if err != nil {
-			return nil, fmt.Errorf("read the SKUs: %w", classify(err))
+			return nil, fmt.Errorf("read the SKUs: %w", engine.Classify(err))
 		}
 		r.From, r.First, r.Bought = h.Runs[from], h.Runs[first], bought[r.ID]
 		if to != 0 && to <= h.At.ID {
@@ -323,7 +324,7 @@ func (h *History) SKUs(ctx context.Context) ([]SKURow, error) {
 		}
 		found = append(found, r)
 	}
-	return found, classify(rows.Err())
+	return found, engine.Classify(rows.Err())
 }
 
 func (h *History) subscriptions(ctx context.Context) (map[snapshot.SKUID][]snapshot.Subscription, error) {
@@ -342,7 +343,7 @@ func (h *History) subscriptions(ctx context.Context) (map[snapshot.SKUID][]snaps
 		if err := rows.Scan(&s.ID, &s.SKU, &s.Status, &s.Total, &s.Trial, &created, &next, &s.OwnerTenant); err != nil {
 			return nil, err
 		}
-		s.CreatedAt, s.NextLifecycleAt = fromMillis(created), fromMillis(next)
+		s.CreatedAt, s.NextLifecycleAt = engine.FromMillis(created), engine.FromMillis(next)
 		found[s.SKU] = append(found[s.SKU], s)
 	}
 	return found, rows.Err()

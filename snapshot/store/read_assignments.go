@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Filter narrows what is listed; zero fields do not.
@@ -92,7 +93,7 @@ func (h *History) firstAssignments(ctx context.Context, f Filter, most, many int
 	}
 	err = h.tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT DISTINCT p.user_id, p.sku_id FROM path p"+only+")", args...).Scan(&total)
 	if err != nil || total == 0 {
-		return nil, 0, classify(err)
+		return nil, 0, engine.Classify(err)
 	}
 	order := "v.upn COLLATE NOCASE, v.user_id"
 	if h.pseudonyms != nil {
@@ -104,7 +105,7 @@ func (h *History) firstAssignments(ctx context.Context, f Filter, most, many int
 		from = "path p CROSS JOIN user_version v ON v.user_id = p.user_id"
 	}
 	args = append(args, most)
-	err = eachRow(ctx, h.tx, "SELECT DISTINCT v.user_id FROM "+from+only+" AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY "+order+fmt.Sprintf(" LIMIT ?%d", len(args)), args,
+	err = engine.EachRow(ctx, h.tx, "SELECT DISTINCT v.user_id FROM "+from+only+" AND v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) ORDER BY "+order+fmt.Sprintf(" LIMIT ?%d", len(args)), args,
 		func(values []any) error {
 			row, _ := values[0].(int64)
 			f.Users = append(f.Users, Person{Row: row})
@@ -143,7 +144,7 @@ type spells struct {
 // spells groups the rows of table path by user and SKU.
 func (h *History) spells(ctx context.Context, f Filter) iter.Seq2[*spells, error] {
 	return func(yield func(*spells, error) bool) {
-		for c, err := range readAhead(h.crowds(ctx, f), 1) {
+		for c, err := range engine.ReadAhead(h.crowds(ctx, f), 1) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -202,14 +203,14 @@ func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths
 				yield(nil, err)
 				return
 			}
-			if id := must(scanner.number()); current == nil || current.user.Row != id {
+			if id := engine.Must(scanner.Number()); current == nil || current.user.Row != id {
 				if current != nil && !yield(current, nil) {
 					return
 				}
 				current = &personPaths{user: scanner.person(id)}
 			}
-			if scanner.wrong != nil {
-				yield(nil, scanner.wrong)
+			if scanner.Wrong != nil {
+				yield(nil, scanner.Wrong)
 				return
 			}
 			current.rows = append(current.rows, p)
@@ -225,15 +226,15 @@ func (h *History) pathRows(ctx context.Context, f Filter) iter.Seq2[*personPaths
 }
 
 // person takes the columns of a user that follow its number.
-func (r *row) person(id int64) Person {
+func (s *pathScan) person(id int64) Person {
 	u := Person{Row: id}
-	u.ID, u.UPN, u.Name = userID(r.any()), must(r.text()), must(r.text())
-	mail, other := r.text()
+	u.ID, u.UPN, u.Name = engine.UserID(s.Any()), engine.Must(s.Text()), engine.Must(s.Text())
+	mail, other := s.Text()
 	if u.Mail = u.UPN; other {
 		u.Mail = mail
 	}
-	u.Department, u.Type = must(r.text()), must(r.text())
-	presence, away := r.text()
+	u.Department, u.Type = engine.Must(s.Text()), engine.Must(s.Text())
+	presence, away := s.Text()
 	if u.Presence = snapshot.Present; away {
 		u.Presence = snapshot.Presence(presence)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
 )
 
 // AttributeRow is what a user was called and where they belonged from a run on.
@@ -29,7 +31,7 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 		FROM user_version v JOIN profile f ON f.id = v.profile_id
 		WHERE v.from_run <= ?2 AND v.user_id`+ofThem+` ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
-		return fmt.Errorf("read the users: %w", classify(err))
+		return fmt.Errorf("read the users: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -39,9 +41,9 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 		var more string
 		var shared snapshot.Attributes
 		if err := rows.Scan(&user, &run, &a.UPN, &a.Department, &more); err != nil {
-			return fmt.Errorf("read the users: %w", classify(err))
+			return fmt.Errorf("read the users: %w", engine.Classify(err))
 		}
-		if _, err := decodeAttributes(more, &shared, h.words.text); err != nil {
+		if _, err := attributes.Decode(more, &shared, h.words.text); err != nil {
 			return fmt.Errorf("read the users: %w", err)
 		}
 		a.Country, a.Company, a.Office, a.JobTitle = shared.Country, shared.Company, shared.Office, shared.JobTitle
@@ -56,7 +58,7 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 		}
 		take(user, a)
 	}
-	return classify(rows.Err())
+	return engine.Classify(rows.Err())
 }
 
 // SKUPlans lists the service plans that each SKU contains, or has ever contained.
@@ -69,7 +71,7 @@ func (h *History) skuPlans(ctx context.Context, where string, args ...any) (map[
 		SELECT s.object_id, p.object_id FROM sku_plan x JOIN sku s ON s.id = x.sku_id JOIN plan p ON p.id = x.plan_id
 		`+where+` GROUP BY 1, 2 ORDER BY 1, 2`, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read the plans of SKUs: %w", classify(err))
+		return nil, fmt.Errorf("read the plans of SKUs: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	plans := make(map[snapshot.SKUID][]snapshot.PlanID)
@@ -77,30 +79,30 @@ func (h *History) skuPlans(ctx context.Context, where string, args ...any) (map[
 		var sku snapshot.SKUID
 		var plan snapshot.PlanID
 		if err := rows.Scan(&sku, &plan); err != nil {
-			return nil, fmt.Errorf("read the plans of SKUs: %w", classify(err))
+			return nil, fmt.Errorf("read the plans of SKUs: %w", engine.Classify(err))
 		}
 		plans[sku] = append(plans[sku], plan)
 	}
-	return plans, classify(rows.Err())
+	return plans, engine.Classify(rows.Err())
 }
 
 // Departments are those in which anybody has been, in the order of their names.
 func (h *History) Departments(ctx context.Context) ([]string, error) {
 	rows, err := h.tx.QueryContext(ctx, "SELECT DISTINCT department FROM profile WHERE department <> '' ORDER BY department")
 	if err != nil {
-		return nil, fmt.Errorf("read the departments: %w", classify(err))
+		return nil, fmt.Errorf("read the departments: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var all []string
 	for rows.Next() {
 		var d string
 		if err := rows.Scan(&d); err != nil {
-			return nil, fmt.Errorf("read the departments: %w", classify(err))
+			return nil, fmt.Errorf("read the departments: %w", engine.Classify(err))
 		}
 		all = append(all, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the departments: %w", classify(err))
+		return nil, fmt.Errorf("read the departments: %w", engine.Classify(err))
 	}
 	return all, nil
 }
@@ -117,7 +119,7 @@ func (h *History) KeptSince(ctx context.Context, name string) (first, end snapsh
 		FROM (SELECT v.from_run, v.to_run, `+keptColumn+` AS kept FROM user_version v JOIN profile f ON f.id = v.profile_id WHERE v.from_run <= ?1)
 		WHERE json_valid(kept) AND kept ->> ?2 IS NOT NULL`, int64(h.At.ID), `$."`+name+`"`).Scan(&first, &end)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read which attributes were kept: %w", classify(err))
+		return 0, 0, fmt.Errorf("read which attributes were kept: %w", engine.Classify(err))
 	}
 	if end > h.At.ID {
 		end = 0

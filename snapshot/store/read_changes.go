@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // ChangeFilter narrows which changes are listed; zero fields do not.
@@ -54,14 +55,14 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 		query, args := f.query(h.until)
 		rows, err := h.tx.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the changes: %w", engine.Classify(err)))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			c, err := scanChange(rows)
 			if err != nil {
-				yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+				yield(nil, fmt.Errorf("read the changes: %w", engine.Classify(err)))
 				return
 			}
 			h.pseudonyms.change(c)
@@ -70,7 +71,7 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(nil, fmt.Errorf("read the changes: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the changes: %w", engine.Classify(err)))
 		}
 	}
 }
@@ -185,13 +186,13 @@ func scanChange(rows *sql.Rows) (*ChangeRow, error) {
 		return nil, err
 	}
 	if user.Valid {
-		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: userID(key), Presence: snapshot.Presence(presence.String),
+		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: engine.UserID(key), Presence: snapshot.Presence(presence.String),
 			Attributes: snapshot.Attributes{UPN: upn.String, Name: name.String, Mail: mail.String, Department: department.String, Type: userType.String}}}
 		c.User = c.Person.ID
 	}
 	c.Path, c.From = pathRefOf(group, groupID), pathRefOf(from, fromID)
-	c.Window = snapshot.Window{NotBefore: fromMillis(notBefore), NotAfter: fromMillis(notAfter)}
-	a.At = fromMillis(at)
+	c.Window = snapshot.Window{NotBefore: engine.FromMillis(notBefore), NotAfter: engine.FromMillis(notAfter)}
+	a.At = engine.FromMillis(at)
 	c.When = snapshot.WindowDate(c.Window)
 	if !a.At.IsZero() {
 		c.When = snapshot.ExactDate(a.At)
@@ -214,12 +215,12 @@ func pathRefOf(group sql.NullInt64, id snapshot.GroupID) *snapshot.PathRef {
 func (c *ChangeRow) unpack(detail, attribution string) error {
 	var d changeDetail
 	if err := json.Unmarshal([]byte(detail), &d); err != nil {
-		return fmt.Errorf("%w: change %d: %w", ErrDamaged, c.ID, err)
+		return fmt.Errorf("%w: change %d: %w", engine.ErrDamaged, c.ID, err)
 	}
 	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated, c.Listed = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated, d.Listed
 	var e attributionDetail
 	if err := json.Unmarshal([]byte(attribution), &e); err != nil {
-		return fmt.Errorf("%w: cause of change %d: %w", ErrDamaged, c.ID, err)
+		return fmt.Errorf("%w: cause of change %d: %w", engine.ErrDamaged, c.ID, err)
 	}
 	c.Attribution.Actor, c.Attribution.Via, c.Attribution.Evidence = e.Actor, e.Via, e.Evidence
 	c.Attribution.Path, c.Attribution.Rules = e.Path, e.Rules
@@ -243,9 +244,9 @@ func (h *History) ActorActivity(ctx context.Context, actor string) (Activity, er
 		WHERE a.detail ->> '$.actor.id' = ? AND a.detail ->> '$.actor.id' IS NOT NULL
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = a.change_id)`, actor).
 		Scan(&a.Changes, &a.Users, &a.Clients, &since)
-	a.Since = fromMillis(since)
+	a.Since = engine.FromMillis(since)
 	if err != nil {
-		return a, fmt.Errorf("count what the actor did: %w", classify(err))
+		return a, fmt.Errorf("count what the actor did: %w", engine.Classify(err))
 	}
 	return a, nil
 }

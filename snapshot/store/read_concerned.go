@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Concern says which users a question is about: those who have a row, held or
@@ -25,7 +26,7 @@ func (h *History) Concerned(ctx context.Context, c Concern) ([]snapshot.User, er
 	query, args := c.query(int64(h.At.ID))
 	rows, err := h.tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read whom it concerns: %w", classify(err))
+		return nil, fmt.Errorf("read whom it concerns: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	scanner := h.refs.scanner()
@@ -34,16 +35,16 @@ func (h *History) Concerned(ctx context.Context, c Concern) ([]snapshot.User, er
 	for rows.Next() {
 		p, err := scanner.path(rows)
 		if err != nil {
-			return nil, fmt.Errorf("read whom it concerns: %w", classify(err))
+			return nil, fmt.Errorf("read whom it concerns: %w", engine.Classify(err))
 		}
-		id := must(scanner.number())
+		id := engine.Must(scanner.Number())
 		if id != last {
 			person := scanner.person(id)
 			h.pseudonyms.user(&person.User)
 			users, last = append(users, person.User), id
 		}
-		if scanner.wrong != nil {
-			return nil, fmt.Errorf("read whom it concerns: %w", scanner.wrong)
+		if scanner.Wrong != nil {
+			return nil, fmt.Errorf("read whom it concerns: %w", scanner.Wrong)
 		}
 		u := &users[len(users)-1]
 		u.Paths = append(u.Paths, p.Path)
@@ -51,7 +52,7 @@ func (h *History) Concerned(ctx context.Context, c Concern) ([]snapshot.User, er
 	for i := range users {
 		users[i].Normalize()
 	}
-	return users, classify(rows.Err())
+	return users, engine.Classify(rows.Err())
 }
 
 // query begins with the users where they are few, else with the versions.
@@ -102,7 +103,7 @@ func (c Concern) query(run int64) (string, []any) {
 func (h *History) Subscriptions(ctx context.Context) ([]snapshot.Subscription, error) {
 	bySKU, err := h.subscriptions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the subscriptions: %w", classify(err))
+		return nil, fmt.Errorf("read the subscriptions: %w", engine.Classify(err))
 	}
 	var all []snapshot.Subscription
 	for _, list := range bySKU {

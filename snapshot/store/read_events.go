@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // EventFilter narrows which stored records are listed; zero fields do not.
@@ -50,7 +51,7 @@ func (s *Sync) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.Ra
 	return eventsOf(ctx, s.db.sql, f)
 }
 
-func eventsOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
+func eventsOf(ctx context.Context, q engine.Querier, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
 	return func(yield func(*snapshot.RawEvent, error) bool) {
 		for e, err := range storedOf(ctx, q, f) {
 			if err != nil {
@@ -119,27 +120,27 @@ func (f *EventFilter) half(number, table string) (string, []any) {
 	return c.text, c.args
 }
 
-func storedOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*StoredEvent, error] {
+func storedOf(ctx context.Context, q engine.Querier, f EventFilter) iter.Seq2[*StoredEvent, error] {
 	return func(yield func(*StoredEvent, error) bool) {
 		var n *namedSet
 		if f.Naming != nil {
 			var err error
 			if n, err = namedRecords(ctx, q, f.Naming); err != nil {
-				yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
+				yield(nil, fmt.Errorf("read the stored events: %w", engine.Classify(err)))
 				return
 			}
 		}
 		query, args := f.query(n)
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the stored events: %w", engine.Classify(err)))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			e, err := scanEvent(rows)
 			if err != nil {
-				yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
+				yield(nil, fmt.Errorf("read the stored events: %w", engine.Classify(err)))
 				return
 			}
 			if !yield(e, nil) {
@@ -147,7 +148,7 @@ func storedOf(ctx context.Context, q querier, f EventFilter) iter.Seq2[*StoredEv
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(nil, fmt.Errorf("read the stored events: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the stored events: %w", engine.Classify(err)))
 		}
 	}
 }
@@ -159,9 +160,9 @@ func scanEvent(rows *sql.Rows) (*StoredEvent, error) {
 	var name sql.NullString
 	err := rows.Scan(&e.Source, &e.ID, &e.Copy, &at, &e.Activity, &e.Correlation, &e.Target, &e.Raw, &e.Run,
 		&name, &file.Member, &file.SHA256, &file.Version, &imported, &e.Line)
-	e.At = fromMillis(at)
+	e.At = engine.FromMillis(at)
 	if name.Valid {
-		file.Name, file.ImportedAt = name.String, fromMillis(imported)
+		file.Name, file.ImportedAt = name.String, engine.FromMillis(imported)
 		e.File = &file
 	}
 	return &e, err
@@ -177,14 +178,14 @@ func (s *Sync) Coverage(ctx context.Context) ([]snapshot.Coverage, error) {
 	return coverageOf(ctx, s.db.sql)
 }
 
-func coverageOf(ctx context.Context, q querier) ([]snapshot.Coverage, error) {
+func coverageOf(ctx context.Context, q engine.Querier) ([]snapshot.Coverage, error) {
 	return coverageWhere(ctx, q, "1")
 }
 
-func coverageWhere(ctx context.Context, q querier, where string, args ...any) ([]snapshot.Coverage, error) {
+func coverageWhere(ctx context.Context, q engine.Querier, where string, args ...any) ([]snapshot.Coverage, error) {
 	rows, err := q.QueryContext(ctx, "SELECT source, from_at, to_at, complete, events, why, file_id IS NOT NULL FROM coverage WHERE "+where+" ORDER BY source, from_at, id", args...)
 	if err != nil {
-		return nil, fmt.Errorf("read the coverage: %w", classify(err))
+		return nil, fmt.Errorf("read the coverage: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var all []snapshot.Coverage
@@ -192,10 +193,10 @@ func coverageWhere(ctx context.Context, q querier, where string, args ...any) ([
 		var c snapshot.Coverage
 		var from, to sql.NullInt64
 		if err := rows.Scan(&c.Source, &from, &to, &c.Complete, &c.Events, &c.Why, &c.Imported); err != nil {
-			return nil, fmt.Errorf("read the coverage: %w", classify(err))
+			return nil, fmt.Errorf("read the coverage: %w", engine.Classify(err))
 		}
-		c.From, c.To = fromMillis(from), fromMillis(to)
+		c.From, c.To = engine.FromMillis(from), engine.FromMillis(to)
 		all = append(all, c)
 	}
-	return all, classify(rows.Err())
+	return all, engine.Classify(rows.Err())
 }

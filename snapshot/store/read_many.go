@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // FindEachUser is [History.FindUsers] for many references at once: the users that
@@ -29,7 +30,7 @@ func (h *History) FindEachUser(ctx context.Context, refs []string) ([][]Person, 
 	}
 	found := make([][]Person, len(refs))
 	rows := map[int64]*Person{}
-	err = eachRow(ctx, h.tx, `
+	err = engine.EachRow(ctx, h.tx, `
 		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user u ON u.object_id = coalesce(unhex(r.value ->> 0), r.value ->> 1) UNION
 		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user_version v ON v.upn = (r.value ->> 2) COLLATE NOCASE
 			CROSS JOIN user u ON u.id = v.user_id UNION
@@ -39,16 +40,16 @@ func (h *History) FindEachUser(ctx context.Context, refs []string) ([][]Person, 
 			ref, _ := values[0].(int64)
 			p := Person{}
 			p.Row, _ = values[1].(int64)
-			p.ID = userID(values[2])
+			p.ID = engine.UserID(values[2])
 			found[ref] = append(found[ref], p)
 			rows[p.Row] = nil
 			return nil
 		})
 	if err != nil {
-		return nil, fmt.Errorf("find the users: %w", classify(err))
+		return nil, fmt.Errorf("find the users: %w", engine.Classify(err))
 	}
 	if err := h.describeRows(ctx, rows); err != nil {
-		return nil, fmt.Errorf("find the users: %w", classify(err))
+		return nil, fmt.Errorf("find the users: %w", engine.Classify(err))
 	}
 	for _, people := range found {
 		for i := range people {
@@ -117,14 +118,14 @@ func (h *History) SeenEach(ctx context.Context, people map[int64]bool) (map[int6
 	rows, err := h.tx.QueryContext(ctx, `SELECT user_id, from_run, to_run FROM user_version
 		WHERE presence IS NULL AND user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id, from_run`, numbersJSON(people))
 	if err != nil {
-		return nil, fmt.Errorf("read the runs that saw users: %w", classify(err))
+		return nil, fmt.Errorf("read the runs that saw users: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var user, from int64
 		var to sql.NullInt64
 		if err := rows.Scan(&user, &from, &to); err != nil {
-			return nil, fmt.Errorf("read the runs that saw users: %w", classify(err))
+			return nil, fmt.Errorf("read the runs that saw users: %w", engine.Classify(err))
 		}
 		for _, r := range complete {
 			if id := int64(r.ID); id >= from && (!to.Valid || id < to.Int64) {
@@ -132,5 +133,5 @@ func (h *History) SeenEach(ctx context.Context, people map[int64]bool) (map[int6
 			}
 		}
 	}
-	return seen, classify(rows.Err())
+	return seen, engine.Classify(rows.Err())
 }

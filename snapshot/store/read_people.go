@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Present returns those of some users who were present at the run asked about, with
@@ -26,7 +27,7 @@ func (h *History) people(ctx context.Context, of string, take func(row int64, u 
 		versionTables+` JOIN user u ON u.id = v.user_id
 		WHERE v.presence IS NULL AND v.from_run <= ?2 AND (v.to_run IS NULL OR v.to_run > ?2) AND v.user_id`+ofThem, of, int64(h.At.ID))
 	if err != nil {
-		return fmt.Errorf("read the users: %w", classify(err))
+		return fmt.Errorf("read the users: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -35,14 +36,14 @@ func (h *History) people(ctx context.Context, of string, take func(row int64, u 
 		var agent bool
 		u, _, err := scanVersion(withMore{rows, []any{&row, &key, &agent}}, h.words)
 		if err != nil {
-			return fmt.Errorf("read the users: %w", classify(err))
+			return fmt.Errorf("read the users: %w", engine.Classify(err))
 		}
-		if u.ID = userID(key); agent {
+		if u.ID = engine.UserID(key); agent {
 			u.Type = snapshot.AgentType
 		}
 		take(row, &u)
 	}
-	return classify(rows.Err())
+	return engine.Classify(rows.Err())
 }
 
 // withMore scans columns after those that a scanner asks for.
@@ -64,7 +65,7 @@ func (h *History) disabledSince(ctx context.Context, of string, take func(row in
 			WHERE p.enabled = 0 AND n.from_run <= ?2 AND (n.to_run IS NULL OR n.to_run > ?2) AND n.user_id`+ofThem+`)
 		ORDER BY v.user_id, v.from_run`, of, int64(h.At.ID))
 	if err != nil {
-		return fmt.Errorf("read the disabled users: %w", classify(err))
+		return fmt.Errorf("read the disabled users: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	since := make(map[int64]time.Time)
@@ -73,7 +74,7 @@ func (h *History) disabledSince(ctx context.Context, of string, take func(row in
 		var run snapshot.RunID
 		var enabled bool
 		if err := rows.Scan(&row, &run, &enabled); err != nil {
-			return fmt.Errorf("read the disabled users: %w", classify(err))
+			return fmt.Errorf("read the disabled users: %w", engine.Classify(err))
 		}
 		if enabled {
 			delete(since, row)
@@ -84,7 +85,7 @@ func (h *History) disabledSince(ctx context.Context, of string, take func(row in
 	for row, at := range since {
 		take(row, at)
 	}
-	return classify(rows.Err())
+	return engine.Classify(rows.Err())
 }
 
 // LicensedGroups returns the groups that gave licenses, as they were at the run
@@ -92,7 +93,7 @@ func (h *History) disabledSince(ctx context.Context, of string, take func(row in
 func (h *History) LicensedGroups(ctx context.Context) (map[snapshot.GroupID]snapshot.Group, error) {
 	list, err := groupsAt(ctx, h.tx, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the groups: %w", classify(err))
+		return nil, fmt.Errorf("read the groups: %w", engine.Classify(err))
 	}
 	groups := make(map[snapshot.GroupID]snapshot.Group, len(list))
 	for _, g := range list {

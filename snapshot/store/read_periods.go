@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Period is one unbroken time a user held a SKU.
@@ -240,9 +241,9 @@ func (h *History) unseenHolding(ctx context.Context, key firstKey, c *crowd) (*H
 	holding := &Holding{Person: Person{Row: key.user}, SKU: key.sku, Stretches: snapshot.WithUnseen(nil, first.unseen)}
 	var id any
 	if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", key.user).Scan(&id); err != nil {
-		return nil, fmt.Errorf("read a user: %w", classify(err))
+		return nil, fmt.Errorf("read a user: %w", engine.Classify(err))
 	}
-	holding.Person.ID = userID(id)
+	holding.Person.ID = engine.UserID(id)
 	beginning := holding.Stretches[0].From
 	if first.unseen[0].Window.NotBefore.IsZero() {
 		beginning = snapshot.HeldOn(beginning.At, snapshot.BasisAudit) // no snapshot shows that it was not there before
@@ -300,10 +301,10 @@ func (e GroupError) Since(run snapshot.RunID) int {
 func (h *History) GroupRows(ctx context.Context) ([]GroupRow, error) {
 	rows := make(map[groupKey]*GroupRow)
 	if err := h.groupLicenses(ctx, rows); err != nil {
-		return nil, fmt.Errorf("read the groups: %w", classify(err))
+		return nil, fmt.Errorf("read the groups: %w", engine.Classify(err))
 	}
 	if err := h.groupMembers(ctx, rows); err != nil {
-		return nil, fmt.Errorf("read the members of groups: %w", classify(err))
+		return nil, fmt.Errorf("read the members of groups: %w", engine.Classify(err))
 	}
 	list := make([]GroupRow, 0, len(rows))
 	for _, r := range rows {
@@ -424,14 +425,14 @@ func (h *History) GroupFailures(ctx context.Context) ([]GroupFailure, error) {
 		list = append(list, GroupFailure{Person{Row: user}, key.group, key.sku, word, began})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the errors of groups: %w", classify(err))
+		return nil, fmt.Errorf("read the errors of groups: %w", engine.Classify(err))
 	}
 	for i := range list {
 		var key any
 		if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", list[i].Row).Scan(&key); err != nil {
-			return nil, fmt.Errorf("read a user: %w", classify(err))
+			return nil, fmt.Errorf("read a user: %w", engine.Classify(err))
 		}
-		list[i].ID = userID(key)
+		list[i].ID = engine.UserID(key)
 		if err := h.describe(ctx, &list[i].Person); err != nil {
 			return nil, err
 		}

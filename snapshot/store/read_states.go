@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // UserAt is a user as a run showed it.
@@ -30,7 +31,7 @@ func (h *History) UsersAt(ctx context.Context, ids []snapshot.UserID, run snapsh
 	users := make(map[snapshot.UserID]*UserAt, len(ids))
 	for some := range slices.Chunk(ids, usersAtOnce) {
 		if err := h.addUsersAt(ctx, users, some, run); err != nil {
-			return nil, fmt.Errorf("read users as run %d showed them: %w", run, classify(err))
+			return nil, fmt.Errorf("read users as run %d showed them: %w", run, engine.Classify(err))
 		}
 	}
 	return users, nil
@@ -40,11 +41,11 @@ func (h *History) addUsersAt(ctx context.Context, users map[snapshot.UserID]*Use
 	args := make([]any, 0, len(ids)+1)
 	args = append(args, int64(run))
 	for _, id := range ids {
-		args = append(args, userKey(id))
+		args = append(args, engine.UserKey(id))
 	}
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")
 	byRow := make(map[int64]*UserAt, len(ids))
-	err := eachRow(ctx, h.tx, `
+	err := engine.EachRow(ctx, h.tx, `
 		SELECT u.id, u.object_id, v.upn, v.presence, v.deleted_at FROM user u CROSS JOIN user_version v ON v.user_id = u.id
 		WHERE v.from_run <= ?1 AND (v.to_run IS NULL OR v.to_run > ?1) AND u.object_id IN (`+marks+")", args, func(values []any) error {
 		u := &UserAt{Presence: snapshot.Present}
@@ -54,9 +55,9 @@ func (h *History) addUsersAt(ctx context.Context, users map[snapshot.UserID]*Use
 			u.Presence = snapshot.Presence(absent)
 		}
 		if at, ok := values[4].(int64); ok {
-			u.DeletedAt = fromMillis(sql.NullInt64{Int64: at, Valid: true})
+			u.DeletedAt = engine.FromMillis(sql.NullInt64{Int64: at, Valid: true})
 		}
-		byRow[id], users[userID(values[1])] = u, u
+		byRow[id], users[engine.UserID(values[1])] = u, u
 		return nil
 	})
 	if err != nil {
@@ -75,7 +76,7 @@ func (h *History) addUsersAt(ctx context.Context, users map[snapshot.UserID]*Use
 		if err != nil {
 			return err
 		}
-		if u := byRow[must(scanner.number())]; u != nil && u.Presence == snapshot.Present {
+		if u := byRow[engine.Must(scanner.Number())]; u != nil && u.Presence == snapshot.Present {
 			u.Paths = append(u.Paths, p.Path)
 		}
 	}
@@ -94,15 +95,15 @@ func (h *History) OldRules(ctx context.Context, version int, code string) (bool,
 	for _, r := range h.Runs {
 		for _, w := range r.Warnings {
 			if w.Code == code {
-				return false, classify(err)
+				return false, engine.Classify(err)
 			}
 		}
 	}
-	return true, classify(err)
+	return true, engine.Classify(err)
 }
 
 // Erased reports whether records of a stretch of time were erased on purpose.
 func (h *History) Erased(ctx context.Context, from, to time.Time) (erased bool, err error) {
 	err = h.tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM event WHERE at >= ? AND at <= ? AND raw = '')", from.UnixMilli(), to.UnixMilli()).Scan(&erased)
-	return erased, classify(err)
+	return erased, engine.Classify(err)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // UseSpan is a time in which runs saw a user do something without a pause of over 30
@@ -24,7 +25,7 @@ func (h *History) UseSpans(ctx context.Context) (map[snapshot.UserID][]UseSpan, 
 		JOIN user u ON u.id = a.user_id JOIN activity_kind k ON k.id = a.kind_id
 		WHERE a.from_run <= ? ORDER BY a.user_id, a.kind_id, a.from_at`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the activity: %w", classify(err))
+		return nil, fmt.Errorf("read the activity: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	all := make(map[snapshot.UserID][]UseSpan)
@@ -33,12 +34,12 @@ func (h *History) UseSpans(ctx context.Context) (map[snapshot.UserID][]UseSpan, 
 		var s UseSpan
 		var first, last sql.NullInt64
 		if err := rows.Scan(&key, &s.Kind, &first, &last, &s.Run); err != nil {
-			return nil, fmt.Errorf("read the activity: %w", classify(err))
+			return nil, fmt.Errorf("read the activity: %w", engine.Classify(err))
 		}
-		s.First, s.Last = fromMillis(first), fromMillis(last)
-		all[userID(key)] = append(all[userID(key)], s)
+		s.First, s.Last = engine.FromMillis(first), engine.FromMillis(last)
+		all[engine.UserID(key)] = append(all[engine.UserID(key)], s)
 	}
-	return all, classify(rows.Err())
+	return all, engine.Classify(rows.Err())
 }
 
 // Look is a read of a source that showed a user, be it that nothing was done.
@@ -56,7 +57,7 @@ func (h *History) Looks(ctx context.Context, source snapshot.ActivitySource) (ma
 		WHERE t.sources & ?1 <> 0 AND r.source_id = ?1 AND r.gap = '' AND r.run_id <= ?2
 		ORDER BY t.user_id, r.run_id`, sourceBit(source), int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+		return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	all := make(map[snapshot.UserID][]Look)
@@ -65,10 +66,10 @@ func (h *History) Looks(ctx context.Context, source snapshot.ActivitySource) (ma
 		var l Look
 		var since, until sql.NullInt64
 		if err := rows.Scan(&key, &l.Run, &since, &until); err != nil {
-			return nil, fmt.Errorf("read how activity was read: %w", classify(err))
+			return nil, fmt.Errorf("read how activity was read: %w", engine.Classify(err))
 		}
-		l.Source, l.Since, l.Until = source, fromMillis(since), fromMillis(until)
-		all[userID(key)] = append(all[userID(key)], l)
+		l.Source, l.Since, l.Until = source, engine.FromMillis(since), engine.FromMillis(until)
+		all[engine.UserID(key)] = append(all[engine.UserID(key)], l)
 	}
-	return all, classify(rows.Err())
+	return all, engine.Classify(rows.Err())
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Dated is a state from one run up to, not including, another; To is 0 while the
@@ -48,7 +50,7 @@ func (h *History) SubscriptionVersions(ctx context.Context) iter.Seq2[Dated[snap
 			s := &d.State
 			var created, next sql.NullInt64
 			err := rows.Scan(&d.From, &d.To, &s.ID, &s.SKU, &s.Status, &s.Total, &s.Trial, &created, &next, &s.OwnerTenant)
-			s.CreatedAt, s.NextLifecycleAt = fromMillis(created), fromMillis(next)
+			s.CreatedAt, s.NextLifecycleAt = engine.FromMillis(created), engine.FromMillis(next)
 			return err
 		})
 }
@@ -68,7 +70,7 @@ func (h *History) GroupVersions(ctx context.Context) iter.Seq2[Dated[snapshot.Gr
 				return err
 			}
 			if err := json.Unmarshal([]byte(licenses), &g.Licenses); err != nil {
-				return fmt.Errorf("%w: licenses of group %s: %w", ErrDamaged, g.ID, err)
+				return fmt.Errorf("%w: licenses of group %s: %w", engine.ErrDamaged, g.ID, err)
 			}
 			g.Name, g.MembershipRule = h.pseudonyms.text(g.Name), h.pseudonyms.text(g.MembershipRule)
 			return nil
@@ -107,7 +109,7 @@ func (h *History) CoverageRows(ctx context.Context) iter.Seq2[CoverageRow, error
 		func(rows *sql.Rows, c *CoverageRow) error {
 			var from, to sql.NullInt64
 			err := rows.Scan(&c.ID, &c.Run, &c.Source, &from, &to, &c.Complete, &c.Events, &c.Why, &c.Imported)
-			c.From, c.To, c.Why = fromMillis(from), fromMillis(to), h.pseudonyms.text(c.Why)
+			c.From, c.To, c.Why = engine.FromMillis(from), engine.FromMillis(to), h.pseudonyms.text(c.Why)
 			return err
 		})
 }
@@ -127,7 +129,7 @@ func (h *History) ActivityReadRows(ctx context.Context) iter.Seq2[RunActivityRea
 		func(rows *sql.Rows, r *RunActivityRead) error {
 			var since, until sql.NullInt64
 			err := rows.Scan(&r.Run, &r.Source, &r.Gap, &since, &until, &r.Users)
-			r.Since, r.Until = fromMillis(since), fromMillis(until)
+			r.Since, r.Until = engine.FromMillis(since), engine.FromMillis(until)
 			return err
 		})
 }
@@ -151,8 +153,8 @@ func (h *History) ActiveTimes(ctx context.Context) iter.Seq2[ActiveTime, error] 
 			var key any
 			var from, last sql.NullInt64
 			err := rows.Scan(&key, &a.Kind, &from, &last, &a.Run)
-			a.From, a.Last = fromMillis(from), fromMillis(last)
-			user := snapshot.User{ID: userID(key)}
+			a.From, a.Last = engine.FromMillis(from), engine.FromMillis(last)
+			user := snapshot.User{ID: engine.UserID(key)}
 			h.pseudonyms.user(&user)
 			a.User = user.ID
 			return err
@@ -163,7 +165,7 @@ func (h *History) ActiveTimes(ctx context.Context) iter.Seq2[ActiveTime, error] 
 // which they were first seen. Those whom forget has erased are left out.
 func (h *History) NewestUsers(ctx context.Context) iter.Seq2[snapshot.User, error] {
 	return versions(ctx, h, "users", "SELECT "+versionColumns+`, v.from_run, u.object_id`+versionTables+`
-		JOIN user u ON u.id = v.user_id WHERE v.to_run IS NULL AND (typeof(u.object_id) = 'blob' OR u.object_id NOT GLOB '`+forgottenName+`-*') ORDER BY v.user_id`,
+		JOIN user u ON u.id = v.user_id WHERE v.to_run IS NULL AND (typeof(u.object_id) = 'blob' OR u.object_id NOT GLOB '`+ledger.ForgottenName+`-*') ORDER BY v.user_id`,
 		func(rows *sql.Rows, u *snapshot.User) error {
 			var key any
 			found, _, err := scanVersion(withMore{rows, []any{&key}}, h.words)
@@ -171,7 +173,7 @@ func (h *History) NewestUsers(ctx context.Context) iter.Seq2[snapshot.User, erro
 				return err
 			}
 			*u = found
-			u.ID = userID(key)
+			u.ID = engine.UserID(key)
 			h.pseudonyms.user(u)
 			return nil
 		})
@@ -187,12 +189,12 @@ func (h *History) ConcealActor(a *snapshot.Actor) {
 
 // Forgotten reports whether forget has erased who an actor was.
 func Forgotten(a snapshot.Actor) bool {
-	return slices.ContainsFunc([]string{a.ID, a.UPN, a.Name}, func(word string) bool { return word != "" && isStandIn(word) })
+	return slices.ContainsFunc([]string{a.ID, a.UPN, a.Name}, func(word string) bool { return word != "" && ledger.IsStandIn(word) })
 }
 
 // End is the end of the chain of seals: the number of the newest and its head.
 func (h *History) End(ctx context.Context) (seals int64, head string, err error) {
-	last, err := lastSeal(ctx, h.tx)
+	last, err := ledger.Last(ctx, h.tx)
 	if err != nil {
 		return 0, "", err
 	}
@@ -207,16 +209,16 @@ func (h *History) HeadAt(ctx context.Context, seal int64) (head string, err erro
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read seal %d: %w", seal, classify(err))
+		return "", fmt.Errorf("read seal %d: %w", seal, engine.Classify(err))
 	}
 	return head, nil
 }
 
 // ErasedAfter reports whether forget or prune has erased something after a seal.
 func (h *History) ErasedAfter(ctx context.Context, seal int64) (erased bool, err error) {
-	err = h.tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM seal WHERE id > ? AND kind IN (?, ?))", seal, sealForget, sealPrune).Scan(&erased)
+	err = h.tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM seal WHERE id > ? AND kind IN (?, ?))", seal, ledger.KindForget, ledger.KindPrune).Scan(&erased)
 	if err != nil {
-		return false, fmt.Errorf("look for erasures: %w", classify(err))
+		return false, fmt.Errorf("look for erasures: %w", engine.Classify(err))
 	}
 	return erased, nil
 }
@@ -227,14 +229,14 @@ func versions[T any](ctx context.Context, h *History, what, query string, scan f
 		rows, err := h.tx.QueryContext(ctx, query)
 		var none T
 		if err != nil {
-			yield(none, fmt.Errorf("read the %s: %w", what, classify(err)))
+			yield(none, fmt.Errorf("read the %s: %w", what, engine.Classify(err)))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var v T
 			if err := scan(rows, &v); err != nil {
-				yield(none, fmt.Errorf("read the %s: %w", what, classify(err)))
+				yield(none, fmt.Errorf("read the %s: %w", what, engine.Classify(err)))
 				return
 			}
 			if !yield(v, nil) {
@@ -242,7 +244,7 @@ func versions[T any](ctx context.Context, h *History, what, query string, scan f
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, fmt.Errorf("read the %s: %w", what, classify(err)))
+			yield(none, fmt.Errorf("read the %s: %w", what, engine.Classify(err)))
 		}
 	}
 }

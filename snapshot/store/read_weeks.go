@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // SeatPoint is what a run showed of a SKU's seats.
@@ -26,7 +27,7 @@ func (h *History) SeatPoints(ctx context.Context) (map[snapshot.SKUID][]SeatPoin
 		FROM sku_version v JOIN sku s ON s.id = v.sku_id
 		WHERE v.from_run <= ? ORDER BY s.object_id, v.from_run`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("read the seats: %w", classify(err))
+		return nil, fmt.Errorf("read the seats: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	points := make(map[snapshot.SKUID][]SeatPoint)
@@ -37,7 +38,7 @@ func (h *History) SeatPoints(ctx context.Context) (map[snapshot.SKUID][]SeatPoin
 		var p SeatPoint
 		if err := rows.Scan(&id, &from, &to, &p.Units.Enabled, &p.Units.Warning, &p.Units.Suspended, &p.Units.LockedOut,
 			&p.Consumed, &p.Assigned); err != nil {
-			return nil, fmt.Errorf("read the seats: %w", classify(err))
+			return nil, fmt.Errorf("read the seats: %w", engine.Classify(err))
 		}
 		for _, r := range runs {
 			if r.ID >= from && (!to.Valid || int64(r.ID) < to.Int64) {
@@ -46,7 +47,7 @@ func (h *History) SeatPoints(ctx context.Context) (map[snapshot.SKUID][]SeatPoin
 			}
 		}
 	}
-	return points, classify(rows.Err())
+	return points, engine.Classify(rows.Err())
 }
 
 // CompleteRuns lists the complete runs up to the one asked about, oldest first.
@@ -93,18 +94,18 @@ func (h *History) changeCounts(ctx context.Context) ([]ChangeCount, error) {
 			AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
 		WHERE c.run_id <= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("count the changes: %w", classify(err))
+		return nil, fmt.Errorf("count the changes: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var counts []ChangeCount
 	for rows.Next() {
 		var c ChangeCount
 		if err := rows.Scan(&c.Run, &c.Kind, &c.Cause, &c.Count); err != nil {
-			return nil, fmt.Errorf("count the changes: %w", classify(err))
+			return nil, fmt.Errorf("count the changes: %w", engine.Classify(err))
 		}
 		counts = append(counts, c)
 	}
-	return counts, classify(rows.Err())
+	return counts, engine.Classify(rows.Err())
 }
 
 // LicenseCount is how many users a run showed to have got, or lost, a SKU.
@@ -123,16 +124,16 @@ func (h *History) LicenseCounts(ctx context.Context, from snapshot.RunID) ([]Lic
 		WHERE c.run_id >= ? AND c.run_id <= ? AND c.kind IN ('assigned', 'removed') AND c.user_id IS NOT NULL AND c.observed = 1
 		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, int64(from), int64(h.At.ID))
 	if err != nil {
-		return nil, fmt.Errorf("count the licenses that came and went: %w", classify(err))
+		return nil, fmt.Errorf("count the licenses that came and went: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var counts []LicenseCount
 	for rows.Next() {
 		var c LicenseCount
 		if err := rows.Scan(&c.Run, &c.Kind, &c.SKU, &c.Users); err != nil {
-			return nil, fmt.Errorf("count the licenses that came and went: %w", classify(err))
+			return nil, fmt.Errorf("count the licenses that came and went: %w", engine.Classify(err))
 		}
 		counts = append(counts, c)
 	}
-	return counts, classify(rows.Err())
+	return counts, engine.Classify(rows.Err())
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lictrail/migrations"
+	"lictrail/snapshot/store/engine"
 )
 
 // A reader must not call a file damaged, nor read-only, that a crash has left
@@ -37,7 +38,7 @@ func TestOpenReadOnly_HotJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := OpenReadOnly(t.Context(), crashed, migrations.Check); !errors.Is(err, ErrUnrecovered) {
-		t.Errorf("got %v, want %v", err, ErrUnrecovered)
+	if _, err := OpenReadOnly(t.Context(), crashed, migrations.Check); !errors.Is(err, engine.ErrUnrecovered) {
+		t.Errorf("got %v, want %v", err, engine.ErrUnrecovered)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
 )
 
 // RowKey returns the key under which rows are digested. It is another one for
@@ -14,7 +16,7 @@ import (
 func (s *Sync) RowKey(ctx context.Context, form string) (key [16]byte, err error) {
 	var secret []byte
 	if err := s.db.sql.QueryRowContext(ctx, "SELECT key FROM pseudonym_key").Scan(&secret); err != nil {
-		return key, fmt.Errorf("read the key of rows: %w", classify(err))
+		return key, fmt.Errorf("read the key of rows: %w", engine.Classify(err))
 	}
 	sum := sha256.Sum256(fmt.Appendf(secret, "row print\n%s", form))
 	return [16]byte(sum[:]), nil
@@ -24,23 +26,23 @@ func (s *Sync) RowKey(ctx context.Context, form string) (key [16]byte, err error
 // numbers of SKUs and groups. The digest is combined with the fingerprint of the
 // state that the row showed, so that it fits no row once the user's state is
 // another one, whoever changed it.
-func (w *writer) rowPrint(u *spooled) (any, error) {
-	if u.print == nil {
+func (w *writer) rowPrint(u *intake.Spooled) (any, error) {
+	if u.Print == nil {
 		return nil, nil
 	}
-	sum := bound(u.print.Sum, u.fingerprint)
+	sum := bound(u.Print.Sum, u.Fingerprint)
 	b := append([]byte(nil), sum[:]...)
-	b = binary.AppendUvarint(b, uint64(u.print.Size))
-	b = append(b, u.print.Shows.Flags)
-	b = binary.AppendUvarint(b, uint64(len(u.print.Shows.Held)))
-	for _, id := range u.print.Shows.Held {
+	b = binary.AppendUvarint(b, uint64(u.Print.Size))
+	b = append(b, u.Print.Shows.Flags)
+	b = binary.AppendUvarint(b, uint64(len(u.Print.Shows.Held)))
+	for _, id := range u.Print.Shows.Held {
 		sku, err := w.sku(id)
 		if err != nil {
 			return nil, err
 		}
 		b = binary.AppendUvarint(b, uint64(sku))
 	}
-	for _, id := range u.print.Shows.Groups {
+	for _, id := range u.Print.Shows.Groups {
 		group, err := w.group(snapshot.PathRef{Kind: snapshot.ByGroup, Group: id})
 		if err != nil {
 			return nil, err
@@ -60,15 +62,15 @@ func bound(sum [16]byte, fingerprint int64) [16]byte {
 // showsReader reads prints. What many rows show is in memory once.
 type showsReader struct {
 	refs  refs
-	known map[string]*RowShows
+	known map[string]*intake.RowShows
 }
 
 func (s *Sync) showsReader() *showsReader {
-	return &showsReader{s.refs, map[string]*RowShows{}}
+	return &showsReader{s.refs, map[string]*intake.RowShows{}}
 }
 
 // read takes a print apart. One that makes no sense is none.
-func (r *showsReader) read(text []byte, fingerprint int64) (p snapshot.RowPrint, shows *RowShows) {
+func (r *showsReader) read(text []byte, fingerprint int64) (p snapshot.RowPrint, shows *intake.RowShows) {
 	if len(text) < len(p.Sum) {
 		return p, nil
 	}
@@ -90,11 +92,11 @@ func (r *showsReader) read(text []byte, fingerprint int64) (p snapshot.RowPrint,
 }
 
 // parse returns nil for what names a SKU or group that is not there.
-func (r *showsReader) parse(b []byte) *RowShows {
+func (r *showsReader) parse(b []byte) *intake.RowShows {
 	if len(b) < 2 {
 		return nil
 	}
-	shows := &RowShows{Flags: b[0]}
+	shows := &intake.RowShows{Flags: b[0]}
 	held, n := binary.Uvarint(b[1:])
 	if n <= 0 {
 		return nil

@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/intake"
+	"lictrail/snapshot/store/ledger"
 )
 
 // printsOf are the prints that a new run may use.
@@ -19,9 +21,9 @@ func printsOf(t *testing.T, s *Sync) (prints map[snapshot.UserID]Print, vouched 
 	return prints, vouched
 }
 
-func printOf(n int) *RowPrint {
-	return &RowPrint{snapshot.RowPrint{Sum: [16]byte{byte(n), 255}, Size: uint32(9000 + n)},
-		RowShows{Held: []snapshot.SKUID{"e3", "e5"}, Groups: []snapshot.GroupID{"g"}, Flags: 0x81}}
+func printOf(n int) *intake.RowPrint {
+	return &intake.RowPrint{RowPrint: snapshot.RowPrint{Sum: [16]byte{byte(n), 255}, Size: uint32(9000 + n)},
+		Shows: intake.RowShows{Held: []snapshot.SKUID{"e3", "e5"}, Groups: []snapshot.GroupID{"g"}, Flags: 0x81}}
 }
 
 // TestRowPrints: a print comes back as it was stored, and is used only while the
@@ -76,11 +78,11 @@ func TestRowPrints(t *testing.T) {
 			if _, err := tx.Exec(change); err != nil {
 				t.Fatal(err)
 			}
-			sealed, err := sealedRowPrints(t.Context(), s.db.sql)
+			sealed, err := ledger.SealedPrints(t.Context(), s.db.sql)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if now, err := rowPrintsDigest(t.Context(), tx); err != nil || now == sealed {
+			if now, err := ledger.PrintsDigest(t.Context(), tx); err != nil || now == sealed {
 				t.Errorf("the seal vouches for prints that it does not know: %v", err)
 			}
 		})
@@ -101,7 +103,7 @@ func TestRowPrint_Bound(t *testing.T) {
 
 // TestShowsReader_Nonsense: what makes no sense is no print.
 func TestShowsReader_Nonsense(t *testing.T) {
-	r := &showsReader{refs{skus: map[int64]snapshot.SKUID{1: "e3"}, groups: map[int64]snapshot.GroupID{7: "g"}}, map[string]*RowShows{}}
+	r := &showsReader{refs{skus: map[int64]snapshot.SKUID{1: "e3"}, groups: map[int64]snapshot.GroupID{7: "g"}}, map[string]*intake.RowShows{}}
 	sum := make([]byte, 16)
 	for _, c := range []struct {
 		tail string

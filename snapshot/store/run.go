@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // Run is one execution of sync and how it ended.
@@ -51,23 +52,23 @@ func scanRun(row interface{ Scan(...any) error }) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.StartedAt, r.EndedAt = fromMillis(started), fromMillis(ended)
-	r.ObservedAt, r.ObservedUntil = fromMillis(observed), fromMillis(until)
+	r.StartedAt, r.EndedAt = engine.FromMillis(started), engine.FromMillis(ended)
+	r.ObservedAt, r.ObservedUntil = engine.FromMillis(observed), engine.FromMillis(until)
 	if err := json.Unmarshal([]byte(warnings), &r.Warnings); err != nil {
-		return nil, fmt.Errorf("%w: warnings of run %d: %w", ErrDamaged, r.ID, err)
+		return nil, fmt.Errorf("%w: warnings of run %d: %w", engine.ErrDamaged, r.ID, err)
 	}
 	return &r, nil
 }
 
 // newestComplete returns nil when there is none.
-func newestComplete(ctx context.Context, q querier) (*Run, error) {
+func newestComplete(ctx context.Context, q engine.Querier) (*Run, error) {
 	r, err := scanRun(q.QueryRowContext(ctx,
 		"SELECT "+runColumns+" FROM run WHERE status = 'complete' ORDER BY id DESC LIMIT 1"))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the newest run: %w", classify(err))
+		return nil, fmt.Errorf("read the newest run: %w", engine.Classify(err))
 	}
 	return r, nil
 }
@@ -75,28 +76,28 @@ func newestComplete(ctx context.Context, q querier) (*Run, error) {
 // Runs returns every run, oldest first.
 func (db *DB) Runs(ctx context.Context) ([]*Run, error) { return runsOf(ctx, db.sql) }
 
-func runsOf(ctx context.Context, q querier) ([]*Run, error) {
+func runsOf(ctx context.Context, q engine.Querier) ([]*Run, error) {
 	rows, err := q.QueryContext(ctx, "SELECT "+runColumns+" FROM run ORDER BY id")
 	if err != nil {
-		return nil, fmt.Errorf("read the runs: %w", classify(err))
+		return nil, fmt.Errorf("read the runs: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var runs []*Run
 	for rows.Next() {
 		r, err := scanRun(rows)
 		if err != nil {
-			return nil, fmt.Errorf("read the runs: %w", classify(err))
+			return nil, fmt.Errorf("read the runs: %w", engine.Classify(err))
 		}
 		runs = append(runs, r)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the runs: %w", classify(err))
+		return nil, fmt.Errorf("read the runs: %w", engine.Classify(err))
 	}
 	return runs, loadRunAudit(ctx, q, runs)
 }
 
 // loadRunAudit tells for each run what of the audit log it read.
-func loadRunAudit(ctx context.Context, q querier, runs []*Run) error {
+func loadRunAudit(ctx context.Context, q engine.Querier, runs []*Run) error {
 	byID := make(map[snapshot.RunID]*Run, len(runs))
 	for _, r := range runs {
 		byID[r.ID] = r
@@ -105,7 +106,7 @@ func loadRunAudit(ctx context.Context, q querier, runs []*Run) error {
 		SELECT run_id, min(from_at), max(to_at), min(complete), sum(events) FROM coverage
 		WHERE run_id IS NOT NULL GROUP BY run_id`)
 	if err != nil {
-		return fmt.Errorf("read the coverage of runs: %w", classify(err))
+		return fmt.Errorf("read the coverage of runs: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -113,14 +114,14 @@ func loadRunAudit(ctx context.Context, q querier, runs []*Run) error {
 		var from, to sql.NullInt64
 		var c snapshot.Coverage
 		if err := rows.Scan(&id, &from, &to, &c.Complete, &c.Events); err != nil {
-			return fmt.Errorf("read the coverage of runs: %w", classify(err))
+			return fmt.Errorf("read the coverage of runs: %w", engine.Classify(err))
 		}
-		c.From, c.To = fromMillis(from), fromMillis(to)
+		c.From, c.To = engine.FromMillis(from), engine.FromMillis(to)
 		if r := byID[id]; r != nil {
 			r.Audit = &c
 		}
 	}
-	return classify(rows.Err())
+	return engine.Classify(rows.Err())
 }
 
 // RunRows counts the rows of history that a run began and ended.
@@ -140,16 +141,16 @@ func (db *DB) RowsByRun(ctx context.Context) ([]RunRows, error) {
 		SELECT r.id, (SELECT count(*) FROM span WHERE from_run = r.id), (SELECT count(*) FROM span WHERE to_run = r.id)
 		FROM run r WHERE r.status = 'complete' ORDER BY r.id`)
 	if err != nil {
-		return nil, fmt.Errorf("count the rows: %w", classify(err))
+		return nil, fmt.Errorf("count the rows: %w", engine.Classify(err))
 	}
 	defer rows.Close()
 	var counts []RunRows
 	for rows.Next() {
 		var c RunRows
 		if err := rows.Scan(&c.Run, &c.Begun, &c.Ended); err != nil {
-			return nil, fmt.Errorf("count the rows: %w", classify(err))
+			return nil, fmt.Errorf("count the rows: %w", engine.Classify(err))
 		}
 		counts = append(counts, c)
 	}
-	return counts, classify(rows.Err())
+	return counts, engine.Classify(rows.Err())
 }

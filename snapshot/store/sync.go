@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Sync is one run under way. It reads what history has of the tenant, and ends
@@ -27,9 +31,9 @@ type Sync struct {
 // another tenant is refused untouched.
 func (db *DB) Begin(ctx context.Context, tenant snapshot.Tenant, startedAt time.Time, version string) (*Sync, error) {
 	s := &Sync{db: db, plans: map[int64]snapshot.PlanID{}}
-	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
+	err := ledger.Write(ctx, db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
 		err := s.begin(ctx, tx, tenant, startedAt, version)
-		return &entry{kind: sealBegin, run: int64(s.Run)}, err
+		return &ledger.Entry{Kind: ledger.KindBegin, Run: int64(s.Run)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -79,12 +83,12 @@ func claim(ctx context.Context, tx *sql.Tx, tenant snapshot.Tenant) error {
 	case err == nil && tenant.Name != "":
 		_, err = tx.ExecContext(ctx, "UPDATE tenant SET name = ? WHERE name <> ?", tenant.Name, tenant.Name)
 	}
-	return classify(err)
+	return engine.Classify(err)
 }
 
 // Fail records why the run is not history. What was there before stays as it was.
 func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, requests int64, cause error) error {
-	err := writeSealed(ctx, s.db.sql, func(tx *sql.Tx) (*entry, error) {
+	err := ledger.Write(ctx, s.db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
 		result, err := tx.ExecContext(ctx,
 			"UPDATE run SET status = ?, ended_at = ?, requests = ?, error = ? WHERE id = ? AND ended_at IS NULL",
 			status, endedAt.UnixMilli(), requests, cause.Error(), int64(s.Run))
@@ -95,7 +99,7 @@ func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, reque
 		if err != nil || n == 0 {
 			return nil, err
 		}
-		return &entry{kind: sealEnd, run: int64(s.Run)}, nil
+		return &ledger.Entry{Kind: ledger.KindEnd, Run: int64(s.Run)}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("record the failed run: %w", err)
@@ -106,7 +110,7 @@ func (s *Sync) Fail(ctx context.Context, status string, endedAt time.Time, reque
 // Tried records a run that failed before it could learn which tenant answers.
 // A history that is still empty stays empty.
 func (db *DB) Tried(ctx context.Context, startedAt, endedAt time.Time, version string, requests int64, cause error) error {
-	err := writeSealed(ctx, db.sql, func(tx *sql.Tx) (*entry, error) {
+	err := ledger.Write(ctx, db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
 		if _, ok, err := tenantOf(ctx, tx); err != nil || !ok {
 			return nil, err
 		}
@@ -117,7 +121,7 @@ func (db *DB) Tried(ctx context.Context, startedAt, endedAt time.Time, version s
 			return nil, err
 		}
 		id, err := result.LastInsertId()
-		return &entry{kind: sealTried, run: id}, err
+		return &ledger.Entry{Kind: ledger.KindTried, Run: id}, err
 	})
 	if err != nil {
 		return fmt.Errorf("record the failed run: %w", err)
@@ -132,18 +136,18 @@ type Print struct {
 	Fingerprint int64
 	Presence    snapshot.Presence
 	RowPrint    snapshot.RowPrint // of the newest row; zero: none that may be used
-	Shows       *RowShows         // what that row showed; shared, nil for none
+	Shows       *intake.RowShows  // what that row showed; shared, nil for none
 }
 
 // Prints calls yield for every user that history knows. The prints of rows may be
 // used only when it says at the end that a seal vouches for all of them.
 func (s *Sync) Prints(ctx context.Context, yield func(snapshot.UserID, Print)) (vouched bool, err error) {
-	sealed, err := sealedRowPrints(ctx, s.db.sql)
+	sealed, err := ledger.SealedPrints(ctx, s.db.sql)
 	if err == nil {
 		vouched, err = s.prints(ctx, sealed, yield)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read the users: %w", classify(err))
+		return false, fmt.Errorf("read the users: %w", engine.Classify(err))
 	}
 	return vouched, nil
 }
@@ -156,29 +160,29 @@ func (s *Sync) prints(ctx context.Context, sealed string, yield func(snapshot.Us
 		return false, err
 	}
 	defer rows.Close()
-	var r row
-	shows, all := s.showsReader(), newRowPrints()
+	var r engine.Row
+	shows, all := s.showsReader(), ledger.NewPrints()
 	for rows.Next() {
-		if err := r.scan(rows); err != nil {
+		if err := r.Scan(rows); err != nil {
 			return false, err
 		}
-		p := Print{Row: must(r.number()), Presence: snapshot.Present}
-		id := r.any()
-		p.Fingerprint = must(r.number())
-		text, _ := r.any().([]byte)
-		all.add(p.Row, p.Fingerprint, text)
+		p := Print{Row: engine.Must(r.Number()), Presence: snapshot.Present}
+		id := r.Any()
+		p.Fingerprint = engine.Must(r.Number())
+		text, _ := r.Any().([]byte)
+		all.Add(p.Row, p.Fingerprint, text)
 		if p.RowPrint, p.Shows = shows.read(text, p.Fingerprint); p.Shows == nil {
 			p.RowPrint = snapshot.RowPrint{}
 		}
-		if presence, away := r.text(); away {
+		if presence, away := r.Text(); away {
 			p.Presence = snapshot.Presence(presence)
 		}
-		if r.wrong != nil {
-			return false, r.wrong
+		if r.Wrong != nil {
+			return false, r.Wrong
 		}
-		yield(userID(id), p)
+		yield(engine.UserID(id), p)
 	}
-	return sealed != "" && all.text() == sealed, rows.Err()
+	return sealed != "" && all.Text() == sealed, rows.Err()
 }
 
 // Known loads what history has of one user.
@@ -190,13 +194,13 @@ func (s *Sync) Known(ctx context.Context, id snapshot.UserID, row int64) (*snaps
 	}
 	left, err := s.loadVersion(ctx, k, row)
 	if err != nil {
-		return nil, fmt.Errorf("read user %s: %w", id, classify(err))
+		return nil, fmt.Errorf("read user %s: %w", id, engine.Classify(err))
 	}
 	if err := s.loadPaths(ctx, k, row, left); err != nil {
-		return nil, fmt.Errorf("read the licenses of user %s: %w", id, classify(err))
+		return nil, fmt.Errorf("read the licenses of user %s: %w", id, engine.Classify(err))
 	}
 	if k.Plans, err = s.loadPlans(ctx, row); err != nil {
-		return nil, fmt.Errorf("read the plans of user %s: %w", id, classify(err))
+		return nil, fmt.Errorf("read the plans of user %s: %w", id, engine.Classify(err))
 	}
 	k.Normalize()
 	return k, nil
@@ -232,7 +236,7 @@ func scanVersion(row interface{ Scan(...any) error }, words *attributeWords) (sn
 	if err := row.Scan(&upn, &name, &mail, &employee, &created, &department, &more, &u.Presence, &deleted, &from); err != nil {
 		return u, 0, err
 	}
-	if _, err := decodeAttributes(more, &u.Attributes, words.text); err != nil {
+	if _, err := attributes.Decode(more, &u.Attributes, words.text); err != nil {
 		return u, 0, err
 	}
 	u.UPN, u.Name, u.Department, u.Mail, u.EmployeeID = upn, name, department, upn, employee.String
@@ -240,10 +244,10 @@ func scanVersion(row interface{ Scan(...any) error }, words *attributeWords) (sn
 		u.Mail = mail.String
 	}
 	if created.Valid {
-		at := fromMillis(created)
+		at := engine.FromMillis(created)
 		u.CreatedAt = &at
 	}
-	u.DeletedAt = fromMillis(deleted)
+	u.DeletedAt = engine.FromMillis(deleted)
 	return u, from, nil
 }
 
@@ -310,35 +314,35 @@ const pathColumns = `p.sku_id, p.group_id, p.from_run, p.to_run, p.held, p.state
 // same place. What columns follow is taken from its row.
 type pathScan struct {
 	refs refs
-	row
+	engine.Row
 }
 
 func (r refs) scanner() *pathScan { return &pathScan{refs: r} }
 
 func (s *pathScan) path(rows *sql.Rows) (pathRow, error) {
 	var p pathRow
-	if err := s.scan(rows); err != nil {
+	if err := s.Scan(rows); err != nil {
 		return p, err
 	}
-	p.SKU = s.refs.skus[must(s.number())]
-	group := must(s.number())
+	p.SKU = s.refs.skus[engine.Must(s.Number())]
+	group := engine.Must(s.Number())
 	p.PathRef = snapshot.PathRef{Kind: pathKind(group), Group: s.refs.groups[group]}
-	p.From = must(s.number())
-	p.To.Int64, p.To.Valid = s.number()
-	p.Held = must(s.number()) != 0
-	state, unusual := s.text()
+	p.From = engine.Must(s.Number())
+	p.To.Int64, p.To.Valid = s.Number()
+	p.Held = engine.Must(s.Number()) != 0
+	state, unusual := s.Text()
 	if p.State = "Active"; unusual {
 		p.State = state
 	}
-	p.Error = must(s.text())
-	set, some := s.number()
+	p.Error = engine.Must(s.Text())
+	set, some := s.Number()
 	p.Disabled = s.refs.sets[set]
-	p.UpdatedAt = s.time()
-	p.Span = snapshot.Span{Path: snapshot.RunID(must(s.number())), Start: snapshot.RunID(must(s.number())), Period: int(must(s.number()))}
-	if s.wrong == nil && (p.SKU == "" || p.Kind == snapshot.ByGroup && p.Group == "" || some && p.Disabled == nil) {
-		s.wrong = fmt.Errorf("%w: a path of a SKU, group or set of plans that is not there", ErrDamaged)
+	p.UpdatedAt = s.Time()
+	p.Span = snapshot.Span{Path: snapshot.RunID(engine.Must(s.Number())), Start: snapshot.RunID(engine.Must(s.Number())), Period: int(engine.Must(s.Number()))}
+	if s.Wrong == nil && (p.SKU == "" || p.Kind == snapshot.ByGroup && p.Group == "" || some && p.Disabled == nil) {
+		s.Wrong = fmt.Errorf("%w: a path of a SKU, group or set of plans that is not there", engine.ErrDamaged)
 	}
-	return p, s.wrong
+	return p, s.Wrong
 }
 
 // The group_id of paths without a group.
@@ -358,4 +362,4 @@ func pathKind(group int64) snapshot.PathKind {
 }
 
 // Spool begins the spool of the run.
-func (s *Sync) Spool() (*Spool, error) { return newSpool(s.db.path) }
+func (s *Sync) Spool() (*intake.Spool, error) { return intake.NewSpool(s.db.path) }

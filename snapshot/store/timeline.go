@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Timeline is everything that history has of one user, state after state.
@@ -37,9 +39,9 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 			" ORDER BY p.user_id, p.sku_id, p.group_id, p.from_run", func(rows *sql.Rows, user *int64) (pathRow, error) {
 			p, err := scanner.path(rows)
 			if err == nil {
-				*user = must(scanner.number())
+				*user = engine.Must(scanner.Number())
 			}
-			return p, cmp.Or(err, scanner.wrong)
+			return p, cmp.Or(err, scanner.Wrong)
 		}))
 		defer stopPaths()
 		plans, stopPlans := iter.Pull2(eachUserRow(ctx, h.tx, `
@@ -59,13 +61,13 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 			if err == nil && t == nil {
 				t = &Timeline{Fingerprint: v.row.fingerprint}
 				t.Person.Row, t.Person.ID = v.user, v.row.State.ID
-				t.Forgotten = isForgotten(string(t.Person.ID))
+				t.Forgotten = ledger.IsForgotten(string(t.Person.ID))
 				if t.paths, err = nextPath.take(v.user); err == nil {
 					t.plans, err = nextPlans.take(v.user)
 				}
 			}
 			if err != nil {
-				yield(nil, fmt.Errorf("read the users' states: %w", classify(err)))
+				yield(nil, fmt.Errorf("read the users' states: %w", engine.Classify(err)))
 				return
 			}
 			t.versions = append(t.versions, v.row.dated)
@@ -82,7 +84,7 @@ type userRow[T any] struct {
 	row  T
 }
 
-func eachUserRow[T any](ctx context.Context, q querier, query string, scan func(rows *sql.Rows, user *int64) (T, error)) iter.Seq2[userRow[T], error] {
+func eachUserRow[T any](ctx context.Context, q engine.Querier, query string, scan func(rows *sql.Rows, user *int64) (T, error)) iter.Seq2[userRow[T], error] {
 	return func(yield func(userRow[T], error) bool) {
 		rows, err := q.QueryContext(ctx, query)
 		if err != nil {
@@ -124,7 +126,7 @@ func (a *ahead[T]) take(user int64) ([]T, error) {
 		case a.next.user > user:
 			return rows, nil
 		case a.next.user < user:
-			return nil, fmt.Errorf("%w: the user in row %d has rows, and was never seen", ErrDamaged, a.next.user)
+			return nil, fmt.Errorf("%w: the user in row %d has rows, and was never seen", engine.ErrDamaged, a.next.user)
 		}
 		rows = append(rows, a.next.row)
 		a.next = nil
@@ -143,7 +145,7 @@ func (h *History) scanDatedVersion(rows *sql.Rows, user *int64) (v datedVersion,
 		return v, err
 	}
 	v.State, v.From = u, snapshot.RunID(from)
-	v.State.ID = userID(key)
+	v.State.ID = engine.UserID(key)
 	return v, nil
 }
 
@@ -163,7 +165,7 @@ func (h *History) scanPlans(ctx context.Context) func(rows *sql.Rows, user *int6
 	layouts := planLayouts{planID: func(row int64) (snapshot.PlanID, error) {
 		id, ok := ids[row]
 		if !ok {
-			return "", fmt.Errorf("%w: there is no service plan in row %d", ErrDamaged, row)
+			return "", fmt.Errorf("%w: there is no service plan in row %d", engine.ErrDamaged, row)
 		}
 		return id, nil
 	}}
@@ -184,7 +186,7 @@ func (h *History) scanPlans(ctx context.Context) func(rows *sql.Rows, user *int6
 
 func (h *History) planIDs(ctx context.Context) (map[int64]snapshot.PlanID, error) {
 	ids := map[int64]snapshot.PlanID{}
-	err := eachRow(ctx, h.tx, "SELECT id, object_id FROM plan", nil, func(values []any) error {
+	err := engine.EachRow(ctx, h.tx, "SELECT id, object_id FROM plan", nil, func(values []any) error {
 		row, _ := values[0].(int64)
 		id, _ := values[1].(string)
 		ids[row] = snapshot.PlanID(id)
@@ -293,11 +295,11 @@ func (t *Timeline) Closed(run snapshot.RunID) []snapshot.PathKey {
 func (h *History) CatalogAt(ctx context.Context, run snapshot.RunID) ([]snapshot.SKU, []snapshot.Group, error) {
 	skus, _, err := skusAt(ctx, h.tx, int64(run))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the SKUs of run %d: %w", run, classify(err))
+		return nil, nil, fmt.Errorf("read the SKUs of run %d: %w", run, engine.Classify(err))
 	}
 	groups, err := groupsAt(ctx, h.tx, int64(run))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the groups of run %d: %w", run, classify(err))
+		return nil, nil, fmt.Errorf("read the groups of run %d: %w", run, engine.Classify(err))
 	}
 	return skus, groups, nil
 }
@@ -324,7 +326,7 @@ func (h *History) revisions(ctx context.Context, where string, args ...any) iter
 			SELECT a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
 				length(a.salt) IS NOT 16 FROM attribution a WHERE `+where+` ORDER BY a.id`, args...)
 		if err != nil {
-			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the causes: %w", engine.Classify(err)))
 			return
 		}
 		defer rows.Close()
@@ -338,16 +340,16 @@ func (h *History) revisions(ctx context.Context, where string, args ...any) iter
 				err = c.unpack("{}", detail)
 			}
 			r.Attribution = c.Attribution
-			r.At = fromMillis(at)
+			r.At = engine.FromMillis(at)
 			if err != nil {
-				err = fmt.Errorf("read the causes: %w", classify(err))
+				err = fmt.Errorf("read the causes: %w", engine.Classify(err))
 			}
 			if !yield(&r, err) || err != nil {
 				return
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(nil, fmt.Errorf("read the causes: %w", classify(err)))
+			yield(nil, fmt.Errorf("read the causes: %w", engine.Classify(err)))
 		}
 	}
 }
@@ -356,13 +358,13 @@ func (h *History) revisions(ctx context.Context, where string, args ...any) iter
 // name was concluded from records of a file.
 func (h *History) LastWord(ctx context.Context, run snapshot.RunID) (id int64, err error) {
 	err = h.tx.QueryRowContext(ctx, "SELECT coalesce(max(content ->> '$.numbers.attribution'), 0) FROM seal WHERE kind = ? AND run_id = ?",
-		sealEnd, int64(run)).Scan(&id)
-	return id, classify(err)
+		ledger.KindEnd, int64(run)).Scan(&id)
+	return id, engine.Classify(err)
 }
 
 // Head is the hash at the end of the chain, as it is now.
 func (h *History) Head(ctx context.Context) (string, error) {
-	last, err := lastSeal(ctx, h.tx)
+	last, err := ledger.Last(ctx, h.tx)
 	if err != nil {
 		return "", err
 	}
@@ -385,7 +387,7 @@ func (h *History) Copies(ctx context.Context, e snapshot.EventRef) ([]*snapshot.
 // ChangedRows is the set of users, by row, who have changes.
 func (h *History) ChangedRows(ctx context.Context) (map[int64]bool, error) {
 	users := map[int64]bool{}
-	err := eachRow(ctx, h.tx, "SELECT DISTINCT user_id FROM change WHERE user_id IS NOT NULL", nil, func(values []any) error {
+	err := engine.EachRow(ctx, h.tx, "SELECT DISTINCT user_id FROM change WHERE user_id IS NOT NULL", nil, func(values []any) error {
 		row, _ := values[0].(int64)
 		users[row] = true
 		return nil
@@ -412,12 +414,12 @@ func (h *History) Before(run snapshot.RunID) *History {
 // Knew is what of the logs was known when a run attributed its changes: the
 // stretches read up to the complete run before, and those read since.
 func (h *History) Knew(ctx context.Context, run, previous snapshot.RunID) (before, own []snapshot.Coverage, err error) {
-	err = eachRow(ctx, h.tx, "SELECT source, from_at, to_at, complete, events, why, run_id FROM coverage WHERE run_id <= ? ORDER BY source, from_at, id",
+	err = engine.EachRow(ctx, h.tx, "SELECT source, from_at, to_at, complete, events, why, run_id FROM coverage WHERE run_id <= ? ORDER BY source, from_at, id",
 		[]any{int64(run)}, func(values []any) error {
 			var c snapshot.Coverage
 			var from, to, complete, of int64
 			var source string
-			if err := (valuesRow(values)).Scan(&source, &from, &to, &complete, &c.Events, &c.Why, &of); err != nil {
+			if err := (engine.Values(values)).Scan(&source, &from, &to, &complete, &c.Events, &c.Why, &of); err != nil {
 				return err
 			}
 			c.Source, c.From, c.To, c.Complete = snapshot.Source(source), time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), complete != 0
@@ -446,7 +448,7 @@ func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Tim
 	err = h.tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM event WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))
 		+ (SELECT count(*) FROM event_copy WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))`,
 		from.UnixMilli(), int64(run)).Scan(&n)
-	return n, classify(err)
+	return n, engine.Classify(err)
 }
 
 // HoldersAt counts who held each SKU after a run.
@@ -456,7 +458,7 @@ func (h *History) HoldersAt(ctx context.Context, run snapshot.RunID) (map[snapsh
 
 func (h *History) holdersAt(ctx context.Context, run snapshot.RunID) (map[snapshot.SKUID]int64, error) {
 	counts := map[snapshot.SKUID]int64{}
-	err := eachRow(ctx, h.tx, `
+	err := engine.EachRow(ctx, h.tx, `
 		SELECT s.object_id, count(DISTINCT p.user_id) FROM path p JOIN sku s ON s.id = p.sku_id
 		WHERE p.held = 1 AND p.from_run <= ?1 AND (p.to_run IS NULL OR p.to_run > ?1) GROUP BY 1`, []any{int64(run)}, func(values []any) error {
 		sku, _ := values[0].(string)
@@ -470,6 +472,6 @@ func (h *History) holdersAt(ctx context.Context, run snapshot.RunID) (map[snapsh
 // Knows reports whether a run, or one before it, showed the user.
 func (h *History) Knows(ctx context.Context, id snapshot.UserID, run snapshot.RunID) (known bool, err error) {
 	err = h.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM user u JOIN user_version v ON v.user_id = u.id
-		WHERE u.object_id = ? AND v.from_run <= ?)`, userKey(id), int64(run)).Scan(&known)
-	return known, classify(err)
+		WHERE u.object_id = ? AND v.from_run <= ?)`, engine.UserKey(id), int64(run)).Scan(&known)
+	return known, engine.Classify(err)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // downgrade makes of a history what a version before the cells would have written:
@@ -44,7 +46,7 @@ func downgrade(t *testing.T, db *DB) {
 		parts[4] = string(text)
 		head = headByHand(head, strings.Join(parts, "\n"))
 		statements = append(statements, fmt.Sprintf("UPDATE seal SET content = '%s', head = '%s' WHERE id = %d", text, head, i+1))
-		if parts[2] == sealEnd || parts[2] == sealTried {
+		if parts[2] == ledger.KindEnd || parts[2] == ledger.KindTried {
 			statements = append(statements, fmt.Sprintf("UPDATE run SET head = '%s' WHERE id = %s", head, parts[3]))
 		}
 	}
@@ -56,7 +58,7 @@ func digestOfErased(t *testing.T, db *DB, after, last int64) any {
 	t.Helper()
 	sum, rows := sha256.New(), 0
 	columns := []string{"after", "before", "cells", "id", "row_key", "table_name"}
-	err := eachRow(t.Context(), db.sql, "SELECT "+strings.Join(columns, ", ")+" FROM erased WHERE id > ? AND id <= ? ORDER BY id", []any{after, last}, func(values []any) error {
+	err := engine.EachRow(t.Context(), db.sql, "SELECT "+strings.Join(columns, ", ")+" FROM erased WHERE id > ? AND id <= ? ORDER BY id", []any{after, last}, func(values []any) error {
 		row, _ := snapshot.RowDigest("erased", columns, values)
 		sum.Write(append([]byte{'B'}, row[:]...))
 		rows++
@@ -79,11 +81,11 @@ func TestUpgrade_EarlierSeals(t *testing.T) {
 			leave(t, db, "user-2")
 			// as an earlier version left it: what stood around a name stayed
 			row := rowOf(t, db, "user-1")
-			forge(t, db, sealForget, forgotten(row), func(_ *sql.Tx, e *eraser) error {
-				if err := e.user(forgetting(row, 0)); err != nil {
+			forge(t, db, ledger.KindForget, forgotten(row), func(_ *sql.Tx, e *ledger.Eraser) error {
+				if err := e.User(ledger.Forgetting(row, 0)); err != nil {
 					return err
 				}
-				return e.redact(e.layout("attribution"), []any{int64(1)}, map[string]any{"reason": "By forgotten-1, in the portal.", "salt": nil})
+				return e.Redact(e.Layout("attribution"), []any{int64(1)}, map[string]any{"reason": "By forgotten-1, in the portal.", "salt": nil})
 			})
 			downgrade(t, db)
 			old := verify(t, db, "")
@@ -102,8 +104,8 @@ func TestUpgrade_EarlierSeals(t *testing.T) {
 			}
 			v := verify(t, db, old.Head)
 			whole(t, v)
-			forge(t, db, sealPrune, prunedBefore("2030-01-01T00:00:00Z"), func(_ *sql.Tx, e *eraser) error {
-				return e.redact(e.layout("attribution"), []any{int64(2)}, map[string]any{"reason": "It was eve."})
+			forge(t, db, ledger.KindPrune, prunedBefore("2030-01-01T00:00:00Z"), func(_ *sql.Tx, e *ledger.Eraser) error {
+				return e.Redact(e.Layout("attribution"), []any{int64(2)}, map[string]any{"reason": "It was eve."})
 			})
 			if len(verify(t, db, v.Head).Findings) == 0 {
 				t.Error("an alteration that is called a prune passes with a head from after the upgrade")

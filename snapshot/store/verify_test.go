@@ -14,6 +14,8 @@ import (
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // sealedHistory has something in every table, by every way of writing that the
@@ -99,7 +101,7 @@ func archived(t testing.TB, db *DB) {
 	}
 }
 
-func verify(t testing.TB, db *DB, head string) *Verification {
+func verify(t testing.TB, db *DB, head string) *ledger.Verification {
 	t.Helper()
 	v, err := db.Verify(t.Context(), migrations.Apply, head)
 	if err != nil {
@@ -109,7 +111,7 @@ func verify(t testing.TB, db *DB, head string) *Verification {
 }
 
 // whole fails the test unless the history is as lictrail wrote it.
-func whole(t testing.TB, v *Verification) {
+func whole(t testing.TB, v *ledger.Verification) {
 	t.Helper()
 	for _, f := range v.Findings {
 		t.Errorf("%s: %s", f.Check, f.What)
@@ -212,19 +214,19 @@ func TestR9_EveryColumn(t *testing.T) {
 	path := original.Path()
 	closeDB(t, original)
 	covered, seen := 0, 0
-	for _, d := range tables {
-		if strings.HasPrefix(d.why, "no evidence") {
+	for _, d := range ledger.Tables {
+		if strings.HasPrefix(d.Why, "no evidence") {
 			continue
 		}
 		db := openRW(t, copyOf(t, path))
-		ensureRow(t, db, d.name)
-		for _, c := range column(t, db, "SELECT name FROM pragma_table_info(?)", d.name) {
-			if d.loose[c] != "" && strings.HasPrefix(d.loose[c], "derived") {
+		ensureRow(t, db, d.Name)
+		for _, c := range column(t, db, "SELECT name FROM pragma_table_info(?)", d.Name) {
+			if d.Loose[c] != "" && strings.HasPrefix(d.Loose[c], "derived") {
 				continue
 			}
 			covered++
-			if !seenWhenChanged(t, path, d.name, c) {
-				t.Errorf("column %s of table %s was changed unseen", c, d.name)
+			if !seenWhenChanged(t, path, d.Name, c) {
+				t.Errorf("column %s of table %s was changed unseen", c, d.Name)
 				continue
 			}
 			seen++
@@ -251,7 +253,7 @@ func seenWhenChanged(t *testing.T, path, table, name string) bool {
 		other = "'[]'"
 	}
 	keys := column(t, db, "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", table)
-	key := quoteAll(keys, ", ")
+	key := engine.QuoteAll(keys, ", ")
 	tamper(t, db, fmt.Sprintf(`UPDATE "%[1]s" SET "%[2]s" = CASE WHEN typeof("%[2]s") IN ('integer') THEN "%[2]s" + 1000003
 		WHEN typeof("%[2]s") = 'text' THEN "%[2]s" || ' ' ELSE %[3]s END
 		WHERE (%[4]s) = (SELECT %[4]s FROM "%[1]s" ORDER BY %[4]s DESC LIMIT 1)`, table, name, other, key))
@@ -322,7 +324,7 @@ func TestR10_Tampering(t *testing.T) {
 	t.Run("everything is made anew", func(t *testing.T) {
 		tried++ // and without a head nothing can be found
 		v := verify(t, sealedHistory(t), head)
-		if len(v.Findings) != 1 || v.Findings[0].Check != CheckChain {
+		if len(v.Findings) != 1 || v.Findings[0].Check != ledger.CheckChain {
 			t.Errorf("%v", v.Findings)
 			return
 		}
@@ -336,7 +338,7 @@ func TestWrite_RefusesToVouchForOthers(t *testing.T) {
 	t.Parallel()
 	db, s := richHistory(t)
 	tamper(t, db, "INSERT INTO event (source, event_id, at, activity, correlation, target, raw) VALUES ('graph', 'x', 1, '', '', '', '{}')")
-	if err := s.Commit(t.Context(), richResult(t, s)); !errors.Is(err, ErrDamaged) {
+	if err := s.Commit(t.Context(), richResult(t, s)); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("committed: %v", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // TestMayWrite: to look whether a run could be recorded leaves nothing, neither
@@ -37,7 +39,7 @@ func TestMayWrite(t *testing.T) {
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := openRW(t, path).MayWrite(t.Context()); !errors.Is(err, ErrMayNotWrite) {
+	if err := openRW(t, path).MayWrite(t.Context()); !errors.Is(err, engine.ErrMayNotWrite) {
 		t.Errorf("a file that may not be written: %v", err)
 	}
 }
@@ -57,8 +59,8 @@ func listed(t *testing.T, db *DB) (names []string) {
 // TestClassify_Once: a kind is told once, however often an error is looked at.
 func TestClassify_Once(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT} {
-		err := classify(fmt.Errorf("write: %w", classify(fmt.Errorf("beside it: %w", cause))))
-		if want := "write: " + ErrNoRoom.Error() + ": beside it: " + cause.Error(); !errors.Is(err, ErrNoRoom) || err.Error() != want {
+		err := engine.Classify(fmt.Errorf("write: %w", engine.Classify(fmt.Errorf("beside it: %w", cause))))
+		if want := "write: " + engine.ErrNoRoom.Error() + ": beside it: " + cause.Error(); !errors.Is(err, engine.ErrNoRoom) || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

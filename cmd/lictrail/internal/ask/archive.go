@@ -12,6 +12,7 @@ import (
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/ledger"
 	"lictrail/snapshot/words"
 )
 
@@ -27,8 +28,8 @@ type Archived struct {
 }
 
 // Called is what records call them.
-func (a *Archived) Called() store.Called {
-	c := store.Called{Addresses: a.Addresses, Names: a.Names}
+func (a *Archived) Called() ledger.Called {
+	c := ledger.Called{Addresses: a.Addresses, Names: a.Names}
 	if a.ID != "" {
 		c.IDs = []string{a.ID}
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Forgettable is a person whose data can be erased.
 type Forgettable struct {
 	Row    int64  // of the user; 0 for somebody who never was a user
 	Title  string // names, addresses and id
-	Called store.Called
+	Called ledger.Called
 }
 
 // standIn matches the name that replaces an erased person whom only records named: one

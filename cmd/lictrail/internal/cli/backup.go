@@ -10,6 +10,7 @@ import (
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 func newBackup(e *env) *cobra.Command {
@@ -69,7 +70,7 @@ func verifyCopy(ctx context.Context, path string) (*show.Verification, error) {
 		return nil, err
 	}
 	if found := r.Everything(); len(found) > 0 {
-		return nil, fmt.Errorf("%w: %s: %s", store.ErrDamaged, found[0].Check, found[0].What)
+		return nil, fmt.Errorf("%w: %s: %s", engine.ErrDamaged, found[0].Check, found[0].What)
 	}
 	return r, nil
 }

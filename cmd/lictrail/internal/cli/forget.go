@@ -16,6 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/ledger"
 )
 
 // irreversible are the flags of commands that cannot be undone.
@@ -126,7 +127,7 @@ func runForget(ctx context.Context, e *env, ref string, sure *irreversible) erro
 }
 
 // forgettable counts what would be erased.
-func forgettable(ctx context.Context, e *env, who *ask.Forgettable) (*store.Erased, error) {
+func forgettable(ctx context.Context, e *env, who *ask.Forgettable) (*ledger.Erased, error) {
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ import (
 	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 func newVerify(e *env) *cobra.Command {
@@ -93,7 +95,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 	}
 	if n := len(r.Everything()); n > 0 {
 		return &out.Error{Code: exitDamaged, Message: fmt.Sprintf("the history is not as lictrail wrote it: %s", show.Plural(n, "finding")),
-			Hint: exit.RestoreHint, Err: store.ErrDamaged}
+			Hint: exit.RestoreHint, Err: engine.ErrDamaged}
 	}
 	return nil
 }
@@ -118,8 +120,8 @@ func verify(ctx context.Context, db *store.DB, head string) (*show.Verification,
 			r.Replay = replay
 		}
 	}
-	if errors.Is(err, store.ErrDamaged) {
-		r.Findings = append(r.Findings, store.Finding{Check: store.CheckReplay, What: err.Error()})
+	if errors.Is(err, engine.ErrDamaged) {
+		r.Findings = append(r.Findings, ledger.Finding{Check: ledger.CheckReplay, What: err.Error()})
 		err = nil
 	}
 	return r, err

@@ -10,7 +10,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 // Version is for those who build without the repository at hand, with
@@ -71,7 +71,7 @@ func newVersion(e *env) *cobra.Command {
 func runVersion(ctx context.Context, e *env) error {
 	b := buildOf()
 	var err error
-	if b.SQLite.Version, b.SQLite.SourceID, err = store.SQLite(ctx); err != nil {
+	if b.SQLite.Version, b.SQLite.SourceID, err = engine.Version(ctx); err != nil {
 		return err
 	}
 	if e.format == "json" {

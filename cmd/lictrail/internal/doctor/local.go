@@ -23,6 +23,7 @@ import (
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 // The checks that several places name. The last four are reads, as package graph
@@ -56,7 +57,7 @@ const (
 // local checks what is on this machine.
 func (d *doctor) local(ctx context.Context) {
 	d.ok("lictrail", "%s, schema %d", d.o.Version, migrations.Latest())
-	if v, _, err := store.SQLite(ctx); err != nil {
+	if v, _, err := engine.Version(ctx); err != nil {
 		d.fail("SQLite", err)
 	} else {
 		d.ok("SQLite", "%s", v)
@@ -211,7 +212,7 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 	case errors.Is(err, migrations.ErrOlder):
 		d.warn(checkDatabase, "nothing: the next run brings it up to date, and older builds cannot read it from then on", "of an older build")
 		return
-	case errors.Is(err, store.ErrUnrecovered):
+	case errors.Is(err, engine.ErrUnrecovered):
 		d.warn(checkDatabase, hintFor(err), "a run was cut off while it wrote")
 		return
 	default:
@@ -284,7 +285,7 @@ func lockOf(ctx context.Context, path string) Check {
 		case !writing:
 			return Check{Name: checkLock, Status: OK, Found: "nobody is writing"}
 		case waited >= lockPatience || ctx.Err() != nil:
-			err := fmt.Errorf("%w: another process is writing to it", store.ErrBusy)
+			err := fmt.Errorf("%w: another process is writing to it", engine.ErrBusy)
 			return Check{Name: checkLock, Status: Failed, Found: err.Error(), Fix: hintFor(err), Err: err}
 		}
 		select {
@@ -298,7 +299,7 @@ func lockOf(ctx context.Context, path string) Check {
 func (d *doctor) integrity(ctx context.Context, db *store.DB) {
 	h, err := db.Health(ctx)
 	if err == nil && len(h.Findings) > 0 {
-		err = fmt.Errorf("%w: SQLite's quick check: %q", store.ErrDamaged, h.Findings[0])
+		err = fmt.Errorf("%w: SQLite's quick check: %q", engine.ErrDamaged, h.Findings[0])
 	}
 	switch {
 	case err != nil:

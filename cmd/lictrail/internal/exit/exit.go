@@ -18,6 +18,8 @@ import (
 	"lictrail/internal/private"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Exit codes. A result code is never a failure code.
@@ -83,12 +85,12 @@ var exits = []struct {
 	{store.ErrNotPrivate, WrongUse, "make the file its owner's alone: " + private.Command("FILE") + " (and FILE-wal, FILE-shm beside it)"},
 	{store.ErrNotOwner, WrongUse, "run lictrail as the file's owner, or make it yours: chown USER FILE (and FILE-wal, FILE-shm beside it); a group may ask where sync runs with --group-readable"},
 	{store.ErrFolderNotOpen, WrongUse, "chmod 750 FOLDER, with nothing else in it that the group must not read"},
-	{store.ErrMayNotWrite, Failed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
-	{store.ErrNoRoom, Failed, roomHint},
+	{engine.ErrMayNotWrite, Failed, "let this user write to the file and its folder, which SQLite needs for reading too; or, while no lictrail runs, copy the file (and FILE-wal beside it) to a folder of your own and name the copy with --db"},
+	{engine.ErrNoRoom, Failed, roomHint},
 	{syscall.ENOSPC, Failed, roomHint}, // of a file beside it, such as the lock's
 	{syscall.EDQUOT, Failed, roomHint},
-	{store.ErrPresent, WrongUse, "delete the account first: the next run would record the person anew"},
-	{store.ErrNamed, Failed, "nothing was erased; change what is called so where it comes from, such as the tenant's name or an imported list, run sync or the import again, and then forget"},
+	{ledger.ErrPresent, WrongUse, "delete the account first: the next run would record the person anew"},
+	{ledger.ErrNamed, Failed, "nothing was erased; change what is called so where it comes from, such as the tenant's name or an imported list, run sync or the import again, and then forget"},
 	{store.ErrExists, WrongUse, "name a new file: a backup replaces nothing"},
 	{store.ErrOtherTenant, Busy, "keep one database per tenant: name another file with --db"},
 	{lake.ErrNoLake, WrongUse, "lictrail export DIR makes one"},
@@ -100,9 +102,9 @@ var exits = []struct {
 	{lake.ErrDamaged, Damaged, "lictrail export --verify DIR tells what is wrong; a new folder can be exported from the databases at any time"},
 	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs tells how it ended"},
 	{lock.ErrPlace, WrongUse, "FILE.lock beside the database must be a file of your own: remove what is there, if no run is at work"},
-	{store.ErrBusy, Busy, "wait until the other lictrail has finished, then try again"},
+	{engine.ErrBusy, Busy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, Busy, "run sync again; two runs on one database gain nothing"},
-	{store.ErrUnrecovered, Busy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},
+	{engine.ErrUnrecovered, Busy, "run lictrail sync once: it takes back what was cut off, and the history before it stands"},
 	{migrations.ErrNewer, Busy, "use the newer lictrail that wrote it"},
 	{migrations.ErrOlder, Busy, "run lictrail sync once to bring the database up to date"},
 	{migrations.ErrForeign, Busy, "name lictrail's own file with --db"},
@@ -110,8 +112,8 @@ var exits = []struct {
 	{migrations.ErrEmpty, WrongUse, "run lictrail sync first"},
 	{ErrRefused, Failed, "each is told with its line and the reason; the same import again takes nothing twice"},
 	{store.ErrNotSQLite, Damaged, "name lictrail's own file with --db; if this is it, " + RestoreHint},
-	{store.ErrTooLong, Damaged, "lictrail verify finds it where it stands in the database; one that is only to be taken in, cut it before"},
-	{store.ErrDamaged, Damaged, DamagedHint},
+	{engine.ErrTooLong, Damaged, "lictrail verify finds it where it stands in the database; one that is only to be taken in, cut it before"},
+	{engine.ErrDamaged, Damaged, DamagedHint},
 }
 
 // Explain gives an error its exit code and a hint. What has both stays as it is.
@@ -160,7 +162,7 @@ func Explained(err error) *out.Error {
 // Stands reports whether what a command has printed stands, with the error that it
 // ended with: a result code, or a failure of something else.
 func Stands(err error) bool {
-	var residue *store.ResidueError
+	var residue *ledger.ResidueError
 	return errors.Is(err, ErrChanged) || errors.Is(err, ErrSomeTenants) || errors.Is(err, ErrRecorded) || errors.As(err, &residue)
 }
 
@@ -191,7 +193,7 @@ func hintOf(err error, general string) string {
 	if errors.As(err, &g) && g.Hint != "" {
 		return g.Hint
 	}
-	var residue *store.ResidueError
+	var residue *ledger.ResidueError
 	if errors.As(err, &residue) {
 		return againHint(residue, general)
 	}
@@ -200,12 +202,12 @@ func hintOf(err error, general string) string {
 
 // againHint tells how to erase what an erasing has left behind. A person is no
 // longer found by the name that they were forgotten by.
-func againHint(e *store.ResidueError, general string) string {
+func againHint(e *ledger.ResidueError, general string) string {
 	again := "run the same prune again"
 	if e.Name != "" {
 		again = "run: lictrail forget " + e.Name
 	}
-	if errors.Is(e, store.ErrBusy) {
+	if errors.Is(e, engine.ErrBusy) {
 		general = "close what has the database open" // a reader need not be a lictrail
 	}
 	if general == "" {

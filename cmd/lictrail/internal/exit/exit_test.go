@@ -9,12 +9,13 @@ import (
 
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // A full disk is a failure, whichever file it was that no longer fitted.
 func TestExplain_NoRoom(t *testing.T) {
-	for _, cause := range []error{store.ErrNoRoom, syscall.ENOSPC, syscall.EDQUOT} {
+	for _, cause := range []error{engine.ErrNoRoom, syscall.ENOSPC, syscall.EDQUOT} {
 		var e *out.Error
 		if !errors.As(Explain(fmt.Errorf("%w on %q: %w", lock.ErrPlace, "t.db", cause)), &e) || e.Code != Failed || e.Hint != roomHint {
 			t.Errorf("%v: %+v", cause, e)
@@ -26,11 +27,11 @@ func TestExplain_NoRoom(t *testing.T) {
 func TestExplain_OneLine(t *testing.T) {
 	for _, err := range []error{
 		errors.Join(errors.New("read it"), errors.New("record it")),
-		fmt.Errorf("%w: %w", store.ErrNoRoom, errors.Join(errors.New("read it"), errors.New("record it"))),
+		fmt.Errorf("%w: %w", engine.ErrNoRoom, errors.Join(errors.New("read it"), errors.New("record it"))),
 	} {
 		want := "read it; record it"
-		if errors.Is(err, store.ErrNoRoom) {
-			want = store.ErrNoRoom.Error() + ": " + want
+		if errors.Is(err, engine.ErrNoRoom) {
+			want = engine.ErrNoRoom.Error() + ": " + want
 		}
 		if got := Explain(err).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -47,14 +48,14 @@ func TestExplain_Residue(t *testing.T) {
 		code  int
 		hint  string
 	}{
-		{"forgotten-280", store.ErrBusy, Busy, "close what has the database open, then run: lictrail forget forgotten-280"},
-		{"forgotten-280", store.ErrNoRoom, Failed, roomHint + ", then run: lictrail forget forgotten-280"},
+		{"forgotten-280", engine.ErrBusy, Busy, "close what has the database open, then run: lictrail forget forgotten-280"},
+		{"forgotten-280", engine.ErrNoRoom, Failed, roomHint + ", then run: lictrail forget forgotten-280"},
 		{"forgotten-280", errors.New("disk I/O error"), Failed, "run: lictrail forget forgotten-280"},
 		{"forgotten-280", context.Canceled, Interrupted, "run: lictrail forget forgotten-280"},
-		{"", store.ErrBusy, Busy, "close what has the database open, then run the same prune again"},
+		{"", engine.ErrBusy, Busy, "close what has the database open, then run the same prune again"},
 	} {
 		var e *out.Error
-		if err := Explain(&store.ResidueError{Kind: "forget", Name: test.name, Err: test.cause}); !errors.As(err, &e) || e.Code != test.code || e.Hint != test.hint {
+		if err := Explain(&ledger.ResidueError{Kind: "forget", Name: test.name, Err: test.cause}); !errors.As(err, &e) || e.Code != test.code || e.Hint != test.hint {
 			t.Errorf("%v: %+v", test.cause, e)
 		}
 	}

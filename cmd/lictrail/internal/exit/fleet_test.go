@@ -6,6 +6,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 // The code of several tenants is the one that most needs a person, and every code
@@ -42,9 +43,9 @@ func TestOfHealth(t *testing.T) {
 		want   int
 	}{
 		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrNoDatabase}, WrongUse},
-		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrBusy}, Busy},
-		{&ask.TenantHealth{Condition: ask.Unreadable, Err: store.ErrDamaged}, Damaged},
-		{&ask.TenantHealth{Condition: ask.Damaged, Health: &ask.Health{}, Err: store.ErrDamaged}, Damaged},
+		{&ask.TenantHealth{Condition: ask.Unreadable, Err: engine.ErrBusy}, Busy},
+		{&ask.TenantHealth{Condition: ask.Unreadable, Err: engine.ErrDamaged}, Damaged},
+		{&ask.TenantHealth{Condition: ask.Damaged, Health: &ask.Health{}, Err: engine.ErrDamaged}, Damaged},
 		{&ask.TenantHealth{Condition: ask.NeverRun, Health: &ask.Health{}}, WrongUse},
 		{failing(store.Failed), Failed},
 		{failing(store.Incomplete), Incomplete},

@@ -21,8 +21,8 @@ import (
 // inStatements are the expressions, everywhere or in a function, that stand in
 // SQL texts and are not seen to be constant, and why none can come from outside.
 var inStatements = map[string]string{
-	"l.name":                                 "a table that tables.go declares",
-	"t.name":                                 "a table that tables.go declares",
+	"l.Name":                                 "a table that tables.go declares",
+	"t.Name":                                 "a table that tables.go declares",
 	"l.keyText()":                            "columns of a key, as the schema has them, quoted",
 	"l.qualifiedKey()":                       "columns of a key, as the schema has them, quoted",
 	"l.fromRun()":                            "a column that tables.go declares",
@@ -31,13 +31,14 @@ var inStatements = map[string]string{
 	"skuPlans: where":                        "constant at both calls",
 	"read: where":                            "constant at every call, but for quoted columns of a key",
 	"keys: where":                            "quoted columns, with places for values",
+	"words: table":                           "a table that tables.go declares",
 	"drop: where":                            "a column that tables.go declares",
-	"prunableRows: name":                     "a table that tables.go declares",
-	"prunableRows: where":                    "columns that tables.go declares",
+	"Prunable: name":                         "a table that tables.go declares",
+	"Prunable: where":                        "columns that tables.go declares",
 	"unpruned: strings.Join(full, \" OR \")": "quoted columns, with places for values",
 	"query: marks(n, func(i int) any { return string(f.SKUs[i]) })": "numbers of places",
 	"query: marks(n, func(i int) any { return f.Users[i].Row })":    "numbers of places",
-	"insertion: strings.Join(columns, \", \")":                      "columns, constant at every call",
+	"Insertion: strings.Join(columns, \", \")":                      "columns, constant at every call",
 	"sameVersion: c":                            "columns, constant at every call",
 	"indexLater: name":                          "one of three constant names",
 	"lasting: strings.Join(all, \", \")":        "columns, constant at every call",

@@ -19,6 +19,7 @@ import (
 	"lictrail/cmd/release/sbom"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 const root = "../../../.."
@@ -157,7 +158,7 @@ func TestC4_BillOfMaterials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, source, err := store.SQLite(t.Context())
+	version, source, err := engine.Version(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

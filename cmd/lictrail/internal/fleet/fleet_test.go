@@ -10,7 +10,7 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/graph"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
 )
 
 // Records are prefixed whole, whatever is quoted in them, and the header row stands
@@ -63,8 +63,8 @@ func TestVerdict(t *testing.T) {
 		message string
 	}{
 		{[]Outcome{{"a", nil}, {"b", nil}}, 0, ""},
-		{[]Outcome{{"a", store.ErrBusy}}, exit.Busy, store.ErrBusy.Error()},
-		{[]Outcome{{"a", store.ErrBusy}, {"b", nil}, {"c", graph.ErrAuth}}, exit.Auth, "2 of 3 tenants failed: a, c"},
+		{[]Outcome{{"a", engine.ErrBusy}}, exit.Busy, engine.ErrBusy.Error()},
+		{[]Outcome{{"a", engine.ErrBusy}, {"b", nil}, {"c", graph.ErrAuth}}, exit.Auth, "2 of 3 tenants failed: a, c"},
 	} {
 		err := Verdict(out.NewStreams(nil, io.Discard, io.Discard, func(string) string { return "" }), test.all, "try again")
 		code, message := codeAndMessage(err)

@@ -12,7 +12,8 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // HealthOptions say how the histories of a fleet are looked at.
@@ -82,9 +83,9 @@ func HealthVerdict(all []*ask.TenantHealth) error {
 }
 
 // ErrFindings is what verify found, in one error.
-func ErrFindings(findings []store.Finding) error {
+func ErrFindings(findings []ledger.Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, findings[0].Check, findings[0].What)
+	return fmt.Errorf("%w: %s: %s", engine.ErrDamaged, findings[0].Check, findings[0].What)
 }

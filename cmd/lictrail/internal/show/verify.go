@@ -9,31 +9,31 @@ import (
 	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/snapshot"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Verification is the result of all checks.
 type Verification struct {
-	*store.Verification
+	*ledger.Verification
 	Replay *track.Replay
 	Tenant snapshot.Tenant
 	Asked  string // the head that was asked for; "": none
 }
 
-func (r *Verification) Everything() []store.Finding {
+func (r *Verification) Everything() []ledger.Finding {
 	return slices.Concat(r.Findings, r.Replay.Findings)
 }
 
 // lookedAt says what a check has looked at.
 func lookedAt(r *Verification, check string) string {
 	switch check {
-	case store.CheckStructure:
+	case ledger.CheckStructure:
 		return "SQLite's checks, foreign keys, tables, views, triggers"
-	case store.CheckChain:
+	case ledger.CheckChain:
 		return fmt.Sprintf("%s of %s that ended", Plural(r.Seals, "seal"), Plural(r.Runs, "run"))
-	case store.CheckDigests:
+	case ledger.CheckDigests:
 		return fmt.Sprintf("%s, every column", Plural(r.Rows, "row"))
-	case store.CheckReplay:
+	case ledger.CheckReplay:
 		return fmt.Sprintf("%s of users, %s found anew", Plural(r.Replay.States, "state"), Plural(r.Replay.Changes, "change"))
 	}
 	return fmt.Sprintf("%s, %d found again from stored events, %d erased", Plural(r.Replay.Attributions, "cause"), r.Replay.Repeated, r.Replay.Unproven)
@@ -47,8 +47,8 @@ func Verified(p Printer, r *Verification) error {
 	for _, f := range r.Everything() {
 		bad[f.Check]++
 	}
-	rows := make([]any, 0, 2*len(store.Checks))
-	for _, check := range store.Checks {
+	rows := make([]any, 0, 2*len(ledger.Checks))
+	for _, check := range ledger.Checks {
 		word := "ok      " + lookedAt(r, check)
 		if bad[check] > 0 {
 			word = fmt.Sprintf("BROKEN  %s", Plural(bad[check], "finding"))
@@ -143,9 +143,9 @@ func givenHead(r *Verification) *givenHeadJSON {
 // printChecks gives one item a check, in JSON and CSV.
 func printChecks(p Printer, r *Verification) error {
 	var items []CheckJSON
-	for _, check := range store.Checks {
+	for _, check := range ledger.Checks {
 		item := CheckJSON{Check: check, OK: true, Looked: lookedAt(r, check), Findings: []string{}, Head: OrNull(r.Head), Given: givenHead(r)}
-		if check == store.CheckDigests {
+		if check == ledger.CheckDigests {
 			item.Erasures = erasedRows(r)
 		}
 		for _, f := range r.Everything() {

@@ -10,6 +10,8 @@ import (
 	"lictrail/diff"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // rederive attributes the changes of each run again, from the events and the
@@ -74,7 +76,7 @@ func (v *verifier) words(ctx context.Context, run snapshot.RunID) ([]word, error
 	}
 	for i := range words {
 		if words[i].change = changes[words[i].Change]; words[i].change == nil {
-			return nil, fmt.Errorf("%w: there is no change %d", store.ErrDamaged, words[i].Change)
+			return nil, fmt.Errorf("%w: there is no change %d", engine.ErrDamaged, words[i].Change)
 		}
 	}
 	return words, nil
@@ -158,7 +160,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 		case w.Rules != diff.Rules, w.Redacted:
 			v.Unrepeated++ // other rules came to it, or forget erased what it rests on
 		case again[text] == 0:
-			v.found(store.CheckAttributions, "change %d, revision %d: the stored events lead to another word than the one stored", w.Change, w.Number)
+			v.found(ledger.CheckAttributions, "change %d, revision %d: the stored events lead to another word than the one stored", w.Change, w.Number)
 		default:
 			v.Repeated++
 			again[text]--

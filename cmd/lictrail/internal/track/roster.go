@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"lictrail/snapshot"
-	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/intake"
 )
 
 // roster is what a run remembers of every user that history knows or the run
@@ -23,7 +23,7 @@ type seen struct {
 	presence    uint8             // as last seen, by presenceCode
 	pass        uint8             // the last pass that showed the user; 0: none
 	print       snapshot.RowPrint // of the newest row; zero: none
-	shows       *store.RowShows   // what that row showed
+	shows       *intake.RowShows  // what that row showed
 }
 
 func newRoster(users int64) roster {

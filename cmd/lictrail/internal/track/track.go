@@ -17,6 +17,8 @@ import (
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/intake"
 )
 
 // Reader reads a tenant. Only SKUs and Users are indispensable: an error of
@@ -143,7 +145,7 @@ type run struct {
 
 	shown     // what the pass over the users has shown
 	pass      *userPass
-	spool     *store.Spool
+	spool     *intake.Spool
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
@@ -210,7 +212,7 @@ func (t *run) fail(ctx context.Context, cause error) error {
 // tried records a run that failed before it began. Another tenant's history is
 // not written to, nor what may not be.
 func (t *run) tried(ctx context.Context, cause error) error {
-	for _, kind := range []error{ErrWrongTenant, store.ErrOtherTenant, store.ErrBusy, store.ErrDamaged, store.ErrMayNotWrite} {
+	for _, kind := range []error{ErrWrongTenant, store.ErrOtherTenant, engine.ErrBusy, engine.ErrDamaged, engine.ErrMayNotWrite} {
 		if errors.Is(cause, kind) {
 			return cause
 		}

@@ -12,6 +12,7 @@ import (
 	"lictrail/diff"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/intake"
 )
 
 // shown is what the pass over the users has shown.
@@ -135,9 +136,9 @@ func (p *userPass) user(ctx context.Context, u *User) error {
 	}
 	known.pass = p.number
 	p.users.put(u.ID, known)
-	var print *store.RowPrint
+	var print *intake.RowPrint
 	if u.Print.Size > 0 && !u.LicensesAbsent && shows.Flags&blankRow == 0 { // those are looked at each time
-		print = &store.RowPrint{RowPrint: u.Print, Shows: shows}
+		print = &intake.RowPrint{RowPrint: u.Print, Shows: shows}
 	}
 	if known.row == 0 {
 		return p.add(p.run.comparer.User(nil, u.User), 0, print)
@@ -160,7 +161,7 @@ func (p *userPass) user(ctx context.Context, u *User) error {
 
 // add keeps what differs of a user: changes in memory, the rest in the spool. row is the user's in the database, 0 for a new one; print is of
 // the row that was read, nil for none.
-func (p *userPass) add(d snapshot.Delta, row int64, print *store.RowPrint) error {
+func (p *userPass) add(d snapshot.Delta, row int64, print *intake.RowPrint) error {
 	if p.run.sync.Previous == nil {
 		d.Changes = nil // I7
 		d.Evidence = snapshot.PlanEvidence(&d.New, p.run.catalog)
@@ -195,8 +196,8 @@ const (
 )
 
 // showsOf is what is counted of a row.
-func showsOf(u *User) store.RowShows {
-	s := store.RowShows{Held: u.Held()}
+func showsOf(u *User) intake.RowShows {
+	s := intake.RowShows{Held: u.Held()}
 	flag := func(f uint8, has bool) {
 		if has {
 			s.Flags |= f
@@ -220,7 +221,7 @@ func showsOf(u *User) store.RowShows {
 }
 
 // count counts a row, be it decoded or recognized.
-func (p *userPass) count(row store.RowShows) {
+func (p *userPass) count(row intake.RowShows) {
 	has := func(f uint8) bool { return row.Flags&f != 0 }
 	c := &p.counts
 	c.Users++

@@ -11,6 +11,7 @@ import (
 	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
+	"lictrail/snapshot/store/ledger"
 )
 
 // Replay is what verifying by the rules has looked at.
@@ -21,7 +22,7 @@ type Replay struct {
 	Unproven     int64 // of them, those whose events were erased on purpose
 	Repeated     int64 // of them, those that were found again by attributing anew
 	Unrepeated   int64 // and those for which not everything is stored that was known, or another version judged
-	Findings     []store.Finding
+	Findings     []ledger.Finding
 }
 
 // Verify checks that the stored changes are what leads from each stored state
@@ -45,7 +46,7 @@ type verifier struct {
 }
 
 func (v *verifier) found(check, format string, args ...any) {
-	v.Findings = append(v.Findings, store.Finding{Check: check, What: fmt.Sprintf(format, args...)})
+	v.Findings = append(v.Findings, ledger.Finding{Check: check, What: fmt.Sprintf(format, args...)})
 }
 
 // runs lists the complete runs in order.
@@ -125,20 +126,20 @@ func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.
 	for _, id := range runs {
 		r := v.h.Runs[id]
 		if r == nil {
-			v.found(store.CheckReplay, "user %s: a row names run %d, which is not a complete run", t.Person.ID, id)
+			v.found(ledger.CheckReplay, "user %s: a row names run %d, which is not a complete run", t.Person.ID, id)
 			return
 		}
 		v.step(t, r, stored[id])
 		delete(stored, id)
 	}
 	for id := range stored {
-		v.found(store.CheckReplay, "user %s: run %d has changes, and its state does not differ", t.Person.ID, id)
+		v.found(ledger.CheckReplay, "user %s: run %d has changes, and its state does not differ", t.Person.ID, id)
 	}
 	last := t.At(runs[len(runs)-1])
 	// forget takes the fingerprint away of whoever was called in a way that named
 	// the person: the next run compares them in full
 	if t.Fingerprint != 0 && last.Fingerprint() != t.Fingerprint {
-		v.found(store.CheckReplay, "user %s: the fingerprint is not that of the newest state", t.Person.ID)
+		v.found(ledger.CheckReplay, "user %s: the fingerprint is not that of the newest state", t.Person.ID)
 	}
 }
 
@@ -148,7 +149,7 @@ func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Chang
 	v.States++
 	now := t.At(r.ID)
 	if now == nil {
-		v.found(store.CheckReplay, "user %s: run %d shows no state", t.Person.ID, r.ID)
+		v.found(ledger.CheckReplay, "user %s: run %d shows no state", t.Person.ID, r.ID)
 		return
 	}
 	var known *snapshot.Known
@@ -163,7 +164,7 @@ func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Chang
 	slices.SortFunc(d.Opened, func(a, b snapshot.OpenedPath) int { return a.PathKey.Compare(b.PathKey) })
 	if !slices.EqualFunc(d.Opened, t.Opened(r.ID), func(a, b snapshot.OpenedPath) bool { return a.Span == b.Span && a.Equal(b.Path) }) ||
 		!slices.Equal(d.Closed, t.Closed(r.ID)) {
-		v.found(store.CheckReplay, "user %s: the licenses that run %d began and ended are not those that its state shows", t.Person.ID, r.ID)
+		v.found(ledger.CheckReplay, "user %s: the licenses that run %d began and ended are not those that its state shows", t.Person.ID, r.ID)
 	}
 }
 
@@ -171,11 +172,11 @@ func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Chang
 func (v *verifier) same(run snapshot.RunID, whose string, anew, stored []snapshot.Change) {
 	v.Changes += int64(len(anew))
 	if !slices.Equal(texts(anew), texts(stored)) {
-		v.found(store.CheckReplay, "%s: run %d stored %d changes; its state differs from the one before by %d, or by others", whose, run, len(stored), len(anew))
+		v.found(ledger.CheckReplay, "%s: run %d stored %d changes; its state differs from the one before by %d, or by others", whose, run, len(stored), len(anew))
 	}
 	for i := range stored {
 		if stored[i].Window != v.h.Window(run) {
-			v.found(store.CheckReplay, "change %d: it does not lie between run %d and the one before", stored[i].ID, run)
+			v.found(ledger.CheckReplay, "change %d: it does not lie between run %d and the one before", stored[i].ID, run)
 		}
 	}
 }
@@ -205,7 +206,7 @@ func (v *verifier) attributions(ctx context.Context) error {
 		}
 		v.Attributions++
 		if numbers[r.Change]++; numbers[r.Change] != r.Number {
-			v.found(store.CheckAttributions, "change %d: revision %d follows revision %d", r.Change, r.Number, numbers[r.Change]-1)
+			v.found(ledger.CheckAttributions, "change %d: revision %d follows revision %d", r.Change, r.Number, numbers[r.Change]-1)
 			numbers[r.Change] = r.Number
 		}
 		if err := v.attribution(ctx, r); err != nil {
@@ -217,7 +218,7 @@ func (v *verifier) attributions(ctx context.Context) error {
 
 func (v *verifier) attribution(ctx context.Context, r *store.Revision) error {
 	wrong := func(what string) {
-		v.found(store.CheckAttributions, "change %d, revision %d: %s", r.Change, r.Number, what)
+		v.found(ledger.CheckAttributions, "change %d, revision %d: %s", r.Change, r.Number, what)
 	}
 	if (r.Cause == snapshot.CauseUnknown) != (r.UnknownWhy != "") {
 		wrong("a cause is unknown exactly when it says why")

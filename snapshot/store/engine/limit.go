@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// maxValue bounds the bytes of a value, and of a row. The longest that lictrail
+// MaxValue bounds the bytes of a value, and of a row. The longest that lictrail
 // writes is an audit record, of some hundred kilobytes. Without a bound one value
 // in a file that somebody else gave would take as much memory as it likes.
-const maxValue = 16 << 20
+const MaxValue = 16 << 20
 
-// openSQL opens a database whose connections refuse longer values, when they are
+// Open opens a database whose connections refuse longer values, when they are
 // read as well as when they are written.
-func openSQL(dsn string) (*sql.DB, error) {
+func Open(dsn string) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
@@ -25,10 +25,10 @@ func openSQL(dsn string) (*sql.DB, error) {
 	return sql.OpenDB(limited{c, false}), nil
 }
 
-// openForGroup is openSQL for writing a database that a group may read: -wal and -shm
+// OpenForGroup is Open for writing a database that a group may read: -wal and -shm
 // stay when it is closed, since the group cannot make them, and SQLite cannot read
 // without them.
-func openForGroup(dsn string) (*sql.DB, error) {
+func OpenForGroup(dsn string) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func limitValues(ctx context.Context, d driver.Driver, c driver.Conn) error {
 	if err != nil {
 		return err
 	}
-	_, err = sqlite.Limit(held, sqlite3.SQLITE_LIMIT_LENGTH, maxValue)
+	_, err = sqlite.Limit(held, sqlite3.SQLITE_LIMIT_LENGTH, MaxValue)
 	return err
 }
 
@@ -85,9 +85,9 @@ func (l lent) Connect(context.Context) (driver.Conn, error) { return l.conn, nil
 // Driver returns the driver of the connection.
 func (l lent) Driver() driver.Driver { return l.driver }
 
-// SQLite is the version of SQLite that this program contains, as it runs, and
+// Version is the version of SQLite that this program contains, as it runs, and
 // the id of the source that it was made from. It needs no database.
-func SQLite(ctx context.Context) (version, sourceID string, err error) {
+func Version(ctx context.Context) (version, sourceID string, err error) {
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		return "", "", err

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 // wanted early ends the reading too.
 func TestAhead(t *testing.T) {
 	bad := errors.New("bad row")
-	for _, n := range []int{0, 1, batch - 1, batch, 5*batch + 7} {
-		for _, until := range []int{0, 1, batch, n} {
+	for _, n := range []int{0, 1, Batch - 1, Batch, 5*Batch + 7} {
+		for _, until := range []int{0, 1, Batch, n} {
 			ended := false
 			var rows iter.Seq2[int, error] = func(yield func(int, error) bool) {
 				defer func() { ended = true }()
@@ -25,7 +25,7 @@ func TestAhead(t *testing.T) {
 			}
 			var got []int
 			var failed error
-			for i, err := range readAhead(rows, batch) {
+			for i, err := range ReadAhead(rows, Batch) {
 				if failed = err; err != nil || len(got) == until && until < n {
 					break
 				}

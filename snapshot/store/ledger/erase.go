@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // ErrPresent says that the newest run still shows the user in the tenant.
@@ -61,33 +62,33 @@ type Called struct {
 	Others    []string // addresses of others with object ids of their own
 }
 
-// forgetPerson erases a person: see the method Forget of store.DB.
-func forgetPerson(ctx context.Context, db *sql.DB, row int64, called ...Called) (*Erased, error) {
-	return eraseSealed(ctx, db, sealForget, forgetDetail{User: row}, func(e *eraser, p *purpose) error { return e.forget(p, called) })
+// Forget erases a person: see the method Forget of store.DB.
+func Forget(ctx context.Context, db *sql.DB, row int64, called ...Called) (*Erased, error) {
+	return erase(ctx, db, KindForget, forgetDetail{User: row}, func(e *Eraser, p *purpose) error { return e.Forget(p, called) })
 }
 
-// forgettableRows counts what forgetPerson would erase, by table, and erases nothing.
-func forgettableRows(ctx context.Context, tx *sql.Tx, row int64, called ...Called) (*Erased, error) {
-	last, err := lastSeal(ctx, tx)
+// Forgettable counts what Forget would erase, by table, and erases nothing.
+func Forgettable(ctx context.Context, tx *sql.Tx, row int64, called ...Called) (*Erased, error) {
+	last, err := Last(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEraser(ctx, tx)
+	e, err := NewEraser(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	e.dry, e.seen, e.left = true, map[string]bool{}, map[int64]string{}
-	p := forgetting(row, last.ID+1)
-	if err := e.forget(p, called); err != nil {
-		return nil, fmt.Errorf("look for what to erase: %w", classify(err))
+	p := Forgetting(row, last.ID+1)
+	if err := e.Forget(p, called); err != nil {
+		return nil, fmt.Errorf("look for what to erase: %w", engine.Classify(err))
 	}
-	return &Erased{Name: p.name, Rows: e.rows}, nil
+	return &Erased{Name: p.name, Rows: e.Rows}, nil
 }
 
-// pruneRows erases what rows of evidence from before a time say.
-func pruneRows(ctx context.Context, db *sql.DB, before time.Time) (*Erased, error) {
+// Prune erases what rows of evidence from before a time say.
+func Prune(ctx context.Context, db *sql.DB, before time.Time) (*Erased, error) {
 	before = before.UTC().Truncate(time.Second)
-	return eraseSealed(ctx, db, sealPrune, pruneDetail{Before: before.Format(time.RFC3339)}, func(e *eraser, _ *purpose) error {
+	return erase(ctx, db, KindPrune, pruneDetail{Before: before.Format(time.RFC3339)}, func(e *Eraser, _ *purpose) error {
 		for _, l := range e.all {
 			if l.aged == "" {
 				continue
@@ -107,8 +108,8 @@ func pruneRows(ctx context.Context, db *sql.DB, before time.Time) (*Erased, erro
 	})
 }
 
-// prunableRows counts what pruneRows would erase, by table.
-func prunableRows(ctx context.Context, q querier, before time.Time) (map[string]int64, error) {
+// Prunable counts what Prune would erase, by table.
+func Prunable(ctx context.Context, q engine.Querier, before time.Time) (map[string]int64, error) {
 	before = before.UTC().Truncate(time.Second)
 	all, err := layouts(ctx, q)
 	if err != nil {
@@ -118,7 +119,7 @@ func prunableRows(ctx context.Context, q querier, before time.Time) (map[string]
 	countRows := func(name, where string, args ...any) error {
 		var n int64
 		if err := q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, name, where), args...).Scan(&n); err != nil {
-			return fmt.Errorf("count the rows of table %s: %w", name, classify(err))
+			return fmt.Errorf("count the rows of table %s: %w", name, engine.Classify(err))
 		}
 		if n > 0 {
 			counts[name] = n
@@ -130,13 +131,13 @@ func prunableRows(ctx context.Context, q querier, before time.Time) (map[string]
 			continue
 		}
 		where, args := l.unpruned(before.UnixMilli())
-		if err := countRows(l.name, where, args...); err != nil {
+		if err := countRows(l.Name, where, args...); err != nil {
 			return nil, err
 		}
 	}
 	for _, t := range unsealed() {
 		if t.aged != "" {
-			if err := countRows(t.name, t.aged+" < ?", before.UnixMilli()); err != nil {
+			if err := countRows(t.Name, t.aged+" < ?", before.UnixMilli()); err != nil {
 				return nil, err
 			}
 		}
@@ -147,33 +148,33 @@ func prunableRows(ctx context.Context, q querier, before time.Time) (map[string]
 // eraseSealed runs a transaction that erases, and then takes what was erased out of
 // the file's pages and its log. Another process that reads meanwhile would keep
 // the old pages alive: it is waited for first.
-func eraseSealed(ctx context.Context, db *sql.DB, kind string, detail any, do func(e *eraser, p *purpose) error) (*Erased, error) {
+func erase(ctx context.Context, db *sql.DB, kind string, detail any, do func(e *Eraser, p *purpose) error) (*Erased, error) {
 	if err := emptyLog(ctx, db); err != nil {
 		return nil, fmt.Errorf("%s: nothing was erased: %w", kind, err)
 	}
 	erased := &Erased{Rows: map[string]int64{}}
-	err := writeSealed(ctx, db, func(tx *sql.Tx) (*entry, error) {
-		last, err := lastSeal(ctx, tx)
+	err := Write(ctx, db, func(tx *sql.Tx) (*Entry, error) {
+		last, err := Last(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
 		p := &purpose{kind: kind}
 		if f, ok := detail.(forgetDetail); ok {
-			p = forgetting(f.User, last.ID+1)
+			p = Forgetting(f.User, last.ID+1)
 			erased.Name = p.name
 		}
 		if err := forgetCalls(ctx, tx); err != nil {
 			return nil, err
 		}
-		e, err := newEraser(ctx, tx)
+		e, err := NewEraser(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
-		erased.Rows = e.rows
-		if err := unguarded(e.ctx, tx, func() error { return do(e, p) }); err != nil || len(e.rows) == 0 {
+		erased.Rows = e.Rows
+		if err := Unguarded(e.ctx, tx, func() error { return do(e, p) }); err != nil || len(e.Rows) == 0 {
 			return nil, err
 		}
-		return &entry{kind: kind, detail: detail, erased: e.rows}, nil
+		return &Entry{Kind: kind, Detail: detail, Erased: e.Rows}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", kind, err)
@@ -194,27 +195,27 @@ func overwrite(ctx context.Context, db *sql.DB) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // SQLite has words of its own for it
 	}
-	return classify(err)
+	return engine.Classify(err)
 }
 
 // emptyLog brings the log's pages into the file and cuts the log to nothing.
 func emptyLog(ctx context.Context, db *sql.DB) error {
 	var busy, log, done int64
 	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil {
-		return classify(err)
+		return engine.Classify(err)
 	}
 	if busy != 0 {
-		return ErrBusy
+		return engine.ErrBusy
 	}
 	return nil
 }
 
-// eraser changes rows of history, which nothing else may.
-type eraser struct {
+// Eraser changes rows of history, which nothing else may.
+type Eraser struct {
 	ctx  context.Context
 	tx   *sql.Tx
-	all  []*layout
-	rows map[string]int64
+	all  []*Layout
+	Rows map[string]int64
 	dry  bool             // count only
 	seen map[string]bool  // dry: rows that were counted, which a second time would not differ
 	left map[int64]string // dry: by its row, what would be left of attributes
@@ -222,17 +223,17 @@ type eraser struct {
 	renamed []int64 // users whose names were changed, to be indexed anew
 }
 
-// newEraser makes an eraser for a transaction that Write seals.
-func newEraser(ctx context.Context, tx *sql.Tx) (*eraser, error) {
+// NewEraser makes an eraser for a transaction that Write seals.
+func NewEraser(ctx context.Context, tx *sql.Tx) (*Eraser, error) {
 	all, err := layouts(ctx, tx)
-	return &eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, rows: map[string]int64{}}, err
+	return &Eraser{ctx: context.WithoutCancel(ctx), tx: tx, all: all, Rows: map[string]int64{}}, err
 }
 
-// unguarded takes the triggers away that keep history as it is, and puts them
+// Unguarded takes the triggers away that keep history as it is, and puts them
 // back. Nobody sees the history without: it is one transaction.
-func unguarded(ctx context.Context, tx *sql.Tx, do func() error) error {
+func Unguarded(ctx context.Context, tx *sql.Tx, do func() error) error {
 	var names, texts []string
-	err := eachRow(ctx, tx, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid", nil, func(values []any) error {
+	err := engine.EachRow(ctx, tx, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid", nil, func(values []any) error {
 		name, _ := values[0].(string)
 		text, _ := values[1].(string)
 		names, texts = append(names, name), append(texts, text)
@@ -240,7 +241,7 @@ func unguarded(ctx context.Context, tx *sql.Tx, do func() error) error {
 	})
 	for _, name := range names {
 		if err == nil {
-			_, err = tx.ExecContext(ctx, "DROP TRIGGER "+quoteAll([]string{name}, ""))
+			_, err = tx.ExecContext(ctx, "DROP TRIGGER "+engine.QuoteAll([]string{name}, ""))
 		}
 	}
 	if err == nil {
@@ -255,25 +256,25 @@ func unguarded(ctx context.Context, tx *sql.Tx, do func() error) error {
 }
 
 // drop takes rows away that no seal covers.
-func (e *eraser) drop(t table, where string, arg any) error {
+func (e *Eraser) drop(t Table, where string, arg any) error {
 	var n int64
-	err := e.tx.QueryRowContext(e.ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, t.name, where), arg).Scan(&n)
+	err := e.tx.QueryRowContext(e.ctx, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, t.Name, where), arg).Scan(&n)
 	if err == nil && !e.dry {
-		_, err = e.tx.ExecContext(e.ctx, fmt.Sprintf(`DELETE FROM "%s" WHERE %s`, t.name, where), arg)
+		_, err = e.tx.ExecContext(e.ctx, fmt.Sprintf(`DELETE FROM "%s" WHERE %s`, t.Name, where), arg)
 	}
 	if err != nil {
-		return fmt.Errorf("erase in table %s: %w", t.name, err)
+		return fmt.Errorf("erase in table %s: %w", t.Name, err)
 	}
 	if n > 0 {
-		e.rows[t.name] += n
+		e.Rows[t.Name] += n
 	}
 	return nil
 }
 
-// redact writes values to a row, with a record of its digests before and after and
+// Redact writes values to a row, with a record of its digests before and after and
 // of the cells that it touches.
-func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
-	where := quoteAll(l.key, " = ? AND ") + " = ?"
+func (e *Eraser) Redact(l *Layout, key []any, set map[string]any) error {
+	where := engine.QuoteAll(l.key, " = ? AND ") + " = ?"
 	before, text, err := e.row(l, where, key)
 	if err != nil {
 		return err
@@ -287,13 +288,13 @@ func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
 		return err
 	}
 	if e.dry {
-		if row := l.name + " " + text; !e.seen[row] {
+		if row := l.Name + " " + text; !e.seen[row] {
 			e.seen[row] = true
-			e.rows[l.name]++
+			e.Rows[l.Name]++
 		}
 		return nil
 	}
-	e.rows[l.name]++
+	e.Rows[l.Name]++
 	if i := l.column(saltColumn); i >= 0 {
 		s := l.salts(before)
 		after[i] = s.without(l.cells(before), cells)
@@ -305,8 +306,8 @@ func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
 	for _, c := range columns {
 		args = append(args, set[c])
 	}
-	if _, err := e.tx.ExecContext(e.ctx, fmt.Sprintf(`UPDATE "%s" SET %s = ? WHERE %s`, l.name, quoteAll(columns, " = ?, "), where), append(args, key...)...); err != nil {
-		return fmt.Errorf("erase in table %s: %w", l.name, err)
+	if _, err := e.tx.ExecContext(e.ctx, fmt.Sprintf(`UPDATE "%s" SET %s = ? WHERE %s`, l.Name, engine.QuoteAll(columns, " = ?, "), where), append(args, key...)...); err != nil {
+		return fmt.Errorf("erase in table %s: %w", l.Name, err)
 	}
 	was, err := l.erasableDigest(before)
 	if err != nil {
@@ -317,26 +318,26 @@ func (e *eraser) redact(l *layout, key []any, set map[string]any) error {
 		return err
 	}
 	_, err = e.tx.ExecContext(e.ctx, "INSERT INTO erased (table_name, row_key, before, after, cells) VALUES (?, ?, ?, ?, ?)",
-		l.name, text, was[:], is[:], marshaled(cells))
+		l.Name, text, was[:], is[:], marshaled(cells))
 	return err
 }
 
 // row reads a row, and its key as table erased has it.
-func (e *eraser) row(l *layout, where string, key []any) (values []any, text string, err error) {
-	err = eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE %s`, quoteAll(l.columns, ", "), l.keyText(), l.name, where), key, func(row []any) error {
+func (e *Eraser) row(l *Layout, where string, key []any) (values []any, text string, err error) {
+	err = engine.EachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE %s`, engine.QuoteAll(l.columns, ", "), l.keyText(), l.Name, where), key, func(row []any) error {
 		last := len(row) - 1
 		values, text = row[:last], fmt.Sprint(row[last])
 		return nil
 	})
 	if err == nil && values == nil {
-		err = fmt.Errorf("%w: a row of table %s cannot be read", ErrDamaged, l.name)
+		err = fmt.Errorf("%w: a row of table %s cannot be read", engine.ErrDamaged, l.Name)
 	}
 	return values, text, err
 }
 
 // touchedCells are the cells in which a row differs from before, with their digests
 // from before.
-func (l *layout) touchedCells(before, after []any) (map[string]string, error) {
+func (l *Layout) touchedCells(before, after []any) (map[string]string, error) {
 	left, cells := map[string]cell{}, map[string]string{}
 	for _, c := range l.cells(after) {
 		left[c.name] = c
@@ -351,23 +352,23 @@ func (l *layout) touchedCells(before, after []any) (map[string]string, error) {
 }
 
 // erasableDigest digests the part of a row in which something may be erased.
-func (l *layout) erasableDigest(values []any) ([sha256.Size]byte, error) {
+func (l *Layout) erasableDigest(values []any) ([sha256.Size]byte, error) {
 	places := l.erasable()
 	part := make([]any, len(places))
 	for i, p := range places {
 		part[i] = values[p]
 	}
-	sum, ok := snapshot.RowDigest(l.name, l.names(places), part)
+	sum, ok := snapshot.RowDigest(l.Name, l.names(places), part)
 	if !ok {
-		return sum, fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, l.name)
+		return sum, fmt.Errorf("%w: table %s: a value of a strange type", engine.ErrDamaged, l.Name)
 	}
 	return sum, nil
 }
 
 // keys lists the keys of rows that a condition chooses, at most so many.
-func (e *eraser) keys(l *layout, where string, args []any) ([][]any, error) {
+func (e *Eraser) keys(l *Layout, where string, args []any) ([][]any, error) {
 	var keys [][]any
-	err := eachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s FROM "%s" WHERE %s`, quoteAll(l.key, ", "), l.name, where), args, func(values []any) error {
+	err := engine.EachRow(e.ctx, e.tx, fmt.Sprintf(`SELECT %s FROM "%s" WHERE %s`, engine.QuoteAll(l.key, ", "), l.Name, where), args, func(values []any) error {
 		keys = append(keys, values)
 		return nil
 	})
@@ -375,18 +376,18 @@ func (e *eraser) keys(l *layout, where string, args []any) ([][]any, error) {
 }
 
 // unpruned chooses the rows from before a time that say something still.
-func (l *layout) unpruned(before int64) (string, []any) {
+func (l *Layout) unpruned(before int64) (string, []any) {
 	var full []string
 	args := []any{before}
 	for _, c := range slices.Sorted(maps.Keys(l.pruned)) {
-		full = append(full, quoteAll([]string{c}, "")+" IS NOT ?")
+		full = append(full, engine.QuoteAll([]string{c}, "")+" IS NOT ?")
 		args = append(args, l.pruned[c])
 	}
-	return quoteAll([]string{l.aged}, "") + " < ? AND (" + strings.Join(full, " OR ") + ")", args
+	return engine.QuoteAll([]string{l.aged}, "") + " < ? AND (" + strings.Join(full, " OR ") + ")", args
 }
 
 // prune empties a table's rows from before a time, some at a time.
-func (e *eraser) prune(l *layout, before int64) error {
+func (e *Eraser) prune(l *Layout, before int64) error {
 	where, args := l.unpruned(before)
 	for {
 		keys, err := e.keys(l, where+" LIMIT 1000", args)
@@ -394,7 +395,7 @@ func (e *eraser) prune(l *layout, before int64) error {
 			return err
 		}
 		for _, key := range keys {
-			if err := e.redact(l, key, l.pruned); err != nil {
+			if err := e.Redact(l, key, l.pruned); err != nil {
 				return err
 			}
 		}

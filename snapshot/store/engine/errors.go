@@ -1,4 +1,7 @@
-package store
+// Package engine is SQLite as the store uses it: connections with their limits, the
+// kinds of failure, rows as the driver gives them, and how values are kept. It knows
+// no table. It is the only package that imports the driver.
+package engine
 
 import (
 	"errors"
@@ -29,9 +32,9 @@ var (
 	ErrTooLong = errors.New("a value is longer than 16 MB, which lictrail neither reads nor writes")
 )
 
-// classify adds the kind of failure that the system's error or SQLite's result
+// Classify adds the kind of failure that the system's error or SQLite's result
 // code stands for, once, and keeps the cause.
-func classify(err error) error {
+func Classify(err error) error {
 	if kind := kindOf(err); kind != nil && !errors.Is(err, kind) {
 		return fmt.Errorf("%w: %w", kind, err)
 	}
@@ -72,10 +75,10 @@ func kindOf(err error) error {
 	return nil
 }
 
-// placed is classify for an error of making a file, in the database's folder.
-func placed(err error) error {
+// Placed is classify for an error of making a file, in the database's folder.
+func Placed(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: %w", ErrMayNotWrite, err)
 	}
-	return classify(err)
+	return Classify(err)
 }

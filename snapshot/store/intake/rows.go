@@ -1,4 +1,4 @@
-package store
+package intake
 
 import (
 	"context"
@@ -6,40 +6,42 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"lictrail/snapshot/store/engine"
 )
 
-// rowWriter runs the statements of one transaction, each prepared once, and adds
+// Writer runs the statements of one transaction, each prepared once, and adds
 // rows in bulk.
-type rowWriter struct {
+type Writer struct {
 	ctx      context.Context
 	tx       *sql.Tx
 	stmts    map[string]*sql.Stmt
-	digestOf func(table string, columns []string) rowDigest // may return nil
+	digestOf func(table string, columns []string) Digest // may return nil
 	waiting  []*waiting
 	adding   chan error // of rows that are being added; nil: none are
 	gate     gate       // for every statement, be it while rows are being added
 }
 
-// rowDigest digests rows while they are added.
-type rowDigest interface{ add(values []any) error }
+// Digest digests rows while they are added.
+type Digest interface{ Add(values []any) error }
 
-// newRowWriter makes a writer for a transaction. For a context that can end the
+// NewWriter makes a writer for a transaction. For a context that can end the
 // driver starts a goroutine for each statement, so the statements run to their end.
-func newRowWriter(ctx context.Context, tx *sql.Tx, digestOf func(table string, columns []string) rowDigest) *rowWriter {
-	return &rowWriter{ctx: context.WithoutCancel(ctx), tx: tx, stmts: map[string]*sql.Stmt{}, digestOf: digestOf}
+func NewWriter(ctx context.Context, tx *sql.Tx, digestOf func(table string, columns []string) Digest) *Writer {
+	return &Writer{ctx: context.WithoutCancel(ctx), tx: tx, stmts: map[string]*sql.Stmt{}, digestOf: digestOf}
 }
 
-// pass runs what is not one of the writer's own statements, unless one has failed.
-func (w *rowWriter) pass(do func() error) error { return w.gate.pass(do) }
+// Pass runs what is not one of the writer's own statements, unless one has failed.
+func (w *Writer) Pass(do func() error) error { return w.gate.pass(do) }
 
 // waiting are rows of a table that are yet to be added. Nothing may ask for them
 // before.
 type waiting struct {
 	table     string
 	columns   []string
-	full, one *sql.Stmt // add atOnce rows, and one
+	full, one *sql.Stmt // add AtOnce rows, and one
 	values    []any     // row after row
-	digest    rowDigest // nil: nobody digests the rows while they are added
+	digest    Digest    // nil: nobody digests the rows while they are added
 }
 
 // addition is a statement, and what it is to add.
@@ -48,8 +50,8 @@ type addition struct {
 	values    []any
 }
 
-// later adds a row to a table, together with others.
-func (w *rowWriter) later(table string, columns []string, values ...any) error {
+// Later adds a row to a table, together with others.
+func (w *Writer) Later(table string, columns []string, values ...any) error {
 	t, err := w.rowsOf(table, columns)
 	if err != nil {
 		return err
@@ -58,32 +60,32 @@ func (w *rowWriter) later(table string, columns []string, values ...any) error {
 	if t.digest == nil {
 		return nil
 	}
-	return t.digest.add(values)
+	return t.digest.Add(values)
 }
 
-// laterInOrder adds rows of which only the end of the key differs, in the order
+// LaterInOrder adds rows of which only the end of the key differs, in the order
 // of the keys. Columns begin with the key.
-func (w *rowWriter) laterInOrder(table string, columns []string, rows [][]any) error {
-	slices.SortFunc(rows, compareKeys)
+func (w *Writer) LaterInOrder(table string, columns []string, rows [][]any) error {
+	slices.SortFunc(rows, engine.CompareKeys)
 	for _, values := range rows {
-		if err := w.later(table, columns, values...); err != nil {
+		if err := w.Later(table, columns, values...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *rowWriter) rowsOf(table string, columns []string) (*waiting, error) {
+func (w *Writer) rowsOf(table string, columns []string) (*waiting, error) {
 	for _, t := range w.waiting {
 		if t.table == table {
 			return t, nil
 		}
 	}
-	full, err := w.prepare(insertion(table, columns, atOnce))
+	full, err := w.prepare(engine.Insertion(table, columns, engine.AtOnce))
 	if err != nil {
 		return nil, err
 	}
-	one, err := w.prepare(insertion(table, columns, 1))
+	one, err := w.prepare(engine.Insertion(table, columns, 1))
 	if err != nil {
 		return nil, err
 	}
@@ -95,24 +97,24 @@ func (w *rowWriter) rowsOf(table string, columns []string) (*waiting, error) {
 	return t, nil
 }
 
-// insertFull adds all users and profiles, since other rows refer to them, and of
+// InsertFull adds all users and profiles, since other rows refer to them, and of
 // those what fills whole statements.
-func (w *rowWriter) insertFull() error {
+func (w *Writer) InsertFull() error {
 	var additions []addition
 	for _, t := range w.waiting {
 		if t.table == "user" || t.table == "profile" {
-			additions = t.take(t.take(additions, t.full, atOnce), t.one, 1)
+			additions = t.take(t.take(additions, t.full, engine.AtOnce), t.one, 1)
 		}
 	}
 	for _, t := range w.waiting {
-		additions = t.take(additions, t.full, atOnce)
+		additions = t.take(additions, t.full, engine.AtOnce)
 	}
 	return w.add(additions)
 }
 
-// insertRest adds all that waits, and waits for it.
-func (w *rowWriter) insertRest() error {
-	if err := w.insertFull(); err != nil {
+// InsertRest adds all that waits, and waits for it.
+func (w *Writer) InsertRest() error {
+	if err := w.InsertFull(); err != nil {
 		return err
 	}
 	var additions []addition
@@ -122,7 +124,7 @@ func (w *rowWriter) insertRest() error {
 	if err := w.add(additions); err != nil {
 		return err
 	}
-	return w.settle()
+	return w.Settle()
 }
 
 // take takes rows for a statement that adds so many, while there are as many.
@@ -138,8 +140,8 @@ func (t *waiting) take(additions []addition, statement *sql.Stmt, rows int) []ad
 }
 
 // add adds rows while the next are being made, after those before.
-func (w *rowWriter) add(additions []addition) error {
-	if err := w.settle(); err != nil || len(additions) == 0 {
+func (w *Writer) add(additions []addition) error {
+	if err := w.Settle(); err != nil || len(additions) == 0 {
 		return err
 	}
 	w.adding = make(chan error, 1)
@@ -147,9 +149,9 @@ func (w *rowWriter) add(additions []addition) error {
 	return nil
 }
 
-func (w *rowWriter) addAll(additions []addition) error {
+func (w *Writer) addAll(additions []addition) error {
 	for _, a := range additions {
-		err := w.pass(func() error {
+		err := w.Pass(func() error {
 			_, err := a.statement.ExecContext(w.ctx, a.values...)
 			return err
 		})
@@ -160,8 +162,8 @@ func (w *rowWriter) addAll(additions []addition) error {
 	return nil
 }
 
-// settle waits until everything that add was given has been added.
-func (w *rowWriter) settle() error {
+// Settle waits until everything that add was given has been added.
+func (w *Writer) Settle() error {
 	if w.adding == nil {
 		return nil
 	}
@@ -187,26 +189,26 @@ func (g *gate) pass(statement func() error) error {
 	return g.failed
 }
 
-// exec runs a statement, prepared once.
-func (w *rowWriter) exec(query string, args ...any) (result sql.Result, err error) {
+// Exec runs a statement, prepared once.
+func (w *Writer) Exec(query string, args ...any) (result sql.Result, err error) {
 	stmt, err := w.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	err = w.pass(func() error {
+	err = w.Pass(func() error {
 		result, err = stmt.ExecContext(w.ctx, args...)
 		return err
 	})
 	return result, err
 }
 
-func (w *rowWriter) queryRow(query string, dest []any, args ...any) error {
+func (w *Writer) QueryRow(query string, dest []any, args ...any) error {
 	stmt, err := w.prepare(query)
 	if err != nil {
 		return err
 	}
 	none := false
-	err = w.pass(func() error {
+	err = w.Pass(func() error {
 		err := stmt.QueryRowContext(w.ctx, args...).Scan(dest...)
 		if none = errors.Is(err, sql.ErrNoRows); none {
 			return nil
@@ -219,7 +221,7 @@ func (w *rowWriter) queryRow(query string, dest []any, args ...any) error {
 	return err
 }
 
-func (w *rowWriter) prepare(query string) (*sql.Stmt, error) {
+func (w *Writer) prepare(query string) (*sql.Stmt, error) {
 	if stmt, ok := w.stmts[query]; ok {
 		return stmt, nil
 	}

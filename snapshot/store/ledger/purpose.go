@@ -1,8 +1,9 @@
-package store
+package ledger
 
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"database/sql"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
 )
 
 // What an erasure leaves is fixed, so that verify can tell it from an alteration
@@ -30,7 +32,7 @@ type erasure struct {
 func parseErasures(text string) ([]*erasure, error) {
 	var rows [][4]any
 	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		return nil, fmt.Errorf("%w: table erased: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: table erased: %w", engine.ErrDamaged, err)
 	}
 	all := make([]*erasure, len(rows))
 	for i, r := range rows {
@@ -40,13 +42,13 @@ func parseErasures(text string) ([]*erasure, error) {
 			digits, _ := from.(string)
 			sum, err := hex.DecodeString(digits)
 			if err != nil {
-				return nil, fmt.Errorf("%w: table erased: a digest that is none", ErrDamaged)
+				return nil, fmt.Errorf("%w: table erased: a digest that is none", engine.ErrDamaged)
 			}
 			*into = sum
 		}
 		if cells, ok := r[3].(string); ok {
 			if err := json.Unmarshal([]byte(cells), &e.cells); err != nil || e.cells == nil {
-				return nil, fmt.Errorf("%w: table erased: cells that are none", ErrDamaged)
+				return nil, fmt.Errorf("%w: table erased: cells that are none", engine.ErrDamaged)
 			}
 		}
 		all[i] = e
@@ -81,37 +83,37 @@ type pruneDetail struct {
 	Before string `json:"before"`
 }
 
-// forgetting is the purpose of erasing a person: user is the row, 0 for somebody who
+// Forgetting is the purpose of erasing a person: user is the row, 0 for somebody who
 // is no user, and seal the number of the seal that will say so.
-func forgetting(user, seal int64) *purpose {
-	return &purpose{kind: sealForget, user: user, name: standIn(user, seal)}
+func Forgetting(user, seal int64) *purpose {
+	return &purpose{kind: KindForget, user: user, name: standIn(user, seal)}
 }
 
 // standIn is what stands in the place of a person whom a seal forgets.
 func standIn(user, seal int64) string {
 	if user != 0 {
-		return fmt.Sprintf("%s-%d", forgottenName, user)
+		return fmt.Sprintf("%s-%d", ForgottenName, user)
 	}
-	return fmt.Sprintf("%s-s%d", forgottenName, seal)
+	return fmt.Sprintf("%s-s%d", ForgottenName, seal)
 }
 
 // purposeOf reads what a seal says that it erased.
-func purposeOf(ctx context.Context, q querier, s *seal) (*purpose, error) {
+func purposeOf(ctx context.Context, q engine.Querier, s *seal) (*purpose, error) {
 	p := &purpose{kind: s.Kind}
 	var f forgetDetail
 	var d pruneDetail
 	var err error
 	switch s.Kind {
-	case sealForget:
+	case KindForget:
 		err = json.Unmarshal(s.content.Detail, &f)
 		p.user, p.name = f.User, standIn(f.User, s.ID)
-	case sealPrune:
+	case KindPrune:
 		if err = json.Unmarshal(s.content.Detail, &d); err == nil {
 			p.before, err = time.Parse(time.RFC3339, d.Before)
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: seal %d does not say what was erased: %w", ErrDamaged, s.ID, err)
+		return nil, fmt.Errorf("%w: seal %d does not say what was erased: %w", engine.ErrDamaged, s.ID, err)
 	}
 	id, err := emptyLayoutRow(ctx, q)
 	if id != 0 {
@@ -127,20 +129,20 @@ const emptyLayoutText = "[]"
 var emptyLayoutHash = sha256.Sum256([]byte(emptyLayoutText))
 
 // emptyLayoutRow is the row of that layout, 0 while there is none.
-func emptyLayoutRow(ctx context.Context, q querier) (id int64, err error) {
+func emptyLayoutRow(ctx context.Context, q engine.Querier) (id int64, err error) {
 	err = q.QueryRowContext(ctx, "SELECT id FROM plan_layout WHERE hash = ?", emptyLayoutHash[:]).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	return id, classify(err)
+	return id, engine.Classify(err)
 }
 
 // personalOf is what forget leaves of a row about the person.
-func (l *layout) personalOf(p *purpose) map[string]any {
+func (l *Layout) personalOf(p *purpose) map[string]any {
 	set := maps.Clone(l.personal)
 	for c, v := range set {
 		switch v {
-		case forgottenName:
+		case ForgottenName:
 			set[c] = p.name
 		case noPlans:
 			set[c] = p.noPlan
@@ -151,7 +153,7 @@ func (l *layout) personalOf(p *purpose) map[string]any {
 
 // erasedText is what stands in a column in the place of a text that named the
 // person.
-func (l *layout) erasedText(column string, p *purpose) string {
+func (l *Layout) erasedText(column string, p *purpose) string {
 	if column == l.sentence {
 		return "A sentence that named " + p.name + " was erased."
 	}
@@ -172,15 +174,15 @@ func erasedAttributes(value any, row any) (string, error) {
 	text, _ := value.(string)
 	parsed, err := parseJSON(text)
 	if err != nil {
-		return "", fmt.Errorf("%w: attributes: %w", ErrDamaged, err)
+		return "", fmt.Errorf("%w: attributes: %w", engine.ErrDamaged, err)
 	}
 	if array, ok := parsed.([]any); ok {
 		kept, _ := partArray(array)
-		left := make([]any, placeForgotten+1)
-		for i := placeTexts; i < len(left); i++ {
+		left := make([]any, attributes.Forgotten+1)
+		for i := attributes.Texts; i < len(left); i++ {
 			left[i] = 0
 		}
-		left[placeLocation], left[placeCountry], left[placeForgotten] = kept[0], kept[1], row
+		left[attributes.Location], left[attributes.Country], left[attributes.Forgotten] = kept[0], kept[1], row
 		return marshaled(left), nil
 	}
 	all, _ := parsed.(map[string]any)
@@ -194,7 +196,7 @@ func erasedAttributes(value any, row any) (string, error) {
 }
 
 // value is what a row has in a column; nil when it has none of that name.
-func (l *layout) value(values []any, column string) any {
+func (l *Layout) value(values []any, column string) any {
 	if i := l.column(column); i >= 0 {
 		return values[i]
 	}
@@ -202,7 +204,7 @@ func (l *layout) value(values []any, column string) any {
 }
 
 // holds reports whether a row has these values, but for its salt.
-func (l *layout) holds(values []any, set map[string]any) bool {
+func (l *Layout) holds(values []any, set map[string]any) bool {
 	for c, v := range set {
 		if have := l.value(values, c); c != saltColumn && have != v {
 			return false
@@ -213,14 +215,14 @@ func (l *layout) holds(values []any, set map[string]any) bool {
 
 // isPersonal reports whether a cell is one that forget erases in rows about the
 // user, and the row is about them.
-func (l *layout) isPersonal(values []any, cell string, p *purpose) bool {
+func (l *Layout) isPersonal(values []any, cell string, p *purpose) bool {
 	_, personal := l.personal[cell]
 	return p.user != 0 && l.value(values, l.about) == p.user && (personal || cell == cellGroup && l.pruned == nil)
 }
 
 // isLeft reports whether a cell that an erasure touched is what it leaves there.
-func (l *layout) isLeft(values []any, c *cell, p *purpose) bool {
-	if p.kind == sealPrune {
+func (l *Layout) isLeft(values []any, c *cell, p *purpose) bool {
+	if p.kind == KindPrune {
 		at, _ := l.value(values, l.aged).(int64)
 		return l.aged != "" && at < p.before.UnixMilli() && c.name == cellGroup && l.holds(values, l.pruned)
 	}
@@ -245,9 +247,9 @@ func (l *layout) isLeft(values []any, c *cell, p *purpose) bool {
 
 // wasLeft reports whether a row can be what an erasure of an earlier version left,
 // which kept what stood around a name.
-func (l *layout) wasLeft(values []any, p *purpose) bool {
+func (l *Layout) wasLeft(values []any, p *purpose) bool {
 	at, _ := l.value(values, l.aged).(int64)
-	if p.kind == sealPrune {
+	if p.kind == KindPrune {
 		return l.aged != "" && at < p.before.UnixMilli() && l.holds(values, l.pruned)
 	}
 	if l.about != "" && l.value(values, l.about) == p.user || l.attributes != "" || l.pruned != nil && l.holds(values, l.pruned) {

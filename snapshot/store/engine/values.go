@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"database/sql"
@@ -8,33 +8,33 @@ import (
 	"lictrail/snapshot"
 )
 
-// millis is how times are kept: milliseconds since 1970, NULL for no time.
-func millis(t time.Time) any {
+// Millis is how times are kept: milliseconds since 1970, NULL for no time.
+func Millis(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
 	return t.UnixMilli()
 }
 
-// fromMillis is the inverse of millis.
-func fromMillis(ms sql.NullInt64) time.Time {
+// FromMillis is the inverse of millis.
+func FromMillis(ms sql.NullInt64) time.Time {
 	if !ms.Valid {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms.Int64).UTC()
 }
 
-// userKey is how a user's object id is kept: a GUID as 16 bytes, anything else
+// UserKey is how a user's object id is kept: a GUID as 16 bytes, anything else
 // as text.
-func userKey(id snapshot.UserID) any {
+func UserKey(id snapshot.UserID) any {
 	if g, ok := id.GUID(); ok {
 		return g[:]
 	}
 	return string(id)
 }
 
-// userID is the inverse of userKey.
-func userID(key any) snapshot.UserID {
+// UserID is the inverse of UserKey.
+func UserID(key any) snapshot.UserID {
 	raw, ok := key.([]byte)
 	if !ok {
 		text, _ := key.(string)
@@ -46,7 +46,7 @@ func userID(key any) snapshot.UserID {
 	return snapshot.GUIDText([16]byte(raw))
 }
 
-func textOf(v any) string {
+func TextOf(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -56,18 +56,18 @@ func textOf(v any) string {
 	return ""
 }
 
-// unless is NULL for the usual value, which is then not stored.
-func unless[T comparable](value, usual T) any {
+// Unless is NULL for the usual value, which is then not stored.
+func Unless[T comparable](value, usual T) any {
 	if value == usual {
 		return nil
 	}
 	return value
 }
 
-// valuesRow lets values that were read already be scanned.
-type valuesRow []any
+// Values lets values that were read already be scanned.
+type Values []any
 
-func (r valuesRow) Scan(dest ...any) error {
+func (r Values) Scan(dest ...any) error {
 	for i, d := range dest {
 		ok := true
 		switch d := d.(type) {

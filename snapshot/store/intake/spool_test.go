@@ -1,4 +1,4 @@
-package store
+package intake
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 func openSpool(t *testing.T) (*Spool, string) {
 	t.Helper()
 	dir := t.TempDir()
-	sp, err := newSpool(filepath.Join(dir, "t.db"))
+	sp, err := NewSpool(filepath.Join(dir, "t.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,29 +61,29 @@ func TestSpool(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		for u, err := range sp.all() {
+		for u, err := range sp.All() {
 			if err != nil {
 				t.Fatal(err)
 			}
 			if n == 3 {
-				want := spooled{row: 9, id: "bare", fingerprint: (&snapshot.User{}).Fingerprint()}
-				if diff := cmp.Diff(want, *u, cmp.AllowUnexported(spooled{}), cmpopts.EquateEmpty()); diff != "" {
+				want := Spooled{Row: 9, ID: "bare", Fingerprint: (&snapshot.User{}).Fingerprint()}
+				if diff := cmp.Diff(want, *u, cmp.AllowUnexported(Spooled{}), cmpopts.EquateEmpty()); diff != "" {
 					t.Error(diff)
 				}
 				n++
 				continue
 			}
 			d := fullDelta(n)
-			want := spooled{
-				row: int64(n), id: d.ID, fingerprint: d.New.Fingerprint(), print: somePrint(n), attributes: true, presence: "deleted", deletedAt: d.New.DeletedAt,
-				employeeID: "7", createdAt: *d.New.CreatedAt, upn: "a@b", name: "A\x00", mail: "m@b", department: "D",
-				shared: snapshot.Attributes{Enabled: d.New.Enabled, JobTitle: "J"}, closed: d.Closed, opened: d.Opened, plans: true,
-				dates: []time.Time{d.New.DeletedAt, {}}, evidence: d.Evidence,
+			want := Spooled{
+				Row: int64(n), ID: d.ID, Fingerprint: d.New.Fingerprint(), Print: somePrint(n), Attributes: true, Presence: "deleted", DeletedAt: d.New.DeletedAt,
+				EmployeeID: "7", CreatedAt: *d.New.CreatedAt, UPN: "a@b", Name: "A\x00", Mail: "m@b", Department: "D",
+				Shared: snapshot.Attributes{Enabled: d.New.Enabled, JobTitle: "J"}, Closed: d.Closed, Opened: d.Opened, Plans: true,
+				Dates: []time.Time{d.New.DeletedAt, {}}, Evidence: d.Evidence,
 			}
-			if diff := cmp.Diff(want, *u, cmp.AllowUnexported(spooled{}), cmpopts.IgnoreFields(spooled{}, "shape")); diff != "" {
+			if diff := cmp.Diff(want, *u, cmp.AllowUnexported(Spooled{}), cmpopts.IgnoreFields(Spooled{}, "Shape")); diff != "" {
 				t.Errorf("words from %d: user %d: %s", size, n, diff)
 			}
-			layout, err := layoutText(u.shape, func(id snapshot.PlanID) (int64, error) { return int64(id[1] - '0'), nil })
+			layout, err := LayoutText(u.Shape, func(id snapshot.PlanID) (int64, error) { return int64(id[1] - '0'), nil })
 			if want := `[[1,"Enabled",0],[2,"Deleted",1],[3,"Enabled",0]]`; err != nil || layout != want {
 				t.Errorf("layout %s, %v", layout, err)
 			}
@@ -133,7 +133,7 @@ func TestSpoolDamaged(t *testing.T) {
 	if err := sp.file.Truncate(info.Size() - 1); err != nil {
 		t.Fatal(err)
 	}
-	for u, err := range sp.all() {
+	for u, err := range sp.All() {
 		if err == nil {
 			t.Errorf("got %+v", u)
 		}

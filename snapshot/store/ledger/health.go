@@ -1,10 +1,12 @@
-package store
+package ledger
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
 	"time"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // Health is what a short look at a history shows. Verification looks at everything.
@@ -15,18 +17,18 @@ type Health struct {
 	Seals    int64
 }
 
-// lookAt runs SQLite's quick check and looks at the end of the chain.
-func lookAt(ctx context.Context, tx *sql.Tx) (h Health, err error) {
-	err = eachRow(ctx, tx, fmt.Sprintf("PRAGMA quick_check(%d)", maxFindings), nil, func(values []any) error {
+// Look runs SQLite's quick check and looks at the end of the chain.
+func Look(ctx context.Context, tx *sql.Tx) (h Health, err error) {
+	err = engine.EachRow(ctx, tx, fmt.Sprintf("PRAGMA quick_check(%d)", maxFindings), nil, func(values []any) error {
 		if word, _ := values[0].(string); word != "ok" {
 			h.Findings = append(h.Findings, word)
 		}
 		return nil
 	})
 	if err != nil {
-		return h, fmt.Errorf("look at the database: %w", classify(err))
+		return h, fmt.Errorf("look at the database: %w", engine.Classify(err))
 	}
-	last, err := lastSeal(ctx, tx)
+	last, err := Last(ctx, tx)
 	if err != nil {
 		return h, err
 	}
@@ -35,5 +37,5 @@ func lookAt(ctx context.Context, tx *sql.Tx) (h Health, err error) {
 	if err == nil {
 		err = last.mustReach(ctx, tx, all)
 	}
-	return h, classify(err)
+	return h, engine.Classify(err)
 }

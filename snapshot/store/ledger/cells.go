@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
 )
 
 // A row of a table in which something may be erased is digested a second time,
@@ -35,12 +37,12 @@ type cell struct {
 }
 
 // hasCells reports whether something may be erased in the table.
-func (l *layout) hasCells() bool {
+func (l *Layout) hasCells() bool {
 	return len(l.personal)+len(l.mentions)+len(l.pruned) > 0 || l.attributes != ""
 }
 
 // inGroup reports whether a column is erased together with others.
-func (l *layout) inGroup(column string) bool {
+func (l *Layout) inGroup(column string) bool {
 	_, personal := l.personal[column]
 	_, pruned := l.pruned[column]
 	return pruned || personal && !slices.Contains(l.mentions, column)
@@ -55,7 +57,7 @@ type part struct {
 }
 
 // plan lists the parts of the table's rows, in the order in which they are digested.
-func (l *layout) plan() []part {
+func (l *Layout) plan() []part {
 	kept, group := part{name: cellKept}, part{name: cellGroup}
 	var others []part
 	for _, i := range l.erasable() {
@@ -85,7 +87,7 @@ func (l *layout) plan() []part {
 }
 
 // cells takes a row apart. values are those of l.columns.
-func (l *layout) cells(values []any) []cell {
+func (l *Layout) cells(values []any) []cell {
 	all := make([]cell, 0, 2*len(l.parts))
 	for i := range l.parts {
 		p := &l.parts[i]
@@ -119,20 +121,20 @@ func (c *cell) digest(table string, salt []byte) ([sha256.Size]byte, error) {
 	}
 	sum, ok := snapshot.RowDigest(table+" "+c.name, columns, values)
 	if !ok {
-		return sum, fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, table)
+		return sum, fmt.Errorf("%w: table %s: a value of a strange type", engine.ErrDamaged, table)
 	}
 	return sum, nil
 }
 
 // cellsDigest digests a row from the digests of its cells. Those that an erasure
 // touched are given, as they were before.
-func (l *layout) cellsDigest(values []any, touched map[string]string) (sum [sha256.Size]byte, err error) {
+func (l *Layout) cellsDigest(values []any, touched map[string]string) (sum [sha256.Size]byte, err error) {
 	text := make([]byte, 0, 512)
-	text = append(text, l.name...)
+	text = append(text, l.Name...)
 	err = l.eachCell(values, func(c *cell, sum [sha256.Size]byte) error {
 		if before, ok := touched[c.name]; ok {
 			if n, err := hex.Decode(sum[:], []byte(before)); err != nil || n != len(sum) {
-				return fmt.Errorf("%w: table erased: a digest that is none", ErrDamaged)
+				return fmt.Errorf("%w: table erased: a digest that is none", engine.ErrDamaged)
 			}
 		}
 		text = append(append(text, '\n'), strconv.Itoa(len(c.name))...)
@@ -143,12 +145,12 @@ func (l *layout) cellsDigest(values []any, touched map[string]string) (sum [sha2
 }
 
 // eachCell calls do with each cell of a row and its digest, with its salt.
-func (l *layout) eachCell(values []any, do func(c *cell, sum [sha256.Size]byte) error) error {
+func (l *Layout) eachCell(values []any, do func(c *cell, sum [sha256.Size]byte) error) error {
 	salts, group := l.salts(values), [sha256.Size]byte{}
 	cells := l.cells(values)
 	for i := range cells {
 		c := &cells[i]
-		sum, err := c.digest(l.name, salts.of(c.name, group))
+		sum, err := c.digest(l.Name, salts.of(c.name, group))
 		if err != nil {
 			return err
 		}
@@ -176,7 +178,7 @@ type salts struct {
 	cells map[string]string
 }
 
-func (l *layout) salts(values []any) salts {
+func (l *Layout) salts(values []any) salts {
 	i := l.column(saltColumn)
 	if i < 0 {
 		return salts{}
@@ -261,7 +263,7 @@ func parseJSON(text string) (any, error) {
 		return nil, err
 	}
 	if d.More() {
-		return nil, fmt.Errorf("%w: more than one value", ErrDamaged)
+		return nil, fmt.Errorf("%w: more than one value", engine.ErrDamaged)
 	}
 	return v, nil
 }
@@ -324,7 +326,7 @@ func attributeCells(column string, value any) []cell {
 // the array without them.
 func partArray(array []any) (left, others []any) {
 	others = slices.Clone(array)
-	for _, place := range []int{placeLocation, placeCountry} {
+	for _, place := range []int{attributes.Location, attributes.Country} {
 		var v any = json.Number("0")
 		if place < len(array) {
 			v, others[place] = array[place], json.Number("0")

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -9,20 +9,22 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+
+	"lictrail/snapshot/store/engine"
 )
 
-// rowPrints is a digest of the prints of all users' rows, in the order of the
+// Prints is a digest of the prints of all users' rows, in the order of the
 // users. The seal of a run keeps it, and prints are used only where they are still
 // what it vouches for: a print that somebody planted would hide a change.
-type rowPrints struct {
+type Prints struct {
 	hash hash.Hash
 	some bool // there is a print
 	buf  []byte
 }
 
-func newRowPrints() *rowPrints { return &rowPrints{hash: sha256.New()} }
+func NewPrints() *Prints { return &Prints{hash: sha256.New()} }
 
-func (d *rowPrints) add(user, fingerprint int64, print []byte) {
+func (d *Prints) Add(user, fingerprint int64, print []byte) {
 	d.some = d.some || len(print) > 0
 	d.buf = binary.AppendVarint(binary.AppendVarint(d.buf, user), fingerprint)
 	d.buf = append(binary.AppendUvarint(d.buf, uint64(len(print))), print...)
@@ -31,44 +33,44 @@ func (d *rowPrints) add(user, fingerprint int64, print []byte) {
 	}
 }
 
-func (d *rowPrints) flush() {
+func (d *Prints) flush() {
 	d.hash.Write(d.buf)
 	d.buf = d.buf[:0]
 }
 
-// text is "" where no user has a print.
-func (d *rowPrints) text() string {
+// Text is "" where no user has a print.
+func (d *Prints) Text() string {
 	if d.flush(); !d.some {
 		return ""
 	}
 	return hex.EncodeToString(d.hash.Sum(nil))
 }
 
-// rowPrintsDigest digests the prints that the database has.
-func rowPrintsDigest(ctx context.Context, q querier) (string, error) {
-	d := newRowPrints()
+// PrintsDigest digests the prints that the database has.
+func PrintsDigest(ctx context.Context, q engine.Querier) (string, error) {
+	d := NewPrints()
 	rows, err := q.QueryContext(ctx, "SELECT id, fingerprint, row_print FROM user ORDER BY id")
 	if err != nil {
 		return "", err
 	}
 	defer rows.Close()
-	var r row
+	var r engine.Row
 	for rows.Next() {
-		if err := r.scan(rows); err != nil {
+		if err := r.Scan(rows); err != nil {
 			return "", err
 		}
-		id, fingerprint := must(r.number()), must(r.number())
-		print, _ := r.any().([]byte)
-		d.add(id, fingerprint, print)
+		id, fingerprint := engine.Must(r.Number()), engine.Must(r.Number())
+		print, _ := r.Any().([]byte)
+		d.Add(id, fingerprint, print)
 	}
-	return d.text(), rows.Err()
+	return d.Text(), rows.Err()
 }
 
 // rowPrints compares the prints with the newest seal that has a digest of them.
-func (c *chain) rowPrints(ctx context.Context, q querier) error {
-	now, err := rowPrintsDigest(ctx, q)
+func (c *chain) rowPrints(ctx context.Context, q engine.Querier) error {
+	now, err := PrintsDigest(ctx, q)
 	if err != nil {
-		return fmt.Errorf("read the prints of rows: %w", classify(err))
+		return fmt.Errorf("read the prints of rows: %w", engine.Classify(err))
 	}
 	sealed := ""
 	for _, s := range c.seals {
@@ -82,10 +84,10 @@ func (c *chain) rowPrints(ctx context.Context, q querier) error {
 	return nil
 }
 
-// sealedRowPrints is the digest that the newest seal has which has one.
-func sealedRowPrints(ctx context.Context, q querier) (string, error) {
+// SealedPrints is the digest that the newest seal has which has one.
+func SealedPrints(ctx context.Context, q engine.Querier) (string, error) {
 	last, err := scanSeal(q.QueryRowContext(ctx, "SELECT "+sealColumns+" FROM seal WHERE kind IN (?, ?, ?) ORDER BY id DESC LIMIT 1",
-		sealEnd, sealForget, sealPrune))
+		KindEnd, KindForget, KindPrune))
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"database/sql"
@@ -11,6 +11,9 @@ import (
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/spelling"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/nameindex"
 )
 
 // ErrNamed says that something that cannot be erased still names the person whom
@@ -27,14 +30,14 @@ func (e *NamedError) Error() string {
 // Unwrap returns ErrNamed.
 func (e *NamedError) Unwrap() error { return ErrNamed }
 
-// forget erases a person from every row.
-func (e *eraser) forget(p *purpose, called []Called) error {
+// Forget erases a person from every row.
+func (e *Eraser) Forget(p *purpose, called []Called) error {
 	who, err := e.person(p, called)
 	if err != nil {
 		return err
 	}
 	if p.user != 0 {
-		if err := e.user(p); err != nil {
+		if err := e.User(p); err != nil {
 			return err
 		}
 	}
@@ -58,8 +61,8 @@ func (e *eraser) forget(p *purpose, called []Called) error {
 	return e.search(who)
 }
 
-// user erases what rows about a user say of them.
-func (e *eraser) user(p *purpose) error {
+// User erases what rows about a user say of them.
+func (e *Eraser) User(p *purpose) error {
 	empty, err := e.emptyLayout()
 	if err != nil {
 		return err
@@ -69,12 +72,12 @@ func (e *eraser) user(p *purpose) error {
 		if len(l.personal) == 0 {
 			continue
 		}
-		keys, err := e.keys(l, quoteAll([]string{l.about}, "")+" = ?", []any{p.user})
+		keys, err := e.keys(l, engine.QuoteAll([]string{l.about}, "")+" = ?", []any{p.user})
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			if err := e.redact(l, key, l.personalOf(p)); err != nil {
+			if err := e.Redact(l, key, l.personalOf(p)); err != nil {
 				return err
 			}
 		}
@@ -94,7 +97,7 @@ func (e *eraser) user(p *purpose) error {
 }
 
 // emptyLayout is the layout of somebody without service plans.
-func (e *eraser) emptyLayout() (id int64, err error) {
+func (e *Eraser) emptyLayout() (id int64, err error) {
 	id, err = emptyLayoutRow(e.ctx, e.tx)
 	if id != 0 || err != nil || e.dry {
 		return id, err
@@ -108,7 +111,7 @@ func (e *eraser) emptyLayout() (id int64, err error) {
 
 // unprint takes a user's fingerprint away, which is of what was erased. The next
 // run then compares the user in full.
-func (e *eraser) unprint(user int64) error {
+func (e *Eraser) unprint(user int64) error {
 	if e.dry {
 		return nil
 	}
@@ -118,8 +121,8 @@ func (e *eraser) unprint(user int64) error {
 
 // profiles takes from attributes that nobody else has what tells of a person.
 // The department stays, by which seats were counted.
-func (e *eraser) profiles(user int64) error {
-	l := e.layout("profile")
+func (e *Eraser) profiles(user int64) error {
+	l := e.Layout("profile")
 	keys, err := e.keys(l, `id IN (SELECT profile_id FROM user_version WHERE user_id = ?1)
 		AND id NOT IN (SELECT profile_id FROM user_version WHERE user_id <> ?1)`, []any{user})
 	if err != nil {
@@ -134,8 +137,8 @@ func (e *eraser) profiles(user int64) error {
 }
 
 // attributes erases those of a profile, and writes more values.
-func (e *eraser) attributes(l *layout, key []any, more map[string]any) error {
-	values, _, err := e.row(l, quoteAll(l.key, "")+" = ?", key)
+func (e *Eraser) attributes(l *Layout, key []any, more map[string]any) error {
+	values, _, err := e.row(l, engine.QuoteAll(l.key, "")+" = ?", key)
 	if err != nil {
 		return err
 	}
@@ -150,17 +153,17 @@ func (e *eraser) attributes(l *layout, key []any, more map[string]any) error {
 	for c, v := range more {
 		set[c] = v
 	}
-	return e.redact(l, key, set)
+	return e.Redact(l, key, set)
 }
 
-func (e *eraser) layout(name string) *layout {
-	return e.all[slices.IndexFunc(e.all, func(l *layout) bool { return l.name == name })]
+func (e *Eraser) Layout(name string) *Layout {
+	return e.all[slices.IndexFunc(e.all, func(l *Layout) bool { return l.Name == name })]
 }
 
 // mentions erases a person where rows about others name them. Rows that are
 // evidence as a whole, such as events, are emptied as by pruning: what else
 // they say of a person cannot be told.
-func (e *eraser) mentions(l *layout, p *purpose, who *person) error {
+func (e *Eraser) mentions(l *Layout, p *purpose, who *person) error {
 	if len(l.mentions) == 0 {
 		return nil
 	}
@@ -169,14 +172,14 @@ func (e *eraser) mentions(l *layout, p *purpose, who *person) error {
 		set map[string]any
 	}
 	var changes []change
-	columns, about := quoteAll(l.columns, ", "), "0"
-	if l.name == "attribution" {
+	columns, about := engine.QuoteAll(l.columns, ", "), "0"
+	if l.Name == "attribution" {
 		about = "change_id IN (SELECT id FROM change WHERE user_id = ?1)"
 	} else if l.about != "" {
-		about = quoteAll([]string{l.about}, "") + " = ?1"
+		about = engine.QuoteAll([]string{l.about}, "") + " = ?1"
 	}
-	query := fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE ?1 = ?1`, columns, about, l.name)
-	err := eachRow(e.ctx, e.tx, query, []any{p.user}, func(row []any) error {
+	query := fmt.Sprintf(`SELECT %s, %s FROM "%s" WHERE ?1 = ?1`, columns, about, l.Name)
+	err := engine.EachRow(e.ctx, e.tx, query, []any{p.user}, func(row []any) error {
 		values := row[:len(l.columns)]
 		set := l.without(values, p, who, row[len(l.columns)] == int64(1) && p.user != 0)
 		if set == nil {
@@ -200,21 +203,21 @@ func (e *eraser) mentions(l *layout, p *purpose, who *person) error {
 	return nil
 }
 
-func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
-	if l.name == "attribute_word" {
+func (e *Eraser) mention(l *Layout, key []any, set map[string]any) error {
+	if l.Name == "attribute_word" {
 		if err := e.unprintUsersOf(key[0]); err != nil {
 			return err
 		}
 	}
 	if l.attributes == "" {
-		if l.name == "user_version" {
+		if l.Name == "user_version" {
 			user, _ := key[0].(int64)
 			if err := e.unprint(user); err != nil {
 				return err
 			}
 			e.renamed = append(e.renamed, user)
 		}
-		return e.redact(l, key, set)
+		return e.Redact(l, key, set)
 	}
 	delete(set, l.attributes)
 	if err := e.unprintAll(key[0]); err != nil {
@@ -224,9 +227,9 @@ func (e *eraser) mention(l *layout, key []any, set map[string]any) error {
 }
 
 // unprintAll is unprint for all who have, or had, a combination of attributes.
-func (e *eraser) unprintAll(profile any) error {
+func (e *Eraser) unprintAll(profile any) error {
 	var users []int64
-	err := eachRow(e.ctx, e.tx, "SELECT DISTINCT user_id FROM user_version WHERE profile_id = ?", []any{profile}, func(values []any) error {
+	err := engine.EachRow(e.ctx, e.tx, "SELECT DISTINCT user_id FROM user_version WHERE profile_id = ?", []any{profile}, func(values []any) error {
 		user, _ := values[0].(int64)
 		users = append(users, user)
 		return nil
@@ -241,15 +244,15 @@ func (e *eraser) unprintAll(profile any) error {
 
 // eachWord calls do with the numbers of the texts that each combination of attributes
 // has. Where nothing is erased yet, those that would be are read as they would be.
-func (e *eraser) eachWord(do func(profile, word int64)) error {
-	return eachRow(e.ctx, e.tx, "SELECT id, more FROM profile WHERE substr(more, 1, 1) = '['", nil, func(values []any) error {
+func (e *Eraser) eachWord(do func(profile, word int64)) error {
+	return engine.EachRow(e.ctx, e.tx, "SELECT id, more FROM profile WHERE substr(more, 1, 1) = '['", nil, func(values []any) error {
 		id, _ := values[0].(int64)
-		more := textOf(values[1])
+		more := engine.TextOf(values[1])
 		if left, ok := e.left[id]; ok {
 			more = left
 		}
-		return eachPlace(more, func(place int, number int64, _ *string) error {
-			if _, shared := textOfPlace(place); shared && number > 0 {
+		return attributes.Each(more, func(place int, number int64, _ *string) error {
+			if _, shared := attributes.TextOf(place); shared && number > 0 {
 				do(id, number)
 			}
 			return nil
@@ -258,7 +261,7 @@ func (e *eraser) eachWord(do func(profile, word int64)) error {
 }
 
 // unprintUsersOf is unprint for all whose attributes have a text.
-func (e *eraser) unprintUsersOf(word any) error {
+func (e *Eraser) unprintUsersOf(word any) error {
 	var profiles []int64
 	err := e.eachWord(func(profile, has int64) {
 		if has == word {
@@ -274,21 +277,21 @@ func (e *eraser) unprintUsersOf(word any) error {
 }
 
 // unusedWords erases the texts that no combination of attributes has any more.
-func (e *eraser) unusedWords(p *purpose) error {
+func (e *Eraser) unusedWords(p *purpose) error {
 	used := map[int64]bool{}
 	if err := e.eachWord(func(_, word int64) { used[word] = true }); err != nil {
 		return err
 	}
 	var unused [][]any
-	err := eachRow(e.ctx, e.tx, "SELECT id, text FROM attribute_word", nil, func(values []any) error {
-		if id, _ := values[0].(int64); !used[id] && !isStandIn(textOf(values[1])) {
+	err := engine.EachRow(e.ctx, e.tx, "SELECT id, text FROM attribute_word", nil, func(values []any) error {
+		if id, _ := values[0].(int64); !used[id] && !IsStandIn(engine.TextOf(values[1])) {
 			unused = append(unused, []any{id})
 		}
 		return nil
 	})
 	for _, key := range unused {
 		if err == nil {
-			err = e.redact(e.layout("attribute_word"), key, map[string]any{"text": p.name})
+			err = e.Redact(e.Layout("attribute_word"), key, map[string]any{"text": p.name})
 		}
 	}
 	return err
@@ -297,7 +300,7 @@ func (e *eraser) unusedWords(p *purpose) error {
 // without returns what columns must hold so that the person is not in them; nil
 // when they are not. about says that the row is about the person, whom it may
 // then call by the name alone.
-func (l *layout) without(values []any, p *purpose, who *person, about bool) map[string]any {
+func (l *Layout) without(values []any, p *purpose, who *person, about bool) map[string]any {
 	texts := l.mentions
 	if l.attributes != "" {
 		texts = append(slices.Clone(texts), l.attributes)
@@ -339,7 +342,7 @@ func (l *layout) without(values []any, p *purpose, who *person, about bool) map[
 }
 
 // rowText is all that a row says in some columns, to know whom it is about.
-func (l *layout) rowText(values []any, columns []string) string {
+func (l *Layout) rowText(values []any, columns []string) string {
 	var b strings.Builder
 	for _, c := range columns {
 		text, _ := l.value(values, c).(string)
@@ -370,7 +373,7 @@ func leavesWithout(text string, p *purpose, who *person, row string) string {
 	parsed = walkLeaves(parsed, "", func(path string, v any) any {
 		s, ok := v.(string)
 		at := strings.LastIndexByte(path, '/') + 1
-		if !ok || isStandIn(s) || !mayGo(path) || !who.isNamed(s, row) && !who.isCalled(s) && !(owned[path[:at]] && slices.Contains(identity, path[at:])) {
+		if !ok || IsStandIn(s) || !mayGo(path) || !who.isNamed(s, row) && !who.isCalled(s) && !(owned[path[:at]] && slices.Contains(identity, path[at:])) {
 			return v
 		}
 		changed = true
@@ -386,13 +389,13 @@ func leavesWithout(text string, p *purpose, who *person, row string) string {
 var identity = []string{"id", "upn", "name", "mail"}
 
 // unstat empties the tables in which ANALYZE keeps values of indexes.
-func (e *eraser) unstat() error {
-	names, err := pairs[string, string](e.ctx, e.tx, "SELECT name, '' FROM sqlite_schema WHERE type = 'table' AND name IN ('sqlite_stat3', 'sqlite_stat4')")
+func (e *Eraser) unstat() error {
+	names, err := engine.Pairs[string, string](e.ctx, e.tx, "SELECT name, '' FROM sqlite_schema WHERE type = 'table' AND name IN ('sqlite_stat3', 'sqlite_stat4')")
 	if err != nil {
 		return err
 	}
 	for name := range names {
-		if _, err := e.tx.ExecContext(e.ctx, "DELETE FROM "+quoteAll([]string{name}, "")); err != nil {
+		if _, err := e.tx.ExecContext(e.ctx, "DELETE FROM "+engine.QuoteAll([]string{name}, "")); err != nil {
 			return err
 		}
 	}
@@ -400,29 +403,29 @@ func (e *eraser) unstat() error {
 }
 
 // renameIndexed indexes anew what users are called in whose names the person stood.
-func (e *eraser) renameIndexed() error {
-	var n nameWords
+func (e *Eraser) renameIndexed() error {
+	var n nameindex.Words
 	run := func(query string, args ...any) (sql.Result, error) { return e.tx.ExecContext(e.ctx, query, args...) }
 	for _, user := range e.renamed {
 		if _, err := run("DELETE FROM name_word WHERE user_id = ?", user); err != nil {
 			return err
 		}
-		err := eachRow(e.ctx, e.tx, "SELECT upn, name, coalesce(mail, '') FROM user_version WHERE user_id = ?", []any{user}, func(values []any) error {
-			return n.add(user, textOf(values[0]), textOf(values[1]), textOf(values[2]), run)
+		err := engine.EachRow(e.ctx, e.tx, "SELECT upn, name, coalesce(mail, '') FROM user_version WHERE user_id = ?", []any{user}, func(values []any) error {
+			return n.Add(user, engine.TextOf(values[0]), engine.TextOf(values[1]), engine.TextOf(values[2]), run)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return n.flush(run)
+	return n.Flush(run)
 }
 
 // search goes through every value of the database, and fails where one names the
 // person still. What is made from such values needs no search: name_word has parts
 // of addresses that others rightly have.
-func (e *eraser) search(who *person) error {
+func (e *Eraser) search(who *person) error {
 	columns := map[string][]string{}
-	err := eachRow(e.ctx, e.tx, `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c
+	err := engine.EachRow(e.ctx, e.tx, `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c
 		WHERE t.type = 'table' AND t.name <> 'name_word' AND c.type NOT IN ('INTEGER', 'INT', 'REAL') ORDER BY t.name, c.cid`, nil, func(values []any) error {
 		table, _ := values[0].(string)
 		column, _ := values[1].(string)
@@ -440,18 +443,18 @@ func (e *eraser) search(who *person) error {
 	return nil
 }
 
-func (e *eraser) searchTable(table string, columns []string, who *person) error {
-	query := fmt.Sprintf("SELECT %s FROM %s", quoteAll(columns, ", "), quoteAll([]string{table}, ""))
-	return eachRow(e.ctx, e.tx, query, nil, func(values []any) error {
+func (e *Eraser) searchTable(table string, columns []string, who *person) error {
+	query := fmt.Sprintf("SELECT %s FROM %s", engine.QuoteAll(columns, ", "), engine.QuoteAll([]string{table}, ""))
+	return engine.EachRow(e.ctx, e.tx, query, nil, func(values []any) error {
 		row := ""
 		for i, v := range values {
-			text := textOf(v)
+			text := engine.TextOf(v)
 			if text == "" || table == "user_version" && slices.Contains([]string{"upn", "mail"}, columns[i]) && who.isOthers(text) {
 				continue
 			}
 			if row == "" {
 				for _, v := range values {
-					row += textOf(v) + "\n"
+					row += engine.TextOf(v) + "\n"
 				}
 			}
 			if who.isUnmistakable(text, row) {
@@ -475,7 +478,7 @@ type person struct {
 }
 
 // person collects what somebody was ever called.
-func (e *eraser) person(p *purpose, called []Called) (*person, error) {
+func (e *Eraser) person(p *purpose, called []Called) (*person, error) {
 	who := &person{others: map[string][]string{}}
 	if p.user != 0 {
 		rows, numbers, err := e.calledUser(p)
@@ -503,15 +506,15 @@ func (e *eraser) person(p *purpose, called []Called) (*person, error) {
 	return who, e.others(p, who)
 }
 
-// isStandIn reports whether a text is what stands in somebody's place already.
-func isStandIn(text string) bool { return text == "" || isForgotten(text) }
+// IsStandIn reports whether a text is what stands in somebody's place already.
+func IsStandIn(text string) bool { return text == "" || IsForgotten(text) }
 
-// isForgotten reports whether a name is the stand-in of somebody whom forget has erased.
-func isForgotten(name string) bool { return strings.HasPrefix(name, forgottenName+"-") }
+// IsForgotten reports whether a name is the stand-in of somebody whom forget has erased.
+func IsForgotten(name string) bool { return strings.HasPrefix(name, ForgottenName+"-") }
 
 func (w *person) address(address string) {
 	switch {
-	case isStandIn(address):
+	case IsStandIn(address):
 	case strings.Contains(address, "@"):
 		w.ids = append(w.ids, spelling.AddressForms(address)...)
 	default:
@@ -522,7 +525,7 @@ func (w *person) address(address string) {
 // name takes a display name, with the first and the last part in either order.
 func (w *person) name(name string) {
 	name = spelling.Fold(strings.Join(strings.Fields(name), " "))
-	if utf8.RuneCountInString(name) < 2 || isStandIn(name) {
+	if utf8.RuneCountInString(name) < 2 || IsStandIn(name) {
 		return
 	}
 	w.names = append(w.names, name)
@@ -537,7 +540,7 @@ func (w *person) name(name string) {
 func (w *person) id(id string) {
 	guid, ok := snapshot.UserID(id).GUID()
 	if !ok {
-		if !isStandIn(id) {
+		if !IsStandIn(id) {
 			w.words = append(w.words, spelling.Fold(id))
 		}
 		return
@@ -552,15 +555,15 @@ func (w *person) id(id string) {
 }
 
 // calledUser is what the rows of a user call them.
-func (e *eraser) calledUser(p *purpose) (c Called, numbers []string, err error) {
+func (e *Eraser) calledUser(p *purpose) (c Called, numbers []string, err error) {
 	var key any
 	err = e.tx.QueryRowContext(e.ctx, "SELECT object_id FROM user WHERE id = ?", p.user).Scan(&key)
 	if err != nil {
-		return c, nil, classify(err)
+		return c, nil, engine.Classify(err)
 	}
-	c.IDs = []string{string(userID(key))}
+	c.IDs = []string{string(engine.UserID(key))}
 	presence := ""
-	err = eachRow(e.ctx, e.tx, `SELECT upn, coalesce(mail, ''), name, coalesce(employee_id, ''), coalesce(presence, '') FROM user_version WHERE user_id = ? ORDER BY from_run`,
+	err = engine.EachRow(e.ctx, e.tx, `SELECT upn, coalesce(mail, ''), name, coalesce(employee_id, ''), coalesce(presence, '') FROM user_version WHERE user_id = ? ORDER BY from_run`,
 		[]any{p.user}, func(values []any) error {
 			text := func(i int) string { s, _ := values[i].(string); return s }
 			c.Addresses = append(c.Addresses, text(0), text(1))
@@ -580,17 +583,17 @@ func (e *eraser) calledUser(p *purpose) (c Called, numbers []string, err error) 
 // others finds what the person shares with others: addresses that are theirs as
 // well, longer ones, and names. A full name that nobody else has stands for the
 // person wherever it does.
-func (e *eraser) others(p *purpose, who *person) error {
+func (e *Eraser) others(p *purpose, who *person) error {
 	unique := slices.DeleteFunc(slices.Clone(who.names), func(n string) bool { return !strings.ContainsRune(n, ' ') })
-	err := eachRow(e.ctx, e.tx, `SELECT u.object_id, v.upn, coalesce(v.mail, ''), v.name FROM user_version v JOIN user u ON u.id = v.user_id WHERE u.id <> ?`,
+	err := engine.EachRow(e.ctx, e.tx, `SELECT u.object_id, v.upn, coalesce(v.mail, ''), v.name FROM user_version v JOIN user u ON u.id = v.user_id WHERE u.id <> ?`,
 		[]any{p.user}, func(values []any) error {
-			id := string(userID(values[0]))
+			id := string(engine.UserID(values[0]))
 			for _, v := range values[1:3] {
 				if text, _ := v.(string); text != "" {
 					who.other(id, text)
 				}
 			}
-			name := spelling.Fold(textOf(values[3]))
+			name := spelling.Fold(engine.TextOf(values[3]))
 			unique = slices.DeleteFunc(unique, func(n string) bool { return strings.Contains(name, n) })
 			return nil
 		})

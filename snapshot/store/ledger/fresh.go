@@ -1,14 +1,16 @@
-package store
+package ledger
 
 import (
 	"context"
 	"fmt"
+
+	"lictrail/snapshot/store/engine"
 )
 
-// fresh digests the rows of one table while they are added. A table that holds no
+// Fresh digests the rows of one table while they are added. A table that holds no
 // other rows, as after the first run, need not be read back to be sealed: its rows
 // can only end, and what was meant to be written is what a seal should vouch for.
-type fresh struct {
+type Fresh struct {
 	*book
 	places    []int // of the columns that are given, among the table's
 	keys      []int // places of the primary key
@@ -20,8 +22,8 @@ type fresh struct {
 // freshSeal stands for the seal that does not have its number yet.
 const freshSeal = 1
 
-func newFresh(l *layout, columns []string, run int64) *fresh {
-	f := &fresh{book: newBook(l), values: make([]any, len(l.columns)), inOrder: true}
+func NewFresh(l *Layout, columns []string, run int64) *Fresh {
+	f := &Fresh{book: newBook(l), values: make([]any, len(l.columns)), inOrder: true}
 	f.ended, f.number = map[int64]int64{run: freshSeal}, func(int64) int64 { return freshSeal }
 	for _, c := range columns {
 		f.places = append(f.places, l.column(c))
@@ -32,8 +34,8 @@ func newFresh(l *layout, columns []string, run int64) *fresh {
 	return f
 }
 
-// add takes a row. Columns that are not given are empty.
-func (f *fresh) add(values []any) error {
+// Add takes a row. Columns that are not given are empty.
+func (f *Fresh) Add(values []any) error {
 	if f == nil || !f.inOrder {
 		return nil
 	}
@@ -44,19 +46,19 @@ func (f *fresh) add(values []any) error {
 	for _, p := range f.keys {
 		f.key = append(f.key, f.values[p])
 	}
-	f.inOrder = f.rows == 0 || compareKeys(f.last, f.key) < 0
+	f.inOrder = f.rows == 0 || engine.CompareKeys(f.last, f.key) < 0
 	f.key, f.last = f.last, f.key
 	return f.enter(f.values)
 }
 
-// whole is the digest of the whole table and of its cells; ok is false where it
+// Whole is the digest of the whole table and of its cells; ok is false where it
 // must be read to know.
-func (f *fresh) whole(ctx context.Context, q querier) (d, cells digest, ok bool, err error) {
+func (f *Fresh) Whole(ctx context.Context, q engine.Querier) (d, cells digest, ok bool, err error) {
 	if f == nil || !f.inOrder || f.sums[freshSeal] == nil {
 		return d, cells, false, nil
 	}
 	d, cells = f.sums[freshSeal].digest(), f.cells[freshSeal].digest()
 	var rows int64
-	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM %s", quoteAll([]string{f.l.name}, ""))).Scan(&rows)
-	return d, cells, rows == d.Rows, classify(err)
+	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM %s", engine.QuoteAll([]string{f.l.Name}, ""))).Scan(&rows)
+	return d, cells, rows == d.Rows, engine.Classify(err)
 }

@@ -1,4 +1,8 @@
-package store
+// Package ledger keeps the chain of seals: every transaction that adds to a history
+// ends with one, which vouches for the rows that it wrote. The package verifies
+// the chain and the rows, and erases people and old records so that the rest of the
+// chain still holds.
+package ledger
 
 import (
 	"bytes"
@@ -13,29 +17,30 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/engine"
 )
 
 // The kinds of seals, by what the transaction did.
 const (
-	sealBegin    = "begin"    // a run begins
-	sealEnd      = "end"      // a run ends, well or not
-	sealTried    = "tried"    // a run that failed before it could begin
-	sealEvidence = "evidence" // evidence of the time before the first run
-	sealArchive  = "archive"
-	sealImport   = "import" // earlier records
-	sealNames    = "names"  // Microsoft's list of names
-	sealForget   = "forget"
-	sealPrune    = "prune"
+	KindBegin    = "begin"    // a run begins
+	KindEnd      = "end"      // a run ends, well or not
+	KindTried    = "tried"    // a run that failed before it could begin
+	KindEvidence = "evidence" // evidence of the time before the first run
+	KindArchive  = "archive"
+	KindImport   = "import" // earlier records
+	KindNames    = "names"  // Microsoft's list of names
+	KindForget   = "forget"
+	KindPrune    = "prune"
 )
 
-// entry says what a transaction did.
-type entry struct {
-	kind   string
-	run    int64 // of begin, end and tried
-	detail any   // JSON; nil for none
-	erased map[string]int64
-	head   *string           // gets the new head; nil: nobody asks
-	fresh  map[string]*fresh // by table: what was digested while it was written
+// Entry says what a transaction did.
+type Entry struct {
+	Kind   string
+	Run    int64 // of begin, end and tried
+	Detail any   // JSON; nil for none
+	Erased map[string]int64
+	Head   *string           // gets the new head; nil: nobody asks
+	Fresh  map[string]*Fresh // by table: what was digested while it was written
 }
 
 // sealContent is what a seal says of the rows of its transaction.
@@ -65,41 +70,41 @@ type digest struct {
 	SHA256 string `json:"sha256"`
 }
 
-// writeSealed runs a transaction that adds to the history and ends with a seal. What
+// Write runs a transaction that adds to the history and ends with a seal. What
 // fn returns says what it did; nil: nothing, and then nothing is committed.
-func writeSealed(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) (*entry, error)) error {
-	t, err := beginSealed(ctx, db)
+func Write(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) (*Entry, error)) error {
+	t, err := Begin(ctx, db)
 	if err != nil {
 		return err
 	}
 	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
 	e, err := fn(t.Tx)
 	if err != nil || e == nil {
-		return classify(err)
+		return engine.Classify(err)
 	}
-	return t.commit(e)
+	return t.Finish(e)
 }
 
-// sealed is a transaction that adds to the history.
-type sealed struct {
+// Tx is a transaction that adds to the history.
+type Tx struct {
 	*sql.Tx
 	calm context.Context // as in newWriter; the commit asks again
 	last *seal
-	all  []*layout
+	All  []*Layout
 }
 
-// beginSealed begins a transaction that adds to the history, unless somebody else has.
-func beginSealed(ctx context.Context, db *sql.DB) (*sealed, error) {
+// Begin begins a transaction that adds to the history, unless somebody else has.
+func Begin(ctx context.Context, db *sql.DB) (*Tx, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, classify(err)
+		return nil, engine.Classify(err)
 	}
-	t := &sealed{Tx: tx, calm: context.WithoutCancel(ctx)}
-	if t.last, err = lastSeal(t.calm, tx); err == nil {
-		t.all, err = layouts(t.calm, tx)
+	t := &Tx{Tx: tx, calm: context.WithoutCancel(ctx)}
+	if t.last, err = Last(t.calm, tx); err == nil {
+		t.All, err = layouts(t.calm, tx)
 	}
 	if err == nil {
-		err = t.last.mustReach(t.calm, tx, t.all)
+		err = t.last.mustReach(t.calm, tx, t.All)
 	}
 	if err != nil {
 		return nil, errors.Join(err, tx.Rollback())
@@ -107,26 +112,26 @@ func beginSealed(ctx context.Context, db *sql.DB) (*sealed, error) {
 	return t, nil
 }
 
-// commit seals what the transaction wrote, and keeps it.
-func (t *sealed) commit(e *entry) error {
-	head, err := t.seal(e)
+// Finish seals what the transaction wrote, and keeps it.
+func (t *Tx) Finish(e *Entry) error {
+	head, err := t.Seal(e)
 	if err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
-		return classify(err)
+		return engine.Classify(err)
 	}
-	if e.head != nil {
-		*e.head = head
+	if e.Head != nil {
+		*e.Head = head
 	}
 	return nil
 }
 
-// seal writes the seal of what the transaction wrote, and returns the new head.
-func (t *sealed) seal(e *entry) (head string, err error) {
-	head, err = t.last.next(t.calm, t.Tx, t.all, e)
+// Seal writes the seal of what the transaction wrote, and returns the new head.
+func (t *Tx) Seal(e *Entry) (head string, err error) {
+	head, err = t.last.next(t.calm, t.Tx, t.All, e)
 	if err != nil {
-		return "", fmt.Errorf("seal what was written: %w", classify(err))
+		return "", fmt.Errorf("seal what was written: %w", engine.Classify(err))
 	}
 	return head, nil
 }
@@ -150,28 +155,28 @@ func scanSeal(row interface{ Scan(...any) error }) (*seal, error) {
 	if err := row.Scan(&s.ID, &at, &s.Kind, &s.Run, &s.text, &s.Head); err != nil {
 		return nil, err
 	}
-	s.At = fromMillis(at)
+	s.At = engine.FromMillis(at)
 	if err := json.Unmarshal([]byte(s.text), &s.content); err != nil {
-		return nil, fmt.Errorf("%w: seal %d: %w", ErrDamaged, s.ID, err)
+		return nil, fmt.Errorf("%w: seal %d: %w", engine.ErrDamaged, s.ID, err)
 	}
 	return &s, nil
 }
 
-// lastSeal returns one without a number while there is none.
-func lastSeal(ctx context.Context, q querier) (*seal, error) {
+// Last returns one without a number while there is none.
+func Last(ctx context.Context, q engine.Querier) (*seal, error) {
 	s, err := scanSeal(q.QueryRowContext(ctx, "SELECT "+sealColumns+" FROM seal ORDER BY id DESC LIMIT 1"))
 	if errors.Is(err, sql.ErrNoRows) {
 		return &seal{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the newest seal: %w", classify(err))
+		return nil, fmt.Errorf("read the newest seal: %w", engine.Classify(err))
 	}
 	return s, nil
 }
 
 // mustReach refuses to seal over rows that somebody else has added: the next
 // seal would vouch for them.
-func (s *seal) mustReach(ctx context.Context, q querier, all []*layout) error {
+func (s *seal) mustReach(ctx context.Context, q engine.Querier, all []*Layout) error {
 	for _, l := range all {
 		if l.sealed != byNumber {
 			continue
@@ -180,32 +185,32 @@ func (s *seal) mustReach(ctx context.Context, q querier, all []*layout) error {
 		if err != nil {
 			return err
 		}
-		if n != s.content.Numbers[l.name] {
-			return fmt.Errorf("%w: table %s ends with row %d, the newest seal with row %d", ErrDamaged, l.name, n, s.content.Numbers[l.name])
+		if n != s.content.Numbers[l.Name] {
+			return fmt.Errorf("%w: table %s ends with row %d, the newest seal with row %d", engine.ErrDamaged, l.Name, n, s.content.Numbers[l.Name])
 		}
 	}
 	return nil
 }
 
-func lastNumber(ctx context.Context, q querier, l *layout) (n int64, err error) {
-	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT coalesce(max(%s), 0) FROM %s", quoteAll(l.key, ""), quoteAll([]string{l.name}, ""))).Scan(&n)
-	return n, classify(err)
+func lastNumber(ctx context.Context, q engine.Querier, l *Layout) (n int64, err error) {
+	err = q.QueryRowContext(ctx, fmt.Sprintf("SELECT coalesce(max(%s), 0) FROM %s", engine.QuoteAll(l.key, ""), engine.QuoteAll([]string{l.Name}, ""))).Scan(&n)
+	return n, engine.Classify(err)
 }
 
 // next writes the seal after this one.
-func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (head string, err error) {
-	n := &seal{ID: s.ID + 1, At: time.Now(), Kind: e.kind, Run: e.run}
-	if err := n.digestAll(ctx, tx, all, s, e.fresh); err != nil {
+func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*Layout, e *Entry) (head string, err error) {
+	n := &seal{ID: s.ID + 1, At: time.Now(), Kind: e.Kind, Run: e.Run}
+	if err := n.digestAll(ctx, tx, all, s, e.Fresh); err != nil {
 		return "", err
 	}
-	n.content.Erased = e.erased
+	n.content.Erased = e.Erased
 	if n.printsRows() {
-		if n.content.RowPrints, err = rowPrintsDigest(ctx, tx); err != nil {
+		if n.content.RowPrints, err = PrintsDigest(ctx, tx); err != nil {
 			return "", err
 		}
 	}
-	if e.detail != nil {
-		if n.content.Detail, err = json.Marshal(e.detail); err != nil {
+	if e.Detail != nil {
+		if n.content.Detail, err = json.Marshal(e.Detail); err != nil {
 			return "", err
 		}
 	}
@@ -216,7 +221,7 @@ func (s *seal) next(ctx context.Context, tx *sql.Tx, all []*layout, e *entry) (h
 	n.text, n.At = string(text), time.UnixMilli(n.At.UnixMilli())
 	n.Head = n.headAfter(s.Head)
 	_, err = tx.ExecContext(ctx, "INSERT INTO seal (id, at, kind, run_id, content, head) VALUES (?, ?, ?, ?, ?, ?)",
-		n.ID, n.At.UnixMilli(), n.Kind, unless(n.Run, 0), n.text, n.Head)
+		n.ID, n.At.UnixMilli(), n.Kind, engine.Unless(n.Run, 0), n.text, n.Head)
 	if err != nil || !n.ends() {
 		return n.Head, err
 	}
@@ -231,18 +236,18 @@ func (s *seal) headAfter(before string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *seal) printsRows() bool { return s.Kind == sealEnd || s.erases() }
-func (s *seal) begins() bool     { return s.Kind == sealBegin || s.Kind == sealTried }
-func (s *seal) ends() bool       { return s.Kind == sealEnd || s.Kind == sealTried }
-func (s *seal) erases() bool     { return s.Kind == sealForget || s.Kind == sealPrune }
+func (s *seal) printsRows() bool { return s.Kind == KindEnd || s.erases() }
+func (s *seal) begins() bool     { return s.Kind == KindBegin || s.Kind == KindTried }
+func (s *seal) ends() bool       { return s.Kind == KindEnd || s.Kind == KindTried }
+func (s *seal) erases() bool     { return s.Kind == KindForget || s.Kind == KindPrune }
 
 // digestAll digests the rows that a new seal covers: those that its run wrote,
 // and those numbered after the seal before.
-func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *seal, fresh map[string]*fresh) error {
+func (s *seal) digestAll(ctx context.Context, q engine.Querier, all []*Layout, before *seal, fresh map[string]*Fresh) error {
 	s.content = sealContent{Rows: map[string]digest{}, Numbers: map[string]int64{}, Whole: map[string]string{}, Cells: map[string]digest{}, Format: sealFormat}
 	upgrade := before.ID > 0 && !before.hasCells()
 	for _, l := range all {
-		d, cells, known, err := fresh[l.name].whole(ctx, q)
+		d, cells, known, err := fresh[l.Name].Whole(ctx, q)
 		if err == nil && (!known || upgrade) {
 			d, cells, err = s.digestRows(ctx, q, l, before)
 		}
@@ -253,10 +258,10 @@ func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *
 			return err
 		}
 		if d.Rows > 0 {
-			s.content.Rows[l.name] = d
+			s.content.Rows[l.Name] = d
 		}
 		if cells.Rows > 0 {
-			s.content.Cells[l.name] = cells
+			s.content.Cells[l.Name] = cells
 		}
 		if err := s.digestRest(ctx, q, l); err != nil {
 			return err
@@ -266,14 +271,14 @@ func (s *seal) digestAll(ctx context.Context, q querier, all []*layout, before *
 }
 
 // digestRows reads what the seal covers of one table: the rows, and their cells.
-func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *seal) (rows, cells digest, err error) {
+func (s *seal) digestRows(ctx context.Context, q engine.Querier, l *Layout, before *seal) (rows, cells digest, err error) {
 	b := newBook(l)
 	b.begun, b.ended = map[int64]int64{}, map[int64]int64{}
 	where, args := "", []any(nil)
 	switch {
 	case l.sealed == byNumber:
-		last := before.content.Numbers[l.name]
-		where, args = "WHERE "+quoteAll(l.key, "")+" > ?", []any{last}
+		last := before.content.Numbers[l.Name]
+		where, args = "WHERE "+engine.QuoteAll(l.key, "")+" > ?", []any{last}
 		b.number = func(int64) int64 { return s.ID }
 	case l.sealed == byRun && s.ends():
 		b.ended[s.Run] = s.ID
@@ -300,8 +305,8 @@ func (s *seal) digestRows(ctx context.Context, q querier, l *layout, before *sea
 
 // allCells digests the cells of every row of a table that belongs to this seal or
 // to one before.
-func (s *seal) allCells(ctx context.Context, q querier, l *layout) (digest, error) {
-	runs, err := pairs[int64, int64](ctx, q, "SELECT run_id, id FROM seal WHERE kind IN ('end', 'tried')")
+func (s *seal) allCells(ctx context.Context, q engine.Querier, l *Layout) (digest, error) {
+	runs, err := engine.Pairs[int64, int64](ctx, q, "SELECT run_id, id FROM seal WHERE kind IN ('end', 'tried')")
 	if err != nil {
 		return digest{}, err
 	}
@@ -317,23 +322,23 @@ func (s *seal) allCells(ctx context.Context, q querier, l *layout) (digest, erro
 }
 
 // digestRest digests what of a table may change, and notes its last number.
-func (s *seal) digestRest(ctx context.Context, q querier, l *layout) (err error) {
+func (s *seal) digestRest(ctx context.Context, q engine.Querier, l *Layout) (err error) {
 	if len(l.whole) > 0 && !l.derived() {
-		if s.content.Whole[l.name], err = wholeDigest(ctx, q, l); err != nil {
+		if s.content.Whole[l.Name], err = wholeDigest(ctx, q, l); err != nil {
 			return err
 		}
 	}
 	if l.sealed == byNumber {
-		s.content.Numbers[l.name], err = lastNumber(ctx, q, l)
+		s.content.Numbers[l.Name], err = lastNumber(ctx, q, l)
 	}
 	return err
 }
 
 // derived reports whether what may change in the table follows from the rest.
-func (l *layout) derived() bool { return l.name == "user" }
+func (l *Layout) derived() bool { return l.Name == "user" }
 
 // fromRun is the column with the run that wrote a row.
-func (l *layout) fromRun() string {
+func (l *Layout) fromRun() string {
 	if l.column("from_run") >= 0 {
 		return "from_run"
 	}
@@ -341,13 +346,13 @@ func (l *layout) fromRun() string {
 }
 
 // wholeDigest digests what may change in all rows of a table.
-func wholeDigest(ctx context.Context, q querier, l *layout) (string, error) {
+func wholeDigest(ctx context.Context, q engine.Querier, l *Layout) (string, error) {
 	total := newSum()
 	names := l.names(l.whole)
-	err := eachRow(ctx, q, fmt.Sprintf(`SELECT %s FROM "%s" ORDER BY %s`, quoteAll(names, ", "), l.name, quoteAll(l.key, ", ")), nil, func(values []any) error {
-		row, ok := snapshot.RowDigest(l.name, names, values)
+	err := engine.EachRow(ctx, q, fmt.Sprintf(`SELECT %s FROM "%s" ORDER BY %s`, engine.QuoteAll(names, ", "), l.Name, engine.QuoteAll(l.key, ", ")), nil, func(values []any) error {
+		row, ok := snapshot.RowDigest(l.Name, names, values)
 		if !ok {
-			return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, l.name)
+			return fmt.Errorf("%w: table %s: a value of a strange type", engine.ErrDamaged, l.Name)
 		}
 		total.add('W', row)
 		return nil
@@ -381,7 +386,7 @@ func (s *sum) digest() digest {
 
 // book reads the rows of a table and enters each with the seals it belongs to.
 type book struct {
-	l            *layout
+	l            *Layout
 	begun, ended map[int64]int64        // by run: the seal
 	number       func(id int64) int64   // the seal of a numbered row; 0: none
 	cellsIn      func(seal int64) int64 // the seal that covers the cells of a row of that seal
@@ -398,7 +403,7 @@ type book struct {
 }
 
 // newBook makes a book ready for rows.
-func newBook(l *layout) *book {
+func newBook(l *Layout) *book {
 	b := &book{l: l, cellsIn: func(seal int64) int64 { return seal }, sums: map[int64]*sum{}, cells: map[int64]*sum{}}
 	b.beginNames, b.endNames = l.names(l.begin), l.names(l.end)
 	b.beginValues, b.endValues = make([]any, len(l.begin)), make([]any, len(l.end))
@@ -408,25 +413,25 @@ func newBook(l *layout) *book {
 
 // read enters the rows that a condition chooses, in the order of their keys.
 // With erased, rows that were erased count as they were before.
-func (b *book) read(ctx context.Context, q querier, where string, args []any, erased bool) error {
+func (b *book) read(ctx context.Context, q engine.Querier, where string, args []any, erased bool) error {
 	l := b.l
-	columns := quoteAll(l.columns, ", ")
+	columns := engine.QuoteAll(l.columns, ", ")
 	if erased {
 		columns += fmt.Sprintf(`, %s, (SELECT json_group_array(json_array(id, hex(before), hex(after), cells)) FROM
-			(SELECT * FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id))`, l.keyText(), l.name, l.qualifiedKey())
+			(SELECT * FROM erased WHERE table_name = '%s' AND row_key = %s ORDER BY erased.id))`, l.keyText(), l.Name, l.qualifiedKey())
 	}
-	query := fmt.Sprintf(`SELECT %s FROM "%s" %s ORDER BY %s`, columns, l.name, where, quoteAll(l.key, ", "))
-	return eachRow(ctx, q, query, args, b.enter)
+	query := fmt.Sprintf(`SELECT %s FROM "%s" %s ORDER BY %s`, columns, l.Name, where, engine.QuoteAll(l.key, ", "))
+	return engine.EachRow(ctx, q, query, args, b.enter)
 }
 
 // qualifiedKey is keyText for use where table erased is near.
-func (l *layout) qualifiedKey() string {
+func (l *Layout) qualifiedKey() string {
 	text := ""
 	for i, k := range l.key {
 		if i > 0 {
 			text += " || '/' || "
 		}
-		text += fmt.Sprintf(`"%s"."%s"`, l.name, k)
+		text += fmt.Sprintf(`"%s"."%s"`, l.Name, k)
 	}
 	return text
 }
@@ -475,14 +480,14 @@ func (b *book) add(what byte, seal int64, row [sha256.Size]byte, values []any, e
 }
 
 func (b *book) strange() error {
-	return fmt.Errorf("%w: table %s: a value of a strange type", ErrDamaged, b.l.name)
+	return fmt.Errorf("%w: table %s: a value of a strange type", engine.ErrDamaged, b.l.Name)
 }
 
 func (b *book) digest(names []string, into []any, places []int, values []any) ([sha256.Size]byte, bool) {
 	for i, p := range places {
 		into[i] = values[p]
 	}
-	return snapshot.RowDigest(b.l.name, names, into)
+	return snapshot.RowDigest(b.l.Name, names, into)
 }
 
 // before is the digest of a row before it was first erased, if it was, and the

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"cmp"
@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-type querier interface {
+type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// eachRow runs a query and hands on its rows, while the next are being read. The
+// EachRow runs a query and hands on its rows, while the next are being read. The
 // values are the callee's to keep.
-func eachRow(ctx context.Context, q querier, query string, args []any, do func(values []any) error) error {
-	for values, err := range readAhead(rawRows(ctx, q, query, args), batch) {
+func EachRow(ctx context.Context, q Querier, query string, args []any, do func(values []any) error) error {
+	for values, err := range ReadAhead(rawRows(ctx, q, query, args), Batch) {
 		if err != nil {
-			return classify(err)
+			return Classify(err)
 		}
 		if err := do(values); err != nil {
 			return err
@@ -28,7 +28,7 @@ func eachRow(ctx context.Context, q querier, query string, args []any, do func(v
 	return nil
 }
 
-func rawRows(ctx context.Context, q querier, query string, args []any) iter.Seq2[[]any, error] {
+func rawRows(ctx context.Context, q Querier, query string, args []any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -36,9 +36,9 @@ func rawRows(ctx context.Context, q querier, query string, args []any) iter.Seq2
 			return
 		}
 		defer rows.Close()
-		var r row
+		var r Row
 		for rows.Next() {
-			if err := r.scan(rows); !yield(slices.Clone(r.values), err) || err != nil {
+			if err := r.Scan(rows); !yield(slices.Clone(r.values), err) || err != nil {
 				return
 			}
 		}
@@ -48,9 +48,9 @@ func rawRows(ctx context.Context, q querier, query string, args []any) iter.Seq2
 	}
 }
 
-// quoteAll quotes names of the schema and joins them. They come from this
+// QuoteAll quotes names of the schema and joins them. They come from this
 // program's own SQL, never from data.
-func quoteAll(names []string, separator string) string {
+func QuoteAll(names []string, separator string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
 		quoted[i] = `"` + n + `"`
@@ -58,8 +58,8 @@ func quoteAll(names []string, separator string) string {
 	return strings.Join(quoted, separator)
 }
 
-// pairs reads pairs of key and value; a later pair replaces an earlier one.
-func pairs[K comparable, V any](ctx context.Context, q querier, query string) (map[K]V, error) {
+// Pairs reads pairs of key and value; a later pair replaces an earlier one.
+func Pairs[K comparable, V any](ctx context.Context, q Querier, query string) (map[K]V, error) {
 	rows, err := q.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
@@ -77,23 +77,23 @@ func pairs[K comparable, V any](ctx context.Context, q querier, query string) (m
 	return found, rows.Err()
 }
 
-// insertion is the statement that adds so many rows.
-func insertion(table string, columns []string, rows int) string {
+// Insertion is the statement that adds so many rows.
+func Insertion(table string, columns []string, rows int) string {
 	one := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
 	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
 }
 
-// atOnce is how many rows a statement adds. For one row of its own SQLite looks
+// AtOnce is how many rows a statement adds. For one row of its own SQLite looks
 // up tables and opens cursors anew, which takes about as long as adding it.
-const atOnce = 64
+const AtOnce = 64
 
-// batch is how many rows usually go from one goroutine to the other at a time.
-const batch = 256
+// Batch is how many rows usually go from one goroutine to the other at a time.
+const Batch = 256
 
-// readAhead lets a sequence be read while what it gave before is being used. It
+// ReadAhead lets a sequence be read while what it gave before is being used. It
 // ends when the sequence does, or when no more is wanted, and the sequence is
 // not touched any more then.
-func readAhead[T any](rows iter.Seq2[T, error], batch int) iter.Seq2[T, error] {
+func ReadAhead[T any](rows iter.Seq2[T, error], batch int) iter.Seq2[T, error] {
 	type step struct {
 		row T
 		err error
@@ -132,9 +132,9 @@ func readAhead[T any](rows iter.Seq2[T, error], batch int) iter.Seq2[T, error] {
 	}
 }
 
-// compareKeys orders keys as SQLite does. What is neither numbers nor texts has
+// CompareKeys orders keys as SQLite does. What is neither numbers nor texts has
 // no order.
-func compareKeys(a, b []any) int {
+func CompareKeys(a, b []any) int {
 	return slices.CompareFunc(a, b, func(a, b any) int {
 		switch a := a.(type) {
 		case int64:

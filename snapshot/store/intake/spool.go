@@ -1,4 +1,6 @@
-package store
+// Package intake takes in what a run brings: the spool keeps what was found out about
+// users until the run is committed, and the writer adds rows in bulk.
+package intake
 
 import (
 	"bufio"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"lictrail/snapshot"
+	"lictrail/snapshot/store/attributes"
+	"lictrail/snapshot/store/engine"
 )
 
 // Spool keeps what a run found out about users until the run is committed, in
@@ -35,12 +39,12 @@ type Spool struct {
 // maxWords bounds the bytes of texts in memory. What comes later is written out.
 const maxWords = 32 << 20
 
-// newSpool begins a spool beside a database. The file is gone when it is closed, and
+// NewSpool begins a spool beside a database. The file is gone when it is closed, and
 // on systems that can do so has no name from the beginning: a crash leaves nothing behind.
-func newSpool(database string) (*Spool, error) {
+func NewSpool(database string) (*Spool, error) {
 	f, err := os.CreateTemp(filepath.Dir(database), filepath.Base(database)+"-spool-*") // mode 0600
 	if err != nil {
-		return nil, placed(fmt.Errorf("make a spool for the users: %w", err))
+		return nil, engine.Placed(fmt.Errorf("make a spool for the users: %w", err))
 	}
 	_ = os.Remove(f.Name()) // fails on Windows, where Close does it
 	sp := &Spool{file: f, out: bufio.NewWriterSize(f, 1<<16)}
@@ -48,8 +52,8 @@ func newSpool(database string) (*Spool, error) {
 	return sp, nil
 }
 
-// fill writes so many bytes, to learn whether they fit on the disk.
-func (sp *Spool) fill(bytes int) error {
+// Fill writes so many bytes, to learn whether they fit on the disk.
+func (sp *Spool) Fill(bytes int) error {
 	_, err := sp.file.Write(make([]byte, bytes))
 	return err
 }
@@ -142,7 +146,7 @@ func (sp *Spool) attributes(u *snapshot.User) {
 		sp.text(u.Mail)
 	}
 	sp.word(u.Department)
-	for _, text := range sharedTexts(&u.Attributes) {
+	for _, text := range attributes.Shared(&u.Attributes) {
 		sp.word(*text)
 	}
 	if sp.bool(u.Enabled != nil); u.Enabled != nil {
@@ -250,34 +254,34 @@ func (sp *Spool) learn(s string) uint64 {
 	return n
 }
 
-// spooled is what the spool has of one user.
-type spooled struct {
-	row         int64
-	id          snapshot.UserID
-	fingerprint int64
-	print       *RowPrint
-	attributes  bool
-	presence    string
-	deletedAt   time.Time
-	employeeID  string
-	createdAt   time.Time // zero: not told
-	upn, name   string
-	mail        any // NULL: same as upn
-	department  string
-	shared      snapshot.Attributes // those of profile.more
-	closed      []snapshot.PathKey
-	opened      []snapshot.OpenedPath
-	plans       bool
-	shape       string
-	dates       []time.Time
-	evidence    []snapshot.FirstEvidence
+// Spooled is what the spool has of one user.
+type Spooled struct {
+	Row         int64
+	ID          snapshot.UserID
+	Fingerprint int64
+	Print       *RowPrint
+	Attributes  bool
+	Presence    string
+	DeletedAt   time.Time
+	EmployeeID  string
+	CreatedAt   time.Time // zero: not told
+	UPN, Name   string
+	Mail        any // NULL: same as upn
+	Department  string
+	Shared      snapshot.Attributes // those of profile.more
+	Closed      []snapshot.PathKey
+	Opened      []snapshot.OpenedPath
+	Plans       bool
+	Shape       string
+	Dates       []time.Time
+	Evidence    []snapshot.FirstEvidence
 }
 
 var errSpool = errors.New("the spool does not hold what was written to it")
 
-// all reads the spool from its beginning.
-func (sp *Spool) all() iter.Seq2[*spooled, error] {
-	return func(yield func(*spooled, error) bool) {
+// All reads the spool from its beginning.
+func (sp *Spool) All() iter.Seq2[*Spooled, error] {
+	return func(yield func(*Spooled, error) bool) {
 		if sp == nil {
 			return
 		}
@@ -306,7 +310,7 @@ func (sp *Spool) all() iter.Seq2[*spooled, error] {
 				c.rest, c.bad = sp.record[:size], false
 				_, err = io.ReadFull(in, c.rest)
 			}
-			u := new(spooled)
+			u := new(Spooled)
 			if err == nil {
 				c.user(u)
 				if c.bad || len(c.rest) > 0 {
@@ -334,41 +338,41 @@ type cursor struct {
 	bad   bool
 }
 
-func (c *cursor) user(u *spooled) {
-	u.row, u.id, u.fingerprint, u.print = c.number(), snapshot.UserID(c.text()), c.number(), c.print()
-	if u.attributes = c.bool(); u.attributes {
-		u.presence, u.deletedAt, u.employeeID = c.word(), c.time(), c.text()
+func (c *cursor) user(u *Spooled) {
+	u.Row, u.ID, u.Fingerprint, u.Print = c.number(), snapshot.UserID(c.text()), c.number(), c.print()
+	if u.Attributes = c.bool(); u.Attributes {
+		u.Presence, u.DeletedAt, u.EmployeeID = c.word(), c.time(), c.text()
 		if c.bool() {
-			u.createdAt = c.time()
+			u.CreatedAt = c.time()
 		}
-		u.upn, u.name = c.text(), c.text()
+		u.UPN, u.Name = c.text(), c.text()
 		if same := c.bool(); !same {
-			u.mail = c.text()
+			u.Mail = c.text()
 		}
-		u.department = c.word()
-		for _, text := range sharedTexts(&u.shared) {
+		u.Department = c.word()
+		for _, text := range attributes.Shared(&u.Shared) {
 			*text = c.word()
 		}
 		if c.bool() {
 			enabled := c.bool()
-			u.shared.Enabled = &enabled
+			u.Shared.Enabled = &enabled
 		}
-		u.shared.OnPremisesSync = c.bool()
+		u.Shared.OnPremisesSync = c.bool()
 	}
 	for range c.count() {
-		u.closed = append(u.closed, c.pathKey())
+		u.Closed = append(u.Closed, c.pathKey())
 	}
 	for range c.count() {
-		u.opened = append(u.opened, c.path())
+		u.Opened = append(u.Opened, c.path())
 	}
-	if u.plans = c.bool(); u.plans {
-		u.shape = c.word()
+	if u.Plans = c.bool(); u.Plans {
+		u.Shape = c.word()
 		for range c.count() {
-			u.dates = append(u.dates, c.time())
+			u.Dates = append(u.Dates, c.time())
 		}
 	}
 	for range c.count() {
-		u.evidence = append(u.evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.word()), Basis: snapshot.Basis(c.word()), At: c.time()})
+		u.Evidence = append(u.Evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.word()), Basis: snapshot.Basis(c.word()), At: c.time()})
 	}
 }
 
@@ -513,8 +517,8 @@ func appendPlan(shape []byte, p *snapshot.Plan, slot int) []byte {
 	return binary.AppendUvarint(shape, uint64(slot))
 }
 
-// spreadShape gives each plan of a shape a date of its own.
-func spreadShape(shape string, dates []time.Time) (string, []time.Time, error) {
+// SpreadShape gives each plan of a shape a date of its own.
+func SpreadShape(shape string, dates []time.Time) (string, []time.Time, error) {
 	c := cursor{rest: []byte(shape)}
 	var spread []byte
 	var all []time.Time
@@ -530,8 +534,8 @@ func spreadShape(shape string, dates []time.Time) (string, []time.Time, error) {
 	return string(spread), all, nil
 }
 
-// layoutText writes a shape as it is kept: [plan.id, status, slot], ...
-func layoutText(shape string, planRow func(snapshot.PlanID) (int64, error)) (string, error) {
+// LayoutText writes a shape as it is kept: [plan.id, status, slot], ...
+func LayoutText(shape string, planRow func(snapshot.PlanID) (int64, error)) (string, error) {
 	c := cursor{rest: []byte(shape)}
 	rows := []byte{'['}
 	for len(c.rest) > 0 {
@@ -559,7 +563,7 @@ func layoutText(shape string, planRow func(snapshot.PlanID) (int64, error)) (str
 // pattern of equal dates.
 const commonDates = 20
 
-func layoutHash(layout string) []byte {
+func LayoutHash(layout string) []byte {
 	sum := sha256.Sum256([]byte(layout))
 	return sum[:]
 }

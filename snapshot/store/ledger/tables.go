@@ -1,9 +1,11 @@
-package store
+package ledger
 
 import (
 	"context"
 	"fmt"
 	"slices"
+
+	"lictrail/snapshot/store/engine"
 )
 
 // sealing says how the rows of a table belong to the chain of seals.
@@ -26,13 +28,13 @@ const (
 	notEvidence
 )
 
-// table declares what a table is to the chain, to forget and to prune. Columns
+// Table declares what a table is to the chain, to forget and to prune. Columns
 // are not listed: every one is digested that is not declared loose.
-type table struct {
-	name   string
+type Table struct {
+	Name   string
 	sealed sealing
-	why    string            // for notEvidence: why not
-	loose  map[string]string // columns that may change, with the reason: sealed as a whole instead, or derived
+	Why    string            // for notEvidence: why not
+	Loose  map[string]string // columns that may change, with the reason: sealed as a whole instead, or derived
 
 	// about is the column with the user that a row is about, "" for none;
 	// personal is what forget leaves in its columns.
@@ -53,80 +55,80 @@ type table struct {
 	pruned map[string]any
 }
 
-// tables declares every table of the schema; a test fails for one that is
+// Tables declares every table of the schema; a test fails for one that is
 // missing or no longer there.
-var tables = []table{
-	{name: "tenant", sealed: asWhole},
-	{name: "run", sealed: byItself, mentions: []string{"warnings", "error"}, leaves: []string{"warnings"}},
-	{name: "user", sealed: byNumber, loose: map[string]string{"fingerprint": "derived: verify computes it anew", "row_print": "sealed as a whole, see rowPrints"},
-		about: "id", personal: map[string]any{"object_id": forgottenName}},
-	{name: "profile", sealed: byNumber, mentions: []string{"department"}, attributes: "more"},
-	{name: "attribute_word", sealed: byNumber, mentions: []string{"text"}},
-	{name: "user_version", sealed: byRun, about: "user_id",
-		personal: map[string]any{"upn": forgottenName, "name": "", "mail": nil, "employee_id": nil, "created_at": nil}, mentions: []string{"name"}},
-	{name: "sku", sealed: byNumber, loose: map[string]string{"part_number": newestName}},
-	{name: "sku_version", sealed: byRun},
-	{name: "plan", sealed: byNumber, loose: map[string]string{"name": newestName}},
-	{name: "sku_plan", sealed: byRun},
-	{name: "subscription_version", sealed: byRun},
-	{name: "licensed_group", sealed: byNumber},
-	{name: "group_version", sealed: byRun, mentions: []string{"name", "membership_rule"}},
-	{name: "plan_set", sealed: byNumber},
-	{name: "path", sealed: byRun},
-	{name: "plan_layout", sealed: byNumber},
-	{name: "user_plans", sealed: byRun, about: "user_id",
+var Tables = []Table{
+	{Name: "tenant", sealed: asWhole},
+	{Name: "run", sealed: byItself, mentions: []string{"warnings", "error"}, leaves: []string{"warnings"}},
+	{Name: "user", sealed: byNumber, Loose: map[string]string{"fingerprint": "derived: verify computes it anew", "row_print": "sealed as a whole, see rowPrints"},
+		about: "id", personal: map[string]any{"object_id": ForgottenName}},
+	{Name: "profile", sealed: byNumber, mentions: []string{"department"}, attributes: "more"},
+	{Name: "attribute_word", sealed: byNumber, mentions: []string{"text"}},
+	{Name: "user_version", sealed: byRun, about: "user_id",
+		personal: map[string]any{"upn": ForgottenName, "name": "", "mail": nil, "employee_id": nil, "created_at": nil}, mentions: []string{"name"}},
+	{Name: "sku", sealed: byNumber, Loose: map[string]string{"part_number": newestName}},
+	{Name: "sku_version", sealed: byRun},
+	{Name: "plan", sealed: byNumber, Loose: map[string]string{"name": newestName}},
+	{Name: "sku_plan", sealed: byRun},
+	{Name: "subscription_version", sealed: byRun},
+	{Name: "licensed_group", sealed: byNumber},
+	{Name: "group_version", sealed: byRun, mentions: []string{"name", "membership_rule"}},
+	{Name: "plan_set", sealed: byNumber},
+	{Name: "path", sealed: byRun},
+	{Name: "plan_layout", sealed: byNumber},
+	{Name: "user_plans", sealed: byRun, about: "user_id",
 		personal: map[string]any{"layout_id": noPlans, "date_0": nil, "date_1": nil, "date_2": nil, "dates": nil, "packed": nil}},
-	{name: "first_evidence", sealed: byRun},
-	{name: "change", sealed: byNumber},
-	{name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}, leaves: []string{"detail"}, sentence: "reason"},
-	{name: "event", sealed: byNumber, mentions: []string{"raw", "target"},
+	{Name: "first_evidence", sealed: byRun},
+	{Name: "change", sealed: byNumber},
+	{Name: "attribution", sealed: byNumber, mentions: []string{"reason", "detail"}, leaves: []string{"detail"}, sentence: "reason"},
+	{Name: "event", sealed: byNumber, mentions: []string{"raw", "target"},
 		aged: "at", pruned: map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}},
-	{name: "event_copy", sealed: byNumber, mentions: []string{"raw", "target"},
+	{Name: "event_copy", sealed: byNumber, mentions: []string{"raw", "target"},
 		aged: "at", pruned: map[string]any{"raw": "", "target": "", "correlation": "", "salt": nil}},
-	{name: "coverage", sealed: byNumber, mentions: []string{"why"}},
-	{name: "sku_name", sealed: asWhole},
-	{name: "plan_name", sealed: asWhole},
-	{name: "event_evidence", sealed: byNumber},
-	{name: "import_file", sealed: byNumber, mentions: []string{"name"}},
-	{name: "import_record", sealed: byNumber, about: "user_id", personal: map[string]any{"note": "", "path": "", "salt": nil},
+	{Name: "coverage", sealed: byNumber, mentions: []string{"why"}},
+	{Name: "sku_name", sealed: asWhole},
+	{Name: "plan_name", sealed: asWhole},
+	{Name: "event_evidence", sealed: byNumber},
+	{Name: "import_file", sealed: byNumber, mentions: []string{"name"}},
+	{Name: "import_record", sealed: byNumber, about: "user_id", personal: map[string]any{"note": "", "path": "", "salt": nil},
 		mentions: []string{"note", "path"}},
-	{name: "audit_file", sealed: byNumber, mentions: []string{"name", "member"}},
-	{name: "audit_plan", sealed: notEvidence, why: "no evidence: what is still to be read of a log"},
-	{name: "audit_feed", sealed: asWhole},
-	{name: "principal", sealed: byNumber, mentions: []string{"name"}},
-	{name: "activity_source", sealed: byProgram},
-	{name: "activity_kind", sealed: byProgram},
-	{name: "activity_read", sealed: byRun},
-	{name: "activity_told", sealed: byRun},
-	{name: "active_time", sealed: notEvidence, why: "no evidence of licenses, and moves with every run", about: "user_id", aged: "last_at"},
-	{name: "name_word", sealed: notEvidence, why: "no evidence: made from user_version, to find people by", about: "user_id"},
-	{name: "name_index", sealed: notEvidence, why: "no evidence: says how name_word was made"},
-	{name: "called", sealed: notEvidence, why: "no evidence: made from event and event_copy, to find records by"},
-	{name: "called_index", sealed: notEvidence, why: "no evidence: says up to which records called was made"},
-	{name: "agent", sealed: byRun},
-	{name: "copilot_count", sealed: byRun, about: "user_id",
+	{Name: "audit_file", sealed: byNumber, mentions: []string{"name", "member"}},
+	{Name: "audit_plan", sealed: notEvidence, Why: "no evidence: what is still to be read of a log"},
+	{Name: "audit_feed", sealed: asWhole},
+	{Name: "principal", sealed: byNumber, mentions: []string{"name"}},
+	{Name: "activity_source", sealed: byProgram},
+	{Name: "activity_kind", sealed: byProgram},
+	{Name: "activity_read", sealed: byRun},
+	{Name: "activity_told", sealed: byRun},
+	{Name: "active_time", sealed: notEvidence, Why: "no evidence of licenses, and moves with every run", about: "user_id", aged: "last_at"},
+	{Name: "name_word", sealed: notEvidence, Why: "no evidence: made from user_version, to find people by", about: "user_id"},
+	{Name: "name_index", sealed: notEvidence, Why: "no evidence: says how name_word was made"},
+	{Name: "called", sealed: notEvidence, Why: "no evidence: made from event and event_copy, to find records by"},
+	{Name: "called_index", sealed: notEvidence, Why: "no evidence: says up to which records called was made"},
+	{Name: "agent", sealed: byRun},
+	{Name: "copilot_count", sealed: byRun, about: "user_id",
 		personal: map[string]any{"prompts": nil, "prompts_work": nil, "prompts_web": nil, "active_days": nil}},
-	{name: "allotment", sealed: byNumber},
-	{name: "allotment_version", sealed: byRun},
-	{name: "allotment_holder", sealed: byRun},
-	{name: "allotment_waiting", sealed: byRun},
-	{name: "assignment_error", sealed: byRun, about: "holder", personal: map[string]any{"message": ""}, mentions: []string{"message"}},
-	{name: "licensing_read", sealed: byRun},
-	{name: "seal", sealed: notEvidence, why: "it is the chain itself"},
-	{name: "erased", sealed: byNumber},
-	{name: "pseudonym_key", sealed: asWhole},
+	{Name: "allotment", sealed: byNumber},
+	{Name: "allotment_version", sealed: byRun},
+	{Name: "allotment_holder", sealed: byRun},
+	{Name: "allotment_waiting", sealed: byRun},
+	{Name: "assignment_error", sealed: byRun, about: "holder", personal: map[string]any{"message": ""}, mentions: []string{"message"}},
+	{Name: "licensing_read", sealed: byRun},
+	{Name: "seal", sealed: notEvidence, Why: "it is the chain itself"},
+	{Name: "erased", sealed: byNumber},
+	{Name: "pseudonym_key", sealed: asWhole},
 }
 
 // unsealed lists the tables that no seal covers.
-func unsealed() []table {
-	return slices.DeleteFunc(slices.Clone(tables), func(t table) bool { return t.sealed != notEvidence })
+func unsealed() []Table {
+	return slices.DeleteFunc(slices.Clone(Tables), func(t Table) bool { return t.sealed != notEvidence })
 }
 
 const newestName = "the newest name is kept; sealed as a whole"
 
-// layout is a table as the schema has it.
-type layout struct {
-	table
+// Layout is a table as the schema has it.
+type Layout struct {
+	Table
 	columns []string // sorted by name, as digests need them
 	key     []string // the primary key
 	begin   []int    // columns of a row's digest when it is written
@@ -140,9 +142,9 @@ type layout struct {
 var runBegins = []string{"id", "started_at", "previous_run", "version"}
 
 // layouts reads the columns of every declared table from the schema.
-func layouts(ctx context.Context, q querier) ([]*layout, error) {
-	found := map[string]*layout{}
-	err := eachRow(ctx, q, `
+func layouts(ctx context.Context, q engine.Querier) ([]*Layout, error) {
+	found := map[string]*Layout{}
+	err := engine.EachRow(ctx, q, `
 		SELECT t.name, c.name, c.pk FROM sqlite_schema t, pragma_table_info(t.name) c
 		WHERE t.type = 'table' ORDER BY t.name, c.name`, nil, func(values []any) error {
 		table, _ := values[0].(string)
@@ -150,7 +152,7 @@ func layouts(ctx context.Context, q querier) ([]*layout, error) {
 		place, _ := values[2].(int64)
 		l := found[table]
 		if l == nil {
-			l = &layout{key: make([]string, 16)}
+			l = &Layout{key: make([]string, 16)}
 			found[table] = l
 		}
 		l.columns = append(l.columns, column)
@@ -162,18 +164,18 @@ func layouts(ctx context.Context, q querier) ([]*layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of the tables: %w", err)
 	}
-	var all []*layout
-	for _, t := range tables {
-		l := found[t.name]
+	var all []*Layout
+	for _, t := range Tables {
+		l := found[t.Name]
 		if l == nil || l.key[0] == "" {
-			return nil, fmt.Errorf("%w: table %s is not there, or has no primary key", ErrDamaged, t.name)
+			return nil, fmt.Errorf("%w: table %s is not there, or has no primary key", engine.ErrDamaged, t.Name)
 		}
 		if t.sealed == notEvidence || t.sealed == byProgram {
 			continue
 		}
-		l.table, l.key = t, slices.DeleteFunc(l.key, func(c string) bool { return c == "" })
+		l.Table, l.key = t, slices.DeleteFunc(l.key, func(c string) bool { return c == "" })
 		if !l.fits() {
-			return nil, fmt.Errorf("%w: table %s does not have its columns", ErrDamaged, t.name)
+			return nil, fmt.Errorf("%w: table %s does not have its columns", engine.ErrDamaged, t.Name)
 		}
 		l.sort()
 		if l.hasCells() {
@@ -185,7 +187,7 @@ func layouts(ctx context.Context, q querier) ([]*layout, error) {
 }
 
 // fits reports whether the table has the columns by which its rows are sealed.
-func (l *layout) fits() bool {
+func (l *Layout) fits() bool {
 	switch l.sealed {
 	case byItself:
 		return l.column("ended_at") >= 0 && !slices.ContainsFunc(runBegins, func(c string) bool { return l.column(c) < 0 })
@@ -196,9 +198,9 @@ func (l *layout) fits() bool {
 }
 
 // sort tells which columns belong to which digest.
-func (l *layout) sort() {
+func (l *Layout) sort() {
 	for i, c := range l.columns {
-		_, loose := l.loose[c]
+		_, loose := l.Loose[c]
 		isKey := slices.Contains(l.key, c)
 		switch {
 		case l.sealed == asWhole:
@@ -216,7 +218,7 @@ func (l *layout) sort() {
 			l.begin = append(l.begin, i)
 		}
 	}
-	if len(l.loose) > 0 {
+	if len(l.Loose) > 0 {
 		for i, c := range l.columns {
 			if slices.Contains(l.key, c) {
 				l.whole = append(l.whole, i)
@@ -231,7 +233,7 @@ func (l *layout) sort() {
 
 // erasable are the columns in which forget and prune may erase: those that are
 // digested when a row begins, and of a run those that come with its end.
-func (l *layout) erasable() []int {
+func (l *Layout) erasable() []int {
 	if l.sealed == byItself {
 		return l.end
 	}
@@ -239,13 +241,13 @@ func (l *layout) erasable() []int {
 }
 
 // column is the place of a column, -1 when the table has none of that name.
-func (l *layout) column(name string) int { return slices.Index(l.columns, name) }
+func (l *Layout) column(name string) int { return slices.Index(l.columns, name) }
 
 // keyText is an SQL expression for a row's key as table erased has it.
-func (l *layout) keyText() string { return quoteAll(l.key, " || '/' || ") }
+func (l *Layout) keyText() string { return engine.QuoteAll(l.key, " || '/' || ") }
 
 // names are the columns at places.
-func (l *layout) names(places []int) []string {
+func (l *Layout) names(places []int) []string {
 	names := make([]string, len(places))
 	for i, p := range places {
 		names[i] = l.columns[p]
@@ -253,9 +255,9 @@ func (l *layout) names(places []int) []string {
 	return names
 }
 
-// forgottenName stands for what forget puts in the place of a name: it becomes
+// ForgottenName stands for what forget puts in the place of a name: it becomes
 // "forgotten-17" for the user in row 17.
-const forgottenName = "forgotten"
+const ForgottenName = "forgotten"
 
 // noPlans stands for the layout of somebody without service plans.
 const noPlans = "no plans"

@@ -1,4 +1,6 @@
-package store
+// Package nameindex is the index by which people are found by the words of their
+// names. It is derived from the history, and can be made anew from it at any time.
+package nameindex
 
 import (
 	"cmp"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lictrail/snapshot/store/engine"
 	"lictrail/snapshot/words"
 )
 
@@ -20,9 +23,9 @@ type nameWord struct {
 	user int64
 }
 
-// nameWords collects rows of name_word, to add them in the order of their key: one
+// Words collects rows of name_word, to add them in the order of their key: one
 // by one they would touch a page of the table each.
-type nameWords struct {
+type Words struct {
 	list  []nameWord
 	bytes int
 }
@@ -33,8 +36,8 @@ const maxNameWords = 8 << 20
 // execute runs a statement.
 type execute func(query string, args ...any) (sql.Result, error)
 
-// add indexes what a user is called.
-func (n *nameWords) add(user int64, upn, name, mail string, run execute) error {
+// Add indexes what a user is called.
+func (n *Words) Add(user int64, upn, name, mail string, run execute) error {
 	for _, word := range indexedWords(upn, name, mail) {
 		n.list = append(n.list, nameWord{word, user})
 		n.bytes += len(word) + 24
@@ -42,7 +45,7 @@ func (n *nameWords) add(user int64, upn, name, mail string, run execute) error {
 	if n.bytes < maxNameWords {
 		return nil
 	}
-	return n.flush(run)
+	return n.Flush(run)
 }
 
 // indexedWords are the words of a display name, and those of the addresses that do
@@ -60,20 +63,20 @@ func indexedWords(upn, name, mail string) []string {
 	return slices.Compact(list)
 }
 
-// flush adds the words that were collected.
-func (n *nameWords) flush(run execute) error {
+// Flush adds the words that were collected.
+func (n *Words) Flush(run execute) error {
 	slices.SortFunc(n.list, func(a, b nameWord) int { return cmp.Or(strings.Compare(a.word, b.word), cmp.Compare(a.user, b.user)) })
 	rest := slices.Compact(n.list)
 	for len(rest) > 0 {
 		rows := 1
-		if len(rest) >= atOnce {
-			rows = atOnce
+		if len(rest) >= engine.AtOnce {
+			rows = engine.AtOnce
 		}
 		args := make([]any, 0, 2*rows)
 		for _, w := range rest[:rows] {
 			args = append(args, w.word, w.user)
 		}
-		query := strings.Replace(insertion("name_word", []string{"word", "user_id"}, rows), "INSERT", "INSERT OR IGNORE", 1)
+		query := strings.Replace(engine.Insertion("name_word", []string{"word", "user_id"}, rows), "INSERT", "INSERT OR IGNORE", 1)
 		if _, err := run(query, args...); err != nil {
 			return fmt.Errorf("index names: %w", err)
 		}
@@ -83,33 +86,33 @@ func (n *nameWords) flush(run execute) error {
 	return nil
 }
 
-// indexNames indexes the names of a history that a version without the index has
+// Build indexes the names of a history that a version without the index has
 // written, or one with another rule. While another process writes it is left for
 // the next time: without the index, names are looked for in all rows.
-func indexNames(ctx context.Context, db *sql.DB) error {
+func Build(ctx context.Context, db *sql.DB) error {
 	var there bool
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info('name_index') WHERE name = 'rule'").Scan(&there); err != nil || !there {
 		return err // a test has opened an earlier schema
 	}
-	if ok, err := namesIndexed(ctx, db); ok || err != nil {
+	if ok, err := Built(ctx, db); ok || err != nil {
 		return err
 	}
 	err := buildNames(ctx, db)
-	if errors.Is(classify(err), ErrBusy) {
+	if errors.Is(engine.Classify(err), engine.ErrBusy) {
 		return nil
 	}
 	return err
 }
 
-// namesIndexed reports whether every name is in the index.
-func namesIndexed(ctx context.Context, q querier) (bool, error) {
+// Built reports whether every name is in the index.
+func Built(ctx context.Context, q engine.Querier) (bool, error) {
 	var rule int
 	err := q.QueryRowContext(ctx, "SELECT rule FROM name_index").Scan(&rule)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read how names are indexed: %w", classify(err))
+		return false, fmt.Errorf("read how names are indexed: %w", engine.Classify(err))
 	}
 	return rule == words.Rule, nil
 }
@@ -120,20 +123,20 @@ func buildNames(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("index names: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the error is already on its way
-	if ok, err := namesIndexed(ctx, tx); ok || err != nil {
+	if ok, err := Built(ctx, tx); ok || err != nil {
 		return err // another process was faster
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM name_word; DELETE FROM name_index"); err != nil {
 		return fmt.Errorf("index names: %w", err)
 	}
-	var n nameWords
+	var n Words
 	run := func(query string, args ...any) (sql.Result, error) { return tx.ExecContext(ctx, query, args...) }
-	err = eachRow(ctx, tx, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version", nil, func(values []any) error {
+	err = engine.EachRow(ctx, tx, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version", nil, func(values []any) error {
 		user, _ := values[0].(int64)
-		return n.add(user, textOf(values[1]), textOf(values[2]), textOf(values[3]), run)
+		return n.Add(user, engine.TextOf(values[1]), engine.TextOf(values[2]), engine.TextOf(values[3]), run)
 	})
 	if err == nil {
-		err = n.flush(run)
+		err = n.Flush(run)
 	}
 	if err == nil {
 		_, err = tx.ExecContext(ctx, "INSERT INTO name_index VALUES (1, ?)", words.Rule)
@@ -147,11 +150,11 @@ func buildNames(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// checkIndex checks that the index has the words of all names and no others: a word that
+// Check checks that the index has the words of all names and no others: a word that
 // is missing hides a person, and with that a second one of the same name. It compares
 // sums of hashes, so that memory does not grow with the history.
-func checkIndex(ctx context.Context, q querier, isForgotten func(upn string) bool) (problem string, err error) {
-	if ok, err := namesIndexed(ctx, q); !ok || err != nil {
+func Check(ctx context.Context, q engine.Querier, isForgotten func(upn string) bool) (problem string, err error) {
+	if ok, err := Built(ctx, q); !ok || err != nil {
 		return "", err // names are looked for in all rows
 	}
 	seed := maphash.MakeSeed()
@@ -166,17 +169,17 @@ func checkIndex(ctx context.Context, q querier, isForgotten func(upn string) boo
 		}
 		clear(of)
 	}
-	err = eachRow(ctx, q, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version ORDER BY user_id", nil, func(values []any) error {
+	err = engine.EachRow(ctx, q, "SELECT user_id, upn, name, coalesce(mail, '') FROM user_version ORDER BY user_id", nil, func(values []any) error {
 		user, _ := values[0].(int64)
 		if user != last {
 			add()
 			last = user
 		}
-		upn := textOf(values[1])
+		upn := engine.TextOf(values[1])
 		if isForgotten(upn) {
 			return nil // nobody is to be found by that
 		}
-		for _, word := range indexedWords(upn, textOf(values[2]), textOf(values[3])) {
+		for _, word := range indexedWords(upn, engine.TextOf(values[2]), engine.TextOf(values[3])) {
 			of[word] = true
 		}
 		return nil
@@ -185,9 +188,9 @@ func checkIndex(ctx context.Context, q querier, isForgotten func(upn string) boo
 		return "", err
 	}
 	add()
-	err = eachRow(ctx, q, "SELECT word, user_id FROM name_word", nil, func(values []any) error {
+	err = engine.EachRow(ctx, q, "SELECT word, user_id FROM name_word", nil, func(values []any) error {
 		user, _ := values[1].(int64)
-		have, rows = have+sum(textOf(values[0]), user), rows+1
+		have, rows = have+sum(engine.TextOf(values[0]), user), rows+1
 		return nil
 	})
 	if err == nil && (want != have || words != rows) {

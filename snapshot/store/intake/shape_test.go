@@ -1,4 +1,4 @@
-package store
+package intake
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func TestShape_ManyDates(t *testing.T) {
 		if len(got) != want {
 			t.Errorf("%d dates are kept as %d, want %d", dates, len(got), want)
 		}
-		spread, all, err := spreadShape(string(shape), got)
+		spread, all, err := SpreadShape(string(shape), got)
 		if err != nil || len(all) != 60 {
 			t.Fatal(err, len(all))
 		}
@@ -38,7 +38,7 @@ func TestShape_ManyDates(t *testing.T) {
 			t.Errorf("%d dates: a spread shape differs", dates)
 		}
 	}
-	if _, _, err := spreadShape("\x05plan", nil); !errors.Is(err, errSpool) {
+	if _, _, err := SpreadShape("\x05plan", nil); !errors.Is(err, errSpool) {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/nameindex"
 )
 
 // The checks of verify, in their order.
@@ -57,7 +60,7 @@ func (v *Verification) found(check, format string, args ...any) {
 
 // failed makes an error of the database's a finding; others are errors.
 func (v *Verification) failed(check string, err error) error {
-	if err == nil || errors.Is(err, ErrDamaged) || errors.Is(err, ErrTooLong) {
+	if err == nil || errors.Is(err, engine.ErrDamaged) || errors.Is(err, engine.ErrTooLong) {
 		if err != nil {
 			v.found(check, "%v", err)
 		}
@@ -66,9 +69,9 @@ func (v *Verification) failed(check string, err error) error {
 	return err
 }
 
-// verifyHistory checks the file, the chain of seals and every row that they cover: see
+// Verify checks the file, the chain of seals and every row that they cover: see
 // the method Verify of store.DB.
-func verifyHistory(ctx context.Context, tx *sql.Tx, apply func(ctx context.Context, db *sql.DB) error, head string) (*Verification, error) {
+func Verify(ctx context.Context, tx *sql.Tx, apply func(ctx context.Context, db *sql.DB) error, head string) (*Verification, error) {
 	v := &Verification{}
 	for _, check := range []struct {
 		name string
@@ -87,8 +90,8 @@ func verifyHistory(ctx context.Context, tx *sql.Tx, apply func(ctx context.Conte
 }
 
 // nameIndex checks the index of names.
-func (v *Verification) nameIndex(ctx context.Context, q querier) error {
-	problem, err := checkIndex(ctx, q, isForgotten)
+func (v *Verification) nameIndex(ctx context.Context, q engine.Querier) error {
+	problem, err := nameindex.Check(ctx, q, IsForgotten)
 	if problem != "" {
 		v.found(CheckStructure, "%s", problem)
 	}
@@ -99,8 +102,8 @@ func (v *Verification) nameIndex(ctx context.Context, q querier) error {
 const maxFindings = 20
 
 // structure runs SQLite's own checks.
-func (v *Verification) structure(ctx context.Context, q querier) error {
-	err := eachRow(ctx, q, fmt.Sprintf("PRAGMA integrity_check(%d)", maxFindings), nil, func(values []any) error {
+func (v *Verification) structure(ctx context.Context, q engine.Querier) error {
+	err := engine.EachRow(ctx, q, fmt.Sprintf("PRAGMA integrity_check(%d)", maxFindings), nil, func(values []any) error {
 		if word, _ := values[0].(string); word != "ok" {
 			v.found(CheckStructure, "SQLite's integrity check: %q", word)
 		}
@@ -110,7 +113,7 @@ func (v *Verification) structure(ctx context.Context, q querier) error {
 		return err
 	}
 	bad := 0
-	return eachRow(ctx, q, "PRAGMA foreign_key_check", nil, func(values []any) error {
+	return engine.EachRow(ctx, q, "PRAGMA foreign_key_check", nil, func(values []any) error {
 		if bad++; bad <= maxFindings {
 			v.found(CheckStructure, "a row of table %q refers to a row of table %q that is not there", values[0], values[2])
 		}
@@ -120,7 +123,7 @@ func (v *Verification) structure(ctx context.Context, q querier) error {
 
 // schema compares the schema with what the migrations make: tables, indexes,
 // views and triggers. What SQLite adds for its planner is left alone.
-func (v *Verification) schema(ctx context.Context, q querier, apply func(ctx context.Context, db *sql.DB) error) error {
+func (v *Verification) schema(ctx context.Context, q engine.Querier, apply func(ctx context.Context, db *sql.DB) error) error {
 	fresh, err := sql.Open("sqlite", "file::memory:?_txlock=immediate")
 	if err != nil {
 		return err
@@ -151,11 +154,11 @@ func (v *Verification) schema(ctx context.Context, q querier, apply func(ctx con
 			v.found(CheckStructure, "%s is not lictrail's", name)
 		}
 	}
-	for _, t := range tables {
+	for _, t := range Tables {
 		if t.sealed != byProgram {
 			continue
 		}
-		if err := v.words(ctx, q, fresh, t.name); err != nil {
+		if err := v.words(ctx, q, fresh, t.Name); err != nil {
 			return err
 		}
 	}
@@ -164,9 +167,9 @@ func (v *Verification) schema(ctx context.Context, q querier, apply func(ctx con
 }
 
 // words compares a table whose rows come with the schema.
-func (v *Verification) words(ctx context.Context, q, fresh querier, table string) error {
-	rows := func(q querier) (all []string, err error) {
-		err = eachRow(ctx, q, "SELECT * FROM "+table+" ORDER BY id", nil, func(values []any) error {
+func (v *Verification) words(ctx context.Context, q, fresh engine.Querier, table string) error {
+	rows := func(q engine.Querier) (all []string, err error) {
+		err = engine.EachRow(ctx, q, "SELECT * FROM "+table+" ORDER BY id", nil, func(values []any) error {
 			all = append(all, fmt.Sprint(values...))
 			return nil
 		})
@@ -189,9 +192,9 @@ func (v *Verification) words(ctx context.Context, q, fresh querier, table string
 // objects maps what is in a schema to its text. Left out are the tables that
 // ANALYZE makes (https://www.sqlite.org/fileformat2.html#intschema), by their
 // whole names: to LIKE a _ is any character.
-func objects(ctx context.Context, q querier) (map[string]string, error) {
+func objects(ctx context.Context, q engine.Querier) (map[string]string, error) {
 	all := map[string]string{}
-	err := eachRow(ctx, q, `
+	err := engine.EachRow(ctx, q, `
 		SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
 		WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat2', 'sqlite_stat3', 'sqlite_stat4'))`, nil, func(values []any) error {
 		all[fmt.Sprintf("%s %q", values[0], values[1])] = fmt.Sprint(values[2:]...)
@@ -201,7 +204,7 @@ func objects(ctx context.Context, q querier) (map[string]string, error) {
 }
 
 // sealed follows the chain, and digests every row anew.
-func (v *Verification) sealed(ctx context.Context, q querier, head string) error {
+func (v *Verification) sealed(ctx context.Context, q engine.Querier, head string) error {
 	c := &chain{v: v, begun: map[int64]int64{}, ended: map[int64]int64{}, purposes: map[int64]*purpose{}}
 	if err := c.follow(ctx, q, head); err != nil {
 		return err
@@ -241,9 +244,9 @@ func (c *chain) last() *seal {
 }
 
 // follow recomputes every head from the one before.
-func (c *chain) follow(ctx context.Context, q querier, head string) error {
-	err := eachRow(ctx, q, "SELECT "+sealColumns+" FROM seal ORDER BY id", nil, func(values []any) error {
-		s, err := scanSeal(valuesRow(values))
+func (c *chain) follow(ctx context.Context, q engine.Querier, head string) error {
+	err := engine.EachRow(ctx, q, "SELECT "+sealColumns+" FROM seal ORDER BY id", nil, func(values []any) error {
+		s, err := scanSeal(engine.Values(values))
 		if err != nil {
 			return err
 		}
@@ -305,10 +308,10 @@ func (c *chain) add(s *seal) {
 }
 
 // heads compares the heads that runs show with those of their seals.
-func (c *chain) heads(ctx context.Context, q querier) error {
+func (c *chain) heads(ctx context.Context, q engine.Querier) error {
 	// A run that was cut off says nothing but that it began: what it would have
 	// said at its end no seal covers.
-	return eachRow(ctx, q, `SELECT id, coalesce(head, ''), ended_at IS NOT NULL,
+	return engine.EachRow(ctx, q, `SELECT id, coalesce(head, ''), ended_at IS NOT NULL,
 			status = 'incomplete' AND warnings = '[]' AND
 			coalesce(observed_at, observed_until, users, licensed_users, assignments, changes, requests, error) IS NULL
 		FROM run ORDER BY id`, nil, func(values []any) error {
@@ -335,21 +338,21 @@ func (c *chain) heads(ctx context.Context, q querier) error {
 }
 
 // table digests the rows of a table anew and compares with what the seals say.
-func (c *chain) table(ctx context.Context, q querier, l *layout) error {
+func (c *chain) table(ctx context.Context, q engine.Querier, l *Layout) error {
 	if len(l.whole) > 0 && !l.derived() && len(c.seals) > 0 {
 		whole, err := wholeDigest(ctx, q, l)
 		if err != nil {
 			return err
 		}
-		if whole != c.last().content.Whole[l.name] {
-			c.v.found(CheckDigests, "table %s is not as the newest seal has it", l.name)
+		if whole != c.last().content.Whole[l.Name] {
+			c.v.found(CheckDigests, "table %s is not as the newest seal has it", l.Name)
 		}
 	}
 	if l.sealed == asWhole {
 		return nil
 	}
 	b := newBook(l)
-	b.begun, b.ended, b.number, b.cellsIn = c.begun, c.ended, c.numbers(l.name), c.cellsIn
+	b.begun, b.ended, b.number, b.cellsIn = c.begun, c.ended, c.numbers(l.Name), c.cellsIn
 	erased, keys, err := c.erasedOf(ctx, q, l)
 	if err != nil {
 		return err
@@ -358,7 +361,7 @@ func (c *chain) table(ctx context.Context, q querier, l *layout) error {
 	b.left = func(key string, values []any, erasures []*erasure) map[string]string {
 		if problem := c.judge(l, values, erasures); problem != "" {
 			if bad++; bad <= maxFindings {
-				c.v.found(CheckDigests, "table %s: row %q is not as erasing left it: %s", l.name, key, problem)
+				c.v.found(CheckDigests, "table %s: row %q is not as erasing left it: %s", l.Name, key, problem)
 			}
 		}
 		return touched(erasures)
@@ -367,17 +370,17 @@ func (c *chain) table(ctx context.Context, q querier, l *layout) error {
 		return err
 	}
 	if erased > 0 && b.erased != keys {
-		c.v.found(CheckDigests, "table %s: %d rows were erased, %d of them are there", l.name, keys, b.erased)
+		c.v.found(CheckDigests, "table %s: %d rows were erased, %d of them are there", l.Name, keys, b.erased)
 	}
 	c.v.Rows += b.rows
 	if b.unsealed > 0 {
-		c.v.found(CheckDigests, "table %s: %d rows, or ends of rows, belong to no seal", l.name, b.unsealed)
+		c.v.found(CheckDigests, "table %s: %d rows, or ends of rows, belong to no seal", l.Name, b.unsealed)
 	}
 	return c.compare(l, b)
 }
 
 // erasings reads what seals erased. Whom a seal forgets must be forgotten.
-func (c *chain) erasings(ctx context.Context, q querier) error {
+func (c *chain) erasings(ctx context.Context, q engine.Querier) error {
 	for i, s := range c.seals {
 		if !s.erases() {
 			continue
@@ -396,7 +399,7 @@ func (c *chain) erasings(ctx context.Context, q querier) error {
 		var called sql.NullString
 		err = q.QueryRowContext(ctx, "SELECT CASE typeof(object_id) WHEN 'text' THEN object_id END FROM user WHERE id = ?", p.user).Scan(&called)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return classify(err)
+			return engine.Classify(err)
 		}
 		if called.String != p.name {
 			c.v.found(CheckDigests, "seal %d%s forgets the user in row %d, who is not called %s", s.ID, s.word(), p.user, p.name)
@@ -406,7 +409,7 @@ func (c *chain) erasings(ctx context.Context, q querier) error {
 }
 
 // judge holds a row against what its erasures leave; "" when it is that.
-func (c *chain) judge(l *layout, values []any, erasures []*erasure) string {
+func (c *chain) judge(l *Layout, values []any, erasures []*erasure) string {
 	if erasures == nil {
 		return "it was altered since"
 	}
@@ -464,44 +467,44 @@ func (c *chain) numbers(table string) func(int64) int64 {
 	}
 }
 
-func (c *chain) compare(l *layout, b *book) error {
+func (c *chain) compare(l *Layout, b *book) error {
 	for i, s := range c.seals {
-		want, have := s.content.Rows[l.name], b.sums[int64(i+1)].digest()
+		want, have := s.content.Rows[l.Name], b.sums[int64(i+1)].digest()
 		switch {
 		case want.Rows != have.Rows:
-			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.name, s.ID, s.word(), want.Rows, have.Rows)
+			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.Name, s.ID, s.word(), want.Rows, have.Rows)
 		case want != have:
-			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.name, have.Rows, s.ID, s.word())
-		case s.hasCells() && s.content.Cells[l.name] != b.cells[int64(i+1)].digest():
-			c.v.found(CheckDigests, "table %s: of the rows that seal %d%s covers, an erased one was altered beyond what was erased", l.name, s.ID, s.word())
+			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.Name, have.Rows, s.ID, s.word())
+		case s.hasCells() && s.content.Cells[l.Name] != b.cells[int64(i+1)].digest():
+			c.v.found(CheckDigests, "table %s: of the rows that seal %d%s covers, an erased one was altered beyond what was erased", l.Name, s.ID, s.word())
 		}
 	}
 	return nil
 }
 
 // erasedOf counts what was erased of a table: times, and rows.
-func (c *chain) erasedOf(ctx context.Context, q querier, l *layout) (times, keys int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT row_key) FROM erased WHERE table_name = ?", l.name).Scan(&times, &keys)
-	return times, keys, classify(err)
+func (c *chain) erasedOf(ctx context.Context, q engine.Querier, l *Layout) (times, keys int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT row_key) FROM erased WHERE table_name = ?", l.Name).Scan(&times, &keys)
+	return times, keys, engine.Classify(err)
 }
 
 // erasures checks that a row erased twice was left by the first as the second
 // found it, and that each row of table erased belongs to a seal of a forget or a
 // prune which counts it.
-func (c *chain) erasures(ctx context.Context, q querier) error {
+func (c *chain) erasures(ctx context.Context, q engine.Querier) error {
 	var broken int64
 	err := q.QueryRowContext(ctx, `
 		SELECT count(*) FROM erased a JOIN erased b ON b.table_name = a.table_name AND b.row_key = a.row_key AND b.id =
 			(SELECT min(id) FROM erased WHERE table_name = a.table_name AND row_key = a.row_key AND id > a.id)
 		WHERE a.after <> b.before`).Scan(&broken)
 	if err != nil {
-		return classify(err)
+		return engine.Classify(err)
 	}
 	if broken > 0 {
 		c.v.found(CheckDigests, "table erased: %d rows were changed between one erasing and the next", broken)
 	}
 	number, there := c.numbers("erased"), map[int64]map[string]int64{} // by seal, counted from 1, and table
-	err = eachRow(ctx, q, "SELECT id, table_name FROM erased ORDER BY id", nil, func(values []any) error {
+	err = engine.EachRow(ctx, q, "SELECT id, table_name FROM erased ORDER BY id", nil, func(values []any) error {
 		id, _ := values[0].(int64)
 		name, _ := values[1].(string)
 		seal := number(id)
@@ -519,11 +522,11 @@ func (c *chain) erasures(ctx context.Context, q querier) error {
 		if s.erases() {
 			want = s.content.Erased
 		}
-		for _, t := range tables {
-			if t.sealed != notEvidence && have[t.name] != want[t.name] {
-				c.v.found(CheckDigests, "table erased: seal %d%s covers %d rows of table %s, there are %d", s.ID, s.word(), want[t.name], t.name, have[t.name])
+		for _, t := range Tables {
+			if t.sealed != notEvidence && have[t.Name] != want[t.Name] {
+				c.v.found(CheckDigests, "table erased: seal %d%s covers %d rows of table %s, there are %d", s.ID, s.word(), want[t.Name], t.Name, have[t.Name])
 			}
-			delete(have, t.name)
+			delete(have, t.Name)
 		}
 		for name := range have {
 			c.v.found(CheckDigests, "table erased: seal %d%s has rows of table %q, of which nothing is erased", s.ID, s.word(), name)
