@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"lictrail/diff"
@@ -164,5 +166,35 @@ func TestServicePlans_View(t *testing.T) {
 	}
 	if n := count(t, db, "SELECT count(*) FROM user_plans WHERE packed IS NOT NULL"); n != 1 {
 		t.Errorf("%d rows of packed dates", n)
+	}
+	s = begin(t, db)
+	var deltas []snapshot.Delta
+	said := map[string]string{}
+	for i := range 40 {
+		d := newcomer(s, snapshot.UserID(fmt.Sprint("close-", i)))
+		d.Plans, d.New.Plans = true, closeDates(rand.New(rand.NewPCG(uint64(i), 9)))
+		d.New.Normalize()
+		for _, p := range d.New.Plans {
+			at := "-"
+			if !p.AssignedAt.IsZero() {
+				at = p.AssignedAt.Format("2006-01-02T15:04:05Z")
+			}
+			said[fmt.Sprint(d.ID, " ", p.ID)] = at
+		}
+		deltas = append(deltas, d)
+	}
+	commit(t, s, deltas...)
+	if n := count(t, db, "SELECT count(*) FROM user_plans WHERE length(packed) % 4 <> 0"); n < 10 {
+		t.Errorf("%d rows of close dates", n)
+	}
+	for _, row := range column(t, db, "SELECT user_id || ' ' || plan_id || ' ' || coalesce(assigned_at, '-') FROM service_plans WHERE user_id LIKE 'close-%'") {
+		at := strings.LastIndexByte(row, ' ')
+		if want, ok := said[row[:at]]; !ok || want != row[at+1:] {
+			t.Errorf("%s, want %s", row, want)
+		}
+		delete(said, row[:at])
+	}
+	if len(said) > 0 {
+		t.Errorf("%d plans are missing", len(said))
 	}
 }

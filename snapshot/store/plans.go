@@ -18,8 +18,9 @@ import (
 // share, and the user's own dates. A layout's row is [plan, status, number of
 // the date]. Plans whose dates are equal share a number, given in the order of
 // the plans, unless that would make a layout that nobody shares: then each plan
-// has a number of its own. Dates are packed, four bytes each; those that are no
-// whole seconds are kept in columns and as JSON, as all once were.
+// has a number of its own. Dates are packed, four bytes each, or one byte each where
+// most of them lie close together; those that are no whole seconds are kept in
+// columns and as JSON, as all once were.
 
 // dateColumns is how many dates have a column.
 const dateColumns = 3
@@ -40,12 +41,123 @@ func packDates(dates []time.Time) (packed []byte, ok bool) {
 		}
 		packed = binary.BigEndian.AppendUint32(packed, uint32(seconds))
 	}
+	if closer := packClose(packed); closer != nil {
+		return closer, true
+	}
 	return packed, true
+}
+
+// Dates that lie close together are kept so: the number of the exact ones; the
+// beginnings of three stretches of a minute, and the exact dates, four bytes each;
+// then a byte for each date: 64 times the stretch and the second in it, or from 192
+// on which exact date, or 255 for none. A byte more stands at the end where the
+// length would be that of the other form, which four divides.
+const (
+	stretches    = 3
+	stretchOf    = 64 // seconds
+	firstExact   = stretches * stretchOf
+	noCloseDate  = 255
+	maxExact     = noCloseDate - firstExact
+	closeHead    = 1 + 4*stretches
+	fewToBeClose = 16 // of fewer dates nothing is to be gained
+)
+
+// packClose packs dates that are packed as four bytes each; nil where that would
+// not be shorter.
+func packClose(packed []byte) []byte {
+	n := len(packed) / 4
+	if n < fewToBeClose {
+		return nil
+	}
+	at := func(i int) uint32 { return binary.BigEndian.Uint32(packed[4*i:]) }
+	sorted := make([]uint32, 0, n)
+	for i := range n {
+		if at(i) != noDate {
+			sorted = append(sorted, at(i))
+		}
+	}
+	slices.Sort(sorted)
+	type stretch struct {
+		from  uint32
+		dates int
+	}
+	var all []stretch
+	for _, s := range sorted {
+		if len(all) == 0 || s-all[len(all)-1].from >= stretchOf {
+			all = append(all, stretch{from: s})
+		}
+		all[len(all)-1].dates++
+	}
+	slices.SortStableFunc(all, func(a, b stretch) int { return b.dates - a.dates })
+	all = all[:min(len(all), stretches)]
+	out := make([]byte, closeHead, len(packed))
+	for i, s := range all {
+		binary.BigEndian.PutUint32(out[1+4*i:], s.from)
+	}
+	exact := map[uint32]byte{}
+	codes := make([]byte, n)
+	for i := range n {
+		s := at(i)
+		k := slices.IndexFunc(all, func(in stretch) bool { return s >= in.from && s-in.from < stretchOf })
+		switch code, known := exact[s]; {
+		case s == noDate:
+			codes[i] = noCloseDate
+		case k >= 0:
+			codes[i] = byte(k*stretchOf) + byte(s-all[k].from)
+		case known:
+			codes[i] = code
+		case len(exact) == maxExact:
+			return nil
+		default:
+			codes[i] = byte(firstExact + len(exact))
+			exact[s] = codes[i]
+			out = binary.BigEndian.AppendUint32(out, s)
+		}
+	}
+	out[0] = byte(len(exact))
+	if out = append(out, codes...); len(out)%4 == 0 {
+		out = append(out, 0)
+	}
+	if len(out) >= len(packed) {
+		return nil
+	}
+	return out
+}
+
+// unpackClose is the inverse of packClose. The byte that may stand at the end is read
+// as one date more, which no layout asks for.
+func unpackClose(packed []byte) ([]time.Time, error) {
+	damaged := fmt.Errorf("%w: dates of service plans: %d bytes", engine.ErrDamaged, len(packed))
+	if len(packed) < closeHead {
+		return nil, damaged
+	}
+	exact := int(packed[0])
+	if len(packed) < closeHead+4*exact {
+		return nil, damaged
+	}
+	at := func(i int) int64 { return int64(binary.BigEndian.Uint32(packed[1+4*i:])) }
+	codes := packed[closeHead+4*exact:]
+	dates := make([]time.Time, len(codes))
+	for i, code := range codes {
+		var seconds int64
+		switch n := int(code); {
+		case n == noCloseDate:
+			continue
+		case n < firstExact:
+			seconds = at(n/stretchOf) + int64(n%stretchOf)
+		case n-firstExact >= exact:
+			return nil, damaged
+		default:
+			seconds = at(stretches + n - firstExact)
+		}
+		dates[i] = time.Unix(seconds, 0).UTC()
+	}
+	return dates, nil
 }
 
 func unpackDates(packed []byte) ([]time.Time, error) {
 	if len(packed)%4 != 0 {
-		return nil, fmt.Errorf("%w: dates of service plans: %d bytes", engine.ErrDamaged, len(packed))
+		return unpackClose(packed)
 	}
 	dates := make([]time.Time, len(packed)/4)
 	for i := range dates {

@@ -197,3 +197,72 @@ func TestPlans_Damaged(t *testing.T) {
 		}
 	}
 }
+
+// closeDates are plans of which some came one by one within a minute.
+func closeDates(rng *rand.Rand) []snapshot.Plan {
+	var starts []time.Time
+	for range 1 + rng.IntN(6) {
+		starts = append(starts, time.Unix(rng.Int64N(noDate), 0).UTC())
+	}
+	starts = append(starts, time.Unix(0, 0).UTC(), time.Unix(noDate-1, 0).UTC())
+	plans := make([]snapshot.Plan, rng.IntN(300))
+	for i := range plans {
+		at := starts[rng.IntN(len(starts))]
+		switch rng.IntN(8) {
+		case 0:
+			at = time.Time{}
+		case 1:
+			at = time.Unix(rng.Int64N(noDate), 0).UTC()
+		default:
+			if later := at.Add(time.Duration(rng.IntN(70)) * time.Second); later.Unix() < noDate {
+				at = later
+			}
+		}
+		plans[i] = snapshot.Plan{ID: snapshot.PlanID("plan-" + strconv.Itoa(i)), Status: "Enabled", AssignedAt: at}
+	}
+	return plans
+}
+
+// TestPlans_Close: dates that lie close together come back as they were, and the two
+// forms of packed dates are told apart by their length.
+func TestPlans_Close(t *testing.T) {
+	packedClosely, table := 0, newPlanTable(t)
+	for seed := range uint64(2000) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		u := snapshot.User{Plans: closeDates(rng)}
+		u.Normalize()
+		kept := table.keep(t, u.Plans)
+		got, err := table.decode(kept)
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%+v", seed, err, kept)
+		}
+		if d := cmp.Diff(u.Plans, got, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("seed %d (-given +kept):\n%s\n%+v", seed, d, kept)
+		}
+		if len(kept.packed)%4 != 0 {
+			packedClosely++
+		}
+	}
+	if packedClosely < 500 {
+		t.Errorf("%d of 2000 were packed closely", packedClosely)
+	}
+	plans := make([]snapshot.Plan, 60)
+	for i := range plans { // a license within a minute, another one, and three dates of Microsoft's
+		at := week(1).Add(time.Duration(i) * time.Second)
+		if i > 50 {
+			at = week(9).Add(time.Duration(i) * time.Second)
+		}
+		if i > 56 {
+			at = week(20 + i)
+		}
+		plans[i] = snapshot.Plan{ID: snapshot.PlanID(strconv.Itoa(100 + i)), Status: "Enabled", AssignedAt: at}
+	}
+	if n := len(newPlanTable(t).keep(t, plans).packed); n != 1+12+2*4+60 { // of the three dates one is a stretch
+		t.Errorf("60 close dates take %d bytes", n)
+	}
+	for _, packed := range [][]byte{{3}, append(make([]byte, closeHead), 192, 0), append([]byte{1}, make([]byte, closeHead+1)...)} {
+		if dates, err := unpackDates(packed); !errors.Is(err, engine.ErrDamaged) {
+			t.Errorf("%v: %v, %v", packed, dates, err)
+		}
+	}
+}
