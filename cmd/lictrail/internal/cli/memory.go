@@ -13,23 +13,26 @@ import (
 // time. The heap is held below a limit meanwhile, which grows with what is really
 // kept: a fixed one would make a large answer spend its time on collecting.
 func collectLazily(getenv func(string) string) (restore func()) {
+	return collectBelow(getenv, 64<<20, 2)
+}
+
+// collectForRun is collectLazily for a run. When it comes to keep much it is collected
+// more often than usual, which would let the heap grow to twice of that.
+func collectForRun(getenv func(string) string) (restore func()) {
+	return collectBelow(getenv, 96<<20, 1.5)
+}
+
+// collectBelow collects when five times of what is kept is in use, or the limit is
+// reached.
+func collectBelow(getenv func(string) string, least int64, times float64) (restore func()) {
 	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	percent, unlimited := debug.SetGCPercent(400), limitHeap(64<<20, 2)
+	percent, unlimited := debug.SetGCPercent(400), limitHeap(least, times)
 	return func() {
 		unlimited()
 		debug.SetGCPercent(percent)
 	}
-}
-
-// collectOften has a run collect more often than it would when it comes to keep much:
-// it would let the heap grow to twice what is kept.
-func collectOften(getenv func(string) string) (restore func()) {
-	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	return limitHeap(96<<20, 1.5)
 }
 
 // limitHeap sets a soft limit of what Go may use: least, and as many times what the
