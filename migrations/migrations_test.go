@@ -232,7 +232,7 @@ func TestApply_FailsInTheMiddle(t *testing.T) {
 		}
 		last := lastObject(t, to)
 		if last == "" {
-			continue // one statement has no middle
+			continue // one statement has no middle, and nothing stands in the way of what is made anew
 		}
 		execute(t, path, "CREATE TABLE "+last+" (in_the_way)")
 		before := schemaOf(t, path)
@@ -257,16 +257,20 @@ func lastObject(t *testing.T, version int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, dropped := "", map[string]bool{}
+	last, dropped, anew := "", map[string]bool{}, false
 	for line := range strings.Lines(string(text)) {
 		if what, ok := strings.CutPrefix(strings.TrimSpace(line), "DROP "); ok {
 			dropped[what] = true
 		}
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "CREATE" && (f[1] == "TABLE" || f[1] == "VIEW") && !dropped[f[1]+" "+f[2]+";"] {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "CREATE" && (f[1] == "TABLE" || f[1] == "VIEW") {
+			if dropped[f[1]+" "+f[2]+";"] {
+				anew = true
+				continue
+			}
 			last = strings.TrimSuffix(f[2], "(")
 		}
 	}
-	if statements := strings.Count(string(text), ";\n"); last == "" && statements > 1 {
+	if statements := strings.Count(string(text), ";\n"); last == "" && statements > 1 && !anew {
 		t.Fatalf("%s makes no table and no view", names()[version-1])
 	}
 	return last
