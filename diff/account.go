@@ -236,6 +236,22 @@ func (a *attributor) heldAway(ch *snapshot.Change) bool {
 	return came && !at.IsZero() && at.Before(a.window.NotBefore.Add(-snapshot.ClockSlack))
 }
 
+// cameWithRestore reports whether a license came with an account that came back and of
+// which it is not known what it held at the end, such as one that was deleted before
+// tracking began: its row is dated when the restore is, and no record gave it or led its group to.
+func (a *attributor) cameWithRestore(ch *snapshot.Change) bool {
+	back, came := a.restoredBy(ch.User), ch.Kind == snapshot.Assigned || ch.Kind == snapshot.PathAdded
+	if back == nil || !came || !a.back[ch.User] || ch.Returned || len(a.moving(ch)) > 0 {
+		return false
+	}
+	at := a.rowDate(ch)
+	if group := pathOf(ch).Group; group != "" && len(a.steps(ch.User, group, at.Add(-snapshot.GroupLag), at)) > 0 {
+		return false
+	}
+	after := at.Sub(back.At)
+	return after >= -snapshot.RowResolution && after <= snapshot.DeletionSpan
+}
+
 // moving lists the operations in the window that changed the user's SKU, or may
 // have.
 func (a *attributor) moving(ch *snapshot.Change) []*op {

@@ -134,6 +134,10 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 		return a.left(ch)
 	case a.back[ch.User] && (ch.Returned && a.restoredBy(ch.User) == nil || a.heldAway(ch)):
 		return a.restored(ch)
+	case a.cameWithRestore(ch):
+		at := a.restored(ch)
+		at.Confidence = atMost(at.Confidence, snapshot.Medium)
+		return at
 	case a.wasAway(ch.User):
 		return a.away(ch)
 	case a.back[ch.User] && (ch.Kind == snapshot.PlansChanged || ch.Kind == snapshot.StateChanged):

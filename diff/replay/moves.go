@@ -505,6 +505,7 @@ func (s *search) deleted(n *node, point int, p Point) {
 	for i := range s.Paths {
 		switch {
 		case i >= len(s.Listed) || s.Listed[i].fits(next.held.has(i)):
+		case s.Listed[i] == Yes && s.listedAlone(i) && next.held != 0: // the list may mean another path
 		case s.Listed[i] == No: // the licenses were taken for the deletion, and the record of it is missing
 			cost = max(cost, unlogged)
 		default:
@@ -523,6 +524,18 @@ func (s *search) deleted(n *node, point int, p Point) {
 	}
 	next.gone = true
 	s.step(n, n.tick+1, next, cost, moves...)
+}
+
+// listedAlone reports whether of no other path it is known what the deleted account
+// lists. It may list the SKU without a path, and the user may have come to hold it by
+// another one than the snapshot before shows.
+func (s *search) listedAlone(path int) bool {
+	for i, fact := range s.Listed {
+		if i != path && fact != NotKnown {
+			return false
+		}
+	}
+	return true
 }
 
 // licenses adds what a record of the user's licenses may have done.
