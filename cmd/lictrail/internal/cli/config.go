@@ -48,7 +48,7 @@ their values are never shown. With several tenants: docs/unattended.md.`,
 		RunE: func(*cobra.Command, []string) error {
 			path, _ := settings.PathOf(e.config, e.getenv)
 			if path == "" {
-				return usage("no place for the configuration: neither XDG_CONFIG_HOME nor HOME is set", "name a file with --config")
+				return usage(settings.NoPlace(), "name a file with --config")
 			}
 			return e.Printf("%s\n", path)
 		},

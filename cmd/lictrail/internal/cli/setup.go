@@ -70,7 +70,7 @@ there is never replaced. No other program is needed.`,
 // configPath is where the file of settings is, or is to be.
 func (e *env) configPath() (path string, named bool, err error) {
 	if path, named = settings.PathOf(e.config, e.getenv); path == "" {
-		return "", false, usage("no place for the configuration: neither XDG_CONFIG_HOME nor HOME is set", "name a file with --config")
+		return "", false, usage(settings.NoPlace(), "name a file with --config")
 	}
 	path, err = filepath.Abs(path)
 	return path, named, err

@@ -154,6 +154,14 @@ func configDir(getenv func(string) string) string {
 	return ""
 }
 
+// NoPlace says why [PathOf] finds none.
+func NoPlace() string {
+	if runtime.GOOS == "windows" {
+		return "no place for the configuration: neither XDG_CONFIG_HOME nor APPDATA is set"
+	}
+	return "no place for the configuration: neither XDG_CONFIG_HOME nor HOME is set"
+}
+
 // maxSettings is several times what the tables of the largest partner's customers take.
 const maxSettings = 8 << 20
 

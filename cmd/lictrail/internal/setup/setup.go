@@ -202,7 +202,7 @@ func (s *steps) application(ctx context.Context) error {
 	s.Say("An application registration of your tenant signs in. It needs these application\npermissions, which let it read and nothing else:\n")
 	for _, f := range s.Features {
 		if f.Name != "activity" && f.Name != "usage" || s.values[keyActivity] != "" {
-			s.Say("  %-10s %s%s", f.Name, f.Roles, map[bool]string{true: " (optional: " + f.Optional + ")"}[f.Optional != ""])
+			s.Say("  %-15s %s%s", f.Name, f.Roles, map[bool]string{true: " (optional: " + f.Optional + ")"}[f.Optional != ""])
 		}
 	}
 	s.Say("")
