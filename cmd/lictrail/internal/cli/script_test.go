@@ -27,6 +27,7 @@ import (
 	"lictrail/graph/graphtest"
 	"lictrail/graph/graphtest/exportfile"
 	"lictrail/internal/golden"
+	"lictrail/internal/private"
 )
 
 func TestMain(m *testing.M) {
@@ -98,7 +99,10 @@ func TestMain(m *testing.M) {
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
 //	lock FILE                            another program writes to a database until the script ends
 //	reader open|close FILE               another program reads a database until it is told not to
+//	own FILE...                          nobody but its owner may read the file any more
 //	plant FILE SQL                       runs SQL on a database, as another program would
+//
+// and the condition [links].
 func TestScripts(t *testing.T) {
 	// Under nohup a hangup is ignored, by what is started here as well: a script
 	// that hangs up would wait for ever. A signal that is asked for is no longer
@@ -115,11 +119,40 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LICTRAIL_ACCESS_TOKEN", graphtest.DefaultToken)
 			e.Setenv("LICTRAIL_ACTIVITY_TOKEN", graphtest.ActivityToken)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("APPDATA", filepath.Join(e.WorkDir, ".config"))
+			e.Setenv("LOCALAPPDATA", filepath.Join(e.WorkDir, ".local", "share"))
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "links" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return links(t), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tenant": tenantCommand,
-			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "authority": authorityCommand, "lock": lockCommand, "reader": readerCommand},
+			"inbox": inboxCommand, "envsubst": envsubstCommand, "exits": exitsCommand, "metrics": metricsCommand, "logs": logsCommand, "flip": flipCommand, "plant": plantCommand, "own": ownCommand, "authority": authorityCommand, "lock": lockCommand, "reader": readerCommand},
 	})
+}
+
+// links reports whether symbolic links can be made here: Windows asks for a right, and
+// Wine makes none and says that it did.
+func links(t *testing.T) bool {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		return false
+	}
+	_, err := os.Lstat(link)
+	return err == nil
+}
+
+// ownCommand shuts files to others, as chmod 600 does where there is one.
+func ownCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: own FILE...")
+	}
+	for _, name := range args {
+		ts.Check(private.Restrict(ts.MkAbs(name)))
+	}
 }
 
 // stubborn does not stop when it is asked to for the first time.
