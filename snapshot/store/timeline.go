@@ -219,7 +219,7 @@ func (t *Timeline) Runs() []snapshot.RunID {
 func (d *dated[T]) at(run snapshot.RunID) bool { return d.From <= run && (d.To == 0 || run < d.To) }
 
 // At is what was known of the user after a run; nil before the first that
-// showed them.
+// showed them. Its plans are the timeline's: nobody may change them.
 func (t *Timeline) At(run snapshot.RunID) *snapshot.Known {
 	k := &snapshot.Known{Spans: map[snapshot.PathKey]snapshot.Span{}, Ended: map[snapshot.SKUID]snapshot.Ended{}}
 	left, there := snapshot.RunID(0), false
@@ -243,7 +243,7 @@ func (t *Timeline) At(run snapshot.RunID) *snapshot.Known {
 	}
 	for i := range t.plans {
 		if t.plans[i].at(run) {
-			k.Plans = slices.Clone(t.plans[i].State)
+			k.Plans = t.plans[i].State
 		}
 	}
 	for i := range t.paths {

@@ -37,6 +37,7 @@ must go with it:
 }
 
 func runBackup(ctx context.Context, e *env, path string) error {
+	defer collectLazily(e.getenv)()
 	if err := e.notOwn(place{"the backup", path}); err != nil {
 		return err
 	}

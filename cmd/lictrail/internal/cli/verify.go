@@ -80,6 +80,7 @@ func withoutCircle(err error) error {
 
 // runVerify checks the history, with a head or, if that is "", without.
 func runVerify(ctx context.Context, e *env, head string) error {
+	defer collectLazily(e.getenv)()
 	db, err := store.OpenReadOnly(ctx, e.db, migrations.Check)
 	if err != nil {
 		return err

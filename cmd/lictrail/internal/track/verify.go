@@ -41,8 +41,9 @@ func Verify(ctx context.Context, h *store.History) (*Replay, error) {
 
 type verifier struct {
 	Replay
-	h     *store.History
-	moved map[snapshot.RunID]map[snapshot.SKUID]bool // SKUs whose catalog a run found changed
+	h      *store.History
+	prints snapshot.Fingerprints
+	moved  map[snapshot.RunID]map[snapshot.SKUID]bool // SKUs whose catalog a run found changed
 }
 
 func (v *verifier) found(check, format string, args ...any) {
@@ -122,35 +123,33 @@ func (v *verifier) users(ctx context.Context) error {
 }
 
 func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.Change) {
-	runs := t.Runs()
-	for _, id := range runs {
+	var last *snapshot.Known
+	for _, id := range t.Runs() {
 		r := v.h.Runs[id]
 		if r == nil {
 			v.found(ledger.CheckReplay, "user %s: a row names run %d, which is not a complete run", t.Person.ID, id)
 			return
 		}
-		v.step(t, r, stored[id])
+		last = v.step(t, r, stored[id])
 		delete(stored, id)
 	}
 	for id := range stored {
 		v.found(ledger.CheckReplay, "user %s: run %d has changes, and its state does not differ", t.Person.ID, id)
 	}
-	last := t.At(runs[len(runs)-1])
 	// forget takes the fingerprint away of whoever was called in a way that named
 	// the person: the next run compares them in full
-	if t.Fingerprint != 0 && last.Fingerprint() != t.Fingerprint {
+	if last != nil && t.Fingerprint != 0 && v.prints.Of(&last.User) != t.Fingerprint {
 		v.found(ledger.CheckReplay, "user %s: the fingerprint is not that of the newest state", t.Person.ID)
 	}
 }
 
 // step compares the state that a run left with the one before, by the rules by
-// which the run did.
-func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Change) {
+// which the run did. It returns that state.
+func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Change) (now *snapshot.Known) {
 	v.States++
-	now := t.At(r.ID)
-	if now == nil {
+	if now = t.At(r.ID); now == nil {
 		v.found(ledger.CheckReplay, "user %s: run %d shows no state", t.Person.ID, r.ID)
-		return
+		return nil
 	}
 	var known *snapshot.Known
 	if r.Previous != 0 {
@@ -166,6 +165,7 @@ func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Chang
 		!slices.Equal(d.Closed, t.Closed(r.ID)) {
 		v.found(ledger.CheckReplay, "user %s: the licenses that run %d began and ended are not those that its state shows", t.Person.ID, r.ID)
 	}
+	return now
 }
 
 // same compares changes found anew with those stored.
