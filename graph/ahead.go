@@ -6,7 +6,7 @@ import (
 )
 
 // ahead is the first request for a page that is sent while the page before it is
-// still being read. It is sent once; whatever goes wrong with it is told when its
+// still being read. It is sent once; whatever goes wrong with it is reported when its
 // page's turn comes, as if it had been sent then. Its answer's body is left to the
 // transport, which takes in no more than a few megabytes of it.
 type ahead struct {
@@ -39,7 +39,7 @@ func (a *ahead) take(r *reader) (*http.Response, *Error) {
 	r.requests += a.from.requests
 	if a.failed != nil {
 		if a.failed.wait > 0 { // some of it may have passed
-			a.failed.wait = r.shared.left(r.c.opts.Now())
+			a.failed.wait = r.shared.remaining(r.c.opts.Now())
 		}
 		return nil, a.failed
 	}

@@ -251,7 +251,7 @@ func (r *reader) unread(resp *http.Response, b *body, err error) *Error {
 		e.Err, e.retry = kinded(ErrIncomplete, "%w", tidy(err)), refetch
 	}
 	if said := (*graphError)(nil); errors.As(err, &said) {
-		e.take(said, r.page)
+		e.fill(said, r.page)
 	}
 	e.Status, e.RequestID = resp.StatusCode, requestID(resp, e.RequestID)
 	return e
@@ -271,7 +271,7 @@ func (r *reader) refused(resp *http.Response, b *body) *Error {
 	}
 	e.retry, e.Err = judge(resp.StatusCode)
 	if said := readGraphError(b); said != nil {
-		e.take(said, r.page)
+		e.fill(said, r.page)
 	}
 	e.RequestID = requestID(resp, e.RequestID)
 	e.restart = e.restart || resp.StatusCode == http.StatusGone && r.page > 1
@@ -314,7 +314,7 @@ func judge(status int) (retry, error) {
 var lostTokens = []string{"expiredpagetoken", "pagetokennotfound", "syncstatenotfound"}
 
 // take copies Graph's own words into the error.
-func (e *Error) take(said *graphError, page int) {
+func (e *Error) fill(said *graphError, page int) {
 	e.Code, e.Message, e.RequestID = clip(said.Code), clip(said.Message), clip(said.InnerError.RequestID)
 	words := strings.ToLower(said.Code + " " + said.Message)
 	e.restart = page > 1 && e.Status < 500 && e.Status != http.StatusTooManyRequests &&

@@ -144,7 +144,7 @@ func TestInterner_LongTexts(t *testing.T) {
 	in := new(interner)
 	opts := in.options()
 	for i := range 10 {
-		var w word
+		var w sharedText
 		text := fmt.Sprintf("%d%s", i, strings.Repeat("a", 1000))
 		if err := json.Unmarshal([]byte(`"`+text+`"`), &w, opts); err != nil || string(w) != text {
 			t.Fatal(err)

@@ -246,7 +246,7 @@ func follow(next *url.URL) request {
 	}
 }
 
-// opaque tells the middleware that decodes parameter names to leave a URL be.
+// opaque instructs the middleware that decodes parameter names to leave a URL be.
 var opaque = &kiotahttp.ParametersNameDecodingOptions{Enable: false}
 
 var errNoToken = errors.New("the sign-in gave no token")

@@ -46,18 +46,18 @@ func NotOffered(err error) bool {
 }
 
 type wireAllotment struct {
-	ID            string `json:"id"`
-	SKUID         guid   `json:"skuId"`
-	SKUPartNumber string `json:"skuPartNumber"`
-	AllottedUnits *int64 `json:"allottedUnits"`
-	ConsumedUnits *int64 `json:"consumedUnits"`
-	AssignableTo  word   `json:"assignableTo"`
+	ID            string     `json:"id"`
+	SKUID         guid       `json:"skuId"`
+	SKUPartNumber string     `json:"skuPartNumber"`
+	AllottedUnits *int64     `json:"allottedUnits"`
+	ConsumedUnits *int64     `json:"consumedUnits"`
+	AssignableTo  sharedText `json:"assignableTo"`
 	Subscriptions []struct {
-		SubscriptionID    string `json:"subscriptionId"`
-		State             word   `json:"state"`
-		StartDate         string `json:"startDate"`
-		NextLifecycleDate string `json:"nextLifecycleDate"`
-		Tags              word   `json:"tags"`
+		SubscriptionID    string     `json:"subscriptionId"`
+		State             sharedText `json:"state"`
+		StartDate         string     `json:"startDate"`
+		NextLifecycleDate string     `json:"nextLifecycleDate"`
+		Tags              sharedText `json:"tags"`
 	} `json:"subscriptions"`
 }
 
@@ -113,8 +113,8 @@ func flagged(values, one string) bool {
 
 // wireHolder is a directoryObject, of which the type says what it is.
 type wireHolder struct {
-	Type word `json:"@odata.type"`
-	ID   guid `json:"id"`
+	Type sharedText `json:"@odata.type"`
+	ID   guid       `json:"id"`
 }
 
 // holder does not trust a missing type: what the object is, others must know.
@@ -185,7 +185,7 @@ func (c *Client) WaitingMembers(ctx context.Context, allotment snapshot.Allotmen
 func (c *Client) AssignmentErrors(ctx context.Context) ([]snapshot.AssignmentError, error) {
 	type wireError struct {
 		ID         string      `json:"id"`
-		Code       word        `json:"code"`
+		Code       sharedText  `json:"code"`
 		Message    string      `json:"message"`
 		At         instant     `json:"occurrenceDateTime"`
 		SKUID      guid        `json:"skuId"`

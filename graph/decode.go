@@ -73,7 +73,7 @@ type interner struct {
 func (in *interner) options() json.Options {
 	in.guids, in.words, in.times = map[string]guid{}, map[string]string{}, map[string]instant{}
 	return json.JoinOptions(jsonOptions, json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(in.guid), json.UnmarshalFromFunc(in.word), json.UnmarshalFromFunc(in.instant),
+		json.UnmarshalFromFunc(in.guid), json.UnmarshalFromFunc(in.sharedText), json.UnmarshalFromFunc(in.instant),
 		json.UnmarshalFromFunc(in.plans),
 		elements[wireLicense](in), elements[wirePlan](in), elements[wireState](in), elements[wireServicePlan](in), elements[guid](in), elements[string](in))))
 }
@@ -133,7 +133,7 @@ func (in *interner) plan(dec *jsontext.Decoder, p *wirePlan) error {
 		case "servicePlanId":
 			err = in.guid(dec, &p.ServicePlanID)
 		case "capabilityStatus":
-			err = in.word(dec, &p.CapabilityStatus)
+			err = in.sharedText(dec, &p.CapabilityStatus)
 		case "assignedDateTime":
 			err = in.instant(dec, &p.AssignedDateTime)
 		default:
@@ -147,11 +147,11 @@ func (in *interner) plan(dec *jsontext.Decoder, p *wirePlan) error {
 }
 
 // word is a text of which many rows have the same, such as a department.
-type word string
+type sharedText string
 
-func (in *interner) word(dec *jsontext.Decoder, w *word) error {
+func (in *interner) sharedText(dec *jsontext.Decoder, w *sharedText) error {
 	known, err := look(in, dec, in.words, maxInterned, func(text []byte) string { return string(text) })
-	*w = word(known)
+	*w = sharedText(known)
 	return err
 }
 

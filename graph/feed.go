@@ -66,8 +66,8 @@ func (f *Feed) request(tenant snapshot.TenantID, place string, query map[string]
 }
 
 type wireSubscriptionState struct {
-	ContentType string `json:"contentType"`
-	Status      word   `json:"status"`
+	ContentType string     `json:"contentType"`
+	Status      sharedText `json:"status"`
 }
 
 // Enabled reports whether the tenant's feed of Entra ID records is on.

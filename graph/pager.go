@@ -128,7 +128,7 @@ func (p *pager[T]) enumerate(ctx context.Context) (err error) {
 				return p.broken(errors.New("the link to the next page is empty"))
 			}
 		}
-		next, err := p.take(&pg)
+		next, err := p.addPage(&pg)
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (p *pager[T]) foresee(ctx context.Context, link string) {
 
 // take checks a page against those before it and hands its rows over. It
 // returns the link to the next page, nil at the end.
-func (p *pager[T]) take(pg *page[T]) (*url.URL, error) {
+func (p *pager[T]) addPage(pg *page[T]) (*url.URL, error) {
 	next, err := p.link(pg.next)
 	if err != nil {
 		return nil, p.broken(err)

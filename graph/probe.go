@@ -63,7 +63,7 @@ func (c *Client) hear(resp *http.Response) {
 }
 
 // Clock is how far Graph's clock is ahead of this machine's, to the second; ok is
-// false when no answer told.
+// false when no answer showed it.
 func (p *Prober) Clock() (ahead time.Duration, ok bool) {
 	if d := p.c.clock.Load(); d != nil {
 		return *d, true
@@ -81,7 +81,7 @@ type Identity struct {
 	Granted []string // application permissions, or delegated ones, sorted
 }
 
-// SignIn gets a token, and tells whose it is; known is false when the token does
+// SignIn gets a token, and says whose it is; known is false when the token does
 // not say. Errors are [ErrAuth] or [ErrUnavailable].
 func (p *Prober) SignIn(ctx context.Context) (who Identity, known bool, err error) {
 	if err := p.c.SignIn(ctx); err != nil {
@@ -130,7 +130,7 @@ func readIdentity(token string) (who Identity, known bool) {
 	return who, true
 }
 
-// Finding is what a read told beside that it is permitted.
+// Finding is what a read showed besides that it is permitted.
 type Finding struct {
 	Tenant    snapshot.Tenant // organization, SKUs
 	Premium   bool            // organization: Entra ID P1 or P2

@@ -92,7 +92,7 @@ var (
 )
 
 // heard is how the last request of a sign-in ended, which azidentity's errors
-// do not always tell: of a code that nobody entered they have lost the answer.
+// do not always say: of a code that nobody entered they have lost the answer.
 type heard struct {
 	status int
 	body   string
@@ -250,7 +250,7 @@ const chainWords = "Attempted credentials:"
 var outageWords = []string{"dial tcp", "no such host", "connection re", "i/o timeout", "TLS handshake timeout", "unexpected EOF",
 	": EOF", "context deadline exceeded", "x509:"}
 
-// signInOutage tells network trouble from a refusal.
+// signInOutage distinguishes network trouble from a refusal.
 func signInOutage(err error, w words) bool {
 	if netErr := net.Error(nil); errors.As(err, &netErr) {
 		return true

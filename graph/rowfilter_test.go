@@ -13,7 +13,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// prints is a memory of rows, as the tracker has one.
+// prints is a memory of rows, as package track has one.
 type prints map[[16]byte]snapshot.RowPrint
 
 func (p prints) known() *Known {

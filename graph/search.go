@@ -43,9 +43,9 @@ func (s Search) Ended() bool {
 }
 
 type wireSearch struct {
-	ID       string `json:"id"`
-	Status   word   `json:"status"`
-	Exceeded *bool  `json:"isRecordCountLimitExceeded"`
+	ID       string     `json:"id"`
+	Status   sharedText `json:"status"`
+	Exceeded *bool      `json:"isRecordCountLimitExceeded"`
 }
 
 func (w *wireSearch) search() Search {

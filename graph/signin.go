@@ -26,7 +26,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// sdk returns what all of azidentity's credentials are told. Repeating is for
+// sdk returns the options of all of azidentity's credentials. Repeating is for
 // the reader of this package, which has patience.
 func (o CredentialOptions) sdk() azcore.ClientOptions {
 	options := azcore.ClientOptions{

@@ -53,14 +53,14 @@ func (w *wireOrganization) organization() (Organization, error) {
 }
 
 type wireSKU struct {
-	ID               string `json:"id"` // tenant and SKU, joined by _
-	AccountID        guid   `json:"accountId"`
-	AccountName      string `json:"accountName"`
-	SKUID            guid   `json:"skuId"`
-	SKUPartNumber    string `json:"skuPartNumber"`
-	AppliesTo        word   `json:"appliesTo"`
-	CapabilityStatus word   `json:"capabilityStatus"`
-	ConsumedUnits    *int64 `json:"consumedUnits"`
+	ID               string     `json:"id"` // tenant and SKU, joined by _
+	AccountID        guid       `json:"accountId"`
+	AccountName      string     `json:"accountName"`
+	SKUID            guid       `json:"skuId"`
+	SKUPartNumber    string     `json:"skuPartNumber"`
+	AppliesTo        sharedText `json:"appliesTo"`
+	CapabilityStatus sharedText `json:"capabilityStatus"`
+	ConsumedUnits    *int64     `json:"consumedUnits"`
 	PrepaidUnits     *struct {
 		Enabled   int64 `json:"enabled"`
 		Warning   int64 `json:"warning"`
@@ -72,9 +72,9 @@ type wireSKU struct {
 }
 
 type wireServicePlan struct {
-	ServicePlanID   guid   `json:"servicePlanId"`
-	ServicePlanName string `json:"servicePlanName"`
-	AppliesTo       word   `json:"appliesTo"`
+	ServicePlanID   guid       `json:"servicePlanId"`
+	ServicePlanName string     `json:"servicePlanName"`
+	AppliesTo       sharedText `json:"appliesTo"`
 }
 
 // tenantSKU is a SKU and the tenant that its row names.
@@ -170,15 +170,15 @@ func sortedIDs(ids []string) []string {
 }
 
 type wireSubscription struct {
-	ID                    string  `json:"id"`
-	CommerceID            string  `json:"commerceSubscriptionId"`
-	SKUID                 guid    `json:"skuId"` // a string here, a Guid in subscribedSkus
-	Status                word    `json:"status"`
-	TotalLicenses         int64   `json:"totalLicenses"`
-	IsTrial               bool    `json:"isTrial"`
-	CreatedDateTime       instant `json:"createdDateTime"`
-	NextLifecycleDateTime instant `json:"nextLifecycleDateTime"`
-	OwnerTenantID         guid    `json:"ownerTenantId"`
+	ID                    string     `json:"id"`
+	CommerceID            string     `json:"commerceSubscriptionId"`
+	SKUID                 guid       `json:"skuId"` // a string here, a Guid in subscribedSkus
+	Status                sharedText `json:"status"`
+	TotalLicenses         int64      `json:"totalLicenses"`
+	IsTrial               bool       `json:"isTrial"`
+	CreatedDateTime       instant    `json:"createdDateTime"`
+	NextLifecycleDateTime instant    `json:"nextLifecycleDateTime"`
+	OwnerTenantID         guid       `json:"ownerTenantId"`
 }
 
 // Subscriptions reads what was bought and when it lapses, sorted by id.

@@ -30,7 +30,7 @@ func (h *hold) extend(until time.Time) {
 }
 
 // left is how long requests are still held back. A nil hold holds nothing back.
-func (h *hold) left(now time.Time) time.Duration {
+func (h *hold) remaining(now time.Time) time.Duration {
 	if h == nil {
 		return 0
 	}
@@ -42,7 +42,7 @@ func (h *hold) left(now time.Time) time.Duration {
 // held is the failure of an attempt that was not made, since requests are held
 // back; nil: they are not.
 func (r *reader) held() *Error {
-	left := r.shared.left(r.c.opts.Now())
+	left := r.shared.remaining(r.c.opts.Now())
 	if left <= 0 {
 		return nil
 	}

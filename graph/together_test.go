@@ -158,12 +158,12 @@ func TestUntilFailure(t *testing.T) {
 func TestHold(t *testing.T) {
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 	h := new(hold)
-	if (*hold)(nil).left(at) != 0 || h.left(at) > 0 {
+	if (*hold)(nil).remaining(at) != 0 || h.remaining(at) > 0 {
 		t.Error("nothing was told, and requests are held back")
 	}
 	h.extend(at.Add(time.Minute))
 	h.extend(at.Add(time.Second))
-	if left := h.left(at); left != time.Minute {
+	if left := h.remaining(at); left != time.Minute {
 		t.Errorf("held back for %v", left)
 	}
 	r := &reader{c: &Client{opts: Options{Now: func() time.Time { return at }}}, op: opGroup, shared: h}

@@ -24,7 +24,7 @@ import (
 type Report struct {
 	// places are where Graph may have it, by [Client.Usage] asked in this order.
 	places  []place
-	Sources []snapshot.ActivitySource // what its rows tell
+	Sources []snapshot.ActivitySource // what its rows report on
 	reach   time.Duration             // how far it looks back; 0: no limit is known
 	columns map[string]snapshot.ActivityKind
 	// licensed are the workloads for which there may be columns on licenses.
@@ -89,9 +89,9 @@ func activatedProduct(row map[string]string) (snapshot.ActivitySource, snapshot.
 
 // Usage is a usage report as read.
 type Usage struct {
-	RefreshedAt time.Time // the day up to which it tells
+	RefreshedAt time.Time // the day up to which it reports
 	Since       time.Time // what happened earlier is not in it; zero: no limit is known
-	Concealed   bool      // it names pseudonyms: nothing can be told of users
+	Concealed   bool      // it names pseudonyms: nothing can be said of users
 	Rows        []snapshot.ActivityRow
 
 	names int // bytes of them
@@ -212,7 +212,7 @@ func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 			break
 		}
 		if err == nil {
-			err = report.take(&u, row, more)
+			err = report.addRow(&u, row, more)
 		}
 		if err != nil {
 			return Usage{}, err
@@ -228,7 +228,7 @@ func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 }
 
 // take adds a row of the file.
-func (report *Report) take(u *Usage, row map[string]string, more []optionalColumn) error {
+func (report *Report) addRow(u *Usage, row map[string]string, more []optionalColumn) error {
 	refreshed, err := usageDay(columnRefresh, row)
 	if err != nil {
 		return err

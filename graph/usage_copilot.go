@@ -32,7 +32,7 @@ const (
 	activeDaysColumn
 )
 
-// copilotApps are the kinds of use by the words that tell their columns apart. The
+// copilotApps are the kinds of use by the words that distinguish their columns. The
 // words that all of the columns share are left out: Microsoft, 365, Copilot, app.
 var copilotApps = map[string]snapshot.ActivityKind{
 	"chat": snapshot.UsedCopilotChat, "chat work": snapshot.UsedCopilotChatWork, "chat web": snapshot.UsedCopilotChatWeb,

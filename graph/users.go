@@ -84,30 +84,30 @@ func (c *Client) usersRequest() request {
 
 // wireUser is a user as Graph writes it: learn.microsoft.com/graph/api/resources/user.
 type wireUser struct {
-	ID                    string  `json:"id"`
-	UserPrincipalName     string  `json:"userPrincipalName"`
-	DisplayName           string  `json:"displayName"`
-	Mail                  string  `json:"mail"`
-	AccountEnabled        *bool   `json:"accountEnabled"`
-	UserType              word    `json:"userType"`
-	Department            word    `json:"department"`
-	JobTitle              word    `json:"jobTitle"`
-	CompanyName           word    `json:"companyName"`
-	OfficeLocation        word    `json:"officeLocation"`
-	Country               word    `json:"country"`
-	UsageLocation         word    `json:"usageLocation"`
-	EmployeeID            string  `json:"employeeId"`
-	EmployeeType          word    `json:"employeeType"`
-	CreatedDateTime       instant `json:"createdDateTime"`
-	CreationType          word    `json:"creationType"`
-	OnPremisesSyncEnabled bool    `json:"onPremisesSyncEnabled"`
+	ID                    string     `json:"id"`
+	UserPrincipalName     string     `json:"userPrincipalName"`
+	DisplayName           string     `json:"displayName"`
+	Mail                  string     `json:"mail"`
+	AccountEnabled        *bool      `json:"accountEnabled"`
+	UserType              sharedText `json:"userType"`
+	Department            sharedText `json:"department"`
+	JobTitle              sharedText `json:"jobTitle"`
+	CompanyName           sharedText `json:"companyName"`
+	OfficeLocation        sharedText `json:"officeLocation"`
+	Country               sharedText `json:"country"`
+	UsageLocation         sharedText `json:"usageLocation"`
+	EmployeeID            string     `json:"employeeId"`
+	EmployeeType          sharedText `json:"employeeType"`
+	CreatedDateTime       instant    `json:"createdDateTime"`
+	CreationType          sharedText `json:"creationType"`
+	OnPremisesSyncEnabled bool       `json:"onPremisesSyncEnabled"`
 
 	EmployeeOrgData struct { // null for most
-		Division   word `json:"division"`
-		CostCenter word `json:"costCenter"`
+		Division   sharedText `json:"division"`
+		CostCenter sharedText `json:"costCenter"`
 	} `json:"employeeOrgData"`
-	ExtensionAttributes map[string]word `json:"onPremisesExtensionAttributes"`
-	keep                []string        // of what the two above hold
+	ExtensionAttributes map[string]sharedText `json:"onPremisesExtensionAttributes"`
+	keep                []string              // of what the two above hold
 
 	AssignedLicenses        list[wireLicense] `json:"assignedLicenses"`
 	AssignedPlans           list[wirePlan]    `json:"assignedPlans"`
@@ -125,18 +125,18 @@ type wireLicense struct {
 }
 
 type wirePlan struct {
-	ServicePlanID    guid    `json:"servicePlanId"`
-	CapabilityStatus word    `json:"capabilityStatus"`
-	AssignedDateTime instant `json:"assignedDateTime"`
+	ServicePlanID    guid       `json:"servicePlanId"`
+	CapabilityStatus sharedText `json:"capabilityStatus"`
+	AssignedDateTime instant    `json:"assignedDateTime"`
 }
 
 type wireState struct {
-	SKUID               guid    `json:"skuId"`
-	AssignedByGroup     guid    `json:"assignedByGroup"`
-	State               word    `json:"state"`
-	Error               word    `json:"error"`
-	DisabledPlans       []guid  `json:"disabledPlans"`
-	LastUpdatedDateTime instant `json:"lastUpdatedDateTime"`
+	SKUID               guid       `json:"skuId"`
+	AssignedByGroup     guid       `json:"assignedByGroup"`
+	State               sharedText `json:"state"`
+	Error               sharedText `json:"error"`
+	DisabledPlans       []guid     `json:"disabledPlans"`
+	LastUpdatedDateTime instant    `json:"lastUpdatedDateTime"`
 }
 
 // reset makes w ready for the next row.
@@ -279,7 +279,7 @@ func (o *planOrder) learn(plans []snapshot.Plan) {
 }
 
 // UserExists asks for one user by id. It is how a user whom the list lacks is
-// told from one who left: the list may have lost a row.
+// distinguished from one who left: the list may have lost a row.
 func (c *Client) UserExists(ctx context.Context, id snapshot.UserID) (bool, error) {
 	return c.userExists(ctx, id, nil)
 }

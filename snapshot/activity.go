@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ActivitySource is something that tells of users when they were last active.
+// ActivitySource is a source that shows when users were last active.
 type ActivitySource string
 
 const (
@@ -38,7 +38,7 @@ const (
 	ActivatedVisio      ActivityKind = "visio-activation"
 	UsedCopilot         ActivityKind = "copilot" // in any app
 
-	UsedCopilotChat       ActivityKind = "copilot-chat" // where the report does not tell work from web
+	UsedCopilotChat       ActivityKind = "copilot-chat" // where the report does not separate work from web
 	UsedCopilotChatWork   ActivityKind = "copilot-chat-work"
 	UsedCopilotChatWeb    ActivityKind = "copilot-chat-web"
 	UsedCopilotTeams      ActivityKind = "copilot-teams"
@@ -85,7 +85,7 @@ func (c *CopilotCounts) Used() bool {
 	return slices.ContainsFunc([]*int64{c.Prompts, c.PromptsWork, c.PromptsWeb, c.ActiveDays}, func(n *int64) bool { return n != nil && *n > 0 })
 }
 
-// ActivityGap is why a source tells nothing.
+// ActivityGap is why a source shows nothing.
 type ActivityGap string
 
 const (
@@ -103,7 +103,7 @@ type ActivityRead struct {
 	Gap    ActivityGap // "" when it was read
 	Since  time.Time   // what happened earlier is not in it
 	Until  time.Time   // what happened later is not in it
-	Users  int         // of whom it tells
+	Users  int         // that it covers
 }
 
 // Use is something that a user did.
@@ -112,7 +112,7 @@ type Use struct {
 	At   time.Time
 }
 
-// ActivityRow is what a source tells of one user, who is named by id or, where
+// ActivityRow is what a source reports of one user, who is named by id or, where
 // the source has no ids, by the UPN of the day.
 type ActivityRow struct {
 	User   UserID
@@ -121,22 +121,22 @@ type ActivityRow struct {
 	Source ActivitySource
 	Uses   []Use // the newest of each kind; none when nothing was done
 	// Licensed is since when the user is licensed for workloads, as far as the
-	// source tells.
+	// source reports.
 	Licensed []WorkloadLicense
 	Counts   *CopilotCounts // nil: the source has none
 }
 
 // UserActivity is what is known of when a user was active.
 type UserActivity struct {
-	Told []ActivitySource // the sources whose newest read told of the user, be it that nothing was done
-	Last []Use            // the newest of each kind that any run has seen
+	Covered []ActivitySource // the sources whose newest read covers the user, even where it shows no activity
+	Last    []Use            // the newest of each kind that any run has seen
 	// Counts are those of the newest Copilot report that was read; nil: it has none
 	// of this user.
 	Counts *CopilotCounts
 }
 
-// TellsOf reports whether a source tells of the user.
-func (a UserActivity) TellsOf(s ActivitySource) bool { return slices.Contains(a.Told, s) }
+// Covers reports whether a source covers the user.
+func (a UserActivity) Covers(s ActivitySource) bool { return slices.Contains(a.Covered, s) }
 
 // Newest returns the newest use, of the kinds given or, without any, of all;
 // false when there is none.

@@ -55,7 +55,7 @@ type WaitingMember struct {
 	ID        string
 	Allotment AllotmentID
 	Holder    Holder
-	Since     time.Time // zero: not told
+	Since     time.Time // zero: not given
 }
 
 // AssignmentError is why a license assignment did not take effect.
@@ -64,7 +64,7 @@ type AssignmentError struct {
 	Holder        Holder
 	SKU           SKUID // "" where the API names none
 	Code, Message string
-	At            time.Time // when it last occurred; zero: not told
+	At            time.Time // when it last occurred; zero: not given
 }
 
 // LicensingPart is one of the lists of the cloud licensing API.

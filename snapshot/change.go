@@ -111,7 +111,7 @@ type Span struct {
 
 // Known is what history has of one user before a run.
 type Known struct {
-	User                   // as last seen; Presence tells whether as a user
+	User                   // as last seen; Presence says whether as a user
 	Spans map[PathKey]Span // of the paths that are open and held
 	Ended map[SKUID]Ended  // SKUs held once and not now: their newest period
 }
@@ -139,7 +139,7 @@ type Delta struct {
 	// Evidence of having held a SKU before the first run, better than the
 	// dates of the user's paths.
 	Evidence []FirstEvidence
-	// Changes are what a reader is told. Rows may differ without one: I2, I3.
+	// Changes are what is reported to a reader. Rows may differ without one: I2, I3.
 	Changes []Change
 }
 
@@ -373,5 +373,5 @@ type Coverage struct {
 	Complete bool   // false: asked for, and not or not wholly had
 	Events   int64  // records read
 	Why      string // why it is not complete
-	Imported bool   // told by somebody who imported a file, not by a run
+	Imported bool   // recorded by somebody who imported a file, not by a run
 }

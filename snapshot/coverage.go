@@ -47,7 +47,7 @@ func Covered(stretches []Coverage, from, to time.Time) bool {
 // AnySource stands for all sources taken together.
 const AnySource Source = "any"
 
-// UnionCoverage tells of a stretch of time what of it was read from any source,
+// UnionCoverage returns which parts of a stretch of time were read from any source,
 // and the gaps that are left, in order of time. A gap says why it is one, where a
 // source was asked.
 func UnionCoverage(stretches []Coverage, from, to time.Time) []Coverage {

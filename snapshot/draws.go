@@ -11,7 +11,7 @@ type Draws struct {
 	of     map[Holder][]AllotmentID
 	vague  map[Holder]bool // there is an assignment besides that may be of the SKU
 	waits  map[waiter]bool
-	strays map[AllotmentID]bool // somebody waits of whom it is not told who
+	strays map[AllotmentID]bool // somebody waits who is not named
 	queued bool                 // it is known who waits
 
 }
@@ -87,7 +87,7 @@ func NewDraws(sku SKUID, partNumber string, allotments []Allotment, assignments 
 type Fate int
 
 const (
-	FateUnknown Fate = iota // it cannot be told
+	FateUnknown Fate = iota // it is not known
 	FateKept                // it draws on something that goes on, or not on the subscription
 	FateLost                // all that it draws on ends
 )

@@ -17,7 +17,7 @@ func PlanEvidence(u *User, catalog Catalog) []FirstEvidence {
 	return found
 }
 
-// Catalog tells for each service plan which SKUs contain it.
+// Catalog returns for each service plan which SKUs contain it.
 type Catalog map[PlanID][]SKUID
 
 // NewCatalog indexes the service plans of SKUs.

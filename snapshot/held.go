@@ -112,7 +112,7 @@ type Unseen struct {
 
 // WithUnseen adds what only the audit log saw: a SKU that was assigned and
 // removed again between two snapshots is a stretch, and one that was removed
-// and assigned again divides one. Where only one of the two is told, the other
+// and assigned again divides one. Where only one of the two is recorded, the other
 // lies between it and the snapshot. The operations must be in order of time.
 func WithUnseen(stretches []Stretch, ops []Unseen) []Stretch {
 	u := unseen{all: slices.Clone(stretches), opened: -1, resumed: -1}
@@ -130,8 +130,8 @@ func WithUnseen(stretches []Stretch, ops []Unseen) []Stretch {
 // unseen plays operations. The indexes are -1 for none.
 type unseen struct {
 	all     []Stretch
-	opened  int // the stretch that an assignment began and whose end is not told yet
-	resumed int // the rest of one that a removal divided and whose beginning is not told yet
+	opened  int // the stretch that an assignment began and whose end is not recorded yet
+	resumed int // the rest of one that a removal divided and whose beginning is not recorded yet
 }
 
 // around returns the stretch that a time lies in.

@@ -55,7 +55,7 @@ type Tenant struct {
 	Name string
 }
 
-// Presence tells whether a user was among the tenant's users.
+// Presence says whether a user was among the tenant's users.
 type Presence string
 
 const (
@@ -272,7 +272,7 @@ type DeletedUser struct {
 	ID        UserID
 	DeletedAt time.Time
 	// Listed are the paths that the deleted object still lists. They are not
-	// held: they tell that the deletion took them. ListedKnown is false when
+	// held: they show that the deletion removed them. ListedKnown is false when
 	// the row said nothing of licenses.
 	Listed      []Path
 	ListedKnown bool

@@ -30,7 +30,7 @@ type WorkloadLicense struct {
 // LicensedBy is the time at which the license was there: the day's end.
 func (l WorkloadLicense) LicensedBy() time.Time { return l.Day.AddDate(0, 0, 1).Add(-time.Second) }
 
-// workloadPlan tells by the name of a service plan what it has to do with a
+// workloadPlan decides by the name of a service plan what it has to do with a
 // workload.
 type workloadPlan struct {
 	gives   []string // beginnings of names of plans that license it

@@ -100,7 +100,7 @@ func report(in io.Reader, out io.Writer, must []test) error {
 			fmt.Fprintln(out, lines.Text())
 			continue
 		}
-		r.take(&e)
+		r.add(&e)
 	}
 	if err := lines.Err(); err != nil {
 		return err
@@ -108,7 +108,7 @@ func report(in io.Reader, out io.Writer, must []test) error {
 	return r.judge(must)
 }
 
-func (r *run) take(e *event) {
+func (r *run) add(e *event) {
 	n := name{strings.TrimPrefix(e.Package, module), e.Test}
 	switch e.Action {
 	case "output":
@@ -141,7 +141,7 @@ func (r *run) take(e *event) {
 const longest = 200
 
 // cutOff shows what the tests said that a package began and did not end: a panic
-// or a timeout is told by whichever test had the word.
+// or a timeout is reported by whichever test was running.
 func (r *run) cutOff(pkg string) {
 	for _, n := range slices.SortedFunc(maps.Keys(r.result), byName) {
 		if n.pkg == strings.TrimPrefix(pkg, module) && n.test != "" && r.result[n] == "run" {
@@ -153,7 +153,7 @@ func (r *run) cutOff(pkg string) {
 
 func byName(a, b name) int { return strings.Compare(a.String(), b.String()) }
 
-// judge tells what was skipped, and fails if anything that had to pass did not.
+// judge reports what was skipped, and fails if anything that had to pass did not.
 func (r *run) judge(must []test) error {
 	var wrong []string
 	lacking := 0

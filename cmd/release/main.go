@@ -1,6 +1,6 @@
 // Command release makes what is published of a version: for every platform an
 // archive with the program, its manual pages, completions, licenses and a bill of
-// materials; for Linux packages and container images; what winget, Scoop and Homebrew are told of the
+// materials; for Linux packages and container images; what winget, Scoop and Homebrew need to know of the
 // archives; and the sums of all. It needs Go and git, and nothing else.
 //
 //	go run -trimpath ./cmd/release -dir dist

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// manifest is what a package manager is told of a release.
+// manifest is the description of a release for a package manager.
 type manifest struct {
 	Version, Home, License, Summary, Date string
 
@@ -30,7 +30,7 @@ var manifestNames = []struct{ template, to string }{
 	{"winget.locale.yaml", "winget/Lictrail.Lictrail.locale.en-US.yaml"},
 }
 
-// manifests writes what package managers are told of the archives of a release,
+// manifests writes the descriptions for package managers of the archives of a release,
 // which must be those of all platforms.
 func manifests(version, home string, archives map[string]string, at time.Time) ([]entry, error) {
 	m := manifest{Version: strings.TrimPrefix(version, "v"), Home: home, License: license, Summary: summary, Date: at.UTC().Format(time.DateOnly), archives: archives}

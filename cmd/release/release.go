@@ -55,7 +55,7 @@ func (r *release) make(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(r.dir, "SHA256SUMS"), []byte(strings.Join(r.sums, "")), 0o644)
 }
 
-// announce writes what package managers are told, which needs the archives of all
+// announce writes the descriptions for package managers, which needs the archives of all
 // platforms.
 func (r *release) announce() error {
 	if len(r.archives) < len(strings.Split(platforms, ",")) {

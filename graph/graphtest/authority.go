@@ -58,7 +58,7 @@ type AuthorityRequest struct {
 
 // Authority issues tokens for one tenant as Microsoft Entra does, by OAuth 2.0
 // over TLS with a certificate of its own; and, over plain HTTP, as the endpoint
-// of managed identities in App Service. It is told the time.
+// of managed identities in App Service. The time is given to it.
 type Authority struct {
 	Tenant string            // id
 	Domain string            // another name of the tenant
@@ -257,7 +257,7 @@ func (a *Authority) issue(client, resource string) (string, time.Time) {
 	return token, until
 }
 
-// jwt returns a token whose signature nobody checks: it is told by what it is.
+// jwt returns a token whose signature nobody checks: it is recognized by its text.
 func jwt(claims map[string]any) string {
 	part := func(v any) string {
 		text, _ := json.Marshal(v) // maps of plain values
@@ -541,7 +541,7 @@ const jobBearer = "graphtest-job-request-token"
 // JobToken is what a job of GitHub Actions has in ACTIONS_ID_TOKEN_REQUEST_TOKEN.
 func (*Authority) JobToken() string { return jobBearer }
 
-// job tells a job of GitHub Actions who it is.
+// job issues the identity token of a job of GitHub Actions.
 func (a *Authority) job(r *http.Request) (any, *refused) {
 	query := r.URL.Query()
 	if a.jobs == nil || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Authorization"), "Bearer "+jobBearer) || query.Get("api-version") != "2.0" {

@@ -113,7 +113,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// secondOf tells whether user i holds a second license, and since which week.
+// secondOf reports whether user i holds a second license, and since which week.
 func (b *big) secondOf(i int) (bool, int) {
 	holds, since := i%2 == 0, 0
 	for w, share := range b.shares {

@@ -65,7 +65,7 @@ func (t *Tenant) diff(u *User, before []License, why func(pathKey) Why, silent b
 	return acts
 }
 
-// lead notes that acts are one operation, which the records of the first tell.
+// lead notes that acts are one operation, which the records of the first describe.
 func (t *Tenant) lead(acts []int) {
 	for _, i := range acts {
 		t.truth[i].Lead = acts[0]

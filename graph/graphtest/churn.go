@@ -39,7 +39,7 @@ type Churn struct {
 
 // NewChurn adds the users and groups to a tenant. Some users hold the SKU from
 // the start. The groups give a second SKU as well, so that one record of the
-// engine tells of both.
+// engine records both.
 func (t *Tenant) NewChurn(o ChurnOptions) *Churn {
 	t.mu.Lock()
 	c := &Churn{Tenant: t, SKU: SKUE5, o: o, r: rand.New(rand.NewPCG(t.rng.Uint64(), 8))}

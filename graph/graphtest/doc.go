@@ -1,6 +1,6 @@
 // Package graphtest simulates a Microsoft 365 tenant and serves it as
 // Microsoft Graph v1.0 does: as strict about requests, as loose about order,
-// and, when told so, as broken.
+// and, where a test asks for it, as broken.
 //
 // A [Tenant] holds the state, a clock that only moves when told, and a truth
 // log of everything that happened and why. A [Server] serves it over HTTP with

@@ -14,7 +14,7 @@ import (
 )
 
 // Workloads are what [Tenant.Use] knows, as usage reports call them, and the
-// apps whose use or activation other reports tell.
+// apps whose use or activation other reports show.
 const (
 	Exchange   = "Exchange"
 	OneDrive   = "OneDrive"
@@ -136,7 +136,7 @@ func (t *Tenant) shown(u *User, workload string) string {
 	return at.UTC().Format(time.DateOnly)
 }
 
-// workloadsOf tells which workloads a service plan licenses.
+// workloadsOf returns which workloads a service plan licenses.
 var workloadsOf = map[string][]string{
 	plansByName["EXCHANGE_S_ENTERPRISE"].ID: {Exchange},
 	plansByName["SHAREPOINTENTERPRISE"].ID:  {SharePoint, OneDrive},

@@ -72,7 +72,7 @@ type Act struct {
 	SKU   string
 	Group string // the path's group, or the group acted on; "" when direct
 	State string // the path's state afterwards
-	// Kept tells that a deleted user still lists the path.
+	// Kept means that a deleted user still lists the path.
 	Kept                          bool
 	DisabledBefore, DisabledAfter []string // GUIDs of service plans
 	Detail                        string   // what was set, for acts on users and SKUs

@@ -18,7 +18,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// Offer tells on what terms a SKU is had. Paid is the usual case.
+// Offer says on what terms a SKU is held. Paid is the usual case.
 type Offer string
 
 const (

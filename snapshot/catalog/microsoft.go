@@ -23,7 +23,7 @@ const (
 	maxRefusals = 100
 )
 
-// Report tells what became of the rows of an imported list.
+// Report says what became of the rows of an imported list.
 type Report struct {
 	Rows       int       // rows that were not blank
 	SKUs       int       // products found

@@ -85,7 +85,7 @@ type Flow struct {
 	Holders []snapshot.UserID // at the end, sorted
 }
 
-// Follow tells what became of the seats. Spells of one user must not overlap. What was
+// Follow works out what became of the seats. Spells of one user must not overlap. What was
 // there when tracking began is not counted as given, whenever that was.
 func Follow(spells []Spell, days snapshot.Days) *Flow {
 	f := &Flow{Days: days, Counts: map[Kind]int{}}

@@ -65,7 +65,7 @@ type Seen struct {
 	Held  bool // the SKU was held
 }
 
-// Conflict tells how a record contradicts what history knows for certain; ""
+// Conflict says how a record contradicts what history knows for certain; ""
 // when it does not.
 func Conflict(r *Record, f Facts) string {
 	held, removed := r.Held(), r.Removed

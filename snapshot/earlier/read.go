@@ -98,7 +98,7 @@ type columns [fields][]int
 // Read reads a CSV file: UTF-8 or UTF-16; separated by commas, semicolons, tabs or
 // bars. A wrong line is refused by itself. The file as a whole is refused, with
 // [ErrFile], when it lacks a column for users or licenses, or when its lines
-// cannot be told apart.
+// cannot be distinguished.
 func Read(raw []byte, o Options) (*File, error) {
 	text, err := decode(raw)
 	if err != nil {

@@ -17,13 +17,13 @@ func harvestInput(lines string) Input {
 	for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
 		o, words := options(strings.Fields(line))
 		h := Holder{User: snapshot.User{ID: snapshot.UserID(words[0]), Attributes: snapshot.Attributes{UPN: words[0], EmployeeType: o["type"]}},
-			Activity: snapshot.UserActivity{Told: []snapshot.ActivitySource{snapshot.CopilotUsage}}}
+			Activity: snapshot.UserActivity{Covered: []snapshot.ActivitySource{snapshot.CopilotUsage}}}
 		for _, w := range words[2:] {
 			switch w {
 			case "agent":
 				h.User.Type = snapshot.AgentType
 			case "unread":
-				h.Activity.Told = nil
+				h.Activity.Covered = nil
 			}
 		}
 		if text, ok := o["last"]; ok {

@@ -133,7 +133,7 @@ func (g *given) line(words []string) (err error) {
 		g.has(rest)
 	case "told":
 		for _, s := range rest {
-			g.last.Activity.Told = append(g.last.Activity.Told, snapshot.ActivitySource(s))
+			g.last.Activity.Covered = append(g.last.Activity.Covered, snapshot.ActivitySource(s))
 		}
 	case "did":
 		g.last.Activity.Last = append(g.last.Activity.Last, snapshot.Use{Kind: snapshot.ActivityKind(rest[0]), At: on(rest[1])})

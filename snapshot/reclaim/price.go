@@ -168,7 +168,7 @@ type Total struct {
 	Reclaimable int    // of these, the candidates that would free a seat
 	Saving      int64  // what those cost a month
 	SinceIdle   int64  // what those have cost since they went idle
-	Unjudged    int    // seats of which nothing tells whether they are used
+	Unjudged    int    // seats for which no source shows whether they are used
 	// Lower: some seats with the label have no price, or had none for some of
 	// the time: the amounts are lower bounds.
 	Lower bool
@@ -221,7 +221,7 @@ func (t *Totals) List() []Total {
 	return all
 }
 
-func (t *Totals) of(label, currency string) *Total {
+func (t *Totals) total(label, currency string) *Total {
 	key := totalKey{fold(label), currency}
 	if t.sums[key] == nil {
 		t.sums[key] = &Total{Label: label, Currency: currency}
@@ -235,10 +235,10 @@ func (t *Totals) Add(s *Seat) {
 	label := t.label(s)
 	var sum *Total
 	if s.Monthly == nil {
-		sum = t.of(label, "")
+		sum = t.total(label, "")
 		sum.Lower = true
 	} else {
-		sum = t.of(label, s.Monthly.Currency)
+		sum = t.total(label, s.Monthly.Currency)
 		sum.Monthly += s.Monthly.Micros
 	}
 	sum.Seats++
@@ -254,7 +254,7 @@ func (t *Totals) Add(s *Seat) {
 	}
 	sum.Lower = sum.Lower || s.Row.SinceIdle.Lower
 	for _, m := range s.Row.SinceIdle.Amounts {
-		t.of(label, m.Currency).SinceIdle += m.Micros
+		t.total(label, m.Currency).SinceIdle += m.Micros
 	}
 }
 

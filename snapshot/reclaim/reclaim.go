@@ -1,8 +1,8 @@
-// Package reclaim tells which seats can be taken back, why, how, and what they
+// Package reclaim decides which seats can be taken back, why, how, and what they
 // cost. It is rules over values: no I/O, no clock, no language but that of its
 // reasons. Days are counted in UTC up to the newest snapshot.
 //
-// A seat is never proposed on silence: where nothing tells whether it is used,
+// A seat is never proposed for lack of data: where no source shows whether it is used,
 // it is unknown, and says why. Bounds are taken so that a seat seems younger
 // and its user more active than they may be.
 package reclaim
@@ -20,7 +20,7 @@ type Bucket string
 
 const (
 	Candidate Bucket = "candidate" // a rule says that it can be taken back
-	Unknown   Bucket = "unknown"   // old enough to be judged, and nothing tells whether it is used
+	Unknown   Bucket = "unknown"   // old enough to be judged, and no source shows whether it is used
 	Excluded  Bucket = "excluded"  // a rule would say so, and an exclusion keeps it
 )
 

@@ -115,7 +115,7 @@ func (c *seatCase) neverUsed(row *Row) bool {
 		return false
 	}
 	row.IdleDays, row.IdleSince = &unused, c.seat.Since.NotAfter
-	row.Reason = fmt.Sprintf("Not used since it was assigned, %s ago or more, by what %s%s.", count(unused, "day"), u.tells(), c.uptoWords())
+	row.Reason = fmt.Sprintf("Not used since it was assigned, %s ago or more, by what %s%s.", count(unused, "day"), u.shows(), c.uptoWords())
 	return true
 }
 
@@ -139,12 +139,12 @@ func (c *seatCase) idle(row *Row) bool {
 	}
 	row.IdleSince = c.afterAssignment(c.use.idleSince())
 	row.Reason = fmt.Sprintf("Held for %s or more and not used for %d%s, by what %s%s.",
-		count(row.HeldDays, "day"), *idle, c.use.lastWords(), c.use.tells(), c.uptoWords())
+		count(row.HeldDays, "day"), *idle, c.use.lastWords(), c.use.shows(), c.uptoWords())
 	return true
 }
 
 // idleDays counts the days for which the seat was certainly not used: nil when
-// nothing tells.
+// no source reports on it.
 func (c *seatCase) idleDays() *int {
 	if !c.use.known() || c.use.undated {
 		return nil
@@ -156,7 +156,7 @@ func (c *seatCase) idleDays() *int {
 	return &days
 }
 
-// uptoWords says up to when the source tells, where that is some days ago.
+// uptoWords says up to when the source reports, where that is some days ago.
 func (c *seatCase) uptoWords() string {
 	if c.daysSince(c.use.until) <= 1 {
 		return ""
@@ -168,7 +168,7 @@ func (c *seatCase) uptoWords() string {
 // activated does not show that nobody uses the web app.
 func (c *seatCase) neverActivated(row *Row) bool {
 	for _, app := range c.traits[c.seat.SKU].desktop {
-		if !c.h.Activity.TellsOf(app.source) || c.Reads[app.source].Gap != "" {
+		if !c.h.Activity.Covers(app.source) || c.Reads[app.source].Gap != "" {
 			continue
 		}
 		if _, activated := c.h.Activity.Newest(app.kind); activated {

@@ -25,7 +25,7 @@ func BenchmarkJudge(b *testing.B) {
 	enabled := true
 	for i := range 100_000 {
 		h := Holder{User: snapshot.User{ID: snapshot.UserID(fmt.Sprint(i)), Attributes: snapshot.Attributes{Enabled: &enabled}},
-			Activity: snapshot.UserActivity{Told: []snapshot.ActivitySource{snapshot.SignIns},
+			Activity: snapshot.UserActivity{Covered: []snapshot.ActivitySource{snapshot.SignIns},
 				Last: []snapshot.Use{{Kind: snapshot.SignedIn, At: at.AddDate(0, 0, -i%300)}}}}
 		for _, sku := range []snapshot.SKUID{"E3", "E5"} {
 			h.Seats = append(h.Seats, Holding{SKU: sku, Since: snapshot.ExactDate(at.AddDate(-1, 0, 0)),

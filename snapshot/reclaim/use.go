@@ -8,7 +8,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// Gap is why nothing tells whether a seat is used.
+// Gap is why no source shows whether a seat is used.
 type Gap string
 
 const (
@@ -19,7 +19,7 @@ const (
 	GapFailed     = Gap(snapshot.ReadFailed)
 	GapNotInCloud = Gap(snapshot.NotInCloud)
 	NotListed     = Gap("not-listed")  // what was read does not name the user
-	NotCovered    = Gap("not-covered") // what was read does not tell of this product
+	NotCovered    = Gap("not-covered") // what was read does not cover this product
 	OutOfDate     = Gap("out-of-date") // it was read too long ago
 )
 
@@ -29,7 +29,7 @@ const staleAfter = 31
 
 // use is what is known of whether a seat is used.
 type use struct {
-	source snapshot.ActivitySource // "" when nothing tells
+	source snapshot.ActivitySource // "" when no source reports on it
 	gap    Gap                     // why not
 	last   *snapshot.Use
 	since  time.Time // the source does not see what is earlier
@@ -60,13 +60,13 @@ func (j *Judging) useOf(h *Holder, seat *Holding) use {
 	}
 	var u use
 	switch {
-	case j.tells(h, snapshot.SignIns):
+	case j.reports(h, snapshot.SignIns):
 		u.source = snapshot.SignIns
 		u.last = newest(h)
-	case j.tells(h, snapshot.ActiveUsers) && sku.workload:
+	case j.reports(h, snapshot.ActiveUsers) && sku.workload:
 		u.source = snapshot.ActiveUsers
 		u.last = newest(h)
-	case j.tells(h, snapshot.AppsUsage) && sku.apps:
+	case j.reports(h, snapshot.AppsUsage) && sku.apps:
 		u.source = snapshot.AppsUsage
 		u.last = newest(h)
 	default:
@@ -82,7 +82,7 @@ func (j *Judging) useOf(h *Holder, seat *Holding) use {
 // period that it counts means that there was use, on a day that is not known.
 func (j *Judging) copilotUse(h *Holder) use {
 	u := use{last: newest(h, snapshot.CopilotKinds...)}
-	if !j.tells(h, snapshot.CopilotUsage) {
+	if !j.reports(h, snapshot.CopilotUsage) {
 		u.gap = j.gapIn(h, snapshot.CopilotUsage)
 		return u
 	}
@@ -92,9 +92,9 @@ func (j *Judging) copilotUse(h *Holder) use {
 	return u
 }
 
-func (j *Judging) tells(h *Holder, s snapshot.ActivitySource) bool {
+func (j *Judging) reports(h *Holder, s snapshot.ActivitySource) bool {
 	read, ok := j.Reads[s]
-	return ok && read.Gap == "" && h.Activity.TellsOf(s)
+	return ok && read.Gap == "" && h.Activity.Covers(s)
 }
 
 func newest(h *Holder, kinds ...snapshot.ActivityKind) *snapshot.Use {
@@ -104,13 +104,13 @@ func newest(h *Holder, kinds ...snapshot.ActivityKind) *snapshot.Use {
 	return nil
 }
 
-// gapOf says why nothing tells of the seat. What was read and does not tell of
+// gapOf says why no source reports on the seat. What was read and does not cover
 // it comes before what was not read.
 func (j *Judging) gapOf(h *Holder) Gap {
 	return j.gapIn(h, snapshot.SignIns, snapshot.ActiveUsers, snapshot.AppsUsage)
 }
 
-// gapIn says why none of some sources tells of the seat.
+// gapIn says why none of some sources reports on the seat.
 func (j *Judging) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	gap := GapNotRead
 	for _, s := range sources {
@@ -119,7 +119,7 @@ func (j *Judging) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 		case !asked:
 		case read.Gap != "" && gap == GapNotRead:
 			gap = Gap(read.Gap)
-		case read.Gap == "" && h.Activity.TellsOf(s):
+		case read.Gap == "" && h.Activity.Covers(s):
 			return NotCovered
 		case read.Gap == "":
 			gap = NotListed
@@ -136,7 +136,7 @@ func (r *Row) GapWords() string {
 	return r.Gap.Words()
 }
 
-// copilotWords words why nothing tells of a Copilot seat.
+// copilotWords words why no source reports on a Copilot seat.
 func (g Gap) copilotWords() string {
 	switch g {
 	case GapNotRead:
@@ -182,8 +182,8 @@ func (g Gap) Words() string {
 	return string(g)
 }
 
-// tells words what the source does: "sign-ins show".
-func (u *use) tells() string {
+// shows words what the source does: "sign-ins show".
+func (u *use) shows() string {
 	return map[snapshot.ActivitySource]string{
 		snapshot.SignIns:      "sign-ins show",
 		snapshot.ActiveUsers:  "the reports on Exchange, OneDrive, SharePoint, Skype, Viva Engage and Teams show",
@@ -240,13 +240,13 @@ func hasPrefix(name string, prefixes ...string) bool {
 func isCopilot(plan string) bool { return hasPrefix(plan, "M365_COPILOT") }
 func isApps(plan string) bool    { return hasPrefix(plan, "OFFICESUBSCRIPTION", "OFFICE_BUSINESS") }
 
-// isWorkload: the report on active users tells of the plan's service.
+// isWorkload: the report on active users covers the plan's service.
 func isWorkload(plan string) bool {
 	return snapshot.GivesMailbox(plan) || hasPrefix(plan, "SHAREPOINTENTERPRISE", "SHAREPOINTSTANDARD", "SHAREPOINTDESKLESS",
 		"ONEDRIVE", "TEAMS1", "MCOSTANDARD", "MCOIMP", "YAMMER_ENTERPRISE")
 }
 
-// desktopApps are the apps whose activations tell something.
+// desktopApps are the apps whose activations are evidence.
 var desktopApps = []desktopApp{
 	{"Project", snapshot.ProjectActivations, snapshot.ActivatedProject, "PROJECT_CLIENT_SUBSCRIPTION"},
 	{"Visio", snapshot.VisioActivations, snapshot.ActivatedVisio, "VISIO_CLIENT_SUBSCRIPTION"},

@@ -34,7 +34,7 @@ func kindNumber(k snapshot.ActivityKind) int64 {
 }
 
 // activity writes what was read of users' activity. What was known stays, also
-// of users whom a source no longer tells of.
+// of users whom a source no longer covers.
 func (w *writer) activity(a *ActivityResult) error {
 	if a == nil {
 		return nil
@@ -84,7 +84,7 @@ func (w *writer) activity(a *ActivityResult) error {
 			return err
 		}
 	}
-	return w.told(read, told)
+	return w.reported(read, told)
 }
 
 var copilotColumns = []string{"days", "prompts", "prompts_work", "prompts_web", "active_days"}
@@ -175,8 +175,8 @@ func (w *writer) activeTime(user int64, u snapshot.Use) error {
 	return err
 }
 
-// told keeps of whom the sources tell. Those that this run did not read stay.
-func (w *writer) told(read int64, now map[int64]int64) error {
+// reported records which users each source covers. Sources that this run did not read stay.
+func (w *writer) reported(read int64, now map[int64]int64) error {
 	rows, err := w.tx.QueryContext(w.ctx, "SELECT user_id, sources FROM activity_told WHERE to_run IS NULL")
 	if err != nil {
 		return err
@@ -197,14 +197,14 @@ func (w *writer) told(read int64, now map[int64]int64) error {
 		return err
 	}
 	for user, sources := range now {
-		if err := w.toldOf(user, before[user], before[user]&^read|sources); err != nil {
+		if err := w.reportedBy(user, before[user], before[user]&^read|sources); err != nil {
 			return err
 		}
 	}
 	return w.InsertRest()
 }
 
-func (w *writer) toldOf(user, before, now int64) error {
+func (w *writer) reportedBy(user, before, now int64) error {
 	if before == now {
 		return nil
 	}
@@ -268,7 +268,7 @@ func (h *History) ActivityReadsByRun(ctx context.Context) (map[snapshot.RunID]ma
 // activity reads what is known of users' activity into what into gives for their
 // rows. What runs after the one asked about saw is among it. of is as in people.
 func (h *History) activity(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
-	for _, read := range []func(context.Context, string, func(int64) *snapshot.UserActivity) error{h.activeTimes, h.activityTold, h.copilotCounts} {
+	for _, read := range []func(context.Context, string, func(int64) *snapshot.UserActivity) error{h.activeTimes, h.activitySources, h.copilotCounts} {
 		if err := read(ctx, of, into); err != nil {
 			return fmt.Errorf("read the activity: %w", engine.Classify(err))
 		}
@@ -317,7 +317,7 @@ func (h *History) activeTimes(ctx context.Context, of string, into func(row int6
 	return rows.Err()
 }
 
-func (h *History) activityTold(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
+func (h *History) activitySources(ctx context.Context, of string, into func(row int64) *snapshot.UserActivity) error {
 	rows, err := h.tx.QueryContext(ctx, `
 		SELECT t.user_id, t.sources FROM activity_told t
 		WHERE t.from_run <= ?2 AND (t.to_run IS NULL OR t.to_run > ?2) AND t.user_id`+ofThem, of, int64(h.At.ID))
@@ -333,7 +333,7 @@ func (h *History) activityTold(ctx context.Context, of string, into func(row int
 		a := into(row)
 		for _, s := range snapshot.ActivitySources {
 			if sources&sourceBit(s) != 0 {
-				a.Told = append(a.Told, s)
+				a.Covered = append(a.Covered, s)
 			}
 		}
 	}

@@ -101,11 +101,11 @@ func TestActivity_NotForgotten(t *testing.T) {
 	}
 	activeRun(t, db, signIns(week(4), map[snapshot.UserID]time.Time{"bob": {}}))
 	a := activityOf(t, db, "ann")
-	if got, ok := a.Newest(); !ok || !got.At.Equal(week(1)) || a.TellsOf(snapshot.SignIns) {
+	if got, ok := a.Newest(); !ok || !got.At.Equal(week(1)) || a.Covers(snapshot.SignIns) {
 		t.Errorf("no longer named: %+v", a)
 	}
 	activeRun(t, db, &ActivityResult{Reads: []snapshot.ActivityRead{{Source: snapshot.SignIns, Gap: snapshot.NotPermitted}}})
-	if !activityOf(t, db, "bob").TellsOf(snapshot.SignIns) {
+	if !activityOf(t, db, "bob").Covers(snapshot.SignIns) {
 		t.Error("a read that failed took back what an earlier one told")
 	}
 	h, err := db.History(t.Context())
@@ -135,7 +135,7 @@ func TestActivity_ByUPN(t *testing.T) {
 	if got, ok := activityOf(t, db, "ann").Newest(); !ok || got.Kind != snapshot.UsedTeams {
 		t.Errorf("ann: %+v", got)
 	}
-	if got := activityOf(t, db, "bob"); len(got.Told)+len(got.Last) != 0 {
+	if got := activityOf(t, db, "bob"); len(got.Covered)+len(got.Last) != 0 {
 		t.Errorf("bob, whom nothing names: %+v", got)
 	}
 }

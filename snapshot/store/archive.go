@@ -21,17 +21,17 @@ type AuditFile struct {
 	Version    string // of the program
 }
 
-// Took says what became of a record that was to be archived.
-type Took int
+// Archival says what became of a record that was to be archived.
+type Archival int
 
 const (
-	Taken       Took = iota // it is in the archive now
-	Already                 // it was in the archive before
-	Repeated                // it came before in the same import
-	TakenFuller             // it says more than the copies that are there, and is kept beside them
+	ArchivedNew    Archival = iota // it is in the archive now
+	KnownBefore                    // it was in the archive before
+	Repeated                       // it came before in the same import
+	ArchivedFuller                 // it says more than the copies that are there, and is kept beside them
 )
 
-// Archive takes audit records in, all or none.
+// Archive adds audit records, all or none.
 type Archive struct {
 	w     *writer
 	done  func(commit bool) error
@@ -43,7 +43,7 @@ type Archive struct {
 	row   int64 // of the file, 0 while no record of it was taken
 }
 
-// Archive begins to take records in. A dry run finds out what would become of
+// Archive begins to add records. A dry run finds out what would become of
 // each, on a history that may be open for reading only.
 func (db *DB) Archive(ctx context.Context, dry bool, fuller Fuller) (*Archive, error) {
 	a := &Archive{dry: dry, more: fuller}
@@ -102,7 +102,7 @@ func (a *Archive) begin() error {
 func (a *Archive) From(f *AuditFile) { a.file, a.row = f, 0 }
 
 // Add takes a record of the file.
-func (a *Archive) Add(e *snapshot.RawEvent, line int) (Took, error) {
+func (a *Archive) Add(e *snapshot.RawEvent, line int) (Archival, error) {
 	if err := a.w.ended(); err != nil {
 		return 0, err
 	}
@@ -113,7 +113,7 @@ func (a *Archive) Add(e *snapshot.RawEvent, line int) (Took, error) {
 	return took, nil
 }
 
-func (a *Archive) add(e *snapshot.RawEvent, line int) (Took, error) {
+func (a *Archive) add(e *snapshot.RawEvent, line int) (Archival, error) {
 	if a.dry {
 		return a.see(e)
 	}
@@ -122,14 +122,14 @@ func (a *Archive) add(e *snapshot.RawEvent, line int) (Took, error) {
 		err := a.fileRow()
 		return origin{file: a.row, line: line}, err
 	})
-	if took == Already && first > a.mark {
+	if took == KnownBefore && first > a.mark {
 		took = Repeated
 	}
 	return took, err
 }
 
 // see finds out what would become of a record.
-func (a *Archive) see(e *snapshot.RawEvent) (Took, error) {
+func (a *Archive) see(e *snapshot.RawEvent) (Archival, error) {
 	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
 	err := a.w.QueryRow("SELECT raw FROM temp.seen WHERE source = ? AND event_id = ?", []any{&old.Raw}, string(e.Source), e.ID)
 	took := Repeated
@@ -137,9 +137,9 @@ func (a *Archive) see(e *snapshot.RawEvent) (Took, error) {
 	case errors.Is(err, sql.ErrNoRows):
 		took, _, _, err = a.w.judge(e, a.more)
 	case err == nil && a.more != nil && a.more(e, &old):
-		took = TakenFuller
+		took = ArchivedFuller
 	}
-	if err == nil && (took == Taken || took == TakenFuller) {
+	if err == nil && (took == ArchivedNew || took == ArchivedFuller) {
 		_, err = a.w.Exec("INSERT INTO temp.seen VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET raw = ?3", string(e.Source), e.ID, string(e.Raw))
 	}
 	return took, err
@@ -201,7 +201,7 @@ func (a *Archive) end(commit bool) error {
 	return nil
 }
 
-// Conclusions are what archived records tell of the past, all of it or none.
+// Conclusions are what archived records show of the past, all of it or none.
 type Conclusions struct {
 	w    *writer
 	done func(commit bool) error

@@ -23,14 +23,14 @@ func TestArchive(t *testing.T) {
 	if err := s.Commit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	add := func(ctx context.Context, db *DB, dry, commit bool) []Took {
+	add := func(ctx context.Context, db *DB, dry, commit bool) []Archival {
 		t.Helper()
 		a, err := db.Archive(ctx, dry, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a.From(&AuditFile{Name: "a.csv", SHA256: "00", ImportedAt: week(2)})
-		var all []Took
+		var all []Archival
 		for line, id := range []string{"known", "new", "new", "other"} {
 			took, err := a.Add(&snapshot.RawEvent{Source: snapshot.SourceGraph, ID: id, At: week(1), Raw: []byte("{}")}, line+2)
 			if err != nil {
@@ -50,7 +50,7 @@ func TestArchive(t *testing.T) {
 		}
 		return all
 	}
-	equal := func(what string, got []Took, want ...Took) {
+	equal := func(what string, got []Archival, want ...Archival) {
 		t.Helper()
 		for i := range want {
 			if got[i] != want[i] {
@@ -64,13 +64,13 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%d events, want %d", n, want)
 		}
 	}
-	equal("dry run", add(t.Context(), openRO(t, path), true, true), Already, Taken, Repeated, Taken)
+	equal("dry run", add(t.Context(), openRO(t, path), true, true), KnownBefore, ArchivedNew, Repeated, ArchivedNew)
 	rows(1)
-	equal("given up", add(t.Context(), db, false, false), Already, Taken, Repeated, Taken)
+	equal("given up", add(t.Context(), db, false, false), KnownBefore, ArchivedNew, Repeated, ArchivedNew)
 	rows(1)
-	equal("import", add(t.Context(), db, false, true), Already, Taken, Repeated, Taken)
+	equal("import", add(t.Context(), db, false, true), KnownBefore, ArchivedNew, Repeated, ArchivedNew)
 	rows(3)
-	equal("again", add(t.Context(), db, false, true), Already, Already, Already, Already)
+	equal("again", add(t.Context(), db, false, true), KnownBefore, KnownBefore, KnownBefore, KnownBefore)
 	rows(3)
 	if n := count(t, db, "SELECT count(*) FROM coverage WHERE file_id IS NOT NULL"); n != 1 {
 		t.Errorf("%d stretches, want 1", n)
@@ -115,7 +115,7 @@ func TestArchive_Fuller(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.From(&AuditFile{Name: "a.csv", SHA256: "00", ImportedAt: week(2)})
-		var all []Took
+		var all []Archival
 		for line, e := range []snapshot.RawEvent{record("a", "{}"), record("a", `{"a":12}`), record("a", `{"a":12}`), record("c", "{ }"), record("c", "{  }"), record("c", "{ }")} {
 			took, err := a.Add(&e, line+2)
 			if err != nil {
@@ -128,15 +128,15 @@ func TestArchive_Fuller(t *testing.T) {
 		}
 		return fmt.Sprint(all)
 	}
-	first := fmt.Sprint([]Took{Already, TakenFuller, Already, Taken, TakenFuller, Repeated})
-	dry := fmt.Sprint([]Took{Already, TakenFuller, Repeated, Taken, TakenFuller, Repeated})
+	first := fmt.Sprint([]Archival{KnownBefore, ArchivedFuller, KnownBefore, ArchivedNew, ArchivedFuller, Repeated})
+	dry := fmt.Sprint([]Archival{KnownBefore, ArchivedFuller, Repeated, ArchivedNew, ArchivedFuller, Repeated})
 	if got := add(openRO(t, path), true); got != dry {
 		t.Errorf("dry run: %s, want %s", got, dry)
 	}
 	if got := add(db, false); got != first {
 		t.Errorf("import: %s, want %s", got, first)
 	}
-	nothing := fmt.Sprint([]Took{Already, Already, Already, Already, Already, Already})
+	nothing := fmt.Sprint([]Archival{KnownBefore, KnownBefore, KnownBefore, KnownBefore, KnownBefore, KnownBefore})
 	if got, dry := add(db, false), add(openRO(t, path), true); got != nothing || dry != nothing {
 		t.Errorf("again: %s, dry run %s, want %s", got, dry, nothing)
 	}

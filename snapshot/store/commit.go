@@ -37,7 +37,7 @@ type Result struct {
 	Spool   *intake.Spool // what differs of users; nil: nothing
 	Changes []Attributed  // in the order in which they get their numbers
 
-	// Before is what the audit log tells of the time before the first run.
+	// Before is what the audit log shows of the time before the first run.
 	Before map[snapshot.UserID][]snapshot.FirstEvidence
 
 	Events      []snapshot.RawEvent
@@ -52,13 +52,13 @@ type Result struct {
 	Activity *ActivityResult // nil: not asked for; what is known stays
 }
 
-// Attributed is a change with the word on its cause.
+// Attributed is a change with its attribution.
 type Attributed struct {
 	snapshot.Change
 	Attribution snapshot.Attribution
 }
 
-// Correction is a better word on an earlier change.
+// Correction is a better attribution of an earlier change.
 type Correction struct {
 	Change      int64
 	Attribution snapshot.Attribution

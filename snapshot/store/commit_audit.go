@@ -66,9 +66,9 @@ func (w *writer) events(events []snapshot.RawEvent, fuller Fuller) error {
 // event archives an audit record that is not there yet, or a copy that says more
 // than those that are. A record that was erased stays so. first is the row of the
 // copy that was there.
-func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin, error)) (took Took, first int64, err error) {
+func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin, error)) (took Archival, first int64, err error) {
 	took, first, number, err := w.judge(e, fuller)
-	if err != nil || took == Already {
+	if err != nil || took == KnownBefore {
 		return took, first, err
 	}
 	o, err := from()
@@ -76,7 +76,7 @@ func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin,
 		return took, first, err
 	}
 	said := []any{string(e.Source), e.ID, o.run, o.file, o.line, e.At.UnixMilli(), e.Activity, e.Correlation, e.Target, string(e.Raw)}
-	if took == TakenFuller {
+	if took == ArchivedFuller {
 		_, err = w.Exec(`INSERT INTO event_copy (source, event_id, run_id, file_id, line, at, activity, correlation, target, raw, copy)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(said, number)...)
 		return took, first, err
@@ -87,14 +87,14 @@ func (w *writer) event(e *snapshot.RawEvent, fuller Fuller, from func() (origin,
 }
 
 // judge says what is to become of a record, and the number of the copy that it is.
-func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Took, first, number int64, err error) {
+func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Archival, first, number int64, err error) {
 	old := snapshot.RawEvent{Source: e.Source, ID: e.ID}
 	err = w.QueryRow("SELECT id, raw FROM event WHERE source = ? AND event_id = ?", []any{&first, &old.Raw}, string(e.Source), e.ID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return Taken, 0, 1, nil
+		return ArchivedNew, 0, 1, nil
 	case err != nil, len(old.Raw) == 0, bytes.Equal(old.Raw, e.Raw), fuller == nil:
-		return Already, first, 1, err
+		return KnownBefore, first, 1, err
 	}
 	err = w.QueryRow("SELECT copy, raw FROM event_copy WHERE source = ? AND event_id = ? ORDER BY copy DESC LIMIT 1",
 		[]any{&number, &old.Raw}, string(e.Source), e.ID)
@@ -102,9 +102,9 @@ func (w *writer) judge(e *snapshot.RawEvent, fuller Fuller) (took Took, first, n
 		number, err = 1, nil
 	}
 	if err != nil || len(old.Raw) == 0 || bytes.Equal(old.Raw, e.Raw) || !fuller(e, &old) {
-		return Already, first, number, err
+		return KnownBefore, first, number, err
 	}
-	return TakenFuller, first, number + 1, nil
+	return ArchivedFuller, first, number + 1, nil
 }
 
 func (w *writer) coverage(stretches []snapshot.Coverage) error {

@@ -25,7 +25,7 @@ type crowd struct {
 	about    map[int64]*About
 }
 
-// arrival tells how a user came; nil for one whom the first run showed.
+// arrival says how a user came; nil for one whom the first run showed.
 func (c *crowd) arrival(user int64) *arrival {
 	if a, came := c.arrivals[user]; came {
 		return &a

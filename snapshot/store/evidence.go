@@ -19,7 +19,7 @@ import (
 const insertEventEvidence = `INSERT INTO event_evidence (user_id, sku_id, exact, at, run_id, source, event_id)
 	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
-// before writes what the audit log tells of the time before the first run.
+// before writes what the audit log shows of the time before the first run.
 func (w *writer) before(found map[snapshot.UserID][]snapshot.FirstEvidence) error {
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		if _, err := w.userEvidence(id, found[id]); err != nil {
@@ -283,7 +283,7 @@ func (r *evidenceReader) moves(ctx context.Context) error {
 		})
 }
 
-// unseenOnly lists the users' SKUs of which only the audit log tells: no run up to
+// unseenOnly lists the users' SKUs which only the audit log shows: no run up to
 // the one asked about showed them held. They are few of many changes, found by going
 // through all: the plus keeps SQLite from doing so user by user, which takes ten times
 // as long.

@@ -97,7 +97,7 @@ func (h *History) Imports(ctx context.Context, users []Person) ([]ImportRow, err
 			return nil, fmt.Errorf("read the earlier records: %w", engine.Classify(err))
 		}
 		if p := h.pseudonyms; p != nil {
-			r.User, r.Path, r.Note = snapshot.UserID(p.of(string(r.User))), "", ""
+			r.User, r.Path, r.Note = snapshot.UserID(p.pseudonym(string(r.User))), "", ""
 			r.File.Name = p.text(r.File.Name)
 		}
 		found = append(found, r)

@@ -152,7 +152,7 @@ func (w *writer) lasting(table string, key, columns []string, rows map[string]la
 	return nil
 }
 
-// rowName tells values apart from any others.
+// rowName is different for different values.
 func rowName(values []any) string { return fmt.Sprintf("%#v", append([]any{}, values...)) }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -145,7 +145,7 @@ func dataSource(path, mode string) (string, error) {
 }
 
 // ensureFile creates the folder with mode 0700 and the file with mode 0600, unless
-// [OpenToGroup] has, before SQLite can create them with the umask's. It tells whether the file is
+// [OpenToGroup] has, before SQLite can create them with the umask's. It reports whether the file is
 // empty.
 func ensureFile(path string) (empty bool, err error) {
 	folder := filepath.Dir(path)
@@ -280,7 +280,7 @@ func (db *DB) Version(ctx context.Context) (string, error) {
 // leastRoom is in bytes: no run does with less, nearly every one needs more.
 const leastRoom = 64 << 10
 
-// MayWrite tells what would keep any run from being recorded: that the history
+// MayWrite reports what would keep any run from being recorded: that the history
 // may not be written, that somebody else is writing it, or that nothing more fits
 // on the disk. It begins to write, and takes all of it back.
 func (db *DB) MayWrite(ctx context.Context) error {

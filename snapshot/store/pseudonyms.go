@@ -62,7 +62,7 @@ func (h *History) Pseudonymize(ctx context.Context) error {
 	p.back = sync.OnceValue(func() map[string]string {
 		people := make(map[string]string, len(p.known))
 		for _, who := range p.known {
-			people[p.of(who)] = who
+			people[p.pseudonym(who)] = who
 		}
 		return people
 	})
@@ -149,7 +149,7 @@ func (h *History) ConcealText(sentence string) string {
 }
 
 // of is the pseudonym of whoever goes by a word: an object id or an address.
-func (p *pseudonyms) of(word string) string {
+func (p *pseudonyms) pseudonym(word string) string {
 	who, ok := p.known[strings.ToLower(word)]
 	if !ok {
 		who = word
@@ -164,7 +164,7 @@ func (p *pseudonyms) user(u *snapshot.User) {
 	if p == nil {
 		return
 	}
-	name := p.of(string(u.ID))
+	name := p.pseudonym(string(u.ID))
 	u.ID = snapshot.UserID(name)
 	u.Attributes = snapshot.Attributes{UPN: name, Department: p.text(u.Department), Enabled: u.Enabled, Type: u.Type,
 		UsageLocation: u.UsageLocation, Company: p.text(u.Company), Country: u.Country, Kept: u.Kept.Map(p.text)}
@@ -208,7 +208,7 @@ func (p *pseudonyms) actor(a *snapshot.Actor) {
 	}
 	a.ClientApp = p.text(a.ClientApp)
 	if who := p.who(*a); who != "" {
-		name := p.of(who)
+		name := p.pseudonym(who)
 		a.ID, a.UPN, a.Name = name, name, ""
 	}
 }
@@ -219,7 +219,7 @@ var ofMicrosoft = regexp.MustCompile(`(?i)\b(microsoft|azure|office 365|entra|gr
 
 // isApp reports whether the application behind a person is evidently one. Records
 // have the display name of the person in its place at times, which of somebody
-// who is no user of the tenant nothing else tells.
+// who is no user of the tenant nothing else shows.
 func (p *pseudonyms) isApp(name, id string) bool {
 	return id != "" || p.names[name] == "" && (p.apps[name] || ofMicrosoft.MatchString(name))
 }
@@ -239,7 +239,7 @@ func (p *pseudonyms) text(sentence string) string {
 			return p.address(word)
 		}
 		if _, known := p.known[strings.ToLower(word)]; known {
-			return p.of(word)
+			return p.pseudonym(word)
 		}
 		return word // a group, a SKU
 	})
@@ -259,11 +259,11 @@ func (p *pseudonyms) address(word string) string {
 			at = i + utf8.RuneLen(r)
 		}
 		if _, known := p.known[strings.ToLower(word[at:])]; known {
-			return word[:at] + p.of(word[at:])
+			return word[:at] + p.pseudonym(word[at:])
 		}
 	}
 	rest := strings.TrimLeftFunc(word, func(r rune) bool { return !letter(r) })
-	return word[:len(word)-len(rest)] + p.of(rest)
+	return word[:len(word)-len(rest)] + p.pseudonym(rest)
 }
 
 // shortestName is that of a display name of one word which is looked for in
@@ -278,7 +278,7 @@ func (p *pseudonyms) displayNames(text string) string {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		if letter(r) && !letter(before) {
 			if name := p.nameAt(text[i:]); name != "" {
-				b.WriteString(p.of(p.names[name]))
+				b.WriteString(p.pseudonym(p.names[name]))
 				i += len(name)
 				before, _ = utf8.DecodeLastRuneInString(name)
 				continue

@@ -15,7 +15,7 @@ func TestPseudonyms_Text(t *testing.T) {
 	p.learn(ann, "Ann O'Hara", "ann.o'hara@contoso.com", "ann@contoso.com")
 	p.learnActor(snapshot.Actor{Kind: snapshot.ActorUser, ID: "22222222-0000-0000-0000-000000000002", UPN: "Tech@partner.com", Name: "Theo Tech"})
 	p.learnActor(snapshot.Actor{Kind: snapshot.ActorUser, UPN: "ANN@contoso.com", Name: "Annie"})
-	a, tech, other := p.of(ann), p.of("22222222-0000-0000-0000-000000000002"), p.of("bob@contoso.com")
+	a, tech, other := p.pseudonym(ann), p.pseudonym("22222222-0000-0000-0000-000000000002"), p.pseudonym("bob@contoso.com")
 	if a == tech || a == other || tech == other {
 		t.Fatal("two people have one pseudonym")
 	}
@@ -45,10 +45,10 @@ func TestPseudonyms_ClientApp(t *testing.T) {
 	for _, c := range []struct{ app, id, want string }{
 		{"Microsoft 365 admin center", "", "Microsoft 365 admin center"}, {"Azure Portal", "", "Azure Portal"}, {"Mozilla/5.0 (X)", "", "Mozilla/5.0 (X)"},
 		{"Joiner", "", "Joiner"}, {"Something", "33333333-0000-0000-0000-000000000003", "Something"},
-		{"Patricia Example", "", ""}, {"Portal Peter", "", ""}, {"Portal Peter", "33333333-0000-0000-0000-000000000003", p.of("u")}, {"", "", ""},
+		{"Patricia Example", "", ""}, {"Portal Peter", "", ""}, {"Portal Peter", "33333333-0000-0000-0000-000000000003", p.pseudonym("u")}, {"", "", ""},
 	} {
 		a := snapshot.Actor{Kind: snapshot.ActorUser, ID: "x", ClientApp: c.app, ClientAppID: c.id}
-		if p.actor(&a); a.ClientApp != c.want || a.ID != p.of("x") || a.Name != "" {
+		if p.actor(&a); a.ClientApp != c.want || a.ID != p.pseudonym("x") || a.Name != "" {
 			t.Errorf("%q, %q: %+v, want %q", c.app, c.id, a, c.want)
 		}
 	}

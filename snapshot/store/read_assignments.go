@@ -22,7 +22,7 @@ type Filter struct {
 	Department string           // whatever the case
 
 	Also Also // what else is read of each user
-	// ByRow lists users in the order of their rows, which tells nothing of their
+	// ByRow lists users in the order of their rows, which reveals nothing of their
 	// names, also where names are shown.
 	ByRow bool
 }
@@ -242,7 +242,7 @@ func (s *pathScan) person(id int64) Person {
 }
 
 // query asks for the rows in the order of an index, and so needs no room to
-// sort: of that on UPNs or, where that would tell of names, by number. CROSS JOIN
+// sort: of that on UPNs or, where that would reveal names, by number. CROSS JOIN
 // keeps tables in the order in which they stand; else SQLite begins with a SKU's
 // paths, and sorts.
 func (f Filter) query(run int64, byUPN bool) (string, []any) {

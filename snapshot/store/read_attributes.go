@@ -50,7 +50,7 @@ func (h *History) attributes(ctx context.Context, of string, take func(row int64
 		a.Type, a.Location, a.Kept = shared.EmployeeType, shared.UsageLocation, shared.Kept
 		a.Run = h.Runs[run]
 		if h.pseudonyms != nil {
-			a.UPN = h.pseudonyms.of(a.UPN)
+			a.UPN = h.pseudonyms.pseudonym(a.UPN)
 			for _, text := range []*string{&a.Department, &a.Company, &a.Office, &a.JobTitle, &a.Type} {
 				*text = h.pseudonyms.text(*text)
 			}

@@ -54,7 +54,7 @@ type withMore struct {
 
 func (w withMore) Scan(dest ...any) error { return w.rows.Scan(append(dest, w.more...)...) }
 
-// disabledSince tells, of every user whose account was switched off at the run
+// disabledSince returns, for every user whose account was switched off at the run
 // asked about, by when it was so without a break. of is as in people.
 func (h *History) disabledSince(ctx context.Context, of string, take func(row int64, since time.Time)) error {
 	rows, err := h.tx.QueryContext(ctx, `

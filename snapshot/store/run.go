@@ -96,7 +96,7 @@ func runsOf(ctx context.Context, q engine.Querier) ([]*Run, error) {
 	return runs, loadRunAudit(ctx, q, runs)
 }
 
-// loadRunAudit tells for each run what of the audit log it read.
+// loadRunAudit reads for each run which part of the audit log it read.
 func loadRunAudit(ctx context.Context, q engine.Querier, runs []*Run) error {
 	byID := make(map[snapshot.RunID]*Run, len(runs))
 	for _, r := range runs {
@@ -130,7 +130,7 @@ type RunRows struct {
 	Begun, Ended int64
 }
 
-// RowsByRun tells how much each complete run added to history.
+// RowsByRun returns how much each complete run added to history.
 func (db *DB) RowsByRun(ctx context.Context) ([]RunRows, error) {
 	rows, err := db.sql.QueryContext(ctx, `
 		WITH span AS (

@@ -62,8 +62,8 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 				t = &Timeline{Fingerprint: v.row.fingerprint}
 				t.Person.Row, t.Person.ID = v.user, v.row.State.ID
 				t.Forgotten = ledger.IsForgotten(string(t.Person.ID))
-				if t.paths, err = nextPath.take(v.user); err == nil {
-					t.plans, err = nextPlans.take(v.user)
+				if t.paths, err = nextPath.rowsOf(v.user); err == nil {
+					t.plans, err = nextPlans.rowsOf(v.user)
 				}
 			}
 			if err != nil {
@@ -112,7 +112,7 @@ type ahead[T any] struct {
 
 // take returns the rows of a user. Those of users before, who have no version
 // of their own, are an inconsistency.
-func (a *ahead[T]) take(user int64) ([]T, error) {
+func (a *ahead[T]) rowsOf(user int64) ([]T, error) {
 	var rows []T
 	for {
 		if a.next == nil {
@@ -354,9 +354,9 @@ func (h *History) revisions(ctx context.Context, where string, args ...any) iter
 	}
 }
 
-// LastWord is the newest revision that a run itself wrote: what is later in its
+// LastRevision is the newest revision that a run itself wrote: what is later in its
 // name was concluded from records of a file.
-func (h *History) LastWord(ctx context.Context, run snapshot.RunID) (id int64, err error) {
+func (h *History) LastRevision(ctx context.Context, run snapshot.RunID) (id int64, err error) {
 	err = h.tx.QueryRowContext(ctx, "SELECT coalesce(max(content ->> '$.numbers.attribution'), 0) FROM seal WHERE kind = ? AND run_id = ?",
 		ledger.KindEnd, int64(run)).Scan(&id)
 	return id, engine.Classify(err)
@@ -443,7 +443,7 @@ func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFil
 
 // Foreign counts, of the records from a time on that a run may have had at hand,
 // those that did not come with a run and those that were erased: with them what
-// the run knew cannot be told.
+// the run knew is not known.
 func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
 	err = h.tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM event WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))
 		+ (SELECT count(*) FROM event_copy WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))`,

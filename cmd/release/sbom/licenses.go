@@ -53,7 +53,7 @@ var (
 	noticeFile  = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense)([-._].*)?$`)
 )
 
-// License tells by its text which license a module is under, as SPDX has it.
+// License finds by its text which license a module is under, as SPDX has it.
 func (s Source) License() (string, error) {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
@@ -136,7 +136,7 @@ func Musl(sources []Source) (string, error) {
 	return string(m[1]), nil
 }
 
-// Gather finds the facts about modules that the binary does not tell.
+// Gather finds the facts about modules that the binary does not contain.
 func (f *Facts) Gather(sources []Source, goos string) error {
 	f.Licenses = map[string]string{}
 	for _, s := range sources {

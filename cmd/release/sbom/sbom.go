@@ -1,5 +1,5 @@
 // Package sbom lists what a program is made of, as CycloneDX 1.6 JSON: every Go
-// module in the binary as the binary itself tells, Go's own library, and what no
+// module in the binary as the binary itself records it, Go's own library, and what no
 // module says, since it was translated from C: SQLite and, on Linux, musl.
 package sbom
 
@@ -20,7 +20,7 @@ const (
 	libcModule   = "modernc.org/libc"
 )
 
-// Facts are what the binary does not tell of itself.
+// Facts are what the binary does not contain about itself.
 type Facts struct {
 	At             time.Time // when it was released: the time of the commit
 	SHA256         string    // of the binary, in hexadecimal

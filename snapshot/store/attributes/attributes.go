@@ -20,7 +20,7 @@ import (
 
 // The places of profile.more. They must not change, only be added to.
 const (
-	Enabled   = 0 // 1, 0, or null for not told
+	Enabled   = 0 // 1, 0, or null for not given
 	Texts     = 1 // those of sharedTexts, from here on: 0 for none
 	Sync      = 9 // 1 or 0
 	Forgotten = 10

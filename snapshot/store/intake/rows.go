@@ -103,11 +103,11 @@ func (w *Writer) InsertFull() error {
 	var additions []addition
 	for _, t := range w.waiting {
 		if t.table == "user" || t.table == "profile" {
-			additions = t.take(t.take(additions, t.full, engine.AtOnce), t.one, 1)
+			additions = t.cut(t.cut(additions, t.full, engine.AtOnce), t.one, 1)
 		}
 	}
 	for _, t := range w.waiting {
-		additions = t.take(additions, t.full, engine.AtOnce)
+		additions = t.cut(additions, t.full, engine.AtOnce)
 	}
 	return w.add(additions)
 }
@@ -119,7 +119,7 @@ func (w *Writer) InsertRest() error {
 	}
 	var additions []addition
 	for _, t := range w.waiting {
-		additions = t.take(additions, t.one, 1)
+		additions = t.cut(additions, t.one, 1)
 	}
 	if err := w.add(additions); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (w *Writer) InsertRest() error {
 }
 
 // take takes rows for a statement that adds so many, while there are as many.
-func (t *waiting) take(additions []addition, statement *sql.Stmt, rows int) []addition {
+func (t *waiting) cut(additions []addition, statement *sql.Stmt, rows int) []addition {
 	n := rows * len(t.columns)
 	whole := len(t.values) / n * n
 	taken := slices.Clone(t.values[:whole])

@@ -101,8 +101,8 @@ func (sp *Spool) Add(d *snapshot.Delta, row int64, print *RowPrint) error {
 	}
 	sp.number(int64(len(d.Evidence)))
 	for _, e := range d.Evidence {
-		sp.word(string(e.SKU))
-		sp.word(string(e.Basis))
+		sp.sharedText(string(e.SKU))
+		sp.sharedText(string(e.Basis))
 		sp.time(e.At)
 	}
 	var head [binary.MaxVarintLen64]byte
@@ -124,16 +124,16 @@ func (sp *Spool) print(p *RowPrint) {
 	sp.number(int64(p.Shows.Flags))
 	sp.number(int64(len(p.Shows.Held)))
 	for _, id := range p.Shows.Held {
-		sp.word(string(id))
+		sp.sharedText(string(id))
 	}
 	sp.number(int64(len(p.Shows.Groups)))
 	for _, id := range p.Shows.Groups {
-		sp.word(string(id))
+		sp.sharedText(string(id))
 	}
 }
 
 func (sp *Spool) attributes(u *snapshot.User) {
-	sp.word(string(u.Presence))
+	sp.sharedText(string(u.Presence))
 	sp.time(u.DeletedAt)
 	sp.text(u.EmployeeID)
 	if sp.bool(u.CreatedAt != nil); u.CreatedAt != nil {
@@ -145,9 +145,9 @@ func (sp *Spool) attributes(u *snapshot.User) {
 	if u.Mail != u.UPN {
 		sp.text(u.Mail)
 	}
-	sp.word(u.Department)
+	sp.sharedText(u.Department)
 	for _, text := range attributes.Shared(&u.Attributes) {
-		sp.word(*text)
+		sp.sharedText(*text)
 	}
 	if sp.bool(u.Enabled != nil); u.Enabled != nil {
 		sp.bool(*u.Enabled)
@@ -165,11 +165,11 @@ func (sp *Spool) paths(d *snapshot.Delta) {
 		p := &d.Opened[i]
 		sp.pathKey(&p.PathKey)
 		sp.bool(p.Held)
-		sp.word(p.State)
-		sp.word(p.Error)
+		sp.sharedText(p.State)
+		sp.sharedText(p.Error)
 		sp.number(int64(len(p.Disabled)))
 		for _, id := range p.Disabled {
-			sp.word(string(id))
+			sp.sharedText(string(id))
 		}
 		sp.time(p.UpdatedAt)
 		sp.number(int64(p.Span.Path))
@@ -179,16 +179,16 @@ func (sp *Spool) paths(d *snapshot.Delta) {
 }
 
 func (sp *Spool) pathKey(k *snapshot.PathKey) {
-	sp.word(string(k.SKU))
-	sp.word(string(k.Kind))
-	sp.word(string(k.Group))
+	sp.sharedText(string(k.SKU))
+	sp.sharedText(string(k.Kind))
+	sp.sharedText(string(k.Group))
 }
 
 // plans writes plans as a shape, which many users share, and a user's own dates.
 func (sp *Spool) plans(plans []snapshot.Plan) {
 	var dates []time.Time
 	sp.shape, dates = appendShape(sp.shape[:0], plans)
-	sp.wordBytes(sp.shape)
+	sp.sharedBytes(sp.shape)
 	sp.number(int64(len(dates)))
 	for _, at := range dates {
 		sp.time(at)
@@ -220,24 +220,24 @@ func (sp *Spool) time(t time.Time) {
 }
 
 // word writes a text of which many users have the same.
-func (sp *Spool) word(s string) {
+func (sp *Spool) sharedText(s string) {
 	n, ok := sp.index[s]
 	if !ok {
 		n = sp.learn(s)
 	}
-	sp.wordNumber(n, s)
+	sp.sharedNumber(n, s)
 }
 
-func (sp *Spool) wordBytes(b []byte) {
+func (sp *Spool) sharedBytes(b []byte) {
 	n, ok := sp.index[string(b)]
 	if ok {
-		sp.wordNumber(n, "")
+		sp.sharedNumber(n, "")
 		return
 	}
-	sp.word(string(b))
+	sp.sharedText(string(b))
 }
 
-func (sp *Spool) wordNumber(n uint64, s string) {
+func (sp *Spool) sharedNumber(n uint64, s string) {
 	sp.record = binary.AppendUvarint(sp.record, n)
 	if n == 0 {
 		sp.text(s)
@@ -264,7 +264,7 @@ type Spooled struct {
 	Presence    string
 	DeletedAt   time.Time
 	EmployeeID  string
-	CreatedAt   time.Time // zero: not told
+	CreatedAt   time.Time // zero: not given
 	UPN, Name   string
 	Mail        any // NULL: same as upn
 	Department  string
@@ -341,7 +341,7 @@ type cursor struct {
 func (c *cursor) user(u *Spooled) {
 	u.Row, u.ID, u.Fingerprint, u.Print = c.number(), snapshot.UserID(c.text()), c.number(), c.print()
 	if u.Attributes = c.bool(); u.Attributes {
-		u.Presence, u.DeletedAt, u.EmployeeID = c.word(), c.time(), c.text()
+		u.Presence, u.DeletedAt, u.EmployeeID = c.sharedText(), c.time(), c.text()
 		if c.bool() {
 			u.CreatedAt = c.time()
 		}
@@ -349,9 +349,9 @@ func (c *cursor) user(u *Spooled) {
 		if same := c.bool(); !same {
 			u.Mail = c.text()
 		}
-		u.Department = c.word()
+		u.Department = c.sharedText()
 		for _, text := range attributes.Shared(&u.Shared) {
-			*text = c.word()
+			*text = c.sharedText()
 		}
 		if c.bool() {
 			enabled := c.bool()
@@ -366,13 +366,13 @@ func (c *cursor) user(u *Spooled) {
 		u.Opened = append(u.Opened, c.path())
 	}
 	if u.Plans = c.bool(); u.Plans {
-		u.Shape = c.word()
+		u.Shape = c.sharedText()
 		for range c.count() {
 			u.Dates = append(u.Dates, c.time())
 		}
 	}
 	for range c.count() {
-		u.Evidence = append(u.Evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.word()), Basis: snapshot.Basis(c.word()), At: c.time()})
+		u.Evidence = append(u.Evidence, snapshot.FirstEvidence{SKU: snapshot.SKUID(c.sharedText()), Basis: snapshot.Basis(c.sharedText()), At: c.time()})
 	}
 }
 
@@ -388,23 +388,23 @@ func (c *cursor) print() *RowPrint {
 	c.rest = c.rest[copy(p.Sum[:], c.rest):]
 	p.Size, p.Shows.Flags = uint32(c.number()), uint8(c.number())
 	for range c.count() {
-		p.Shows.Held = append(p.Shows.Held, snapshot.SKUID(c.word()))
+		p.Shows.Held = append(p.Shows.Held, snapshot.SKUID(c.sharedText()))
 	}
 	for range c.count() {
-		p.Shows.Groups = append(p.Shows.Groups, snapshot.GroupID(c.word()))
+		p.Shows.Groups = append(p.Shows.Groups, snapshot.GroupID(c.sharedText()))
 	}
 	return p
 }
 
 func (c *cursor) pathKey() snapshot.PathKey {
-	return snapshot.PathKey{SKU: snapshot.SKUID(c.word()),
-		PathRef: snapshot.PathRef{Kind: snapshot.PathKind(c.word()), Group: snapshot.GroupID(c.word())}}
+	return snapshot.PathKey{SKU: snapshot.SKUID(c.sharedText()),
+		PathRef: snapshot.PathRef{Kind: snapshot.PathKind(c.sharedText()), Group: snapshot.GroupID(c.sharedText())}}
 }
 
 func (c *cursor) path() snapshot.OpenedPath {
-	p := snapshot.OpenedPath{Path: snapshot.Path{PathKey: c.pathKey(), Held: c.bool(), State: c.word(), Error: c.word()}}
+	p := snapshot.OpenedPath{Path: snapshot.Path{PathKey: c.pathKey(), Held: c.bool(), State: c.sharedText(), Error: c.sharedText()}}
 	for range c.count() {
-		p.Disabled = append(p.Disabled, snapshot.PlanID(c.word()))
+		p.Disabled = append(p.Disabled, snapshot.PlanID(c.sharedText()))
 	}
 	p.UpdatedAt = c.time()
 	p.Span = snapshot.Span{Path: snapshot.RunID(c.number()), Start: snapshot.RunID(c.number()), Period: int(c.number())}
@@ -462,7 +462,7 @@ func (c *cursor) time() time.Time {
 	return time.UnixMilli(n).UTC()
 }
 
-func (c *cursor) word() string {
+func (c *cursor) sharedText() string {
 	n := c.size()
 	switch {
 	case n == 0:
@@ -579,5 +579,5 @@ type RowPrint struct {
 type RowShows struct {
 	Held   []snapshot.SKUID
 	Groups []snapshot.GroupID // that give any of it
-	Flags  uint8              // the tracker's own
+	Flags  uint8              // defined by package track
 }

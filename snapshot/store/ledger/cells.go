@@ -150,7 +150,7 @@ func (l *Layout) eachCell(values []any, do func(c *cell, sum [sha256.Size]byte) 
 	cells := l.cells(values)
 	for i := range cells {
 		c := &cells[i]
-		sum, err := c.digest(l.Name, salts.of(c.name, group))
+		sum, err := c.digest(l.Name, salts.salt(c.name, group))
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (l *Layout) salts(values []any) salts {
 
 // of is the salt of a cell; nil: none. Where the table has no salts, what is
 // erased together keeps the texts beside it from being guessed one by one.
-func (s *salts) of(name string, group [sha256.Size]byte) []byte {
+func (s *salts) salt(name string, group [sha256.Size]byte) []byte {
 	switch {
 	case name == cellKept:
 		return nil
@@ -223,7 +223,7 @@ func (s *salts) without(cells []cell, touched map[string]string) any {
 		if _, gone := touched[c.name]; gone {
 			continue
 		}
-		if salt := s.of(c.name, [sha256.Size]byte{}); salt != nil {
+		if salt := s.salt(c.name, [sha256.Size]byte{}); salt != nil {
 			rest[c.name] = hex.EncodeToString(salt)
 		}
 	}

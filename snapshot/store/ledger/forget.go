@@ -119,7 +119,7 @@ func (e *Eraser) unprint(user int64) error {
 	return err
 }
 
-// profiles takes from attributes that nobody else has what tells of a person.
+// profiles erases what identifies a person from attributes that nobody else has.
 // The department stays, by which seats were counted.
 func (e *Eraser) profiles(user int64) error {
 	l := e.Layout("profile")
@@ -162,7 +162,7 @@ func (e *Eraser) Layout(name string) *Layout {
 
 // mentions erases a person where rows about others name them. Rows that are
 // evidence as a whole, such as events, are emptied as by pruning: what else
-// they say of a person cannot be told.
+// they say of a person is not known.
 func (e *Eraser) mentions(l *Layout, p *purpose, who *person) error {
 	if len(l.mentions) == 0 {
 		return nil
@@ -625,7 +625,7 @@ func (w *person) isOthers(address string) bool {
 }
 
 // isNamed reports whether a text names the person, in whatever spelling, by what
-// nobody else is called. row is all that the row says, which tells whose an address
+// nobody else is called. row is all that the row says, which shows whose an address
 // is that several people had.
 func (w *person) isNamed(text, row string) bool {
 	return w.isUnmistakable(text, row) || text != "" && len(w.full) > 0 && spelling.Readings(text, func(text string) bool {

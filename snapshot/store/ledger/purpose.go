@@ -17,7 +17,7 @@ import (
 	"lictrail/snapshot/store/engine"
 )
 
-// What an erasure leaves is fixed, so that verify can tell it from an alteration
+// What an erasure leaves is fixed, so that verify can distinguish it from an alteration
 // that is called one: constants in the place of columns, and the stand-in of the
 // person in the place of texts.
 

@@ -512,7 +512,7 @@ func (b *book) before(row [sha256.Size]byte, values []any) ([sha256.Size]byte, m
 	return [sha256.Size]byte(first.before), b.left(key, values[:len(b.l.columns)], erasures), nil
 }
 
-// seals tells to which seals a row belongs with its begin and its end.
+// seals returns to which seals a row belongs with its begin and its end.
 func (b *book) seals(values []any) (begin, end int64, ends bool) {
 	switch b.l.sealed {
 	case byNumber:

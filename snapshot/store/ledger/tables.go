@@ -197,7 +197,7 @@ func (l *Layout) fits() bool {
 	return true
 }
 
-// sort tells which columns belong to which digest.
+// sort decides which columns belong to which digest.
 func (l *Layout) sort() {
 	for i, c := range l.columns {
 		_, loose := l.Loose[c]

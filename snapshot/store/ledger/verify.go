@@ -98,7 +98,7 @@ func (v *Verification) nameIndex(ctx context.Context, q engine.Querier) error {
 	return err
 }
 
-// maxFindings bounds how much of one kind is told.
+// maxFindings bounds how many findings of one kind are reported.
 const maxFindings = 20
 
 // structure runs SQLite's own checks.
@@ -255,7 +255,7 @@ func (c *chain) follow(ctx context.Context, q engine.Querier, head string) error
 			c.v.found(CheckChain, "seal %d follows seal %d", s.ID, before.ID)
 		}
 		if s.Head != s.headAfter(before.Head) {
-			c.v.found(CheckChain, "the head of seal %d%s does not follow from what it seals", s.ID, s.word())
+			c.v.found(CheckChain, "the head of seal %d%s does not follow from what it seals", s.ID, s.label())
 		}
 		c.add(s)
 		if head != "" && strings.EqualFold(s.Head, head) {
@@ -274,8 +274,8 @@ func (c *chain) follow(ctx context.Context, q engine.Querier, head string) error
 	return c.heads(ctx, q)
 }
 
-// word tells of which run a seal is.
-func (s *seal) word() string {
+// label names the run of a seal.
+func (s *seal) label() string {
 	if s.Run == 0 {
 		return " (" + s.Kind + ")"
 	}
@@ -284,7 +284,7 @@ func (s *seal) word() string {
 
 func (c *chain) add(s *seal) {
 	if c.last().hasCells() && !s.hasCells() {
-		c.v.found(CheckChain, "seal %d%s is of an older form than the seal before", s.ID, s.word())
+		c.v.found(CheckChain, "seal %d%s is of an older form than the seal before", s.ID, s.label())
 	}
 	c.seals = append(c.seals, s)
 	if c.first == 0 && s.hasCells() {
@@ -402,7 +402,7 @@ func (c *chain) erasings(ctx context.Context, q engine.Querier) error {
 			return engine.Classify(err)
 		}
 		if called.String != p.name {
-			c.v.found(CheckDigests, "seal %d%s forgets the user in row %d, who is not called %s", s.ID, s.word(), p.user, p.name)
+			c.v.found(CheckDigests, "seal %d%s forgets the user in row %d, who is not called %s", s.ID, s.label(), p.user, p.name)
 		}
 	}
 	return nil
@@ -472,11 +472,11 @@ func (c *chain) compare(l *Layout, b *book) error {
 		want, have := s.content.Rows[l.Name], b.sums[int64(i+1)].digest()
 		switch {
 		case want.Rows != have.Rows:
-			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.Name, s.ID, s.word(), want.Rows, have.Rows)
+			c.v.found(CheckDigests, "table %s: seal %d%s covers %d rows, there are %d", l.Name, s.ID, s.label(), want.Rows, have.Rows)
 		case want != have:
-			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.Name, have.Rows, s.ID, s.word())
+			c.v.found(CheckDigests, "table %s: of the %d rows that seal %d%s covers, at least one was altered", l.Name, have.Rows, s.ID, s.label())
 		case s.hasCells() && s.content.Cells[l.Name] != b.cells[int64(i+1)].digest():
-			c.v.found(CheckDigests, "table %s: of the rows that seal %d%s covers, an erased one was altered beyond what was erased", l.Name, s.ID, s.word())
+			c.v.found(CheckDigests, "table %s: of the rows that seal %d%s covers, an erased one was altered beyond what was erased", l.Name, s.ID, s.label())
 		}
 	}
 	return nil
@@ -524,12 +524,12 @@ func (c *chain) erasures(ctx context.Context, q engine.Querier) error {
 		}
 		for _, t := range Tables {
 			if t.sealed != notEvidence && have[t.Name] != want[t.Name] {
-				c.v.found(CheckDigests, "table erased: seal %d%s covers %d rows of table %s, there are %d", s.ID, s.word(), want[t.Name], t.Name, have[t.Name])
+				c.v.found(CheckDigests, "table erased: seal %d%s covers %d rows of table %s, there are %d", s.ID, s.label(), want[t.Name], t.Name, have[t.Name])
 			}
 			delete(have, t.Name)
 		}
 		for name := range have {
-			c.v.found(CheckDigests, "table erased: seal %d%s has rows of table %q, of which nothing is erased", s.ID, s.word(), name)
+			c.v.found(CheckDigests, "table erased: seal %d%s has rows of table %q, of which nothing is erased", s.ID, s.label(), name)
 		}
 	}
 	return nil

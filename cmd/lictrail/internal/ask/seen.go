@@ -35,7 +35,7 @@ func WithActivity(ctx context.Context, b *Book, rows iter.Seq2[*store.Assignment
 				return
 			}
 			of := a.About.Activity
-			if !yield(&SeenSeat{a, evidence.Of(a.SKU, of), of.Told}, nil) {
+			if !yield(&SeenSeat{a, evidence.Of(a.SKU, of), of.Covered}, nil) {
 				return
 			}
 		}

@@ -95,7 +95,7 @@ func (w *Wanted) fitsNever(a snapshot.UserActivity) Verdict {
 		return u.Kind != snapshot.TriedInteractive && u.Kind != snapshot.TriedNonInteractive
 	}):
 		return FitsNot
-	case !a.TellsOf(snapshot.SignIns) || len(a.Last) > 0:
+	case !a.Covers(snapshot.SignIns) || len(a.Last) > 0:
 		return FitUnknown
 	}
 	return Fits

@@ -68,7 +68,7 @@ func parseHead(text string) (string, error) {
 	return head, nil
 }
 
-// withoutCircle takes it from the hint of verify's own error that verify tells
+// withoutCircle takes it from the hint of verify's own error that verify reports
 // more.
 func withoutCircle(err error) error {
 	var said *out.Error
@@ -101,7 +101,7 @@ func runVerify(ctx context.Context, e *env, head string) error {
 	return nil
 }
 
-// verify runs all checks. A history that is too broken to be replayed is told
+// verify runs all checks. A history that is too broken to be replayed is reported
 // as that.
 func verify(ctx context.Context, db *store.DB, head string) (*show.Verification, error) {
 	v, err := db.Verify(ctx, migrations.Apply, head)

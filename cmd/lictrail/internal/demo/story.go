@@ -284,7 +284,7 @@ func (d *Scenario) moveToGroup() {
 	}
 }
 
-// oneMorning takes E3 from five users in five ways, one of which no event tells.
+// oneMorning takes E3 from five users in five ways, one of which no event records.
 func (d *Scenario) oneMorning() {
 	d.do(d.RemoveDirect(d.ben, d.Five[0], e3))
 	d.do(d.RemoveDirect(d.reclaimer, d.Five[1], e3))

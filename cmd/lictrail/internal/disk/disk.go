@@ -1,4 +1,4 @@
-// Package disk tells what a place in the file system is good for, and changes
+// Package disk reports what a place in the file system is suited for, and changes
 // nothing there.
 package disk
 
@@ -16,7 +16,7 @@ type Volume struct {
 	Free    uint64 // bytes that the user may still write
 }
 
-// ErrUnknown says that this system does not tell, or not without writing.
+// ErrUnknown means that this system does not report it, or not without a write.
 var ErrUnknown = errors.New("this system does not tell")
 
 // Existing is the place itself or, where there is nothing yet, the nearest folder

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of tells about the volume that holds an existing file or folder.
+// Of describes the volume that holds an existing file or folder.
 func Of(path string) (Volume, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {

@@ -23,7 +23,7 @@ var kinds = map[uint32]kind{
 	0x47504653: {"gpfs", true}, unix.FUSE_SUPER_MAGIC: {"fuse", false},
 }
 
-// Of tells about the volume that holds an existing file or folder.
+// Of describes the volume that holds an existing file or folder.
 func Of(path string) (Volume, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {

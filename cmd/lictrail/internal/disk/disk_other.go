@@ -2,5 +2,5 @@
 
 package disk
 
-// Of tells about the volume that holds an existing file or folder.
+// Of describes the volume that holds an existing file or folder.
 func Of(string) (Volume, error) { return Volume{}, ErrUnknown }

@@ -10,7 +10,7 @@ import (
 var driveKinds = map[uint32]string{windows.DRIVE_REMOVABLE: "removable", windows.DRIVE_FIXED: "fixed", windows.DRIVE_REMOTE: "network",
 	windows.DRIVE_CDROM: "optical", windows.DRIVE_RAMDISK: "memory"}
 
-// Of tells about the volume that holds an existing file or folder.
+// Of describes the volume that holds an existing file or folder.
 func Of(path string) (Volume, error) {
 	folder, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -109,7 +109,7 @@ func (d *doctor) fail(name string, err error) {
 	d.add(Check{Name: name, Status: Failed, Found: err.Error(), Fix: hintFor(err), Err: err})
 }
 
-// hintFor is what sync would tell to do about an error.
+// hintFor is the hint that sync would give for an error.
 func hintFor(err error) string { return exit.Explained(err).Hint }
 
 // wanted reports whether a feature is to be checked. A run does not go without

@@ -177,7 +177,7 @@ func (d *doctor) volume(database fs.FileInfo) {
 
 const hintNetworkDisk = "keep the database on a disk of this machine, and copy backups elsewhere: locks and shared memory, on which SQLite relies, do not hold over a network"
 
-// NetworkDisk warns of a database on a network. What cannot be told is no reason
+// NetworkDisk warns of a database on a network. What cannot be found out is no reason
 // to warn each week.
 func NetworkDisk(v disk.Volume, err error) []snapshot.Warning {
 	if err != nil || !v.Network {
@@ -386,7 +386,7 @@ func ageWord(d time.Duration) string {
 	return out.Plural(int(d.Hours()/24), "day")
 }
 
-// coverage tells for each source how far it was read, and when what came since
+// coverage reports for each source how far it was read, and when what came since
 // will be lost.
 func (d *doctor) coverage() {
 	if !d.tracked {
@@ -463,7 +463,7 @@ func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []
 	return c
 }
 
-// gaps tells of what no source has.
+// gaps reports the stretches that no source covers.
 func (d *doctor) gaps() {
 	const name = "coverage: all"
 	begin, end := snapshot.CoverageBegin(d.stretches), time.Time{}

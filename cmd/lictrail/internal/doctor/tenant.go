@@ -44,7 +44,7 @@ func (d *doctor) remote(ctx context.Context) error {
 		return err
 	}
 	v.signIn(ctx)
-	at := len(d.checks) // the tenant is told before what it lets us read
+	at := len(d.checks) // the tenant is reported before what it permits to read
 	for _, p := range graph.Permissions() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -56,7 +56,7 @@ func (d *doctor) remote(ctx context.Context) error {
 	tried := slices.Clone(d.checks[at:])
 	d.checks = d.checks[:at]
 	v.clock()
-	v.tell()
+	v.reportTenant()
 	d.checks = append(d.checks, tried...)
 	v.kept()
 	if d.wanted(graph.FeatureUsage) {
@@ -156,7 +156,7 @@ func (v *visit) try(ctx context.Context, p graph.Permission) {
 	}
 }
 
-// learn takes what a read told beside that it is permitted. The organization
+// learn keeps what a read showed besides that it is permitted. The organization
 // comes after the SKUs, and knows better.
 func (v *visit) learn(p graph.Permission, found graph.Finding) {
 	word := "permitted"
@@ -238,7 +238,7 @@ func (v *visit) refused(p graph.Permission, err error) {
 	v.add(c)
 }
 
-// consent is the command that tells how to give the application what a feature
+// consent is the command that shows how to give the application what a feature
 // needs, and the address at which an administrator grants what the application's
 // registration asks for: learn.microsoft.com/entra/identity-platform/v2-admin-consent.
 func (v *visit) consent(f graph.Feature) []string {
@@ -276,8 +276,8 @@ func (v *visit) clock() {
 	}
 }
 
-// tell says which tenant answered, and whether it is the right one.
-func (v *visit) tell() {
+// reportTenant reports which tenant answered, and whether it is the right one.
+func (v *visit) reportTenant() {
 	t := v.answered
 	if t.ID == "" && v.away == nil && v.permitted > 0 {
 		t.ID = connect.Asked(v.o.Connection.Tenant) // as sync takes it
@@ -309,7 +309,7 @@ func tenantName(t snapshot.Tenant) string {
 	return fmt.Sprintf("%s (%s)", t.Name, t.ID)
 }
 
-// kept tells how long the tenant keeps its directory audit log.
+// kept reports how long the tenant keeps its directory audit log.
 func (v *visit) kept() {
 	const name = "audit log kept"
 	switch {
@@ -322,7 +322,7 @@ func (v *visit) kept() {
 	}
 }
 
-// names tells whether usage reports name people.
+// names reports whether usage reports name people.
 func (v *visit) names() {
 	const name = "names in reports"
 	switch {

@@ -200,7 +200,7 @@ func hintOf(err error, general string) string {
 	return general
 }
 
-// againHint tells how to erase what an erasing has left behind. A person is no
+// againHint says how to erase what an erasing has left behind. A person is no
 // longer found by the name that they were forgotten by.
 func againHint(e *ledger.ResidueError, general string) string {
 	again := "run the same prune again"

@@ -88,7 +88,7 @@ func members(ctx context.Context, file *config.File) []ask.Member {
 	return list
 }
 
-// ownerOf is the tenant whose history is in a database, "" where that cannot be told,
+// ownerOf is the tenant whose history is in a database, "" where that cannot be read,
 // and whether there is anything in its place.
 func ownerOf(ctx context.Context, file, db string) (id string, there bool) {
 	path := filepath.FromSlash(db)

@@ -9,7 +9,7 @@ import (
 
 func openFile(path string) (*os.File, error) { return os.Open(path) }
 
-// guard cannot tell here.
+// guard has no means to check this here.
 func guard(*os.File, string, fs.FileInfo, Care) error { return nil }
 
 func describe(info fs.FileInfo) string { return info.Mode().String() }

@@ -16,7 +16,7 @@ func (t *target) compacted(ctx context.Context, m *manifest) (*manifest, error) 
 	next.Files, next.Logs = nil, maps.Clone(m.Logs)
 	for _, of := range tables {
 		months := map[string][]*file{}
-		for _, f := range m.of(of.name) {
+		for _, f := range m.filesOf(of.name) {
 			months[f.Month] = append(months[f.Month], f)
 		}
 		for _, month := range slices.Sorted(maps.Keys(months)) {

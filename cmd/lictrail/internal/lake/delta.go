@@ -199,7 +199,7 @@ func (m *manifest) actions(t *table, version int64, before map[string]*addFile) 
 	}
 	now := map[string]*file{}
 	rowsBefore, rowsNow := int64(0), int64(0)
-	for _, f := range m.of(t.name) {
+	for _, f := range m.filesOf(t.name) {
 		now[f.inTable()] = f
 		rowsNow += f.Rows
 	}
@@ -219,7 +219,7 @@ func (m *manifest) actions(t *table, version int64, before map[string]*addFile) 
 		actions = append(actions, action{Remove: &removeFile{Path: place, DeletionTimestamp: at, DataChange: !compacted,
 			ExtendedFileMetadata: true, PartitionValues: a.PartitionValues, Size: a.Size}})
 	}
-	for _, f := range m.of(t.name) {
+	for _, f := range m.filesOf(t.name) {
 		if before[f.inTable()] == nil {
 			actions = append(actions, action{Add: &addFile{Path: f.inTable(), PartitionValues: f.partitionValues(), Size: f.Bytes,
 				ModificationTime: at, DataChange: !compacted, Stats: f.stats()}})

@@ -367,7 +367,7 @@ type statements struct {
 func (x *export) known(t *table, tenant string) (*statements, error) {
 	r := x.read[t.name]
 	if r == nil {
-		r = x.target.read(t, x.before.of(t.name))
+		r = x.target.read(t, x.before.filesOf(t.name))
 		x.read[t.name] = r
 	}
 	k := &statements{table: t, rows: map[string]string{}, all: make([]int, len(t.columns))}
@@ -525,7 +525,7 @@ func (x *export) next() (*manifest, error) {
 		return nil, err
 	}
 	for _, t := range tables {
-		files := x.before.of(t.name)
+		files := x.before.filesOf(t.name)
 		if t.kind == replaced {
 			files, err = x.replace(t, files)
 		} else {
@@ -549,12 +549,12 @@ func (x *export) next() (*manifest, error) {
 // bump says which version of a table's log has its files.
 func (m *manifest) bump(before *manifest, t *table) {
 	version, had := before.Logs[t.name]
-	files := m.of(t.name)
+	files := m.filesOf(t.name)
 	switch {
 	case !had && t.name == tableUsers && m.Pseudonymized:
 	case !had:
 		m.Logs[t.name] = 0
-	case !sameFiles(before.of(t.name), files):
+	case !sameFiles(before.filesOf(t.name), files):
 		m.Logs[t.name] = version + 1
 	default:
 		m.Logs[t.name] = version

@@ -42,7 +42,7 @@ func CountsOf(t *testing.T, dir string) map[string][]string {
 	for _, table := range tables {
 		newest := map[string]parquet.Row{}
 		n := 0
-		for _, f := range m.of(table.name) {
+		for _, f := range m.filesOf(table.name) {
 			err := lake.eachRow(table, f, func(row parquet.Row) error {
 				key := tenantOf(row) + bytesOf(row, table.key)
 				if table.kind != stated {
@@ -95,7 +95,7 @@ func RowsOf(t *testing.T, dir, table string) []parquet.Row {
 		t.Fatal(err)
 	}
 	var rows []parquet.Row
-	for _, f := range m.of(table) {
+	for _, f := range m.filesOf(table) {
 		err := (&target{dir: dir, manifest: m}).eachRow(tableOf(table), f, func(row parquet.Row) error {
 			rows = append(rows, row)
 			return nil

@@ -21,20 +21,20 @@ import (
 
 // What may be wrong with a target.
 var (
-	// ErrNotOurs tells that a target holds something else than a lake.
+	// ErrNotOurs means that a target holds something else than a lake.
 	ErrNotOurs = errors.New("not a lake of lictrail's")
-	// ErrNewer tells that a newer version has written the lake.
+	// ErrNewer means that a newer version has written the lake.
 	ErrNewer = errors.New("the lake is of a newer lictrail")
-	// ErrDamaged tells that a lake is not as it was written.
+	// ErrDamaged means that a lake is not as it was written.
 	ErrDamaged = errors.New("the lake is damaged")
-	// ErrOtherHistory tells that a lake holds another history of a tenant than its
+	// ErrOtherHistory means that a lake holds another history of a tenant than its
 	// database has.
 	ErrOtherHistory = errors.New("the lake holds another history")
-	// ErrNamesLeftOut tells that a lake has been kept free of names.
+	// ErrNamesLeftOut means that a lake has been kept free of names.
 	ErrNamesLeftOut = errors.New("the lake is kept without names")
-	// ErrNoLake tells that there is no lake at a place.
+	// ErrNoLake means that there is no lake at a place.
 	ErrNoLake = errors.New("there is no lake")
-	// ErrNoRoom tells that the disk has too little room for an export.
+	// ErrNoRoom means that the disk has too little room for an export.
 	ErrNoRoom = errors.New("too little room on the disk")
 )
 
@@ -109,7 +109,7 @@ func (m *manifest) tenant(id string) *tenantState {
 }
 
 // of lists the files of a table.
-func (m *manifest) of(table string) []*file {
+func (m *manifest) filesOf(table string) []*file {
 	var files []*file
 	for _, f := range m.Files {
 		if f.Table == table {

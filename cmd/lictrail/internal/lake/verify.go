@@ -51,7 +51,7 @@ type Compared struct {
 	Err          error // why the database could not be read
 }
 
-// maxFindings bounds how much of one kind is told.
+// maxFindings bounds how many findings of one kind are reported.
 const maxFindings = 20
 
 func (v *Verification) found(check, format string, args ...any) {
@@ -175,7 +175,7 @@ func (v *Verification) log(t *target, of *table) {
 		v.found(CheckLogs, "%v", err)
 		return
 	}
-	for _, f := range t.manifest.of(of.name) {
+	for _, f := range t.manifest.filesOf(of.name) {
 		a := logged[f.inTable()]
 		if a == nil || a.Size != f.Bytes || a.Stats != f.stats() || !maps.Equal(a.PartitionValues, f.partitionValues()) {
 			v.found(CheckLogs, "the log of table %s does not name %s as it is", of.name, f.Path)
@@ -200,7 +200,7 @@ func (v *Verification) databases(ctx context.Context, t *target, databases []Dat
 	}
 	read := map[string]*reading{}
 	for _, of := range tables {
-		read[of.name] = t.read(of, t.manifest.of(of.name))
+		read[of.name] = t.read(of, t.manifest.filesOf(of.name))
 		defer read[of.name].close()
 	}
 	given := map[string]bool{}

@@ -1,4 +1,4 @@
-// Package lock keeps two runs off one history, and tells the second who the
+// Package lock keeps two runs off one history, and reports to the second who the
 // first is. The operating system lets go of a lock when its process ends, however
 // it ends, so that no lock is ever stale.
 package lock
@@ -13,10 +13,10 @@ import (
 	"lictrail/cmd/lictrail/internal/input"
 )
 
-// ErrHeld tells that another process holds the lock.
+// ErrHeld means that another process holds the lock.
 var ErrHeld = errors.New("another run is at work")
 
-// ErrPlace tells that the file of a lock cannot be had: it is somebody else's, or
+// ErrPlace means that the file of a lock cannot be used: it is somebody else's, or
 // no file.
 var ErrPlace = errors.New("no lock can be had")
 
@@ -67,7 +67,7 @@ func Take(path string, h Holder) (release func(), err error) {
 	return func() { letGo(f) }, nil
 }
 
-// held tells who holds a lock, as far as its file says.
+// held reports who holds a lock, as far as its file says.
 func held(path, name string) error {
 	f, err := input.Open(name, input.Plain)
 	if err == nil {

@@ -24,7 +24,7 @@ type Sample struct {
 	Value  float64
 }
 
-// Label tells samples of one name apart.
+// Label distinguishes samples of one name.
 type Label struct{ Name, Value string }
 
 // Write writes gauges that have samples, each after what it means. The labels

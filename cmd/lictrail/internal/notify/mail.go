@@ -167,7 +167,7 @@ func (m *Message) page(items int) *page.Page {
 	return p
 }
 
-// mailError tells what a mail server said by its codes: its words may hold
+// mailError describes the answer of a mail server by its codes: its words may hold
 // addresses.
 func mailError(err error) error {
 	var refused *gomail.SendError

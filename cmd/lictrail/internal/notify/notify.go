@@ -1,4 +1,4 @@
-// Package notify tells people and programs what a run has found: a webhook,
+// Package notify reports to people and programs what a run has found: a webhook,
 // Microsoft Teams, Slack, or a mailbox. A message is built without knowing how it
 // is sent, and sending knows nothing of what a message says. It has three rules:
 //
@@ -31,7 +31,7 @@ const (
 
 // Message is what there is to say.
 type Message struct {
-	ID      string // the same however often it is tried: a receiver can tell a repetition
+	ID      string // the same however often it is tried: a receiver can recognize a repetition
 	At      time.Time
 	Version string // of this program
 	Event   Event
@@ -68,7 +68,7 @@ type Party struct {
 	N     int // changes
 }
 
-// maxParties is how many parties people are told of.
+// maxParties is how many parties a message names.
 const maxParties = 5
 
 // Change is a change as programs and as people take it.
@@ -213,7 +213,7 @@ func (m *Message) warnings(n int) []string {
 	return list
 }
 
-// headLine tells the head, and what it is good for.
+// headLine shows the head, and what it is for.
 func (m *Message) headLine() string {
 	if m.Head == "" {
 		return ""

@@ -28,11 +28,11 @@ const (
 // Receiver is where messages go.
 type Receiver struct {
 	Kind string // one of [Kinds]
-	Host string // all that may be told of the address
+	Host string // all that may be shown of the address
 
 	url     string
 	smtp    *smtp
-	secrets []string // nothing that is told may contain them
+	secrets []string // no message may contain them
 }
 
 // Sender sends messages. Its zero value is ready for use.
@@ -60,7 +60,7 @@ func (s *Sender) Send(ctx context.Context, receivers []*Receiver, m *Message) []
 	}
 	done := make(chan numbered, len(receivers))
 	for i, r := range receivers {
-		outcomes[i] = Outcome{r.Kind, r.Host, 1, r.told(errors.New("no answer in time"))}
+		outcomes[i] = Outcome{r.Kind, r.Host, 1, r.withoutSecrets(errors.New("no answer in time"))}
 		go func() { done <- numbered{i, s.sendTo(ctx, r, m)} }()
 	}
 	for range receivers {
@@ -82,10 +82,10 @@ func (s *Sender) Send(ctx context.Context, receivers []*Receiver, m *Message) []
 func (s *Sender) sendTo(ctx context.Context, r *Receiver, m *Message) Outcome {
 	try, err := s.attempt(r, m)
 	if err != nil {
-		return Outcome{r.Kind, r.Host, 0, r.told(fmt.Errorf("write the message: %w", err))}
+		return Outcome{r.Kind, r.Host, 0, r.withoutSecrets(fmt.Errorf("write the message: %w", err))}
 	}
 	n, err := retry(ctx, try)
-	return Outcome{r.Kind, r.Host, n, r.told(err)}
+	return Outcome{r.Kind, r.Host, n, r.withoutSecrets(err)}
 }
 
 // attempt makes what sends the message once.
@@ -101,9 +101,9 @@ func (s *Sender) attempt(r *Receiver, m *Message) (func(context.Context) error, 
 	return func(ctx context.Context) error { return s.post(ctx, r, m, body) }, nil
 }
 
-// told makes of an error what may be told: which receiver, by its host, and no
+// withoutSecrets makes of an error what may be shown: which receiver, by its host, and no
 // secret, whoever wrote it into the error.
-func (r *Receiver) told(err error) error {
+func (r *Receiver) withoutSecrets(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -190,7 +190,7 @@ func untrusted(err error) bool {
 	return errors.As(err, &certificate)
 }
 
-// judge tells what an answer means.
+// judge says what an answer means.
 func judge(kind string, resp *http.Response, answer string) error {
 	code := resp.StatusCode
 	said := fmt.Errorf("it answers %d%s", code, reasonIn(kind, answer))
@@ -213,7 +213,7 @@ func judge(kind string, resp *http.Response, answer string) error {
 // the retired connectors of Teams gave.
 var teamsError = regexp.MustCompile(`(?i)HTTP error \d{3}|delivery failed|"error"`)
 
-// reasons are what may be told of an answer: words of the service's own, such as
+// reasons are what may be shown of an answer: words of the service's own, such as
 // Slack's channel_is_archived. Whatever else an answer says may be what it was
 // sent, and name somebody: it would wait for the next run, and be history then.
 var reasons = map[string]*regexp.Regexp{

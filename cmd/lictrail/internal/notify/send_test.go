@@ -161,7 +161,7 @@ func TestRealErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = new(Sender).post(t.Context(), r, aRun(1, "x"), nil)
-		if err = r.told(err); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "127.0.0.1") {
+		if err = r.withoutSecrets(err); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "127.0.0.1") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestRealErrors(t *testing.T) {
 // TestTold: whoever puts a secret into an error, it is not told.
 func TestTold(t *testing.T) {
 	r := hook("slack")
-	if err := r.told(errors.New("POST https://hooks.example.com/SECRET-path?sig=SECRET")); strings.Contains(err.Error(), "SECRET") {
+	if err := r.withoutSecrets(errors.New("POST https://hooks.example.com/SECRET-path?sig=SECRET")); strings.Contains(err.Error(), "SECRET") {
 		t.Error(err)
 	}
 }

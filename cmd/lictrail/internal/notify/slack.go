@@ -79,5 +79,5 @@ func (m *Message) slack() ([]byte, error) {
 var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // slackEscape is for the text that notifications show, where Slack looks for
-// markup whatever it is told.
+// markup whatever it is set to.
 func slackEscape(text string) string { return slackEscaper.Replace(text) }

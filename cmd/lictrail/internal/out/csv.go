@@ -165,7 +165,7 @@ func (c *CSV) guarded(s string) string {
 // formula reports whether a spreadsheet might take the cell for a formula. The
 // characters are those that OWASP lists under "CSV Injection", full-width ones
 // included; spaces before them are skipped as some programs do. Apostrophes are
-// skipped as well, so that one can be told from the one that guards.
+// skipped as well, so that one can be distinguished from the one that guards.
 func formula(cell string) bool {
 	cell = strings.TrimLeft(cell, "'")
 	if cell == "" {

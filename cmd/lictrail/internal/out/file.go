@@ -68,7 +68,7 @@ func newFile(path string, ops fileOps) (*File, error) {
 	return f, nil
 }
 
-// TryFile tells what [CreateFile] would say of a path, and leaves nothing there.
+// TryFile returns what [CreateFile] would say of a path, and leaves nothing there.
 func TryFile(path string) error {
 	f, err := CreateFile(path)
 	if err != nil {

@@ -4,7 +4,7 @@ package out
 
 import "io/fs"
 
-// ownFile cannot tell here.
+// ownFile has no means to check this here.
 func ownFile(fs.FileInfo) bool { return true }
 
 // syncDir is not needed, nor possible, here.

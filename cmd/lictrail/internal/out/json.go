@@ -32,7 +32,7 @@ type Gap struct {
 	Why    string  `json:"why"`
 	Since  *string `json:"since"` // it is known up to then
 	Until  *string `json:"until"` // and again from then on
-	Needs  *string `json:"needs"` // what would tell
+	Needs  *string `json:"needs"` // which source would show it
 }
 
 // Document writes a command's one JSON document, item by item, so that it needs

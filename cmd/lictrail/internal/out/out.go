@@ -67,7 +67,7 @@ func newStreams(in io.Reader, out, err io.Writer, getenv func(string) string, pr
 	return s
 }
 
-// probeTerminal tells whether the stream is a terminal, and how wide it is; 0
+// probeTerminal reports whether the stream is a terminal, and how wide it is; 0
 // when that cannot be known.
 func probeTerminal(stream any) (tty bool, width int) {
 	f, ok := stream.(*os.File)
@@ -81,7 +81,7 @@ func probeTerminal(stream any) (tty bool, width int) {
 	return true, width
 }
 
-// isFile tells whether the stream is an ordinary file.
+// isFile reports whether the stream is an ordinary file.
 func isFile(stream any) bool {
 	f, ok := stream.(*os.File)
 	if !ok || f == nil {

@@ -14,7 +14,7 @@ const (
 	longWait = 10 * time.Second
 )
 
-// Progress tells on stderr how far a long piece of work has come. On a terminal
+// Progress shows on stderr how far a long piece of work has come. On a terminal
 // it is one line that changes and is gone at the end; elsewhere it is one line
 // for each phase that is over, and one for each long wait. A quiet run gets
 // nothing. Goroutines may share it.
@@ -84,7 +84,7 @@ func (p *Progress) Add(n int) {
 	}
 }
 
-// Wait tells that nothing goes on for the given time, and why. The next Add, or
+// Wait shows that nothing happens for the given time, and why. The next Add, or
 // the end of the time, ends the wait.
 func (p *Progress) Wait(d time.Duration, why string) {
 	p.mu.Lock()

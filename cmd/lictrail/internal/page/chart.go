@@ -51,7 +51,7 @@ func (c Chart) Linked() bool {
 	return slices.ContainsFunc(c.Shapes, func(s Shape) bool { return s.To != "" })
 }
 
-// Key tells what a color means.
+// Key says what a color means.
 type Key struct{ Class, Label string }
 
 // num writes a coordinate.
@@ -162,7 +162,7 @@ func SeatChartOf(id, title string, seats []Seats, f *Forecast, width, height int
 	c.Desc = fmt.Sprintf("Seats from %s to %s: used %s at first and %s at last, bought %s at first and %s at last.",
 		cell(first.At), cell(last.At), grouped(first.Used), grouped(last.Used), grouped(first.Bought), grouped(last.Bought))
 	c.Keys = []Key{{"used", fmt.Sprintf("used: %s", grouped(last.Used))}, {"bought", fmt.Sprintf("bought: %s", grouped(last.Bought))}}
-	far := bought > 3*max(used, 1) // a line of use at the very bottom would tell nothing
+	far := bought > 3*max(used, 1) // a line of use at the very bottom would show nothing
 	highest := max(used, bought)
 	if far {
 		highest = used

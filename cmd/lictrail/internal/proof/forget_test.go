@@ -75,7 +75,7 @@ func TestP5_Forget(t *testing.T) {
 		tenant.Advance(7 * 24 * time.Hour)
 		sync()
 	}
-	archiveCopies(t, db, people, store.TakenFuller)
+	archiveCopies(t, db, people, store.ArchivedFuller)
 	forgotten, before := 0, countsOf(t, db)
 	for _, id := range slices.Sorted(maps.Keys(people)) {
 		if slices.Contains(tenant.UserIDs(), id) && tenant.User(id).Deleted.IsZero() {
@@ -93,7 +93,7 @@ func TestP5_Forget(t *testing.T) {
 	if d := cmp.Diff(before, countsOf(t, db)); d != "" {
 		t.Errorf("counts (-before +after):\n%s", d)
 	}
-	archiveCopies(t, db, people, store.Already) // what was erased stays so
+	archiveCopies(t, db, people, store.KnownBefore) // what was erased stays so
 	if left := copiesOf(t, db); left != forgotten {
 		t.Errorf("%d cut records are left, want those of %d people", left, forgotten)
 	}
@@ -153,7 +153,7 @@ const cut = `{"cut":true}`
 
 // archiveCopies archives two copies of a record of everybody: one that was cut
 // off, and a fuller one, which alone names them.
-func archiveCopies(t *testing.T, db *store.DB, people map[string]*graphtest.User, want store.Took) {
+func archiveCopies(t *testing.T, db *store.DB, people map[string]*graphtest.User, want store.Archival) {
 	t.Helper()
 	a, err := db.Archive(t.Context(), false, func(e, than *snapshot.RawEvent) bool { return len(e.Raw) > len(than.Raw) })
 	must(t, err)

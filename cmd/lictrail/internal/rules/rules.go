@@ -1,5 +1,5 @@
 // Package rules reads the file in which an organization keeps its rules for
-// reclaiming seats, and its prices. What is wrong with the file is told with
+// reclaiming seats, and its prices. What is wrong with the file is reported with
 // the line and what to write instead; nothing in it is passed over.
 package rules
 

@@ -105,7 +105,7 @@ func shown(key, value string) string {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil && strings.Contains(value, "://"):
-		return "(not an address)" // nobody can tell what of it is a secret
+		return "(not an address)" // it is not known which part of it is a secret
 	case err != nil || u.Scheme == "" || u.Host == "":
 		return value
 	}

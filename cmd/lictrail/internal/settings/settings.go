@@ -360,7 +360,7 @@ func (s *Settings) checkKeys(root *cobra.Command, values config.Values) error {
 // secretWords are what the names of secrets are made of.
 var secretWords = regexp.MustCompile(`(?i)secret|passw|passphrase|token|credential|private.?key|api.?key`)
 
-// wrongKey tells what is wrong with a key; "" for nothing.
+// wrongKey says what is wrong with a key; "" for nothing.
 func wrongKey(root *cobra.Command, key string) (message, hint string) {
 	words := strings.Split(key, ".")
 	name, path := words[len(words)-1], words[:len(words)-1]
@@ -475,7 +475,7 @@ func (s *Settings) FileOf(t *config.Tenant, cmd *cobra.Command, f *pflag.Flag) s
 }
 
 // RealPath is a path that two names of one file have in common, as far as that
-// can be told of a file that may not be there yet.
+// can be said of a file that may not be there yet.
 func RealPath(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute

@@ -41,7 +41,7 @@ func coveredUntil(stretches []snapshot.Coverage, until time.Time) func(time.Time
 }
 
 // lookBackAgain looks back once more after a later run, at the users of whose
-// licenses it read records: those may be older than the first run, or tell of an
+// licenses it read records: those may be older than the first run, or report an
 // assignment that no other record and no run confirms.
 func (t *run) lookBackAgain(ctx context.Context) error {
 	if t.sync.Previous == nil {
@@ -80,7 +80,7 @@ func usersOf(ctx context.Context, h *store.History, f store.EventFilter, users m
 	return nil
 }
 
-// lookBack keeps what the archive tells of users' licenses before the first run,
+// lookBack keeps what the archive shows of users' licenses before the first run,
 // and of later ones what refutes their first dates, and counts what is new. h is the
 // history as it is.
 func lookBack(ctx context.Context, db *store.DB, h *store.History, users map[snapshot.UserID]bool) (added int, err error) {

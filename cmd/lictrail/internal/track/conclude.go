@@ -11,7 +11,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Concluded counts what archived records told of the past.
+// Concluded counts what archived records showed of the past.
 type Concluded struct {
 	Evidence    int // of licenses held before tracking began
 	Before      int // changes of the time before tracking began
@@ -19,10 +19,10 @@ type Concluded struct {
 	Corrections int // better words on changes that were known
 }
 
-// Conclude works out what the archive tells of the past, where records of a
+// Conclude works out what the archive shows of the past, where records of a
 // stretch of time came into it from elsewhere than a run: the history of the
 // time before the first run, and causes of what runs have seen. What is known
-// already is not told again. The memory that it takes depends on how much
+// already is not recorded again. The memory that it takes depends on how much
 // happened between two runs, not on the size of the archive.
 func Conclude(ctx context.Context, db *store.DB, from, to time.Time) (*Concluded, error) {
 	out, err := db.Conclude(ctx)
@@ -103,7 +103,7 @@ type concluder struct {
 	principal func(id string) (snapshot.Principal, bool)
 }
 
-// storedEvents decodes stored records. What cannot be read was told of when it was
+// storedEvents decodes stored records. What cannot be read was reported when it was
 // archived.
 func storedEvents(ctx context.Context, h *store.History, f store.EventFilter) ([]snapshot.Event, error) {
 	var events []snapshot.Event

@@ -8,7 +8,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// glance looks users up as one run showed them. It reads those that it was told of
+// glance looks users up as one run showed them. It reads those that [glance.expect] named
 // some hundreds at a time, in their order, in which attribution asks for them, and
 // keeps some thousands. A nil glance knows nobody.
 type glance struct {
@@ -17,7 +17,7 @@ type glance struct {
 	run    snapshot.RunID // 0: before the first run
 	wanted []snapshot.UserID
 	known  map[snapshot.UserID]*store.UserAt // nil: the run did not show the user
-	err    error                             // of the first look that failed
+	err    error                             // of the first read that failed
 }
 
 const (
@@ -36,9 +36,9 @@ func (g *glance) expect(users []snapshot.UserID) {
 	}
 }
 
-// of returns a user as the run showed it; the zero value where it did not.
-func (g *glance) of(id snapshot.UserID) store.UserAt {
-	if u := g.look(id); u != nil {
+// user returns a user as the run showed it; the zero value where it did not.
+func (g *glance) user(id snapshot.UserID) store.UserAt {
+	if u := g.load(id); u != nil {
 		return *u
 	}
 	return store.UserAt{}
@@ -46,14 +46,14 @@ func (g *glance) of(id snapshot.UserID) store.UserAt {
 
 // paths returns the rows of a user's paths, and whether the run showed the user.
 func (g *glance) paths(id snapshot.UserID) ([]snapshot.Path, bool) {
-	u := g.look(id)
+	u := g.load(id)
 	if u == nil {
 		return nil, false
 	}
 	return u.Paths, true
 }
 
-func (g *glance) look(id snapshot.UserID) *store.UserAt {
+func (g *glance) load(id snapshot.UserID) *store.UserAt {
 	if g == nil || g.run == 0 {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (g *glance) look(id snapshot.UserID) *store.UserAt {
 	return users[id]
 }
 
-// error returns the error of the first look that failed.
+// error returns the error of the first read that failed.
 func (g *glance) error() error {
 	if g == nil {
 		return nil

@@ -235,7 +235,7 @@ func (i *importer) record(r *exports.Record, done *Imported) error {
 	if err != nil {
 		return err
 	}
-	done.take(&e, took)
+	done.count(&e, took)
 	return nil
 }
 
@@ -250,14 +250,14 @@ func (i *importer) wrongTime(at time.Time) string {
 	return ""
 }
 
-func (d *Imported) take(e *snapshot.Event, took store.Took) {
+func (d *Imported) count(e *snapshot.Event, took store.Archival) {
 	switch took {
-	case store.Taken:
+	case store.ArchivedNew:
 		d.Taken++
-	case store.TakenFuller:
+	case store.ArchivedFuller:
 		d.Taken++
 		d.Fuller++
-	case store.Already:
+	case store.KnownBefore:
 		d.Already++
 	default:
 		d.Repeated++

@@ -16,8 +16,8 @@ import (
 // together. Those of one user are never parted.
 const maxBatch = 5_000
 
-// rebuilder tells the history of the time before the first run: what each event
-// shows in full of a license given or taken. No snapshot saw any of it.
+// rebuilder works out the history of the time before the first run: each license that
+// an event shows in full to be assigned or removed. No snapshot saw any of it.
 type rebuilder struct {
 	*concluder
 	groups []snapshot.Event // about groups as such
@@ -57,7 +57,7 @@ func (c *concluder) before(ctx context.Context) error {
 	return b.settle(ctx)
 }
 
-// rebuild tells what a batch of events shows, and keeps back what users seem to
+// rebuild records what a batch of events shows, and keeps back what users seem to
 // have done for themselves.
 func (b *rebuilder) rebuild(ctx context.Context, events []snapshot.Event) error {
 	bundles := b.bundles(events)
@@ -79,7 +79,7 @@ func (b *rebuilder) rebuild(ctx context.Context, events []snapshot.Event) error 
 		}
 		return isPerhaps
 	})
-	return b.tell(sure, told)
+	return b.write(sure, told)
 }
 
 func (b *rebuilder) bundles(events []snapshot.Event) []snapshot.Bundle {
@@ -87,14 +87,14 @@ func (b *rebuilder) bundles(events []snapshot.Event) []snapshot.Bundle {
 }
 
 // find attributes what operations did before the first run, and returns it with
-// what was told already. What may be after the reading of a user belongs to the
+// what was recorded already. What may be after the reading of a user belongs to the
 // next run.
-func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles []snapshot.Bundle) ([]store.Attributed, toldBefore, error) {
+func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles []snapshot.Bundle) ([]store.Attributed, earlierChanges, error) {
 	first := b.h.First
 	bundles = slices.DeleteFunc(bundles, func(x snapshot.Bundle) bool {
 		return !x.At.Before(first.ObservedAt.Add(-snapshot.ClockSlack))
 	})
-	told, err := b.told(ctx, events)
+	told, err := b.earlier(ctx, events)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,22 +125,22 @@ func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles [
 }
 
 // copySpan is within what a SKU that goes, or comes, twice went or came once: no
-// snapshot tells here whether it was held in between.
+// snapshot shows here whether it was held in between.
 const copySpan = time.Minute
 
-// withoutCopies drops what was told just before. What is found is in order of
+// withoutCopies drops changes that another record has just shown. What is found is in order of
 // time for each SKU of a user.
 func withoutCopies(found []store.Attributed) []store.Attributed {
-	last := make(map[toldKey]time.Time)
+	last := make(map[changeKey]time.Time)
 	return slices.DeleteFunc(found, func(f store.Attributed) bool {
-		key := toldKey{f.User, f.SKU, f.Kind}
+		key := changeKey{f.User, f.SKU, f.Kind}
 		before, told := last[key]
 		last[key] = f.Attribution.At
 		switch f.Kind {
 		case snapshot.Assigned:
-			delete(last, toldKey{f.User, f.SKU, snapshot.Removed})
+			delete(last, changeKey{f.User, f.SKU, snapshot.Removed})
 		case snapshot.Removed:
-			delete(last, toldKey{f.User, f.SKU, snapshot.Assigned})
+			delete(last, changeKey{f.User, f.SKU, snapshot.Assigned})
 		default:
 			return false
 		}
@@ -148,8 +148,8 @@ func withoutCopies(found []store.Attributed) []store.Attributed {
 	})
 }
 
-// told lists what earlier imports told of the users.
-func (b *rebuilder) told(ctx context.Context, events []snapshot.Event) (toldBefore, error) {
+// earlier lists the changes that earlier imports recorded for the users.
+func (b *rebuilder) earlier(ctx context.Context, events []snapshot.Event) (earlierChanges, error) {
 	var users []store.Person
 	for i, e := range events {
 		if i > 0 && events[i-1].Target == e.Target {
@@ -161,14 +161,14 @@ func (b *rebuilder) told(ctx context.Context, events []snapshot.Event) (toldBefo
 			users = append(users, p)
 		}
 	}
-	told := toldBefore{}
+	told := earlierChanges{}
 	for some := range slices.Chunk(users, 500) {
 		for ch, err := range b.h.Changes(ctx, store.ChangeFilter{Users: some}) {
 			if err != nil {
 				return nil, err
 			}
 			if !ch.Observed && ch.Window.NotBefore.IsZero() {
-				key := toldKey{ch.User, ch.SKU, ch.Kind}
+				key := changeKey{ch.User, ch.SKU, ch.Kind}
 				told[key] = append(told[key], ch)
 			}
 		}
@@ -176,22 +176,22 @@ func (b *rebuilder) told(ctx context.Context, events []snapshot.Event) (toldBefo
 	return told, nil
 }
 
-// toldBefore are changes of the time before the first run that were told.
-type toldBefore map[toldKey][]*store.ChangeRow
+// earlierChanges are recorded changes of the time before the first run.
+type earlierChanges map[changeKey][]*store.ChangeRow
 
-type toldKey struct {
+type changeKey struct {
 	user snapshot.UserID
 	sku  snapshot.SKUID
 	kind snapshot.Kind
 }
 
-// tell writes what is new of what was found, and corrects what was told with
+// write records the changes that are new, and corrects those that were recorded from
 // fewer records.
-func (b *rebuilder) tell(found []store.Attributed, told toldBefore) error {
+func (b *rebuilder) write(found []store.Attributed, told earlierChanges) error {
 	var fresh []store.Attributed
 	var corrections []store.Correction
 	for _, f := range found {
-		rows := told[toldKey{f.User, f.SKU, f.Kind}]
+		rows := told[changeKey{f.User, f.SKU, f.Kind}]
 		i := slices.IndexFunc(rows, func(r *store.ChangeRow) bool { return shareEvidence(&r.Attribution, &f.Attribution) })
 		switch {
 		case i < 0:
@@ -207,7 +207,7 @@ func (b *rebuilder) tell(found []store.Attributed, told toldBefore) error {
 	return b.out.Corrections(corrections)
 }
 
-// settle tells what was kept back, now that all records have shown who acts on
+// settle records the changes that were kept back, now that all records have shown who acts on
 // others.
 func (b *rebuilder) settle(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(b.perhaps)) {
@@ -228,7 +228,7 @@ func (b *rebuilder) settle(ctx context.Context) error {
 				return p.SKU == f.SKU && p.Kind == f.Kind && shareEvidence(&p.Attribution, &f.Attribution)
 			})
 		})
-		if err := b.tell(kept, told); err != nil {
+		if err := b.write(kept, told); err != nil {
 			return err
 		}
 	}

@@ -16,39 +16,39 @@ import (
 
 // rederive attributes the changes of each run again, from the events and the
 // states that are stored, as the run did, and compares with what it stored:
-// first words, what only the log saw, and corrections of earlier words. Where
+// first attributions, what only the log saw, and corrections of earlier attributions. Where
 // not everything that the run knew is stored, it is left alone and counted.
 func (v *verifier) rederive(ctx context.Context) error {
 	for _, r := range v.runs() {
 		if r.Previous == 0 {
 			continue // I7
 		}
-		words, err := v.words(ctx, r.ID)
+		stored, err := v.storedAttributions(ctx, r.ID)
 		if err != nil {
 			return err
 		}
 		if !v.repeatable(r) {
-			v.Unrepeated += int64(len(words))
+			v.Unrepeated += int64(len(stored))
 			continue
 		}
-		if err := v.rederiveRun(ctx, r, words); err != nil {
+		if err := v.rederiveRun(ctx, r, stored); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// word is a stored revision with its change.
-type word struct {
+// storedAttribution is a stored revision with its change.
+type storedAttribution struct {
 	*store.Revision
 	change *store.ChangeRow
 }
 
-// words lists what a run wrote on causes.
-func (v *verifier) words(ctx context.Context, run snapshot.RunID) ([]word, error) {
+// storedAttributions lists the attributions that a run wrote.
+func (v *verifier) storedAttributions(ctx context.Context, run snapshot.RunID) ([]storedAttribution, error) {
 	filters := []store.ChangeFilter{{Run: run}}
-	var words []word
-	last, err := v.h.LastWord(ctx, run)
+	var stored []storedAttribution
+	last, err := v.h.LastRevision(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (v *verifier) words(ctx context.Context, run snapshot.RunID) ([]word, error
 			v.Unrepeated++
 			continue
 		}
-		words = append(words, word{Revision: r})
+		stored = append(stored, storedAttribution{Revision: r})
 		if r.Number > 1 {
 			filters = append(filters, store.ChangeFilter{IDs: []int64{r.Change}})
 		}
@@ -74,12 +74,12 @@ func (v *verifier) words(ctx context.Context, run snapshot.RunID) ([]word, error
 			changes[c.ID] = c
 		}
 	}
-	for i := range words {
-		if words[i].change = changes[words[i].Change]; words[i].change == nil {
-			return nil, fmt.Errorf("%w: there is no change %d", engine.ErrDamaged, words[i].Change)
+	for i := range stored {
+		if stored[i].change = changes[stored[i].Change]; stored[i].change == nil {
+			return nil, fmt.Errorf("%w: there is no change %d", engine.ErrDamaged, stored[i].Change)
 		}
 	}
-	return words, nil
+	return stored, nil
 }
 
 // repeatable reports whether everything that the run knew is stored.
@@ -89,7 +89,7 @@ func (v *verifier) repeatable(r *store.Run) bool {
 	})
 }
 
-func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) error {
+func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []storedAttribution) error {
 	before, own, err := v.h.Knew(ctx, r.ID, r.Previous)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 	for _, e := range append(slices.Clone(runs), r) {
 		foreign, err := v.h.Foreign(ctx, r.ID, recordsOf(v.h.Window(e.ID)).NotBefore)
 		if err != nil || foreign > 0 {
-			v.Unrepeated += int64(len(words))
+			v.Unrepeated += int64(len(stored))
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 		return err
 	}
 	var changes []snapshot.Change
-	for _, w := range words {
+	for _, w := range stored {
 		if w.Number == 1 && w.change.Observed {
 			changes = append(changes, w.change.AsSeen())
 		}
@@ -150,7 +150,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, words []word) 
 	for _, c := range corrections {
 		again[attributionText(c.Change, nil, &c.Attribution)]++
 	}
-	for _, w := range words {
+	for _, w := range stored {
 		seen := w.change.AsSeen()
 		text := attributionText(0, &seen, &w.Attribution)
 		if w.Number > 1 {

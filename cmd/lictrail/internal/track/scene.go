@@ -55,9 +55,9 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 	}
 	s.upn = func(id snapshot.UserID) string {
 		if u := now[id]; u != nil {
-			return cmp.Or(s.before.of(id).UPN, u.UPN)
+			return cmp.Or(s.before.user(id).UPN, u.UPN)
 		}
-		return s.before.of(id).UPN
+		return s.before.user(id).UPN
 	}
 	s.deletedAt = func(id snapshot.UserID) time.Time { return t.deleted[id].DeletedAt }
 	return s, nil
@@ -92,8 +92,8 @@ func sceneOf(ctx context.Context, h *store.History, r *store.Run) (*scene, error
 		is, shown := s.now.paths(id)
 		return was, is, known || shown
 	}
-	s.upn = func(id snapshot.UserID) string { return cmp.Or(s.before.of(id).UPN, s.now.of(id).UPN) }
-	s.deletedAt = func(id snapshot.UserID) time.Time { return s.now.of(id).DeletedAt }
+	s.upn = func(id snapshot.UserID) string { return cmp.Or(s.before.user(id).UPN, s.now.user(id).UPN) }
+	s.deletedAt = func(id snapshot.UserID) time.Time { return s.now.user(id).DeletedAt }
 	return s, nil
 }
 

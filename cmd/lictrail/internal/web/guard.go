@@ -17,7 +17,7 @@ import (
 const maxTarget = 2048
 
 // Proxy is what a server trusts that stands behind a reverse proxy, which signs
-// people in and tells who they are.
+// people in and says who they are.
 type Proxy struct {
 	UserHeader string // names the person; the proxy must replace what a client sends
 	Secret     string // in the header [SecretHeader], so that nobody else can pretend to be the proxy

@@ -310,7 +310,7 @@ func (q *question) skuLink(id snapshot.SKUID) page.Link {
 	return page.Link{Text: q.skuName(id), To: q.link("sku", string(id))}
 }
 
-// skuName is the product, with what tells it from others of the same name.
+// skuName is the product, with what distinguishes it from others of the same name.
 func (q *question) skuName(id snapshot.SKUID) string {
 	return q.book.SKUWord(id)
 }
