@@ -18,6 +18,7 @@ type EventFilter struct {
 	// ByTarget lists those about a user, one user's after another's; NoTarget
 	// those that are about no user.
 	ByTarget, NoTarget bool
+	Newest             bool               // the newest first
 	Ref                *snapshot.EventRef // this one
 	Until              snapshot.RunID     // those that runs up to this one fetched
 	Since              snapshot.RunID     // those that runs after this one fetched, or that came from a file
@@ -75,6 +76,9 @@ func (f *EventFilter) query(n *namedSet) (string, []any) {
 		more = append(more, n.targets, n.copies, n.mark.copy)
 	}
 	order := " ORDER BY at, source, event_id, copy"
+	if f.Newest {
+		order = " ORDER BY at DESC, source DESC, event_id DESC, copy DESC"
+	}
 	if f.ByTarget {
 		order = " ORDER BY target, at, source, event_id, copy"
 	}

@@ -141,11 +141,19 @@ func (e *Error) Error() string { return e.Message }
 
 func refuse(message, hint string) error { return &Error{Message: message, Hint: hint} }
 
+// PlanWord is what a service plan is called in sentences and tables: its name for
+// people, or with PartNumbers that for programs. Where another plan has the same name
+// for people, the one for programs is added.
 func (b *Book) PlanWord(id snapshot.PlanID) string {
-	if name := b.PlanName(id); name != "" {
+	plan, _ := b.Catalog.Plan(id)
+	name := cmp.Or(b.PlanName(id), string(id))
+	if b.PartNumbers || plan.FriendlyName == "" || plan.FriendlyName == name {
 		return name
 	}
-	return string(id)
+	if _, err := b.Catalog.PlanID(plan.FriendlyName); err != nil {
+		return plan.FriendlyName + " (" + name + ")"
+	}
+	return plan.FriendlyName
 }
 
 // PartNumber is the tenant's own word for a SKU, else the catalog's.

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -301,7 +302,7 @@ func ReclaimSKUs(ctx context.Context, b *Book) (map[snapshot.SKUID]reclaim.SKU, 
 	for i := range rows {
 		s := reclaim.SKU{Name: b.SKUWord(rows[i].ID), Free: costsNothing(b, &rows[i]), Plans: map[snapshot.PlanID]string{}}
 		for _, id := range plans[rows[i].ID] {
-			s.Plans[id] = b.PlanWord(id)
+			s.Plans[id] = cmp.Or(b.PlanName(id), string(id)) // as programs know it: uses go by it
 		}
 		skus[rows[i].ID] = s
 	}

@@ -23,6 +23,19 @@ func (b *Book) Sentence(text string, id snapshot.SKUID, names ...string) string 
 	return replaceWord(text, part, b.SKUWord(id))
 }
 
+// PlanSentence is a sentence with the plans of its change called as [Book.PlanWord] does.
+func (b *Book) PlanSentence(text string, plans *snapshot.PlanDelta) string {
+	if plans == nil {
+		return text
+	}
+	for _, ids := range [][]snapshot.PlanID{plans.Disabled, plans.Enabled} {
+		for _, id := range ids {
+			text = replaceWord(text, b.PlanName(id), b.PlanWord(id))
+		}
+	}
+	return text
+}
+
 // replaceWord replaces a word wherever it stands alone and outside of double quotes,
 // as %q writes them.
 func replaceWord(text, word, with string) string {

@@ -27,6 +27,17 @@ type WhatIfAnswer struct {
 	*whatif.Outcome
 	Before, After reclaim.Cost // what the seats of the SKUs that it concerns cost a month
 	Group         *snapshot.Group
+	plans         map[snapshot.SKUID][]snapshot.PlanID // that each SKU has
+}
+
+// LostWith are the plans that a user would lose and that a SKU has: all of those lost
+// where it is not known what the SKU has.
+func (a *WhatIfAnswer) LostWith(sku snapshot.SKUID, lost []snapshot.PlanID) []snapshot.PlanID {
+	has := a.plans[sku]
+	if len(has) == 0 {
+		return lost
+	}
+	return slices.DeleteFunc(slices.Clone(lost), func(id snapshot.PlanID) bool { return !slices.Contains(has, id) })
 }
 
 // WhatIf predicts an operation by the run that the book is asked about. prices may
@@ -59,7 +70,12 @@ func WhatIf(ctx context.Context, b *Book, q WhatIfQuestion, op whatif.Operation,
 	if err != nil {
 		return nil, refusedOperation(b, q, op, err)
 	}
-	a := &WhatIfAnswer{Outcome: outcome}
+	a := &WhatIfAnswer{Outcome: outcome, plans: map[snapshot.SKUID][]snapshot.PlanID{}}
+	for _, k := range state.SKUs {
+		for _, p := range k.Plans {
+			a.plans[k.ID] = append(a.plans[k.ID], p.ID)
+		}
+	}
 	if g, ok := groups[op.Group]; ok {
 		a.Group = &g
 	}

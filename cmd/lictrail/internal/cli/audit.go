@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +70,7 @@ func runAuditEvents(ctx context.Context, e *env, user, since string) error {
 		if err != nil {
 			return err
 		}
-		rows := b.History.Stored(ctx, store.EventFilter{Users: people, From: from, To: time.Time{}})
+		rows := b.History.Stored(ctx, store.EventFilter{Users: people, From: from, Newest: e.format == "text"})
 		return show.Events().Print(e.printer(b), rows)
 	})
 }

@@ -25,8 +25,8 @@ func newAuditSearch(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search",
 		Short: "Search the archived audit records, and export them",
-		Long: `Searches all audit records that are archived, fetched or imported, in order of
-time. --actor takes an object id, an application id, a UPN or the name of an
+		Long: `Searches all audit records that are archived, fetched or imported, the newest first, in
+other forms than text the oldest. --actor takes an object id, an application id, a UPN or the name of an
 application; --activity the name as in the log, or a part of it.
 
 --format jsonl exports a record a line, with the SHA-256 of the record as it
@@ -67,6 +67,7 @@ func runAuditSearch(ctx context.Context, e *env, o auditSearchOptions) error {
 		if err := match.FindParts(ctx, b, f); err != nil {
 			return err
 		}
+		f.Newest = e.format == "text" && !o.raw
 		rows := match.Search(ctx, b, f, e.format == "jsonl")
 		switch {
 		case e.format == "jsonl":

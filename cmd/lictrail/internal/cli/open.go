@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/cmd/lictrail/internal/show"
 	"lictrail/snapshot"
 )
@@ -29,24 +29,13 @@ func withHistory(ctx context.Context, e *env, do func(b *ask.Book) error) error 
 		}
 		e.Notef("%q is taken for %s%s", word, title, rest)
 	}
-	answer := &begun{Writer: e.Out}
+	answer := &out.Begun{Writer: e.Out}
 	e.Out = answer
 	defer func() { e.Out = answer.Writer }()
 	if err := do(b); err != nil {
 		return err
 	}
-	return e.printer(b).PrintGaps(answer.yes)
-}
-
-// begun notes whether anything was written.
-type begun struct {
-	io.Writer
-	yes bool
-}
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.yes = b.yes || len(p) > 0
-	return b.Writer.Write(p)
+	return e.printer(b).PrintGaps(answer.Yes)
 }
 
 // parseTime reads the time that a flag gives; see [ask.Time].

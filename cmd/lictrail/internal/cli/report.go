@@ -74,9 +74,9 @@ func runReport(ctx context.Context, e *env, databases []lake.Database, o reportO
 		return p.Text(e.Streams)
 	}
 	if e.allTenants {
-		p, outcomes, err := fleetReport(ctx, e, databases, o)
-		if err != nil {
-			return err
+		p, outcomes := fleetReport(ctx, e, databases, o)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err := print(p); err != nil {
 			return err
@@ -117,44 +117,27 @@ func weekOf(e *env, b *ask.Book, o reportOptions, file ask.Rules) (*show.Week, e
 	return &show.Week{Book: b, Base: base, Rules: file, Now: e.now(), Version: version(), Past: b.History.At != newest, ChargeTo: o.by}, nil
 }
 
-// fleetReport is the page on all tenants. One that cannot be read holds up no other.
-func fleetReport(ctx context.Context, e *env, databases []lake.Database, o reportOptions) (*page.Page, []fleet.Outcome, error) {
+// fleetReport is the page on all tenants.
+func fleetReport(ctx context.Context, e *env, databases []lake.Database, o reportOptions) (*page.Page, []fleet.Outcome) {
 	progress := e.NewProgress()
 	defer progress.Done()
 	progress.Phase("reading", "tenants")
-	files := map[string]string{}
-	for _, db := range databases {
-		files[db.Name] = db.Path
-	}
-	f, outcomes := &show.FleetReport{Now: e.now(), Version: version()}, []fleet.Outcome(nil)
-	for _, h := range fleet.Health(ctx, databases, fleet.HealthOptions{Now: e.now(), Stale: ask.StaleAfter, Parallel: 1, Progress: func() { progress.Add(1) }}) {
-		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+	f := &show.FleetReport{Now: e.now(), Version: version()}
+	all, outcomes := fleet.Each(ctx, databases, fleet.HealthOptions{Now: e.now(), Stale: ask.StaleAfter, Progress: func() { progress.Add(1) }}, func(t *ask.TenantHealth, db string) error {
+		file, err := loadRulesOf(e, o.rules, db)
+		if err != nil {
+			return err
 		}
-		if h.Health == nil || h.Newest == nil {
-			f.Unreadable(h)
-		} else if err := addTenant(ctx, e, f, h, files[h.Name], o); err != nil {
-			h.Condition, h.Err = ask.Unreadable, err
-			f.Unreadable(h)
+		b, err := ask.Open(ctx, db, e.pseudonymize)
+		if err != nil {
+			return err
 		}
-		outcomes = append(outcomes, fleet.Outcome{Name: h.Name, Err: h.Err})
-	}
-	return f.Page(), outcomes, nil
-}
-
-func addTenant(ctx context.Context, e *env, f *show.FleetReport, h *ask.TenantHealth, db string, o reportOptions) error {
-	file, err := loadRulesOf(e, o.rules, db)
-	if err != nil {
-		return err
-	}
-	b, err := ask.Open(ctx, db, e.pseudonymize)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	w, err := weekOf(e, b, o, file)
-	if err != nil {
-		return err
-	}
-	return f.Add(ctx, h, w)
+		defer b.Close()
+		w, err := weekOf(e, b, o, file)
+		if err != nil {
+			return err
+		}
+		return f.Add(ctx, t, w)
+	})
+	return f.Page(all), outcomes
 }

@@ -198,7 +198,7 @@ var tabular = []string{"actors", "allotments", "assignments", "audit coverage", 
 var eachTenant = []string{"backup", "doctor", "verify"}
 
 // arranged are the commands whose table can be sorted and limited.
-var arranged = []string{"actors", "allotments", "assignments", "audit coverage", "audit events", "changes", "groups", "reclaim", "runs", "seat-days", "skus", "watch"}
+var arranged = []string{"actors", "allotments", "assignments", "audit coverage", "audit events", "audit search", "changes", "groups", "reclaim", "runs", "seat-days", "skus", "watch"}
 
 // Annotations of commands that know other formats than the usual ones.
 const (

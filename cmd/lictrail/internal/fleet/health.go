@@ -89,3 +89,23 @@ func ErrFindings(findings []ledger.Finding) error {
 	}
 	return fmt.Errorf("%w: %s: %s", engine.ErrDamaged, findings[0].Check, findings[0].What)
 }
+
+// Each looks at every history, the worst first, and reads those that have a run, one
+// after the other. One that cannot be read is unreadable, and holds up no other.
+func Each(ctx context.Context, databases []lake.Database, o HealthOptions, read func(t *ask.TenantHealth, file string) error) ([]*ask.TenantHealth, []Outcome) {
+	files := map[string]string{}
+	for _, db := range databases {
+		files[db.Name] = db.Path
+	}
+	all := Health(ctx, databases, o)
+	outcomes := make([]Outcome, len(all))
+	for i, t := range all {
+		if t.Health != nil && t.Newest != nil && ctx.Err() == nil {
+			if t.Err = read(t, files[t.Name]); t.Err != nil {
+				t.Condition = ask.Unreadable
+			}
+		}
+		outcomes[i] = Outcome{Name: t.Name, Err: t.Err}
+	}
+	return all, outcomes
+}

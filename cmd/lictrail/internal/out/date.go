@@ -38,8 +38,8 @@ func ZoneName() string {
 	return loc.String()
 }
 
-// inZone is a time where text shows it.
-func inZone(t time.Time) time.Time {
+// InZone is a time where text shows it.
+func InZone(t time.Time) time.Time {
 	if loc := zone.Load(); loc != nil && !t.IsZero() {
 		return t.In(loc)
 	}
@@ -108,12 +108,12 @@ func DateShort(notBefore, notAfter, at time.Time, precision string) string {
 // enough to be read as such.
 func bounds(notBefore, notAfter, at time.Time, precision string) (from, to time.Time, _ string) {
 	if precision == Exact && !at.IsZero() {
-		return inZone(at), inZone(at), Exact
+		return InZone(at), InZone(at), Exact
 	}
 	if notAfter.IsZero() {
 		notAfter = at
 	}
-	from, to = inZone(notBefore), inZone(notAfter)
+	from, to = InZone(notBefore), InZone(notAfter)
 	switch {
 	case precision == NoLaterThan || notBefore.IsZero():
 		return from, to, NoLaterThan

@@ -46,11 +46,28 @@ func (g *gate) Write(p []byte) (int, error) {
 // writeOwn writes text of this package's own, which may have styles in it. All
 // that came from elsewhere in it must be safe already.
 func writeOwn(w io.Writer, text string) error {
-	if g, ok := w.(*gate); ok {
-		return g.write([]byte(text), true)
+	switch w := w.(type) {
+	case *gate:
+		return w.write([]byte(text), true)
+	case *Begun:
+		w.Yes = w.Yes || text != ""
+		return writeOwn(w.Writer, text)
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// Begun notes whether anything was written. What leads to a terminal through it has its
+// styles.
+type Begun struct {
+	io.Writer
+	Yes bool
+}
+
+// Write implements [io.Writer].
+func (b *Begun) Write(p []byte) (int, error) {
+	b.Yes = b.Yes || len(p) > 0
+	return b.Writer.Write(p)
 }
 
 func (g *gate) write(p []byte, own bool) error {

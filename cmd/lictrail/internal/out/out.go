@@ -103,6 +103,11 @@ func (s *Streams) Printf(format string, args ...any) error {
 	return err
 }
 
+// Line prints a line to stdout, in a style where color is welcome.
+func (s *Streams) Line(text string, style Style) error {
+	return writeOwn(s.Out, paint(Safe(text), style, s.Color)+"\n")
+}
+
 // Paragraph prints a text to stdout, broken into lines that fit everywhere.
 func (s *Streams) Paragraph(text string) error {
 	_, err := io.WriteString(s.Out, strings.Join(wrap(Safe(text), defaultWidth), "\n")+"\n")

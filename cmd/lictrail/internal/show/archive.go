@@ -62,7 +62,7 @@ func Archive(to Printer, a *ask.FromArchive, none string) error {
 		}
 	}
 	for _, f := range found {
-		line := f.At.UTC().Format("2006-01-02 15:04:05 UTC") + ": " + f.Activity
+		line := out.InZone(f.At).Format("2006-01-02 15:04:05 MST") + ": " + f.Activity
 		if words, ok := recordWords(to.Book, f).(string); ok {
 			line += " " + words
 		}

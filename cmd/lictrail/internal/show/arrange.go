@@ -50,7 +50,7 @@ func (l Listing[T]) arrange(p Printer, rows iter.Seq2[T, error]) (iter.Seq2[T, e
 func (l Listing[T]) column(name string) (func(T) any, error) {
 	var names []string
 	for _, c := range l.Columns {
-		head := strings.ToLower(strings.ReplaceAll(c.Head, " ", "_"))
+		head := strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(c.Head, Zoned("")), " ", "_"))
 		switch {
 		case c.CSV != "" && strings.EqualFold(c.CSV, name):
 			return c.csvCell, nil

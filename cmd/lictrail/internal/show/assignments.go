@@ -24,7 +24,7 @@ func Assignments(b *ask.Book) Listing[*store.Assignment] {
 			productColumn(b, func(a row) snapshot.SKUID { return a.SKU }),
 			{Column: out.Column{Head: "PATH", Min: 8, Rank: 1, Wrap: true}, CSV: "paths", Text: func(a row) any { return pathsWord(b, a) }},
 			{CSV: "path_ids", Cell: func(a row) any { return pathIDs(a) }},
-			{Column: out.Column{Head: "FIRST ASSIGNED"}, CSV: "", Text: func(a row) any { return ShortDate(a.First) }},
+			{Column: out.Column{Head: Zoned("FIRST ASSIGNED")}, CSV: "", Text: func(a row) any { return ShortDate(a.First) }},
 			{CSV: "first_assigned", Cell: func(a row) any { return Stamp(a.First.At) }},
 			{CSV: "first_assigned_not_before", Cell: func(a row) any { return Stamp(a.First.NotBefore) }},
 			{CSV: "first_assigned_precision", Cell: func(a row) any { return string(a.First.Precision) }},

@@ -22,7 +22,7 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 		Columns: []Column[row]{
 			{CSV: "id", Cell: func(c row) any { return c.ID }},
 			{CSV: "run", Cell: func(c row) any { return int64(c.Run) }},
-			{Column: out.Column{Head: "WHEN (" + out.ZoneName() + ")"}, Text: func(c row) any { return ShortDate(c.When) }},
+			{Column: out.Column{Head: Zoned("WHEN")}, Text: func(c row) any { return ShortDate(c.When) }},
 			{CSV: "when", Cell: func(c row) any { return Stamp(c.When.At) }},
 			{CSV: "not_before", Cell: func(c row) any { return Stamp(c.When.NotBefore) }},
 			{CSV: "not_after", Cell: func(c row) any { return Stamp(c.When.NotAfter) }},
@@ -65,11 +65,15 @@ func viaGroup(b *ask.Book, c *store.ChangeRow) string {
 
 // causeCell is a cause for a table, where what is not known stands out.
 func causeCell(a *snapshot.Attribution) out.Cell {
-	cell := out.Cell{Value: CauseWord(a)}
-	if a.Cause == snapshot.CauseUnknown {
-		cell.Style = out.Yellow
+	return out.Cell{Value: CauseWord(a), Style: causeStyle(a.Cause)}
+}
+
+// causeStyle makes a cause that is not known stand out.
+func causeStyle(c snapshot.Cause) out.Style {
+	if c == snapshot.CauseUnknown {
+		return out.Yellow
 	}
-	return cell
+	return out.Plain
 }
 
 func userOf(c *store.ChangeRow) any {
@@ -103,7 +107,7 @@ func ReasonOf(b *ask.Book, c *store.ChangeRow) string {
 	if a.Via != nil {
 		names = append(names, ActorWord(a.Via.Actor))
 	}
-	return b.Sentence(a.Reason, c.SKU, names...)
+	return b.PlanSentence(b.Sentence(a.Reason, c.SKU, names...), c.Plans)
 }
 
 // Answer is the answer in short: what, when and why.
@@ -123,7 +127,7 @@ func AtWords(v *snapshot.Via) string {
 	if v.At.IsZero() {
 		return ""
 	}
-	return " on " + v.At.UTC().Format("2 January 2006 15:04 UTC")
+	return " on " + out.InZone(v.At).Format("2 January 2006 15:04 MST")
 }
 
 // UnknownWords says what each reason for not knowing means.

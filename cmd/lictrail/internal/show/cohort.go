@@ -127,7 +127,7 @@ func FlowMoves(f *ask.SeatFlow) Listing[*cohort.Move] {
 		return nil
 	}
 	return Listing[row]{None: "no seat came or went", Columns: []Column[row]{
-		{Column: out.Column{Head: "WHEN"}, Text: func(m row) any { return ShortDate(m.When) }},
+		{Column: out.Column{Head: Zoned("WHEN")}, Text: func(m row) any { return ShortDate(m.When) }},
 		{CSV: "when", Cell: func(m row) any { return Stamp(m.When.At) }},
 		{CSV: "not_before", Cell: func(m row) any { return Stamp(m.When.NotBefore) }},
 		{CSV: "precision", Cell: func(m row) any { return string(m.When.Precision) }},

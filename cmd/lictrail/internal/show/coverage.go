@@ -26,8 +26,8 @@ func Coverage() Listing[*snapshot.Coverage] {
 		None: "the audit log was never read",
 		Columns: []Column[row]{
 			{Column: out.Column{Head: "SOURCE"}, CSV: "source", Text: func(c row) any { return string(c.Source) }},
-			{Column: out.Column{Head: "FROM"}, CSV: "from", Text: func(c row) any { return coverageTime(c, c.From) }, Cell: func(c row) any { return Stamp(c.From) }},
-			{Column: out.Column{Head: "TO"}, CSV: "to", Text: func(c row) any { return coverageTime(c, c.To) }, Cell: func(c row) any { return Stamp(c.To) }},
+			{Column: out.Column{Head: Zoned("FROM")}, CSV: "from", Text: func(c row) any { return coverageTime(c, c.From) }, Cell: func(c row) any { return Stamp(c.From) }},
+			{Column: out.Column{Head: Zoned("TO")}, CSV: "to", Text: func(c row) any { return coverageTime(c, c.To) }, Cell: func(c row) any { return Stamp(c.To) }},
 			{Column: out.Column{Head: "READ"}, CSV: "complete", Text: func(c row) any { return coveredWord(c) }, Cell: func(c row) any { return c.Complete }},
 			{Column: out.Column{Head: "EVENTS"}, CSV: "events", Text: func(c row) any { return eventsOrNil(c) }, Cell: func(c row) any { return c.Events }},
 			{Column: out.Column{Head: "WHY NOT", Wrap: true}, CSV: "why", Text: func(c row) any { return Dash(c.Why) }, Cell: func(c row) any { return c.Why }},
@@ -38,7 +38,7 @@ func Coverage() Listing[*snapshot.Coverage] {
 // coverageTime is an end of a stretch, to the minute unless both ends are in one.
 func coverageTime(c *snapshot.Coverage, end time.Time) string {
 	if c.From.Truncate(time.Minute).Equal(c.To.Truncate(time.Minute)) {
-		return end.UTC().Format("2006-01-02 15:04:05.000")
+		return out.InZone(end).Format("2006-01-02 15:04:05.000")
 	}
 	return Minute(end, end)
 }
@@ -91,7 +91,7 @@ func Events() Listing[*store.StoredEvent] {
 		None: "no stored event matches",
 		Columns: []Column[row]{
 			{CSV: "source", Cell: func(r row) any { return string(r.Source) }},
-			{Column: out.Column{Head: "AT"}, Text: func(r row) any { return r.At.UTC().Format("2006-01-02 15:04:05") }},
+			{Column: out.Column{Head: Zoned("AT")}, Text: func(r row) any { return out.InZone(r.At).Format("2006-01-02 15:04:05") }},
 			{CSV: "at", Cell: func(r row) any { return Stamp(r.At) }},
 			{Column: out.Column{Head: "ACTIVITY", Min: 16, Rank: 3}, CSV: "activity", Text: func(r row) any { return r.Activity }},
 			{Column: out.Column{Head: "USER", Keep: true}, CSV: "target_id", Text: func(r row) any { return Dash(r.Target) }, Cell: func(r row) any { return r.Target }},
@@ -107,5 +107,5 @@ func Minute(observed, started time.Time) string {
 	if observed.IsZero() {
 		observed = started
 	}
-	return observed.UTC().Format("2006-01-02 15:04")
+	return out.InZone(observed).Format("2006-01-02 15:04")
 }

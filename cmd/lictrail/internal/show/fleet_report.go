@@ -69,11 +69,6 @@ type fleetProduct struct {
 	bought, used, free int64
 }
 
-// Unreadable adds a tenant of which there is nothing to report.
-func (f *FleetReport) Unreadable(h *ask.TenantHealth) {
-	f.tenants = append(f.tenants, &fleetTenant{TenantHealth: h})
-}
-
 // Add adds a tenant with its week.
 func (f *FleetReport) Add(ctx context.Context, h *ask.TenantHealth, w *Week) error {
 	p, err := w.Page(ctx, PartPeople)
@@ -147,8 +142,17 @@ func fleetName(h *ask.TenantHealth) string {
 	return fmt.Sprintf("%s (%s)", h.Name, h.Tenant.Name)
 }
 
-// Page lays it out. Tenants come in the order in which they were added.
-func (f *FleetReport) Page() *page.Page {
+// Page lays it out, for all tenants in their order, whether they were added or not.
+func (f *FleetReport) Page(all []*ask.TenantHealth) *page.Page {
+	added := f.tenants
+	f.tenants = nil
+	for _, h := range all {
+		t := &fleetTenant{TenantHealth: h}
+		if i := slices.IndexFunc(added, func(t *fleetTenant) bool { return t.TenantHealth == h }); i >= 0 && h.Err == nil {
+			t = added[i]
+		}
+		f.tenants = append(f.tenants, t)
+	}
 	p := &page.Page{Title: "Licenses of " + Plural(len(f.tenants), "tenant"), Lead: "What changed in the newest week of each, and what needs somebody."}
 	ill := 0
 	sum := &fleetTenant{licensed: known(0), changes: known(0), unexplained: known(0), over: known(0), lapsing: known(0), frees: known(0)}
@@ -194,7 +198,7 @@ func fleetSaving(saving reclaim.Cost) string {
 
 func (f *FleetReport) table(id string) page.Section {
 	t := page.Table{Caption: "Tenants, those that need somebody first", Columns: []page.Column{
-		{Head: "Tenant"}, {Head: "State", Tight: true}, {Head: "Read until", Tight: true}, {Head: "Licensed users", Number: true}, {Head: "Changes", Number: true}, {Head: "Unexplained", Number: true},
+		{Head: "Tenant"}, {Head: "State", Tight: true}, {Head: Zoned("Read until"), Tight: true}, {Head: "Licensed users", Number: true}, {Head: "Changes", Number: true}, {Head: "Unexplained", Number: true},
 		{Head: "Over-assigned", Number: true}, {Head: "Lapsing", Number: true}, {Head: "To take back", Number: true}, {Head: "A month", Number: true}, {Head: "What is the matter", Long: true}}}
 	for _, h := range f.tenants {
 		var name, monthly any = fleetName(h.TenantHealth), nil

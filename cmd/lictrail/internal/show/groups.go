@@ -30,7 +30,7 @@ func Failures(p Printer, list []ask.Failure) error {
 		return nil
 	}
 	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Keep: true},
-		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: "SINCE"})
+		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: Zoned("SINCE")})
 	for _, f := range list {
 		table.Row(f.Error, p.Book.PathName(f.Path()), p.Book.SKUWord(f.Row.SKU), f.Users, f.Fresh, ShortDate(p.Book.History.RunDate(f.SinceRun)))
 	}
@@ -163,7 +163,7 @@ func GroupUsers(b *ask.Book) Listing[*store.GroupFailure] {
 			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{Column: out.Column{Head: "ERROR", Min: 10, Rank: 1, Wrap: true}, CSV: "error", Text: func(r row) any { return out.Cell{Value: r.Error, Style: out.Red} },
 				Cell: func(r row) any { return r.Error }},
-			{Column: out.Column{Head: "SINCE"}, Text: func(r row) any { return ShortDate(since(r)) }},
+			{Column: out.Column{Head: Zoned("SINCE")}, Text: func(r row) any { return ShortDate(since(r)) }},
 			{CSV: "since", Cell: func(r row) any { return Stamp(since(r).At) }},
 			{CSV: "since_not_before", Cell: func(r row) any { return Stamp(since(r).NotBefore) }},
 			{CSV: "since_precision", Cell: func(r row) any { return string(since(r).Precision) }},

@@ -61,7 +61,7 @@ func Health(code func(*ask.TenantHealth) int) Listing[*ask.TenantHealth] {
 			{CSV: "last_ended_at", Cell: text(func(h HealthJSON) *string { return h.LastEndedAt })},
 			{CSV: "failed", Cell: func(t row) any { return valueOf(of(t).Failed) }},
 			{CSV: "newest_run", Cell: func(t row) any { return valueOf(of(t).NewestRun) }},
-			{Column: out.Column{Head: "READ UNTIL"}, CSV: "read_until", Text: readUntil, Cell: text(func(h HealthJSON) *string { return h.ReadUntil })},
+			{Column: out.Column{Head: Zoned("READ UNTIL")}, CSV: "read_until", Text: readUntil, Cell: text(func(h HealthJSON) *string { return h.ReadUntil })},
 			{Column: out.Column{Head: "AGE"}, CSV: "age_hours", Text: age, Cell: func(t row) any { return valueOf(of(t).AgeHours) }},
 			{Column: out.Column{Head: "WARN"}, CSV: "warnings", Text: func(t row) any {
 				if of(t).NewestRun == nil {

@@ -232,7 +232,10 @@ func printChange(to Printer, p *ask.Past, c *store.ChangeRow) error {
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	return to.Printf("%s%s: %s%s\n    %s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen, ReasonOf(p.Book, c))
+	if err := to.Printf("%s%s: %s%s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen); err != nil {
+		return err
+	}
+	return to.Line("    "+ReasonOf(p.Book, c), causeStyle(c.Attribution.Cause))
 }
 
 func pathNames(b *ask.Book, p *store.Period) []string {

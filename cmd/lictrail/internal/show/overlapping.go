@@ -30,7 +30,7 @@ func AssignmentsOverlapping(b *ask.Book) Listing[*ask.OverlappingSeat] {
 		return strings.Join(list, ", ")
 	}
 	for i := range l.Columns { // what the question is not about gives its room
-		if head := l.Columns[i].Head; head == "FIRST ASSIGNED" || head == "MICROSOFT SAYS" {
+		if head := l.Columns[i].Head; head == Zoned("FIRST ASSIGNED") || head == "MICROSOFT SAYS" {
 			if l.Columns[i].Cell == nil {
 				l.Columns[i].Cell = l.Columns[i].Text
 			}

@@ -175,7 +175,7 @@ func Records(b *ask.Book, raw bool) Listing[*ask.Record] {
 		Columns: []Column[row]{
 			{CSV: "source", Cell: func(f row) any { return string(f.Source) }},
 			{CSV: "id", Cell: func(f row) any { return f.ID }},
-			{Column: out.Column{Head: "AT"}, Text: func(f row) any { return f.At.UTC().Format("2006-01-02 15:04:05") }},
+			{Column: out.Column{Head: Zoned("AT")}, Text: func(f row) any { return out.InZone(f.At).Format("2006-01-02 15:04:05") }},
 			{CSV: "at", Cell: func(f row) any { return Stamp(f.At) }},
 			{Column: out.Column{Head: "ACTIVITY", Min: 14, Rank: 2}, CSV: "activity", Text: func(f row) any { return f.Activity }},
 			{Column: out.Column{Head: "ACTOR", Keep: true}, CSV: "actor", Text: func(f row) any { return Dash(ActorWord(ask.KnownActor(&f.Event))) },
@@ -202,11 +202,11 @@ func recordWords(b *ask.Book, f *ask.Record) any {
 	e := &f.Event
 	added, removed := ask.MovedSKUs(e)
 	var words []string
-	for _, name := range partNumbers(b, added) {
-		words = append(words, "+"+name)
+	for _, l := range added {
+		words = append(words, "+"+licenseWord(b, l))
 	}
-	for _, name := range partNumbers(b, removed) {
-		words = append(words, "-"+name)
+	for _, l := range removed {
+		words = append(words, "-"+licenseWord(b, l))
 	}
 	if e.Group != "" {
 		words = append(words, cmp.Or(b.History.GroupName(e.Group), e.GroupName, string(e.Group)))
@@ -223,6 +223,14 @@ func recordWords(b *ask.Book, f *ask.Record) any {
 		words = append(words, "failed")
 	}
 	return Dash(strings.Join(words, " "))
+}
+
+// licenseWord is what a license of a record is called.
+func licenseWord(b *ask.Book, l snapshot.EventLicense) string {
+	if b.PartNumber(l.SKU) == "" && l.Name != "" {
+		return l.Name
+	}
+	return b.SKUWord(l.SKU)
 }
 
 // partWords says which part of a record an event is. Some do not say of how many.

@@ -24,7 +24,7 @@ func Runs() Listing[*store.Run] {
 		Columns: []Column[row]{
 			{Column: out.Column{Head: "RUN"}, CSV: "id", Text: func(r row) any { return int64(r.ID) }},
 			{Column: out.Column{Head: "STATUS"}, CSV: "status", Text: func(r row) any { return styled(r) }, Cell: func(r row) any { return r.Status }},
-			{Column: out.Column{Head: "OBSERVED"}, CSV: "observed_at", Text: func(r row) any { return Minute(r.ObservedAt, r.StartedAt) }, Cell: func(r row) any { return Stamp(r.ObservedAt) }},
+			{Column: out.Column{Head: Zoned("OBSERVED")}, CSV: "observed_at", Text: func(r row) any { return Minute(r.ObservedAt, r.StartedAt) }, Cell: func(r row) any { return Stamp(r.ObservedAt) }},
 			{CSV: "observed_until", Cell: func(r row) any { return Stamp(r.ObservedUntil) }},
 			{Column: out.Column{Head: "USERS"}, CSV: "users", Text: number(func(r row) sql.NullInt64 { return r.Users })},
 			{CSV: "licensed_users", Cell: number(func(r row) sql.NullInt64 { return r.LicensedUsers })},
@@ -46,7 +46,7 @@ func styled(r *store.Run) any {
 }
 
 func OneRun(p Printer, r *store.Run) error {
-	pairs := []any{"Run", int64(r.ID), "Status", r.Status, "Read", Minute(r.ObservedAt, r.StartedAt) + " UTC", "Error", Dash(r.Error)}
+	pairs := []any{"Run", int64(r.ID), "Status", r.Status, "Read", Minute(r.ObservedAt, r.StartedAt) + " " + out.ZoneName(), "Error", Dash(r.Error)}
 	if r.Status == store.Complete {
 		pairs = append(pairs, "Compared with", previousWord(r), "Users", r.Users.Int64, "Licensed users", r.LicensedUsers.Int64,
 			"Assignments", r.Assignments.Int64, "Changes", r.Changes.Int64, "Requests", r.Requests.Int64)

@@ -64,7 +64,7 @@ func Verified(p Printer, r *Verification) error {
 		}
 	}
 	for _, x := range r.Erasures {
-		if err := p.Printf("Erased on purpose by %s, %s: %s\n", x.Kind, x.At.UTC().Format("2006-01-02 15:04"), RowsWord(x.Rows)); err != nil {
+		if err := p.Printf("Erased on purpose by %s, %s: %s\n", x.Kind, out.InZone(x.At).Format("2006-01-02 15:04 MST"), RowsWord(x.Rows)); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,7 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "plan_id", Cell: func(r row) any { return string(r.Plan) }},
 			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return b.PlanWord(r.Plan) }},
 			{Column: out.Column{Head: "NOW"}, CSV: "off_now", Text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.Now] }, Cell: func(r row) any { return r.Now }},
-			{Column: out.Column{Head: "WHEN"}, Text: func(r row) any { return ShortDate(r.When) }},
+			{Column: out.Column{Head: Zoned("WHEN")}, Text: func(r row) any { return ShortDate(r.When) }},
 			{CSV: "when", Cell: func(r row) any { return Stamp(r.When.At) }},
 			{CSV: "not_before", Cell: func(r row) any { return Stamp(r.When.NotBefore) }},
 			{CSV: "precision", Cell: func(r row) any { return string(r.When.Precision) }},

@@ -235,7 +235,7 @@ func (w *Week) changed(ctx context.Context) error {
 		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
 		s.Text = append(sentences(w.changedWords(), w.movedWords()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
-			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "By"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
+			{Head: "User"}, {Head: Zoned("When"), Tight: true}, {Head: "Change"}, {Head: "By"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
 				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), w.byCell(&c.Attribution), CauseWord(&c.Attribution), ReasonOf(w.Book, c)}
 			})}
@@ -366,7 +366,7 @@ func (w *Week) unexplained(context.Context) error {
 		Text: []string{fmt.Sprintf("Who made %d of %s is not known. Records that come late, or from another source (lictrail audit import), can still explain them.",
 			len(open), Plural(len(w.changes), "change"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Changes without a known cause", Columns: []page.Column{
-			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
+			{Head: "User"}, {Head: Zoned("When"), Tight: true}, {Head: "Change"}, {Head: "Why it is not known"}, {Head: "Explanation", Long: true}}},
 			open, maxRows, w.changesCommand(" --cause unknown"), func(c *store.ChangeRow) []any {
 				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), string(c.Attribution.UnknownWhy), ReasonOf(w.Book, c)}
 			})}})
@@ -400,7 +400,7 @@ func (w *Week) watching(ctx context.Context) error {
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: []string{fmt.Sprintf("New in this report: %d of %s.", fresh, Plural(len(all), "case"))},
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
-			{Head: "User"}, {Head: "When", Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "By"}, {Head: "Explanation", Long: true}}},
+			{Head: "User"}, {Head: Zoned("When"), Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "By"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
 				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), NotKnown), ReasonOff(w.Book, &r)}
 			})}})
@@ -426,7 +426,7 @@ func (w *Week) failing(ctx context.Context) error {
 	w.section(page.Section{ID: id, Heading: heading,
 		Text: append([]string{fmt.Sprintf("Begun in the time of this report: %d of %s.", fresh, Plural(users, "failure"))}, w.gapTexts(snapshot.ReadGroups)...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Failures, the newest first", Columns: []page.Column{
-			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: "Since", Tight: true}, {Head: "What to do", Long: true}}},
+			{Head: "Group"}, {Head: "SKU"}, {Head: "Error"}, {Head: "Users", Number: true}, {Head: "New", Number: true}, {Head: Zoned("Since"), Tight: true}, {Head: "What to do", Long: true}}},
 			list, maxRows, "lictrail groups", func(f ask.Failure) []any {
 				return []any{w.cell(w.PathName(f.Path()), "group", string(f.Row.Group)), w.skuCell(f.Row.SKU), f.Error, f.Users, f.Fresh, ShortDate(w.History.RunDate(f.SinceRun)), RemedyOf(f.Error)}
 			})}})

@@ -91,7 +91,7 @@ func (w *whatIfPage) listing() Listing[whatIfLine] {
 		{CSV: "sku_id", Text: func(r row) any { return string(r.sku) }},
 		skuColumn(b, func(r row) snapshot.SKUID { return r.sku }),
 		{CSV: "effect", Text: func(r row) any { return r.effect }},
-		{CSV: "plans_lost", Text: func(r row) any { return strings.Join(w.planWords(r.LostPlans), "; ") }},
+		{CSV: "plans_lost", Text: func(r row) any { return strings.Join(w.planWords(w.a.LostWith(r.sku, r.LostPlans)), "; ") }},
 		{CSV: "plans_kept", Text: func(r row) any { return strings.Join(w.planWords(keptPlans(r.Effect)), "; ") }},
 		{CSV: "kept_by", Text: func(r row) any { return strings.Join(w.keptBy(r.Effect), "; ") }},
 		{CSV: "mailbox_kept_until", Text: func(r row) any {
@@ -241,7 +241,7 @@ func (w *whatIfPage) people() error {
 			}
 		}
 		effect := map[string]string{"loses": "lose it", "gets": "get it", "keeps": "keep it", "not-known": "not known"}[l.effect]
-		lost, kept := countedPlans(w.planWords(l.LostPlans)), OrNil(strings.Join(w.keptBy(l.Effect), ", "))
+		lost, kept := countedPlans(w.planWords(w.a.LostWith(l.sku, l.LostPlans))), OrNil(strings.Join(w.keptBy(l.Effect), ", "))
 		if l.effect == "not-known" {
 			lost, kept = nil, nil
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
+	"lictrail/cmd/lictrail/internal/out"
 	"lictrail/snapshot/store"
 )
 
@@ -101,10 +102,14 @@ func who(ctx context.Context, p Printer, c *store.ChangeRow) error {
 		lines = append(lines, "  "+SharedText(*shared))
 	}
 	for _, ref := range a.Evidence {
-		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, ref.At.Format("2006-01-02 15:04:05 UTC")))
+		lines = append(lines, fmt.Sprintf("  Evidence %s %s, %s, %s", ref.Source, ref.ID, ref.Activity, out.InZone(ref.At).Format("2006-01-02 15:04:05 MST")))
 	}
 	for _, line := range lines {
-		if err := p.Printf("%s\n", line); err != nil {
+		style := out.Plain
+		if strings.HasPrefix(line, "  Cause ") {
+			style = causeStyle(a.Cause)
+		}
+		if err := p.Line(line, style); err != nil {
 			return err
 		}
 	}

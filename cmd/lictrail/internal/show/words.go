@@ -37,6 +37,9 @@ func LongDate(d snapshot.Date) string {
 	return out.DateWords(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
+// Zoned is the head of a column of times: their zone belongs to them.
+func Zoned(head string) string { return head + " (" + out.ZoneName() + ")" }
+
 func DayOrNil(t time.Time) any {
 	if t.IsZero() {
 		return nil
