@@ -2,11 +2,11 @@
 package attributes
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/store/engine"
@@ -98,59 +98,105 @@ func Decode(more string, a *snapshot.Attributes, word func(id int64) (string, er
 // Each calls do with each element of a JSON array that is a number or, where
 // text is not nil, a text. Null is left out.
 func Each(array string, do func(place int, number int64, text *string) error) error {
-	rest := []byte(array)[1:]
-	for place := 0; ; place++ {
-		if len(rest) == 0 {
+	return each(array, func(place int, element string) error {
+		switch element[0] {
+		case 'n':
+			return nil
+		case '"':
+			var text string
+			if json.Unmarshal([]byte(element), &text) != nil {
+				return ErrMalformed
+			}
+			return do(place, 0, &text)
+		}
+		number, err := strconv.ParseInt(element, 10, 64)
+		if err != nil {
 			return ErrMalformed
 		}
-		switch c := rest[0]; {
-		case c == ']' && len(rest) == 1 && place == 0:
-			return nil
-		case c == 'n' && bytes.HasPrefix(rest, []byte("null")):
-			rest = rest[4:]
-		case c == '"':
-			end, ok := textEnd(rest)
-			var text string
-			if !ok || json.Unmarshal(rest[:end], &text) != nil {
-				return ErrMalformed
-			}
-			rest = rest[end:]
-			if err := do(place, 0, &text); err != nil {
-				return err
-			}
-		default:
-			end := 0
-			for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-				end++
-			}
-			number, err := strconv.ParseInt(string(rest[:end]), 10, 64)
-			if err != nil {
-				return ErrMalformed
-			}
-			rest = rest[end:]
-			if err := do(place, number, nil); err != nil {
-				return err
-			}
+		return do(place, number, nil)
+	})
+}
+
+// Part parts attributes that are kept as an array, as they are written: those that
+// forget leaves, and the array without them. It is not ok for what is no such array.
+func Part(array string) (left, others string, ok bool) {
+	location, country, others, ok := part(array)
+	return "[" + location + "," + country + "]", others, ok
+}
+
+// Erased is what forget leaves of attributes that are kept as an array, those of a
+// row. It is not ok for what is no such array.
+func Erased(array string, row any) (left string, ok bool) {
+	location, country, _, ok := part(array)
+	return fmt.Sprintf("[null,0,%s,0,%s,0,0,0,0,0,%v]", location, country, row), ok
+}
+
+func part(array string) (location, country, others string, ok bool) {
+	location, country = "0", "0"
+	b := append(make([]byte, 0, len(array)+1), '[')
+	err := each(array, func(place int, element string) error {
+		switch place {
+		case Location:
+			location, element = element, "0"
+		case Country:
+			country, element = element, "0"
 		}
-		switch {
-		case len(rest) == 1 && rest[0] == ']':
+		if place > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, element...)
+		return nil
+	})
+	return location, country, string(append(b, ']')), err == nil
+}
+
+// each calls do with each element of a JSON array of numbers, texts and nulls, as it
+// is written.
+func each(array string, do func(place int, element string) error) error {
+	if !IsArray(array) {
+		return ErrMalformed
+	}
+	rest := array[1:]
+	if rest == "]" {
+		return nil
+	}
+	for place := 0; ; place++ {
+		end := elementEnd(rest)
+		if end == 0 || end == len(rest) {
+			return ErrMalformed
+		}
+		if err := do(place, rest[:end]); err != nil {
+			return err
+		}
+		if rest = rest[end:]; rest == "]" {
 			return nil
-		case len(rest) == 0 || rest[0] != ',':
+		}
+		if rest[0] != ',' {
 			return ErrMalformed
 		}
 		rest = rest[1:]
 	}
 }
 
-// textEnd is the index behind the JSON text that b begins with.
-func textEnd(b []byte) (int, bool) {
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1, true
+// elementEnd is the index behind the element that a text begins with; 0 for none.
+func elementEnd(s string) int {
+	switch {
+	case strings.HasPrefix(s, "null"):
+		return len("null")
+	case strings.HasPrefix(s, `"`):
+		for i := 1; i < len(s); i++ {
+			switch s[i] {
+			case '\\':
+				i++
+			case '"':
+				return i + 1
+			}
 		}
+		return 0
 	}
-	return 0, false
+	end := 0
+	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
+		end++
+	}
+	return end
 }

@@ -67,3 +67,38 @@ func TestDecodeAttributes(t *testing.T) {
 		}
 	}
 }
+
+// TestPart: what forget leaves of attributes is parted from the others as it is written,
+// and is the same once the others have been erased.
+func TestPart(t *testing.T) {
+	for array, want := range map[string][2]string{
+		"[]":                          {"[0,0]", "[]"},
+		"[1,2,7]":                     {"[7,0]", "[1,2,0]"},
+		`[null,0,"D,\"E",3,4,"x]",6]`: {`["D,\"E",4]`, `[null,0,0,3,0,"x]",6]`},
+		"[0,0,1,0,2,0,0,0,0,0,9]":     {"[1,2]", "[0,0,0,0,0,0,0,0,0,0,9]"},
+	} {
+		left, others, ok := Part(array)
+		if !ok || left != want[0] || others != want[1] {
+			t.Errorf("%s: %s and %s, %v", array, left, others, ok)
+		}
+		erased, ok := Erased(array, int64(9))
+		if again, _, fine := Part(erased); !ok || !fine || again != left {
+			t.Errorf("%s: %s is left", array, erased)
+		}
+		if twice, ok := Erased(erased, int64(9)); !ok || twice != erased {
+			t.Errorf("%s: erased twice: %s", array, twice)
+		}
+		var a snapshot.Attributes
+		if forgotten, err := Decode(erased, &a, func(int64) (string, error) { return "", nil }); !forgotten || err != nil {
+			t.Errorf("%s: %v, %v", erased, forgotten, err)
+		}
+	}
+	for _, other := range []string{"", "{}", "[", "[1", "[1,]", "[[1]]", "[1]x", `["x`, "[,]", "[true]", "[1 ]"} {
+		if _, _, ok := Part(other); ok {
+			t.Errorf("%q is taken for attributes", other)
+		}
+		if _, ok := Erased(other, int64(1)); ok {
+			t.Errorf("%q is taken for attributes", other)
+		}
+	}
+}

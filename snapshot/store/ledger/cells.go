@@ -300,12 +300,11 @@ func attributeCells(column string, value any) []cell {
 	text, _ := value.(string)
 	var all map[string]any
 	rest := cell{cellRest, []string{column}, []any{value}}
+	if left, others, ok := attributes.Part(text); ok {
+		rest.values[0] = others
+		return []cell{{column, rest.columns, []any{left}}, rest}
+	}
 	if parsed, err := parseJSON(text); err == nil {
-		if array, ok := parsed.([]any); ok {
-			left, others := partArray(array)
-			rest.values[0] = marshaled(others)
-			return []cell{{column, rest.columns, []any{marshaled(left)}}, rest}
-		}
 		all, _ = parsed.(map[string]any)
 	}
 	if all == nil {
@@ -320,20 +319,6 @@ func attributeCells(column string, value any) []cell {
 	}
 	rest.values[0] = marshaled(all)
 	return []cell{{column, rest.columns, []any{marshaled(left)}}, rest}
-}
-
-// partArray parts attributes that are kept as an array: those that forget leaves, and
-// the array without them.
-func partArray(array []any) (left, others []any) {
-	others = slices.Clone(array)
-	for _, place := range []int{attributes.Location, attributes.Country} {
-		var v any = json.Number("0")
-		if place < len(array) {
-			v, others[place] = array[place], json.Number("0")
-		}
-		left = append(left, v)
-	}
-	return left, others
 }
 
 // marshaled is JSON in the one form in which erasing writes it.

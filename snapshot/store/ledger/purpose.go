@@ -172,18 +172,12 @@ func mayGo(path string) bool {
 // erasedAttributes is what forget leaves of attributes.
 func erasedAttributes(value any, row any) (string, error) {
 	text, _ := value.(string)
+	if left, ok := attributes.Erased(text, row); ok {
+		return left, nil
+	}
 	parsed, err := parseJSON(text)
 	if err != nil {
 		return "", fmt.Errorf("%w: attributes: %w", engine.ErrDamaged, err)
-	}
-	if array, ok := parsed.([]any); ok {
-		kept, _ := partArray(array)
-		left := make([]any, attributes.Forgotten+1)
-		for i := attributes.Texts; i < len(left); i++ {
-			left[i] = 0
-		}
-		left[attributes.Location], left[attributes.Country], left[attributes.Forgotten] = kept[0], kept[1], row
-		return marshaled(left), nil
 	}
 	all, _ := parsed.(map[string]any)
 	left := map[string]any{"forgotten": row}
