@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -331,9 +332,16 @@ func nearSKUs(b *Book, word string) []string {
 	return nearest(word, by)
 }
 
-// nearest returns what is meant by the nearest of the words: by has what they mean.
-// A word of two letters is near to every other.
+// nearest returns what is meant by the nearest of the words: by has what they mean. A
+// part of one serves as well that no other has. A word of two letters is near to every
+// other.
 func nearest(word string, by map[string]string) []string {
+	by = maps.Clone(by)
+	for part, means := range ownParts(by) {
+		if by[part] == "" {
+			by[part] = means
+		}
+	}
 	var list []string
 	for called := range by {
 		if len(called) > 3 {
@@ -345,6 +353,24 @@ func nearest(word string, by map[string]string) []string {
 		return []string{by[w]}
 	}
 	return nil
+}
+
+// ownParts are the parts of names, of five letters and more, that mean one thing only.
+func ownParts(by map[string]string) map[string]string {
+	parts := map[string]string{}
+	shared := map[string]bool{}
+	for called, means := range by {
+		for part := range strings.FieldsSeq(called) {
+			if other := parts[part]; other != "" && other != means {
+				shared[part] = true
+			}
+			if len(part) >= 5 {
+				parts[part] = means
+			}
+		}
+	}
+	maps.DeleteFunc(parts, func(part, _ string) bool { return shared[part] })
+	return parts
 }
 
 // FindGroup finds the group that is meant by an object id, a name or a part of one,
