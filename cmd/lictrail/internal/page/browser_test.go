@@ -155,45 +155,116 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// TestBrowserLook: light and dark are told apart, and nothing is wider than the
-// screen of a phone.
+// TestBrowserLook: the page and the mail on a desktop, in the dark, on a phone and in
+// print. The page has a dark look, takes the screen it is on, and prints what is folded.
 func TestBrowserLook(t *testing.T) {
 	b := newBrowser(t)
-	b.pages[origin+"/page.html"] = render(t, sample("Contoso"))
+	var mail bytes.Buffer
+	if err := sample("Contoso").Mail(&mail); err != nil {
+		t.Fatal(err)
+	}
+	white := color.NRGBA{0xff, 0xff, 0xff, 0xff}
 	for _, c := range []struct {
-		name, setting string
-		paper         color.NRGBA
+		name, html, setting string
+		paper               color.NRGBA
+		colors              int // at least
 	}{
-		{"light", "--blink-settings=preferredColorScheme=1", color.NRGBA{0xf6, 0xf7, 0xf9, 0xff}},
-		{"dark", "--blink-settings=preferredColorScheme=0", color.NRGBA{0x12, 0x16, 0x1c, 0xff}},
+		{"page, light", render(t, sample("Contoso")), "--blink-settings=preferredColorScheme=1", color.NRGBA{0xf6, 0xf7, 0xf9, 0xff}, 20},
+		{"page, dark", render(t, sample("Contoso")), "--blink-settings=preferredColorScheme=0", color.NRGBA{0x12, 0x16, 0x1c, 0xff}, 20},
+		// What a mail program makes of the dark it does itself: the mail says both colors.
+		{"mail, light", mail.String(), "--blink-settings=preferredColorScheme=1", white, 5},
+		{"mail, dark", mail.String(), "--blink-settings=preferredColorScheme=0", white, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			b.pages[origin+"/page.html"] = c.html
 			file := filepath.Join(t.TempDir(), "page.png")
-			b.run(origin+"/page.html", c.setting, "--window-size=1000,1600", "--screenshot="+file)
+			b.run(origin+"/page.html", c.setting, "--window-size=1280,1600", "--screenshot="+file)
 			img := readPNG(t, file)
 			if got := color.NRGBAModel.Convert(img.At(3, 3)); got != c.paper {
 				t.Errorf("the paper is %v, want %v", got, c.paper)
 			}
 			colors := map[color.Color]bool{}
-			for x := 0; x < 1000; x += 3 {
+			for x := 0; x < 1280; x += 3 {
 				for y := 0; y < 1600; y += 3 {
 					colors[img.At(x, y)] = true
 				}
 			}
-			if len(colors) < 20 {
-				t.Errorf("the page has %d colors: nothing is drawn", len(colors))
+			if len(colors) < c.colors {
+				t.Errorf("it has %d colors: nothing is drawn", len(colors))
 			}
 		})
 	}
-	t.Run("phone", func(t *testing.T) {
-		b.pages[origin+"/page.html"] = render(t, sample(strings.Repeat("W", 300)))
-		b.pages[origin+"/phone.html"] = `<!DOCTYPE html><title>?</title><iframe id="f" src="/page.html" width="390" height="800" style="border:0"></iframe>
-<script>f.onload = () => { document.title = f.contentDocument.documentElement.scrollWidth }</script>`
-		dom, _ := b.run(origin+"/phone.html", "--dump-dom")
-		if m := docTitle.FindStringSubmatch(dom); m == nil || m[1] != "390" {
-			t.Errorf("the page is %q wide on a screen of 390", m)
+	t.Run("mail asks for nothing", func(t *testing.T) {
+		if v := b.open(mail.String()); len(v.asked) > 0 || len(v.console) > 0 || !strings.Contains(v.dom, "Written by lictrail.") {
+			t.Errorf("asked for %q, on the console: %q", v.asked, v.console)
 		}
 	})
+	for _, c := range []struct {
+		name, html string
+		width      int
+		shown      string // which of a drawing's two forms
+	}{
+		{"page on a phone", render(t, sample(strings.Repeat("W", 300))), 390, "slim"},
+		{"page on a large screen", render(t, sample("Contoso")), 1280, "broad"},
+		{"mail in a narrow pane", mail.String(), 600, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b.pages[origin+"/page.html"] = c.html
+			b.pages[origin+"/frame.html"] = fmt.Sprintf(`<!DOCTYPE html><title>?</title><iframe id="f" src="/page.html" width="%d" height="800" style="border:0"></iframe>
+<script>f.onload = () => {
+	const d = f.contentDocument
+	const shown = [...new Set([...d.querySelectorAll(".slim, .broad")].filter(e => e.getBoundingClientRect().width > 0).map(e => e.classList.contains("broad") ? "broad" : "slim"))]
+	const wide = [...d.querySelectorAll("figure.full")].every(e => e.getBoundingClientRect().width > 0.9 * e.parentElement.getBoundingClientRect().width)
+	document.title = [d.documentElement.scrollWidth, shown, wide].join(" ")
+}</script>`, c.width)
+			dom, _ := b.run(origin+"/frame.html", "--dump-dom", "--window-size=1400,900")
+			want := fmt.Sprintf("%d %s true", c.width, c.shown)
+			if m := docTitle.FindStringSubmatch(dom); m == nil || m[1] != want {
+				t.Errorf("width, drawings shown, and whether they take the width: %q, want %q", m, want)
+			}
+		})
+	}
+	t.Run("print", func(t *testing.T) {
+		long := sample("Contoso")
+		table := &long.Sections[0].Tables[0]
+		for i := range 150 {
+			table.Rows = append(table.Rows, []any{fmt.Sprint("row ", i), day(i), i, "explained"})
+		}
+		mails := &bytes.Buffer{}
+		if err := long.Mail(mails); err != nil {
+			t.Fatal(err)
+		}
+		open := b.printed(t, render(t, long))
+		table.Folded = true
+		folded := b.printed(t, render(t, long))
+		short := b.printed(t, render(t, sample("Contoso")))
+		if folded < open || folded <= short {
+			t.Errorf("%d sheets with 150 rows folded, %d with them open, %d without them", folded, open, short)
+		}
+		if n := b.printed(t, mails.String()); n < 2 {
+			t.Errorf("a mail of 150 rows has %d sheets", n)
+		}
+	})
+}
+
+// sheet is one of a PDF file.
+var sheet = regexp.MustCompile(`/Type\s*/Page\b`)
+
+// printed is how many sheets of paper a page takes.
+func (b *browser) printed(t *testing.T, html string) int {
+	t.Helper()
+	b.pages[origin+"/page.html"] = html
+	file := filepath.Join(t.TempDir(), "page.pdf")
+	b.run(origin+"/page.html", "--no-pdf-header-footer", "--print-to-pdf="+file)
+	pdf, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(sheet.FindAll(pdf, -1))
+	if n == 0 {
+		t.Fatalf("%d bytes that are no PDF", len(pdf))
+	}
+	return n
 }
 
 func readPNG(t *testing.T, path string) image.Image {
