@@ -56,7 +56,10 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), strings.Compare(a.Was, b.Was), strings.Compare(a.UPN, b.UPN), strings.Compare(string(a.ID), string(b.ID)))
 	})
 	if len(found) > limit {
-		return found[:limit], true, nil
+		found, more = found[:limit], true
+	}
+	if err := h.describeAll(ctx, found); err != nil {
+		return nil, false, fmt.Errorf("find people: %w", engine.Classify(err))
 	}
 	return found, more, nil
 }
@@ -124,54 +127,59 @@ func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Ran
 	}
 	more := len(q.Words) == 1 && len(ids) >= maxCandidates
 	var found []Found
-	for _, id := range ids {
-		f, err := h.rankPerson(ctx, q, id)
+	for some := range slices.Chunk(ids, usersAtOnce) {
+		ranked, err := h.rankSome(ctx, q, some)
 		if err != nil {
 			return nil, false, err
 		}
-		if f.Rank <= worst {
-			found = append(found, f)
-		}
+		found = append(found, slices.DeleteFunc(ranked, func(f Found) bool { return f.Rank > worst })...)
 	}
-	return found, more, h.describeAll(ctx, found)
+	return found, more, nil
 }
 
-// rankPerson compares with all that a user is and was called.
-func (h *History) rankPerson(ctx context.Context, q words.Query, id int64) (Found, error) {
-	f := Found{Person: Person{Row: id}, Rank: words.No}
-	rows, err := h.tx.QueryContext(ctx, "SELECT upn, name, coalesce(mail, '') FROM user_version WHERE user_id = ? ORDER BY from_run DESC", id)
-	if err != nil {
-		return f, err
+// rankSome compares with all that users are and were called.
+func (h *History) rankSome(ctx context.Context, q words.Query, ids []int64) (ranked []Found, err error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
 	}
-	defer rows.Close()
-	for newest := true; rows.Next(); newest = false {
-		var upn, name, mail string
-		if err := rows.Scan(&upn, &name, &mail); err != nil {
-			return f, err
-		}
-		for _, called := range []struct {
-			word string
-			rank words.Rank
-		}{{name, q.Name(name)}, {upn, q.Address(upn)}, {mail, q.Address(mail)}} {
-			if called.rank < f.Rank {
-				f.Rank, f.Was = called.rank, ""
-				if !newest {
-					f.Was = called.word
-				}
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")
+	err = engine.EachRow(ctx, h.tx, `
+		SELECT v.user_id, u.object_id, v.upn, v.name, coalesce(v.mail, '') FROM user_version v CROSS JOIN user u ON u.id = v.user_id
+		WHERE v.user_id IN (`+marks+") ORDER BY v.user_id, v.from_run DESC", args,
+		func(values []any) error {
+			id, _ := values[0].(int64)
+			upn, name, mail := engine.TextOf(values[2]), engine.TextOf(values[3]), engine.TextOf(values[4])
+			newest := len(ranked) == 0 || ranked[len(ranked)-1].Row != id
+			if newest {
+				f := Found{Person: Person{Row: id}, Rank: words.No}
+				f.ID, f.UPN = engine.UserID(values[1]), upn
+				ranked = append(ranked, f)
+			}
+			ranked[len(ranked)-1].compare(q, newest, upn, name, mail)
+			return nil
+		})
+	return ranked, err
+}
+
+// compare keeps the best of how a query fits what a user is called, or was.
+func (f *Found) compare(q words.Query, newest bool, upn, name, mail string) {
+	for _, called := range []struct {
+		word string
+		rank words.Rank
+	}{{name, q.Name(name)}, {upn, q.Address(upn)}, {mail, q.Address(mail)}} {
+		if called.rank < f.Rank {
+			f.Rank, f.Was = called.rank, ""
+			if !newest {
+				f.Was = called.word
 			}
 		}
 	}
-	return f, rows.Err()
 }
 
 func (h *History) describeAll(ctx context.Context, found []Found) error {
 	for i := range found {
 		f := &found[i]
-		var key any
-		if err := h.tx.QueryRowContext(ctx, "SELECT object_id FROM user WHERE id = ?", f.Row).Scan(&key); err != nil {
-			return err
-		}
-		f.ID = engine.UserID(key)
 		if err := h.describe(ctx, &f.Person); err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@ package web
 // views are what can be asked, in the order of the menu.
 var views = []view{
 	{name: "", kept: true, pace: steady, title: "Search", listed: true, ask: searchView},
-	{name: "search", pace: steady, title: "Search", ask: searchView},
+	{name: "search", title: "Search", ask: searchView},
 	{name: "person", title: "Person", about: true, ask: personView},
 	{name: "recorded", title: "Person", ask: recordedView},
 	{name: "change", title: "Change", about: true, ask: changeView},
