@@ -29,10 +29,12 @@ var inStatements = map[string]string{
 	"q.text":                                 "conditions, which take constant texts",
 	"add: condition":                         "constant at every call of conditions.add",
 	"skuPlans: where":                        "constant at both calls",
-	"read: where":                            "constant at every call, but for quoted columns of a key",
 	"keys: where":                            "quoted columns, with places for values",
-	"words: table":                           "a table that tables.go declares",
 	"drop: where":                            "a column that tables.go declares",
+	"t.name":                                 "a table of the lake, constant",
+	"ledger.ForgottenName":                   "constant",
+	"Insertion: table":                       "constant at every call, or a table that tables.go declares",
+	"rankSome: marks":                        "places for values",
 	"Prunable: name":                         "a table that tables.go declares",
 	"Prunable: where":                        "columns that tables.go declares",
 	"unpruned: strings.Join(full, \" OR \")": "quoted columns, with places for values",
@@ -254,7 +256,7 @@ func operands(x ast.Expr) []ast.Expr {
 }
 
 // isConstant reports whether a part can only be made of constants, of numbers
-// of places and of names that quoteAll quotes.
+// of places and of names that engine.QuoteAll quotes.
 func (l *sqlLint) isConstant(x ast.Expr, in *ast.FuncDecl) bool {
 	all := func(list []ast.Expr) bool {
 		return !slices.ContainsFunc(list, func(x ast.Expr) bool { return !l.isConstant(x, in) })
@@ -266,7 +268,7 @@ func (l *sqlLint) isConstant(x ast.Expr, in *ast.FuncDecl) bool {
 		return all([]ast.Expr{x.X, x.Y})
 	case *ast.CallExpr:
 		switch nameOf(x.Fun) {
-		case "quoteAll", "len":
+		case "QuoteAll", "len":
 			return true
 		case "Sprintf":
 			return all(x.Args)
