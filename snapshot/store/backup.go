@@ -30,7 +30,7 @@ func (db *DB) Backup(ctx context.Context, path string, check func(copied string)
 	}
 	name, err := filepath.Abs(temp.Name())
 	defer os.Remove(temp.Name()) //nolint:errcheck // after the rename it is gone
-	if err := errors.Join(err, temp.Close()); err != nil {
+	if err := errors.Join(err, temp.Close(), keep(temp.Name())); err != nil {
 		return fmt.Errorf("back up to %q: %w", path, err)
 	}
 	if _, err := db.sql.ExecContext(ctx, "VACUUM INTO ?", name); err != nil {
