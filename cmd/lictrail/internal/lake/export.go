@@ -221,11 +221,13 @@ func freeAt(dir string) (uint64, error) {
 	return v.Free, err
 }
 
+// close closes the files that are read, and gives the temporary ones up.
 func (x *export) close() {
 	x.parts.close()
 	for _, r := range x.read {
 		r.close()
 	}
+	clear(x.read)
 }
 
 // one exports one tenant. What it says of a tenant that fails is left out of the
@@ -456,6 +458,7 @@ func (x *export) replacements(ctx context.Context, s *source) error {
 // finish writes the files and then makes them part of the lake.
 func (x *export) finish(ctx context.Context) (*Result, error) {
 	next, err := x.next()
+	x.close() // Windows removes no file that is open
 	if err == nil {
 		err = ctx.Err()
 	}
