@@ -122,6 +122,7 @@ type graphLog struct {
 	licensing  map[snapshot.UserID]bool  // named by records of licenses
 	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
 	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
+	dropped    int                       // of these, records that were too many to be kept
 	fetched    map[copyKey]bool          // copies of records that are kept
 	late       snapshot.Window           // not covered, and no longer sure to be in the log
 	lateStored int                       // of what is in the archive already, records of that time
@@ -163,6 +164,10 @@ func (l *graphLog) read(ctx context.Context) error {
 	}
 	if l.unreadable > 0 && c.Complete {
 		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", l.unreadable)
+		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
+	}
+	if l.dropped > 0 && l.run.sync.Previous != nil && c.Complete {
+		c.Complete, c.Why = false, fmt.Sprintf("of the records of memberships in groups of which nothing is known, %d were left out: a run looks at %d", l.dropped, maxAside)
 		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
 	l.run.licensing = l.licensing
@@ -290,6 +295,8 @@ func (l *graphLog) keep(got []snapshot.RawEvent) {
 			l.note(&e)
 		case e.Target != "" && isMembership(audit.Normalize(e.Activity)) && len(l.aside) < maxAside:
 			l.aside = append(l.aside, e)
+		case e.Target != "" && isMembership(audit.Normalize(e.Activity)):
+			l.dropped++
 		}
 	}
 }
@@ -326,7 +333,8 @@ const (
 // licenses, of groups that no user's row has named: a group may have given a
 // license for the first time, or only between two snapshots. Each such group is
 // read once; of one that gives nothing, and whose licenses nobody set, nothing is
-// kept.
+// kept. Of groups that are too many to be read everything is kept: each may give any
+// license.
 func (l *graphLog) keepMemberships(ctx context.Context) error {
 	if l.run.sync.Previous == nil {
 		return nil
@@ -341,10 +349,9 @@ func (l *graphLog) keepMemberships(ctx context.Context) error {
 			of[e.Group] = append(of[e.Group], raw)
 		}
 	}
-	ids := mapKeys(of)
-	if len(ids) > maxGroupReads {
-		l.run.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read", len(ids), maxGroupReads)
-		ids = ids[:maxGroupReads]
+	ids, unread := groupsToRead(mapKeys(of), l.groupsSet, maxGroupReads)
+	if len(unread) > 0 {
+		l.run.warn("membership-groups", "membership records name %d groups of which nothing is known; %d were read, and the others may have given any license", len(ids)+len(unread), len(ids))
 	}
 	read, errs := l.run.Groups(ctx, ids)
 	if ctx.Err() != nil {
@@ -359,12 +366,36 @@ func (l *graphLog) keepMemberships(ctx context.Context) error {
 			l.run.groups[id] = true
 			l.run.groupsRead = append(l.run.groupsRead, g)
 		}
-		for _, raw := range of[id] {
-			l.fetched[keyOfCopy(&raw)] = true
-			l.run.events, l.held = append(l.run.events, raw), l.held+len(raw.Raw)
-		}
+		l.keepAside(of[id])
+	}
+	for _, id := range unread {
+		l.keepAside(of[id])
 	}
 	return nil
+}
+
+// keepAside takes records that were put aside to those of the run.
+func (l *graphLog) keepAside(records []snapshot.RawEvent) {
+	for _, raw := range records {
+		l.fetched[keyOfCopy(&raw)] = true
+		l.run.events, l.held = append(l.run.events, raw), l.held+len(raw.Raw)
+	}
+}
+
+// groupsToRead says which of groups a run reads, so many at most: first those whose
+// licenses a record says were set.
+func groupsToRead(ids []snapshot.GroupID, set map[snapshot.GroupID]bool, most int) (read, unread []snapshot.GroupID) {
+	slices.SortStableFunc(ids, func(x, y snapshot.GroupID) int {
+		switch {
+		case set[x] == set[y]:
+			return 0
+		case set[x]:
+			return -1
+		}
+		return 1
+	})
+	n := min(len(ids), most)
+	return ids[:n], ids[n:]
 }
 
 const (
