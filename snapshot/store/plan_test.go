@@ -1,103 +1,115 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"lictrail/snapshot"
-	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/words"
 )
 
-// What is planned of a log outlives the run; what was read is there at once, and
-// for good, whatever becomes of the run.
-func TestPlan(t *testing.T) {
-	t.Parallel()
-	db := openRW(t, newHistory(t))
-	s := begin(t, db)
-	ctx := t.Context()
-	stretch := func(from, to int, search string) Stretch {
-		return Stretch{Source: snapshot.SourcePurview, From: week(from), To: week(to), Search: search}
-	}
-	newer, older := stretch(1, 2, ""), stretch(0, 1, "first")
-	if err := s.Archive(ctx, Archived{Planned: []Stretch{older, newer}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Archive(ctx, Archived{Planned: []Stretch{stretch(0, 1, "again")}}); err != nil {
-		t.Fatal(err)
-	}
-	older.Search = "again"
-	planned(t, s, snapshot.SourcePurview, newer, older)
-	planned(t, s, snapshot.SourceUnified)
+// explaining is the transaction of a history that notes how SQLite goes about each query.
+type explaining struct {
+	reading
+	t       *testing.T
+	queries int
+	scans   []string // of tables that grow with the number of users
+}
 
-	event := snapshot.RawEvent{Source: snapshot.SourcePurview, ID: "a", At: week(1), Raw: []byte("{}")}
-	covered := snapshot.Coverage{Source: snapshot.SourcePurview, From: week(1), To: week(2), Complete: true, Events: 1}
-	if err := s.Archive(ctx, Archived{Done: []Stretch{newer}, Events: []snapshot.RawEvent{event}, Coverage: []snapshot.Coverage{covered}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.SetFeedSince(ctx, week(1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Fail(ctx, Failed, week(2), 1, engine.ErrBusy); err != nil {
-		t.Fatal(err)
-	}
+// grows are the tables that have rows for every user or change. Of a tenant of 1,000,000
+// users a scan of one takes seconds.
+var grows = "user|user_version|path|change|attribution|evidence|event|event_copy|name_word|user_plans|profile|imported|activity"
 
-	next := begin(t, db)
-	planned(t, next, snapshot.SourcePurview, older)
-	n := 0
-	for e, err := range next.Events(ctx, EventFilter{}) {
-		if err != nil || e.ID != "a" {
-			t.Errorf("got %v, %v", e, err)
+func (e *explaining) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	e.explain(ctx, query, args)
+	return e.reading.QueryContext(ctx, query, args...)
+}
+
+func (e *explaining) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	e.explain(ctx, query, args)
+	return e.reading.QueryRowContext(ctx, query, args...)
+}
+
+func (e *explaining) explain(ctx context.Context, query string, args []any) {
+	e.queries++
+	rows, err := e.reading.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		e.t.Errorf("explain %s: %v", query, err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			e.t.Error(err)
 		}
-		n++
-	}
-	got, err := next.Coverage(ctx)
-	if diff := cmp.Diff([]snapshot.Coverage{covered}, got); diff != "" || err != nil || n != 1 {
-		t.Errorf("%d events, %v, coverage (-want +got):\n%s", n, err, diff)
-	}
-	if at, err := next.FeedSince(ctx); !at.Equal(week(1)) || err != nil {
-		t.Errorf("got %v, %v", at, err)
+		name, scan := strings.CutPrefix(step, "SCAN ")
+		name, _, _ = strings.Cut(name, " ")
+		if scan && regexp.MustCompile(`\b(`+grows+`)\b(\s+(AS\s+)?`+regexp.QuoteMeta(name)+`\b)?`).FindString(query) != "" && isTable(query, name) {
+			e.scans = append(e.scans, fmt.Sprintf("%s in %s", step, query))
+		}
 	}
 }
 
-// What failed runs have read since the run before counts as read since then.
-func TestKnew_FailedRuns(t *testing.T) {
-	t.Parallel()
-	db := openRW(t, newHistory(t))
-	ctx := t.Context()
-	archive := func(s *Sync, from int) {
-		t.Helper()
-		c := snapshot.Coverage{Source: snapshot.SourceUnified, From: week(from), To: week(from + 1), Complete: true}
-		if err := s.Archive(ctx, Archived{Coverage: []snapshot.Coverage{c}}); err != nil {
+// isTable reports whether a name in a query is that of a table that grows.
+func isTable(query, name string) bool {
+	return regexp.MustCompile(`^(`+grows+`)$`).MatchString(name) ||
+		regexp.MustCompile(`\b(`+grows+`)\s+(AS\s+)?`+regexp.QuoteMeta(name)+`\b`).MatchString(query)
+}
+
+// drain reads a listing to its end.
+func drain[T any](t *testing.T, rows iter.Seq2[T, error]) {
+	t.Helper()
+	for _, err := range rows {
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	first := begin(t, db)
-	archive(first, 0)
-	commit(t, first)
-	failed := begin(t, db)
-	archive(failed, 1)
-	if err := failed.Fail(ctx, Failed, time.Now(), 1, engine.ErrBusy); err != nil {
-		t.Fatal(err)
-	}
-	s := begin(t, db)
-	archive(s, 2)
-	h, err := db.History(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
-	_, since, err := h.Knew(ctx, s.Run, s.Previous.ID)
-	if err != nil || len(since) != 2 || !since[0].From.Equal(week(1)) {
-		t.Errorf("got %v, %v", since, err)
-	}
 }
 
-func planned(t *testing.T, s *Sync, source snapshot.Source, want ...Stretch) {
-	t.Helper()
-	got, err := s.Planned(t.Context(), source)
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
+// TestOneUser_Plans: what is asked about one person is looked up in indexes, however many
+// people there are.
+func TestOneUser_Plans(t *testing.T) {
+	t.Parallel()
+	h := history(t, called(t, "Ann Meyer > Ann Smith", "Bob Meyer", "Cyd Novak"))
+	e := &explaining{reading: h.tx, t: t}
+	h.tx = e
+	people, err := h.FindUsers(t.Context(), named(t, 0, "Ann Meyer").UPN)
+	if err != nil || len(people) != 1 {
+		t.Fatalf("%d people, %v", len(people), err)
+	}
+	for _, q := range []string{"meyer", "ann m", "cyd novak"} {
+		if _, _, err := h.FindPeople(t.Context(), words.NewQuery(q), 20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := Filter{Users: people}
+	drain(t, h.Holdings(t.Context(), f))
+	drain(t, h.Periods(t.Context(), f))
+	drain(t, h.Assignments(t.Context(), f))
+	drain(t, h.Changes(t.Context(), ChangeFilter{Users: people, Oldest: true}))
+	drain(t, h.Changes(t.Context(), ChangeFilter{Users: people, SKUs: []snapshot.SKUID{"e3"}, Kinds: []snapshot.Kind{snapshot.Removed}, Newest: true}))
+	drain(t, h.Stored(t.Context(), EventFilter{Users: people}))
+	if _, err := h.Imports(t.Context(), people); err != nil {
+		t.Fatal(err)
+	}
+	if e.queries < 12 {
+		t.Errorf("only %d queries were looked at", e.queries)
+	}
+	for _, s := range e.scans {
+		t.Errorf("a scan: %s", s)
+	}
+
+	// The test sees a scan where there is one.
+	seen := len(e.scans)
+	drain(t, h.Holdings(t.Context(), Filter{}))
+	if len(e.scans) == seen {
+		t.Error("no scan is seen of a question about everybody")
 	}
 }

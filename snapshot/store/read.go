@@ -15,7 +15,7 @@ import (
 // History answers questions about the state at one complete run. What it
 // returns is consistent: it reads in one transaction.
 type History struct {
-	tx     *sql.Tx
+	tx     reading
 	seal   int64 // the newest: as long as there is no other, nothing has been written
 	schema int64 // changes when another version of the program changes the tables
 	Tenant snapshot.Tenant
@@ -35,6 +35,12 @@ type History struct {
 	until      snapshot.RunID              // only what was known before this run; 0: everything
 	pseudonyms *pseudonyms                 // nil: people go by their names
 	named      map[snapshot.GroupID]string // the groups' names under pseudonyms, people and all
+}
+
+// reading is the transaction in which a history reads.
+type reading interface {
+	engine.Querier
+	Rollback() error
 }
 
 // History opens the history for reading. It fails with [ErrNoRun] while no

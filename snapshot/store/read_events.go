@@ -52,6 +52,15 @@ func (s *Sync) Events(ctx context.Context, f EventFilter) iter.Seq2[*snapshot.Ra
 	return eventsOf(ctx, s.db.sql, f)
 }
 
+// ManyRecords reports whether more records are stored than can be read at once.
+func (h *History) ManyRecords(ctx context.Context, most int64) (many bool, err error) {
+	err = h.tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) > ? FROM event", most).Scan(&many)
+	if err != nil {
+		return false, fmt.Errorf("read how many records are stored: %w", engine.Classify(err))
+	}
+	return many, nil
+}
+
 func eventsOf(ctx context.Context, q engine.Querier, f EventFilter) iter.Seq2[*snapshot.RawEvent, error] {
 	return func(yield func(*snapshot.RawEvent, error) bool) {
 		for e, err := range storedOf(ctx, q, f) {
@@ -118,7 +127,7 @@ func (f *EventFilter) half(number, table string) (string, []any) {
 	if f.NoTarget {
 		c.add("e.target = ''")
 	}
-	if f.ByTarget {
+	if f.ByTarget || len(ids) > 0 { // the index by target has no others, and is used for nothing less
 		c.add("e.target <> ''")
 	}
 	return c.text, c.args

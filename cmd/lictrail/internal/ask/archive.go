@@ -151,6 +151,11 @@ func (a *archive) Others(id string) []string {
 	return all
 }
 
+// manyRecords is how many stored records are read to find out whom a name means. Where
+// there are more, which takes a minute and longer, a name is looked for among the users
+// of the history first, by an index, and in the records only if none of them has it.
+var manyRecords int64 = 200_000
+
 // Anybody resolves the argument USER: to users of the history or, when none has the
 // name, to people whom only audit records and attributions name. A whole name or
 // address goes before parts of one, wherever it is known from.
@@ -158,6 +163,13 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 	users, err := b.UsersCalled(ctx, ref)
 	if err != nil || len(users) > 0 {
 		return users, nil, err
+	}
+	if many, err := b.History.ManyRecords(ctx, manyRecords); err != nil || many {
+		users, err := b.FindUsers(ctx, ref)
+		var refused *Error
+		if err == nil || !errors.As(err, &refused) || len(refused.Choices) > 0 {
+			return users, nil, err
+		}
 	}
 	all, err := ArchiveOf(ctx, b)
 	if err != nil {
@@ -257,17 +269,21 @@ func (a *archive) match(q words.Query, worst words.Rank) []*Archived {
 }
 
 // Strangers are people whom words mean and only audit records name; under pseudonyms
-// nobody is. unread counts the records that could not be read.
-func Strangers(ctx context.Context, b *Book, q words.Query) (people []*Archived, unread int, err error) {
+// nobody is. unread counts the records that could not be read. searched is false where
+// there are so many records that they are read only if they must be.
+func Strangers(ctx context.Context, b *Book, q words.Query, must bool) (people []*Archived, unread int, searched bool, err error) {
 	if b.History.Pseudonymous() {
-		return nil, 0, nil
+		return nil, 0, true, nil
+	}
+	if many, err := b.History.ManyRecords(ctx, manyRecords); err != nil || many && !must {
+		return nil, 0, false, err
 	}
 	all, err := ArchiveOf(ctx, b)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	_, people, err = apart(ctx, b, all.match(q, words.Anywhere))
-	return people, all.failed, err
+	return people, all.failed, true, err
 }
 
 // is reports whether somebody goes by an object id or, where there is none, by an

@@ -15,6 +15,7 @@ import (
 
 func newFind(e *env) *cobra.Command {
 	var limit int
+	var archive bool
 	cmd := &cobra.Command{
 		Use:   "find WORDS",
 		Short: "People, SKUs, groups and plans that words mean",
@@ -31,14 +32,15 @@ no name has them so, anything that contains them is listed.`,
   lictrail find copilot --format json`,
 		Args: argsBetween(1, -1, "what to look for"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runFind(cmd.Context(), e, strings.Join(args, " "), limit)
+			return runFind(cmd.Context(), e, strings.Join(args, " "), limit, archive)
 		},
 	}
+	cmd.Flags().BoolVar(&archive, "archive", false, "also read all audit records for people whom only they name, where there are more than 200,000")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many `people`")
 	return cmd
 }
 
-func runFind(ctx context.Context, e *env, text string, limit int) error {
+func runFind(ctx context.Context, e *env, text string, limit int, archive bool) error {
 	q := words.NewQuery(text)
 	if q.Empty() {
 		return usage(fmt.Sprintf("%q has no letter or digit to look for", text), "a part of a name, such as: lictrail find ann")
@@ -55,12 +57,15 @@ func runFind(ctx context.Context, e *env, text string, limit int) error {
 		for _, f := range found {
 			hits = append(hits, show.Hit{Hit: f})
 		}
-		strangers, failed, err := ask.Strangers(ctx, b, q)
+		strangers, failed, searched, err := ask.Strangers(ctx, b, q, archive || len(found) == 0)
 		if err != nil {
 			return err
 		}
 		for _, p := range strangers {
 			hits = append(hits, show.Hit{Person: p})
+		}
+		if !searched {
+			e.Notef("people whom only audit records name are not among these; with --archive all records are read")
 		}
 		if failed > 0 {
 			e.Warnf("%s could not be read; whom they name is not known", out.Plural(failed, "audit record"))

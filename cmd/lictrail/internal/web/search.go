@@ -104,7 +104,7 @@ func (q *question) find(ctx context.Context, word string) (hits []hit, more bool
 		}
 	}
 	if q.values.Get("format") == "" { // what only records know takes reading them
-		strangers, _, err := ask.Strangers(ctx, q.book, query)
+		strangers, _, _, err := ask.Strangers(ctx, q.book, query, len(hits) == 0)
 		if err != nil {
 			return nil, false, err
 		}
