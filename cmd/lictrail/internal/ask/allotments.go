@@ -145,28 +145,36 @@ func Allotments(ctx context.Context, b *Book, skus []snapshot.SKUID) ([]Allotmen
 	return all, nil
 }
 
-// AllotmentHolders lists to what licenses of allotments are assigned, by kinds; none:
-// all kinds.
-func AllotmentHolders(ctx context.Context, b *Book, skus []snapshot.SKUID, kinds ...snapshot.HolderKind) ([]AllotmentHolder, error) {
+// listed reads rows of the history, and makes an answer of each that is asked about.
+func listed[R, A any](ctx context.Context, b *Book, skus []snapshot.SKUID, read func(context.Context) ([]R, error), answer func(*licensing, *R) (A, bool)) ([]A, error) {
 	l, err := b.licensing(ctx, skus)
 	if err != nil {
 		return nil, err
 	}
-	assignments, err := b.History.AllotmentAssignments(ctx)
+	rows, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []AllotmentHolder
-	for _, a := range assignments {
-		pool := l.pool(a.Allotment)
-		if l.wanted(pool.SKU) && (len(kinds) == 0 || slices.Contains(kinds, a.Holder.Kind)) {
-			all = append(all, AllotmentHolder{pool, l.holder(a.Holder)})
+	var all []A
+	for i := range rows {
+		if one, asked := answer(l, &rows[i]); asked {
+			all = append(all, one)
 		}
 	}
+	return all, nil
+}
+
+// AllotmentHolders lists to what licenses of allotments are assigned, by kinds; none:
+// all kinds.
+func AllotmentHolders(ctx context.Context, b *Book, skus []snapshot.SKUID, kinds ...snapshot.HolderKind) ([]AllotmentHolder, error) {
+	all, err := listed(ctx, b, skus, b.History.AllotmentAssignments, func(l *licensing, a *snapshot.AllotmentAssignment) (AllotmentHolder, bool) {
+		pool := l.pool(a.Allotment)
+		return AllotmentHolder{pool, l.holder(a.Holder)}, l.wanted(pool.SKU) && (len(kinds) == 0 || slices.Contains(kinds, a.Holder.Kind))
+	})
 	slices.SortStableFunc(all, func(x, y AllotmentHolder) int {
 		return cmp.Or(cmp.Compare(x.Allotment.PartNumber, y.Allotment.PartNumber), cmp.Compare(x.Allotment.ID, y.Allotment.ID), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.label(), y.label()))
 	})
-	return all, nil
+	return all, err
 }
 
 // label is what a holder is sorted by.
@@ -180,38 +188,15 @@ func (h *Holder) label() string {
 // WaitingMembers lists the users who wait for a license; whoever has waited longest is
 // first.
 func WaitingMembers(ctx context.Context, b *Book, skus []snapshot.SKUID) ([]WaitingMember, error) {
-	l, err := b.licensing(ctx, skus)
-	if err != nil {
-		return nil, err
-	}
-	members, err := b.History.WaitingMembers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []WaitingMember
-	for _, m := range members {
-		if pool := l.pool(m.Allotment); l.wanted(pool.SKU) {
-			all = append(all, WaitingMember{pool, l.holder(m.Holder), m.Since})
-		}
-	}
-	return all, nil
+	return listed(ctx, b, skus, b.History.WaitingMembers, func(l *licensing, m *snapshot.WaitingMember) (WaitingMember, bool) {
+		pool := l.pool(m.Allotment)
+		return WaitingMember{pool, l.holder(m.Holder), m.Since}, l.wanted(pool.SKU)
+	})
 }
 
 // AssignmentErrors lists the assignments that did not take effect, the newest first.
 func AssignmentErrors(ctx context.Context, b *Book, skus []snapshot.SKUID) ([]AssignmentError, error) {
-	l, err := b.licensing(ctx, skus)
-	if err != nil {
-		return nil, err
-	}
-	failures, err := b.History.AssignmentErrors(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []AssignmentError
-	for _, e := range failures {
-		if l.wanted(e.SKU) {
-			all = append(all, AssignmentError{l.holder(e.Holder), e.SKU, e.Code, e.Message, e.At})
-		}
-	}
-	return all, nil
+	return listed(ctx, b, skus, b.History.AssignmentErrors, func(l *licensing, e *snapshot.AssignmentError) (AssignmentError, bool) {
+		return AssignmentError{l.holder(e.Holder), e.SKU, e.Code, e.Message, e.At}, l.wanted(e.SKU)
+	})
 }
