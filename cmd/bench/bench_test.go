@@ -22,16 +22,21 @@ func TestMain(m *testing.M) {
 // slack for a noisy machine, a number of bytes next to none. At this size the
 // start of a process and the schema weigh more than in docs/performance.md.
 var held = map[string]struct{ plain, realistic float64 }{
-	"first run / SDK's typed models":               {4.5, 3},
-	"first run / floor":                            {0.33, 0.25},
-	"week of changes / floor":                      {0.8, 0.9},
-	"week without a change / floor":                {1, 1.1},
-	"bytes a user after the first run":             {400, 760},
+	"first run / SDK's typed models":               {5.5, 4},
+	"first run / floor":                            {0.45, 0.35},
+	"week of changes / floor":                      {0.9, 1},
+	"week without a change / floor":                {1.1, 1.2},
+	"bytes a user after the first run":             {360, 545},
 	"KB of a week without a change":                {16, 16},
 	"peak of sync, MB":                             {150, 150},
-	"verify / first run":                           {2, 2},
+	"peak of report, MB":                           {150, 150},
+	"peak of reclaim, MB":                          {150, 150},
+	"peak of seat-days --by user, MB":              {150, 150},
+	"verify / first run":                           {1.2, 1.2},
+	"backup / first run":                           {1.5, 1.5},
 	"peak of import, MB":                           {150, 150},
 	"peak of a run in which everybody changed, MB": {200, 200},
+	"peak of the run after it, MB":                 {120, 120},
 }
 
 // TestBench runs a small benchmark and fails on a ratio that is far off, never
