@@ -219,10 +219,18 @@ func TestOrganization(t *testing.T) {
 		premium      bool
 	}{{planA, "Enabled", false}, {premiumPlans[0], "Enabled", true}, {premiumPlans[1], "Warning", true}, {premiumPlans[1], "Deleted", false}} {
 		got, err := read(org(strings.ToUpper(tc.plan), tc.status))
-		want := Organization{snapshot.Tenant{ID: tenant, Name: "Example"}, tc.premium}
+		want := Organization{Tenant: snapshot.Tenant{ID: tenant, Name: "Example"}, HasPremium: tc.premium}
 		if got != want || err != nil {
 			t.Errorf("%v: got %+v, %v", tc, got, err)
 		}
+	}
+	dated := func(plan, status, at string) string {
+		return `{"servicePlanId":"` + plan + `","capabilityStatus":"` + status + `","assignedDateTime":"` + at + `"}`
+	}
+	got, err := read(`{"value":[{"id":"` + tenant + `","assignedPlans":[` + strings.Join([]string{dated(premiumPlans[0], "Deleted", "2020-01-01T00:00:00Z"),
+		dated(premiumPlans[1], "Enabled", "2026-02-01T00:00:00Z"), dated(premiumPlans[0], "Warning", "2025-06-01T00:00:00Z"), dated(planA, "Enabled", "2019-01-01T00:00:00Z")}, ",") + `]}]}`)
+	if want := time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC); !got.PremiumSince.Equal(want) || err != nil {
+		t.Errorf("premium since %s, %v", got.PremiumSince, err)
 	}
 	for _, bad := range []string{`{"value":[]}`, `{"value":[{"id":"x"}]}`, `{"value":[{"id":"` + tenant + `"},{"id":"` + groupID + `"}]}`, `{"id":"` + tenant + `"}`} {
 		_, err := read(bad)

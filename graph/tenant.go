@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/directory"
@@ -18,6 +19,9 @@ type Organization struct {
 	// HasPremium: the tenant has Entra ID P1 or P2, and so keeps its audit log
 	// for 30 days instead of 7.
 	HasPremium bool
+	// PremiumSince is Microsoft's date of the oldest plan that shows it; zero where
+	// it gives none. What the log had forgotten before is not there for that.
+	PremiumSince time.Time
 }
 
 // premiumPlans are the service plans AAD_PREMIUM and AAD_PREMIUM_P2.
@@ -45,10 +49,16 @@ func (c *Client) Organization(ctx context.Context) (Organization, error) {
 func (w *wireOrganization) organization() (Organization, error) {
 	p := rowProblem{kind: "organization", name: w.ID.text}
 	o := Organization{Tenant: snapshot.Tenant{ID: snapshot.TenantID(p.id("id", w.ID)), Name: w.DisplayName}}
-	o.HasPremium = slices.ContainsFunc(w.AssignedPlans, func(plan wirePlan) bool {
+	for _, plan := range w.AssignedPlans {
 		working := plan.CapabilityStatus == "Enabled" || plan.CapabilityStatus == "Warning"
-		return working && slices.Contains(premiumPlans, plan.ServicePlanID.text)
-	})
+		if !working || !slices.Contains(premiumPlans, plan.ServicePlanID.text) {
+			continue
+		}
+		if at := p.at("assignedDateTime", plan.AssignedDateTime); !o.HasPremium || at.Before(o.PremiumSince) {
+			o.PremiumSince = at
+		}
+		o.HasPremium = true
+	}
 	return o, p.err
 }
 

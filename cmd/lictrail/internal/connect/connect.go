@@ -243,7 +243,7 @@ type Reader struct{ *graph.Client }
 
 func (r Reader) Organization(ctx context.Context) (track.Organization, error) {
 	o, err := r.Client.Organization(ctx)
-	return track.Organization{Tenant: o.Tenant, Premium: o.HasPremium}, err
+	return track.Organization{Tenant: o.Tenant, Premium: o.HasPremium, PremiumSince: o.PremiumSince}, err
 }
 
 func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error) {

@@ -203,13 +203,22 @@ func (l *graphLog) auditSpan(stretches []snapshot.Coverage) auditSpan {
 
 // sure is the time from which on the log surely has all records at a time of our
 // clock, to the minute. How far it reaches back is proven by the tenant's plans or
-// assumed to be the shorter time.
+// assumed to be the shorter time. Plans that are newer than that do not bring back
+// what was forgotten before.
 func (l *graphLog) sure(at time.Time) time.Time {
-	reach := reachFree
-	if l.run.premium {
-		reach = reachPremium
+	return reachesTo(l.run.passed.ObservedUntil.Add(max(0, at.Sub(l.run.passedAt)).Truncate(time.Minute)), l.run.premium, l.run.premiumSince)
+}
+
+// reachesTo is the time from which on the log has all records at a time. since is
+// when the tenant got the plans with which it is kept for longer; zero: not known.
+func reachesTo(at time.Time, premium bool, since time.Time) time.Time {
+	switch {
+	case !premium:
+		return at.Add(-reachFree)
+	case since.IsZero():
+		return at.Add(-reachPremium)
 	}
-	return l.run.passed.ObservedUntil.Add(max(0, at.Sub(l.run.passedAt)).Truncate(time.Minute) - reach)
+	return earliest(latest(at.Add(-reachPremium), since.Add(-reachFree)), at.Add(-reachFree))
 }
 
 // lateSpan is the time since earlier runs that is not covered and that the log is not

@@ -52,7 +52,8 @@ type Reader interface {
 // Organization is what a tenant says of itself.
 type Organization struct {
 	snapshot.Tenant
-	Premium bool // Entra ID P1 or P2: the audit log reaches back 30 days
+	Premium      bool      // Entra ID P1 or P2: the audit log reaches back 30 days
+	PremiumSince time.Time // zero: not known
 }
 
 // User is a user as read.
@@ -133,15 +134,17 @@ func (t *run) readAndCommit(ctx context.Context) (result *store.Result, err erro
 // run is the state of one run.
 type run struct {
 	Reader
-	o        Options
-	started  time.Time
-	db       *store.DB
-	sync     *store.Sync
-	tenant   snapshot.Tenant
-	premium  bool
-	skus     []snapshot.SKU
-	catalog  snapshot.Catalog
-	comparer diff.Comparer
+	o       Options
+	started time.Time
+	db      *store.DB
+	sync    *store.Sync
+	tenant  snapshot.Tenant
+	premium bool
+	// premiumSince is when the log began to be kept for longer; zero: not known.
+	premiumSince time.Time
+	skus         []snapshot.SKU
+	catalog      snapshot.Catalog
+	comparer     diff.Comparer
 
 	shown     // what the pass over the users has shown
 	pass      *userPass
@@ -188,7 +191,7 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 	if t.o.Tenant != "" && t.o.Tenant != org.ID {
 		return fmt.Errorf("%w: asked for %s, %s answered", ErrWrongTenant, t.o.Tenant, org.ID)
 	}
-	t.tenant, t.premium = org.Tenant, org.Premium
+	t.tenant, t.premium, t.premiumSince = org.Tenant, org.Premium, org.PremiumSince
 	if t.sync, err = db.Begin(ctx, t.tenant, t.started, t.o.Version); err != nil {
 		return err
 	}
