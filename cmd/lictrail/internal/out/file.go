@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"lictrail/internal/private"
 )
@@ -91,7 +90,7 @@ func checkPlace(path string) error {
 	refuse := func(what, hint string) error {
 		return &Error{Code: 2, Message: fmt.Sprintf("%q %s", path, what), Hint: hint}
 	}
-	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) {
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
 		return refuse("names no file", "give the name of a file")
 	}
 	info, err := os.Lstat(path)
