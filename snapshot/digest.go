@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -135,13 +136,25 @@ func (d *digester) path(p *Path) {
 // could no longer be verified: it must not change, only be added to.
 const rowVersion = 1
 
+// digesters are used again: rows and their cells are digested by the million.
+var digesters = sync.Pool{New: func() any { return new(digester) }}
+
+// maxDigester is how many bytes a digester has at most that is used again.
+const maxDigester = 64 << 10
+
 // RowDigest digests one row of a history, column by column. A column without a
 // value takes no part: one that is added later, empty for old rows, leaves
 // their digests as they were. The order of columns must be that of their names.
 // Values are int64, float64, string and []byte, as SQLite has them; ok is false
 // for any other.
 func RowDigest(table string, columns []string, values []any) (sum [sha256.Size]byte, ok bool) {
-	d := make(digester, 0, 512)
+	d, _ := digesters.Get().(*digester)
+	defer func() {
+		if cap(*d) <= maxDigester {
+			digesters.Put(d)
+		}
+	}()
+	*d = (*d)[:0]
 	d.number(rowVersion)
 	d.text(table)
 	for i, v := range values {
@@ -153,7 +166,7 @@ func RowDigest(table string, columns []string, values []any) (sum [sha256.Size]b
 			return sum, false
 		}
 	}
-	return sha256.Sum256(d), true
+	return sha256.Sum256(*d), true
 }
 
 // value takes a value with its type, so that 1 is not "1".
