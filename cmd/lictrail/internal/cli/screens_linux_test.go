@@ -24,7 +24,7 @@ func TestScreens(t *testing.T) {
 		var all strings.Builder
 		for _, command := range []string{
 			"changes --last 12", "assignments --user-type guest", "assignments --overlapping", "assignments --sku copilot --limit 3",
-			"groups --users", "reclaim --limit 3", "actors", "find copilot", "skus",
+			"groups --users", "reclaim --limit 3", "reclaim --by department", "actors", "find copilot", "skus", "who changed rosa.diaz", "history dan.ortiz",
 		} {
 			text := onScreen(t, dir, map[string]string{"COLUMNS": env, "NO_COLOR": "1"}, strings.Fields(command)...)
 			for line := range strings.Lines(text) {

@@ -103,9 +103,35 @@ func (s *Streams) Printf(format string, args ...any) error {
 	return err
 }
 
-// Line prints a line to stdout, in a style where color is welcome.
+// Line prints a line of prose to stdout, in a style where color is welcome. On a terminal
+// that is narrower it is broken between words, and goes on indented.
 func (s *Streams) Line(text string, style Style) error {
-	return writeOwn(s.Out, paint(Safe(text), style, s.Color)+"\n")
+	text = Safe(text)
+	prose := strings.TrimLeft(text, " ")
+	indent := text[:len(text)-len(prose)]
+	lines := []string{prose}
+	if s.OutTTY && width(text) > s.Width && s.Width > 2*len(indent)+20 {
+		lines = wrap(prose, s.Width-len(indent)-2)
+	}
+	for i, line := range lines {
+		if i == 1 {
+			indent += "  "
+		}
+		if err := writeOwn(s.Out, indent+paint(line, style, s.Color)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Prose prints lines of prose; see [Streams.Line].
+func (s *Streams) Prose(format string, args ...any) error {
+	for line := range strings.Lines(fmt.Sprintf(format, safeArgs(args)...)) {
+		if err := s.Line(strings.TrimSuffix(line, "\n"), Plain); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Paragraph prints a text to stdout, broken into lines that fit everywhere.

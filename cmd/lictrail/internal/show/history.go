@@ -54,7 +54,7 @@ func incomplete(to Printer, p *ask.Past) bool {
 // Past prints everything in sentences.
 func Past(to Printer, p *ask.Past) error {
 	for i := range p.People {
-		if err := to.Printf("%s\n", ask.PersonLine(&p.People[i].User)); err != nil {
+		if err := to.Prose("%s\n", ask.PersonLine(&p.People[i].User)); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func Past(to Printer, p *ask.Past) error {
 		}
 	}
 	for i := range p.Imports {
-		if err := to.Printf("  %s\n", importedWords(p.Book, &p.Imports[i])); err != nil {
+		if err := to.Prose("  %s\n", importedWords(p.Book, &p.Imports[i])); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 	if len(p.People) > 1 {
 		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
 	}
-	err := to.Printf("\n%s%s\n  first assigned %s%s\n", p.SKUWord(h.SKU), who,
+	err := to.Prose("\n%s%s\n  first assigned %s%s\n", p.SKUWord(h.SKU), who,
 		LongDate(h.First), BasisWords(h.First))
 	if err != nil {
 		return err
@@ -124,11 +124,11 @@ func printPeriod(to Printer, p *ask.Past, d *store.Period) error {
 	if gaps := len(d.Stretches) - 1; gaps > 0 {
 		line += "; the account was deleted and restored " + times(gaps)
 	}
-	if err := to.Printf("%s\n", line); err != nil || d.GraphDate.IsZero() {
+	if err := to.Prose("%s\n", line); err != nil || d.GraphDate.IsZero() {
 		return err
 	}
 	if why := DateWhyWords(p.Book, p.DateWhy(d)); why != "" {
-		return to.Printf("    Microsoft says %s: %s\n", d.GraphDate.UTC().Format(time.DateOnly), why)
+		return to.Prose("    Microsoft says %s: %s\n", d.GraphDate.UTC().Format(time.DateOnly), why)
 	}
 	return to.Printf("    Microsoft says %s\n", d.GraphDate.UTC().Format(time.DateOnly))
 }
@@ -211,11 +211,11 @@ func printSwap(to Printer, p *ask.Past, i, j int) error {
 	if from := p.PathName(removed.Path); from != paths {
 		paths = from + " → " + paths
 	}
-	err := to.Printf("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), words, paths, ReasonOf(p.Book, assigned))
+	err := to.Prose("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), words, paths, ReasonOf(p.Book, assigned))
 	if err != nil || ReasonOf(p.Book, removed) == ReasonOf(p.Book, assigned) {
 		return err
 	}
-	return to.Printf("    %s removed %s: %s\n", p.SKUWord(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
+	return to.Prose("    %s removed %s: %s\n", p.SKUWord(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
 }
 
 // doneBy names who started it, where that is known.
@@ -232,7 +232,7 @@ func printChange(to Printer, p *ask.Past, c *store.ChangeRow) error {
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	if err := to.Printf("%s%s: %s%s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen); err != nil {
+	if err := to.Prose("%s%s: %s%s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen); err != nil {
 		return err
 	}
 	return to.Line("    "+ReasonOf(p.Book, c), causeStyle(c.Attribution.Cause))

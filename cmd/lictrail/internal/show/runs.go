@@ -52,7 +52,7 @@ func OneRun(p Printer, r *store.Run) error {
 			"Assignments", r.Assignments.Int64, "Changes", r.Changes.Int64, "Requests", r.Requests.Int64)
 	}
 	if a := r.Audit; a != nil {
-		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"), Plural(a.Events, "event")))
+		pairs = append(pairs, "Audit log", fmt.Sprintf("%s to %s, %s", Minute(a.From, a.From), Minute(a.To, a.To)+" "+out.ZoneName(), Plural(a.Events, "event")))
 	}
 	pairs = append(pairs, "Head", Dash(r.Head))
 	if err := out.Pairs(p.Streams, pairs...); err != nil {

@@ -51,7 +51,7 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 			Column[row]{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return r.UPN }})
 	case "sku":
 	default:
-		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(strings.ReplaceAll(by, "-", " ")), Min: 10, Rank: 2}, CSV: strings.ReplaceAll(by, "-", "_"),
+		columns = append(columns, Column[row]{Column: out.Column{Head: strings.ToUpper(strings.ReplaceAll(by, "-", " ")), Min: 10, Rank: 2, Wrap: true}, CSV: strings.ReplaceAll(by, "-", "_"),
 			Text: func(r row) any { return chargedTo(r) }, Cell: func(r row) any { return OrNil(r.Label) }})
 	}
 	costs := []Column[row]{

@@ -36,7 +36,7 @@ func Totals(b *ask.Book, by string) Listing[*ask.Total] {
 	}
 	switch by {
 	case "department":
-		l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Rank: 2}, CSV: "department",
+		l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "DEPARTMENT", Min: 10, Rank: 2, Wrap: true}, CSV: "department",
 			Text: func(t row) any { return OrNil(t.Department) }})
 	case "user-type":
 		l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "USERS ARE", Rank: 2}, CSV: "user_kind",
