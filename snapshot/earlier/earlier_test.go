@@ -214,10 +214,10 @@ func TestReadPassesOver(t *testing.T) {
 		"nothing":          {table, 2, "3 it names no license"},
 		"a type":           {"#TYPE System.Management.Automation.PSCustomObject\r\n" + table, 3, "1 the #TYPE line of Windows PowerShell, 4 it names no license"},
 		"a quoted type":    {"\"#TYPE Selected.System.String\"\n" + table, 3, "1 the #TYPE line of Windows PowerShell, 4 it names no license"},
-		"a separator":      {"sep=;\n" + table, 3, "1 the line that tells the separator, 4 it names no license"},
+		"a separator":      {"sep=;\n" + table, 3, "1 the line that names the separator, 4 it names no license"},
 		"a title":          {"License report\n\n" + table, 4, `1 a title: "License report", 5 it names no license`},
 		"a title in cells": {"License report, March;;;\n;;;\n" + table, 4, `1 a title: "License report, March;;;", 5 it names no license`},
-		"several":          {"#TYPE x\nsep=;\nReport\n" + table, 5, `1 the #TYPE line of Windows PowerShell, 2 the line that tells the separator, 3 a title: "Report", 6 it names no license`},
+		"several":          {"#TYPE x\nsep=;\nReport\n" + table, 5, `1 the #TYPE line of Windows PowerShell, 2 the line that names the separator, 3 a title: "Report", 6 it names no license`},
 	} {
 		for encoding, raw := range map[string][]byte{"UTF-8": []byte(test.text), "UTF-16": encode16(test.text, binary.LittleEndian), "UTF-16 unmarked": encode16(test.text, binary.LittleEndian)[2:]} {
 			f, err := Read(raw, Options{})

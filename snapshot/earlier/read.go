@@ -184,7 +184,7 @@ func preambleWords(line string) string {
 	case strings.HasPrefix(lower, "#type"):
 		return "the #TYPE line of Windows PowerShell"
 	case strings.HasPrefix(lower, "sep="):
-		return "the line that tells the separator"
+		return "the line that names the separator"
 	}
 	return fmt.Sprintf("a title: %q", shorten(line))
 }

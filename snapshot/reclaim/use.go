@@ -175,7 +175,7 @@ func (g Gap) Words() string {
 	case NotListed:
 		return "what was read of activity does not name the user"
 	case NotCovered:
-		return "what was read of activity does not tell of this product"
+		return "what was read of activity does not cover this product"
 	case OutOfDate:
 		return "activity was last read long ago; run lictrail sync --activity all"
 	}

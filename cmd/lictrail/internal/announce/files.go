@@ -115,5 +115,5 @@ func (f Files) WriteHead(r Recorded) error {
 		_, err := fmt.Fprintln(w, r.Head)
 		return err
 	})
-	return notWritten(r.Summary, "head", err, "keep the head that this run printed; lictrail runs --format json tells it again")
+	return notWritten(r.Summary, "head", err, "keep the head that this run printed; lictrail runs --format json shows it again")
 }

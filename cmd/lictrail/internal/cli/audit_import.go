@@ -93,7 +93,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	in.NoteRest()
 	if len(in.Files) == 0 {
-		return usage("no file of audit records was found", "lictrail audit import --help tells what is known")
+		return usage("no file of audit records was found", "lictrail audit import --help lists the forms that are known")
 	}
 	db, err := openImport(ctx, e.db, o.dryRun)
 	if err != nil {
@@ -107,9 +107,9 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 	}
 	effect := &track.Concluded{}
 	if from, to, any := track.SpanOf(taken, whole); any && !o.dryRun {
-		progress.Phase("working out what they tell", "")
+		progress.Phase("working out what they show", "")
 		if effect, err = track.Conclude(ctx, db, from, to); err != nil && ctx.Err() != nil {
-			return &out.Error{Code: exitInterrupted, Message: "interrupted: the records are in the archive, and what they tell of the past is not worked out",
+			return &out.Error{Code: exitInterrupted, Message: "interrupted: the records are in the archive, and what they show of the past is not worked out",
 				Hint: "the same import again works it out", Err: errors.Join(errRecorded, err)}
 		}
 		if err != nil {

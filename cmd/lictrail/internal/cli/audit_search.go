@@ -25,9 +25,10 @@ func newAuditSearch(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search",
 		Short: "Search the archived audit records, and export them",
-		Long: `Searches all audit records that are archived, fetched or imported, the newest first, in
-other forms than text the oldest. --actor takes an object id, an application id, a UPN or the name of an
-application; --activity the name as in the log, or a part of it.
+		Long: `Searches all audit records that are archived, fetched or imported, the newest
+first, in other forms than text the oldest. --actor takes an object id, an
+application id, a UPN or the name of an application; --activity the name as in
+the log, or a part of it.
 
 --format jsonl exports a record a line, with the SHA-256 of the record as it
 was archived and the file and line it came from; the last line has the number

@@ -22,7 +22,7 @@ func TestGapSentences(t *testing.T) {
 		{nil, nil},
 		{
 			[]snapshot.Gap{{What: snapshot.ReadSubscriptions, Why: snapshot.GapNotPermitted}},
-			[]string{"Not known: " + bought + ". It may not be read; what would tell: the application permission Organization.Read.All."},
+			[]string{"Not known: " + bought + ". It may not be read; what would show it: the application permission Organization.Read.All."},
 		},
 		{
 			[]snapshot.Gap{{What: snapshot.ReadSubscriptions, Why: snapshot.GapFailed, Run: 7, Since: day(2)}},
@@ -55,8 +55,8 @@ func TestGapSentences(t *testing.T) {
 				{What: snapshot.ReadActivity, Source: snapshot.CopilotUsage, Why: snapshot.GapNotPermitted},
 			},
 			[]string{
-				"Not known: when users were last active (sign-ins). It may not be read; what would tell: the application permission AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant.",
-				"Not known: when users were last active (apps, copilot). It may not be read; what would tell: the application permission Reports.Read.All.",
+				"Not known: when users were last active (sign-ins). It may not be read; what would show it: the application permission AuditLog.Read.All and User.Read.All, and Entra ID P1 or P2 in the tenant.",
+				"Not known: when users were last active (apps, copilot). It may not be read; what would show it: the application permission Reports.Read.All.",
 			},
 		},
 	}

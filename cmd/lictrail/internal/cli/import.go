@@ -129,7 +129,7 @@ func readImport(path string, o earlier.Options) (*ask.EarlierFile, error) {
 	}
 	read, err := earlier.Read(raw, o)
 	if err != nil {
-		return nil, usage(fmt.Sprintf("%q: %v", path, err), "lictrail import --help tells what a file must have; nothing was imported")
+		return nil, usage(fmt.Sprintf("%q: %v", path, err), "lictrail import --help says what a file must have; nothing was imported")
 	}
 	sum := sha256.Sum256(raw)
 	return &ask.EarlierFile{ImportFile: store.ImportFile{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, Read: read}, nil
@@ -190,7 +190,7 @@ func reportEarlier(ctx context.Context, e *env, db *store.DB, dryRun bool, files
 // nothingTaken says what to do about files of which nothing could be taken.
 func nothingTaken(refused int64) string {
 	if refused == 0 {
-		return "none of the lines names a license; lictrail import --help tells which columns may"
+		return "none of the lines names a license; lictrail import --help says which columns may"
 	}
 	return "the reason stands beside each line"
 }

@@ -39,7 +39,7 @@ func (e *env) measured(ctx context.Context, o *syncOptions, run func(context.Con
 	}
 	if failed != nil {
 		return &out.Error{Code: exitFailed, Message: fmt.Sprintf("the run is recorded, its metrics are not written: %v", failed),
-			Hint: "mend --metrics-file; the next run writes it again", Err: errors.Join(errRecorded, failed)}
+			Hint: "correct --metrics-file; the next run writes it again", Err: errors.Join(errRecorded, failed)}
 	}
 	return err
 }

@@ -30,7 +30,7 @@ const notifyHint = "lictrail notify test --help lists the variables"
 func newNotify(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Who is told what runs find",
+		Short: "Who is notified of what runs find",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -78,9 +78,9 @@ type notifyOptions struct {
 }
 
 func (o *notifyOptions) addFlags(f *pflag.FlagSet) {
-	f.StringSliceVar(&o.kinds, "notify", nil, "tell these `kinds` of receivers what the run found: webhook, teams, slack, mail, or all that are set up (lictrail notify test --help)")
-	f.BoolVar(&o.names, "notify-names", false, "name people in what they are told, not only object ids")
-	f.BoolVar(&o.always, "notify-always", false, "tell them also that nothing changed")
+	f.StringSliceVar(&o.kinds, "notify", nil, "notify these `kinds` of receivers of what the run found: webhook, teams, slack, mail, or all that are set up (lictrail notify test --help)")
+	f.BoolVar(&o.names, "notify-names", false, "name people in notifications, not only object ids")
+	f.BoolVar(&o.always, "notify-always", false, "notify them also when nothing changed")
 }
 
 // notifier finds out what would go wrong before the tenant is read.

@@ -39,7 +39,7 @@ With --lapses it lists subscriptions instead: when they end, what happens then,
 and how many users are left without a seat. Which users those are can be known
 if all are, or where sync --cloud-licensing has read what each license draws on:
 then those are named who have no license of another subscription that goes on.
-Microsoft does not tell whether a subscription renews by itself.`,
+Microsoft does not show whether a subscription renews automatically.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv
   lictrail skus --sku copilot

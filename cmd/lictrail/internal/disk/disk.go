@@ -17,7 +17,7 @@ type Volume struct {
 }
 
 // ErrUnknown means that this system does not report it, or not without a write.
-var ErrUnknown = errors.New("this system does not tell")
+var ErrUnknown = errors.New("this system does not report it")
 
 // Existing is the place itself or, where there is nothing yet, the nearest folder
 // above that is there.

@@ -199,7 +199,7 @@ func bytesWord(n uint64) string {
 
 // file checks the database.
 func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
-	locked := Check{Name: checkLock, Status: Skipped, Found: "this system does not tell"}
+	locked := Check{Name: checkLock, Status: Skipped, Found: "this system does not report it"}
 	if info.Mode().IsRegular() { // before it is opened: see store.Writing
 		locked = lockOf(ctx, d.o.DB)
 	}
@@ -281,7 +281,7 @@ func lockOf(ctx context.Context, path string) Check {
 		case err != nil:
 			return Check{Name: checkLock, Status: Skipped, Found: err.Error()}
 		case !known:
-			return Check{Name: checkLock, Status: Skipped, Found: "this system does not tell"}
+			return Check{Name: checkLock, Status: Skipped, Found: "this system does not report it"}
 		case !writing:
 			return Check{Name: checkLock, Status: OK, Found: "nobody is writing"}
 		case waited >= lockPatience || ctx.Err() != nil:
@@ -370,7 +370,7 @@ func runHint(r *store.Run) string {
 	if r.EndedAt.IsZero() {
 		return fmt.Sprintf("run %d began and has not ended: it is still at work, or was cut off. Run sync again if it is not", int64(r.ID))
 	}
-	return fmt.Sprintf("lictrail runs show %d tells why it failed", int64(r.ID))
+	return fmt.Sprintf("lictrail runs show %d shows why it failed", int64(r.ID))
 }
 
 // ageWord is how long something took or is ago.
@@ -427,7 +427,7 @@ func (d *doctor) coverage() {
 func (d *doctor) covered(source snapshot.Source, last snapshot.Coverage, read []snapshot.Coverage) Check {
 	c := Check{Name: "coverage: " + string(source), Status: OK}
 	if last.To.IsZero() {
-		c.Status, c.Fix = Warning, "lictrail audit coverage tells why"
+		c.Status, c.Fix = Warning, "lictrail audit coverage shows why"
 		c.Found = "never read"
 		for _, r := range read {
 			if r.Source == source && r.Why != "" {

@@ -263,7 +263,7 @@ func (v *visit) clock() {
 	ahead, ok := v.prober.Clock()
 	switch off := ahead.Abs().Round(time.Second); {
 	case !ok:
-		v.skip(name, "no answer tells the time")
+		v.skip(name, "no answer has the time")
 	case off > maxClockOff:
 		word := "behind"
 		if ahead < 0 {
@@ -290,7 +290,7 @@ func (v *visit) reportTenant() {
 	case t.ID == "" && v.permitted == 0:
 		v.skip(checkTenant, "neither the organization nor the SKUs may be read")
 	case t.ID == "":
-		v.fail(checkTenant, fmt.Errorf("%w: neither the organization nor the SKUs tell which tenant answers", track.ErrImplausible))
+		v.fail(checkTenant, fmt.Errorf("%w: neither the organization nor the SKUs name the tenant that answers", track.ErrImplausible))
 	case asked != "" && asked != t.ID:
 		v.fail(checkTenant, fmt.Errorf("%w: asked for %s, %s answered", track.ErrWrongTenant, asked, t.ID))
 	case v.database.ID != "" && v.database.ID != t.ID:
@@ -314,7 +314,7 @@ func (v *visit) kept() {
 	const name = "audit log kept"
 	switch {
 	case v.premium == nil:
-		v.skip(name, "7 days, or 30 with Entra ID P1 or P2: the organization, which tells, was not read")
+		v.skip(name, "7 days, or 30 with Entra ID P1 or P2: the organization, which shows that, was not read")
 	case *v.premium:
 		v.ok(name, "30 days: the tenant has Entra ID P1 or P2")
 	default:

@@ -54,12 +54,12 @@ var ErrRecorded = errors.New("the run is recorded")
 // ErrRefused marks an import that took some of what it was given, and not all.
 var ErrRefused = errors.New("not all was taken")
 
-const roomHint = "make room on that disk; lictrail doctor tells how much a run may need"
+const roomHint = "make room on that disk; lictrail doctor shows how much a run may need"
 
 // Hints for a damaged database.
 const (
 	RestoreHint = "keep the file as it is, and restore a backup (docs/integrity.md)"
-	DamagedHint = RestoreHint + "; lictrail verify tells what is damaged"
+	DamagedHint = RestoreHint + "; lictrail verify shows what is damaged"
 )
 
 // exits maps each kind of error to its code and what to do about it. The first
@@ -99,8 +99,8 @@ var exits = []struct {
 	{lake.ErrNewer, Busy, "use the newer lictrail that wrote it"},
 	{lake.ErrNoRoom, Failed, "make room on that disk, or name a folder on another; nothing was written"},
 	{lake.ErrOtherHistory, Damaged, "the database was restored from a backup or is another one: export to a new folder, and remove this one"},
-	{lake.ErrDamaged, Damaged, "lictrail export --verify DIR tells what is wrong; a new folder can be exported from the databases at any time"},
-	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs tells how it ended"},
+	{lake.ErrDamaged, Damaged, "lictrail export --verify DIR shows what is wrong; a new folder can be exported from the databases at any time"},
+	{lock.ErrHeld, Busy, "wait until it has finished: lictrail runs shows how it ended"},
 	{lock.ErrPlace, WrongUse, "FILE.lock beside the database must be a file of your own: remove what is there, if no run is at work"},
 	{engine.ErrBusy, Busy, "wait until the other lictrail has finished, then try again"},
 	{store.ErrOvertaken, Busy, "run sync again; two runs on one database gain nothing"},
@@ -110,7 +110,7 @@ var exits = []struct {
 	{migrations.ErrForeign, Busy, "name lictrail's own file with --db"},
 	{migrations.ErrPlanted, Damaged, "do not use the file: it holds SQL that somebody else put there; restore a backup"},
 	{migrations.ErrEmpty, WrongUse, "run lictrail sync first"},
-	{ErrRefused, Failed, "each is told with its line and the reason; the same import again takes nothing twice"},
+	{ErrRefused, Failed, "each is listed with its line and the reason; the same import again adds nothing twice"},
 	{store.ErrNotSQLite, Damaged, "name lictrail's own file with --db; if this is it, " + RestoreHint},
 	{engine.ErrTooLong, Damaged, "lictrail verify finds it where it stands in the database; one that is only to be taken in, cut it before"},
 	{engine.ErrDamaged, Damaged, DamagedHint},

@@ -78,7 +78,7 @@ func HealthVerdict(all []*ask.TenantHealth) error {
 	if len(codes) == 0 {
 		return nil
 	}
-	return &out.Error{Code: exit.Worst(codes...), Err: exit.ErrSomeTenants, Hint: "lictrail doctor --tenant-name NAME tells what to do; lictrail sync --tenant-name NAME tries again",
+	return &out.Error{Code: exit.Worst(codes...), Err: exit.ErrSomeTenants, Hint: "lictrail doctor --tenant-name NAME says what to do; lictrail sync --tenant-name NAME tries again",
 		Message: fmt.Sprintf("%d of %s not healthy", len(codes), out.Plural(len(all), "tenant"))}
 }
 

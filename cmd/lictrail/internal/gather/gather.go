@@ -71,7 +71,7 @@ func (x *Exports) Add(ctx context.Context, path string) error {
 func (x *Exports) only(ctx context.Context, f *os.File, name, title string) error {
 	found, unknown, err := x.read(ctx, f, name)
 	if err == nil && len(unknown) > 0 {
-		err = exit.Usage(fmt.Sprintf("%s: %v", title, unknown[0]), "lictrail audit import --help tells what is known; nothing was imported")
+		err = exit.Usage(fmt.Sprintf("%s: %v", title, unknown[0]), "lictrail audit import --help lists the forms that are known; nothing was imported")
 	}
 	x.Files = append(x.Files, found...)
 	return err

@@ -59,7 +59,7 @@ func messages() map[string]*Message {
 	unread := aRun(0, "")
 	unread.ByKind, unread.ByCause, unread.By, unread.DateMoves = nil, nil, nil, 0
 	unread.Gaps = []out.Gap{{What: "audit-log", Why: "not-permitted"}}
-	unread.NotKnown = []string{"Not known: who did what. It may not be read; what would tell: the application permission AuditLog.Read.All."}
+	unread.NotKnown = []string{"Not known: who did what. It may not be read; what would show it: the application permission AuditLog.Read.All."}
 	full := aRun(2, evil)
 	full.Page = &page.Page{Title: "Licenses of " + evil, Lead: "The week.", Foot: []string{"It names people."},
 		Sections: []page.Section{{ID: "changes", Heading: "What changed", Text: []string{evil}}}}

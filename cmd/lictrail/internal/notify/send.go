@@ -202,7 +202,7 @@ func judge(kind string, resp *http.Response, answer string) error {
 	case code >= 400:
 		return said
 	case kind == "teams" && teamsError.MatchString(answer):
-		return fmt.Errorf("it answers %d, but tells of an error%s", code, reasonIn(kind, answer))
+		return fmt.Errorf("it answers %d, but reports an error%s", code, reasonIn(kind, answer))
 	case kind == "slack" && strings.TrimSpace(answer) != "ok":
 		return said
 	}

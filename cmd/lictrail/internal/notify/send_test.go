@@ -92,9 +92,9 @@ func TestUnkind(t *testing.T) {
 		{"quotes the address", "slack", inTurn(says(403, "no /SECRET-path here")), 1, 0, "it answers 403"},
 		{"200 and not ok", "slack", inTurn(says(200, "channel_is_archived")), 1, 0, "it answers 200 (channel_is_archived)"},
 		{"echoes a name", "slack", inTurn(says(403, "Ann Reed")), 1, 0, "it answers 403"},
-		{"echoes a name, 200", "teams", inTurn(says(200, "delivery failed for Ann Reed")), 1, 0, "it answers 200, but tells of an error (delivery failed)"},
+		{"echoes a name, 200", "teams", inTurn(says(200, "delivery failed for Ann Reed")), 1, 0, "it answers 200, but reports an error (delivery failed)"},
 		{"echoes what a name may look like", "webhook", inTurn(says(400, "ann_reed")), 1, 0, "it answers 400"},
-		{"200 and an error", "teams", inTurn(says(200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 413 with ContextId x")), 1, 0, "it answers 200, but tells of an error"},
+		{"200 and an error", "teams", inTurn(says(200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 413 with ContextId x")), 1, 0, "it answers 200, but reports an error"},
 		{"too large", "teams", inTurn(says(413, "")), 1, 0, "it answers 413"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

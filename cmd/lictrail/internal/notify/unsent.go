@@ -51,7 +51,7 @@ func (u Unsent) read() []unsent {
 func (u Unsent) Warnings() []snapshot.Warning {
 	var list []snapshot.Warning
 	for _, m := range u.read() {
-		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("%s could not be told: %s", m.about(), m.Error)})
+		list = append(list, snapshot.Warning{Code: "notify", Message: fmt.Sprintf("%s could not be sent: %s", m.about(), m.Error)})
 	}
 	return list
 }

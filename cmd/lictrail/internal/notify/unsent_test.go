@@ -33,7 +33,7 @@ func TestUnsent(t *testing.T) {
 	if len(got) != maxUnsent {
 		t.Errorf("%d warnings, want %d", len(got), maxUnsent)
 	}
-	for i, want := range map[int]string{0: "that sync failed on 2026-03-01 04:05 UTC could not be told: first", len(got) - 1: "what run 7 found could not be told: slack at x.test: refused"} {
+	for i, want := range map[int]string{0: "that sync failed on 2026-03-01 04:05 UTC could not be sent: first", len(got) - 1: "what run 7 found could not be sent: slack at x.test: refused"} {
 		if got[i].Code != "notify" || got[i].Message != want {
 			t.Errorf("warning %d is %v, want %q", i, got[i], want)
 		}

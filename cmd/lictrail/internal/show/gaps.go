@@ -100,7 +100,7 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	case snapshot.GapNotPermitted:
 		text += ". It may not be read"
 		if needs != "" {
-			text += "; what would tell: " + needs
+			text += "; what would show it: " + needs
 		}
 	case snapshot.GapNotInCloud:
 		text += ". The tenant's cloud does not offer it"

@@ -18,7 +18,7 @@ var remedies = map[string]string{
 	"DependencyViolation":                "a plan needs another one that is off, or that is about to go: switch that one on, or keep it until this one is gone",
 	"ProhibitedInUsageLocationViolation": "a service may not be offered where the user is: set the right usage location, or switch the plan off",
 	"UniquenessViolation":                "a value that must be unique is in use twice, such as a proxy address: find it in Exchange and change one of the two",
-	"Other":                              "most often another license of the same group failed: mend that one first, then reprocess the group",
+	"Other":                              "most often another license of the same group failed: correct that one first, then reprocess the group",
 }
 
 func RemedyOf(word string) string {

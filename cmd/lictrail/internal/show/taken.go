@@ -248,7 +248,7 @@ func isOrAre(n int64) string {
 
 func printEffect(p Printer, c *track.Concluded) error {
 	if *c == (track.Concluded{}) {
-		return p.Printf("They tell nothing of the past that was not known.\n")
+		return p.Printf("They show nothing of the past that was not known.\n")
 	}
 	var words []string
 	for _, x := range []struct {
@@ -267,7 +267,7 @@ func printEffect(p Printer, c *track.Concluded) error {
 			words = append(words, fmt.Sprintf("%d %s", x.n, x.many))
 		}
 	}
-	return p.Printf("They tell of the past: %s.\n", strings.Join(words, ", "))
+	return p.Printf("They show of the past: %s.\n", strings.Join(words, ", "))
 }
 
 // AdviceOn says what to do about records that are refused for a reason. Where the
@@ -289,5 +289,5 @@ func AdviceOn(reason string, tenant snapshot.Tenant) string {
 			return a.advice
 		}
 	}
-	return "--format json tells the line and the reason of each"
+	return "--format json lists the line and the reason of each"
 }

@@ -473,7 +473,7 @@ func (w *Week) lapsing(ctx context.Context) error {
 		return nil
 	}
 	w.section(page.Section{ID: id, Heading: heading,
-		Text: append([]string{"What happens unless a subscription is renewed. Microsoft does not tell whether it renews by itself."}, missing...),
+		Text: append([]string{"What happens unless a subscription is renewed. Microsoft does not show whether it renews automatically."}, missing...),
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l ask.Lapse) []any {
@@ -629,7 +629,7 @@ func (w *Week) trust(ctx context.Context) error {
 	s.Text = []string{"What is shown is what complete runs read. Where a cause is given, records of the audit log or what the runs read show it; where none is known, the page says unknown rather than guess."}
 	s.Text = append(s.Text, GapSentences(w.Gaps("report"))...)
 	if uncovered > 0 {
-		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage tells more.", Plural(uncovered, "run")))
+		s.Text = append(s.Text, fmt.Sprintf("%s could not read the audit log in full: who made changes of that time may stay unknown. lictrail audit coverage shows more.", Plural(uncovered, "run")))
 	}
 	if len(list) > 0 {
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "What the runs warned of", Columns: []page.Column{{Head: "Run", Tight: true}, {Head: "What"}, {Head: "Message", Long: true}}},

@@ -130,7 +130,7 @@ func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) er
 		return errToCome
 	}
 	if strange := u.dropToCome(); strange > 0 {
-		a.run.warn("activity", "the usage report that tells of %s shows use after its own end; users whose row is left out: %d", source, strange)
+		a.run.warn("activity", "the usage report on %s shows use after its own end; users whose row is left out: %d", source, strange)
 	}
 	for _, s := range u.Sources {
 		if !slices.Contains(a.run.o.Activity, s) {
@@ -139,7 +139,7 @@ func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) er
 		read := snapshot.ActivityRead{Source: s, Since: u.Since, Until: u.Until}
 		if u.Concealed {
 			read.Gap = snapshot.Concealed
-			a.run.warn("activity", "the usage report that tells of %s conceals names, so that it tells of nobody; an administrator can show them: Settings, Org settings, Reports", s)
+			a.run.warn("activity", "the usage report on %s conceals names, so that it shows the activity of no user; an administrator can show them: Settings, Org settings, Reports", s)
 		}
 		for _, r := range u.Rows {
 			if r.Source == s && read.Gap == "" {

@@ -97,7 +97,7 @@ func TestFetchActivity(t *testing.T) {
 		{"only one of them asked for", fakeActivity{usage: activations}, []snapshot.ActivitySource{snapshot.VisioActivations},
 			"visio-activations \"\" 1 users\nann visio-activations 0\n"},
 		{"concealed", fakeActivity{usage: concealed}, []snapshot.ActivitySource{snapshot.VisioActivations},
-			"visio-activations \"concealed\" 0 users\nactivity: the usage report that tells of visio-activations conceals names, so that it tells of nobody; an administrator can show them: Settings, Org settings, Reports\n"},
+			"visio-activations \"concealed\" 0 users\nactivity: the usage report on visio-activations conceals names, so that it shows the activity of no user; an administrator can show them: Settings, Org settings, Reports\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, fetched(t, &test.f, test.sources...)); diff != "" {
@@ -126,7 +126,7 @@ func TestFetchActivity_ToCome(t *testing.T) {
 		{"of today, somewhere on earth", 24 * time.Hour, 0, "copilot \"\" 2 users\nann copilot 1\nbob copilot 1\n"},
 		{"of a day to come", 24*time.Hour + time.Minute, 0, "copilot \"failed\" 0 users\nactivity: copilot could not be read: the usage report says that it is of a day to come, which is not believed\n"},
 		{"used the day after", -72 * time.Hour, 24 * time.Hour, "copilot \"\" 2 users\nann copilot 1\nbob copilot 1\n"},
-		{"used on a day to come", -72 * time.Hour, 25 * time.Hour, "copilot \"\" 1 users\nbob copilot 1\nactivity: the usage report that tells of copilot shows use after its own end; users whose row is left out: 1\n"},
+		{"used on a day to come", -72 * time.Hour, 25 * time.Hour, "copilot \"\" 1 users\nbob copilot 1\nactivity: the usage report on copilot shows use after its own end; users whose row is left out: 1\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			until := activityDay.Add(test.until)

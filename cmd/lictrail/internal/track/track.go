@@ -186,7 +186,7 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 		org.ID = t.o.Tenant
 	}
 	if org.ID == "" {
-		return fmt.Errorf("%w: neither the organization nor the SKUs tell which tenant answers", ErrImplausible)
+		return fmt.Errorf("%w: neither the organization nor the SKUs name the tenant that answers", ErrImplausible)
 	}
 	if t.o.Tenant != "" && t.o.Tenant != org.ID {
 		return fmt.Errorf("%w: asked for %s, %s answered", ErrWrongTenant, t.o.Tenant, org.ID)

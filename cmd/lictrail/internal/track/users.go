@@ -433,7 +433,7 @@ func (p *userPass) readDeleted(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		p.run.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be told from one who was deleted: %v", err)
+		p.run.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be distinguished from one who was deleted: %v", err)
 	}
 	p.deleted = make(map[snapshot.UserID]snapshot.DeletedUser, len(rows))
 	for _, d := range rows {
