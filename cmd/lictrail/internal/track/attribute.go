@@ -159,7 +159,8 @@ type past struct {
 }
 
 // again attributes the changes of an earlier run once more, for those users whom
-// something new concerns; those of the tenant are nobody's. It returns the changes
+// something new concerns; changes of the tenant itself only where it may concern
+// anybody. It returns the changes
 // that only the log saw and that were not known, and what is said otherwise now:
 // the earlier attribution stays as a revision. changed counts causes that differ.
 func (p *past) again(ctx context.Context, r *store.Run, concerns func(snapshot.UserID) bool, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
