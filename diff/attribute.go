@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,13 +90,31 @@ type Attributed struct {
 func Attribute(changes []snapshot.Change, c *Context) (attributions []snapshot.Attribution, unseen []Attributed) {
 	a := newAttributor(changes, c)
 	attributions = make([]snapshot.Attribution, len(changes))
-	for _, i := range a.order() {
-		if !a.concerned(changes[i].User) {
-			continue
+	order := a.order()
+	for _, user := range a.users() {
+		n := 0
+		for n < len(order) && changes[order[n]].User == user {
+			n++
 		}
-		attributions[i] = a.explain(&changes[i])
+		if a.concerned(user) {
+			for _, i := range order[:n] {
+				attributions[i] = a.explain(&changes[i])
+			}
+			unseen = append(unseen, a.unseen(user)...)
+		}
+		order = order[n:]
+		clear(a.scenes) // histories take more memory than what they come to
 	}
-	return attributions, a.unseen()
+	return attributions, unseen
+}
+
+// users lists the users of changes and of license records, in order. The first one,
+// "", has the changes of the tenant.
+func (a *attributor) users() []snapshot.UserID {
+	users := append(slices.Collect(maps.Keys(a.changed)), "")
+	users = slices.AppendSeq(users, maps.Keys(a.license))
+	slices.Sort(users)
+	return slices.Compact(users)
 }
 
 func (c *Context) concerned(id snapshot.UserID) bool { return c.Concerns == nil || c.Concerns(id) }

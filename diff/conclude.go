@@ -1,7 +1,7 @@
 package diff
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 
@@ -437,22 +437,20 @@ func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
 	return at
 }
 
-// unseen returns the changes that only the log saw, sorted by user, SKU and time:
-// what every history has, by the same record, and no snapshot shows.
-func (a *attributor) unseen() []Attributed {
+// unseen returns the changes of a user that only the log saw, sorted by SKU and
+// time: what every history has, by the same record, and no snapshot shows.
+func (a *attributor) unseen(user snapshot.UserID) []Attributed {
+	if len(a.license[user]) == 0 {
+		return nil
+	}
 	var out []Attributed
-	for _, user := range slices.Sorted(maps.Keys(a.license)) {
-		if !a.concerned(user) {
-			continue
-		}
-		for _, sku := range a.touched(user) {
-			out = append(out, a.unseenMoves(user, sku)...)
-			out = append(out, a.unseenPlans(user, sku)...)
-		}
+	for _, sku := range a.touched(user) {
+		out = append(out, a.unseenMoves(user, sku)...)
+		out = append(out, a.unseenPlans(user, sku)...)
 	}
 	slices.SortStableFunc(out, func(x, y Attributed) int {
-		if x.User != y.User || x.SKU != y.SKU {
-			return compareUserSKU(x.User, x.SKU, y.User, y.SKU)
+		if x.SKU != y.SKU {
+			return cmp.Compare(x.SKU, y.SKU)
 		}
 		return x.when().Compare(y.when())
 	})
