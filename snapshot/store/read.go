@@ -67,6 +67,7 @@ func (db *DB) Again(ctx context.Context, known *History) (*History, error) {
 	}
 	h := *known
 	h.tx = tx
+	h.words = newAttributeWords(ctx, tx) // what was read before belongs to a transaction that may have ended
 	err = h.loadState(ctx)
 	if err != nil || h.seal != known.seal || h.schema != known.schema {
 		return nil, errors.Join(engine.Classify(err), tx.Rollback())
