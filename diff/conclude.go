@@ -701,7 +701,3 @@ func (a *attributor) mayShare(o *op, sku snapshot.SKUID) bool {
 func isPathChange(ch *snapshot.Change) bool {
 	return ch.Kind == snapshot.PathAdded || ch.Kind == snapshot.PathRemoved || ch.Kind == snapshot.PathMoved
 }
-
-func compareUserSKU(u snapshot.UserID, s snapshot.SKUID, v snapshot.UserID, t snapshot.SKUID) int {
-	return compareChanges(&snapshot.Change{User: u, SKU: s}, &snapshot.Change{User: v, SKU: t})
-}
