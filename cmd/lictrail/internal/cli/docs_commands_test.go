@@ -117,6 +117,7 @@ var unrun = []struct{ begins, needs, script string }{
 	{"fleet health", "a fleet", "health"},
 	{"changes --config fleet.toml", "a fleet", "fleet"},
 	{"changes --kind removed --all-tenants", "a fleet", "fleet"},
+	{"changes --by cause --all-tenants", "a fleet", "fleet"},
 	{"backup --all-tenants", "a fleet", "fleet"},
 	{"report --config fleet.toml", "a fleet", "fleet"},
 	{"report --all-tenants", "a fleet", "fleet"},
