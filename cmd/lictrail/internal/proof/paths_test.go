@@ -177,6 +177,7 @@ func judged(t *testing.T, p *plays, v *verdicts) {
 	defer h.Close()
 	p.compare(t, h, v)
 	verify(t, p.db, h)
+	settled(t, p.db, h)
 }
 
 // TestAttribution_Paths judges every statement about tenants whose users hold a
