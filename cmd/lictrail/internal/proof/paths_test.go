@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -177,7 +178,6 @@ func judged(t *testing.T, p *plays, v *verdicts) {
 	defer h.Close()
 	p.compare(t, h, v)
 	verify(t, p.db, h)
-	settled(t, p.db, h)
 }
 
 // TestAttribution_Paths judges every statement about tenants whose users hold a
@@ -367,4 +367,21 @@ func table(cells []cell) string {
 
 func three(by map[snapshot.Confidence]int) string {
 	return fmt.Sprintf("%d/%d/%d", by[snapshot.High], by[snapshot.Medium], by[snapshot.Low])
+}
+
+// TestAttribution_Settled: no run leaves out what it has to attribute anew. Doing all
+// of it again, after the last run, changes nothing.
+func TestAttribution_Settled(t *testing.T) {
+	for _, l := range losses {
+		for n, s := range shapes {
+			p := playPaths(t, s, l, n, 60, always)
+			h, err := p.db.History(t.Context())
+			must(t, err)
+			again, err := track.Conclude(t.Context(), p.db, time.Time{}, h.At.EndedAt.AddDate(1, 0, 0))
+			must(t, errors.Join(err, h.Close()))
+			if again.Corrections+again.Unseen > 0 {
+				t.Errorf("%s, %s: attributing all windows again corrects %d attributions and finds %d changes", l.name, s.name, again.Corrections, again.Unseen)
+			}
+		}
+	}
 }
