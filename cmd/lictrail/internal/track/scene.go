@@ -51,7 +51,9 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 		if u := now[id]; u != nil {
 			return was, u.Paths, true
 		}
-		return was, was, known // who is not seen to differ is as before
+		// Who is not seen to differ is as before. Somebody new may have had a license for
+		// a while.
+		return was, was, known || t.pass.users.get(id).pass == t.pass.number
 	}
 	s.upn = func(id snapshot.UserID) string {
 		if u := now[id]; u != nil {
