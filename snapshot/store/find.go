@@ -139,14 +139,14 @@ func (h *History) rankPeople(ctx context.Context, q words.Query, worst words.Ran
 
 // rankSome compares with all that users are and were called.
 func (h *History) rankSome(ctx context.Context, q words.Query, ids []int64) (ranked []Found, err error) {
+	c := &conditions{text: `
+		SELECT v.user_id, u.object_id, v.upn, v.name, coalesce(v.mail, '') FROM user_version v CROSS JOIN user u ON u.id = v.user_id WHERE 1`}
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = id
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")
-	err = engine.EachRow(ctx, h.tx, `
-		SELECT v.user_id, u.object_id, v.upn, v.name, coalesce(v.mail, '') FROM user_version v CROSS JOIN user u ON u.id = v.user_id
-		WHERE v.user_id IN (`+marks+") ORDER BY v.user_id, v.from_run DESC", args,
+	c.in("v.user_id", args)
+	err = engine.EachRow(ctx, h.tx, c.text+" ORDER BY v.user_id, v.from_run DESC", c.args,
 		func(values []any) error {
 			id, _ := values[0].(int64)
 			upn, name, mail := engine.TextOf(values[2]), engine.TextOf(values[3]), engine.TextOf(values[4])

@@ -34,7 +34,7 @@ var inStatements = map[string]string{
 	"t.name":                                 "a table of the lake, constant",
 	"ledger.ForgottenName":                   "constant",
 	"Insertion: table":                       "constant at every call, or a table that tables.go declares",
-	"rankSome: marks":                        "places for values",
+	"rankSome: c.text":                       "conditions, which take constant texts",
 	"Prunable: name":                         "a table that tables.go declares",
 	"Prunable: where":                        "columns that tables.go declares",
 	"unpruned: strings.Join(full, \" OR \")": "quoted columns, with places for values",
