@@ -3,12 +3,12 @@ package track
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	"lictrail/diff"
-	"lictrail/diff/audit"
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
@@ -160,9 +160,9 @@ type past struct {
 
 // again attributes the changes of an earlier run once more, for those users whom
 // something new concerns; changes of the tenant itself only where it may concern
-// anybody. It returns the changes
-// that only the log saw and that were not known, and what is said otherwise now:
-// the earlier attribution stays as a revision. changed counts causes that differ.
+// anybody. It returns the changes that only the log saw and that were not known, and
+// what is said otherwise now: the earlier attribution stays as a revision. changed
+// counts causes that differ.
 func (p *past) again(ctx context.Context, r *store.Run, concerns func(snapshot.UserID) bool, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
 	s, err := sceneOf(ctx, p.all, r)
 	if err != nil {
@@ -301,10 +301,11 @@ func sameAttribution(x, y *snapshot.Attribution) bool {
 	return plain(*x) == plain(*y)
 }
 
-// storedBundles decodes stored records and puts those of each operation together.
-func storedBundles(h *store.History) func(context.Context, snapshot.Window) ([]snapshot.Bundle, error) {
-	return func(ctx context.Context, w snapshot.Window) ([]snapshot.Bundle, error) {
-		events, err := storedEvents(ctx, h, store.EventFilter{From: w.NotBefore, To: w.NotAfter})
-		return audit.Bundles(events), err
-	}
+// archive lists stored records.
+type archive func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error]
+
+// storedBundles decodes stored records and puts those of each operation together, as
+// a run does with what it has just fetched besides.
+func storedBundles(a archive) func(context.Context, snapshot.Window) ([]snapshot.Bundle, error) {
+	return (&run{archive: a}).bundles
 }

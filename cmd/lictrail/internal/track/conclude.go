@@ -120,7 +120,7 @@ func storedEvents(ctx context.Context, h *store.History, f store.EventFilter) ([
 
 // again looks again at the changes of a run.
 func (c *concluder) again(ctx context.Context, r *store.Run) error {
-	p := &past{h: c.h, all: c.h, run: c.h.At.ID, coverage: c.coverage, bundles: storedBundles(c.h), principal: c.principal}
+	p := &past{h: c.h, all: c.h, run: c.h.At.ID, coverage: c.coverage, bundles: storedBundles(c.h.Events), principal: c.principal}
 	late, corrections, err := p.again(ctx, r, everybody, map[string]int{})
 	if err != nil {
 		return err

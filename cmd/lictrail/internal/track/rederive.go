@@ -99,7 +99,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 	if err != nil {
 		return err
 	}
-	p := &past{h: h, all: v.h, run: r.ID, coverage: slices.Concat(before, own), bundles: v.bundlesUntil(r.ID), principal: ownersOf(noted)}
+	p := &past{h: h, all: v.h, run: r.ID, coverage: slices.Concat(before, own), bundles: storedBundles(v.h.EventsUntil(r.ID)), principal: ownersOf(noted)}
 	runs := touched(h, own)
 	anew, err := h.OldRules(ctx, diff.Rules, rulesCode())
 	if err != nil {
@@ -188,10 +188,4 @@ func attributionText(number int64, c *snapshot.Change, a *snapshot.Attribution) 
 		return err.Error() // it differs from every other
 	}
 	return string(text)
-}
-
-// bundlesUntil puts the stored records together that a run had at hand.
-func (v *verifier) bundlesUntil(before snapshot.RunID) func(context.Context, snapshot.Window) ([]snapshot.Bundle, error) {
-	t := &run{archive: v.h.EventsUntil(before)}
-	return t.bundles
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -152,13 +151,13 @@ type run struct {
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
-	events     []snapshot.RawEvent                                                           // fetched by this run, and not in the archive yet
-	spilled    int                                                                           // fetched by this run, and in the archive already
-	coverage   []snapshot.Coverage                                                           // to be committed with the run
-	archived   []snapshot.Coverage                                                           // committed already, by this run
-	archive    func(context.Context, store.EventFilter) iter.Seq2[*snapshot.RawEvent, error] // what is stored of the log
-	editsOf    map[snapshot.UserID]bool                                                      // users whose edits the read of Entra's log keeps
-	licensing  map[snapshot.UserID]bool                                                      // users of whose licenses Entra's log had records
+	events     []snapshot.RawEvent      // fetched by this run, and not in the archive yet
+	spilled    int                      // fetched by this run, and in the archive already
+	coverage   []snapshot.Coverage      // to be committed with the run
+	archived   []snapshot.Coverage      // committed already, by this run
+	archive    archive                  // what is stored of the log
+	editsOf    map[snapshot.UserID]bool // users whose edits the read of Entra's log keeps
+	licensing  map[snapshot.UserID]bool // users of whose licenses Entra's log had records
 	groupsRead []snapshot.Group
 	principals []store.Principal // what this run learned of applications
 }
