@@ -122,16 +122,25 @@ type graphLog struct {
 	licensing  map[snapshot.UserID]bool  // named by records of licenses
 	groupsSet  map[snapshot.GroupID]bool // whose licenses a record says were set
 	aside      []snapshot.RawEvent       // of memberships of groups that no user's row names
-	dropped    int                       // of these, records that were too many to be kept
+	changed    map[snapshot.UserID]bool  // whom the run found to differ
+	dropped    map[snapshot.UserID]bool  // whose records of such memberships were too many to be put aside
 	fetched    map[copyKey]bool          // copies of records that are kept
 	late       snapshot.Window           // not covered, and no longer sure to be in the log
 	lateStored int                       // of what is in the archive already, records of that time
 }
 
 func newGraphLog(t *run) *graphLog {
-	return &graphLog{run: t, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{},
-		licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}}
+	l := &graphLog{run: t, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{},
+		licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}, changed: map[snapshot.UserID]bool{}, dropped: map[snapshot.UserID]bool{}}
+	for _, d := range t.deltas {
+		l.changed[d.ID] = true
+	}
+	return l
 }
+
+// matters reports whether a user has changes, or records of licenses as far as they
+// are read: those of licenses come before those of memberships.
+func (l *graphLog) matters(id snapshot.UserID) bool { return l.changed[id] || l.licensing[id] }
 
 // read reads what the log has since it was last read. As read counts no more than
 // what was asked for, of every activity, and answered in full.
@@ -166,8 +175,8 @@ func (l *graphLog) read(ctx context.Context) error {
 		c.Complete, c.Why = false, fmt.Sprintf("%d records have no id, no time or no activity", l.unreadable)
 		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
-	if l.dropped > 0 && l.run.sync.Previous != nil && c.Complete {
-		c.Complete, c.Why = false, fmt.Sprintf("of the records of memberships in groups of which nothing is known, %d were left out: a run looks at %d", l.dropped, maxAside)
+	if n := l.leftOut(); n > 0 && c.Complete {
+		c.Complete, c.Why = false, fmt.Sprintf("of %d users with changes, records of memberships in groups of which nothing is known were left out: a run looks at %d", n, maxAside)
 		l.run.warn("audit-log", "the audit log was not read in full: %s; they may be what a change rests on", c.Why)
 	}
 	l.run.licensing = l.licensing
@@ -302,12 +311,37 @@ func (l *graphLog) keep(got []snapshot.RawEvent) {
 			l.fetched[key] = true
 			l.run.events, l.held = append(l.run.events, e), l.held+len(e.Raw)
 			l.note(&e)
-		case e.Target != "" && isMembership(audit.Normalize(e.Activity)) && len(l.aside) < maxAside:
-			l.aside = append(l.aside, e)
 		case e.Target != "" && isMembership(audit.Normalize(e.Activity)):
-			l.dropped++
+			l.putAside(e)
 		}
 	}
+}
+
+// putAside keeps a record of a membership until it is known whose licenses changed.
+// Half of the room is for users who have no changes yet, since few of them will.
+func (l *graphLog) putAside(e snapshot.RawEvent) {
+	id, room := snapshot.UserID(e.Target), maxAside/2
+	if l.matters(id) {
+		room = maxAside
+	}
+	if len(l.aside) >= room {
+		l.dropped[id] = true
+		return
+	}
+	l.aside = append(l.aside, e)
+}
+
+// leftOut counts the users whose changes may rest on records that were dropped.
+func (l *graphLog) leftOut() (n int) {
+	if l.run.sync.Previous == nil {
+		return 0
+	}
+	for id := range l.dropped {
+		if l.matters(id) {
+			n++
+		}
+	}
+	return n
 }
 
 // note keeps in mind whose licenses, and which groups', a record is about.
@@ -348,13 +382,9 @@ func (l *graphLog) keepMemberships(ctx context.Context) error {
 	if l.run.sync.Previous == nil {
 		return nil
 	}
-	users := maps.Clone(l.licensing)
-	for _, d := range l.run.deltas {
-		users[d.ID] = true
-	}
 	of := map[snapshot.GroupID][]snapshot.RawEvent{}
 	for _, raw := range l.aside {
-		if e, err := audit.Decode(raw); err == nil && users[e.Target] && e.Group != "" {
+		if e, err := audit.Decode(raw); err == nil && l.matters(e.Target) && e.Group != "" {
 			of[e.Group] = append(of[e.Group], raw)
 		}
 	}
