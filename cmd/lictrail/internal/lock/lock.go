@@ -67,7 +67,8 @@ func Take(path string, h Holder) (release func(), err error) {
 	return func() { letGo(f) }, nil
 }
 
-// held reports who holds a lock, as far as its file says.
+// held returns the error that a lock is taken. It names the process that the lock's
+// file names; the file may be empty, or not readable.
 func held(path, name string) error {
 	f, err := input.Open(name, input.Plain)
 	if err == nil {

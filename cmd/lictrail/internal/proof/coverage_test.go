@@ -139,7 +139,8 @@ func newCoveragePlay(t *testing.T, seed uint64, rng *rand.Rand, step time.Durati
 }
 
 // coverageFaults are what a run may meet: a log that is refused, one activity of
-// it, a page of one, users that cannot be read, plans that are not told.
+// it, one page of an activity, users that cannot be read, or an organization whose
+// plans cannot be read.
 func coverageFaults(rng *rand.Rand) []graphtest.Fault {
 	of := func(e graphtest.Endpoint, query string, page graphtest.Page) []graphtest.Fault {
 		return []graphtest.Fault{{Endpoint: e, Query: query, Page: page, Times: graphtest.Forever, Kind: graphtest.Fault403}}
@@ -190,7 +191,7 @@ func (p *coveragePlay) note() {
 		}
 		ok = r.Status == 200
 		last := &list[len(list)-1]
-		last.NotBefore = later(last.NotBefore, at.Add(-p.kept()-time.Minute)) // how far a log reaches back is told to the minute
+		last.NotBefore = later(last.NotBefore, at.Add(-p.kept()-time.Minute)) // the program rounds how far a log reaches back to minutes
 	}
 	keep()
 	p.known = len(all)
@@ -295,8 +296,8 @@ func (p *coveragePlay) checkCovered(t *testing.T, checked *coverageFigures) {
 	}
 }
 
-// checkUpdates does so for the edits of each user whose licenses changed, unless
-// a record tells when.
+// checkUpdates does so for the "Update user" records of each user whose licenses
+// changed. Where another record dates the change, they are not asked for.
 func (p *coveragePlay) checkUpdates(t *testing.T, whole []snapshot.Window, checked *coverageFigures) {
 	t.Helper()
 	h, err := p.db.History(t.Context())

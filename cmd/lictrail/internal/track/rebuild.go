@@ -207,8 +207,8 @@ func (b *rebuilder) write(found []store.Attributed, told earlierChanges) error {
 	return b.out.Corrections(corrections)
 }
 
-// settle records the changes that were kept back, now that all records have shown who acts on
-// others.
+// settle records the changes whose attribution depends on whether their actor acts on
+// other people's licenses. That is known once all records have been read.
 func (b *rebuilder) settle(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(b.perhaps)) {
 		p, ok, err := b.h.UserByID(ctx, id)

@@ -51,8 +51,9 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 		if u := now[id]; u != nil {
 			return was, u.Paths, true
 		}
-		// Who is not seen to differ is as before. Somebody new may have had a license for
-		// a while.
+		// A user without a delta has the rows of the snapshot before. A new user without
+		// a license has no delta and no rows, but records may show a license that was
+		// assigned and removed since the account was created.
 		return was, was, known || t.pass.users.get(id).pass == t.pass.number
 	}
 	s.upn = func(id snapshot.UserID) string {

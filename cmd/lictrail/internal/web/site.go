@@ -93,8 +93,8 @@ const (
 )
 
 // turns bound how many answers of a pace are made at the same time, and how long each
-// takes. Each pace has turns of its own, so that nobody who looks up a person waits for
-// an overview, and overviews do not fill the memory together.
+// takes. Each pace has a limit of its own: a question about a person does not wait
+// for overviews, which take seconds, and few overviews are in memory at one time.
 type turns struct {
 	free        chan struct{}
 	wait, query time.Duration
