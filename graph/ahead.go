@@ -55,8 +55,9 @@ func (a *ahead) drop(r *reader) {
 	if a == nil {
 		return
 	}
-	a.watch.stop()
+	a.watch.cancel(nil) // its goroutine may be starting the timers: they are stopped after it
 	<-a.ended
+	a.watch.stop()
 	r.requests += a.from.requests
 	if a.failed == nil {
 		a.resp.Body.Close()
