@@ -87,6 +87,33 @@ var FeedFaults = []FaultKind{
 	FaultAF429, FaultAF50000, FaultContentMissing, FaultContentExpired, FaultNoSubscription, FaultBadWindow, FaultAuditOff,
 }
 
+// Kinds of fault of lists that are asked for with a filter. Each makes the answer look
+// whole: only the rows show that it is not.
+const (
+	FaultFilterIgnored FaultKind = "filter ignored" // the filter is not applied, and nothing says so
+	FaultFilterEmpty   FaultKind = "filter empty"   // nothing fits the filter
+	FaultFilterRefused FaultKind = "filter refused" // 400 Request_UnsupportedQuery
+	FaultRowMissing    FaultKind = "row missing"    // the first row of the page is left out
+	FaultListEnds      FaultKind = "list ends"      // the link to the next page is left out
+)
+
+// FilterFaults lists them.
+var FilterFaults = []FaultKind{FaultFilterIgnored, FaultFilterEmpty, FaultFilterRefused, FaultRowMissing, FaultListEnds}
+
+// misread spoils how a filter is understood, and reports whether the answer is to be
+// made again.
+func (k FaultKind) misread(c *call) bool {
+	switch k {
+	case FaultFilterIgnored:
+		c.match = nil
+	case FaultFilterEmpty:
+		c.match = func(any) bool { return false }
+	default:
+		return false
+	}
+	return true
+}
+
 // AllFaults lists every kind that any place of Graph may show.
 var AllFaults = []FaultKind{
 	FaultEmptyObject, FaultErrorIn200, FaultValueNull, FaultValueString, FaultArrayBody, FaultEmptyBody, Fault204,
@@ -264,6 +291,12 @@ func (k FaultKind) apply(s *Server, c *call, a *answer) {
 	case Fault502:
 		a.replace("<html><body>502 Bad Gateway</body></html>")
 		a.status, a.contentType = http.StatusBadGateway, "text/html"
+	case FaultListEnds:
+		a.next = nil
+	case FaultRowMissing:
+		if len(a.rows) > 0 {
+			a.rows = a.rows[1:]
+		}
 	case FaultClockSkew:
 		a.date = 20 * time.Minute
 	case FaultRedirectOtherHost:
@@ -337,6 +370,8 @@ func (k FaultKind) refusal(s *Server) *apiError {
 		return expiredToken()
 	case FaultPageTokenNotFound:
 		return fail(http.StatusBadRequest, "DirectoryPageTokenNotFoundException", "The page token was not found.")
+	case FaultFilterRefused:
+		return unsupportedFilter("")
 	case Fault410:
 		return fail(http.StatusGone, "syncStateNotFound", "Resync required.")
 	}

@@ -25,7 +25,8 @@ type UserSpec struct {
 	Guest      bool
 	Agent      bool // an agent user
 	Synced     bool
-	Ancient    bool // so old that createdDateTime is null
+	Ancient    bool      // so old that createdDateTime is null
+	Created    time.Time // zero: now
 	// SKUs are assigned directly in the act of creation, so that only the
 	// Add user event shows them.
 	SKUs []string
@@ -89,6 +90,9 @@ func (t *Tenant) newUser(spec UserSpec) *User {
 	}
 	if spec.Synced {
 		u.ImmutableID = "aW1tdXRhYmxl" + u.ID[:8]
+	}
+	if !spec.Created.IsZero() {
+		u.Created = spec.Created
 	}
 	if spec.Ancient {
 		u.Created = time.Time{}

@@ -71,6 +71,7 @@ type config struct {
 	vary, empty bool
 	tidy        bool
 	marked      bool
+	plainNulls  bool
 	gzip        bool
 	budget      int
 	window      time.Duration
@@ -109,6 +110,10 @@ func WithTidyRows() Option { return func(c *config) { c.tidy = true } }
 // WithMarkedAgents has plain /users name the type of agent users. No page says
 // whether the service does.
 func WithMarkedAgents() Option { return func(c *config) { c.marked = true } }
+
+// WithPlainNulls has the filter createdDateTime eq null work without the parameters of
+// advanced queries. The documentation lists no test for null on this property at all.
+func WithPlainNulls() Option { return func(c *config) { c.plainNulls = true } }
 
 // WithoutGzip never compresses.
 func WithoutGzip() Option { return func(c *config) { c.gzip = false } }
@@ -278,6 +283,12 @@ func (s *Server) answer(c *call) *answer {
 	if f.Kind.disturb(s.t) {
 		if again, err := s.produce(c, e); err == nil {
 			a = again
+		}
+		return a
+	}
+	if again := f.Kind.misread(c); again && err == nil {
+		if other, err := s.produce(c, e); err == nil {
+			a = other
 		}
 		return a
 	}

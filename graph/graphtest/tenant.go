@@ -132,7 +132,8 @@ type Tenant struct {
 	now     time.Time
 	last    time.Time // of the newest act or event
 	users   map[string]*User
-	order   []string // ids of present users, sorted
+	order   []string         // ids of present users, sorted
+	index   map[string]*User // what advanced queries see; nil: users
 	deleted map[string]*User
 	groups  map[string]*Group
 	skus    []*SKU

@@ -249,6 +249,38 @@ var userForms = []clause{
 		test: func(x any, m []string) bool { return !strings.EqualFold(userText(x, m[1]), m[2]) }},
 }
 
+// createdForms are the filters on createdDateTime that the service documents: eq, ge
+// and le work by default, ne with the parameters of advanced queries only; there is no
+// lt and no gt. A user without the property fits none of the first three.
+var createdForms = []clause{
+	{form: regexp.MustCompile(`^createdDateTime (ge|le|eq) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z)$`), test: userCreated},
+	{form: regexp.MustCompile(`^createdDateTime ne null$`), advanced: true,
+		test: func(x any, _ []string) bool { return !x.(*User).Created.IsZero() }},
+}
+
+// withoutCreated is the test for null. Tests for null are advanced queries, see
+// [WithPlainNulls].
+func withoutCreated(plain bool) clause {
+	return clause{form: regexp.MustCompile(`^createdDateTime eq null$`), advanced: !plain,
+		test: func(x any, _ []string) bool { return x.(*User).Created.IsZero() }}
+}
+
+// userCreated compares the time as it is kept: what a row shows has no fractions of
+// seconds.
+func userCreated(x any, m []string) bool {
+	bound, ok := parseTime(m[2])
+	at := x.(*User).Created
+	switch {
+	case !ok || at.IsZero():
+		return false
+	case m[1] == "ge":
+		return !at.Before(bound)
+	case m[1] == "le":
+		return !at.After(bound)
+	}
+	return at.Equal(bound)
+}
+
 func userText(x any, field string) string {
 	s, _ := userProps[field](render{tidy: true}, x.(*User)).(string)
 	return s
@@ -258,7 +290,8 @@ func userFilter(c *call, filter string) (func(any) bool, *apiError) {
 	if c.s.t.isBig() {
 		return nil, unsupportedFilter(filter)
 	}
-	return compile(c, filter, userForms, unsupportedFilter)
+	forms := slices.Concat(userForms, createdForms, []clause{withoutCreated(c.s.cfg.plainNulls)})
+	return compile(c, filter, forms, unsupportedFilter)
 }
 
 func (t *Tenant) isBig() bool {
@@ -278,7 +311,39 @@ func listUsers(c *call) (*answer, *apiError) {
 	if t.big != nil {
 		return c.bigPage(), nil
 	}
-	return c.userPage("users", t.order, t.users), nil
+	order, users := c.people()
+	a := c.userPage("users", order, users)
+	if c.match != nil && !c.s.cfg.tidy { // no page says in which order a filter finds them
+		c.s.draw.r.Shuffle(len(a.rows), func(i, j int) { a.rows[i], a.rows[j] = a.rows[j], a.rows[i] })
+	}
+	return a, nil
+}
+
+// people are the users that a query looks among. An advanced query is answered from an
+// index of its own, see [Tenant.FreezeIndex].
+func (c *call) people() ([]string, map[string]*User) {
+	if t := c.s.t; !c.advanced || t.index == nil {
+		return t.order, t.users
+	}
+	return sortedKeys(c.s.t.index), c.s.t.index
+}
+
+// FreezeIndex has the index that advanced queries are answered from stay as it is: they
+// do not see what happens from now on, until [Tenant.RefreshIndex].
+func (t *Tenant) FreezeIndex() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.index = make(map[string]*User, len(t.users))
+	for id, u := range t.users {
+		t.index[id] = u.clone()
+	}
+}
+
+// RefreshIndex has the index catch up.
+func (t *Tenant) RefreshIndex() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.index = nil
 }
 
 func listDeleted(c *call) (*answer, *apiError) {
@@ -337,8 +402,9 @@ func countUsers(c *call) (*answer, *apiError) {
 	if t.big != nil {
 		n = t.big.users
 	}
-	for _, id := range t.order {
-		if t.big == nil && c.matches(t.users[id]) {
+	_, users := c.people()
+	for _, u := range users {
+		if t.big == nil && c.matches(u) {
 			n++
 		}
 	}
