@@ -11,12 +11,13 @@ import (
 )
 
 // Rules is the version of the rules by which this package attributes. It goes up
-// with every change after which the same evidence may lead to another result: what
-// older rules said is then attributed anew, and not held against these.
+// with every change after which the same evidence may lead to another result. Changes
+// that older rules attributed are then attributed again, and a difference does not count
+// as a correction.
 const Rules = 4
 
-// Context is everything that attribution may look at besides the changes
-// themselves. Functions that are nil know nothing.
+// Context is everything that attribution uses besides the changes themselves. A function
+// that is nil stands for one that knows nothing.
 type Context struct {
 	Tenant snapshot.TenantID
 	Run    snapshot.RunID  // for changes that only the log saw
@@ -29,8 +30,8 @@ type Context struct {
 	Bundles  []snapshot.Bundle   // from 24 h before the window on
 	Coverage []snapshot.Coverage // complete stretches and failed ones
 
-	// Powers has actors who, as other records show, act on others' licenses or
-	// groups; see [Powers].
+	// Powers has actors who, as records outside of Bundles show, act on the licenses or
+	// groups of other users; see [Powers].
 	Powers map[string]bool
 	// Principal is the service principal with an object id, as the directory shows it.
 	Principal func(id string) (snapshot.Principal, bool)
@@ -45,21 +46,21 @@ type Context struct {
 	GroupBefore, Group func(snapshot.GroupID) (snapshot.Group, bool)
 	SKUName            func(snapshot.SKUID) string  // part number
 	UPN                func(snapshot.UserID) string // for reasons only
-	// SelfService tells the free, trial and viral SKUs that users sign up for
-	// themselves.
+	// SelfService reports whether a SKU is a free, trial or viral one that users sign up
+	// for themselves.
 	SelfService func(snapshot.SKUID) bool
 	SKU         func(snapshot.SKUID) (now snapshot.SKU, listed bool) // as the snapshot after has it
 	Holders     func(snapshot.SKUID) int                             // users who hold the SKU after the run
 	DeletedAt   func(snapshot.UserID) time.Time                      // from deletedItems
-	// Concerns restricts attribution to changes of some users; nil: none is left out.
-	// That of the others is zero.
+	// Concerns restricts attribution to the changes of some users; nil stands for all.
+	// The attribution of a change of another user is zero.
 	Concerns func(snapshot.UserID) bool
 }
 
-// Concerned lists the users whose changes a record may attribute otherwise: the one
-// it is about, and whoever acted, of whom it shows that they act on others. all is
-// true where it may be anybody: it is about a group, knows a user by name only, or
-// shows which account synchronizes a directory.
+// Concerned lists the users whose changes may be attributed differently because of a
+// record: its target, and its actor, since it may show that the actor acts on other
+// users. all is true where it may be any user: the record is about a group, gives the
+// target by name only, or shows which account synchronizes a directory.
 func Concerned(e *snapshot.Event) (users []snapshot.UserID, all bool) {
 	if e.Target == "" || strings.EqualFold(e.Client, syncClient) {
 		return nil, true
@@ -103,7 +104,7 @@ func Attribute(changes []snapshot.Change, c *Context) (attributions []snapshot.A
 			unseen = append(unseen, a.unseen(user)...)
 		}
 		order = order[n:]
-		clear(a.scenes) // histories take more memory than what they come to
+		clear(a.scenes) // histories take much memory, and are not needed for other users
 	}
 	return attributions, unseen
 }
@@ -150,15 +151,15 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 	case ch.User == "":
 		return a.tenant(ch)
 	case a.gone[ch.User]:
-		return a.left(ch)
-	case a.back[ch.User] && (ch.Returned && a.restoredBy(ch.User) == nil || a.heldAway(ch)):
-		return a.restored(ch)
+		return a.ofDeletedUser(ch)
+	case a.back[ch.User] && (ch.Returned && a.restoredBy(ch.User) == nil || a.heldBeforeDeletion(ch)):
+		return a.ofRestoredUser(ch)
 	case a.cameWithRestore(ch):
-		at := a.restored(ch)
+		at := a.ofRestoredUser(ch)
 		at.Confidence = atMost(at.Confidence, snapshot.Medium)
 		return at
-	case a.wasAway(ch.User):
-		return a.away(ch)
+	case a.deletedAndRestored(ch.User):
+		return a.ofDeletedAndRestored(ch)
 	case a.back[ch.User] && (ch.Kind == snapshot.PlansChanged || ch.Kind == snapshot.StateChanged):
 		return a.unknown(ch)
 	}
@@ -170,7 +171,7 @@ func (a *attributor) explain(ch *snapshot.Change) snapshot.Attribution {
 	case snapshot.DateMoved:
 		return a.date(ch)
 	}
-	return a.moved(ch)
+	return a.byReplay(ch)
 }
 
 // gained reports whether the change's path began.
@@ -193,17 +194,17 @@ const (
 	against
 )
 
-// found is what the log says of how a state came about.
+// found is what the log shows about how a state came about.
 type found struct {
 	op    *op   // the operation that led to the state now; nil when none did
 	clash []*op // operations that contradict the state now, or each other
 }
 
-// walk goes through operations in order of time. The last one toward the state
-// now is the one that led to it, unless one against it follows. Those at the
-// very end may postdate the reading of a user: one against the state says
-// nothing then, and one toward it is believed only if it agrees with those
-// before on who it was.
+// walk goes through operations in order of time. The last one toward the state in the
+// snapshot after is the one that led to it, unless one against it follows. Operations at
+// the end of the window may be later than the reading of the user: one against the state
+// is then ignored, and one toward it counts only if its actor is that of the earlier
+// ones.
 func (a *attributor) walk(ops []*op, what func(*op) effect) found {
 	var early, late *op
 	var clash []*op
@@ -228,7 +229,7 @@ func (a *attributor) walk(ops []*op, what func(*op) effect) found {
 	return found{op: early, clash: clash}
 }
 
-// isLate reports whether what happened then may postdate the reading of a user.
+// isLate reports whether a time may be later than the reading of a user.
 func (a *attributor) isLate(at time.Time) bool {
 	return !at.Before(a.observed.Add(-snapshot.ClockSlack))
 }

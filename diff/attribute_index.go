@@ -11,7 +11,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// op is one operation of the audit log, with what it did worked out once.
+// op is one operation of the audit log, with its effects, which are worked out once.
 type op struct {
 	*snapshot.Bundle
 	evidence bool // it succeeded and changed something, or may have
@@ -19,21 +19,21 @@ type op struct {
 	added    []snapshot.EventLicense
 	removed  []snapshot.EventLicense
 	plans    []audit.PlanChange
-	// claimed has the SKUs of which it explains a change, told those of whose plans
-	// an attribution mentions it.
-	claimed, told map[snapshot.SKUID]bool
+	// claimed has the SKUs of which the operation explains a change. mentioned has those
+	// for which an attribution of a change of plans names the operation.
+	claimed, mentioned map[snapshot.SKUID]bool
 }
 
 // move is what an operation did to a SKU as a whole.
 type move int
 
 const (
-	given move = 1
-	taken move = -1
+	skuAdded   move = 1
+	skuRemoved move = -1
 )
 
 func (c *Context) newOp(b *snapshot.Bundle) *op {
-	o := &op{Bundle: b, evidence: audit.Evidence(b), engine: c.isEngine(b), claimed: map[snapshot.SKUID]bool{}, told: map[snapshot.SKUID]bool{}}
+	o := &op{Bundle: b, evidence: audit.Evidence(b), engine: c.isEngine(b), claimed: map[snapshot.SKUID]bool{}, mentioned: map[snapshot.SKUID]bool{}}
 	o.added, o.removed, o.plans = audit.Delta(b.License)
 	return o
 }
@@ -42,9 +42,9 @@ func (c *Context) newOp(b *snapshot.Bundle) *op {
 func (o *op) moved(sku snapshot.SKUID) move {
 	switch {
 	case listed(o.added, sku):
-		return given
+		return skuAdded
 	case listed(o.removed, sku):
-		return taken
+		return skuRemoved
 	}
 	return 0
 }
@@ -77,8 +77,8 @@ func (o *op) ruleChanged() bool {
 	return slices.ContainsFunc(o.Events, func(e *snapshot.Event) bool { return e.RuleChanged })
 }
 
-// hints lists the groups that LicenseAssignmentDetail names.
-func (o *op) hints() []snapshot.GroupID {
+// namedGroups lists the groups that LicenseAssignmentDetail names.
+func (o *op) namedGroups() []snapshot.GroupID {
 	var ids []snapshot.GroupID
 	for _, e := range o.Events {
 		ids = append(ids, e.Groups...)
@@ -111,7 +111,7 @@ type attributor struct {
 
 	license map[snapshot.UserID][]*op // about the user's licenses, no-ops too
 	life    map[snapshot.UserID][]*op // deletions and restores
-	named   map[string][]*op          // about the licenses of a user whom it knows by name only
+	named   map[string][]*op          // about the licenses of a user, given by principal name only
 	updates map[snapshot.UserID][]*op // of attributes, and additions
 	members map[userGroup][]*op
 	joined  map[snapshot.UserID][]snapshot.GroupID // groups that records of memberships name, sorted
@@ -125,10 +125,10 @@ type attributor struct {
 	catalog  map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
 	ofGroup  map[groupSKU]*snapshot.Change
 	lost     map[snapshot.SKUID]map[snapshot.UserID]bool // users who lost the SKU in this run
-	gaps     map[snapshot.Window]snapshot.Window         // what was not read of a window, once worked out
-	gone     map[snapshot.UserID]bool                    // users who left the tenant's users
-	back     map[snapshot.UserID]bool                    // and who came back
-	scenes   map[userSKU]*scene                          // once solved
+	gaps     map[snapshot.Window]snapshot.Window         // cache: the first stretch of a window that was not read
+	gone     map[snapshot.UserID]bool                    // users who are no longer among the tenant's users
+	back     map[snapshot.UserID]bool                    // users who are among them again
+	scenes   map[userSKU]*scene                          // cache of solve
 }
 
 func newAttributor(changes []snapshot.Change, c *Context) *attributor {
@@ -188,8 +188,8 @@ func sortedOps(c *Context) []*op {
 	return ops
 }
 
-// distinct drops what a second log tells of an operation, too far apart in time to
-// have been put together: some give times to the minute.
+// distinct drops copies of an operation in a second log that package audit did not join,
+// because their times are too far apart: some logs give times to the minute.
 func distinct(ops []*op) []*op {
 	kept := ops[:0:0]
 	for i, o := range ops {
@@ -259,16 +259,16 @@ func (a *attributor) indexUser(o *op) {
 	}
 }
 
-// power notes that the actor acts on others' licenses or groups.
+// power notes that the actor acts on the licenses or groups of other users.
 func (a *attributor) power(o *op) {
 	if id := o.Actor.ID; o.Actor.Kind == snapshot.ActorUser && id != "" && id != string(o.Target) {
 		a.powers[id] = true
 	}
 }
 
-// Powers returns the actors, by object id, who act on others' licenses or groups.
-// Who does is an administrator of sorts, and what they do to their own account
-// tells less.
+// Powers returns the actors, by object id, who act on the licenses or groups of other
+// users. Such an actor has an administrative role. An operation of an administrator on
+// the own account may be either administration or self-service.
 func Powers(bundles []snapshot.Bundle) map[string]bool {
 	return newAttributor(nil, &Context{Bundles: bundles}).powers
 }

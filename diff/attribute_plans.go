@@ -29,7 +29,7 @@ func (a *attributor) plans(ch *snapshot.Change) snapshot.Attribution {
 	case f.op != nil:
 		f.op.claim(ch.SKU)
 		return a.byParty(ch, f.op)
-	case len(parts) > 0 && a.together(ch, parts):
+	case len(parts) > 0 && a.oneActorDidAll(ch, parts):
 		return a.jointly(ch, parts)
 	case len(parts) > 0:
 		return a.clash(ch, parts)
@@ -52,11 +52,11 @@ func (a *attributor) plansByGroup(ch *snapshot.Change, license *op) snapshot.Att
 	return a.groupAttribution(ch, license, t)
 }
 
-// plansByEngine attributes plans that group-based licensing changed, where Graph
-// does not tell the path.
+// plansByEngine attributes plans that group-based licensing changed, where Graph does
+// not report the path.
 func (a *attributor) plansByEngine(ch *snapshot.Change, o *op) snapshot.Attribution {
 	o.claim(ch.SKU)
-	if id := a.hinted(o, ch.SKU); id != "" {
+	if id := a.namedGroup(o, ch.SKU); id != "" {
 		known := *ch
 		known.Path = &snapshot.PathRef{Kind: snapshot.ByGroup, Group: id}
 		return a.plansByGroup(&known, o)
@@ -81,8 +81,8 @@ func (a *attributor) planOps(ch *snapshot.Change) []*op {
 // planFit compares what an operation did to plans with what a change shows.
 type planFit struct {
 	effect
-	part    bool // it did some of it, and nothing against it
-	strange bool // it names plans that nobody knows
+	part        bool // it made some of the changes, and none against them
+	unknownPlan bool // it names plans that are not in the catalog
 	planSets
 }
 
@@ -103,7 +103,7 @@ func (a *attributor) planEffect(ch *snapshot.Change, o *op) planFit {
 		return planFit{}
 	}
 	sets, strange := a.planSets(ch.SKU, o.plans[i])
-	fit := planFit{planSets: sets, strange: strange}
+	fit := planFit{planSets: sets, unknownPlan: strange}
 	off, on := ch.Plans.Disabled, ch.Plans.Enabled
 	switch {
 	case overlap(fit.on, off), overlap(fit.off, on):
@@ -119,7 +119,7 @@ func (a *attributor) planEffect(ch *snapshot.Change, o *op) planFit {
 // givenAgain compares the plans of a license that was taken and given again.
 func (a *attributor) givenAgain(ch *snapshot.Change, l snapshot.EventLicense) planFit {
 	off, strange := a.planIDs(ch.SKU, l.Disabled)
-	fit := planFit{strange: strange, planSets: planSets{off: off}}
+	fit := planFit{unknownPlan: strange, planSets: planSets{off: off}}
 	switch {
 	case overlap(off, ch.Plans.Enabled):
 		fit.effect = against
@@ -131,16 +131,16 @@ func (a *attributor) givenAgain(ch *snapshot.Change, l snapshot.EventLicense) pl
 	return fit
 }
 
-// planSets maps the plans of an event to ids. Names and ids of one plan may
-// stand on both sides; such a plan did not change.
+// planSets maps the plans of an event to ids. An event may give the id of a plan on one
+// side and its name on the other; such a plan did not change.
 func (a *attributor) planSets(sku snapshot.SKUID, p audit.PlanChange) (sets planSets, strange bool) {
 	off, oddOff := a.planIDs(sku, p.Disabled)
 	on, oddOn := a.planIDs(sku, p.Enabled)
 	return planSets{off: minus(off, on), on: minus(on, off)}, oddOff || oddOn
 }
 
-func (a *attributor) planIDs(sku snapshot.SKUID, words []string) (ids []snapshot.PlanID, strange bool) {
-	for _, w := range words {
+func (a *attributor) planIDs(sku snapshot.SKUID, names []string) (ids []snapshot.PlanID, strange bool) {
+	for _, w := range names {
 		id, ok := snapshot.PlanID(""), false
 		if a.PlanID != nil {
 			id, ok = a.PlanID(sku, w)
@@ -166,9 +166,8 @@ func (a *attributor) partial(ch *snapshot.Change, ops []*op) []*op {
 	return parts
 }
 
-// together reports whether one actor did in several steps what the change
-// shows.
-func (a *attributor) together(ch *snapshot.Change, parts []*op) bool {
+// oneActorDidAll reports whether several operations of one actor add up to the change.
+func (a *attributor) oneActorDidAll(ch *snapshot.Change, parts []*op) bool {
 	var sum planSets
 	for _, o := range parts {
 		fit := a.planEffect(ch, o)
@@ -198,8 +197,8 @@ func atMost(x, y snapshot.Confidence) snapshot.Confidence {
 	return order[min(max(0, slices.Index(order, x)), max(0, slices.Index(order, y)))]
 }
 
-// catalogDropped reports whether plans are no longer off because Microsoft
-// took them out of the SKU.
+// catalogDropped reports whether plans are no longer switched off because Microsoft
+// removed them from the SKU.
 func (a *attributor) catalogDropped(ch *snapshot.Change) bool {
 	if ch.Plans == nil || len(ch.Plans.Disabled) > 0 {
 		return false
@@ -213,8 +212,8 @@ func (a *attributor) catalogDropped(ch *snapshot.Change) bool {
 	return contains(dropped, ch.Plans.Enabled)
 }
 
-// catalogAdded reports whether plans are off that Microsoft has just added to the
-// SKU: nobody can have switched them off before.
+// catalogAdded reports whether the plans that are switched off were added to the SKU by
+// Microsoft in this window: nobody can have switched them off before.
 func (a *attributor) catalogAdded(ch *snapshot.Change) bool {
 	if ch.Plans == nil || len(ch.Plans.Enabled) > 0 {
 		return false

@@ -71,19 +71,19 @@ func (a *attributor) groupEffect(ch *snapshot.Change, o *op) effect {
 		return a.planEffect(ch, &d).effect
 	case moved == 0:
 		return none
-	case (moved == given) == gained(ch):
+	case (moved == skuAdded) == gained(ch):
 		return toward
 	}
 	return against
 }
 
-// unsure lists the events in the change's window that set licenses of its
-// group and do not say which.
+// unsure lists the events in the change's window that set the licenses of its group and
+// do not say which licenses.
 func (a *attributor) unsure(ch *snapshot.Change) []*op {
 	from, to := triggerSpan(ch, nil)
 	return slices.DeleteFunc(between(a.groups[ch.Path.Group], from, to), func(o *op) bool {
-		_, told := groupDelta(o)
-		return o.Activity != snapshot.SetGroupLicense || told
+		_, known := groupDelta(o)
+		return o.Activity != snapshot.SetGroupLicense || known
 	})
 }
 
@@ -101,16 +101,16 @@ func (a *attributor) lapsedFor(user snapshot.UserID, sku snapshot.SKUID) *snapsh
 	return nil
 }
 
-// lapsed returns the change of the run that shows the SKU to have lapsed, if a
-// loss goes with it: nobody holds it any more, or most of those who did lost
-// it in this run.
+// lapsed returns the change of the run that shows that the SKU's subscription lapsed, if
+// losing the license is explained by it: no user holds the SKU any more, or most of those
+// who did lost it in this run.
 func (a *attributor) lapsed(ch *snapshot.Change) *snapshot.Change {
 	if gained(ch) || ch.Kind == snapshot.PathMoved {
 		return nil
 	}
-	left, known := a.holders(ch.SKU)
+	holders, known := a.holders(ch.SKU)
 	lost := len(a.lost[ch.SKU])
-	if !(known && left == 0) && (lost < 2 || lost < left) {
+	if !(known && holders == 0) && (lost < 2 || lost < holders) {
 		return nil
 	}
 	var shows []*snapshot.Change
@@ -147,14 +147,14 @@ func (a *attributor) holders(sku snapshot.SKUID) (n int, known bool) {
 	return a.Holders(sku), true
 }
 
-// subscription attributes a loss to a subscription that lapsed. Where the log
-// was not read, something else may have taken the license before.
+// subscription attributes a loss to a subscription that lapsed. Where the log was not
+// read, something else may have removed the license before.
 func (a *attributor) subscription(ch *snapshot.Change) snapshot.Attribution {
 	if ch.User != "" && !a.covers(ch.Window) {
 		return unknownFor(snapshot.NotCovered, a.perhapsLapsedReason(ch))
 	}
 	at := a.billing(a.lapseReason(ch))
-	if left, known := a.holders(ch.SKU); known && left == 0 && a.skuGone(ch.SKU) {
+	if holders, known := a.holders(ch.SKU); known && holders == 0 && a.skuGone(ch.SKU) {
 		at.Confidence = snapshot.High
 	}
 	return at

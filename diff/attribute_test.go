@@ -23,7 +23,7 @@ import (
 //	-- events --   what the log has, one record a line
 //	-- want --     what attribution makes of it
 //
-// A file may have several cases, told apart by a suffix of the section names.
+// A file may have several cases, distinguished by a suffix of the section names.
 func TestAttribute(t *testing.T) {
 	files, err := filepath.Glob("testdata/attribute/*.txt")
 	if err != nil || len(files) == 0 {
@@ -58,7 +58,7 @@ func testAttributeFile(t *testing.T, name string) {
 	golden.File(t, name, string(txtar.Format(ar)))
 }
 
-// play is one case. Ids are words: user ann is ann@contoso.com.
+// play is one case. Its ids are readable words: user ann is ann@contoso.com.
 type play struct {
 	t       *testing.T
 	ctx     Context
@@ -261,7 +261,7 @@ func (p *play) rowsOf(ch *snapshot.Change) (before, after []snapshot.Path) {
 		path.UpdatedAt = long
 		return []snapshot.Path{path}, []snapshot.Path{dated}
 	}
-	after = []snapshot.Path{path} // its date is not told
+	after = []snapshot.Path{path} // the case does not give its date
 	path.UpdatedAt = long
 	return []snapshot.Path{path}, after
 }
@@ -390,7 +390,7 @@ var activities = map[string]snapshot.Activity{
 //	5 03-04T10:20 license by admin on ann bare
 //	6 03-04T10:20 license by admin naming ann bare
 //
-// "naming" tells the user by name only; "bare" has no license details; "cut" shows only part of the new set.
+// "naming" gives the user by name only; "bare" has no license details; "cut" shows only part of the new set.
 func (p *play) parseEvents(text string) []snapshot.Event {
 	var list []snapshot.Event
 	for _, f := range lines(text) {
@@ -519,7 +519,7 @@ func showAttribution(a *snapshot.Attribution) string {
 	}
 	fmt.Fprintf(&out, ", initiator %s, %s%s\n", a.Initiator, a.Confidence, showWhen(a.At))
 	if a.Actor != nil {
-		fmt.Fprintf(&out, "\tactor %s\n", who(*a.Actor))
+		fmt.Fprintf(&out, "\tactor %s\n", actorName(*a.Actor))
 	}
 	if v := a.Via; v != nil {
 		fmt.Fprintf(&out, "\tvia %s", v.Trigger)
@@ -527,7 +527,7 @@ func showAttribution(a *snapshot.Attribution) string {
 			fmt.Fprintf(&out, " of %s", v.Group)
 		}
 		if v.Actor != nil {
-			fmt.Fprintf(&out, " by %s", who(*v.Actor))
+			fmt.Fprintf(&out, " by %s", actorName(*v.Actor))
 		}
 		fmt.Fprintf(&out, "%s\n", showWhen(v.At))
 	}

@@ -7,12 +7,11 @@ import (
 	"lictrail/snapshot"
 )
 
-// Before finds out what the operations of the time before the first run tell
-// of the SKUs that users held then: when each was assigned, where an operation
-// shows it and none after it took the SKU away again, else the earliest time at
-// which one shows it held. covered reports whether the log was read without a
-// gap from a time up to the first run: an operation that is missing may have
-// taken a SKU and given it back.
+// Before derives from the operations before the first run since when users held their
+// SKUs: when each was assigned, where an operation shows the assignment and none after
+// it removes the SKU again, else the earliest time at which an operation shows that it
+// is held. covered reports whether the log was read without a gap from a time up to the
+// first run: an operation that is missing may have removed a SKU and assigned it again.
 func Before(bundles []snapshot.Bundle, until time.Time, covered func(from time.Time) bool) map[snapshot.UserID][]snapshot.FirstEvidence {
 	users := make(map[snapshot.UserID]*past)
 	for i := range bundles {
@@ -30,8 +29,8 @@ func Before(bundles []snapshot.Bundle, until time.Time, covered func(from time.T
 	return found
 }
 
-// Shown finds out by when the operations after a time show that users held SKUs:
-// the earliest time for each SKU, whatever became of it later.
+// Shown returns, for each user and SKU, the earliest time at which an operation after a
+// given time shows that the user held the SKU, whether or not it was removed later.
 func Shown(bundles []snapshot.Bundle, after time.Time) map[snapshot.UserID][]snapshot.FirstEvidence {
 	users := make(map[snapshot.UserID]*past)
 	for i := range bundles {
@@ -48,8 +47,8 @@ func Shown(bundles []snapshot.Bundle, after time.Time) map[snapshot.UserID][]sna
 	return found
 }
 
-// shows reports whether an operation may show what a user holds: also one that
-// changed nothing does.
+// shows reports whether an operation may show what a user holds. One that changed
+// nothing may do so as well.
 func shows(b *snapshot.Bundle) bool { return b.Target != "" && (b.NoOp || audit.Evidence(b)) }
 
 func pastOf(users map[snapshot.UserID]*past, id snapshot.UserID) *past {
@@ -63,12 +62,12 @@ func pastOf(users map[snapshot.UserID]*past, id snapshot.UserID) *past {
 type past struct {
 	order    []snapshot.SKUID // in the order in which they were first seen
 	earliest map[snapshot.SKUID]snapshot.FirstEvidence
-	start    map[snapshot.SKUID]snapshot.FirstEvidence // assigned, and not taken since
+	start    map[snapshot.SKUID]snapshot.FirstEvidence // assigned, and not removed since
 }
 
 func (p *past) play(b *snapshot.Bundle) {
 	if b.Incomplete {
-		clear(p.start) // it may have taken anything and given it back
+		clear(p.start) // it may have removed any SKU and assigned it again
 	}
 	if b.License == nil {
 		return

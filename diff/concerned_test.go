@@ -7,8 +7,9 @@ import (
 	"lictrail/snapshot"
 )
 
-// A record concerns the user whom it is about, and the person who acted: of what
-// that person does to the own account it tells more. Any other may concern anybody.
+// A record concerns its target and its actor: that the actor acts on other users changes
+// how an operation on the actor's own account is classified. A record about a group may
+// concern any user.
 func TestConcerned(t *testing.T) {
 	t.Parallel()
 	person := snapshot.Actor{Kind: snapshot.ActorUser, ID: "admin"}

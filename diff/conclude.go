@@ -9,16 +9,16 @@ import (
 	"lictrail/snapshot"
 )
 
-// course is what one history says of a change.
+// course is what one history says about one change.
 type course struct {
 	replay.Move
 	path snapshot.PathRef
 	by   *op // the license record, or the deletion; nil where there is none
-	step *op // what changed the group's side; nil where it is not known
+	step *op // the record on the group or the membership that led to it; nil where it is not known
 }
 
-// courses lists what each kept history says, by its move; ok is false where one
-// has no such move.
+// courses lists, for each kept history, the move that pick returns. ok is false where a
+// history has no such move.
 func (s *scene) courses(pick func(*replay.History) *replay.Move) (list []course, ok bool) {
 	for i := range s.result.Histories {
 		m := pick(&s.result.Histories[i])
@@ -41,7 +41,7 @@ func (s *scene) course(m replay.Move) course {
 	return c
 }
 
-// pick returns the move of a history that made a change.
+// pick returns a function that finds, in a history, the move that made a change.
 func (s *scene) pick(ch *snapshot.Change) func(*replay.History) *replay.Move {
 	path := s.index(pathOf(ch))
 	last := func(acts ...replay.Act) func(*replay.History) *replay.Move {
@@ -69,8 +69,9 @@ func (s *scene) pick(ch *snapshot.Change) func(*replay.History) *replay.Move {
 	return last(replay.On)
 }
 
-// swapped returns the path of which a change to another path tells: the snapshots
-// do not show which of several paths was decisive, and say that it was the first.
+// swapped returns the path with which, by the comparison of snapshots, the SKU was
+// gained or lost as a whole, if by every history it was the path of the given change; -1
+// if not. Where several paths moved, the comparison takes the first for the decisive one.
 func (s *scene) swapped(ch *snapshot.Change) int {
 	whole := s.whole
 	if whole == nil || s.index(pathOf(whole)) < 0 {
@@ -85,9 +86,9 @@ func (s *scene) swapped(ch *snapshot.Change) int {
 	return s.index(pathOf(whole))
 }
 
-// moved attributes a change to how a user holds a SKU by what all histories that
+// byReplay attributes a change to how a user holds a SKU by what all histories that
 // fit the evidence share.
-func (a *attributor) moved(ch *snapshot.Change) snapshot.Attribution {
+func (a *attributor) byReplay(ch *snapshot.Change) snapshot.Attribution {
 	s := a.solve(ch.User, ch.SKU)
 	if s == nil {
 		return a.unknown(ch)
@@ -98,22 +99,22 @@ func (a *attributor) moved(ch *snapshot.Change) snapshot.Attribution {
 	case ok:
 		return a.conclude(ch, s, list)
 	case ch.Returned && len(s.result.Histories) > 0 && !slices.ContainsFunc(s.result.Histories, moves):
-		return a.restored(ch)
+		return a.ofRestoredUser(ch)
 	}
 	return a.undecided(ch, s)
 }
 
-// undecided is the answer where the search was given up, or no history explains
+// undecided is the answer where the search was stopped at a limit, or no history explains
 // the change.
 func (a *attributor) undecided(ch *snapshot.Change, s *scene) snapshot.Attribution {
 	if !a.covers(ch.Window) {
 		return a.unknown(ch)
 	}
-	return unknownFor(snapshot.Ambiguous, a.undecidedReason(ch, len(s.Points)), s.about()...)
+	return unknownFor(snapshot.Ambiguous, a.undecidedReason(ch, len(s.Points)), s.licenseOps()...)
 }
 
-// about lists the operations of the scene on the user's licenses.
-func (s *scene) about() []*op {
+// licenseOps lists the operations of the scene on the user's licenses.
+func (s *scene) licenseOps() []*op {
 	var ops []*op
 	for i, o := range s.ops {
 		if o != nil && s.Points[i].Kind >= replay.Saved {
@@ -123,12 +124,12 @@ func (s *scene) about() []*op {
 	return ops
 }
 
-// verdict is what one course of events would mean.
+// verdict is the attribution that would follow from one course of events.
 type verdict struct {
 	course
 	snapshot.Attribution
-	nobody  bool // nothing on record made the change
-	deleted bool // the deletion of the account did
+	nobody  bool // no record shows who made the change
+	deleted bool // the deletion of the account made the change
 }
 
 // conclude states what the courses share.
@@ -170,25 +171,25 @@ func (a *attributor) conclude(ch *snapshot.Change, s *scene, list []course) snap
 }
 
 // silentOnPath reports whether a path that is no group's came or went by a record
-// that shows the SKU held before and after: which save of several moved the path
-// follows from their number, and one may be lost.
+// that shows the SKU as held before and after it. Which of several saves moved the path
+// then follows from their number, and a record may be missing.
 func (s *scene) silentOnPath(c course) bool {
 	return c.by != nil && !c.Turns && c.Act != replay.Redated && c.path.Kind == snapshot.Direct && s.Points[c.By].Kind == replay.Saved
 }
 
-// vagueAfter reports whether a later record does not say what it did to the SKU:
-// more may have happened than the records in full show.
+// vagueAfter reports whether there is a later record that does not say what it did to the
+// SKU. More may then have happened than the complete records show.
 func (s *scene) vagueAfter(c course) bool {
 	for i := range s.Points {
-		if s.Points[i].At.After(c.To) && s.bare(i) {
+		if s.Points[i].At.After(c.To) && s.incompleteRecord(i) {
 			return true
 		}
 	}
 	return false
 }
 
-// samePath is the path that moved in every course; unknown where they differ. What
-// no snapshot shows is left aside where a snapshot shows a path that moved.
+// samePath is the path that moved in every course; unknown where they differ. Courses
+// with a hidden path do not count where others have a path that a snapshot shows.
 func (s *scene) samePath(list []course) snapshot.PathRef {
 	shown := slices.DeleteFunc(slices.Clone(list), func(c course) bool { return s.Paths[c.Move.Path].Hidden })
 	if len(shown) > 0 {
@@ -202,8 +203,9 @@ func (s *scene) samePath(list []course) snapshot.PathRef {
 	return list[0].path
 }
 
-// confidenceOf says what the cost of the cheapest history means: nothing is
-// missing, the engine did something unusual, or a record is missing.
+// confidenceOf maps the cost of the cheapest history to a confidence: high where nothing
+// is missing, medium where the engine did something unusual, low where a record is
+// missing.
 func confidenceOf(cost int) snapshot.Confidence {
 	switch {
 	case cost == 0:
@@ -214,17 +216,18 @@ func confidenceOf(cost int) snapshot.Confidence {
 	return snapshot.Low
 }
 
-// exactTime is the time that a record gives in every course, else zero.
-func exactTime(list []course, said time.Time) time.Time {
-	if said.IsZero() {
-		return said
+// exactTime is the time of the change if the records of all courses give the same one,
+// else zero.
+func exactTime(list []course, recordTime time.Time) time.Time {
+	if recordTime.IsZero() {
+		return recordTime
 	}
 	for _, c := range list {
 		if c.Why != replay.Recorded || !c.From.Equal(c.To) || !c.From.Equal(list[0].From) {
 			return time.Time{}
 		}
 	}
-	return said
+	return recordTime
 }
 
 func sameVerdict(x, y *verdict) bool {
@@ -294,7 +297,7 @@ func opsOf(list []verdict) []*op {
 	return ops
 }
 
-// allEvidence lists what verdicts rest on, each record once, in order.
+// allEvidence lists the records that verdicts rest on, each once, in order.
 func allEvidence(list []verdict) []snapshot.EventRef {
 	var refs []snapshot.EventRef
 	for _, v := range list {
@@ -303,8 +306,8 @@ func allEvidence(list []verdict) []snapshot.EventRef {
 	return distinctRefs(refs)
 }
 
-// sharedByGroup states what is certain where a group did it in every course: of
-// the group, of what moved it and of whoever did, each on its own.
+// sharedByGroup states what is certain where a group made the change in every course:
+// the group, what changed the group, and who did so, each on its own.
 func (a *attributor) sharedByGroup(ch *snapshot.Change, list []verdict) snapshot.Attribution {
 	at := list[len(list)-1].Attribution
 	via := *at.Via
@@ -335,7 +338,7 @@ func (a *attributor) sharedByGroup(ch *snapshot.Change, list []verdict) snapshot
 	return at
 }
 
-// verdict says what one course of events would mean.
+// verdict derives the attribution that would follow from one course of events.
 func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 	as := *ch
 	as.Path = &c.path
@@ -344,7 +347,7 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 	switch {
 	case s != nil && c.By >= 0 && s.Points[c.By].Kind == replay.Deleted:
 		v.deleted = true
-		with := a.taken(ch.User, ch.SKU)
+		with := a.removalForDeletion(ch.User, ch.SKU)
 		if gone == nil && with != nil {
 			v.Attribution = a.perhapsDeletion(&as, with)
 			break
@@ -353,7 +356,7 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 	case c.Why == replay.Lapsed:
 		v.Attribution = a.subscription(&as)
 	case ch.Returned && (c.Why == replay.Failed || c.Why == replay.Excused):
-		v.Attribution = a.restored(&as)
+		v.Attribution = a.ofRestoredUser(&as)
 	case c.path.Kind == snapshot.ByGroup && !s.ended(c):
 		v.Attribution = a.byGroup(&as, c)
 	case c.by != nil && c.by.engine:
@@ -367,20 +370,20 @@ func (a *attributor) verdict(ch *snapshot.Change, s *scene, c course) verdict {
 	default:
 		v.Attribution, v.nobody = a.unknown(&as), true
 	}
-	if s != nil && c.By >= 0 && s.bare(c.By) {
+	if s != nil && c.By >= 0 && s.incompleteRecord(c.By) {
 		v.Attribution.Confidence = atMost(v.Attribution.Confidence, snapshot.Medium)
 	}
 	return v
 }
 
-// ended reports whether a record ended the path that was not the engine's: see
+// ended reports whether the path was ended by a record that is not the engine's, see
 // [replay.Point.Ends].
 func (s *scene) ended(c course) bool {
 	return s != nil && c.By >= 0 && c.Act == replay.Off && s.Points[c.By].Ends
 }
 
-// bare reports whether a license record does not say whether the SKU was held.
-func (s *scene) bare(point int) bool {
+// incompleteRecord reports whether a license record does not say whether the SKU was held.
+func (s *scene) incompleteRecord(point int) bool {
 	p := s.Points[point]
 	return p.Kind >= replay.Saved && p.Kind <= replay.Either && (p.Before == replay.NotKnown || p.After == replay.NotKnown)
 }
@@ -396,7 +399,7 @@ func (a *attributor) nobodyDated(ch *snapshot.Change) snapshot.Attribution {
 	if with := a.datedWith(ch); with != nil {
 		return unknownFor(snapshot.NoEvent, a.datedWithReason(ch, with))
 	}
-	// Only that no record was found speaks for Microsoft, and records do get lost.
+	// The only evidence for Microsoft is that there is no record, and a record may be lost.
 	at := a.microsoft(ch, "", a.dateReason(ch, ""))
 	at.Confidence = snapshot.Low
 	return at
@@ -420,11 +423,11 @@ func (a *attributor) datedWith(ch *snapshot.Change) *snapshot.Change {
 	return nil
 }
 
-// byParty attributes a change to whoever did the operation.
+// byParty attributes a change to the actor of an operation.
 func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
 	p := a.party(o, ch.User, ch.SKU)
 	if ch.Kind == snapshot.DateMoved && p.cause == snapshot.CauseSelfService && o.Actor.Kind != snapshot.ActorUser {
-		p = strange // the service saved it again: whether the user asked for it is not known
+		p = unclearParty // the service saved it again: whether the user asked for it is not known
 	}
 	if ch.Kind == snapshot.DateMoved && p == byOwnAdmin {
 		p.confidence = snapshot.Low // a sign-up saves the licenses as well
@@ -437,8 +440,8 @@ func (a *attributor) byParty(ch *snapshot.Change, o *op) snapshot.Attribution {
 	return at
 }
 
-// unseen returns the changes of a user that only the log saw, sorted by SKU and
-// time: what every history has, by the same record, and no snapshot shows.
+// unseen returns the changes of a user that only the log shows, sorted by SKU and time:
+// the moves that every history has, by the same record, and that no snapshot shows.
 func (a *attributor) unseen(user snapshot.UserID) []Attributed {
 	if len(a.license[user]) == 0 {
 		return nil
@@ -479,16 +482,16 @@ func (a *attributor) touched(user snapshot.UserID) []snapshot.SKUID {
 	return slices.Compact(skus)
 }
 
-// unseenMoves lists the moves that no observed change tells.
+// unseenMoves lists the moves that are not reported by an observed change.
 func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
 	if a.window.NotBefore.IsZero() {
-		return a.recorded(user, sku)
+		return a.logOnlyByRecord(user, sku)
 	}
-	if a.wasAway(user) || a.back[user] && a.restoredBy(user) == nil || a.gone[user] && a.restoredBy(user) != nil {
-		if _, _, known := a.states(user); !known { // no run ever saw the account
+	if a.deletedAndRestored(user) || a.back[user] && a.restoredBy(user) == nil || a.gone[user] && a.restoredBy(user) != nil {
+		if _, _, known := a.states(user); !known { // no run has read the account
 			return nil
 		}
-		return a.recorded(user, sku)
+		return a.logOnlyByRecord(user, sku)
 	}
 	s := a.solve(user, sku)
 	if s == nil || s.result.Bounded || len(s.result.Histories) == 0 || s.result.Cost >= 2*replay.MissingRecord {
@@ -499,22 +502,24 @@ func (a *attributor) unseenMoves(user snapshot.UserID, sku snapshot.SKUID) []Att
 		if m.Act == replay.Redated || m.By < 0 && m.Cause < 0 {
 			continue
 		}
-		if s.result.Cost >= replay.MissingRecord && (!m.Turns || m.By < 0 || s.bare(m.By)) {
-			continue // where a record is missing, only those in full prove anything
+		if s.result.Cost >= replay.MissingRecord && (!m.Turns || m.By < 0 || s.incompleteRecord(m.By)) {
+			continue // where a record is missing, only complete records prove anything
 		}
 		list, ok := s.courses(func(h *replay.History) *replay.Move { return sameMove(h, m) })
-		if !ok || slices.ContainsFunc(s.result.Histories, func(h replay.History) bool { return a.told(s, user, sku, &h, m) }) {
+		if !ok || slices.ContainsFunc(s.result.Histories, func(h replay.History) bool { return a.isObserved(s, user, sku, &h, m) }) {
 			continue
 		}
-		out = append(out, a.seenBy(user, sku, s, m, list))
+		out = append(out, a.logOnlyChange(user, sku, s, m, list))
 	}
 	return out
 }
 
-// sameMove returns the move of a history that is the same. One with which the SKU
-// came or went is known by its record, if it has one: of paths that an engine's record
-// moved at one instant, any may have been decisive. A path of a group is known by the
-// step that it followed, whether or not a record shows when, any other by its record.
+// sameMove returns the move of a history that is the same as a move of another history;
+// nil for none. Moves with which the user gained or lost the SKU are the same if they have
+// the same record, since of several paths that a record of the engine moved at one
+// instant any may have been the decisive one. Other moves of a group's path are the same
+// if they follow the same step, with or without a record of their own; those of other
+// paths if they have the same record.
 func sameMove(h *replay.History, m replay.Move) *replay.Move {
 	for i := range h.Moves {
 		o := &h.Moves[i]
@@ -531,15 +536,15 @@ func sameMove(h *replay.History, m replay.Move) *replay.Move {
 	return nil
 }
 
-// told reports whether an observed change tells a move of a history.
-func (a *attributor) told(s *scene, user snapshot.UserID, sku snapshot.SKUID, h *replay.History, m replay.Move) bool {
+// isObserved reports whether an observed change already reports a move of a history.
+func (a *attributor) isObserved(s *scene, user snapshot.UserID, sku snapshot.SKUID, h *replay.History, m replay.Move) bool {
 	mine := sameMove(h, m)
 	for _, ch := range a.siblings[userSKU{user, sku}] {
 		whole := ch.Kind == snapshot.Assigned || ch.Kind == snapshot.Removed
 		if whole != mine.Turns || !whole && !isPathChange(ch) {
 			continue
 		}
-		if told := s.pick(ch)(h); told != nil && *told == *mine {
+		if observed := s.pick(ch)(h); observed != nil && *observed == *mine {
 			return true
 		}
 		if ch.Kind == snapshot.PathMoved && ch.From != nil && h.Last(s.index(*ch.From), replay.Off) == mine {
@@ -549,8 +554,8 @@ func (a *attributor) told(s *scene, user snapshot.UserID, sku snapshot.SKUID, h 
 	return a.gone[user] && mine.By >= 0 && s.Points[mine.By].Kind == replay.Deleted
 }
 
-// seenBy is a change that only the log shows.
-func (a *attributor) seenBy(user snapshot.UserID, sku snapshot.SKUID, s *scene, m replay.Move, list []course) Attributed {
+// logOnlyChange returns a change that only the log shows.
+func (a *attributor) logOnlyChange(user snapshot.UserID, sku snapshot.SKUID, s *scene, m replay.Move, list []course) Attributed {
 	ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: unseenKind(m)}
 	path := s.samePath(list)
 	ch.Path = &path
@@ -562,7 +567,7 @@ func (a *attributor) seenBy(user snapshot.UserID, sku snapshot.SKUID, s *scene, 
 			at.Evidence = evidence(s.ops[m.By])
 		}
 	}
-	if at.At.IsZero() { // it lies between the step and the next thing known
+	if at.At.IsZero() { // the change lies between the step and the next known event
 		w := snapshot.Window{NotBefore: list[0].From, NotAfter: list[0].To}
 		for _, c := range list {
 			if c.From.Before(w.NotBefore) {
@@ -589,16 +594,16 @@ func unseenKind(m replay.Move) snapshot.Kind {
 	return snapshot.PathRemoved
 }
 
-// recorded lists what records show in full where nothing is known of the paths:
-// before the first snapshot, and of an account that was deleted and came back.
-func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
+// logOnlyByRecord lists the changes that complete records show where nothing is known of
+// the paths: before the first snapshot, and for an account that was deleted and restored.
+func (a *attributor) logOnlyByRecord(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
 	from, to := a.PreviousUntil, a.observed // of the first snapshot, from is zero
 	ops := slices.DeleteFunc(slices.Clone(a.license[user]), func(o *op) bool {
 		return o.moved(sku) == 0 || o.Incomplete || !o.evidence || !o.At.After(from) || o.At.After(to)
 	})
 	for _, ch := range a.siblings[userSKU{user, sku}] { // the last of its kind is what the snapshots show
 		for i, o := range slices.Backward(ops) {
-			if ch.Kind == snapshot.Assigned && o.moved(sku) == given || ch.Kind == snapshot.Removed && o.moved(sku) == taken {
+			if ch.Kind == snapshot.Assigned && o.moved(sku) == skuAdded || ch.Kind == snapshot.Removed && o.moved(sku) == skuRemoved {
 				ops = slices.Delete(ops, i, i+1)
 				break
 			}
@@ -611,11 +616,11 @@ func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attrib
 		}
 		ch := snapshot.Change{Run: a.Run, User: user, SKU: sku, Window: a.window, Kind: snapshot.Removed, Path: &snapshot.PathRef{Kind: snapshot.Direct}}
 		m := replay.Move{Act: replay.Off, Why: replay.Recorded, By: 0, Cause: replay.None, Turns: true, From: o.At, To: o.At}
-		if o.moved(sku) == given {
+		if o.moved(sku) == skuAdded {
 			ch.Kind, m.Act = snapshot.Assigned, replay.On
 		}
 		c := course{Move: m, path: *ch.Path, by: o}
-		switch id := a.hinted(o, sku); {
+		switch id := a.namedGroup(o, sku); {
 		case o.engine && id != "":
 			c.path = snapshot.PathRef{Kind: snapshot.ByGroup, Group: id}
 			if a.coversSpan(o.At.Add(-snapshot.GroupLag), o.At) {
@@ -636,8 +641,8 @@ func (a *attributor) recorded(user snapshot.UserID, sku snapshot.SKUID) []Attrib
 	return out
 }
 
-// lastStep returns the step of a group that a record of the engine followed: the
-// last one that had this effect, within a day, if only one party made any.
+// lastStep returns the step of a group that a record of the engine followed: the last
+// step within a day that had this effect, if all such steps have the same actor.
 func (a *attributor) lastStep(user snapshot.UserID, id snapshot.GroupID, sku snapshot.SKUID, on bool, at time.Time) *op {
 	var found []*op
 	for _, o := range a.steps(user, id, at.Add(-snapshot.GroupLag), at.Add(snapshot.RecordJitter)) {
@@ -656,16 +661,17 @@ func (a *attributor) lastStep(user snapshot.UserID, id snapshot.GroupID, sku sna
 	return oneActor(found)
 }
 
-// withDeletion reports whether the operation took the SKU for the deletion of
-// the user, which is told as such.
+// withDeletion reports whether the operation removed the SKU for the deletion of the
+// user, which is a change of its own.
 func (a *attributor) withDeletion(o *op, sku snapshot.SKUID) bool {
-	return o.moved(sku) == taken && slices.ContainsFunc(a.life[o.Target], func(gone *op) bool { return belongs(o, gone) })
+	return o.moved(sku) == skuRemoved && slices.ContainsFunc(a.life[o.Target], func(gone *op) bool { return precedesDeletion(o, gone) })
 }
 
-// unseenPlans lists the operations that changed plans and explain no change that
-// the snapshots show. Where a path came or went they are the same record seen from
-// another side: plans are those of all paths together. What the engine of
-// group-based licensing wrote follows from its groups, whose changes are told.
+// unseenPlans lists the operations that changed plans and explain no change that the
+// snapshots show. None is listed where a path began or ended: the plans of a record are
+// those of all paths together, so a path that begins or ends changes them. Records of the
+// engine of group-based licensing are left out, because the changes of the groups are
+// reported.
 func (a *attributor) unseenPlans(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
 	if slices.ContainsFunc(a.siblings[userSKU{user, sku}], isPathChange) {
 		return nil
@@ -673,7 +679,7 @@ func (a *attributor) unseenPlans(user snapshot.UserID, sku snapshot.SKUID) []Att
 	var out []Attributed
 	for _, o := range a.license[user] {
 		in := !o.At.Before(a.window.NotBefore) && !o.At.After(a.window.NotAfter) && !a.isLate(o.At)
-		if !in || !o.evidence || o.engine || o.Incomplete || o.claimed[sku] || o.told[sku] || a.mayShare(o, sku) {
+		if !in || !o.evidence || o.engine || o.Incomplete || o.claimed[sku] || o.mentioned[sku] || a.mayShare(o, sku) {
 			continue
 		}
 		for _, p := range o.plans {
@@ -692,10 +698,10 @@ func (a *attributor) unseenPlans(user snapshot.UserID, sku snapshot.SKUID) []Att
 	return out
 }
 
-// mayShare reports whether a group gave the user the SKU beside the operation's
-// own path: then plans may differ because that path came or went.
+// mayShare reports whether a group gave the user the SKU besides the path that the
+// operation changed. Plans may then differ because the group's path began or ended.
 func (a *attributor) mayShare(o *op, sku snapshot.SKUID) bool {
-	return slices.ContainsFunc(o.hints(), func(id snapshot.GroupID) bool { return a.gives(id, sku) })
+	return slices.ContainsFunc(o.namedGroups(), func(id snapshot.GroupID) bool { return a.gives(id, sku) })
 }
 
 func isPathChange(ch *snapshot.Change) bool {

@@ -11,8 +11,8 @@ import (
 	"lictrail/snapshot"
 )
 
-// byGroup attributes a change to a path that is a group's. That a group did it is
-// what Microsoft's row says; the log says who moved the group, and when.
+// byGroup attributes a change to a path that is a group's. Microsoft's row shows that the
+// group gave the license; the log shows who changed the group or the membership, and when.
 func (a *attributor) byGroup(ch *snapshot.Change, c course) snapshot.Attribution {
 	if c.Why == replay.Failed {
 		return a.failed(ch, c)
@@ -25,20 +25,20 @@ func (a *attributor) byGroup(ch *snapshot.Change, c course) snapshot.Attribution
 		return a.nobodyDated(ch)
 	}
 	if t.op == nil && (c.Act == replay.Off || c.Act == replay.Redated) && !a.covers(ch.Window) {
-		return a.unseenByGroup(ch) // an account that was deleted and restored lost its groups' licenses for a while, too
+		return a.unseenByGroup(ch) // the account may have been deleted and restored, which takes its groups' licenses for a while
 	}
 	silent := c.Act == replay.Redated || ch.Kind == snapshot.DateMoved && c.by == nil
 	if silent && t.op != nil && c.To.Sub(t.op.At) > time.Hour {
 		return unknownFor(snapshot.Ambiguous, a.perhapsDatedReason(ch, t), t.op) // the group, or Microsoft
 	}
 	at := a.groupAttribution(ch, c.by, a.inferred(ch, c, t))
-	if c.step == nil && c.by == nil { // that an account came back looks the same where its records are lost
+	if c.step == nil && c.by == nil { // a restored account looks the same if its records are missing
 		at.Confidence = snapshot.Low
 	}
 	return at
 }
 
-// triggerOf says what a step of a group is.
+// triggerOf returns the trigger that a step of a group is.
 func (a *attributor) triggerOf(ch *snapshot.Change, step *op) trigger {
 	t := trigger{kind: snapshot.ByGroupLicense, op: step, weak: step.At.Before(a.window.NotBefore.Add(-snapshot.ClockSlack))}
 	if step.Activity == snapshot.AddMember || step.Activity == snapshot.RemoveMember {
@@ -50,8 +50,8 @@ func (a *attributor) triggerOf(ch *snapshot.Change, step *op) trigger {
 	return t
 }
 
-// failed attributes a group's license that could not be given any more, or can
-// be given again: no step of the group led to it.
+// failed attributes a group's license that began to fail, or that no longer fails. No
+// step of the group need have led to it.
 func (a *attributor) failed(ch *snapshot.Change, c course) snapshot.Attribution {
 	if !a.covers(ch.Window) && !gained(ch) {
 		return a.unseenByGroup(ch)
@@ -67,7 +67,7 @@ func (a *attributor) failed(ch *snapshot.Change, c course) snapshot.Attribution 
 	return at
 }
 
-// unseenByGroup is the answer where no event tells of such a change.
+// unseenByGroup is the answer where the log was not read, and no event shows the change.
 func (a *attributor) unseenByGroup(ch *snapshot.Change) snapshot.Attribution {
 	return unknownFor(snapshot.NotCovered, a.unseenByGroupReason(ch))
 }
@@ -94,20 +94,20 @@ func (a *attributor) groupAttribution(ch *snapshot.Change, license *op, t trigge
 	return at
 }
 
-// trigger is what moved a group's licenses for a user.
+// trigger is what made a group give its license to a user, or take it back.
 type trigger struct {
 	kind snapshot.Trigger
 	op   *op  // the event on the group or the membership; nil when none was found
-	by   *op  // behind a dynamic rule: the edit of the rule or of the user
-	weak bool // found by inference, or long before
-	rule bool // a dynamic rule did it
-	// request: Microsoft's service for group requests moved a member of a group
-	// that has no rule, for a person whom the record does not name.
+	by   *op  // for a dynamic rule: the edit of the rule or of the user's attributes
+	weak bool // it was inferred, or lies long before the change
+	rule bool // the rule of a dynamic group added or removed the member
+	// request: Microsoft's service for requests to join added or removed a member of a
+	// group that has no rule, for a person whom the record does not name.
 	request bool
 }
 
-// mover returns the operation of whoever moved the group, nil when not known.
-// The engine that evaluates rules is nobody.
+// mover returns the operation of the actor who changed the group or the membership, nil
+// when that is not known. The engine that evaluates rules does not count as an actor.
 func (t trigger) mover() *op {
 	switch {
 	case t.by != nil:
@@ -118,7 +118,7 @@ func (t trigger) mover() *op {
 	return t.op
 }
 
-// triggerSpan bounds the time of what moved a group.
+// triggerSpan bounds the time of the trigger of a change.
 func triggerSpan(ch *snapshot.Change, license *op) (from, to time.Time) {
 	if license == nil {
 		return ch.Window.NotBefore.Add(-snapshot.ClockSlack), ch.Window.NotAfter.Add(snapshot.ClockSlack)
@@ -138,7 +138,7 @@ func (a *attributor) groupNow(id snapshot.GroupID) (snapshot.Group, bool) {
 }
 
 // groupDelta returns what an operation did to the licenses of its group.
-func groupDelta(o *op) (d op, told bool) {
+func groupDelta(o *op) (d op, known bool) {
 	for _, e := range o.Events {
 		if g := e.GroupSKUs; g != nil {
 			d.added, d.removed, d.plans = audit.Delta(&snapshot.LicenseDetail{
@@ -176,14 +176,14 @@ func (a *attributor) planTrigger(ch *snapshot.Change, license *op) trigger {
 // group and say which.
 func (a *attributor) setting(ch *snapshot.Change, from, to time.Time) []*op {
 	return slices.DeleteFunc(between(a.groups[pathOf(ch).Group], from, to), func(o *op) bool {
-		_, told := groupDelta(o)
-		return o.Activity != snapshot.SetGroupLicense || !told
+		_, known := groupDelta(o)
+		return o.Activity != snapshot.SetGroupLicense || !known
 	})
 }
 
-// inferred adds to a trigger that no record shows what the snapshots say: if the
-// group no longer gives the license and no membership record contradicts it, that
-// ended the path.
+// inferred fills in a trigger that no record shows from the snapshots: if the group no
+// longer gives the license, and no membership record contradicts it, the change of the
+// group's licenses ended the path.
 func (a *attributor) inferred(ch *snapshot.Change, c course, t trigger) trigger {
 	id := pathOf(ch).Group
 	moved := a.ofGroup[groupSKU{id, ch.SKU}]
@@ -197,7 +197,8 @@ func (a *attributor) inferred(ch *snapshot.Change, c course, t trigger) trigger 
 	return t
 }
 
-// dynamic tells whether a rule moved the member, and who moved the rule.
+// dynamic finds out whether a rule added or removed the member, and who made the edit
+// that led the rule to do so.
 func (a *attributor) dynamic(ch *snapshot.Change, t *trigger) {
 	group, known := a.groupNow(pathOf(ch).Group)
 	byEngine := a.isRuleEngine(t.op.Actor)
@@ -209,9 +210,9 @@ func (a *attributor) dynamic(ch *snapshot.Change, t *trigger) {
 	t.by = a.ruleMover(ch, t.op.At)
 }
 
-// ruleMover returns the edit that made a dynamic group take a user in or put
-// one out: of its rule, or of an attribute of the user that the rule names,
-// within 24 hours before. When several people made one, it is not known.
+// ruleMover returns the edit after which the rule of a dynamic group added or removed a
+// user: an edit of the rule, or of an attribute of the user that the rule names, within
+// 24 hours before. It returns nil when several people made such edits.
 func (a *attributor) ruleMover(ch *snapshot.Change, before time.Time) *op {
 	id := pathOf(ch).Group
 	group, _ := a.groupNow(id)
@@ -222,7 +223,7 @@ func (a *attributor) ruleMover(ch *snapshot.Change, before time.Time) *op {
 		}
 	}
 	for _, o := range between(a.updates[ch.User], before.Add(-snapshot.GroupLag), before.Add(snapshot.RecordJitter)) {
-		if o.Activity == snapshot.AddUser && gained(ch) || feeds(group.MembershipRule, o) {
+		if o.Activity == snapshot.AddUser && gained(ch) || ruleReads(group.MembershipRule, o) {
 			edits = append(edits, o)
 		}
 	}
@@ -231,8 +232,9 @@ func (a *attributor) ruleMover(ch *snapshot.Change, before time.Time) *op {
 
 var ruleProperty = regexp.MustCompile(`(?i)\buser\.(\w+)`)
 
-// feeds reports whether a membership rule looks at what an event changed.
-func feeds(rule string, o *op) bool {
+// ruleReads reports whether a membership rule depends on an attribute that an operation
+// changed.
+func ruleReads(rule string, o *op) bool {
 	for _, m := range ruleProperty.FindAllStringSubmatch(rule, -1) {
 		for _, e := range o.Events {
 			if slices.ContainsFunc(e.Updated, func(name string) bool { return strings.EqualFold(name, m[1]) }) {
@@ -243,10 +245,10 @@ func feeds(rule string, o *op) bool {
 	return false
 }
 
-// engineOnly attributes a change whose path Graph does not tell, but whose record
-// group-based licensing wrote.
+// engineOnly attributes a change whose path Graph does not report, but whose record was
+// written by group-based licensing.
 func (a *attributor) engineOnly(ch *snapshot.Change, c course) snapshot.Attribution {
-	if id := a.hinted(c.by, ch.SKU); id != "" {
+	if id := a.namedGroup(c.by, ch.SKU); id != "" {
 		known := *ch
 		known.Path = &snapshot.PathRef{Kind: snapshot.ByGroup, Group: id}
 		return a.byGroup(&known, c)
@@ -254,10 +256,11 @@ func (a *attributor) engineOnly(ch *snapshot.Change, c course) snapshot.Attribut
 	return a.groupAttribution(ch, c.by, trigger{kind: snapshot.TriggerUnknown})
 }
 
-// hinted returns the one known group with the SKU that an operation names.
-func (a *attributor) hinted(o *op, sku snapshot.SKUID) snapshot.GroupID {
+// namedGroup returns the group that an operation names, if it names only one that is
+// known to give the SKU.
+func (a *attributor) namedGroup(o *op, sku snapshot.SKUID) snapshot.GroupID {
 	var fit []snapshot.GroupID
-	for _, id := range o.hints() {
+	for _, id := range o.namedGroups() {
 		if a.gives(id, sku) {
 			fit = append(fit, id)
 		}
@@ -279,7 +282,7 @@ func (a *attributor) gives(id snapshot.GroupID, sku snapshot.SKUID) bool {
 
 const stateError = "Error"
 
-// mended reports whether a row's error went away.
-func mended(d *snapshot.StateDelta) bool {
+// errorCleared reports whether the error of a row went away.
+func errorCleared(d *snapshot.StateDelta) bool {
 	return d != nil && d.To != "" && (d.From == stateError && d.To != stateError || d.ErrorFrom != "" && d.ErrorTo == "")
 }

@@ -31,7 +31,7 @@ var (
 	byMicrosoft  = party{snapshot.CauseMicrosoft, snapshot.ByMicrosoft, snapshot.Medium, ""}
 	byBilling    = party{snapshot.CauseSubscription, snapshot.ByBilling, snapshot.Medium, ""}
 	byEngine     = party{snapshot.CauseGroup, snapshot.ByUnknown, snapshot.Medium, ""}
-	strange      = party{snapshot.CauseUnknown, snapshot.ByUnknown, snapshot.Low, snapshot.Ambiguous}
+	unclearParty = party{snapshot.CauseUnknown, snapshot.ByUnknown, snapshot.Low, snapshot.Ambiguous}
 	nameless     = party{snapshot.CauseUnknown, snapshot.ByUnknown, snapshot.Low, snapshot.IncompleteEvent}
 )
 
@@ -43,10 +43,10 @@ type identity struct {
 	party
 }
 
-// identities is the catalog of Microsoft's applications that change licenses or
-// groups. An application id proves one. A name proves nothing, since customers
-// name their applications as they like: it tells which of Microsoft's it is where
-// the owner, or the record's shape, shows that it is Microsoft's.
+// identities is the catalog of Microsoft's applications that change licenses or groups.
+// An application id proves which one it is. A name alone proves nothing, since customers
+// may give their applications any name. It is used only where the owner, or the form of
+// the record, shows that the application is Microsoft's.
 var identities = []identity{
 	{"signup", "b4bddae8-ab25-483e-8670-df09b9f1d0ea", bySignup},
 
@@ -93,8 +93,8 @@ var microsoftWords = regexp.MustCompile(`(?i)(^|[^a-z0-9])(microsoft|ms|azure|aa
 	`purview|planner|project|visio|sway|stream|forms|kaizala|whiteboard|loop|copilot|cortana|bing|graph|substrate|visual studio|devops|xbox|` +
 	`log analytics|managed service identity|service fabric|signup|sign-up|commerce)([^a-z]|$)`)
 
-// syncAccounts has the beginnings of the principal names of the accounts that
-// synchronize a local directory. Anybody may be named so.
+// syncAccounts has the prefixes of the principal names of the accounts that synchronize
+// a local directory. Other accounts may have such names as well.
 var syncAccounts = []string{"sync_", "adtoaadsyncserviceaccount@"}
 
 const (
@@ -104,9 +104,9 @@ const (
 	ruleEngine        = "microsoft approval management" // evaluates dynamic groups, and carries out join requests
 )
 
-// isEngine reports whether group-based licensing did the operation. Its events
-// have several names for it, or none. An application of that name that is known not
-// to be Microsoft's is not it.
+// isEngine reports whether the engine of group-based licensing did the operation. Its
+// records give it one of several names, or none. An application of such a name that is
+// known not to be Microsoft's is not the engine.
 func (c *Context) isEngine(b *snapshot.Bundle) bool {
 	if !b.Actor.Known() {
 		return hasClient(b, propagationClient)
@@ -117,19 +117,19 @@ func (c *Context) isEngine(b *snapshot.Bundle) bool {
 // isRuleEngine reports whether the actor is the service that carries out what
 // rules of dynamic groups and approved join requests ask for.
 func (c *Context) isRuleEngine(actor snapshot.Actor) bool {
-	return actor.Kind != snapshot.ActorUser && (strings.EqualFold(actor.Name, ruleEngine) || catalogued(c.appID(actor)).name == ruleEngine) &&
+	return actor.Kind != snapshot.ActorUser && (strings.EqualFold(actor.Name, ruleEngine) || byCatalogID(c.appID(actor)).name == ruleEngine) &&
 		c.mayBeMicrosofts(actor)
 }
 
-// mayBeMicrosofts reports whether nothing shows that an application is somebody
-// else's than Microsoft's.
+// mayBeMicrosofts reports whether an application is owned by Microsoft, or its owner is
+// not known.
 func (c *Context) mayBeMicrosofts(actor snapshot.Actor) bool {
 	owner := c.owner(actor)
 	return owner == "" || owner != c.Tenant && owner.IsMicrosoft()
 }
 
-// principal is the application of an actor as the directory shows it; empty when
-// that was not read, or told nothing.
+// principal is the service principal of an actor as the directory shows it; empty when
+// it was not read or not found.
 func (c *Context) principal(actor snapshot.Actor) snapshot.Principal {
 	if c.Principal == nil || actor.Kind != snapshot.ActorApp || actor.ID == "" {
 		return snapshot.Principal{}
@@ -148,8 +148,8 @@ func (c *Context) appID(actor snapshot.Actor) string {
 	return snapshot.NormalID(cmp.Or(actor.AppID, c.principal(actor).AppID))
 }
 
-// catalogued returns the entry of the catalog with an application id.
-func catalogued(app string) identity {
+// byCatalogID returns the entry of the catalog with an application id.
+func byCatalogID(app string) identity {
 	for _, known := range identities {
 		if app != "" && slices.Contains(strings.Fields(known.apps), app) {
 			return known
@@ -158,14 +158,14 @@ func catalogued(app string) identity {
 	return identity{}
 }
 
-// NeedsOwner reports whether who owns an actor's application decides what the actor
-// is taken for.
+// NeedsOwner reports whether the classification of an actor depends on the owner of its
+// application.
 func NeedsOwner(actor snapshot.Actor) bool {
-	return actor.Kind == snapshot.ActorApp && snapshot.IsGUID(actor.ID) && catalogued(snapshot.NormalID(actor.AppID)).name == ""
+	return actor.Kind == snapshot.ActorApp && snapshot.IsGUID(actor.ID) && byCatalogID(snapshot.NormalID(actor.AppID)).name == ""
 }
 
-// party classifies the actor of an operation on a user, and on a SKU if that
-// is what it was about.
+// party classifies the actor of an operation on a user. sku is "" where the operation is
+// not about a license.
 func (a *attributor) party(o *op, target snapshot.UserID, sku snapshot.SKUID) party {
 	actor := o.Actor
 	home := snapshot.NormalID(snapshot.TenantID(actor.Tenant))
@@ -186,21 +186,21 @@ func (a *attributor) party(o *op, target snapshot.UserID, sku snapshot.SKUID) pa
 	case actor.Partner, foreign:
 		return byPartner
 	case hasAnyPrefix(actor.UPN, syncAccounts):
-		return strange // the account that synchronizes, or a person: no record of it shows the synchronization at work
+		return unclearParty // the account that synchronizes, or a person: no record shows this account at synchronizing
 	case target != "" && actor.ID == string(target):
 		return a.self(actor, sku)
 	}
 	return byAdmin
 }
 
-// self classifies a user who acts on the own account. An admin can do that
-// too, and the log does not say who is one: of an admin with a SKU that users
-// sign up for, it cannot be told in which role it was.
+// self classifies a user who acts on the own account. An administrator can do that as
+// well, and the log does not say who is one. Where an administrator changed a SKU that
+// users sign up for, the role is not known.
 func (a *attributor) self(actor snapshot.Actor, sku snapshot.SKUID) party {
 	signsUp := sku != "" && a.SelfService != nil && a.SelfService(sku)
 	switch {
 	case signsUp && a.powers[actor.ID]:
-		return strange
+		return unclearParty
 	case signsUp:
 		return byUser
 	case a.powers[actor.ID]:
@@ -215,18 +215,18 @@ func (a *attributor) self(actor snapshot.Actor, sku snapshot.SKUID) party {
 // any other is taken for the customer's automation, with less confidence.
 func (c *Context) appParty(actor snapshot.Actor) party {
 	app, owner := c.appID(actor), c.owner(actor)
-	if known := catalogued(app); known.name != "" {
+	if known := byCatalogID(app); known.name != "" {
 		return known.party
 	}
 	switch {
 	case owner == c.Tenant && owner != "":
 		return byOwnApp
 	case owner.IsMicrosoft(), actor.Kind == snapshot.ActorSystem:
-		return named(actor.Name).party
+		return byCatalogName(actor.Name).party
 	case owner != "":
 		return byAutomation // another organization's product, which the customer let in
 	case actor.Name == "", c.resemblesMicrosofts(actor):
-		return strange
+		return unclearParty
 	}
 	return byAutomation
 }
@@ -234,18 +234,18 @@ func (c *Context) appParty(actor snapshot.Actor) party {
 // unowned reports whether it is for want of its owner that an actor's
 // application is not classified.
 func (c *Context) unowned(actor snapshot.Actor) bool {
-	return actor.Kind == snapshot.ActorApp && actor.Name != "" && c.owner(actor) == "" && c.appParty(actor) == strange
+	return actor.Kind == snapshot.ActorApp && actor.Name != "" && c.owner(actor) == "" && c.appParty(actor) == unclearParty
 }
 
 // resemblesMicrosofts reports whether an application's name could be one of
 // Microsoft's.
 func (c *Context) resemblesMicrosofts(actor snapshot.Actor) bool {
-	return microsoftWords.MatchString(actor.Name) || named(actor.Name).name != ""
+	return microsoftWords.MatchString(actor.Name) || byCatalogName(actor.Name).name != ""
 }
 
-// named returns the entry of the catalog with the name of an actor that is known
+// byCatalogName returns the entry of the catalog with the name of an actor that is known
 // to be Microsoft's; one without a name where it is not in the catalog.
-func named(name string) identity {
+func byCatalogName(name string) identity {
 	name = strings.ToLower(strings.TrimSpace(name))
 	for _, known := range identities {
 		if known.matches(name) {

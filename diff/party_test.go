@@ -14,8 +14,8 @@ const (
 	signupApp = "b4bddae8-ab25-483e-8670-df09b9f1d0ea"
 )
 
-// TestParty states who an actor is taken for. read is what the directory shows of
-// an application; its zero value stands for one that was not read.
+// TestParty states how actors are classified. read is the service principal of an
+// application as the directory shows it; its zero value stands for one that was not read.
 func TestParty(t *testing.T) {
 	app := func(name string) snapshot.Actor {
 		return snapshot.Actor{Kind: snapshot.ActorApp, ID: "sp", Name: name}
@@ -45,18 +45,18 @@ func TestParty(t *testing.T) {
 		{"the id goes before the name", with(app("HR Bot"), func(a *snapshot.Actor) { a.AppID = signupApp }), snapshot.Principal{}, "", bySignup},
 		{"Signup by the id that the directory shows", app("Signup"), snapshot.Principal{ID: "sp", AppID: signupApp}, "", bySignup},
 		{"Signup by its owner", app("Signup"), owned(microsoft), "", bySignup},
-		{"Signup, owner not read", app("Signup"), snapshot.Principal{}, "", strange},
+		{"Signup, owner not read", app("Signup"), snapshot.Principal{}, "", unclearParty},
 		{"Signup of the customer's own", app("Signup"), owned(own), "", byOwnApp},
-		{"Signup with another id, owner not read", with(app("Signup"), func(a *snapshot.Actor) { a.AppID = "x" }), snapshot.Principal{}, "", strange},
+		{"Signup with another id, owner not read", with(app("Signup"), func(a *snapshot.Actor) { a.AppID = "x" }), snapshot.Principal{}, "", unclearParty},
 
 		{"Microsoft's app", app("Power BI Service"), owned(corp), "", byMicrosoft},
 		{"Microsoft's app, owner in capitals", app("Power BI Service"), owned("F8CDEF31-A31E-4B4A-93E4-5F571E91255A"), "", byMicrosoft},
 		{"Microsoft's app with a plain name", app("Kestrel"), owned(microsoft), "", byMicrosoft},
-		{"Microsoft's name, owner not read", app("Power BI Service"), snapshot.Principal{}, "", strange},
-		{"Microsoft's name, without any id", snapshot.Actor{Kind: snapshot.ActorApp, Name: "Microsoft Online Services"}, snapshot.Principal{}, "", strange},
-		{"looks like Microsoft's", app("Contoso Teams Provisioning"), snapshot.Principal{}, "", strange},
+		{"Microsoft's name, owner not read", app("Power BI Service"), snapshot.Principal{}, "", unclearParty},
+		{"Microsoft's name, without any id", snapshot.Actor{Kind: snapshot.ActorApp, Name: "Microsoft Online Services"}, snapshot.Principal{}, "", unclearParty},
+		{"looks like Microsoft's", app("Contoso Teams Provisioning"), snapshot.Principal{}, "", unclearParty},
 		{"has Microsoft's word inside another", app("Steamship Flowers"), snapshot.Principal{}, "", byAutomation},
-		{"no name", app(""), snapshot.Principal{}, "", strange},
+		{"no name", app(""), snapshot.Principal{}, "", unclearParty},
 		{"subscription lifecycle", app("Microsoft Entra Subscription Lifecycle Process"), owned(microsoft), "", byBilling},
 		{"lifecycle workflows", app("Lifecycle Workflows"), owned(microsoft), "", byAutomation},
 		{"Microsoft's by its shape", snapshot.Actor{Kind: snapshot.ActorSystem, Name: "Microsoft Online Services"}, snapshot.Principal{}, "", byMicrosoft},
@@ -79,7 +79,7 @@ func TestParty(t *testing.T) {
 
 		{"synchronization", user("Sync_DC01_0123456789ab@contoso.com"), snapshot.Principal{}, syncClient, bySync},
 		{"synchronization under any name", user("connector@contoso.com"), snapshot.Principal{}, syncClient, bySync},
-		{"only named like the synchronization", user("sync_admin@contoso.com"), snapshot.Principal{}, "", strange},
+		{"only named like the synchronization", user("sync_admin@contoso.com"), snapshot.Principal{}, "", unclearParty},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &Context{Tenant: own, Principal: func(id string) (snapshot.Principal, bool) { return tt.read, tt.read.ID == id }}

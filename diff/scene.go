@@ -9,13 +9,13 @@ import (
 	"lictrail/snapshot"
 )
 
-// scene is one user's SKU in the window, as a problem of replay, with what its
-// numbers stand for.
+// scene is the problem that package replay solves for one user's SKU in the window, with
+// the paths and operations that the indexes in the problem stand for.
 type scene struct {
 	replay.Problem
 	refs   []snapshot.PathRef // of the paths
 	ops    []*op              // of the points; nil where only a snapshot shows the point
-	whole  *snapshot.Change   // the SKU came or went as a whole; nil if not
+	whole  *snapshot.Change   // the change with which the user gained or lost the SKU as a whole; nil if there is none
 	result replay.Result
 }
 
@@ -35,23 +35,24 @@ func (a *attributor) solve(user snapshot.UserID, sku snapshot.SKUID) *scene {
 		return s
 	}
 	s.result = replay.Solve(&s.Problem)
-	// Where nothing fits the records, the search is given up as well.
+	// Bounded is also true where no history fits the records.
 	if (s.result.Bounded || s.result.Cost >= replay.MissingRecord) && s.engineTurns() && s.addUnread() {
 		s.result = replay.Solve(&s.Problem)
 	}
 	return s
 }
 
-// engineTurns reports whether a record of group-based licensing shows in full that
-// the SKU came or went.
+// engineTurns reports whether a complete record of group-based licensing shows that the
+// user gained or lost the SKU.
 func (s *scene) engineTurns() bool {
 	return slices.ContainsFunc(s.Points, func(p replay.Point) bool {
 		return p.Kind == replay.Engine && p.Before != replay.NotKnown && p.After != replay.NotKnown && p.Before != p.After
 	})
 }
 
-// addUnread adds the path that stands for all of which nothing is known, and
-// reports whether it was not there: a group of which no user has a row is not read.
+// addUnread adds the path that stands for all paths of which nothing is known, and
+// reports whether it was added. Such paths exist: a group of which no user has a row is
+// not read.
 func (s *scene) addUnread() bool {
 	if len(s.Paths) >= replay.MaxPaths || slices.ContainsFunc(s.Paths, func(p replay.Path) bool { return p.Hidden }) {
 		return false
@@ -61,7 +62,7 @@ func (s *scene) addUnread() bool {
 	return true
 }
 
-// scene gathers what the snapshots and the records say of a user's SKU.
+// scene gathers what the snapshots and the records show about a user's SKU.
 func (a *attributor) scene(user snapshot.UserID, sku snapshot.SKUID) *scene {
 	before, after, ok := a.states(user)
 	if !ok {
@@ -72,12 +73,12 @@ func (a *attributor) scene(user snapshot.UserID, sku snapshot.SKUID) *scene {
 	if s.StartUntil.Before(s.Start) {
 		s.StartUntil = s.Start
 	}
-	if back := a.restoredBy(user); back != nil && !a.wasAway(user) {
+	if back := a.restoredBy(user); back != nil && !a.deletedAndRestored(user) {
 		s.Start, s.StartUntil = back.At, back.At
 	}
 	a.addPaths(s, user, sku, before, after)
 	a.addGroups(s, user, sku, slices.Concat(before, after))
-	a.leaveOut(s, user)
+	a.dropUnmoved(s, user)
 	if !a.covers(snapshot.Window{NotBefore: s.Start, NotAfter: s.EndUntil}) {
 		s.addUnread()
 	}
@@ -96,8 +97,8 @@ func (a *attributor) states(user snapshot.UserID) (before, after []snapshot.Path
 	return a.States(user)
 }
 
-// addPaths adds the paths of which a snapshot shows a row. A user who came back
-// holds directly what was held at the end; the groups give theirs again.
+// addPaths adds the paths of which a snapshot shows a row. A restored user holds the
+// direct licenses from when the account was deleted; the groups give theirs again.
 func (a *attributor) addPaths(s *scene, user snapshot.UserID, sku snapshot.SKUID, before, after []snapshot.Path) {
 	for i, rows := range [][]snapshot.Path{before, after} {
 		for _, p := range rows {
@@ -129,10 +130,10 @@ func (a *attributor) addPaths(s *scene, user snapshot.UserID, sku snapshot.SKUID
 	}
 }
 
-// anyLicenseOp reports whether a record tells of the user's licenses: a direct
-// path that neither snapshot shows may have come and gone.
+// anyLicenseOp reports whether there is a record of the user's licenses. A direct path
+// that neither snapshot shows may then have begun and ended.
 func (a *attributor) anyLicenseOp(user snapshot.UserID) bool {
-	return len(a.license[user])+len(a.called(user)) > 0
+	return len(a.license[user])+len(a.opsByName(user)) > 0
 }
 
 // path returns the number of a path, which it adds if it is new.
@@ -158,7 +159,7 @@ func (a *attributor) addGroups(s *scene, user snapshot.UserID, sku snapshot.SKUI
 		}
 	}
 	for _, o := range a.license[user] {
-		if id := a.hinted(o, sku); id != "" {
+		if id := a.namedGroup(o, sku); id != "" {
 			groups = append(groups, id)
 		}
 	}
@@ -188,8 +189,8 @@ func givesFact(read func(snapshot.GroupID) (snapshot.Group, bool), id snapshot.G
 	return replay.FactOf(slices.ContainsFunc(g.Licenses, func(l snapshot.GroupLicense) bool { return l.SKU == sku }))
 }
 
-// mayGive reports whether a group gave the SKU at some time of the window, as far
-// as is known: that of a group whose licenses were not read is not.
+// mayGive reports whether a group gave the SKU at some time of the window, or may have: a
+// group whose licenses were not read may give any SKU.
 func (a *attributor) mayGive(id snapshot.GroupID, sku snapshot.SKUID) bool {
 	if givesFact(a.GroupBefore, id, sku) != replay.No || givesFact(a.Group, id, sku) != replay.No {
 		return true
@@ -200,7 +201,8 @@ func (a *attributor) mayGive(id snapshot.GroupID, sku snapshot.SKUID) bool {
 	})
 }
 
-// groupFacts says what a record on a group's licenses says of the SKU.
+// groupFacts returns whether the group gave the SKU before and after a record on its
+// licenses. said is false where the record has no details.
 func groupFacts(o *op, sku snapshot.SKUID) (before, after replay.Fact, said bool) {
 	for _, e := range o.Events {
 		if g := e.GroupSKUs; g != nil {
@@ -210,21 +212,21 @@ func groupFacts(o *op, sku snapshot.SKUID) (before, after replay.Fact, said bool
 	return replay.NotKnown, replay.NotKnown, false
 }
 
-// stepsFor lists the steps that the scene rests on, from the time on at which the
-// engine may have been at work.
+// stepsFor lists the steps of a group that matter for the scene. It begins a day before
+// the window, since the engine may follow a step up to a day later.
 func (a *attributor) stepsFor(s *scene, user snapshot.UserID, id snapshot.GroupID) []*op {
 	return a.steps(user, id, s.Start.Add(-snapshot.GroupLag), s.EndUntil.Add(snapshot.ClockSlack))
 }
 
-// steps lists the records between two times that changed what a group wants for
-// the user: those of the membership, and those of the group.
+// steps lists the records between two times that may change whether the user should hold
+// a SKU by the group: those of the membership, and those of the group.
 func (a *attributor) steps(user snapshot.UserID, id snapshot.GroupID, from, to time.Time) []*op {
 	return slices.Concat(between(a.members[userGroup{user, id}], from, to), between(a.groups[id], from, to))
 }
 
-// leaveOut leaves out paths that did not move and of whose group nothing is on
-// record: they only keep the SKU held.
-func (a *attributor) leaveOut(s *scene, user snapshot.UserID) {
+// dropUnmoved removes the paths that did not move and for whose group there is no record.
+// All that matters of them is that they keep the SKU held.
+func (a *attributor) dropUnmoved(s *scene, user snapshot.UserID) {
 	paths, refs := s.Paths, s.refs
 	s.Paths, s.refs = nil, nil
 	for i, p := range paths {
@@ -245,8 +247,8 @@ func (a *attributor) addPoints(s *scene, user snapshot.UserID, sku snapshot.SKUI
 	}
 	var list []entry
 	add := func(p replay.Point, o *op) { list = append(list, entry{p, o}) }
-	for _, o := range slices.Concat(a.license[user], a.called(user)) {
-		if a.gone[user] && a.takenFor(user, o) {
+	for _, o := range slices.Concat(a.license[user], a.opsByName(user)) {
+		if a.gone[user] && a.partOfDeletion(user, o) {
 			continue // it is part of the deletion, which ends all paths
 		}
 		if p, ok := a.licensePoint(s, o, sku); ok {
@@ -275,12 +277,12 @@ func (a *attributor) addPoints(s *scene, user snapshot.UserID, sku snapshot.SKUI
 	for _, e := range list {
 		s.Points, s.ops = append(s.Points, e.Point), append(s.ops, e.op)
 	}
-	s.untangle()
+	s.reorderChained()
 }
 
-// untangle puts two records that a log cut off to seconds into the order in which
-// one leads to the other.
-func (s *scene) untangle() {
+// reorderChained swaps two records of the same second where only the other order fits:
+// the state after the one must be the state before the other.
+func (s *scene) reorderChained() {
 	for i := 1; i < len(s.Points); i++ {
 		x, y := &s.Points[i-1], &s.Points[i]
 		if x.Kind < replay.Saved || y.Kind < replay.Saved || y.At.Sub(x.At) > time.Second {
@@ -289,13 +291,13 @@ func (s *scene) untangle() {
 		chained := func(p, q *replay.Point) bool { return p.After == q.Before && p.After != replay.NotKnown }
 		if !chained(x, y) && chained(y, x) {
 			*x, *y = *y, *x
-			x.At, y.At = y.At, x.At // their order is that of the times
+			x.At, y.At = y.At, x.At // keep the times in ascending order
 			s.ops[i-1], s.ops[i] = s.ops[i], s.ops[i-1]
 		}
 	}
 }
 
-// licensePoint is what a record of the user's licenses says of the SKU.
+// licensePoint returns the point for a record of the user's licenses.
 func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.Point, bool) {
 	if o.Failed || o.At.Before(s.Start.Add(-snapshot.ClockSlack)) || o.At.After(s.EndUntil.Add(snapshot.ClockSlack)) {
 		return replay.Point{}, false
@@ -304,7 +306,7 @@ func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.P
 	switch {
 	case o.engine:
 		p.Kind = replay.Engine
-		if id := a.hinted(o, sku); id != "" {
+		if id := a.namedGroup(o, sku); id != "" {
 			p.Named = s.index(snapshot.PathRef{Kind: snapshot.ByGroup, Group: id})
 		}
 	case !o.Actor.Known():
@@ -313,7 +315,7 @@ func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.P
 		p.Ends = a.mayEnd(o, sku)
 	}
 	if o.Target == "" {
-		return p, true // it knows the user by a name, which somebody else may have had
+		return p, true // the record gives the user by name only, which another user may have had
 	}
 	if d := o.License; d != nil {
 		p.Before, p.After = sideFact(d.Old, d.OldKnown, sku), sideFact(d.New, d.NewKnown, sku)
@@ -321,15 +323,15 @@ func (a *attributor) licensePoint(s *scene, o *op, sku snapshot.SKUID) (replay.P
 	return p, true
 }
 
-// mayEnd reports whether an operation is Microsoft's, or may be: that ends every
-// path when a subscription has ended, not the direct one alone.
+// mayEnd reports whether an operation is Microsoft's, or may be. When a subscription has
+// ended, Microsoft ends every path, not the direct one alone.
 func (a *attributor) mayEnd(o *op, sku snapshot.SKUID) bool {
 	p := a.party(o, o.Target, sku)
 	return p.cause == snapshot.CauseSubscription || p.cause == snapshot.CauseMicrosoft || a.unowned(o.Actor)
 }
 
-// sideFact says whether a license set has the SKU. What a set that is not known in
-// full lacks proves nothing.
+// sideFact returns whether a license set has the SKU. Where the set is not known in full,
+// the absence of a SKU proves nothing.
 func sideFact(set []snapshot.EventLicense, whole bool, sku snapshot.SKUID) replay.Fact {
 	switch {
 	case listed(set, sku):
@@ -340,7 +342,7 @@ func sideFact(set []snapshot.EventLicense, whole bool, sku snapshot.SKUID) repla
 	return replay.NotKnown
 }
 
-// groupPoint is what a record says of a group that gives the SKU.
+// groupPoint returns the point for a record on a group or on a membership.
 func groupPoint(o *op, path int, sku snapshot.SKUID) (replay.Point, bool) {
 	// The engine's record may bear an earlier time than that of the step it followed.
 	p := replay.Point{At: o.At.Add(-snapshot.RecordJitter), Path: path, Named: replay.None}
@@ -379,8 +381,8 @@ func (a *attributor) addDeletion(s *scene, user snapshot.UserID, sku snapshot.SK
 	}
 	s.Points = slices.Insert(s.Points, i, replay.Point{At: at, Kind: replay.Deleted, Path: replay.None, Named: replay.None})
 	s.ops = slices.Insert(s.ops, i, o)
-	if a.taken(user, sku) != nil {
-		return // what the account still lists says nothing of a SKU that was taken for the deletion
+	if a.removalForDeletion(user, sku) != nil {
+		return // the list of the deleted account says nothing about a SKU that was removed for the deletion
 	}
 	s.Listed = make([]replay.Fact, len(s.refs))
 	for _, ch := range a.siblings[userSKU{user, sku}] {
@@ -390,8 +392,8 @@ func (a *attributor) addDeletion(s *scene, user snapshot.UserID, sku snapshot.SK
 	}
 }
 
-// coversSpan reports whether the log was read from one time to another. What
-// happened while the snapshot was read need not show in it.
+// coversSpan reports whether the log was read from one time to another. The time during
+// which the snapshot was read does not count, since a change then may not show in it.
 func (a *attributor) coversSpan(from, to time.Time) bool {
 	if to.After(a.observed) {
 		to = a.observed
@@ -404,8 +406,8 @@ func (a *attributor) coversSpan(from, to time.Time) bool {
 	})
 }
 
-// called lists the license operations that know only a name, which is the user's.
-func (a *attributor) called(user snapshot.UserID) []*op {
+// opsByName lists the license operations that give the user by principal name only.
+func (a *attributor) opsByName(user snapshot.UserID) []*op {
 	if a.UPN == nil || user == "" {
 		return nil
 	}

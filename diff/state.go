@@ -7,9 +7,9 @@ import (
 	"lictrail/snapshot"
 )
 
-// state attributes a change to the state or the error of a path's row: only what
-// fits the date of the row can have made it. That somebody saved the licenses then
-// does not show that the state was another before.
+// state attributes a change to the state or the error of a path's row. Only an operation
+// whose time agrees with the date of the row can have made it, and only one that added the
+// SKU: a mere save of the licenses does not show that the state was different before.
 func (a *attributor) state(ch *snapshot.Change) snapshot.Attribution {
 	if a.lapsed(ch) != nil {
 		if pathOf(ch).Kind == snapshot.ByGroup && a.stateTrigger(ch).op != nil {
@@ -23,7 +23,7 @@ func (a *attributor) state(ch *snapshot.Change) snapshot.Attribution {
 	var fit []*op
 	dated := a.rowDate(ch)
 	for _, o := range a.license[ch.User] {
-		if !o.engine && !o.Failed && o.moved(ch.SKU) == given && !dated.IsZero() && dated.Sub(o.At).Abs() <= snapshot.RowResolution {
+		if !o.engine && !o.Failed && o.moved(ch.SKU) == skuAdded && !dated.IsZero() && dated.Sub(o.At).Abs() <= snapshot.RowResolution {
 			fit = append(fit, o)
 		}
 	}
@@ -56,11 +56,11 @@ func (a *attributor) rowDate(ch *snapshot.Change) time.Time {
 	return time.Time{}
 }
 
-// groupState attributes an error of a group's license: it comes with the
-// member, goes with it, or changes by itself.
+// groupState attributes an error of a group's license. It appears when the user joins the
+// group, disappears when the user leaves it, or changes without a step of the group.
 func (a *attributor) groupState(ch *snapshot.Change) snapshot.Attribution {
 	t := trigger{kind: snapshot.TriggerUnknown}
-	if ch.State != nil && (ch.State.From == "" || ch.State.To == "" || mended(ch.State)) {
+	if ch.State != nil && (ch.State.From == "" || ch.State.To == "" || errorCleared(ch.State)) {
 		t = a.stateTrigger(ch)
 	}
 	if t.op == nil && !a.covers(ch.Window) {
@@ -72,9 +72,9 @@ func (a *attributor) groupState(ch *snapshot.Change) snapshot.Attribution {
 	return at
 }
 
-// stateTrigger looks for the step after which a group's license began to fail, no
-// longer was wanted, or could be given again. Where several parties made one, it
-// is not known.
+// stateTrigger looks for the step after which a group's license began to fail, was no
+// longer wanted, or could be given again. It is unknown where several parties made such
+// steps.
 func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 	unknown := trigger{kind: snapshot.TriggerUnknown}
 	if !a.covers(ch.Window) {
@@ -97,7 +97,7 @@ func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 		case snapshot.SetGroupLicense:
 			does = !said || ch.State.From == "" && after == replay.Yes || ch.State.To == "" && after == replay.No
 		case snapshot.TriggerGroupLicense:
-			does = mended(ch.State)
+			does = errorCleared(ch.State)
 		}
 		if does {
 			fit = append(fit, o)
@@ -112,12 +112,12 @@ func (a *attributor) stateTrigger(ch *snapshot.Change) trigger {
 	return t
 }
 
-// date attributes a date of Microsoft's that moved without anything else.
+// date attributes a change of Microsoft's date of a row of which nothing else changed.
 func (a *attributor) date(ch *snapshot.Change) snapshot.Attribution {
 	if a.catalogMoved(ch.SKU) {
 		return a.nobodyDated(ch)
 	}
-	return a.moved(ch)
+	return a.byReplay(ch)
 }
 
 func (a *attributor) catalogMoved(sku snapshot.SKUID) bool {

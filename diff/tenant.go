@@ -61,8 +61,8 @@ func CatalogMoved(changes []snapshot.Change) map[snapshot.SKUID]bool {
 	return moved
 }
 
-// Groups compares the licenses that groups give. A group seen for the first
-// time minted nothing: when it got its licenses is not known (I7).
+// Groups compares the licenses that groups give. A group that is read for the first time
+// causes no change: it is not known when it got its licenses (I7).
 func Groups(old, now []snapshot.Group, run snapshot.RunID) []snapshot.Change {
 	before := make(map[snapshot.GroupID]snapshot.Group, len(old))
 	for _, g := range old {

@@ -7,8 +7,8 @@ import (
 	"lictrail/snapshot"
 )
 
-// unexplained attributes a change of plans of which no event tells: to a
-// subscription that lapsed, or to nobody.
+// unexplained is the answer where no event shows a change of plans: the operations whose
+// details are missing, or unknown.
 func (a *attributor) unexplained(ch *snapshot.Change) snapshot.Attribution {
 	if s := a.suspects(ch); len(s) > 0 {
 		return a.incomplete(ch, s)
@@ -16,8 +16,8 @@ func (a *attributor) unexplained(ch *snapshot.Change) snapshot.Attribution {
 	return a.unknown(ch)
 }
 
-// unknown says why nothing explains a change: the log was not read for all of
-// the time, or it was and has nothing.
+// unknown is the answer where nothing explains a change: the log was not read for the
+// whole window, or it was read and has no record of it.
 func (a *attributor) unknown(ch *snapshot.Change) snapshot.Attribution {
 	why := snapshot.NoEvent
 	if !a.covers(ch.Window) {
@@ -43,7 +43,7 @@ func (a *attributor) ambiguous(ch *snapshot.Change, list []verdict) snapshot.Att
 
 // clash is the answer where records contradict each other or the snapshot.
 func (a *attributor) clash(ch *snapshot.Change, ops []*op) snapshot.Attribution {
-	tell(ch, ops)
+	markMentioned(ch, ops)
 	reason := a.clashReason(ch, ops)
 	ops = slices.DeleteFunc(slices.Clone(ops), func(o *op) bool { return a.isLate(o.At) }) // they may be the next run's
 	return unknownFor(snapshot.Ambiguous, reason, ops...)
@@ -52,28 +52,28 @@ func (a *attributor) clash(ch *snapshot.Change, ops []*op) snapshot.Attribution 
 // incomplete is the answer where somebody changed the user's licenses and the
 // log does not say how.
 func (a *attributor) incomplete(ch *snapshot.Change, ops []*op) snapshot.Attribution {
-	tell(ch, ops)
+	markMentioned(ch, ops)
 	return unknownFor(snapshot.IncompleteEvent, a.incompleteReason(ch, ops), ops...)
 }
 
-// tell notes that an attribution mentions operations, so that what they did to
-// plans is not told again as a change that only the log saw.
-func tell(ch *snapshot.Change, ops []*op) {
+// markMentioned notes that an attribution names operations, so that their changes of
+// plans are not reported again as changes that only the log shows.
+func markMentioned(ch *snapshot.Change, ops []*op) {
 	for _, o := range ops {
-		o.told[ch.SKU] = true
+		o.mentioned[ch.SKU] = true
 	}
 }
 
-// suspects lists the license operations on the user, in the change's window,
-// that the log does not tell in full and that may have changed its plans.
+// suspects lists the license operations on the user in the change's window whose records
+// are incomplete and which may have changed its plans.
 func (a *attributor) suspects(ch *snapshot.Change) []*op {
 	var list []*op
 	kind := pathOf(ch).Kind
-	for _, o := range slices.Concat(a.license[ch.User], a.called(ch.User)) {
+	for _, o := range slices.Concat(a.license[ch.User], a.opsByName(ch.User)) {
 		if !ch.Window.Contains(o.At, snapshot.ClockSlack) || kind == snapshot.Direct && o.engine {
 			continue
 		}
-		if (o.Incomplete || o.Target == "") && o.evidence && o.mayHave(ch) || a.planEffect(ch, o).strange {
+		if (o.Incomplete || o.Target == "") && o.evidence && o.mayHave(ch) || a.planEffect(ch, o).unknownPlan {
 			list = append(list, o)
 		}
 	}
@@ -81,7 +81,7 @@ func (a *attributor) suspects(ch *snapshot.Change) []*op {
 }
 
 // mayHave reports whether an operation that is known in part may have changed the
-// plans that the change shows. What is listed of it is true.
+// plans that the change shows. The licenses that its record does list are correct.
 func (o *op) mayHave(ch *snapshot.Change) bool {
 	d := o.License
 	if d == nil {
@@ -91,8 +91,9 @@ func (o *op) mayHave(ch *snapshot.Change) bool {
 	return !(before && after) && (!(d.OldKnown && !before) || !(d.NewKnown && !after))
 }
 
-// covers reports whether the log was read for all of a window, by one source
-// or several in turn. What happened while the snapshot was read need not show in it.
+// covers reports whether the log was read for the whole window, by one source or by
+// several in turn. The time during which the snapshot was read does not count, since a
+// change then may not show in it.
 func (a *attributor) covers(w snapshot.Window) bool {
 	if w.NotAfter.After(a.observed) && w.NotBefore.Before(a.observed) {
 		w.NotAfter = a.observed
@@ -144,7 +145,7 @@ func (a *attributor) readUntil(at time.Time) time.Time {
 	return until
 }
 
-// whyNot returns what the failed readings of a stretch say, each once.
+// whyNot returns the reasons for which readings of a stretch failed, each once.
 func (a *attributor) whyNot(from, to time.Time) []string {
 	var list []string
 	for _, c := range a.Coverage {

@@ -15,9 +15,9 @@ type Comparer struct {
 	CatalogMoved map[snapshot.SKUID]bool
 }
 
-// User compares what history knows of a user with what the run showed.
-// known is nil for a user never seen. When now's presence is not Present its
-// paths and plans must be empty: a deleted user holds nothing.
+// User compares the stored state of a user with what the run read. known is nil for a
+// user who has never been read. When now's presence is not Present its paths and plans
+// must be empty: a deleted user holds nothing.
 func (c Comparer) User(known *snapshot.Known, now snapshot.User) snapshot.Delta {
 	if known == nil {
 		known = &snapshot.Known{User: snapshot.User{ID: now.ID, Presence: snapshot.Gone}}
@@ -75,8 +75,9 @@ func comparePaths(d *snapshot.Delta, known *snapshot.Known, run snapshot.RunID) 
 
 // spanOf applies I6: a path that was held goes on; a new path of a SKU that is
 // held joins its period; a suspended period is resumed when the user returns;
-// anything else is a new period. A path that takes the place of an unknown
-// one, or gives way to one, is the same path seen better or worse.
+// anything else is a new period. Where a path of unknown kind is replaced by another, or
+// the other way round, it is the same path, and only Graph's answer is more or less
+// complete.
 func spanOf(known *snapshot.Known, p snapshot.Path, run snapshot.RunID) snapshot.Span {
 	if !p.Held {
 		return snapshot.Span{}
@@ -115,7 +116,7 @@ func pathsByKey(paths []snapshot.Path) map[snapshot.PathKey]snapshot.Path {
 	return m
 }
 
-// changes tells the difference between two states of one user, SKU by SKU.
+// changes lists the differences between two states of one user, SKU by SKU.
 func changes(known *snapshot.Known, now *snapshot.User) []snapshot.Change {
 	var all []snapshot.Change
 	for _, sku := range skusOf(known.Paths, now.Paths) {
@@ -134,7 +135,7 @@ func changes(known *snapshot.Known, now *snapshot.User) []snapshot.Change {
 	return all
 }
 
-// hadAtEnd reports whether the user held the change's path when leaving.
+// hadAtEnd reports whether the user held the change's path when the account was deleted.
 func hadAtEnd(known *snapshot.Known, c *snapshot.Change) bool {
 	ended := known.Ended[c.SKU]
 	return ended.Suspended && c.Path != nil && slices.Contains(ended.Paths, *c.Path)
@@ -152,13 +153,13 @@ func skusOf(lists ...[]snapshot.Path) []snapshot.SKUID {
 }
 
 func pathsOf(paths []snapshot.Path, sku snapshot.SKUID) []snapshot.Path {
-	var of []snapshot.Path
+	var found []snapshot.Path
 	for _, p := range paths {
 		if p.SKU == sku {
-			of = append(of, p)
+			found = append(found, p)
 		}
 	}
-	return of
+	return found
 }
 
 // skuChange compares one SKU of one user.
@@ -202,8 +203,8 @@ func anyHeld(paths []snapshot.Path) bool {
 	return slices.ContainsFunc(paths, func(p snapshot.Path) bool { return p.Held })
 }
 
-// each mints one change a path: the first carries the assignment as a whole,
-// the others only their path.
+// each adds one change for each path: the first is the change of the assignment as a
+// whole, the others are changes of their paths only.
 func (c *skuChange) each(paths []snapshot.Path, first, rest snapshot.Kind) {
 	for i, p := range paths {
 		kind := first
@@ -214,9 +215,9 @@ func (c *skuChange) each(paths []snapshot.Path, first, rest snapshot.Kind) {
 	}
 }
 
-// moved pairs the paths of a SKU that was held throughout. A path whose kind
-// was unknown and is now told, or the other way round, is not a move: the
-// tenant did nothing, Graph's answer got better or worse.
+// moved pairs the paths of a SKU that was held throughout. A path whose kind was unknown
+// and is now known, or the other way round, is not a move: nothing changed in the tenant,
+// only Graph's answer is more or less complete.
 func (c *skuChange) moved(gone, came []snapshot.Path) {
 	for len(gone) > 0 && len(came) > 0 {
 		from, to := gone[0], came[0]
@@ -248,7 +249,7 @@ func (c *skuChange) stateDelta(key snapshot.PathKey) *snapshot.StateDelta {
 	return &snapshot.StateDelta{From: old.State, To: now.State, ErrorFrom: old.Error, ErrorTo: now.Error}
 }
 
-// rows compares the rows that no change of holding has told of yet.
+// rows compares the rows that are not part of a change of holding.
 func (c *skuChange) rows() {
 	old, now := pathsByKey(c.old), pathsByKey(c.now)
 	for _, key := range keysOf(c.old, c.now) {
@@ -265,22 +266,22 @@ func (c *skuChange) rows() {
 
 // heldRow compares a path held before and after.
 func (c *skuChange) heldRow(before, after snapshot.Path) {
-	told := false
+	reported := false
 	if before.State != after.State || before.Error != after.Error {
 		c.out = append(c.out, snapshot.Change{Kind: snapshot.StateChanged, SKU: c.sku, Path: ref(after), State: c.stateDelta(after.PathKey)})
-		told = true
+		reported = true
 	}
 	if delta := planDelta(before.Disabled, after.Disabled); delta != nil {
 		c.out = append(c.out, snapshot.Change{Kind: snapshot.PlansChanged, SKU: c.sku, Path: ref(after), Plans: delta})
-		told = true
+		reported = true
 	}
-	if !told && !before.UpdatedAt.Equal(after.UpdatedAt) && !before.UpdatedAt.IsZero() && !after.UpdatedAt.IsZero() {
+	if !reported && !before.UpdatedAt.Equal(after.UpdatedAt) && !before.UpdatedAt.IsZero() && !after.UpdatedAt.IsZero() {
 		c.out = append(c.out, snapshot.Change{Kind: snapshot.DateMoved, SKU: c.sku, Path: ref(after), Dated: after.UpdatedAt})
 	}
 }
 
-// stateRow compares a row that was not held, before or after: an error that
-// appears, changes or goes. It never was a license (I4).
+// stateRow compares a row that is not held, before or after: an error that appears,
+// changes or goes. It is not a license (I4).
 func (c *skuChange) stateRow(key snapshot.PathKey, before, after snapshot.Path) {
 	if before.State == after.State && before.Error == after.Error {
 		return

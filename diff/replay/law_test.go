@@ -37,7 +37,7 @@ type loss struct {
 	lost float64 // share of records that are missing
 }
 
-// errand is an operation that is yet to come.
+// errand is an operation that is planned for a later time.
 type errand struct {
 	at time.Time
 	do func(at time.Time)
@@ -118,7 +118,7 @@ func (w *world) play() {
 			if r.Kind > Recalculated {
 				continue
 			}
-			// First come, first served. What is nearer than rows may be off is one instant.
+			// The earliest step is followed first. Steps that are nearer than the dates of rows may be off count as one instant.
 			quick, apart := 30*time.Second, 2*time.Minute
 			if w.near {
 				quick, apart = 5*time.Second, time.Second
@@ -278,9 +278,9 @@ func (w *world) log(lacks []bool) {
 	}
 }
 
-// story tells the moves of a history but for times and dates, path by path, and the
-// moves with which the SKU came or went: in which order two other paths moved is
-// not told where their rows' dates are as good as equal.
+// story lists the moves of a history without times and dates: first path by path, then
+// those with which the SKU was gained or lost. The order in which two other paths moved
+// is left out, since the dates of their rows may be nearly equal.
 func story(moves []Move) string {
 	var lines []string
 	for _, m := range moves {
@@ -295,7 +295,7 @@ func story(moves []Move) string {
 	return strings.Join(append(lines, ""), "\n")
 }
 
-// course is the truth as a history would tell it.
+// course is the truth in the form of a history.
 func (w *world) course() []Move {
 	moves := slices.Clone(w.truth)
 	for i := range moves {
@@ -316,8 +316,8 @@ func (w *world) has(r Result) bool {
 	truth := story(moves)
 	shown := story(slices.DeleteFunc(moves, func(m Move) bool { return w.leavesNothing(m.Path) }))
 	return r.Bounded || slices.ContainsFunc(r.Histories, func(h History) bool {
-		told := story(h.Moves)
-		return told == truth || told == shown
+		got := story(h.Moves)
+		return got == truth || got == shown
 	})
 }
 
@@ -367,9 +367,9 @@ func TestLaw_TruthIsKept(t *testing.T) {
 	}
 }
 
-// What happened where the log was not read has no record. That it is what last
-// happened to the SKU is among the kept histories all the same, if it took no more
-// than two operations: one to and one fro.
+// Where the log was not read, operations have no record. The kept histories have the true
+// last change of the SKU all the same, if there were at most two operations: one that
+// adds the SKU and one that removes it.
 func TestLaw_WhatWasNotReadIsNotDenied(t *testing.T) {
 	for seed := range rounds(4000) {
 		w := newWorld(seed, false, loss{})
@@ -472,8 +472,8 @@ func (w *world) misfit(h History) string {
 	return ""
 }
 
-// misdated says why a path's last move cannot have given its row the date that the
-// snapshot after shows.
+// misdated returns why a path's last move cannot have given its row the date that the
+// snapshot after shows; "" if it can.
 func misdated(p Path, last *Move) string {
 	date := p.After.Date
 	switch {
@@ -525,8 +525,8 @@ func (w *world) fitsRecord(h History, k int) bool {
 	}
 }
 
-// The histories that are kept are as cheap as the cheapest, or nearly, each is told
-// once, and none costs less than the moves without a record in it.
+// The histories that are kept cost no more than the cheapest plus the margin, each is
+// listed once, and none costs less than its moves without a record.
 func TestLaw_CostsAddUp(t *testing.T) {
 	for seed := range rounds(4000) {
 		w := harsh(seed)
@@ -534,13 +534,13 @@ func TestLaw_CostsAddUp(t *testing.T) {
 		if r.Bounded || len(r.Histories) == 0 {
 			continue
 		}
-		least, told := r.Histories[0].Cost, map[string]bool{}
+		least, seen := r.Histories[0].Cost, map[string]bool{}
 		for _, h := range r.Histories {
 			least = min(least, h.Cost)
-			if key := signature(h.Moves); told[key] {
+			if key := signature(h.Moves); seen[key] {
 				t.Fatalf("seed %d: one history twice\n%s\n%s", seed, w, story(h.Moves))
 			} else {
-				told[key] = true
+				seen[key] = true
 			}
 			if floor := w.floor(h); h.Cost < floor || h.Cost > r.Cost+margin(r.Cost) {
 				t.Fatalf("seed %d: cost %d, at least %d, cheapest %d\n%s\n%v", seed, h.Cost, floor, r.Cost, w, h.Moves)
@@ -641,9 +641,9 @@ func (w *world) renamed(r Result, order []int) string {
 	return fmt.Sprint(r.Cost, r.Bounded, costs)
 }
 
-// A record that comes late does not remove the truth from the kept histories, once
-// all that the truth needs is on record: before that, what is left may tell a
-// complete and false story.
+// A record that arrives late does not remove the truth from the kept histories, if all
+// records that the truth needs were there before. As long as one of them is missing, the
+// others may fit a history that is complete and false.
 func TestLaw_MoreEvidenceKeepsTheTruth(t *testing.T) {
 	for seed := range rounds(2000) {
 		w := newWorld(seed, false, loss{})

@@ -7,7 +7,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// assumed stands, as a cause, for a step that no record shows.
+// assumed is the cause of a path whose group changed without a record.
 const assumed = 1<<15 - 1
 
 // tick is a point of time at which something is known to have happened: a record,
@@ -18,8 +18,8 @@ type tick struct {
 	path  int // whose row has the date
 }
 
-// rank orders what happened at one time: the steps of groups, then the records of
-// licenses, then the dates of rows.
+// rank orders ticks of the same time: first the steps of groups, then the license
+// records, then the dates of rows.
 func (s *search) rank(t tick) int {
 	switch {
 	case t.point == None:
@@ -61,8 +61,9 @@ func (s *search) gapOf(n *node) (lo, hi time.Time, covered bool) {
 	return lo, hi, s.Covered(lo, hi)
 }
 
-// pricer returns what the lack of a record costs: next to nothing where the log was
-// not read, but more than no such move at all, so that histories stay short.
+// pricer returns the function that gives the cost of a missing record. Where the log
+// was not read that is a cost of 1, whatever it would be otherwise: a history without
+// the move must still be cheaper, so that histories stay short.
 func pricer(covered bool) func(int) int {
 	if covered {
 		return func(cost int) int { return cost }
@@ -70,9 +71,10 @@ func pricer(covered bool) func(int) int {
 	return func(int) int { return unread }
 }
 
-// silent is what it costs that the SKU turned and the engine left no record: nothing
-// where the log was not read. Only the step that the engine followed costs there, so
-// that a loss by a group is as likely as one of a direct license.
+// silent is the cost of a move of the engine without a record that changed whether the
+// SKU is held. It costs nothing where the log was not read. There only the step that the
+// engine followed costs something, so that the end of a group's path costs as much as
+// the end of a direct one.
 func silent(covered bool) int {
 	if covered {
 		return silentTurn
@@ -80,8 +82,8 @@ func silent(covered bool) int {
 	return 0
 }
 
-// expand adds the edges of a node: what may happen before the next tick, and what
-// may happen at it.
+// expand adds the edges of a node: the moves that may happen before the next tick, and
+// those that may happen at it.
 func (s *search) expand(n *node) {
 	if !n.state.gone {
 		s.between(n)
@@ -99,7 +101,8 @@ func (s *search) expand(n *node) {
 	}
 }
 
-// between adds what leaves no record, and what should have left one.
+// between adds the moves that may happen before the next tick without a record:
+// those that the engine makes without one, and those whose record is missing.
 func (s *search) between(n *node) {
 	lo, hi, covered := s.gapOf(n)
 	price := pricer(covered)
@@ -109,13 +112,13 @@ func (s *search) between(n *node) {
 		movable = 0
 	}
 	for set := range subsets(movable) {
-		s.together(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silent(covered)})
+		s.moveTogether(n, n.tick, set, moment{from: lo, to: hi, by: None, why: Followed, silent: silent(covered)})
 	}
 	for i, p := range s.Paths {
 		if s.isGroup(i) {
 			s.assume(n, i, price(unlogged), covered)
 			if p.After.Failed && st.held.has(i) && !st.moved.has(i) && !p.After.Date.IsZero() && !p.After.Date.Before(lo) && !p.After.Date.After(hi) {
-				s.together(n, n.tick, of(i), moment{from: p.After.Date, to: p.After.Date, by: None, why: Failed})
+				s.moveTogether(n, n.tick, maskOf(i), moment{from: p.After.Date, to: p.After.Date, by: None, why: Failed})
 			}
 			continue
 		}
@@ -129,7 +132,7 @@ func (s *search) between(n *node) {
 		next, turns := s.turnedTo(st, i, !st.held.has(i))
 		if covered || st.forced.has(i) {
 			next.moved = next.moved.set(i, true)
-		} else { // it may have moved to and fro
+		} else { // while the log was not read it may have moved twice
 			next.forced = next.forced.set(i, true)
 		}
 		s.step(n, n.tick, next, cost, Move{Path: i, Act: actOf(next, i), Why: why, By: None, Cause: None, Turns: turns, From: lo, To: hi})
@@ -139,8 +142,8 @@ func (s *search) between(n *node) {
 	}
 }
 
-// atOnce reports whether a tick and the one before it are steps of one time: the
-// engine does not follow between them.
+// atOnce reports whether a tick and the one before it are steps of groups at the same
+// time. The engine does not act between them.
 func (s *search) atOnce(tick int) bool {
 	if tick == 0 || tick == len(s.ticks) {
 		return false
@@ -149,13 +152,14 @@ func (s *search) atOnce(tick int) bool {
 	return x.at.Equal(y.at) && s.rank(x) == 0 && s.rank(y) == 0
 }
 
-// assume lets a group's side change without a record: once between two ticks, and
-// to and fro where the log was not read. A path that moves no more may wait for the
-// engine at the end, where the snapshot after shows other licenses of the group.
+// assume adds a change of the membership, or of the group's licenses, without a record:
+// once between two ticks, and a second time where the log was not read. For a path that
+// cannot move again, only the group's licenses may change, if the snapshot after shows
+// other ones; the engine has then not followed by the end.
 func (s *search) assume(n *node, path, cost int, covered bool) {
 	st := n.state
 	first, still := !st.forced.has(path), st.dated.has(path)
-	if still && s.Paths[path].GivesAfter.fits(st.gives.has(path)) || !first && (covered || st.again.has(path)) {
+	if still && s.Paths[path].GivesAfter.fits(st.gives.has(path)) || !first && (covered || st.forcedTwice.has(path)) {
 		return
 	}
 	next := st
@@ -163,7 +167,7 @@ func (s *search) assume(n *node, path, cost int, covered bool) {
 	if first {
 		next.forced = st.forced.set(path, true)
 	} else {
-		next.again = st.again.set(path, true)
+		next.forcedTwice = st.forcedTwice.set(path, true)
 	}
 	other := next
 	if !still {
@@ -176,18 +180,19 @@ func (s *search) assume(n *node, path, cost int, covered bool) {
 	}
 }
 
-// mayBeSet reports whether something hints at a change of the group's licenses.
+// mayBeSet reports whether there is a sign that the group's licenses changed: the
+// snapshots differ, or a record shows that they were set.
 func (s *search) mayBeSet(path int) bool {
 	p := s.Paths[path]
 	return p.GivesBefore != p.GivesAfter || slices.ContainsFunc(s.Points, func(pt Point) bool { return pt.Kind == GroupSet && pt.Path == path })
 }
 
-// endAll ends all paths at once, in the way that how says. The groups' sides end
-// with them: nothing gives the SKU again. A fact that is known says whether the SKU
-// is held afterwards.
+// endAll ends all paths at once; how is the move that is copied for each. The groups'
+// memberships end as well, so that no path begins again. after says whether the SKU is
+// held afterwards, if that is known.
 func (s *search) endAll(n *node, tick int, how Move, after Fact) {
 	next, cost, moves := n.state, 0, []Move(nil)
-	for i := range slices.Backward(s.Paths) { // the snapshots say of such a loss that the first path was decisive
+	for i := range slices.Backward(s.Paths) { // comparing the snapshots reports the first path as the one with which the SKU was lost
 		if n.state.held.has(i) && !s.frozen(&n.state, i, how.To) {
 			if waited := s.waited(&n.state, i, how.From); s.isGroup(i) && waited > 0 {
 				cost += waited + disorder // the engine should have ended it before
@@ -213,18 +218,18 @@ func actOf(s state, path int) Act {
 	return Off
 }
 
-// movable are the groups whose paths are yet to follow them, and may.
+// movable returns the paths that have yet to follow their groups, and can move at a time.
 func (s *search) movable(st *state, at time.Time) mask {
 	var m mask
 	for i := range s.Paths {
 		if s.isGroup(i) && st.pending(i) && !s.frozen(st, i, at) {
-			m |= of(i)
+			m |= maskOf(i)
 		}
 	}
 	return m
 }
 
-// subsets lists the sets of some of the paths, none excepted.
+// subsets lists the non-empty subsets of a set of paths.
 func subsets(all mask) func(func(mask) bool) {
 	return func(yield func(mask) bool) {
 		for set := all; set != 0; set = (set - 1) & all {
@@ -240,16 +245,16 @@ type moment struct {
 	from, to time.Time
 	by       int
 	why      Why
-	silent   int  // what it costs that the SKU turns without a record
+	silent   int  // the cost if whether the SKU is held changes without a record
 	dates    bool // mark the rows whose dates lie near as dated
-	row      int  // plus 1: the path whose row is dated by this
+	row      int  // 1 + the path whose row gets its date by this; 0 for none
 	fits     Fact // whether the SKU must be held afterwards
 }
 
-// together moves the paths of groups at one instant. Where the SKU turns, each of
-// them may have been decisive: the oldest step when it comes and the newest when
-// it goes is what is usual.
-func (s *search) together(n *node, tick int, set mask, m moment) {
+// moveTogether moves the paths of groups at one instant. Where that changes whether the
+// SKU is held, any of the moves may have been the decisive one. Usually it is that of
+// the oldest step when the SKU is gained, and that of the newest when it is lost.
+func (s *search) moveTogether(n *node, tick int, set mask, m moment) {
 	st := n.state
 	next := st
 	cost := s.disorder(&st, set)
@@ -264,12 +269,12 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 			move.Act = On
 		}
 		switch {
-		case s.Paths[i].Hidden: // that there is such a path is assumed once
+		case s.Paths[i].Hidden: // assuming that there is such a path costs something once
 			if !st.unseen.has(i) {
 				cost += stale
 			}
 			next.unseen = next.unseen.set(i, true)
-		case !s.isGroup(i): // a path that Graph does not tell may be a group's
+		case !s.isGroup(i): // a path whose kind Graph does not report may be a group's
 		case st.cause[i] == assumed:
 			if m.by == None {
 				move.Why = Unlogged
@@ -304,12 +309,12 @@ func (s *search) together(n *node, tick int, set mask, m moment) {
 	case s.holds(&st) == is:
 		s.step(n, tick, next, cost, moves...)
 	default:
-		s.carried(n, tick, next, cost+m.silent, moves, is)
+		s.addDecisive(n, tick, next, cost+m.silent, moves, is)
 	}
 }
 
-// carried adds one edge for each of the moves that may have been decisive.
-func (s *search) carried(n *node, tick int, next state, cost int, moves []Move, came bool) {
+// addDecisive adds one edge for each of the moves that may have been the decisive one.
+func (s *search) addDecisive(n *node, tick int, next state, cost int, moves []Move, came bool) {
 	var usual time.Time
 	first := true
 	for _, m := range moves {
@@ -338,8 +343,8 @@ func (s *search) timeOf(step int) time.Time {
 	return s.Points[step].At
 }
 
-// disorder is what it costs that a group outside of a set has an older step than
-// the newest in it, and did not move.
+// disorder is the cost of moving a set of paths while a group outside of it has an older
+// step than the newest in the set, and does not move.
 func (s *search) disorder(st *state, set mask) int {
 	var newest time.Time
 	for i := range s.Paths {
@@ -356,12 +361,12 @@ func (s *search) disorder(st *state, set mask) int {
 	return 0
 }
 
-// datedAt reports whether the path's row has a date at a time.
+// datedAt reports whether the date of a path's row can be of a time.
 func (s *search) datedAt(path int, at time.Time) bool {
 	return s.needsDate(path) && s.Paths[path].After.Date.Sub(at).Abs() <= snapshot.RowResolution
 }
 
-// rowDate adds what may have happened at the date of a row.
+// rowDate adds the moves that may have given a row its date.
 func (s *search) rowDate(n *node, t tick) {
 	st, i := n.state, t.path
 	if st.dated.has(i) {
@@ -382,17 +387,17 @@ func (s *search) rowDate(n *node, t tick) {
 		next.dated = next.dated.set(i, true)
 		s.step(n, n.tick+1, next, price(unlogged), Move{Path: i, Act: On, Why: Unlogged, By: None, Cause: None, Turns: turns, From: t.at, To: t.at})
 	case st.wants(i):
-		others := s.movable(&st, t.at) &^ of(i)
-		// Microsoft cuts off what is less than a second from the dates of rows.
+		others := s.movable(&st, t.at) &^ maskOf(i)
+		// Microsoft cuts off the fractions of a second in the dates of rows.
 		m := moment{from: lo, to: t.at.Add(snapshot.RowResolution), by: None, why: Followed, silent: silent(covered), row: i + 1}
-		s.together(n, n.tick+1, of(i), m)
+		s.moveTogether(n, n.tick+1, maskOf(i), m)
 		for set := range subsets(others) {
-			s.together(n, n.tick+1, set|of(i), m)
+			s.moveTogether(n, n.tick+1, set|maskOf(i), m)
 		}
 	}
 }
 
-// redate lets the date of a held path's row move.
+// redate adds a move of the date of a row whose path is held before and after.
 func (s *search) redate(n *node, t tick, price int) {
 	next, i := n.state, t.path
 	next.dated = next.dated.set(i, true)
@@ -409,8 +414,8 @@ func (s *search) redate(n *node, t tick, price int) {
 	s.step(n, n.tick+1, next, price, move)
 }
 
-// recordFollows reports whether a record that may have dated a path's row comes
-// within the resolution of rows after a time.
+// recordFollows reports whether a record that may have dated a path's row lies at or
+// after a time, by at most the resolution of the dates of rows.
 func (s *search) recordFollows(path int, at time.Time) bool {
 	return slices.ContainsFunc(s.Points, func(p Point) bool {
 		after := p.At.Sub(at)
@@ -418,13 +423,13 @@ func (s *search) recordFollows(path int, at time.Time) bool {
 	})
 }
 
-// mayMove reports whether a record of a kind can be that of a group's path, or of
-// one that is no group's.
+// mayMove reports whether a record of a kind can show a move of a group's path, or, if
+// group is false, of another path.
 func mayMove(kind PointKind, group bool) bool {
 	return kind == Either || kind == Engine && group || kind == Saved
 }
 
-// record adds what a record may have done.
+// record adds the moves that a record may show.
 func (s *search) record(n *node, point int) {
 	switch p := s.Points[point]; p.Kind {
 	case Joined, Left:
@@ -450,25 +455,26 @@ func (s *search) record(n *node, point int) {
 func (s *search) membership(n *node, point int, p Point) {
 	joined := p.Kind == Joined
 	if n.state.member.has(p.Path) == joined {
-		return // a step without a record may come before
+		return // the record fits only after a step without a record, which assume adds
 	}
 	next := n.state
 	next.member = next.member.set(p.Path, joined)
 	s.wanted(n, next, point, p, 0)
 }
 
-// wanted adds a step of a group after which its member may want something else.
+// wanted adds a step of a group, after which the user may no longer hold what the group
+// wants.
 func (s *search) wanted(n *node, next state, point int, p Point, cost int) {
 	st := n.state
 	if st.wants(p.Path) != next.wants(p.Path) {
-		cost += s.waited(&st, p.Path, p.At) // it is taken back before the engine followed
+		cost += s.waited(&st, p.Path, p.At) // the step undoes an earlier one that the engine has not followed
 		next.cause[p.Path] = int16(point) + 1
 	}
 	s.step(n, n.tick+1, next, cost)
 }
 
-// waited is what it costs that a path has not followed its group by a time. One that
-// failed before, or of an account that came back, waits for no step.
+// waited is the cost of a path that has not followed its group by a time. A path that
+// failed before, or that belongs to a restored account, waits for no step.
 func (s *search) waited(st *state, path int, at time.Time) int {
 	p := s.Paths[path]
 	failed := (p.Before.Failed || p.Returned) && st.causeOf(path) == None
@@ -493,7 +499,7 @@ func (s *search) groupSet(n *node, point int, p Point) {
 		next := n.state
 		next.gives = next.gives.set(p.Path, gives)
 		if gives && gave && next.held.has(p.Path) && next.wants(p.Path) {
-			next.cause[p.Path] = int16(point) + 1 // its plans may differ: rows may be dated anew
+			next.cause[p.Path] = int16(point) + 1 // its plans may differ, which gives rows a new date
 		}
 		s.wanted(n, next, point, p, 0)
 	}
@@ -505,8 +511,8 @@ func (s *search) deleted(n *node, point int, p Point) {
 	for i := range s.Paths {
 		switch {
 		case i >= len(s.Listed) || s.Listed[i].fits(next.held.has(i)):
-		case s.Listed[i] == Yes && s.listedAlone(i) && next.held != 0: // the list may mean another path
-		case s.Listed[i] == No: // the licenses were taken for the deletion, and the record of it is missing
+		case s.Listed[i] == Yes && s.listedAlone(i) && next.held != 0: // the account may list the SKU by another path
+		case s.Listed[i] == No: // the licenses were removed for the deletion, and the record of that is missing
 			cost = max(cost, unlogged)
 		default:
 			cost += contradicted
@@ -526,9 +532,9 @@ func (s *search) deleted(n *node, point int, p Point) {
 	s.step(n, n.tick+1, next, cost, moves...)
 }
 
-// listedAlone reports whether of no other path it is known what the deleted account
-// lists. It may list the SKU without a path, and the user may have come to hold it by
-// another one than the snapshot before shows.
+// listedAlone reports whether a path is the only one of which it is known whether the
+// deleted account lists it. The account may list the SKU without a path, and the user
+// may hold it by another path than the snapshot before shows.
 func (s *search) listedAlone(path int) bool {
 	for i, fact := range s.Listed {
 		if i != path && fact != NotKnown {
@@ -538,7 +544,7 @@ func (s *search) listedAlone(path int) bool {
 	return true
 }
 
-// licenses adds what a record of the user's licenses may have done.
+// licenses adds the moves that a record of the user's licenses may show.
 func (s *search) licenses(n *node, point int, p Point) {
 	full, fits := p.Before != NotKnown && p.After != NotKnown, p.Before.fits(s.holds(&n.state))
 	if full || !fits {
@@ -562,8 +568,9 @@ func (s *search) licenses(n *node, point int, p Point) {
 	}
 }
 
-// savedAgain lets a record date rows of which nothing else moved. That somebody's
-// save dates the row of a group is possible, and not usual.
+// savedAgain adds moves of dates alone: a record may have given a new date to rows of
+// paths that are held before and after. A save by a person or an app can do so to the
+// row of a group, but rarely does.
 func (s *search) savedAgain(n *node, point int, p Point) {
 	for i := range s.Paths {
 		if !n.state.held.has(i) || n.state.dated.has(i) || !s.datedAt(i, p.At) {
@@ -584,7 +591,7 @@ func (s *search) savedAgain(n *node, point int, p Point) {
 	}
 }
 
-// saved lets a record move a path that is no group's.
+// saved adds the moves of paths that are no group's which a record may show.
 func (s *search) saved(n *node, point int, p Point) {
 	for i := range s.Paths {
 		if s.isGroup(i) || s.Paths[i].Hidden || s.frozen(&n.state, i, p.At) {
@@ -605,10 +612,10 @@ func (s *search) saved(n *node, point int, p Point) {
 	}
 }
 
-// unseen is what it costs to say of a record that it moved a path of which neither
-// snapshot has a row: something where the path begins and the record says neither
-// who did it nor what, or where the path ends, for the first time, and no record
-// shows it at all.
+// unseen is the cost of the assumption that a record moved a path of which neither
+// snapshot has a row. It costs something where the path begins and the record says
+// neither who acted nor what was changed, and where the path ends for the first time
+// and no record shows that it was ever held.
 func (s *search) unseen(st *state, path int, p Point, turns bool) int {
 	if at := s.Paths[path]; at.Before.Held || at.After.Held || at.Returned {
 		return 0
@@ -628,14 +635,14 @@ func (s *search) unseen(st *state, path int, p Point, turns bool) int {
 	return unseen
 }
 
-// engine lets group-based licensing move paths of groups, at one instant.
+// engine adds the moves of groups' paths that a record of group-based licensing may show.
 func (s *search) engine(n *node, point int, p Point) {
 	st := n.state
 	movable := s.movable(&st, p.At)
 	for i, path := range s.Paths {
 		fails := path.After.Failed && st.held.has(i) || path.Kind == snapshot.Unknown
 		if fails && !s.frozen(&st, i, p.At) {
-			movable |= of(i)
+			movable |= maskOf(i)
 		}
 	}
 	m := moment{from: p.At, to: p.At, by: point, why: Recorded, fits: p.After}
@@ -643,16 +650,16 @@ func (s *search) engine(n *node, point int, p Point) {
 		if p.Named >= 0 && !set.has(p.Named) {
 			continue
 		}
-		s.together(n, n.tick+1, set, m)
+		s.moveTogether(n, n.tick+1, set, m)
 		if s.anyDated(set, &st, p.At) {
 			m.dates = true
-			s.together(n, n.tick+1, set, m)
+			s.moveTogether(n, n.tick+1, set, m)
 			m.dates = false
 		}
 	}
 }
 
-// anyDated reports whether a path of a set that begins has a row of a time.
+// anyDated reports whether a path of a set begins whose row can have its date of a time.
 func (s *search) anyDated(set mask, st *state, at time.Time) bool {
 	for i := range s.Paths {
 		if set.has(i) && !st.held.has(i) && s.datedAt(i, at) {

@@ -4,13 +4,13 @@
 // number of groups. Two snapshots show which paths were held at the start and at
 // the end of a window. Between them there are audit records, and the dates that
 // Microsoft's rows carry. [Solve] lists every way in which the paths can have
-// moved that fits all of it, each with a cost: what the log should have shown and
-// does not, and what the licensing engine rarely does, costs something. It keeps
-// the cheapest histories and those that are nearly as cheap. Whoever uses the
-// result states only what all kept histories share.
+// moved that fits all of it, and gives each a cost: a move that the log should have
+// recorded and did not costs something, and so does unusual behavior of the licensing
+// engine. Solve keeps the cheapest histories and those that are nearly as cheap. The
+// caller states only what all kept histories share.
 //
-// The package knows no names, no people and no words: what a point of time is
-// about is the index of [Point] in the problem.
+// The package does not know the names of users and groups, and writes no sentences. A
+// move refers to an audit record by the index of its [Point] in the problem.
 package replay
 
 import (
@@ -19,7 +19,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// Fact is something that is known, or not.
+// Fact is the answer to a yes-or-no question that the evidence may leave open.
 type Fact uint8
 
 const (
@@ -28,7 +28,7 @@ const (
 	Yes
 )
 
-// FactOf returns what is known to be so, or not so.
+// FactOf returns Yes or No.
 func FactOf(is bool) Fact {
 	if is {
 		return Yes
@@ -52,14 +52,15 @@ type Path struct {
 	Before, After Row
 	// Gives says whether the group gave the SKU at the start and at the end.
 	GivesBefore, GivesAfter Fact
-	// Excused: the row's date has another reason to have moved, such as a change
-	// of its service plans or of its state.
+	// Excused: the row's date may have moved for another known reason, such as a
+	// change of its service plans or of its state.
 	Excused bool
-	// Hidden: it stands for paths of which nothing is known. It may only have come
-	// and gone, by the engine's records or while the log was not read.
+	// Hidden: this path stands for all paths of which nothing is known. It is held in
+	// neither snapshot. It may begin and end in between, by a record of the engine or
+	// while the log was not read.
 	Hidden bool
-	// Returned: the account came back, and held the path when it left. It may hold
-	// it from the start, or get it again.
+	// Returned: the account was deleted and restored, and held the path when it was
+	// deleted. It may hold the path from the start, or get it again later.
 	Returned bool
 }
 
@@ -67,8 +68,8 @@ type Path struct {
 type PointKind uint8
 
 const (
-	// Joined and Left: the user became a member of the path's group, or stopped
-	// to be one.
+	// Joined and Left: the user became a member of the path's group, or ceased to be
+	// one.
 	Joined PointKind = iota
 	Left
 	// GroupSet: the licenses of the path's group were set. Before and After say
@@ -81,7 +82,8 @@ const (
 	Saved
 	// Engine: group-based licensing changed the user's licenses.
 	Engine
-	// Either: the record does not say who changed the licenses: one or the other.
+	// Either: the record does not say who changed the licenses. It was a person or an
+	// app (Saved), or group-based licensing (Engine).
 	Either
 	// Deleted: the account was deleted. Every path ends.
 	Deleted
@@ -93,9 +95,9 @@ type Point struct {
 	Kind          PointKind
 	Path          int // of Joined, Left, GroupSet and Recalculated
 	Before, After Fact
-	Named         int // an engine's record: the path of the group that it names; -1 for none
-	// Ends: whoever saved the licenses may have ended every path at once, those of
-	// groups as well, as Microsoft does when a subscription has ended.
+	Named         int // of a record of the engine: the path of the group that it names; -1 for none
+	// Ends: this operation may have ended every path at once, including those of
+	// groups, as Microsoft does when a subscription has ended.
 	Ends bool
 }
 
@@ -105,43 +107,46 @@ type Problem struct {
 	// reading ended; End and EndUntil are the same of the snapshot after.
 	Start, StartUntil, End, EndUntil time.Time
 	Paths                            []Path // at most [MaxPaths]
-	// Kept: the SKU is held by a path besides, which does not move in the window.
+	// Kept: the SKU is also held by a path that is not in Paths, because it does not
+	// move in the window.
 	Kept bool
 	// Points are in order of time. Those of memberships and groups begin a day
-	// before the window: the engine may not have followed them yet.
+	// before the window, because the engine may act on them up to a day later.
 	Points []Point
 	// Covered reports whether the log was read from one time to another.
 	Covered func(from, to time.Time) bool
-	// Listed are the paths that the deleted account still lists; nil: not known.
+	// Listed says, for each path, whether the deleted account still lists it; nil when
+	// that is not known.
 	Listed []Fact
 	// Lapsed: the subscription lapsed. Any path may have ended with it.
 	Lapsed bool
 }
 
-// MaxPaths is how many paths a problem may have: more are not looked into.
+// MaxPaths is how many paths a problem may have. The caller does not search a problem
+// with more.
 const MaxPaths = 8
 
 // None stands for no point.
 const None = -1
 
-// Act is how a path came to move.
+// Act is what happened to a path.
 type Act uint8
 
 const (
 	On      Act = iota // it began
 	Off                // it ended
-	Redated            // it stayed, and its row got a new date
+	Redated            // it was held before and after, and its row got a new date
 )
 
-// Why is the reason of a move that no point is the record of.
+// Why says what explains a move: a record of it, or why it has none.
 type Why uint8
 
 const (
-	Recorded Why = iota // By is its record
-	Followed            // the engine followed Cause, and left no record
-	Unlogged            // nothing is on record
-	Failed              // the group could not give the license, or could again
-	Excused             // another known reason moved the date
+	Recorded Why = iota // By is the record of the move
+	Followed            // the engine followed Cause, and wrote no record
+	Unlogged            // no record explains the move
+	Failed              // the group's license began to fail, or no longer fails
+	Excused             // another known reason moved the date, see [Path]
 	Lapsed              // the subscription lapsed
 )
 
@@ -150,8 +155,9 @@ type Move struct {
 	Path int
 	Act  Act
 	Why  Why
-	// By is the license record, or the deletion, that shows the move; Cause is the
-	// point at which the group's side changed. None where there is none.
+	// By is the point of the license record, or of the deletion, that shows the move.
+	// Cause is the point of the record on the group or the membership that the engine
+	// followed. None where there is none.
 	By, Cause int
 	// Turns: with this move the user came to hold the SKU, or ceased to.
 	Turns bool
@@ -159,7 +165,7 @@ type Move struct {
 	From, To time.Time
 }
 
-// History is one course of events that fits the evidence.
+// History is one sequence of moves that fits the evidence.
 type History struct {
 	Cost  int
 	Moves []Move // in order of time
@@ -193,20 +199,20 @@ func (h *History) Last(path int, acts ...Act) *Move {
 type Result struct {
 	Cost      int       // of the cheapest history
 	Histories []History // the cheapest ones, and those nearly as cheap
-	// Bounded: the search was given up, since there were too many possibilities.
+	// Bounded: the search was stopped at a limit, since there were too many
+	// possibilities.
 	Bounded bool
 }
 
-// Costs of what a history needs and the log, or the engine's habits, speak
-// against. They are compared with each other only: a cost of 10 stands for a
-// record that the log should have and lacks.
+// The costs of what a history assumes beyond the evidence. Only their relation to
+// each other matters: 10 is the cost of one record that the log should have and lacks.
 const (
-	unlogged     = 10 // a move of a person, a membership or a group's license without a record
-	silentTurn   = 6  // the engine changed whether the SKU is held, and left no record
+	unlogged     = 10 // a change of a direct license, a membership or a group's license without a record
+	silentTurn   = 6  // the engine changed whether the SKU is held, and wrote no record
 	noReason     = 4  // a row's date moved, and nothing is known to have moved it
-	contradicted = 17 // a full record that does not fit: more than to assume a missing one and a silent turn
+	contradicted = 17 // a full record that does not fit: more than unlogged and silentTurn together
 	disorder     = 2  // the engine followed a newer step before an older one
-	oddCarrier   = 2  // of paths that moved at one instant, another one was decisive than usual
+	oddCarrier   = 2  // of the paths that moved at one instant, not the usual one decided whether the SKU is held
 	unseen       = 2  // a path moved that neither a snapshot nor a full record shows
 	slow         = 1  // the engine took more than an hour
 	unread       = 1  // a move without a record, at a time for which the log was not read
@@ -216,9 +222,10 @@ const (
 // MissingRecord is the least cost of a history that lacks a record.
 const MissingRecord = unlogged
 
-// margin is how much dearer than the cheapest history one may be to be kept.
-// Where everything is on record, only the engine's habits tell histories apart.
-// Where something is missing, a second thing may be missing as well.
+// margin is by how much a history may cost more than the cheapest and still be kept.
+// Where everything is on record, only the usual behavior of the engine distinguishes
+// histories, so the margin is small. Where one record is missing, another may be
+// missing as well.
 func margin(least int) int {
 	if least < noReason {
 		return 2

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	maxStates    = 60_000 // that a search looks into
-	maxHistories = 4_000  // that differ in more than their times
-	horizon      = 60     // a history that costs more is none
+	maxStates    = 60_000 // how many states a search may visit
+	maxHistories = 4_000  // how many histories it may keep that differ in more than their times
+	horizon      = 60     // the most that a history may cost
 )
 
 // search is one run of [Solve].
@@ -19,26 +19,26 @@ type search struct {
 	ticks []tick
 	nodes map[nodeKey]*node
 	queue queue
-	first int // the first tick that may lie in the window
-	early int // the last one that may lie before it
-	last  int // the first one that may lie after it
+	first int // how many ticks certainly lie before the snapshot before
+	early int // how many ticks may lie before it
+	last  int // how many ticks certainly lie before the snapshot after
 }
 
 type nodeKey struct {
-	tick  int // those before it have happened
+	tick  int // how many ticks have happened
 	state state
 }
 
-// node is a state between two points, with the least cost of coming to it.
+// node is a state between two ticks, with the least cost of a history up to it.
 type node struct {
 	nodeKey
 	cost   int
 	done   bool
-	end    int // what it costs to end here; -1: it is no end
+	end    int // the cost of ending a history here; -1 where that is not possible
 	index  int // in the queue
 	out    []edge
-	tails  []History // the rest of the histories from here
-	worked bool
+	tails  []History // the ways in which a history may go on from here
+	worked bool      // whether tails has been computed
 }
 
 // edge is a step from one state to another.
@@ -98,8 +98,9 @@ func (s *search) bounds() {
 	}
 }
 
-// leftOut is what it costs to leave out the ticks before one, or those from it on:
-// the nearest license record among them must not contradict the snapshot.
+// leftOut is the cost of placing the ticks up to one before the window, or those from
+// one on after it: the nearest license record among them must not contradict the
+// snapshot.
 func (s *search) leftOut(tick int, after bool) int {
 	next := -1
 	holds := s.Kept
@@ -122,8 +123,8 @@ func (s *search) leftOut(tick int, after bool) int {
 	return 0
 }
 
-// explore finds every state within the bound, and the cost of the cheapest
-// history. ok is false where there are too many, or none.
+// explore visits every state within the bound on the cost, and returns the cost of the
+// cheapest history. ok is false where there are too many states, or no history.
 func (s *search) explore() (least int, ok bool) {
 	bound, found := horizon, false
 	for s.queue.Len() > 0 {
@@ -151,7 +152,7 @@ func (s *search) explore() (least int, ok bool) {
 	return least, found
 }
 
-// reach returns the node of a state, which can be come to at a cost.
+// reach returns the node of a state that can be reached at a cost.
 func (s *search) reach(key nodeKey, cost int) *node {
 	n := s.nodes[key]
 	switch {
@@ -169,7 +170,7 @@ func (s *search) reach(key nodeKey, cost int) *node {
 // step adds an edge.
 func (s *search) step(from *node, tick int, to state, cost int, moves ...Move) {
 	if tick > from.tick {
-		to.moved, to.forced, to.again = 0, 0, 0
+		to.moved, to.forced, to.forcedTwice = 0, 0, 0
 	}
 	if from.cost+cost > horizon {
 		return
@@ -178,7 +179,8 @@ func (s *search) step(from *node, tick int, to state, cost int, moves ...Move) {
 	from.out = append(from.out, edge{next, cost, moves})
 }
 
-// tails lists what may follow a node until the end, for at most a total cost.
+// tails lists the ways in which a history may go on from a node to the end, if the whole
+// history costs at most a given cost.
 func (s *search) tails(n *node, most int) ([]History, bool) {
 	if n.worked {
 		return n.tails, true
@@ -213,8 +215,8 @@ func (s *search) tails(n *node, most int) ([]History, bool) {
 	return n.tails, true
 }
 
-// merge adds a history to those found: to the one that differs from it in times
-// only, if there is one.
+// merge adds a history to those found. If one is there that differs only in its times,
+// that one is widened to cover both.
 func merge(list *[]History, known map[string]int, h History) {
 	key := signature(h.Moves)
 	i, ok := known[key]

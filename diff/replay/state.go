@@ -10,37 +10,39 @@ import (
 // mask is a set of paths.
 type mask uint8
 
-func of(path int) mask           { return 1 << path }
-func (m mask) has(path int) bool { return m&of(path) != 0 }
+func maskOf(path int) mask       { return 1 << path }
+func (m mask) has(path int) bool { return m&maskOf(path) != 0 }
 
 // set returns the mask with a path in it, or without.
 func (m mask) set(path int, in bool) mask {
 	if in {
-		return m | of(path)
+		return m | maskOf(path)
 	}
-	return m &^ of(path)
+	return m &^ maskOf(path)
 }
 
-// state is what a history has come to at a point.
+// state is the state of all paths at one point of a history.
 type state struct {
-	held   mask // by these paths the SKU is held
-	member mask // the user is a member of these paths' groups
-	gives  mask // these groups give the SKU
-	dated  mask // these rows have the date that the snapshot after shows: they move no more
-	moved  mask // moved since the last point
-	forced mask // moved, or wanted otherwise, without a record since the last point
-	again  mask // so once more
-	unseen mask // paths said to have ended that nothing shows
-	gone   bool // the account was deleted
-	// cause is, per path, the point that last changed what its group wants, plus 1;
-	// 0 when the path has followed it, or there is none.
+	held        mask // the paths by which the SKU is held
+	member      mask // the paths of whose groups the user is a member
+	gives       mask // the paths whose groups give the SKU
+	dated       mask // the paths whose rows have the date that the snapshot after shows, and so cannot move again
+	moved       mask // the paths that moved since the last point
+	forced      mask // the paths that, since the last point, moved or whose group changed without a record
+	forcedTwice mask // the paths to which that happened twice
+	unseen      mask // the paths that ended although no snapshot and no full record shows them held
+	gone        bool // the account was deleted
+	// cause is, per path, 1 + the index of the point that last changed whether the user
+	// should hold the SKU by the path's group; 0 when the path has followed, or there is
+	// no such point.
 	cause [MaxPaths]int16
 }
 
-// wants reports whether a group's member should hold the SKU by it.
+// wants reports whether the user should hold the SKU by a path's group: the user is a
+// member, and the group gives the SKU.
 func (s *state) wants(path int) bool { return s.member.has(path) && s.gives.has(path) }
 
-// pending reports whether a group's path is yet to follow its group.
+// pending reports whether the engine has yet to adjust a path to what its group wants.
 func (s *state) pending(path int) bool { return s.wants(path) != s.held.has(path) }
 
 func (s *state) causeOf(path int) int { return int(s.cause[path]) - 1 }
@@ -58,16 +60,16 @@ func (s *search) frozen(st *state, path int, at time.Time) bool {
 	return st.dated.has(path) || before.Held && !before.Date.IsZero() && at.Before(before.Date.Add(-snapshot.RowResolution))
 }
 
-// turnedTo moves a path. It returns the state after, and whether the user came to
-// hold the SKU with it or ceased to.
+// turnedTo begins or ends a path. It returns the state afterwards, and whether that
+// changed whether the user holds the SKU.
 func (s *search) turnedTo(st state, path int, on bool) (state, bool) {
 	was := s.holds(&st)
 	st.held = st.held.set(path, on)
 	return st, s.holds(&st) != was
 }
 
-// starts lists the states that the snapshot before may stand for, when the first
-// n points had happened by then.
+// starts lists the possible states at the time of the snapshot before, if the first n
+// ticks lie before it.
 func (s *search) starts(n int) []state {
 	base := state{}
 	for i, path := range s.Paths {
@@ -101,7 +103,8 @@ func sameRow(p Path) bool {
 	return !p.Before.Date.IsZero() && p.Before.Date.Equal(p.After.Date) && p.Before.Held == p.After.Held
 }
 
-// groupStarts adds what the snapshot before may mean for a group.
+// groupStarts lists the variants of a state for whether the user was a member of a
+// path's group, whether the group gave the SKU, and which step was still pending.
 func (s *search) groupStarts(st state, i int, path Path, n int) []state {
 	member, gives := NotKnown, path.GivesBefore
 	if path.Before.Held || path.Before.Failed {
@@ -135,8 +138,8 @@ func (s *search) groupStarts(st state, i int, path Path, n int) []state {
 			if !gives.fits(g) || !member.fits(m) {
 				continue
 			}
-			// Who is a member of a group that gives the SKU holds it, unless a record
-			// says that the membership, or the license, is new.
+			// A member of a group that gives the SKU holds it, unless a record shows that
+			// the membership or the group's license is new.
 			if member == NotKnown && m && g && !stepped && !path.Returned {
 				continue
 			}
@@ -151,11 +154,12 @@ func (s *search) groupStarts(st state, i int, path Path, n int) []state {
 	return out
 }
 
-// causesBefore lists the steps among the first ticks that a path may still have to
-// follow, when its group's side has come to a state with them: the last one that
-// changed what the group wants, or had a license that it gives applied again. None
-// stands for none, or one that the date of the row shows to have been followed. A
-// step without details may have changed it or not.
+// causesBefore lists the steps among the first n ticks that the engine may not have
+// followed yet when the snapshot before was read: the last step that changed whether
+// the user should hold the SKU by the group, or that had the group's licenses applied
+// again. A step that is older than the date of the row has been followed already. A
+// step without details may or may not have changed something. None in the list stands
+// for no pending step. member and gives are the state after the n ticks.
 func (s *search) causesBefore(path, n int, member, gives bool) (causes []int) {
 	row := s.Paths[path].Before.Date
 	for _, t := range slices.Backward(s.ticks[:n]) {
@@ -183,8 +187,8 @@ func (s *search) causesBefore(path, n int, member, gives bool) (causes []int) {
 	return append(causes, None)
 }
 
-// ends reports whether a state, after the first n points, is what the snapshot
-// after shows, and what the end costs.
+// ends reports whether a state agrees with the snapshot after, if that was read after
+// the first n ticks, and what it costs to end a history there.
 func (s *search) ends(st *state, n int) (cost int, ok bool) {
 	if st.gone {
 		return 0, true // nothing is held: the account is gone
@@ -206,9 +210,8 @@ func (s *search) ends(st *state, n int) (cost int, ok bool) {
 	return cost, true
 }
 
-// groupSetAfter reports whether the group's licenses were set at a point that is
-// left out at the end, or so near to it that the group may have been read on the
-// other side.
+// groupSetAfter reports whether the group's licenses were set after the first n ticks,
+// or so near to the end that the group may have been read before that point.
 func (s *search) groupSetAfter(path, n int) bool {
 	for k, t := range s.ticks {
 		if t.point == None {
@@ -222,14 +225,14 @@ func (s *search) groupSetAfter(path, n int) bool {
 	return false
 }
 
-// needsDate reports whether the snapshot after shows a date of the path's row
-// that came about in the window.
+// needsDate reports whether a history must explain the date of a path's row: the
+// snapshot after shows a date that the snapshot before does not.
 func (s *search) needsDate(path int) bool {
 	r := s.Paths[path]
 	return r.After.Held && !r.After.Date.IsZero() && !sameRow(r)
 }
 
-// lag is what it costs that the engine followed a step only at a time.
+// lag is the cost of the time that the engine took to follow a step.
 func (s *search) lag(step int, at time.Time) int {
 	switch {
 	case step < 0:

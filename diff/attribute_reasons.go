@@ -11,8 +11,8 @@ import (
 	"lictrail/snapshot"
 )
 
-// This file has every sentence of attribution. A reason is for a manager: who
-// did what to whom, and when nobody can say, what was looked at.
+// This file has every sentence of attribution. A reason is written for a manager: who
+// changed what for whom, or, when that is not known, what was read and what is missing.
 
 func (a *attributor) user(id snapshot.UserID) string {
 	if a.UPN != nil {
@@ -65,8 +65,8 @@ func (a *attributor) planName(sku snapshot.SKUID, id snapshot.PlanID) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
-// who names an actor.
-func who(actor snapshot.Actor) string {
+// actorName names an actor.
+func actorName(actor snapshot.Actor) string {
 	switch {
 	case actor.Agent:
 		return "the agent " + cmp.Or(actor.UPN, actor.Name, actor.ID)
@@ -96,8 +96,8 @@ func sentence(s string) string {
 	return s
 }
 
-// way says by which path.
-func (a *attributor) way(p snapshot.PathRef) string {
+// pathPhrase says by which path a SKU is held.
+func (a *attributor) pathPhrase(p snapshot.PathRef) string {
 	switch p.Kind {
 	case snapshot.Direct:
 		return " directly"
@@ -107,39 +107,40 @@ func (a *attributor) way(p snapshot.PathRef) string {
 	return ""
 }
 
-// did says what a change is, as something that somebody did.
-func (a *attributor) did(ch *snapshot.Change) string {
+// actionPhrase describes a change as an action, without its subject.
+func (a *attributor) actionPhrase(ch *snapshot.Change) string {
 	sku := a.sku(ch.SKU)
 	if ch.User == "" {
-		return a.didToGroup(ch, sku)
+		return a.groupActionPhrase(ch, sku)
 	}
 	user := a.user(ch.User)
-	switch left := ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone; ch.Kind {
+	switch deleted := ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone; ch.Kind {
 	case snapshot.Assigned:
 		return fmt.Sprintf("assigned %s to %s", sku, user)
 	case snapshot.Removed:
 		return fmt.Sprintf("removed %s from %s", sku, user)
 	case snapshot.PathAdded, snapshot.PathMoved:
-		return fmt.Sprintf("assigned %s to %s%s%s", sku, user, a.way(pathOf(ch)), a.besides(ch, "before"))
+		return fmt.Sprintf("assigned %s to %s%s%s", sku, user, a.pathPhrase(pathOf(ch)), a.otherPathPhrase(ch, "before"))
 	case snapshot.PathRemoved:
-		if left {
+		if deleted {
 			return fmt.Sprintf("ended one of the ways in which %s had %s", user, sku)
 		}
 		if pathOf(ch).Kind == snapshot.Direct {
-			return fmt.Sprintf("ended the direct assignment of %s to %s%s", sku, user, a.besides(ch, "after"))
+			return fmt.Sprintf("ended the direct assignment of %s to %s%s", sku, user, a.otherPathPhrase(ch, "after"))
 		}
-		return fmt.Sprintf("ended the assignment of %s to %s%s%s", sku, user, a.way(pathOf(ch)), a.besides(ch, "after"))
+		return fmt.Sprintf("ended the assignment of %s to %s%s%s", sku, user, a.pathPhrase(pathOf(ch)), a.otherPathPhrase(ch, "after"))
 	case snapshot.PlansChanged:
-		return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, user)
+		return fmt.Sprintf("%s in %s of %s", a.plansPhrase(ch), sku, user)
 	case snapshot.StateChanged:
-		return fmt.Sprintf("changed the state of %s of %s%s", sku, user, stateWords(ch.State))
+		return fmt.Sprintf("changed the state of %s of %s%s", sku, user, statePhrase(ch.State))
 	}
 	return fmt.Sprintf("moved the date of %s of %s", sku, user)
 }
 
-// besides says that the snapshot before, or after, shows the SKU held by another path
-// than that of the change: not where it came or went as a whole.
-func (a *attributor) besides(ch *snapshot.Change, snap string) string {
+// otherPathPhrase says that the snapshot before, or after, shows that the SKU is held by
+// another path than that of the change. It is empty where the user gained or lost the
+// SKU as a whole.
+func (a *attributor) otherPathPhrase(ch *snapshot.Change, snap string) string {
 	whole := func(o *snapshot.Change) bool { return o.Kind == snapshot.Assigned || o.Kind == snapshot.Removed }
 	if slices.ContainsFunc(a.siblings[userSKU{ch.User, ch.SKU}], whole) {
 		return ""
@@ -147,7 +148,7 @@ func (a *attributor) besides(ch *snapshot.Change, snap string) string {
 	return fmt.Sprintf(" (held by another path in the snapshot %s)", snap)
 }
 
-func (a *attributor) didToGroup(ch *snapshot.Change, sku string) string {
+func (a *attributor) groupActionPhrase(ch *snapshot.Change, sku string) string {
 	group := a.groupName(pathOf(ch).Group)
 	switch ch.Kind {
 	case snapshot.GroupLicenseAdded:
@@ -155,18 +156,18 @@ func (a *attributor) didToGroup(ch *snapshot.Change, sku string) string {
 	case snapshot.GroupLicenseRemoved:
 		return fmt.Sprintf("took %s from %s", sku, group)
 	}
-	return fmt.Sprintf("%s in %s of %s", a.switched(ch), sku, group)
+	return fmt.Sprintf("%s in %s of %s", a.plansPhrase(ch), sku, group)
 }
 
-// switched lists service plans switched off and on.
-func (a *attributor) switched(ch *snapshot.Change) string {
+// plansPhrase lists the service plans that were switched off and on.
+func (a *attributor) plansPhrase(ch *snapshot.Change) string {
 	if ch.Plans == nil {
 		return "changed the service plans"
 	}
 	var parts []string
 	for _, p := range []struct {
-		word string
-		ids  []snapshot.PlanID
+		action string
+		ids    []snapshot.PlanID
 	}{{"switched off ", ch.Plans.Disabled}, {"switched on ", ch.Plans.Enabled}} {
 		if len(p.ids) == 0 {
 			continue
@@ -175,12 +176,12 @@ func (a *attributor) switched(ch *snapshot.Change) string {
 		for i, id := range p.ids {
 			names[i] = a.planName(ch.SKU, id)
 		}
-		parts = append(parts, p.word+listing(names))
+		parts = append(parts, p.action+listing(names))
 	}
 	return strings.Join(parts, " and ")
 }
 
-// listing joins names, and cuts a list that nobody would read.
+// listing joins names, and shortens a long list.
 func listing(names []string) string {
 	const most = 3
 	if len(names) > most+1 {
@@ -189,7 +190,7 @@ func listing(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func stateWords(d *snapshot.StateDelta) string {
+func statePhrase(d *snapshot.StateDelta) string {
 	switch {
 	case d == nil || d.From == d.To:
 		return ""
@@ -201,9 +202,9 @@ func stateWords(d *snapshot.StateDelta) string {
 	return " from " + d.From + " to " + d.To
 }
 
-// partyReason tells of a change that an operation's actor made.
+// partyReason describes a change that an operation's actor made.
 func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
-	did := a.did(ch)
+	did := a.actionPhrase(ch)
 	switch {
 	case ch.Kind == snapshot.DateMoved && (o.NoOp || o.Incomplete):
 		did = fmt.Sprintf("saved the licenses of %s, which moved the date of %s", a.user(ch.User), a.sku(ch.SKU))
@@ -218,24 +219,24 @@ func (a *attributor) partyReason(ch *snapshot.Change, o *op, p party) string {
 	case p.why == snapshot.IncompleteEvent:
 		return fmt.Sprintf("Somebody %s at %s; the log does not say who.", did, stamp(o.At))
 	case p.cause == snapshot.CauseUnknown && a.unowned(o.Actor):
-		return sentence(fmt.Sprintf("%s %s at %s; who owns the app is not known, and a name proves nothing.", who(o.Actor), did, stamp(o.At)))
+		return sentence(fmt.Sprintf("%s %s at %s; who owns the app is not known, and a name proves nothing.", actorName(o.Actor), did, stamp(o.At)))
 	case p.cause == snapshot.CauseSubscription:
-		return fmt.Sprintf("Microsoft (%q) %s, as it does when a subscription has ended.", cmp.Or(o.Actor.Name, who(o.Actor)), did)
+		return fmt.Sprintf("Microsoft (%q) %s, as it does when a subscription has ended.", cmp.Or(o.Actor.Name, actorName(o.Actor)), did)
 	case p.cause == snapshot.CauseUnknown:
-		return sentence(fmt.Sprintf("%s %s at %s; what or who is behind it is not known.", who(o.Actor), did, stamp(o.At)))
+		return sentence(fmt.Sprintf("%s %s at %s; what or who is behind it is not known.", actorName(o.Actor), did, stamp(o.At)))
 	case p.cause == snapshot.CauseMicrosoft:
-		return fmt.Sprintf("Microsoft (%q) %s.", cmp.Or(o.Actor.Name, who(o.Actor)), did)
+		return fmt.Sprintf("Microsoft (%q) %s.", cmp.Or(o.Actor.Name, actorName(o.Actor)), did)
 	case p.cause == snapshot.CausePartner:
-		return sentence(fmt.Sprintf("%s, of another organization, %s.", who(o.Actor), did))
+		return sentence(fmt.Sprintf("%s, of another organization, %s.", actorName(o.Actor), did))
 	case p.cause == snapshot.CauseSelfService && o.Actor.Kind != snapshot.ActorUser:
 		return fmt.Sprintf("%s signed up for %s.", a.user(ch.User), a.sku(ch.SKU))
 	case p.initiator == snapshot.ByUser:
-		return sentence(fmt.Sprintf("%s %s: the user's own account.", who(o.Actor), did))
+		return sentence(fmt.Sprintf("%s %s: the user's own account.", actorName(o.Actor), did))
 	}
-	return sentence(fmt.Sprintf("%s %s.", who(o.Actor), did))
+	return sentence(fmt.Sprintf("%s %s.", actorName(o.Actor), did))
 }
 
-// groupReason tells of a change by a group.
+// groupReason describes a change by a group.
 func (a *attributor) groupReason(ch *snapshot.Change, t trigger) string {
 	reason := a.groupSentence(ch, t)
 	if ch.Kind != snapshot.PathMoved || ch.From == nil {
@@ -253,7 +254,7 @@ func (a *attributor) groupSentence(ch *snapshot.Change, t trigger) string {
 	case t.rule:
 		return a.ruleSentence(ch, t)
 	case t.op == nil:
-		return a.unmovedSentence(ch, t)
+		return a.noRecordSentence(ch, t)
 	case ch.Kind == snapshot.DateMoved:
 		return a.groupDatedSentence(ch, t)
 	case t.request && gained(ch):
@@ -261,17 +262,17 @@ func (a *attributor) groupSentence(ch *snapshot.Change, t trigger) string {
 	case t.request:
 		return fmt.Sprintf("Microsoft (%q) removed %s from %s, which gave %s; the record does not name a person.", t.op.Actor.Name, user, group, sku)
 	case t.op.Activity == snapshot.TriggerGroupLicense:
-		return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which gives %s to %s.", who(t.op.Actor), group, sku, user))
+		return sentence(fmt.Sprintf("%s had the licenses of %s applied again, which gives %s to %s.", actorName(t.op.Actor), group, sku, user))
 	case ch.Kind == snapshot.PlansChanged:
-		return sentence(fmt.Sprintf("%s changed the service plans of %s for %s, of which %s is a member.", who(t.op.Actor), sku, group, user))
+		return sentence(fmt.Sprintf("%s changed the service plans of %s for %s, of which %s is a member.", actorName(t.op.Actor), sku, group, user))
 	case t.kind == snapshot.ByMembership && gained(ch):
-		return sentence(fmt.Sprintf("%s added %s to %s, which gives %s.", who(t.op.Actor), user, group, sku))
+		return sentence(fmt.Sprintf("%s added %s to %s, which gives %s.", actorName(t.op.Actor), user, group, sku))
 	case t.kind == snapshot.ByMembership:
-		return sentence(fmt.Sprintf("%s removed %s from %s, which gave %s.", who(t.op.Actor), user, group, sku))
+		return sentence(fmt.Sprintf("%s removed %s from %s, which gave %s.", actorName(t.op.Actor), user, group, sku))
 	case gained(ch):
-		return sentence(fmt.Sprintf("%s gave %s to %s, of which %s is a member.", who(t.op.Actor), sku, group, user))
+		return sentence(fmt.Sprintf("%s gave %s to %s, of which %s is a member.", actorName(t.op.Actor), sku, group, user))
 	}
-	return sentence(fmt.Sprintf("%s took %s from %s, of which %s was a member.", who(t.op.Actor), sku, group, user))
+	return sentence(fmt.Sprintf("%s took %s from %s, of which %s was a member.", actorName(t.op.Actor), sku, group, user))
 }
 
 // groupDatedSentence says what moved the date of a group's path.
@@ -284,10 +285,10 @@ func (a *attributor) groupDatedSentence(ch *snapshot.Change, t trigger) string {
 	case snapshot.AddMember:
 		did = fmt.Sprintf("added %s to %s again", user, group)
 	}
-	return sentence(fmt.Sprintf("%s %s, which moved the date of %s of %s.", who(t.op.Actor), did, sku, user))
+	return sentence(fmt.Sprintf("%s %s, which moved the date of %s of %s.", actorName(t.op.Actor), did, sku, user))
 }
 
-// ruleSentence tells of a dynamic group.
+// ruleSentence describes a change by the rule of a dynamic group.
 func (a *attributor) ruleSentence(ch *snapshot.Change, t trigger) string {
 	user, group := a.user(ch.User), a.groupName(pathOf(ch).Group)
 	did := fmt.Sprintf("the rule of %s, which gives %s, took %s in", group, a.sku(ch.SKU), user)
@@ -298,15 +299,16 @@ func (a *attributor) ruleSentence(ch *snapshot.Change, t trigger) string {
 	case t.by == nil:
 		return sentence(did + "; the log does not show for certain whose edit led to it.")
 	case t.by.Activity == snapshot.AddUser:
-		return sentence(fmt.Sprintf("%s created %s, and %s.", who(t.by.Actor), user, did))
+		return sentence(fmt.Sprintf("%s created %s, and %s.", actorName(t.by.Actor), user, did))
 	case t.by.Target != "":
-		return sentence(fmt.Sprintf("%s edited %s, and %s.", who(t.by.Actor), user, did))
+		return sentence(fmt.Sprintf("%s edited %s, and %s.", actorName(t.by.Actor), user, did))
 	}
-	return sentence(fmt.Sprintf("%s edited the group, and %s.", who(t.by.Actor), did))
+	return sentence(fmt.Sprintf("%s edited the group, and %s.", actorName(t.by.Actor), did))
 }
 
-// unmovedSentence tells of a change by a group that no event shows moving.
-func (a *attributor) unmovedSentence(ch *snapshot.Change, t trigger) string {
+// noRecordSentence describes a change by a group where no event shows who changed the
+// group.
+func (a *attributor) noRecordSentence(ch *snapshot.Change, t trigger) string {
 	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
 	var fact string
 	switch {
@@ -322,12 +324,12 @@ func (a *attributor) unmovedSentence(ch *snapshot.Change, t trigger) string {
 		fact = fmt.Sprintf("%s no longer has %s from %s", user, sku, group)
 	}
 	if from, to := a.gap(ch.Window); !from.Equal(to) || ch.Window.NotBefore.IsZero() {
-		return sentence(fact + "; who changed the group is not known, for " + a.gapWords(ch.Window) + ".")
+		return sentence(fact + "; who changed the group is not known, for " + a.gapPhrase(ch.Window) + ".")
 	}
 	return sentence(fact + "; no event shows for certain who changed the group.")
 }
 
-// unseenByGroupReason tells what snapshots show of a group's license, and what
+// unseenByGroupReason says what the snapshots show of a group's license, and what
 // may have led to it.
 func (a *attributor) unseenByGroupReason(ch *snapshot.Change) string {
 	fact := fmt.Sprintf("%s no longer has %s from %s.", a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group))
@@ -335,11 +337,11 @@ func (a *attributor) unseenByGroupReason(ch *snapshot.Change) string {
 		fact = a.errorReason(ch)
 	}
 	return sentence(fmt.Sprintf("%s It is not known whether the group changed, its members did, or the account was deleted and restored, for %s.",
-		fact, a.gapWords(ch.Window)))
+		fact, a.gapPhrase(ch.Window)))
 }
 
-// errorWords say what Microsoft's licensing errors mean.
-var errorWords = map[string]string{
+// errorText say what Microsoft's licensing errors mean.
+var errorText = map[string]string{
 	"CountViolation":                     "no seats are left",
 	"MutuallyExclusiveViolation":         "it has a service plan that excludes one of another license of the user",
 	"DependencyViolation":                "a service plan needs another one that the user does not have, or would no longer have",
@@ -348,14 +350,14 @@ var errorWords = map[string]string{
 	"Other":                              "another license of the same group failed",
 }
 
-// errorReason tells of an error of a group's license.
+// errorReason describes an error of a group's license.
 func (a *attributor) errorReason(ch *snapshot.Change) string {
 	user, sku, group := a.user(ch.User), a.sku(ch.SKU), a.groupName(pathOf(ch).Group)
 	d := ch.State
 	if d == nil {
 		d = &snapshot.StateDelta{}
 	}
-	why := errorWords[d.ErrorTo]
+	why := errorText[d.ErrorTo]
 	if why == "" {
 		why = "Microsoft's error is " + d.ErrorTo
 	}
@@ -371,21 +373,21 @@ func (a *attributor) errorReason(ch *snapshot.Change) string {
 	case d.To == "":
 		return sentence(fmt.Sprintf("%s no longer tries to give %s to %s.", group, sku, user))
 	}
-	return fmt.Sprintf("The state of %s, which %s has from %s, changed%s.", sku, user, group, stateWords(d))
+	return fmt.Sprintf("The state of %s, which %s has from %s, changed%s.", sku, user, group, statePhrase(d))
 }
 
-// silenceReason says what was looked at where no event tells of a change.
+// silenceReason says for which time the log was read, where no event shows a change.
 func (a *attributor) silenceReason(ch *snapshot.Change) string {
 	w := ch.Window
 	if !a.covers(w) {
-		return fmt.Sprintf("It is not known who %s, for %s.", a.did(ch), a.gapWords(w))
+		return fmt.Sprintf("It is not known who %s, for %s.", a.actionPhrase(ch), a.gapPhrase(w))
 	}
 	return fmt.Sprintf("The audit log was read from %s to %s; no event shows who %s. Events can arrive up to 24 hours late.",
-		stamp(w.NotBefore), stamp(w.NotAfter), a.did(ch))
+		stamp(w.NotBefore), stamp(w.NotAfter), a.actionPhrase(ch))
 }
 
-// gapWords says for which stretch of a window the log was not read, and why.
-func (a *attributor) gapWords(w snapshot.Window) string {
+// gapPhrase says for which stretch of a window the log was not read, and why.
+func (a *attributor) gapPhrase(w snapshot.Window) string {
 	from, to := a.gap(w)
 	if w.NotBefore.IsZero() {
 		return "nothing says when it happened"
@@ -397,18 +399,18 @@ func (a *attributor) gapWords(w snapshot.Window) string {
 	return words
 }
 
-// seenWords lists what operations are on record to have done, and who did.
-func (a *attributor) seenWords(ch *snapshot.Change, ops []*op) string {
+// opsPhrase lists operations: who did what, and when.
+func (a *attributor) opsPhrase(ch *snapshot.Change, ops []*op) string {
 	var list []string
 	for _, o := range ops {
 		did, moved := "changed it", o.moved(ch.SKU)
-		if d, told := groupDelta(o); told {
+		if d, known := groupDelta(o); known {
 			moved = d.moved(ch.SKU)
 		}
 		switch {
-		case moved == given:
+		case moved == skuAdded:
 			did = "gave it"
-		case moved == taken:
+		case moved == skuRemoved:
 			did = "took it"
 		case o.Activity == snapshot.DeleteUser, o.Activity == snapshot.HardDeleteUser:
 			did = "deleted the user"
@@ -417,43 +419,43 @@ func (a *attributor) seenWords(ch *snapshot.Change, ops []*op) string {
 		case o.Activity == snapshot.TriggerGroupLicense:
 			did = "had the group's licenses applied again"
 		}
-		list = append(list, fmt.Sprintf("%s %s at %s", who(o.Actor), did, stamp(o.At)))
+		list = append(list, fmt.Sprintf("%s %s at %s", actorName(o.Actor), did, stamp(o.At)))
 	}
 	return strings.Join(list, ", ")
 }
 
 func (a *attributor) clashReason(ch *snapshot.Change, ops []*op) string {
 	return fmt.Sprintf("It is not certain who %s: the events do not agree with the snapshots or with each other (%s).",
-		a.did(ch), a.seenWords(ch, ops))
+		a.actionPhrase(ch), a.opsPhrase(ch, ops))
 }
 
 // eitherReason names the courses of events that fit the evidence.
 func (a *attributor) eitherReason(ch *snapshot.Change, list []verdict) string {
-	return fmt.Sprintf("It is not certain who %s. What is known fits more than one course of events: %s.", a.did(ch), a.either(ch, list))
+	return fmt.Sprintf("It is not certain who %s. What is known fits more than one course of events: %s.", a.actionPhrase(ch), a.coursesPhrase(ch, list))
 }
 
 func (a *attributor) perhapsReason(ch *snapshot.Change, list []verdict) string {
 	if len(opsOf(list)) == 0 {
 		return a.silenceReason(ch)
 	}
-	return fmt.Sprintf("It is not known who %s, for %s. Perhaps %s.", a.did(ch), a.gapWords(ch.Window), a.either(ch, list))
+	return fmt.Sprintf("It is not known who %s, for %s. Perhaps %s.", a.actionPhrase(ch), a.gapPhrase(ch.Window), a.coursesPhrase(ch, list))
 }
 
-// eitherGroupReason says that a group did it, and that which step led to it is
-// not certain.
+// eitherGroupReason says that group-based licensing made a change, and that it is not
+// certain which step of which group led to it.
 func (a *attributor) eitherGroupReason(ch *snapshot.Change, list []verdict) string {
 	did := "gave"
 	if !gained(ch) {
 		did = "no longer gives"
 	}
-	return fmt.Sprintf("Group-based licensing %s %s to %s. Which change of a group led to it is not certain: %s.", did, a.sku(ch.SKU), a.user(ch.User), a.either(ch, list))
+	return fmt.Sprintf("Group-based licensing %s %s to %s. Which change of a group led to it is not certain: %s.", did, a.sku(ch.SKU), a.user(ch.User), a.coursesPhrase(ch, list))
 }
 
-// either lists what verdicts rest on, each once.
-func (a *attributor) either(ch *snapshot.Change, list []verdict) string {
+// coursesPhrase lists the courses of events that are possible, each once.
+func (a *attributor) coursesPhrase(ch *snapshot.Change, list []verdict) string {
 	var parts []string
 	for i := range list {
-		if part := a.courseWords(ch, &list[i]); !slices.Contains(parts, part) {
+		if part := a.coursePhrase(ch, &list[i]); !slices.Contains(parts, part) {
 			parts = append(parts, part)
 		}
 	}
@@ -467,24 +469,24 @@ func (a *attributor) either(ch *snapshot.Change, list []verdict) string {
 	return strings.Join(parts[:len(parts)-1], ", ") + ", or " + parts[len(parts)-1]
 }
 
-// courseWords says in a clause what one course of events rests on.
-func (a *attributor) courseWords(ch *snapshot.Change, v *verdict) string {
+// coursePhrase describes one course of events in a clause.
+func (a *attributor) coursePhrase(ch *snapshot.Change, v *verdict) string {
 	step := v.step
 	switch group := a.groupName(v.path.Group); {
 	case v.deleted && v.by == nil:
 		return "the deletion of the account"
 	case v.deleted:
-		return fmt.Sprintf("%s deleted the account at %s", who(v.by.Actor), stamp(v.by.At))
+		return fmt.Sprintf("%s deleted the account at %s", actorName(v.by.Actor), stamp(v.by.At))
 	case step != nil && step.Activity == snapshot.AddMember:
-		return fmt.Sprintf("%s added the user to %s at %s", who(step.Actor), group, stamp(step.At))
+		return fmt.Sprintf("%s added the user to %s at %s", actorName(step.Actor), group, stamp(step.At))
 	case step != nil && step.Activity == snapshot.RemoveMember:
-		return fmt.Sprintf("%s removed the user from %s at %s", who(step.Actor), group, stamp(step.At))
+		return fmt.Sprintf("%s removed the user from %s at %s", actorName(step.Actor), group, stamp(step.At))
 	case step != nil:
-		return fmt.Sprintf("%s changed the licenses of %s at %s", who(step.Actor), group, stamp(step.At))
+		return fmt.Sprintf("%s changed the licenses of %s at %s", actorName(step.Actor), group, stamp(step.At))
 	case v.path.Kind == snapshot.ByGroup && v.Why != replay.Unlogged:
 		return fmt.Sprintf("%s changed in a way that is not on record", group)
 	case v.by != nil:
-		return fmt.Sprintf("%s changed the user's licenses at %s", who(v.by.Actor), stamp(v.by.At))
+		return fmt.Sprintf("%s changed the user's licenses at %s", actorName(v.by.Actor), stamp(v.by.At))
 	case v.Act == replay.Redated:
 		return "Microsoft moved the date"
 	}
@@ -492,41 +494,41 @@ func (a *attributor) courseWords(ch *snapshot.Change, v *verdict) string {
 }
 
 func (a *attributor) undecidedReason(ch *snapshot.Change, records int) string {
-	return fmt.Sprintf("It is not certain who %s: the %d records of the time fit too many courses of events, or none.", a.did(ch), records)
+	return fmt.Sprintf("It is not certain who %s: the %d records of the time fit too many courses of events, or none.", a.actionPhrase(ch), records)
 }
 
 func (a *attributor) awayReason(ch *snapshot.Change) string {
-	return fmt.Sprintf("It is not certain who %s: the account was deleted and restored meanwhile (%s).", a.did(ch), a.seenWords(ch, a.life[ch.User]))
+	return fmt.Sprintf("It is not certain who %s: the account was deleted and restored meanwhile (%s).", a.actionPhrase(ch), a.opsPhrase(ch, a.life[ch.User]))
 }
 
 func (a *attributor) perhapsDeletionReason(ch *snapshot.Change, o *op) string {
 	user := a.user(ch.User)
 	return sentence(fmt.Sprintf("%s removed %s from %s at %s, and the account was deleted at %s. No record shows who deleted it, so it is not certain whether the removal was part of the deletion.",
-		who(o.Actor), a.sku(ch.SKU), user, stamp(o.At), stamp(a.deletionTime(ch.User, nil))))
+		actorName(o.Actor), a.sku(ch.SKU), user, stamp(o.At), stamp(a.deletionTime(ch.User, nil))))
 }
 
 func (a *attributor) perhapsDatedReason(ch *snapshot.Change, t trigger) string {
 	return sentence(fmt.Sprintf("Microsoft's own date of %s for %s moved to %s. %s changed the group at %s; whether that moved the date is not certain.",
-		a.sku(ch.SKU), a.user(ch.User), stamp(ch.Dated), sentence(who(t.op.Actor)), stamp(t.op.At)))
+		a.sku(ch.SKU), a.user(ch.User), stamp(ch.Dated), sentence(actorName(t.op.Actor)), stamp(t.op.At)))
 }
 
 func (a *attributor) stateReason(ch *snapshot.Change) string {
-	return fmt.Sprintf("The state of %s of %s changed%s. No record of that time shows what led to it.", a.sku(ch.SKU), a.user(ch.User), stateWords(ch.State))
+	return fmt.Sprintf("The state of %s of %s changed%s. No record of that time shows what led to it.", a.sku(ch.SKU), a.user(ch.User), statePhrase(ch.State))
 }
 
-// incompleteReason names those who changed the licenses in a way that the log
-// does not show.
+// incompleteReason names the actors who saved the licenses, where the log does not show
+// what they changed.
 func (a *attributor) incompleteReason(ch *snapshot.Change, ops []*op) string {
-	of := a.user(ch.User)
+	whose := a.user(ch.User)
 	if ch.User == "" {
-		of = a.groupName(pathOf(ch).Group)
+		whose = a.groupName(pathOf(ch).Group)
 	}
 	var list []string
 	for _, o := range ops {
-		list = append(list, fmt.Sprintf("%s at %s", who(o.Actor), stamp(o.At)))
+		list = append(list, fmt.Sprintf("%s at %s", actorName(o.Actor), stamp(o.At)))
 	}
 	return fmt.Sprintf("The log does not show who %s. It shows that the licenses of %s were saved by %s, but not what was changed.",
-		a.did(ch), of, listing(list))
+		a.actionPhrase(ch), whose, listing(list))
 }
 
 func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
@@ -534,7 +536,7 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
 	at := a.deletionTime(ch.User, gone)
 	switch {
 	case gone != nil && !a.isPurge(gone):
-		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", who(gone.Actor), user, sku))
+		return sentence(fmt.Sprintf("%s deleted %s, who held %s.", actorName(gone.Actor), user, sku))
 	case gone != nil:
 		return fmt.Sprintf("Microsoft removed %s, who held %s, for good at %s; no event shows who had deleted the account.", user, sku, stamp(gone.At))
 	case at.IsZero():
@@ -543,7 +545,7 @@ func (a *attributor) deletionReason(ch *snapshot.Change, gone *op) string {
 	return fmt.Sprintf("%s, who held %s, was deleted at %s; it is not known by whom, for no record of it was read.", user, sku, stamp(at))
 }
 
-// perhapsTakenReason tells of a deletion, and not that it took the license.
+// perhapsTakenReason describes a deletion, without saying that it ended the license.
 func (a *attributor) perhapsTakenReason(ch *snapshot.Change, gone *op) string {
 	user, at := a.user(ch.User), a.deletionTime(ch.User, gone)
 	switch {
@@ -556,15 +558,15 @@ func (a *attributor) perhapsTakenReason(ch *snapshot.Change, gone *op) string {
 	case a.isPurge(gone):
 		return fmt.Sprintf("Microsoft removed %s for good at %s.", user, stamp(gone.At))
 	}
-	return sentence(fmt.Sprintf("%s deleted %s at %s.", who(gone.Actor), user, stamp(at)))
+	return sentence(fmt.Sprintf("%s deleted %s at %s.", actorName(gone.Actor), user, stamp(at)))
 }
 
-// perhapsGivenReason tells of a restore, and not that the license came with it.
+// perhapsGivenReason describes a restore, without saying that it gave the license.
 func (a *attributor) perhapsGivenReason(ch *snapshot.Change, back *op) string {
 	if back == nil {
 		return a.user(ch.User) + " was deleted and is back."
 	}
-	return sentence(fmt.Sprintf("%s restored %s at %s.", who(back.Actor), a.user(ch.User), stamp(back.At)))
+	return sentence(fmt.Sprintf("%s restored %s at %s.", actorName(back.Actor), a.user(ch.User), stamp(back.At)))
 }
 
 func (a *attributor) vanishedReason(ch *snapshot.Change) string {
@@ -577,7 +579,7 @@ func (a *attributor) restoredReason(ch *snapshot.Change, back *op) string {
 	if back == nil {
 		return fmt.Sprintf("%s was deleted and is back, with %s; no event shows who restored the account.", user, sku)
 	}
-	return sentence(fmt.Sprintf("%s restored %s, and %s came back with the account.", who(back.Actor), user, sku))
+	return sentence(fmt.Sprintf("%s restored %s, and %s came back with the account.", actorName(back.Actor), user, sku))
 }
 
 func (a *attributor) dateOfReturnReason(ch *snapshot.Change, back *op) string {
@@ -585,7 +587,7 @@ func (a *attributor) dateOfReturnReason(ch *snapshot.Change, back *op) string {
 	if back == nil {
 		return fmt.Sprintf("%s was deleted and is back, which moved the date of %s; no event shows who restored the account.", user, sku)
 	}
-	return sentence(fmt.Sprintf("%s restored %s, which moved the date of %s.", who(back.Actor), user, sku))
+	return sentence(fmt.Sprintf("%s restored %s, which moved the date of %s.", actorName(back.Actor), user, sku))
 }
 
 func (a *attributor) dateReason(ch *snapshot.Change, t snapshot.Trigger) string {
@@ -617,12 +619,12 @@ func (a *attributor) addedReason(ch *snapshot.Change) string {
 }
 
 func (a *attributor) catalogReason(ch *snapshot.Change) string {
-	word, ids := "added %s to %s", []snapshot.PlanID(nil)
+	action, ids := "added %s to %s", []snapshot.PlanID(nil)
 	if ch.Plans != nil {
 		ids = append(ids, ch.Plans.Enabled...)
 	}
 	if ch.Kind == snapshot.SKUPlanRemoved {
-		word = "removed %s from %s"
+		action = "removed %s from %s"
 		if ids = nil; ch.Plans != nil {
 			ids = ch.Plans.Disabled
 		}
@@ -635,7 +637,7 @@ func (a *attributor) catalogReason(ch *snapshot.Change) string {
 	if ch.Affected == 1 {
 		users = "user"
 	}
-	return fmt.Sprintf("Microsoft "+word+", %d %s.", listing(names), a.sku(ch.SKU), ch.Affected, users)
+	return fmt.Sprintf("Microsoft "+action+", %d %s.", listing(names), a.sku(ch.SKU), ch.Affected, users)
 }
 
 func (a *attributor) skuReason(ch *snapshot.Change) string {
@@ -648,12 +650,12 @@ func (a *attributor) skuReason(ch *snapshot.Change) string {
 	case ch.State != nil:
 		return fmt.Sprintf("The status of %s went from %s to %s.", sku, ch.State.From, ch.State.To)
 	case ch.Units != nil:
-		return fmt.Sprintf("The seats of %s changed: %s.", sku, unitWords(ch.Units.From, ch.Units.To))
+		return fmt.Sprintf("The seats of %s changed: %s.", sku, unitsPhrase(ch.Units.From, ch.Units.To))
 	}
 	return fmt.Sprintf("The subscription of %s changed.", sku)
 }
 
-func unitWords(from, to snapshot.Units) string {
+func unitsPhrase(from, to snapshot.Units) string {
 	var list []string
 	for _, u := range []struct {
 		name     string
@@ -667,13 +669,13 @@ func unitWords(from, to snapshot.Units) string {
 	return strings.Join(list, ", ")
 }
 
-// perhapsLapsedReason tells of a loss that a lapse explains, if nothing came
-// before it.
+// perhapsLapsedReason describes a loss that a lapsed subscription explains unless
+// something else removed the license before.
 func (a *attributor) perhapsLapsedReason(ch *snapshot.Change) string {
-	return fmt.Sprintf("%s Whether something else took it from %s before is not known, for %s.", a.lapseReason(ch), a.user(ch.User), a.gapWords(ch.Window))
+	return fmt.Sprintf("%s Whether something else took it from %s before is not known, for %s.", a.lapseReason(ch), a.user(ch.User), a.gapPhrase(ch.Window))
 }
 
-// lapseReason tells of a loss by a subscription that lapsed.
+// lapseReason describes a loss by a subscription that lapsed.
 func (a *attributor) lapseReason(ch *snapshot.Change) string {
 	sku, shows := a.sku(ch.SKU), a.lapsed(ch)
 	loss := fmt.Sprintf("%d users lost it", len(a.lost[ch.SKU]))
