@@ -48,8 +48,8 @@ func TestSignIns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var all Collector[snapshot.ActivityRow]
-		if _, err := c.SignIns(t.Context(), &all); err != nil {
+		var all collector[snapshot.ActivityRow]
+		if _, err := c.SignIns(t.Context(), all.Page, all.Restart); err != nil {
 			t.Fatal(err)
 		}
 		got := map[snapshot.UserID]string{}
@@ -73,7 +73,7 @@ func TestSignIns(t *testing.T) {
 func TestSignIns_PageSize(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	s, c := simulate(t, tenant, func(o *Options) { o.PageSize = 999 })
-	if _, err := c.SignIns(t.Context(), &Collector[snapshot.ActivityRow]{}); err != nil {
+	if _, err := c.SignIns(t.Context(), drop, again); err != nil {
 		t.Fatal(err)
 	}
 	r := s.Requests()[0]
@@ -95,7 +95,7 @@ func TestSignIns_Errors(t *testing.T) {
 			tenant, _, _, _ := people(t)
 			test.edit(tenant)
 			_, c := simulate(t, tenant, func(*Options) {}, graphtest.WithScopes(test.scopes...))
-			_, err := c.SignIns(t.Context(), &Collector[snapshot.ActivityRow]{})
+			_, err := c.SignIns(t.Context(), drop, again)
 			e := (*Error)(nil)
 			if !errors.As(err, &e) || !errors.Is(err, ErrAuth) || !strings.Contains(e.Hint, test.hint) {
 				t.Errorf("%v", err)

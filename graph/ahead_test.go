@@ -100,7 +100,7 @@ func TestAhead(t *testing.T) {
 	}
 	b.inBook(t, nil, func(t *testing.T, c *Client) {
 		var sink sinkOf
-		stats, err := c.Users(t.Context(), &sink)
+		stats, err := usersTo(t.Context(), c, &sink)
 		if err != nil || sink.ids() != "u1 u2 u3 u4" || stats.Pages != 4 || stats.Requests != 4 || b.order() != "1 2 3 4" {
 			t.Errorf("%q, %+v, %v; asked for %s", sink.ids(), stats, err, b.order())
 		}
@@ -141,7 +141,7 @@ func TestAheadThrottled(t *testing.T) {
 			}
 			b.inBook(t, nil, func(t *testing.T, c *Client) {
 				var sink sinkOf
-				stats, err := c.Users(t.Context(), &sink)
+				stats, err := usersTo(t.Context(), c, &sink)
 				if err != nil || sink.ids() != "u1 u2 u3" || b.order() != want || stats.Requests != len(b.asked) {
 					t.Errorf("%q, %+v, %v; asked for %s, want %s", sink.ids(), stats, err, b.order(), want)
 				}
@@ -186,7 +186,7 @@ func TestAheadFails(t *testing.T) {
 			}
 			b.inBook(t, nil, func(t *testing.T, c *Client) {
 				var sink sinkOf
-				stats, err := c.Users(t.Context(), &sink)
+				stats, err := usersTo(t.Context(), c, &sink)
 				if b.order() != tt.asked || c.Requests() != len(b.asked) || stats.Requests != len(b.asked) {
 					t.Errorf("asked for %s, want %s; %d and %d were counted", b.order(), tt.asked, stats.Requests, c.Requests())
 				}
@@ -219,7 +219,7 @@ func TestAheadUnwanted(t *testing.T) {
 		}
 		b.inBook(t, nil, func(t *testing.T, c *Client) {
 			var sink sinkOf
-			_, err := c.Users(t.Context(), &sink)
+			_, err := usersTo(t.Context(), c, &sink)
 			if e := asError(t, err, ErrIncomplete); e.Page != 1 || len(sink.Rows) > 0 {
 				t.Errorf("%q, %v", sink.ids(), err)
 			}
@@ -236,7 +236,7 @@ func TestAheadUnwanted(t *testing.T) {
 		}
 		b.inBook(t, nil, func(t *testing.T, c *Client) {
 			var sink sinkOf
-			stats, err := c.Users(t.Context(), &sink)
+			stats, err := usersTo(t.Context(), c, &sink)
 			if err != nil || sink.ids() != "u1 u2 u3" || b.order() != "1 3 1 2 3" || stats.Requests != 5 {
 				t.Errorf("%q, %+v, %v; asked for %s", sink.ids(), stats, err, b.order())
 			}
@@ -252,7 +252,7 @@ func TestAheadUnwanted(t *testing.T) {
 		}
 		b.inBook(t, nil, func(t *testing.T, c *Client) {
 			full := errors.New("disk full")
-			if _, err := c.Users(t.Context(), &sinkOf{err: full}); !errors.Is(err, full) {
+			if _, err := usersTo(t.Context(), c, &sinkOf{err: full}); !errors.Is(err, full) {
 				t.Error(err)
 			}
 		})
@@ -269,7 +269,7 @@ func TestAheadUnwanted(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			start := time.Now()
-			_, err := c.Users(ctx, &sinkOf{})
+			_, err := usersTo(ctx, c, &sinkOf{})
 			if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second {
 				t.Errorf("%v after %v", err, time.Since(start))
 			}
@@ -294,7 +294,7 @@ func TestAheadOfASlowSink(t *testing.T) {
 	b := &book{pages: 6}
 	b.inBook(t, func(o *Options) { o.Patience, o.Quiet = 10*time.Minute, time.Minute }, func(t *testing.T, c *Client) {
 		sink := &slowSink{takes: time.Hour}
-		stats, err := c.Users(t.Context(), sink)
+		stats, err := usersTo(t.Context(), c, sink)
 		if err != nil || sink.ids() != "u1 u2 u3 u4 u5 u6" || stats.Requests != 6 {
 			t.Errorf("%q, %+v, %v", sink.ids(), stats, err)
 		}
@@ -307,7 +307,7 @@ func TestAheadByOne(t *testing.T) {
 	b.inBook(t, nil, func(t *testing.T, c *Client) {
 		sink := &slowSink{takes: time.Hour}
 		done := make(chan error)
-		go func() { _, err := c.Users(t.Context(), sink); done <- err }()
+		go func() { _, err := usersTo(t.Context(), c, sink); done <- err }()
 		synctest.Wait() // page 1 is with the sink, 2 waits, 3 is decoded
 		if got := b.order(); got != "1 2 3 4" {
 			t.Errorf("asked for %s", got)
@@ -332,7 +332,7 @@ func TestAheadTime(t *testing.T) {
 	}
 	b.inBook(t, nil, func(t *testing.T, c *Client) {
 		start := time.Now()
-		if _, err := c.Users(t.Context(), &sinkOf{}); err != nil {
+		if _, err := usersTo(t.Context(), c, &sinkOf{}); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took != 11*time.Second {

@@ -35,7 +35,7 @@ type AuditRecord struct {
 // DirectoryAudits reads the records that match, in no order to rely on. A
 // client sends at most 5 of these requests in 10 seconds, which is what Graph
 // allows an app in a tenant.
-func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, sink Sink[AuditRecord]) (Stats, error) {
+func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, page func([]AuditRecord) error, restart func() error) (Stats, error) {
 	r := c.newReader(opAudits)
 	r.pace = c.audits
 	p := &pager[AuditRecord]{
@@ -44,10 +44,9 @@ func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, sink Sink[Au
 		key:    func(a AuditRecord) string { return a.ID },
 		row:    auditRow(),
 		opts:   jsonOptions,
-		sink:   sink,
 		most:   maxLogRows,
 	}
-	return p.run(ctx)
+	return p.run(ctx, page, restart)
 }
 
 func (c *Client) auditsRequest(q AuditQuery) request {

@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
-	"lictrail/snapshot"
 )
 
 func newTLSServer(t *testing.T) *httptest.Server {
@@ -30,7 +28,7 @@ func newTLSServer(t *testing.T) *httptest.Server {
 func TestRequestHeaders(t *testing.T) {
 	tt := threePages(t)
 	c, _ := tt.client(t, func(o *Options) { o.Version = "1.2.3" })
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil {
+	if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
@@ -67,7 +65,7 @@ func TestLinkIsOpaque(t *testing.T) {
 	tt := newTenant(t, []string{userRow("u1")}, []string{userRow("u2")})
 	tt.link = func(page int, _ string) (string, bool) { return tt.URL + "/v1.0/us%2Fers?" + query, page == 1 }
 	c, _ := tt.client(t, nil)
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil {
+	if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tt.requests[1].RequestURI; got != "/v1.0/us%2Fers?"+query {
@@ -86,7 +84,7 @@ func TestRedirect(t *testing.T) {
 			http.Redirect(w, r, thief.URL+"/v1.0/users", status)
 		})
 		c, _ := s.client(t, nil)
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		if asError(t, err, ErrUnavailable); s.count() != 1 {
 			t.Errorf("%d: %d requests", status, s.count())
 		}
@@ -102,7 +100,7 @@ func TestFreshToken(t *testing.T) {
 	cred := &fakeToken{tokens: []string{"old", "new"}}
 	c, clock := tt.client(t, func(o *Options) { o.Credential = cred })
 	var sink sinkOf
-	stats, err := c.Users(context.Background(), &sink)
+	stats, err := usersTo(context.Background(), c, &sink)
 	if err != nil || sink.ids() != allSix || stats.Requests != 4 || len(clock.slept) != 0 {
 		t.Fatalf("got %q, %+v, slept %v: %v", sink.ids(), stats, clock.slept, err)
 	}
@@ -139,7 +137,7 @@ func TestForbidden(t *testing.T) {
 	c, _ := s.client(t, nil)
 	ctx := context.Background()
 	for hint, read := range map[string]func() error{
-		"User.Read.All":              func() error { _, err := c.Users(ctx, &sinkOf{}); return err },
+		"User.Read.All":              func() error { _, err := usersTo(ctx, c, &sinkOf{}); return err },
 		"LicenseAssignment.Read.All": func() error { _, _, err := c.SKUs(ctx); return err },
 		"Organization.Read.All":      func() error { _, err := c.Organization(ctx); return err },
 		"Organization.Read.All ":     func() error { _, err := c.Subscriptions(ctx); return err },
@@ -147,9 +145,9 @@ func TestForbidden(t *testing.T) {
 		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
 		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
 		"AuditLogsQuery-Entra":       func() error { _, err := c.SearchState(ctx, "x"); return err },
-		"AuditLogsQuery-Entra ":      func() error { _, err := c.SearchRecords(ctx, "x", &Collector[UnifiedRecord]{}); return err },
+		"AuditLogsQuery-Entra ":      func() error { _, err := c.SearchRecords(ctx, "x", drop, again); return err },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
-		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, &Collector[snapshot.ActivityRow]{}); return err },
+		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, drop, again); return err },
 		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
 		"DelegatedAdminRelationship": func() error { _, err := c.Customers(ctx); return err },
 		"CloudLicensing.Read.All":    func() error { _, err := c.Allotments(ctx); return err },
@@ -164,7 +162,7 @@ func TestForbidden(t *testing.T) {
 }
 
 func readAudits(c *Client, q AuditQuery) error {
-	_, err := c.DirectoryAudits(context.Background(), q, &Collector[AuditRecord]{})
+	_, err := c.DirectoryAudits(context.Background(), q, drop, again)
 	return err
 }
 
@@ -188,7 +186,7 @@ func TestNoSecrets(t *testing.T) {
 			return page == 2
 		}
 		c, _ := tt.client(t, nil)
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		if err == nil {
 			t.Fatal("no error")
 		}
@@ -215,7 +213,7 @@ func TestSignInErrors(t *testing.T) {
 	} {
 		tt := threePages(t)
 		c, clock := tt.client(t, func(o *Options) { o.Credential = &fakeToken{err: tc.cause} })
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		asError(t, err, tc.kind)
 		if waited := len(clock.slept) > 0; waited != errors.Is(tc.kind, ErrUnavailable) || tt.count() != 0 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v: slept %v, %d requests: %v", tc.cause, clock.slept, tt.count(), err)
@@ -247,7 +245,7 @@ func TestTokenCredential(t *testing.T) {
 	}
 	tt := threePages(t)
 	c, _ := tt.client(t, func(o *Options) { o.Credential = cred })
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil {
+	if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tt.requests[0].Header.Get("Authorization"); got != "Bearer from-the-environment" {

@@ -145,15 +145,13 @@ type wireAssignment struct {
 // AllotmentAssignments lists every license assignment with the allotment that it
 // draws on. The members of a group are not among them.
 func (c *Client) AllotmentAssignments(ctx context.Context) ([]snapshot.AllotmentAssignment, error) {
-	var all Collector[snapshot.AllotmentAssignment]
 	p := &pager[snapshot.AllotmentAssignment]{
-		reader: c.newReader(opAssignments), sink: &all, most: maxAssignments,
+		reader: c.newReader(opAssignments), most: maxAssignments,
 		first: c.beta("/admin/cloudLicensing/assignments{?%24expand}", map[string]any{"%24expand": "assignedTo($select=id),allotment($select=id)"}),
 		key:   func(a snapshot.AllotmentAssignment) string { return a.ID },
 		opts:  new(interner).options(), row: each(clearRow[wireAssignment], (*wireAssignment).assignment),
 	}
-	_, err := p.run(ctx)
-	return all.Rows, err
+	return p.all(ctx)
 }
 
 func (w *wireAssignment) assignment() (snapshot.AllotmentAssignment, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // Kinds of failure, for errors.Is. Every error of a read is one of them, or
-// the context's own, or the sink's.
+// the context's own, or that of whoever takes the rows.
 var (
 	// ErrIncomplete: Graph answered, but not with the whole truth. Exit code 3.
 	ErrIncomplete = errors.New("the read is incomplete")

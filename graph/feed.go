@@ -72,14 +72,13 @@ type wireSubscriptionState struct {
 
 // Enabled reports whether the tenant's feed of Entra ID records is on.
 func (f *Feed) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error) {
-	var all Collector[wireSubscriptionState]
 	p := &pager[wireSubscriptionState]{
-		reader: f.c.newReader(opFeed + " subscriptions"), first: f.request(tenant, "list", nil), bare: true, sink: &all, whole: true,
+		reader: f.c.newReader(opFeed + " subscriptions"), first: f.request(tenant, "list", nil), bare: true, whole: true,
 		key: func(s wireSubscriptionState) string { return s.ContentType }, opts: jsonOptions,
 		row: each(clearRow, func(w *wireSubscriptionState) (wireSubscriptionState, error) { return *w, nil }),
 	}
-	_, err := p.run(ctx)
-	return slices.ContainsFunc(all.Rows, func(s wireSubscriptionState) bool {
+	all, err := p.all(ctx)
+	return slices.ContainsFunc(all, func(s wireSubscriptionState) bool {
 		return strings.EqualFold(s.ContentType, contentType) && strings.EqualFold(string(s.Status), "enabled")
 	}), err
 }
@@ -130,20 +129,19 @@ func (w *wireContent) content() (Content, error) {
 // at most 24 hours apart and at most 7 days ago.
 func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]Content, error) {
 	const layout = "2006-01-02T15:04:05" // without a zone, in UTC
-	var all Collector[Content]
 	p := &pager[Content]{
-		reader: f.c.newReader(opFeed + " content"), bare: true, sink: &all, opts: new(interner).options(), whole: true,
+		reader: f.c.newReader(opFeed + " content"), bare: true, opts: new(interner).options(), whole: true,
 		first: f.request(tenant, "content", map[string]any{"contentType": contentType,
 			"startTime": from.UTC().Format(layout), "endTime": to.UTC().Format(layout)}),
 		key: func(c Content) string { return c.ID }, row: each(clearRow, (*wireContent).content),
 	}
-	_, err := p.run(ctx)
-	return all.Rows, err
+	return p.all(ctx)
 }
 
 // Records reads a blob, of which there is none without a record. Of records
 // whose operation is not wanted it keeps the name only.
-func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool, sink Sink[UnifiedRecord]) (Stats, error) {
+func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool,
+	page func([]UnifiedRecord) error, restart func() error) (Stats, error) {
 	r := f.c.newReader(opFeed + " records")
 	u, err := f.c.guard("the link to a blob", c.URI)
 	if err != nil {
@@ -154,11 +152,11 @@ func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content,
 		u.RawQuery = query.Encode()
 	}
 	p := &pager[UnifiedRecord]{
-		reader: r, first: follow(u), bare: true, sink: sink, opts: jsonOptions, most: maxLogRows,
+		reader: r, first: follow(u), bare: true, opts: jsonOptions, most: maxLogRows,
 		key: func(r UnifiedRecord) string { return r.ID },
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }, wanted),
 	}
-	stats, err := p.run(ctx)
+	stats, err := p.run(ctx, page, restart)
 	if err == nil && stats.Rows == 0 {
 		err = r.fail(kinded(ErrIncomplete, "the blob is empty"))
 	}

@@ -228,9 +228,30 @@ func userRow(id string) string {
 	return fmt.Sprintf(`{"id":%q,"userPrincipalName":"%s@example.com","assignedLicenses":[{"skuId":%q,"disabledPlans":[]}]}`, id, id, skuE5)
 }
 
-// sinkOf is a sink that remembers every call.
+// collector keeps the rows of a read.
+type collector[T any] struct{ Rows []T }
+
+func (c *collector[T]) Page(rows []T) error {
+	c.Rows = append(c.Rows, rows...)
+	return nil
+}
+
+func (c *collector[T]) Restart() error {
+	c.Rows = nil
+	return nil
+}
+
+// usersTo reads the users of a client.
+func usersTo(ctx context.Context, c *Client, to interface {
+	Page(rows []User) error
+	Restart() error
+}) (Stats, error) {
+	return c.Users(ctx, to.Page, to.Restart)
+}
+
+// sinkOf is a collector that remembers every call.
 type sinkOf struct {
-	Collector[User]
+	collector[User]
 	pages, restarts int
 	err             error
 }
@@ -240,12 +261,12 @@ func (s *sinkOf) Page(rows []User) error {
 	if s.err != nil {
 		return s.err
 	}
-	return s.Collector.Page(rows)
+	return s.collector.Page(rows)
 }
 
 func (s *sinkOf) Restart() error {
 	s.restarts++
-	return s.Collector.Restart()
+	return s.collector.Restart()
 }
 
 func (s *sinkOf) ids() string {

@@ -17,32 +17,6 @@ import (
 	"lictrail/snapshot"
 )
 
-// Sink takes the rows of a read, page by page. A page is handed over only when
-// the whole of it is good. The rows are the sink's to keep. It is called from
-// one goroutine at a time, while the next page is being read.
-type Sink[T any] interface {
-	// Page takes the rows of one page. Rows that an earlier page had are left
-	// out, so a page may be empty. An error ends the read.
-	Page(rows []T) error
-	// Restart drops everything taken so far: the enumeration begins again.
-	Restart() error
-}
-
-// Collector is a [Sink] that keeps all rows in memory.
-type Collector[T any] struct{ Rows []T }
-
-// Page implements [Sink].
-func (c *Collector[T]) Page(rows []T) error {
-	c.Rows = append(c.Rows, rows...)
-	return nil
-}
-
-// Restart implements [Sink].
-func (c *Collector[T]) Restart() error {
-	c.Rows = nil
-	return nil
-}
-
 // Stats is how a read of pages went. All but Requests and Restarts are about
 // the last enumeration.
 type Stats struct {
@@ -65,14 +39,17 @@ const (
 // rowReader reads one element of value. It must consume all of it.
 type rowReader[T any] func(*jsontext.Decoder) (T, error)
 
-// pager reads a collection to its end or fails.
+// pager reads a collection to its end or fails. What it reads it hands to two
+// functions, one call at a time, while the next page is being read; an error of
+// either ends the read. page is given the rows of a page, to keep, when the whole of
+// it is good. Rows that an earlier page had are left out, so a page may be empty.
+// restart is to forget every row given so far: the enumeration begins again.
 type pager[T any] struct {
 	*reader
 	first  request
 	opts   json.Options
 	row    rowReader[T]
 	key    func(T) string
-	sink   Sink[T]
 	bare   bool                      // a page is an array and nothing else; a header links to the next
 	most   int                       // rows of the whole read; 0: maxAllRows
 	filter func(io.Reader) io.Reader // what the decoder sees of a page; nil: all of it
@@ -90,28 +67,40 @@ type pager[T any] struct {
 }
 
 // run enumerates, from the start again when Graph has lost the page token.
-func (p *pager[T]) run(ctx context.Context) (Stats, error) {
+func (p *pager[T]) run(ctx context.Context, page func(rows []T) error, restart func() error) (Stats, error) {
 	if p.shared == nil {
 		p.shared = new(hold)
 	}
 	for {
-		err := p.enumerate(ctx)
+		err := p.enumerate(ctx, page)
 		p.stats.Requests = p.requests
 		lost := (*Error)(nil)
 		if !errors.As(err, &lost) || !lost.restart || p.stats.Restarts == maxRestarts {
 			return p.stats, err
 		}
 		p.stats = Stats{Restarts: p.stats.Restarts + 1}
-		if err := p.sink.Restart(); err != nil {
+		if err := restart(); err != nil {
 			return p.stats, fmt.Errorf("restart %s: %w", p.op, err)
 		}
 	}
 }
 
-// enumerate reads from the first page to the last, and returns when the sink
-// has taken them all, or failed.
-func (p *pager[T]) enumerate(ctx context.Context) (err error) {
-	p.relay = newRelay(p.op, p.sink)
+// all keeps the rows in memory. Those of a read that failed are returned as well.
+func (p *pager[T]) all(ctx context.Context) (rows []T, err error) {
+	_, err = p.run(ctx, func(page []T) error {
+		rows = append(rows, page...)
+		return nil
+	}, func() error {
+		rows = nil
+		return nil
+	})
+	return rows, err
+}
+
+// enumerate reads from the first page to the last, and returns when all of
+// them were taken, or taking one has failed.
+func (p *pager[T]) enumerate(ctx context.Context, take func(rows []T) error) (err error) {
+	p.relay = newRelay(p.op, take)
 	defer func() { err = cmp.Or(p.relay.close(), err) }()
 	defer p.dropNext()
 	p.seen, p.links, p.bytes = keySet{}, keySet{}, 0
@@ -180,7 +169,7 @@ func (p *pager[T]) addPage(pg *page[T]) (*url.URL, error) {
 	if err := p.relay.give(p.page, fresh, pg.bytes); err != nil {
 		return nil, err
 	}
-	p.since = p.since.Add(p.c.opts.Now().Sub(start)) // the sink's time is not Graph's
+	p.since = p.since.Add(p.c.opts.Now().Sub(start)) // taking it is not Graph's time
 	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
 	return next, nil
 }
@@ -467,11 +456,9 @@ func clearRow[W any](w *W) { *w = *new(W) }
 
 // collect reads a collection into memory.
 func collect[W, T any](ctx context.Context, c *Client, op string, first request, key func(T) string, convert func(*W) (T, error)) ([]T, error) {
-	var all Collector[T]
 	p := &pager[T]{
-		reader: c.newReader(op), first: first, key: key, sink: &all, whole: true,
+		reader: c.newReader(op), first: first, key: key, whole: true,
 		opts: new(interner).options(), row: each(clearRow[W], convert),
 	}
-	_, err := p.run(ctx)
-	return all.Rows, err
+	return p.all(ctx)
 }

@@ -110,7 +110,7 @@ func badOnce(t *testing.T, bad badBody, page int) {
 	}
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	stats, err := c.Users(context.Background(), &sink)
+	stats, err := usersTo(context.Background(), c, &sink)
 	if err != nil || sink.ids() != allSix {
 		t.Fatalf("got %q, %v", sink.ids(), err)
 	}
@@ -133,7 +133,7 @@ func badForever(t *testing.T, bad badBody, page int) {
 	}
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	e := asError(t, err, bad.kind)
 	if e.Page != page || sink.pages != page-1 {
 		t.Errorf("page %d, %d pages taken: %v", e.Page, sink.pages, err)
@@ -172,7 +172,7 @@ func TestBadLinks(t *testing.T) {
 				}
 				c, _ := tt.client(t, nil)
 				var sink sinkOf
-				_, err := c.Users(context.Background(), &sink)
+				_, err := usersTo(context.Background(), c, &sink)
 				e := asError(t, err, ErrIncomplete)
 				if e.Page != page || e.RequestID == "" || tt.count() != page || sink.pages != page-1 {
 					t.Errorf("got %+v after %d requests: %v", e, tt.count(), err)
@@ -206,7 +206,7 @@ func TestCircles(t *testing.T) {
 			}
 			c, _ := s.client(t, nil)
 			var sink sinkOf
-			_, err := c.Users(context.Background(), &sink)
+			_, err := usersTo(context.Background(), c, &sink)
 			asError(t, err, ErrIncomplete)
 			if s.count() > len(tt.pages) {
 				t.Errorf("%d requests", s.count())
@@ -220,7 +220,7 @@ func TestEmptyPages(t *testing.T) {
 	tt := newTenant(t, nil, []string{userRow("u1")}, nil, []string{userRow("u2")}, nil)
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	if stats, err := c.Users(context.Background(), &sink); err != nil || sink.ids() != "u1 u2" || stats.Pages != 5 {
+	if stats, err := usersTo(context.Background(), c, &sink); err != nil || sink.ids() != "u1 u2" || stats.Pages != 5 {
 		t.Errorf("got %q, %+v, %v", sink.ids(), stats, err)
 	}
 
@@ -230,7 +230,7 @@ func TestEmptyPages(t *testing.T) {
 		fmt.Fprintf(w, `{"value":[],"@odata.nextLink":"%s/v1.0/users?n=%d"}`, endless.URL, n+1)
 	})
 	c, _ = endless.client(t, nil)
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	if e := asError(t, err, ErrIncomplete); e.Page != maxEmptyPages+1 {
 		t.Errorf("ended on page %d", e.Page)
 	}
@@ -240,7 +240,7 @@ func TestEmptyPages(t *testing.T) {
 func TestEmptyTenant(t *testing.T) {
 	c, _ := newTenant(t, nil).client(t, nil)
 	var sink sinkOf
-	if stats, err := c.Users(context.Background(), &sink); err != nil || stats.Pages != 1 || len(sink.Rows) != 0 {
+	if stats, err := usersTo(context.Background(), c, &sink); err != nil || stats.Pages != 1 || len(sink.Rows) != 0 {
 		t.Errorf("got %+v, %v", stats, err)
 	}
 }
@@ -252,7 +252,7 @@ func TestOverlap(t *testing.T) {
 	tt := newTenant(t, []string{userRow("u1"), userRow("u2")}, []string{later, userRow("u3")}, []string{userRow("u1")})
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	stats, err := c.Users(context.Background(), &sink)
+	stats, err := usersTo(context.Background(), c, &sink)
 	if err != nil || sink.ids() != "u1 u2 u3" || stats.Duplicates != 2 || stats.Rows != 3 {
 		t.Fatalf("got %q, %+v, %v", sink.ids(), stats, err)
 	}
@@ -286,7 +286,7 @@ func TestLostToken(t *testing.T) {
 				}
 				c, _ := tt.client(t, nil)
 				var sink sinkOf
-				stats, err := c.Users(context.Background(), &sink)
+				stats, err := usersTo(context.Background(), c, &sink)
 				if want := min(times, maxRestarts); stats.Restarts != want || sink.restarts != want {
 					t.Errorf("restarts: %d and %d, want %d", stats.Restarts, sink.restarts, want)
 				}
@@ -309,7 +309,7 @@ func TestLostTokenOnPage1(t *testing.T) {
 	}
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	asError(t, err, ErrIncomplete)
 	if tt.count() != 1 {
 		t.Errorf("%d requests", tt.count())
@@ -342,7 +342,7 @@ func TestObserved(t *testing.T) {
 			}
 			c, _ := tt.client(t, func(o *Options) { o.Now = func() time.Time { return tc.local } })
 			var sink sinkOf
-			stats, err := c.Users(context.Background(), &sink)
+			stats, err := usersTo(context.Background(), c, &sink)
 			if err != nil || stats.ObservedAt != tc.want[0] || stats.ObservedUntil != tc.want[1] {
 				t.Errorf("got %v, %v, %v", stats.ObservedAt, stats.ObservedUntil, err)
 			}
@@ -357,7 +357,7 @@ func TestObserved(t *testing.T) {
 func TestSinkError(t *testing.T) {
 	c, _ := threePages(t).client(t, nil)
 	full := errors.New("disk full")
-	if _, err := c.Users(context.Background(), &sinkOf{err: full}); !errors.Is(err, full) {
+	if _, err := usersTo(context.Background(), c, &sinkOf{err: full}); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -373,7 +373,7 @@ func TestPageTooLarge(t *testing.T) {
 	}
 	c, _ := tt.client(t, func(o *Options) { o.MaxPage = 64 << 10 })
 	var sink sinkOf
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	if e := asError(t, err, ErrIncomplete); !strings.Contains(e.Error(), "too large") || tt.count() != 2 {
 		t.Errorf("got %v after %d requests", err, tt.count())
 	}
@@ -385,7 +385,7 @@ func TestHugeName(t *testing.T) {
 	tt := newTenant(t, []string{`{"id":"u1","displayName":"` + name + `","assignedLicenses":[]}`})
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	if _, err := c.Users(context.Background(), &sink); err != nil || sink.Rows[0].Name != name {
+	if _, err := usersTo(context.Background(), c, &sink); err != nil || sink.Rows[0].Name != name {
 		t.Errorf("got %v", err)
 	}
 }
@@ -412,7 +412,7 @@ func TestProgress(t *testing.T) {
 			seen = append(seen, fmt.Sprintf("%s p%d rows%d%s", p.Op, p.Page, p.Rows, waits))
 		}
 	})
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil {
+	if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil {
 		t.Fatal(err)
 	}
 	want := "users p1 rows2; users p2 rows2 waits: HTTP 429 Too Many Requests; users p2 rows4; users p3 rows6"

@@ -19,7 +19,7 @@ func readUsers(t *testing.T, rows ...string) ([]User, error) {
 	t.Helper()
 	c, _ := newTenant(t, rows).client(t, nil)
 	var sink sinkOf
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	return sink.Rows, err
 }
 
@@ -349,14 +349,14 @@ func TestDeletedUsers(t *testing.T) {
 
 func TestDirectoryAudits(t *testing.T) {
 	record := `{ "id" : "Directory_1", "activityDateTime":"2026-11-20T10:11:12.1234567+00:00",  "x": "\u0041\ud800", "d": 1, "d": 1.0e2 }`
-	var sink Collector[AuditRecord]
+	var sink collector[AuditRecord]
 	c := answering(t, "/v1.0/auditLogs/directoryAudits",
 		"$filter=activityDateTime ge 2026-11-15T00:00:00Z and activityDateTime le 2026-11-22T00:00:01Z and activityDisplayName eq 'Update user''s'"+
 			" and targetResources/any(t:t/id eq 'u1') and correlationId eq 'c1'&$top=999", 200,
 		`{"value":[`+record+`,{"id":"Directory_2","activityDateTime":"2026-11-20T10:11:13Z"},`+record+`]}`)
 	stats, err := c.DirectoryAudits(context.Background(), AuditQuery{
 		Activity: "Update user's", From: at("2026-11-15T00:00:00.9Z"), To: at("2026-11-22T02:00:00.1+02:00"), TargetID: "u1", Correlation: "c1",
-	}, &sink)
+	}, sink.Page, sink.Restart)
 	if err != nil || stats.Duplicates != 1 || len(sink.Rows) != 2 {
 		t.Fatalf("got %+v, %v", stats, err)
 	}
@@ -370,7 +370,7 @@ func TestDirectoryAudits(t *testing.T) {
 	}
 	for _, bad := range []string{`{"id":"a"}`, `{"id":"a","activityDateTime":null}`, `{"id":"a","activityDateTime":"x"}`, `{"activityDateTime":"2026-11-20T10:11:13Z"}`} {
 		c := answering(t, "/v1.0/auditLogs/directoryAudits", "$top=7", 200, `{"value":[`+bad+`]}`)
-		_, err := c.DirectoryAudits(context.Background(), AuditQuery{Top: 7}, &sink)
+		_, err := c.DirectoryAudits(context.Background(), AuditQuery{Top: 7}, sink.Page, sink.Restart)
 		asError(t, err, ErrIncomplete)
 	}
 }

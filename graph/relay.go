@@ -2,26 +2,26 @@ package graph
 
 import "fmt"
 
-// relay hands pages to a sink in a goroutine of its own, so that the next page
-// is read while the sink works. One page waits at most: a slow sink slows the
+// relay hands pages over in a goroutine of its own, so that the next page
+// is read while one is taken. One page waits at most: slow taking slows the
 // reading, and memory stays that of three pages. A page that is larger than a
 // third of what one may have is waited for.
 type relay[T any] struct {
 	op    string
-	sink  Sink[T]
+	take  func(rows []T) error
 	pages chan numbered[T]
 	ended chan struct{} // when the goroutine has ended
-	err   error         // of the sink; read after ended only
+	err   error         // of take; read after ended only
 }
 
 type numbered[T any] struct {
 	page  int
 	rows  []T
-	taken chan struct{} // closed when the sink has the page; nil: nobody waits
+	taken chan struct{} // closed when the page was taken; nil: nobody waits
 }
 
-func newRelay[T any](op string, sink Sink[T]) *relay[T] {
-	r := &relay[T]{op: op, sink: sink, pages: make(chan numbered[T], 1), ended: make(chan struct{})}
+func newRelay[T any](op string, take func(rows []T) error) *relay[T] {
+	r := &relay[T]{op: op, take: take, pages: make(chan numbered[T], 1), ended: make(chan struct{})}
 	go r.work()
 	return r
 }
@@ -29,7 +29,7 @@ func newRelay[T any](op string, sink Sink[T]) *relay[T] {
 func (r *relay[T]) work() {
 	defer close(r.ended)
 	for p := range r.pages {
-		if err := r.sink.Page(p.rows); err != nil {
+		if err := r.take(p.rows); err != nil {
 			r.err = fmt.Errorf("take page %d of %s: %w", p.page, r.op, err)
 			return
 		}
@@ -61,7 +61,7 @@ func (r *relay[T]) give(page int, rows []T, bytes int64) error {
 	}
 }
 
-// close waits until the sink has taken what it was given.
+// close waits until what was given is taken.
 func (r *relay[T]) close() error {
 	close(r.pages)
 	<-r.ended

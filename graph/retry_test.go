@@ -56,7 +56,7 @@ func readWith(t *testing.T, page, status, times int) error {
 	}
 	c, _ := tt.client(t, nil)
 	var sink sinkOf
-	_, err := c.Users(context.Background(), &sink)
+	_, err := usersTo(context.Background(), c, &sink)
 	if err == nil && sink.ids() != allSix {
 		t.Errorf("silent: %q", sink.ids())
 	}
@@ -102,7 +102,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 			fmt.Fprint(w, `{"value":[]}`)
 		})
 		c, clock := s.client(t, nil)
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		if want := []time.Duration{2500 * time.Millisecond, 2500 * time.Millisecond}; err != nil || !slices.Equal(clock.slept, want) {
 			t.Errorf("%d: slept %v, %v", status, clock.slept, err)
 		}
@@ -114,7 +114,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	c, clock := s.client(t, func(o *Options) { o.Patience = 2 * time.Minute })
-	_, err := c.Users(context.Background(), &sinkOf{})
+	_, err := usersTo(context.Background(), c, &sinkOf{})
 	e := asError(t, err, ErrUnavailable)
 	want := []time.Duration{750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second, 12 * time.Second}
 	if len(clock.slept) < 8 || !slices.Equal(clock.slept[:5], want) || clock.slept[7] != 22500*time.Millisecond {
@@ -133,7 +133,7 @@ func TestLongRetryAfter(t *testing.T) {
 			w.WriteHeader(status)
 		})
 		c, clock := s.client(t, nil)
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		asError(t, err, ErrThrottled)
 		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "1h0m0s") || len(clock.slept) != 0 || s.count() != 1 {
 			t.Errorf("%d: slept %v: %v", status, clock.slept, err)
@@ -155,7 +155,7 @@ func TestPatienceStartsAgain(t *testing.T) {
 		return true
 	}
 	c, clock := tt.client(t, nil)
-	if _, err := c.Users(context.Background(), &sinkOf{}); err != nil || clock.total() != 1500*time.Second {
+	if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil || clock.total() != 1500*time.Second {
 		t.Errorf("slept %v: %v", clock.slept, err)
 	}
 }
@@ -177,7 +177,7 @@ func TestNoBytes(t *testing.T) {
 		inBubble(t, silent, func(t *testing.T, s *server) {
 			c, _ := s.client(t, nil)
 			start := time.Now()
-			_, err := c.Users(context.Background(), &sinkOf{})
+			_, err := usersTo(context.Background(), c, &sinkOf{})
 			if took := time.Since(start); err != nil || s.count() != 2 || took != time.Minute {
 				t.Errorf("headers %v: %v after %d requests and %v", headers, err, s.count(), took)
 			}
@@ -200,7 +200,7 @@ func TestDrip(t *testing.T) {
 	inBubble(t, drip, func(t *testing.T, s *server) {
 		c, _ := s.client(t, func(o *Options) { o.Patience, o.Now, o.Sleep = 5*time.Minute, time.Now, sleep })
 		start := time.Now()
-		_, err := c.Users(context.Background(), &sinkOf{})
+		_, err := usersTo(context.Background(), c, &sinkOf{})
 		asError(t, err, ErrUnavailable)
 		if took := time.Since(start); took != 5*time.Minute || !errors.Is(err, errImpatient) {
 			t.Errorf("took %v: %v", took, err)
@@ -221,7 +221,7 @@ func TestSlowButSteady(t *testing.T) {
 	}
 	inBubble(t, steady, func(t *testing.T, s *server) {
 		c, _ := s.client(t, nil)
-		if _, err := c.Users(context.Background(), &sinkOf{}); err != nil || s.count() != 1 {
+		if _, err := usersTo(context.Background(), c, &sinkOf{}); err != nil || s.count() != 1 {
 			t.Errorf("%v after %d requests", err, s.count())
 		}
 	})
@@ -247,7 +247,7 @@ func testCancel(t *testing.T, answer answer) {
 		why := errors.New("the user pressed control-C")
 		time.AfterFunc(time.Second, func() { cancel(why) })
 		start := time.Now()
-		_, err := c.Users(ctx, &sinkOf{})
+		_, err := usersTo(ctx, c, &sinkOf{})
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || time.Since(start) != time.Second || s.count() != 1 {
 			t.Errorf("after %v and %d requests: %v", time.Since(start), s.count(), err)
 		}
@@ -268,7 +268,7 @@ func TestUnreachable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = c.Users(context.Background(), &sinkOf{})
+		_, err = usersTo(context.Background(), c, &sinkOf{})
 		asError(t, err, ErrUnavailable)
 		if clock.total() < 9*time.Minute || clock.total() > 10*time.Minute || strings.Contains(err.Error(), "select") {
 			t.Errorf("waited %v: %v", clock.total(), err)
@@ -284,7 +284,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Users(context.Background(), &sinkOf{})
+	_, err = usersTo(context.Background(), c, &sinkOf{})
 	if e := asError(t, err, ErrUnavailable); len(clock.slept) != 0 || !strings.Contains(e.Hint, "certificate") {
 		t.Errorf("slept %v: %v", clock.slept, err)
 	}

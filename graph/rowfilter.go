@@ -22,7 +22,7 @@ type Known struct {
 	// change with [Client.RowForm] and whatever else decides what a row means.
 	Key [16]byte
 	// Print is what is known of a user's row. It is called while a page is read,
-	// from another goroutine than the sink.
+	// from another goroutine than the rows are handed over in.
 	Print func(id [16]byte) (snapshot.RowPrint, bool)
 }
 

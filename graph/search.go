@@ -140,18 +140,17 @@ type UnifiedRecord struct {
 
 // SearchRecords reads what a search found. Two readings of one search have been
 // seen to differ: who wants them all must read until they agree.
-func (c *Client) SearchRecords(ctx context.Context, id string, sink Sink[UnifiedRecord]) (Stats, error) {
+func (c *Client) SearchRecords(ctx context.Context, id string, page func([]UnifiedRecord) error, restart func() error) (Stats, error) {
 	p := &pager[UnifiedRecord]{
 		reader: c.newReader(opSearch + " records"),
 		first:  c.searchRequest("/records?%24top=500", id),
 		key:    func(r UnifiedRecord) string { return r.ID },
 		opts:   jsonOptions,
-		sink:   sink,
 		most:   maxLogRows,
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.ID, w.Operation },
 			func(string) bool { return true }),
 	}
-	return p.run(ctx)
+	return p.run(ctx, page, restart)
 }
 
 // wireRecord has the members that name a record: in lower case in a search, in

@@ -110,7 +110,7 @@ func (e *entra) read(kind string, edit func(*CredentialOptions)) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Users(context.Background(), &sinkOf{})
+	_, err = usersTo(context.Background(), c, &sinkOf{})
 	return err
 }
 
@@ -524,7 +524,7 @@ func TestTokenEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		var sink sinkOf
-		stats, err := c.Users(context.Background(), &sink)
+		stats, err := usersTo(context.Background(), c, &sink)
 		refused := 0
 		for _, r := range e.server.Requests() {
 			if r.Status == http.StatusUnauthorized {
@@ -559,7 +559,7 @@ func TestRevokedForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Life = -time.Hour // it is past its end when it comes
-	_, err = c.Users(context.Background(), &sinkOf{})
+	_, err = usersTo(context.Background(), c, &sinkOf{})
 	if failed := asError(t, err, ErrAuth); failed.Status != 401 || strings.Contains(failed.Error(), "eyJ") {
 		t.Error(failed)
 	}

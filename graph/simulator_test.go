@@ -81,12 +81,12 @@ func TestSimulatorFaults(t *testing.T) {
 // playFault reads the users without the fault and with it.
 func playFault(t *testing.T, s *graphtest.Server, c, steady *Client, fault graphtest.Fault) error {
 	var before, after sinkOf
-	if _, err := steady.Users(context.Background(), &before); err != nil {
+	if _, err := usersTo(context.Background(), steady, &before); err != nil {
 		t.Fatal(err)
 	}
 	s.ClearFaults()
 	s.Inject(fault)
-	_, err := c.Users(context.Background(), &after)
+	_, err := usersTo(context.Background(), c, &after)
 	if err == nil && !changesTruth[fault.Kind] && holdings(before.Rows) != holdings(after.Rows) {
 		t.Errorf("%+v: silent: %d users, %d with the fault", fault, len(before.Rows), len(after.Rows))
 	}
@@ -113,7 +113,7 @@ func TestSimulatorReads(t *testing.T) {
 	tenant.RandomOps(200)
 	s, c := simulate(t, tenant, func(*Options) {}, graphtest.WithVaryingPages(), graphtest.WithEmptyPages(), graphtest.WithAuditBudget(5, 10*time.Second))
 	var users sinkOf
-	stats, err := c.Users(ctx, &users)
+	stats, err := usersTo(ctx, c, &users)
 	if want := strings.Join(tenant.UserIDs(), " "); err != nil || stats.Rows != len(tenant.UserIDs()) || len(want) != len(users.ids()) {
 		t.Errorf("got %+v of %d users: %v", stats, len(tenant.UserIDs()), err)
 	}
@@ -146,8 +146,8 @@ func TestSimulatorReads(t *testing.T) {
 	if g, err := c.Group(ctx, groupID); err != nil || !g.Gone {
 		t.Errorf("got %+v, %v", g, err)
 	}
-	var audits Collector[AuditRecord]
-	audit, err := c.DirectoryAudits(ctx, AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now(), Top: 50}, &audits)
+	var audits collector[AuditRecord]
+	audit, err := c.DirectoryAudits(ctx, AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now(), Top: 50}, audits.Page, audits.Restart)
 	if err != nil {
 		t.Errorf("got %+v, %v", audit, err)
 	}

@@ -52,8 +52,8 @@ func TestSearch(t *testing.T) {
 	if err != nil || found.ID != started.ID || found.Status != SearchSucceeded || found.Exceeded {
 		t.Fatalf("got %+v, %v", found, err)
 	}
-	var all Collector[UnifiedRecord]
-	if _, err := c.SearchRecords(ctx, found.ID, &all); err != nil {
+	var all collector[UnifiedRecord]
+	if _, err := c.SearchRecords(ctx, found.ID, all.Page, all.Restart); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range all.Rows {
@@ -126,8 +126,8 @@ func TestFeed(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, c := range list {
-		var all Collector[UnifiedRecord]
-		if _, err := f.Records(ctx, id, c, func(o string) bool { return o == "Add user." }, &all); err != nil {
+		var all collector[UnifiedRecord]
+		if _, err := f.Records(ctx, id, c, func(o string) bool { return o == "Add user." }, all.Page, all.Restart); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range all.Rows {
@@ -196,7 +196,7 @@ func TestFeedGuard(t *testing.T) {
 		asError(t, err, ErrIncomplete)
 	}
 	for _, link := range []string{elsewhere.URL + "/blob", "https://manage.office.com/blob", "/blob", ""} {
-		_, err := f.Records(ctx, tenant, Content{ID: "x", URI: link}, anything, &Collector[UnifiedRecord]{})
+		_, err := f.Records(ctx, tenant, Content{ID: "x", URI: link}, anything, drop, again)
 		asError(t, err, ErrIncomplete)
 	}
 	if n := elsewhere.count(); n != 0 {

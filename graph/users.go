@@ -52,13 +52,13 @@ func (c *Client) selected() []string {
 
 // Users reads every user of the tenant, once each, in one unfiltered pass:
 // filters on licenses have lost their page tokens on large tenants.
-func (c *Client) Users(ctx context.Context, sink Sink[User]) (Stats, error) {
-	return c.UsersKnown(ctx, nil, sink)
+func (c *Client) Users(ctx context.Context, page func([]User) error, restart func() error) (Stats, error) {
+	return c.UsersKnown(ctx, nil, page, restart)
 }
 
 // UsersKnown is [Client.Users] for whoever knows rows of users that came before:
 // those that come again byte by byte are not decoded. known may be nil.
-func (c *Client) UsersKnown(ctx context.Context, known *Known, sink Sink[User]) (Stats, error) {
+func (c *Client) UsersKnown(ctx context.Context, known *Known, page func([]User) error, restart func() error) (Stats, error) {
 	rows := newUserRows(known)
 	rows.w.keep = c.opts.Keep
 	p := &pager[User]{
@@ -68,9 +68,8 @@ func (c *Client) UsersKnown(ctx context.Context, known *Known, sink Sink[User]) 
 		row:    rows.row,
 		filter: rows.page,
 		opts:   rows.in.options(),
-		sink:   sink,
 	}
-	return p.run(ctx)
+	return p.run(ctx, page, restart)
 }
 
 func (c *Client) usersRequest() request {

@@ -13,8 +13,8 @@ import (
 
 // SignIns reads users' newest sign-ins. What happened in the last day may not
 // show yet.
-func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
-	stats, err := r.Client.SignIns(ctx, sink[snapshot.ActivityRow]{page, restart})
+func (r Reader) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.ActivityRead, error) {
+	stats, err := r.Client.SignIns(ctx, page, restart)
 	return snapshot.ActivityRead{Since: graph.SignInsSince, Until: stats.ObservedAt.Add(-graph.SignInLag)}, activityError(err)
 }
 

@@ -251,27 +251,14 @@ func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, er
 	return skus, tenant.ID, err
 }
 
-func (r Reader) Users(ctx context.Context, known track.Known, page func([]track.User) error, restart func()) (track.UsersRead, error) {
+func (r Reader) Users(ctx context.Context, known track.Known, page func([]track.User) error, restart func() error) (track.UsersRead, error) {
 	key, err := known.Key(r.RowForm())
 	if err != nil {
 		return track.UsersRead{}, err
 	}
-	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, sink[graph.User]{page, restart})
+	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, page, restart)
 	return track.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
 		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
-}
-
-// sink is what a read is handed to: pages, and the news that it begins anew.
-type sink[T any] struct {
-	page    func([]T) error
-	restart func()
-}
-
-func (s sink[T]) Page(rows []T) error { return s.page(rows) }
-
-func (s sink[T]) Restart() error {
-	s.restart()
-	return nil
 }
 
 func (r Reader) UserCount(ctx context.Context) (int64, bool, error) {
@@ -300,15 +287,15 @@ func Progress(p *out.Progress) func(graph.Progress) {
 }
 
 // AuditEvents reads directory audit records, each as Graph wrote it.
-func (r Reader) AuditEvents(ctx context.Context, q track.AuditQuery, page func([][]byte) error, restart func()) error {
+func (r Reader) AuditEvents(ctx context.Context, q track.AuditQuery, page func([][]byte) error, restart func() error) error {
 	_, err := r.Client.DirectoryAudits(ctx, graph.AuditQuery{
 		Activity: q.Activity, Prefix: q.Prefix, From: q.From, To: q.To, TargetID: string(q.Target), Correlation: q.Correlation,
-	}, sink[graph.AuditRecord]{func(rows []graph.AuditRecord) error {
+	}, func(rows []graph.AuditRecord) error {
 		records := make([][]byte, len(rows))
 		for i, r := range rows {
 			records[i] = r.Raw
 		}
 		return page(records)
-	}, restart})
+	}, restart)
 	return err
 }

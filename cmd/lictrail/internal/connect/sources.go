@@ -183,14 +183,14 @@ func (r SearchReader) Search(ctx context.Context, id string, wait bool) (track.S
 	return track.SearchState{Ended: s.Ended(), Found: s.Status == graph.SearchSucceeded, Exceeded: s.Exceeded}, reach(err)
 }
 
-func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func()) error {
-	_, err := r.Client.SearchRecords(ctx, id, unifiedSink(page, restart))
+func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func() error) error {
+	_, err := r.Client.SearchRecords(ctx, id, unified(page), restart)
 	return reach(err)
 }
 
-// unifiedSink hands records on, those that were not asked for left out.
-func unifiedSink(page func([]string, [][]byte) error, restart func()) sink[graph.UnifiedRecord] {
-	return sink[graph.UnifiedRecord]{func(rows []graph.UnifiedRecord) error {
+// unified hands records on, those that were not asked for left out.
+func unified(page func([]string, [][]byte) error) func([]graph.UnifiedRecord) error {
+	return func(rows []graph.UnifiedRecord) error {
 		var ids []string
 		var records [][]byte
 		for _, r := range rows {
@@ -199,7 +199,7 @@ func unifiedSink(page func([]string, [][]byte) error, restart func()) sink[graph
 			}
 		}
 		return page(ids, records)
-	}, restart}
+	}
 }
 
 // FeedReader lets the tracker read the Management Activity API.
@@ -229,9 +229,9 @@ func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 }
 
 func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool,
-	page func([][]byte) error, restart func()) error {
-	to := unifiedSink(func(_ []string, records [][]byte) error { return page(records) }, restart)
-	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, to)
+	page func([][]byte) error, restart func() error) error {
+	to := unified(func(_ []string, records [][]byte) error { return page(records) })
+	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, to, restart)
 	return reach(err)
 }
 

@@ -367,7 +367,7 @@ func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 	return blobs, err
 }
 
-func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool, page func([][]byte) error, restart func()) error {
+func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool, page func([][]byte) error, restart func() error) error {
 	if f.fails() {
 		return errFlaky
 	}

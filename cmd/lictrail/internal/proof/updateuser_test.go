@@ -77,7 +77,7 @@ func fetch(b *testing.B, reader cli.Reader, queries []track.AuditQuery) {
 					records, bytes = records+1, bytes+len(raw)
 				}
 				return nil
-			}, func() {})
+			}, func() error { return nil })
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -15,7 +15,7 @@ import (
 // ActivityReader reads when users were active.
 type ActivityReader interface {
 	// SignIns delivers every user's newest sign-in, page by page.
-	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error)
+	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.ActivityRead, error)
 	// Usage reads the report that has a source, and the sources beside it.
 	Usage(ctx context.Context, source snapshot.ActivitySource) (Usage, error)
 }
@@ -107,7 +107,10 @@ func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) 
 		rows = append(rows, page...)
 		anybody = anybody || slices.ContainsFunc(page, func(r snapshot.ActivityRow) bool { return len(r.Uses) > 0 })
 		return nil
-	}, func() { rows, anybody = nil, false })
+	}, func() error {
+		rows, anybody = nil, false
+		return nil
+	})
 	if err == nil && !anybody {
 		err = errNobody
 	}

@@ -25,10 +25,12 @@ type fakeActivity struct {
 	asked     []snapshot.ActivitySource
 }
 
-func (f *fakeActivity) SignIns(_ context.Context, page func([]snapshot.ActivityRow) error, restart func()) (snapshot.ActivityRead, error) {
+func (f *fakeActivity) SignIns(_ context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.ActivityRead, error) {
 	for i, rows := range f.pages {
 		if f.restartAt > 0 && i == f.restartAt {
-			restart()
+			if err := restart(); err != nil {
+				return snapshot.ActivityRead{}, err
+			}
 		}
 		if err := page(rows); err != nil {
 			return snapshot.ActivityRead{}, err

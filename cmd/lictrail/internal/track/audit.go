@@ -28,7 +28,7 @@ type AuditQuery struct {
 type AuditReader interface {
 	// AuditEvents delivers the JSON of each record that matches, byte for
 	// byte, and calls restart when what it delivered must be forgotten.
-	AuditEvents(ctx context.Context, q AuditQuery, page func(records [][]byte) error, restart func()) error
+	AuditEvents(ctx context.Context, q AuditQuery, page func(records [][]byte) error, restart func() error) error
 }
 
 // activities are asked for one by one: an or over names is not documented.
@@ -291,7 +291,10 @@ func (l *graphLog) fetch(ctx context.Context, q AuditQuery) error {
 			return err
 		}
 		return endless(l.run.spilled)
-	}, func() { got, size = nil, 0 })
+	}, func() error {
+		got, size = nil, 0
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // oneRecord is a log with one record, for whatever is asked.
 type oneRecord string
 
-func (r oneRecord) AuditEvents(_ context.Context, _ AuditQuery, page func([][]byte) error, _ func()) error {
+func (r oneRecord) AuditEvents(_ context.Context, _ AuditQuery, page func([][]byte) error, _ func() error) error {
 	return page([][]byte{[]byte(r)})
 }
 

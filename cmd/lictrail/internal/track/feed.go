@@ -26,7 +26,7 @@ type FeedReader interface {
 	Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]FeedBlob, error)
 	// Records delivers the records of a blob whose operation is wanted.
 	Records(ctx context.Context, tenant snapshot.TenantID, b FeedBlob, wanted func(operation string) bool,
-		page func(records [][]byte) error, restart func()) error
+		page func(records [][]byte) error, restart func() error) error
 	Requests() int64
 }
 
@@ -219,7 +219,7 @@ func (f *feedRead) blob(ctx context.Context, blob FeedBlob, b *batch) error {
 			}
 		}
 		return nil
-	}, func() {}) // what a reading showed is true, and what comes again is known
+	}, func() error { return nil }) // what a reading showed is true, and what comes again is known
 }
 
 // lacksLater reports whether content is missing that may have records of the time of

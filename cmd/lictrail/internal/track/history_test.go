@@ -300,7 +300,7 @@ func (s *scripted) SKUs(context.Context) ([]snapshot.SKU, snapshot.TenantID, err
 	return s.skus, s.tenant, s.failing("skus")
 }
 
-func (s *scripted) Users(_ context.Context, known Known, page func([]User) error, _ func()) (UsersRead, error) {
+func (s *scripted) Users(_ context.Context, known Known, page func([]User) error, _ func() error) (UsersRead, error) {
 	if err := s.failing("users"); err != nil {
 		return UsersRead{}, err
 	}

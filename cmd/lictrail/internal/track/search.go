@@ -28,7 +28,7 @@ type SearchReader interface {
 	// when that takes too long.
 	Search(ctx context.Context, id string, wait bool) (SearchState, error)
 	// SearchRecords delivers what a search found.
-	SearchRecords(ctx context.Context, id string, page func(ids []string, records [][]byte) error, restart func()) error
+	SearchRecords(ctx context.Context, id string, page func(ids []string, records [][]byte) error, restart func() error) error
 }
 
 const (
@@ -208,7 +208,10 @@ func (s *searches) records(ctx context.Context, id string) (b *batch, found int,
 				now[key] = true
 			}
 			return nil
-		}, func() { clear(now) })
+		}, func() error {
+			clear(now)
+			return nil
+		})
 		if err != nil {
 			return nil, 0, err
 		}

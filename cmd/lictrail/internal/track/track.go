@@ -30,7 +30,7 @@ type Reader interface {
 	// Users delivers every user, page by page, and calls restart when all
 	// that was delivered must be forgotten and the reading begins anew. Of a row
 	// that is known byte by byte it need not read more than the user's id.
-	Users(ctx context.Context, known Known, page func([]User) error, restart func()) (UsersRead, error)
+	Users(ctx context.Context, known Known, page func([]User) error, restart func() error) (UsersRead, error)
 	// UsersExist looks users up whom Users did not deliver: whether each exists, and
 	// what went wrong. When a look-up has failed the rest may fail untried.
 	UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error)

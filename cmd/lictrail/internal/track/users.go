@@ -46,14 +46,7 @@ func (p *userPass) read(ctx context.Context) error {
 	if err := p.beginPass(); err != nil {
 		return err
 	}
-	var failed error // of a restart, which cannot say so itself
-	restart := func() { failed = errors.Join(failed, p.beginPass()) }
-	read, err := p.run.Users(ctx, p.known(ctx), func(users []User) error {
-		if failed != nil {
-			return failed
-		}
-		return p.page(ctx, users)
-	}, restart)
+	read, err := p.run.Users(ctx, p.known(ctx), func(users []User) error { return p.page(ctx, users) }, p.beginPass)
 	if err != nil {
 		return fmt.Errorf("read the users: %w", err)
 	}
