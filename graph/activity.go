@@ -27,7 +27,7 @@ var SignInsSince = time.Date(2020, time.May, 1, 0, 0, 0, 0, time.UTC)
 // with Entra ID P1 or P2. A row has the newest successful sign-in or, where
 // Graph has none, the newest attempt of either kind. No other option is asked for: with some of them the
 // answers were empty (msgraph-sdk-powershell issue 1898).
-func (c *Client) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (Stats, error) {
+func (c *Client) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.PagesRead, error) {
 	r := c.newReader(opSignIns)
 	r.pace = c.signIns
 	top := min(c.opts.PageSize, signInPage)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"lictrail/snapshot"
 )
 
 // book is a tenant of pages of one user each, of which every test edits what it is
@@ -283,7 +285,7 @@ type slowSink struct {
 	takes time.Duration
 }
 
-func (s *slowSink) Page(rows []User) error {
+func (s *slowSink) Page(rows []snapshot.UserRow) error {
 	time.Sleep(s.takes)
 	return s.sinkOf.Page(rows)
 }

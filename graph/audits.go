@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/auditlogs"
+
+	"lictrail/snapshot"
 )
 
 // AuditQuery chooses directory audit records. Fields left empty do not narrow
@@ -35,7 +37,7 @@ type AuditRecord struct {
 // DirectoryAudits reads the records that match, in no order to rely on. A
 // client sends at most 5 of these requests in 10 seconds, which is what Graph
 // allows an app in a tenant.
-func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, page func([]AuditRecord) error, restart func() error) (Stats, error) {
+func (c *Client) DirectoryAudits(ctx context.Context, q AuditQuery, page func([]AuditRecord) error, restart func() error) (snapshot.PagesRead, error) {
 	r := c.newReader(opAudits)
 	r.pace = c.audits
 	p := &pager[AuditRecord]{

@@ -11,6 +11,8 @@ import (
 
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
+	"lictrail/snapshot"
 )
 
 // pageOf returns a page of users who hold E5 by a group, with so many plans.
@@ -73,13 +75,13 @@ func BenchmarkDecodeUsers(b *testing.B) {
 	}
 }
 
-func userPage() page[User] {
-	rows := newUserRows(nil)
-	return page[User]{opts: rows.in.options(), row: rows.row, filter: rows.page, key: func(u User) string { return string(u.ID) }}
+func userPage() page[snapshot.UserRow] {
+	rows := newUserRows([16]byte{}, nil)
+	return page[snapshot.UserRow]{opts: rows.in.options(), row: rows.row, filter: rows.page, key: func(u snapshot.UserRow) string { return string(u.ID) }}
 }
 
 // decodedPage is a page of which the decoder sees all.
-func decodedPage() page[User] {
+func decodedPage() page[snapshot.UserRow] {
 	pg := userPage()
 	pg.filter, pg.row, pg.opts = nil, each((*wireUser).reset, (*wireUser).user), new(interner).options()
 	return pg

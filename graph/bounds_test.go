@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json"
+
+	"lictrail/snapshot"
 )
 
 // TestPage_Bounds: what a page may have at most, and one more.
@@ -121,7 +123,7 @@ func TestUsage_Bounds(t *testing.T) {
 
 // TestReads_End: a read that would have no end is incomplete.
 func TestReads_End(t *testing.T) {
-	p := &pager[User]{reader: &reader{c: &Client{opts: Options{MaxPage: 1000}}}}
+	p := &pager[snapshot.UserRow]{reader: &reader{c: &Client{opts: Options{MaxPage: 1000}}}}
 	for _, c := range []struct {
 		page, rows, most int
 		bytes            int64

@@ -141,11 +141,11 @@ func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to 
 // Records reads a blob, of which there is none without a record. Of records
 // whose operation is not wanted it keeps the name only.
 func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool,
-	page func([]UnifiedRecord) error, restart func() error) (Stats, error) {
+	page func([]UnifiedRecord) error, restart func() error) (snapshot.PagesRead, error) {
 	r := f.c.newReader(opFeed + " records")
 	u, err := f.c.guard("the link to a blob", c.URI)
 	if err != nil {
-		return Stats{}, r.fail(kinded(ErrIncomplete, "%w", err))
+		return snapshot.PagesRead{}, r.fail(kinded(ErrIncomplete, "%w", err))
 	}
 	if query := u.Query(); !query.Has("PublisherIdentifier") {
 		query.Set("PublisherIdentifier", string(tenant))

@@ -18,6 +18,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"lictrail/snapshot"
 )
 
 const (
@@ -243,20 +245,20 @@ func (c *collector[T]) Restart() error {
 
 // usersTo reads the users of a client.
 func usersTo(ctx context.Context, c *Client, to interface {
-	Page(rows []User) error
+	Page(rows []snapshot.UserRow) error
 	Restart() error
-}) (Stats, error) {
-	return c.Users(ctx, to.Page, to.Restart)
+}) (snapshot.PagesRead, error) {
+	return c.Users(ctx, snapshot.KnownRows{}, to.Page, to.Restart)
 }
 
 // sinkOf is a collector that remembers every call.
 type sinkOf struct {
-	collector[User]
+	collector[snapshot.UserRow]
 	pages, restarts int
 	err             error
 }
 
-func (s *sinkOf) Page(rows []User) error {
+func (s *sinkOf) Page(rows []snapshot.UserRow) error {
 	s.pages++
 	if s.err != nil {
 		return s.err

@@ -17,19 +17,6 @@ import (
 	"lictrail/snapshot"
 )
 
-// Stats is how a read of pages went. All but Requests and Restarts are about
-// the last enumeration.
-type Stats struct {
-	Pages         int
-	Requests      int // repeats included
-	Rows          int // handed over
-	Duplicates    int // rows that an earlier page had: users move while we read
-	Restarts      int
-	ObservedAt    time.Time // Date header of the first page, UTC; our clock when it is missing
-	ObservedUntil time.Time // of the last page
-	Warnings      []snapshot.Warning
-}
-
 const (
 	maxRestarts   = 3
 	maxEmptyPages = 1000 // in a row, each with a new link
@@ -54,7 +41,7 @@ type pager[T any] struct {
 	most   int                       // rows of the whole read; 0: maxAllRows
 	filter func(io.Reader) io.Reader // what the decoder sees of a page; nil: all of it
 	whole  bool                      // the rows are kept in memory: all pages together may have what one may
-	stats  Stats
+	stats  snapshot.PagesRead
 
 	relay    *relay[T]
 	foreseen *ahead // the request for the page after the one that is being read; nil: not sent
@@ -67,7 +54,7 @@ type pager[T any] struct {
 }
 
 // run enumerates, from the start again when Graph has lost the page token.
-func (p *pager[T]) run(ctx context.Context, page func(rows []T) error, restart func() error) (Stats, error) {
+func (p *pager[T]) run(ctx context.Context, page func(rows []T) error, restart func() error) (snapshot.PagesRead, error) {
 	if p.shared == nil {
 		p.shared = new(hold)
 	}
@@ -78,7 +65,7 @@ func (p *pager[T]) run(ctx context.Context, page func(rows []T) error, restart f
 		if !errors.As(err, &lost) || !lost.restart || p.stats.Restarts == maxRestarts {
 			return p.stats, err
 		}
-		p.stats = Stats{Restarts: p.stats.Restarts + 1}
+		p.stats = snapshot.PagesRead{Restarts: p.stats.Restarts + 1}
 		if err := restart(); err != nil {
 			return p.stats, fmt.Errorf("restart %s: %w", p.op, err)
 		}

@@ -147,7 +147,7 @@ var ErrUntried = errors.New("there is nothing to ask for")
 func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 	switch op {
 	case opUsers:
-		_, err = p.c.Users(ctx, func(seen []User) error {
+		_, err = p.c.Users(ctx, snapshot.KnownRows{}, func(seen []snapshot.UserRow) error {
 			for _, u := range seen {
 				p.user = u.ID
 			}

@@ -15,7 +15,7 @@ import (
 )
 
 // readUsers reads one page of one user from fields of JSON.
-func readUsers(t *testing.T, rows ...string) ([]User, error) {
+func readUsers(t *testing.T, rows ...string) ([]snapshot.UserRow, error) {
 	t.Helper()
 	c, _ := newTenant(t, rows).client(t, nil)
 	var sink sinkOf
@@ -61,7 +61,7 @@ func TestUser(t *testing.T) {
 		}
 		return k
 	}
-	want := User{User: snapshot.User{
+	want := snapshot.UserRow{User: snapshot.User{
 		ID: "aaaa0000-0000-0000-0000-00000000000f",
 		Attributes: snapshot.Attributes{
 			UPN: "Ann@example.com", Name: "Ann \"É\" \ufffd", Mail: "ann@example.com", Department: "R&D", Enabled: &enabled,
@@ -79,7 +79,7 @@ func TestUser(t *testing.T) {
 			{ID: planA, Status: "Deleted"},
 		},
 	}}
-	if diff := cmp.Diff([]User{want}, users); diff != "" {
+	if diff := cmp.Diff([]snapshot.UserRow{want}, users); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -99,10 +99,10 @@ func TestSparseUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty := func(id string, absent bool) User {
-		return User{User: snapshot.User{ID: snapshot.UserID(id), Presence: snapshot.Present}, LicensesAbsent: absent, LicensesEmpty: !absent}
+	empty := func(id string, absent bool) snapshot.UserRow {
+		return snapshot.UserRow{User: snapshot.User{ID: snapshot.UserID(id), Presence: snapshot.Present}, LicensesAbsent: absent, LicensesEmpty: !absent}
 	}
-	want := []User{empty("u2", true), empty("u3", true), empty("u4", false)}
+	want := []snapshot.UserRow{empty("u2", true), empty("u3", true), empty("u4", false)}
 	paths := func(p []snapshot.Path) any { return len(p) }
 	if diff := cmp.Diff(want, users[1:], cmp.Transformer("paths", paths)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

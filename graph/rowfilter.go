@@ -16,24 +16,14 @@ import (
 	"lictrail/snapshot"
 )
 
-// Known is how rows of users are recognized that came before, byte by byte.
-type Known struct {
-	// Key is that of the digests: a digest under another key fits no row. It must
-	// change with [Client.RowForm] and whatever else decides what a row means.
-	Key [16]byte
-	// Print is what is known of a user's row. It is called while a page is read,
-	// from another goroutine than the rows are handed over in.
-	Print func(id [16]byte) (snapshot.RowPrint, bool)
-}
-
 // rowVersion must be raised when the decoder comes to another result for the
 // same bytes.
 const rowVersion = "1"
 
-// RowForm names what decides how a row of a user is written and read, but for
+// rowForm names what decides how a row of a user is written and read, but for
 // the program's version: the properties asked for, what is kept of them, and the
 // decoder.
-func (c *Client) RowForm() string {
+func (c *Client) rowForm() string {
 	return strings.TrimSpace(rowVersion + " " + strings.Join(c.selected(), ",") + " " + strings.Join(c.opts.Keep, ","))
 }
 
@@ -55,7 +45,7 @@ type rowFilter struct {
 	err  error
 	in   part
 
-	known  *Known
+	known  func(id [16]byte) (snapshot.RowPrint, bool)
 	sums   cipher.AEAD // nil: rows are not digested
 	sum    []byte
 	memo   *planMemo
@@ -95,17 +85,19 @@ type userRows struct {
 	w      wireUser
 	in     interner
 	memo   planMemo
-	known  *Known
+	known  func(id [16]byte) (snapshot.RowPrint, bool)
 	sums   cipher.AEAD
 	marker string
 	filter *rowFilter // of the page that is being read
 }
 
-func newUserRows(known *Known) *userRows {
+// newUserRows recognizes rows by their digests under a key; with a nil known it
+// makes none.
+func newUserRows(key [16]byte, known func(id [16]byte) (snapshot.RowPrint, bool)) *userRows {
 	u := &userRows{known: known, marker: "cut " + rand.Text()}
 	u.in.cut = u.plans
 	if known != nil {
-		block, err := aes.NewCipher(known.Key[:])
+		block, err := aes.NewCipher(key[:])
 		if err == nil {
 			u.sums, err = cipher.NewGCM(block)
 		}
@@ -124,14 +116,14 @@ func (u *userRows) page(r io.Reader) io.Reader {
 }
 
 // row reads one row: see [rowReader].
-func (u *userRows) row(dec *jsontext.Decoder) (User, error) {
+func (u *userRows) row(dec *jsontext.Decoder) (snapshot.UserRow, error) {
 	note := u.filter.next()
 	if note.known {
-		return User{User: snapshot.User{ID: note.id}, Unchanged: true}, dec.SkipValue()
+		return snapshot.UserRow{User: snapshot.User{ID: note.id}, Unchanged: true}, dec.SkipValue()
 	}
 	u.w.reset()
 	if err := json.UnmarshalDecode(dec, &u.w); err != nil {
-		return User{}, err
+		return snapshot.UserRow{}, err
 	}
 	row, err := u.w.user()
 	row.Print = note.print
@@ -395,7 +387,7 @@ func (f *rowFilter) recognize() bool {
 	if !ok {
 		return false
 	}
-	print, ok := f.known.Print(guid)
+	print, ok := f.known(guid)
 	size := int(print.Size)
 	if !ok || size < 2 || size > maxValue || !f.has(size) {
 		return false

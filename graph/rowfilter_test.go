@@ -16,11 +16,14 @@ import (
 // prints is a memory of rows, as package track has one.
 type prints map[[16]byte]snapshot.RowPrint
 
-func (p prints) known() *Known {
-	return &Known{Key: [16]byte{1, 2, 3}, Print: func(id [16]byte) (snapshot.RowPrint, bool) { print, ok := p[id]; return print, ok }}
+func (p prints) known(id [16]byte) (snapshot.RowPrint, bool) {
+	print, ok := p[id]
+	return print, ok
 }
 
-func (p prints) learn(rows []User) {
+var rowKey = [16]byte{1, 2, 3}
+
+func (p prints) learn(rows []snapshot.UserRow) {
 	for _, u := range rows {
 		if id, ok := u.ID.GUID(); ok {
 			p[id] = u.Print
@@ -31,26 +34,26 @@ func (p prints) learn(rows []User) {
 // reading reads pages, one after the other, with one memo.
 type reading struct {
 	rows *userRows
-	pg   page[User]
+	pg   page[snapshot.UserRow]
 }
 
-func newReading(known *Known) *reading {
-	rows := newUserRows(known)
-	return &reading{rows, page[User]{opts: rows.in.options(), row: rows.row, filter: rows.page, key: func(u User) string { return string(u.ID) }}}
+func newReading(key [16]byte, known func([16]byte) (snapshot.RowPrint, bool)) *reading {
+	rows := newUserRows(key, known)
+	return &reading{rows, page[snapshot.UserRow]{opts: rows.in.options(), row: rows.row, filter: rows.page, key: func(u snapshot.UserRow) string { return string(u.ID) }}}
 }
 
-func (r *reading) read(in io.Reader) ([]User, error) {
+func (r *reading) read(in io.Reader) ([]snapshot.UserRow, error) {
 	err := r.pg.read(in)
 	return r.pg.rows, err
 }
 
 // mustReadAlike reads a page in every way, and returns it as the decoder reads it
 // when it sees all bytes; nil when it takes none of it.
-func mustReadAlike(t *testing.T, body []byte) *page[User] {
+func mustReadAlike(t *testing.T, body []byte) *page[snapshot.UserRow] {
 	t.Helper()
 	want := decodedPage()
 	wantErr := want.read(bytes.NewReader(body))
-	same := func(how string, rows []User, next string, err error, before []User) {
+	same := func(how string, rows []snapshot.UserRow, next string, err error, before []snapshot.UserRow) {
 		t.Helper()
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%s: %v, the decoder alone: %v\n%.2000q", how, err, wantErr, body)
@@ -74,7 +77,7 @@ func mustReadAlike(t *testing.T, body []byte) *page[User] {
 			}
 		}
 	}
-	r := newReading(nil)
+	r := newReading(rowKey, nil)
 	for _, way := range []struct {
 		name string
 		in   io.Reader
@@ -83,7 +86,7 @@ func mustReadAlike(t *testing.T, body []byte) *page[User] {
 		same(way.name, rows, r.pg.next, err, nil)
 	}
 	memory := prints{}
-	r = newReading(memory.known())
+	r = newReading(rowKey, memory.known)
 	rows, err := r.read(bytes.NewReader(body))
 	same("digested", rows, r.pg.next, err, rows)
 	if err != nil {
@@ -179,7 +182,7 @@ func TestRowFilter_Work(t *testing.T) {
 	const users, plans = 50, 60
 	body := pageOf(users, plans)
 	memory := prints{}
-	r := newReading(memory.known())
+	r := newReading(rowKey, memory.known)
 	rows, err := r.read(bytes.NewReader(body))
 	if err != nil || len(rows) != users {
 		t.Fatal(err)
@@ -204,13 +207,13 @@ func TestRowFilter_Work(t *testing.T) {
 		if other[at] ^= 1; other[at] == body[at] {
 			continue
 		}
-		if rows, err := newReading(memory.known()).read(bytes.NewReader(other)); err == nil && len(rows) > 0 && rows[0].Unchanged {
+		if rows, err := newReading(rowKey, memory.known).read(bytes.NewReader(other)); err == nil && len(rows) > 0 && rows[0].Unchanged {
 			t.Fatalf("byte %d was changed, and the row is taken for unchanged", at-row)
 		}
 	}
-	other := memory.known()
-	other.Key[0] ^= 1
-	if rows, err = newReading(other).read(bytes.NewReader(body)); err != nil || rows[0].Unchanged {
+	otherKey := rowKey
+	otherKey[0] ^= 1
+	if rows, err = newReading(otherKey, memory.known).read(bytes.NewReader(body)); err != nil || rows[0].Unchanged {
 		t.Errorf("under another key: %v, unchanged %t", err, rows[0].Unchanged)
 	}
 }

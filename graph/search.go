@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"lictrail/snapshot"
 )
 
 // SearchQuery says what a Purview audit search is to find in the unified audit
@@ -140,7 +142,7 @@ type UnifiedRecord struct {
 
 // SearchRecords reads what a search found. Two readings of one search have been
 // seen to differ: who wants them all must read until they agree.
-func (c *Client) SearchRecords(ctx context.Context, id string, page func([]UnifiedRecord) error, restart func() error) (Stats, error) {
+func (c *Client) SearchRecords(ctx context.Context, id string, page func([]UnifiedRecord) error, restart func() error) (snapshot.PagesRead, error) {
 	p := &pager[UnifiedRecord]{
 		reader: c.newReader(opSearch + " records"),
 		first:  c.searchRequest("/records?%24top=500", id),

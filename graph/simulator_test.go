@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lictrail/graph/graphtest"
+	"lictrail/snapshot"
 )
 
 // simulate serves a tenant and returns a client of it.
@@ -97,7 +98,7 @@ func playFault(t *testing.T, s *graphtest.Server, c, steady *Client, fault graph
 }
 
 // holdings writes who holds what by which path.
-func holdings(users []User) string {
+func holdings(users []snapshot.UserRow) string {
 	var b strings.Builder
 	for _, u := range users {
 		fmt.Fprintln(&b, u.ID, u.Paths, len(u.Plans), u.LicensesAbsent)

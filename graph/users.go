@@ -14,9 +14,6 @@ import (
 	"lictrail/snapshot"
 )
 
-// User is a user as one page showed it.
-type User = snapshot.UserRow
-
 // userFields is $select of the users read. Without it Graph leaves out
 // everything about licensing.
 var userFields = []string{
@@ -51,20 +48,22 @@ func (c *Client) selected() []string {
 }
 
 // Users reads every user of the tenant, once each, in one unfiltered pass:
-// filters on licenses have lost their page tokens on large tenants.
-func (c *Client) Users(ctx context.Context, page func([]User) error, restart func() error) (Stats, error) {
-	return c.UsersKnown(ctx, nil, page, restart)
-}
-
-// UsersKnown is [Client.Users] for whoever knows rows of users that came before:
-// those that come again byte by byte are not decoded. known may be nil.
-func (c *Client) UsersKnown(ctx context.Context, known *Known, page func([]User) error, restart func() error) (Stats, error) {
-	rows := newUserRows(known)
+// filters on licenses have lost their page tokens on large tenants. Rows that are
+// known byte by byte are not decoded.
+func (c *Client) Users(ctx context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, restart func() error) (snapshot.PagesRead, error) {
+	var key [16]byte
+	if known.Print != nil {
+		var err error
+		if key, err = known.Key(c.rowForm()); err != nil {
+			return snapshot.PagesRead{}, err
+		}
+	}
+	rows := newUserRows(key, known.Print)
 	rows.w.keep = c.opts.Keep
-	p := &pager[User]{
+	p := &pager[snapshot.UserRow]{
 		reader: c.newReader(opUsers),
 		first:  c.usersRequest(),
-		key:    func(u User) string { return string(u.ID) },
+		key:    func(u snapshot.UserRow) string { return string(u.ID) },
 		row:    rows.row,
 		filter: rows.page,
 		opts:   rows.in.options(),
@@ -153,10 +152,10 @@ func (w *wireUser) reset() {
 }
 
 // user converts a row. Nothing of the result shares memory with w.
-func (w *wireUser) user() (User, error) {
+func (w *wireUser) user() (snapshot.UserRow, error) {
 	id := snapshot.NormalID(snapshot.UserID(w.ID))
 	p := rowProblem{kind: "user", name: string(id)}
-	u := User{
+	u := snapshot.UserRow{
 		User: snapshot.User{
 			ID:         id,
 			Attributes: w.attributes(&p),

@@ -1,5 +1,7 @@
 package snapshot
 
+import "time"
+
 // UserRow is a user as one row of a read showed it.
 type UserRow struct {
 	User
@@ -14,4 +16,28 @@ type UserRow struct {
 	// Unchanged: the row is the known one, byte by byte, and was not decoded. The
 	// user has nothing but an id.
 	Unchanged bool
+}
+
+// KnownRows is how rows of users are recognized that came before, byte by byte. Its
+// zero value recognizes none.
+type KnownRows struct {
+	// Key is that of the digests of rows that are written and read in a form: a
+	// digest under another key fits no row.
+	Key func(form string) ([16]byte, error)
+	// Print is what is known of a user's row. It is called while a page is read, from
+	// another goroutine than the rows are handed over in.
+	Print func(id [16]byte) (RowPrint, bool)
+}
+
+// PagesRead is how a read of pages went. All but Requests and Restarts are about the
+// last enumeration.
+type PagesRead struct {
+	Pages         int
+	Requests      int // repeats included
+	Rows          int // handed over
+	Duplicates    int // rows that an earlier page had: users move while we read
+	Restarts      int
+	ObservedAt    time.Time // the service's clock when it gave the first page, UTC; ours when it does not say
+	ObservedUntil time.Time // when it gave the last page
+	Warnings      []Warning
 }

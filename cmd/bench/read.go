@@ -10,6 +10,7 @@ import (
 	"lictrail/cmd/bench/yardstick"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
+	"lictrail/snapshot"
 )
 
 // timeRead reads the users of the simulated tenant at url and throws them away:
@@ -50,6 +51,6 @@ func decode(ctx context.Context, s yardstick.Source) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
-	stats, err := client.Users(ctx, func([]graph.User) error { return nil }, func() error { return nil })
+	stats, err := client.Users(ctx, snapshot.KnownRows{}, func([]snapshot.UserRow) error { return nil }, func() error { return nil })
 	return stats.Rows, err
 }

@@ -251,16 +251,6 @@ func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, er
 	return skus, tenant.ID, err
 }
 
-func (r Reader) Users(ctx context.Context, known track.Known, page func([]track.User) error, restart func() error) (track.UsersRead, error) {
-	key, err := known.Key(r.RowForm())
-	if err != nil {
-		return track.UsersRead{}, err
-	}
-	stats, err := r.Client.UsersKnown(ctx, &graph.Known{Key: key, Print: known.Print}, page, restart)
-	return track.UsersRead{ObservedAt: stats.ObservedAt, ObservedUntil: stats.ObservedUntil,
-		Duplicates: stats.Duplicates, Warnings: stats.Warnings}, err
-}
-
 func (r Reader) UserCount(ctx context.Context) (int64, bool, error) {
 	n, ok, err := r.Client.UserCount(ctx)
 	return int64(n), ok, err

@@ -82,7 +82,7 @@ func TestAuditSpan(t *testing.T) {
 		"imported":                        {[]snapshot.Coverage{of("02-01", "03-10"), said}, "03-10", "03-08"},
 		"read from another source":        {[]snapshot.Coverage{of("02-01", "03-10"), other}, "03-10", "03-08"},
 	} {
-		r := newGraphLog(&run{shown: shown{passed: UsersRead{ObservedUntil: date("03-20")}}})
+		r := newGraphLog(&run{shown: shown{passed: snapshot.PagesRead{ObservedUntil: date("03-20")}}})
 		got := r.auditSpan(test.stretches)
 		if !got.covered.Equal(date(test.covered)) || !got.asked.NotBefore.Equal(date(test.from)) || got.asked.NotAfter.Before(date("03-20")) {
 			t.Errorf("%s: covered until %s, asks from %s to %s, want %q and from %s", name, got.covered, got.asked.NotBefore, got.asked.NotAfter, test.covered, test.from)

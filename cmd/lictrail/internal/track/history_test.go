@@ -262,7 +262,7 @@ func rowsText(t *testing.T, db *store.DB) string {
 // scripted is a Reader that shows what a section of a test file says.
 type scripted struct {
 	at            time.Time
-	users         []User
+	users         []snapshot.UserRow
 	skus          []snapshot.SKU
 	groups        []snapshot.Group
 	deleted       []snapshot.DeletedUser
@@ -300,13 +300,13 @@ func (s *scripted) SKUs(context.Context) ([]snapshot.SKU, snapshot.TenantID, err
 	return s.skus, s.tenant, s.failing("skus")
 }
 
-func (s *scripted) Users(_ context.Context, known Known, page func([]User) error, _ func() error) (UsersRead, error) {
+func (s *scripted) Users(_ context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, _ func() error) (snapshot.PagesRead, error) {
 	if err := s.failing("users"); err != nil {
-		return UsersRead{}, err
+		return snapshot.PagesRead{}, err
 	}
 	key, err := known.Key("scripted")
 	if err != nil {
-		return UsersRead{}, err
+		return snapshot.PagesRead{}, err
 	}
 	for chunk := range slices.Chunk(s.users, 2) {
 		rows := slices.Clone(chunk)
@@ -317,15 +317,15 @@ func (s *scripted) Users(_ context.Context, known Known, page func([]User) error
 			if id, ok := u.ID.GUID(); ok {
 				if print, ok := known.Print(id); ok && print == rows[i].Print {
 					s.recognized++
-					rows[i] = User{User: snapshot.User{ID: u.ID}, Unchanged: true}
+					rows[i] = snapshot.UserRow{User: snapshot.User{ID: u.ID}, Unchanged: true}
 				}
 			}
 		}
 		if err := page(rows); err != nil {
-			return UsersRead{}, err
+			return snapshot.PagesRead{}, err
 		}
 	}
-	return UsersRead{ObservedAt: s.at, ObservedUntil: s.at.Add(time.Minute)}, nil
+	return snapshot.PagesRead{ObservedAt: s.at, ObservedUntil: s.at.Add(time.Minute)}, nil
 }
 
 func (s *scripted) UsersExist(_ context.Context, ids []snapshot.UserID) ([]bool, []error) {
@@ -422,7 +422,7 @@ func parseRun(t *testing.T, text string) *scripted {
 			s.deleted = append(s.deleted, snapshot.DeletedUser{ID: snapshot.UserID(f[1]), DeletedAt: day(t, f[2])})
 		case "user":
 			finish()
-			s.users = append(s.users, User{User: snapshot.User{ID: snapshot.UserID(f[1]), Attributes: snapshot.Attributes{
+			s.users = append(s.users, snapshot.UserRow{User: snapshot.User{ID: snapshot.UserID(f[1]), Attributes: snapshot.Attributes{
 				UPN: cmpOr(opt["upn"], f[1]+"@contoso.com"), Name: cmpOr(opt["name"], f[1]), Department: opt["dept"], Mail: cmpOr(opt["upn"], f[1]+"@contoso.com"), CreatedAt: created(t, opt["created"]), Enabled: enabled(opt["enabled"])}}})
 		case "licensed":
 			if n := len(s.usage.Rows); n == 0 || s.usage.Rows[n-1].UPN != f[1] || s.usage.Rows[n-1].Name != f[2] {

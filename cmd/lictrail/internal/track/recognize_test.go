@@ -98,8 +98,8 @@ func TestRecognizedRows(t *testing.T) {
 // randomTenant is a tenant of users whose licenses come and go.
 type randomTenant struct {
 	rng    *rand.Rand
-	users  []User
-	away   []User
+	users  []snapshot.UserRow
+	away   []snapshot.UserRow
 	groups []snapshot.Group
 	skus   []snapshot.SKU
 }
@@ -117,17 +117,17 @@ func newRandomTenant(rng *rand.Rand) *randomTenant {
 	return w
 }
 
-func (w *randomTenant) user(i int) User {
+func (w *randomTenant) user(i int) snapshot.UserRow {
 	var guid [16]byte
 	binary.BigEndian.PutUint64(guid[:], uint64(i+1))
 	enabled := true
-	u := User{User: snapshot.User{ID: snapshot.GUIDText(guid), Attributes: snapshot.Attributes{UPN: fmt.Sprint("u", i, "@x"), Name: fmt.Sprint("U ", i), Enabled: &enabled}}}
+	u := snapshot.UserRow{User: snapshot.User{ID: snapshot.GUIDText(guid), Attributes: snapshot.Attributes{UPN: fmt.Sprint("u", i, "@x"), Name: fmt.Sprint("U ", i), Enabled: &enabled}}}
 	w.license(&u)
 	return u
 }
 
 // license gives a user other licenses.
-func (w *randomTenant) license(u *User) {
+func (w *randomTenant) license(u *snapshot.UserRow) {
 	u.Paths, u.Plans = nil, nil
 	for i := range w.skus {
 		at := time.Date(2026, 1, 1+w.rng.IntN(20), 0, 0, 0, 0, time.UTC)

@@ -30,7 +30,7 @@ type Reader interface {
 	// Users delivers every user, page by page, and calls restart when all
 	// that was delivered must be forgotten and the reading begins anew. Of a row
 	// that is known byte by byte it need not read more than the user's id.
-	Users(ctx context.Context, known Known, page func([]User) error, restart func() error) (UsersRead, error)
+	Users(ctx context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, restart func() error) (snapshot.PagesRead, error)
 	// UsersExist looks users up whom Users did not deliver: whether each exists, and
 	// what went wrong. When a look-up has failed the rest may fail untried.
 	UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error)
@@ -53,24 +53,6 @@ type Organization struct {
 	snapshot.Tenant
 	Premium      bool      // Entra ID P1 or P2: the audit log reaches back 30 days
 	PremiumSince time.Time // zero: not known
-}
-
-// User is a user as read.
-type User = snapshot.UserRow
-
-// Known is how rows of users are recognized that came before.
-type Known struct {
-	Key   func(form string) ([16]byte, error) // for digests of rows that are read in this form
-	Print func(id [16]byte) (snapshot.RowPrint, bool)
-}
-
-// UsersRead describes a finished pass over the users. The times are the
-// service's.
-type UsersRead struct {
-	ObservedAt    time.Time
-	ObservedUntil time.Time
-	Duplicates    int
-	Warnings      []snapshot.Warning
 }
 
 // Options say how a run is judged.

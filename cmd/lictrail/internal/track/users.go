@@ -17,7 +17,7 @@ import (
 
 // shown is what the pass over the users has shown.
 type shown struct {
-	passed   UsersRead
+	passed   snapshot.PagesRead
 	passedAt time.Time        // by our clock
 	deltas   []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
 	groups   map[snapshot.GroupID]bool
@@ -46,7 +46,7 @@ func (p *userPass) read(ctx context.Context) error {
 	if err := p.beginPass(); err != nil {
 		return err
 	}
-	read, err := p.run.Users(ctx, p.known(ctx), func(users []User) error { return p.page(ctx, users) }, p.beginPass)
+	read, err := p.run.Users(ctx, p.known(ctx), func(users []snapshot.UserRow) error { return p.page(ctx, users) }, p.beginPass)
 	if err != nil {
 		return fmt.Errorf("read the users: %w", err)
 	}
@@ -77,8 +77,8 @@ func (p *userPass) loadPrints(ctx context.Context) error {
 
 // known is how rows are recognized. A row that is read by another version of the
 // program counts as another row: it may read more of it, or differently.
-func (p *userPass) known(ctx context.Context) Known {
-	return Known{
+func (p *userPass) known(ctx context.Context) snapshot.KnownRows {
+	return snapshot.KnownRows{
 		Key: func(form string) ([16]byte, error) { return p.run.sync.RowKey(ctx, p.run.o.Version+"\n"+form) },
 		Print: func(id [16]byte) (snapshot.RowPrint, bool) {
 			if !p.recognizes {
@@ -98,7 +98,7 @@ func (p *userPass) beginPass() error {
 	return p.run.spool.Reset()
 }
 
-func (p *userPass) page(ctx context.Context, users []User) error {
+func (p *userPass) page(ctx context.Context, users []snapshot.UserRow) error {
 	for i := range users {
 		if err := p.user(ctx, &users[i]); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (p *userPass) page(ctx context.Context, users []User) error {
 }
 
 // user compares one user with what is known, by fingerprint first.
-func (p *userPass) user(ctx context.Context, u *User) error {
+func (p *userPass) user(ctx context.Context, u *snapshot.UserRow) error {
 	known := p.users.get(u.ID)
 	if u.Unchanged {
 		if known.shows == nil {
@@ -189,7 +189,7 @@ const (
 )
 
 // showsOf is what is counted of a row.
-func showsOf(u *User) intake.RowShows {
+func showsOf(u *snapshot.UserRow) intake.RowShows {
 	s := intake.RowShows{Held: u.Held()}
 	flag := func(f uint8, has bool) {
 		if has {
