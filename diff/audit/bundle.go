@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// correlationSpan bounds what one correlation id may join. Measured on
-	// 417 events: groups of one InterSystemsId spread over 0 to 6 s, but for
-	// one of 208 s.
+	// correlationSpan is how far apart records of one correlation id may lie and still be
+	// joined. Measured on 417 events: those of one InterSystemsId lie within 0 to 6 s, with
+	// one exception of 208 s.
 	correlationSpan = 10 * time.Second
-	// nearSpan bounds what is joined without one.
+	// nearSpan is the same for records without a correlation id.
 	nearSpan = 2 * time.Second
 )
 
@@ -81,20 +81,20 @@ func unique(events []snapshot.Event) []*snapshot.Event {
 	return list
 }
 
-// Fullness tells how much a record says for certain: of two copies of one, that
-// with the greater number says more.
+// Fullness counts the facts that a record states for certain. Of two copies of a record,
+// the one with the greater number is the fuller one.
 func Fullness(e *snapshot.Event) int {
 	n := 0
-	for _, told := range []bool{e.Success, e.Actor.Known(), e.Actor.ID != "", e.Target != "", e.TargetUPN != "", e.Group != "", e.GroupSKUs != nil,
+	for _, known := range []bool{e.Success, e.Actor.Known(), e.Actor.ID != "", e.Target != "", e.TargetUPN != "", e.Group != "", e.GroupSKUs != nil,
 		e.License != nil, len(e.Updated) > 0, e.Part != nil && e.Part.Body != "", e.Correlation != "", e.Resolution <= time.Second} {
-		if told {
+		if known {
 			n++
 		}
 	}
 	if d := e.License; d != nil {
 		for _, whole := range []bool{d.OldKnown, d.NewKnown, d.Complete} {
 			if whole {
-				n += 4 // more than anything else that a copy without it may say
+				n += 4 // a complete side outweighs all that another copy may have instead
 			}
 		}
 	}
@@ -135,11 +135,11 @@ func compareEvents(a, b *snapshot.Event) int {
 
 // subject is what two records must share to be joined at all.
 type subject struct {
-	family  snapshot.Activity // one for the three that tell of license changes
+	family  snapshot.Activity // the same for the three activities that report license changes
 	user    string            // object id, or a principal name where there is none
 	group   snapshot.GroupID
 	success bool
-	alone   *record // set when nothing tells what the record is about
+	alone   *record // set when it is not known what the record is about, so that it is joined with no other
 }
 
 func subjectOf(r *record) subject {
@@ -156,7 +156,7 @@ func subjectOf(r *record) subject {
 		s.group = e.Group
 	}
 	if s.user == "" && (s.group == "" || isMembership) {
-		s.alone = r // a device, say: its id is not kept
+		s.alone = r // for instance a device, whose id is not kept
 	}
 	return s
 }
@@ -288,7 +288,8 @@ func near(a, b *record) bool {
 	return (a.lead.Correlation == "" || b.lead.Correlation == "") && a.aboutLicenses() && b.aboutLicenses()
 }
 
-// aboutLicenses leaves out the noise among Update user.
+// aboutLicenses reports whether a record is about licenses, or may be: most Update user
+// records are not.
 func (r *record) aboutLicenses() bool {
 	e := r.lead
 	return e.Activity != snapshot.UpdateUser || e.License != nil || e.LicenseTouched || e.Part != nil

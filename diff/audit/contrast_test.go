@@ -165,7 +165,7 @@ func TestContrast_EmptyDetailRows(t *testing.T) {
 	wantChanges(t, fromFile(t, "pair"), "b: +a1")
 }
 
-// It misses changes that only Update user or Add user tell of.
+// It misses changes for which the only record is an Update user or Add user.
 func TestContrast_OnlyChangeUserLicense(t *testing.T) {
 	wantChanges(t, fromFile(t, "update-only"), "b: +e3", "b: ~e3", "b: incomplete", "b:")
 	wantChanges(t, fromFile(t, "add-user"), "b: +e3", "c:")

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// isCut reports whether a text is JSON as far as it goes, and ends too early.
+// isCut reports whether an error is that of valid JSON which ends too early.
 func isCut(err error) bool {
 	var syntax *json.SyntaxError
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &syntax) && strings.Contains(err.Error(), "unexpected end")
 }
 
-// uncut returns of a JSON object that ends too early one with every member that
-// is all there. A number or a word at the very end counts as cut off: one cannot
-// tell.
+// uncut returns, for a JSON object that ends too early, an object with the members that
+// are complete. A number, true, false or null at the very end counts as cut off, since it
+// may have been longer.
 func uncut(object string) []byte {
 	dec := json.NewDecoder(strings.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -36,8 +36,8 @@ func uncut(object string) []byte {
 	return append([]byte(object[:end]), '}')
 }
 
-// uncutTargets returns the targets of a list that ends too early, without what
-// was changed of them.
+// uncutTargets returns the targets of a list that ends too early, without their modified
+// properties.
 func uncutTargets(list string) []graphTarget {
 	var targets []graphTarget
 	dec := json.NewDecoder(strings.NewReader(list))
@@ -60,15 +60,15 @@ func uncutTargets(list string) []graphTarget {
 	return targets
 }
 
-// readCut reads a record of the unified log whose text was cut off, as programs
-// do that bound the length of a cell: what is all there, and from the other
-// columns of its row what is not. It is an error unless that tells when which
-// operation on whose licenses took place, and that it did: what does not is
-// evidence of nothing. Records about groups and deletions are short; one that was
-// cut off all the same is an error too.
+// readCut reads a record of the unified log whose text was cut off, for instance by a
+// program that limits the length of a cell. It takes the members that are complete, and
+// the rest from the other columns of the row. It is an error if these do not say when
+// which operation on whose licenses took place and that it succeeded: such a record is
+// evidence of nothing. Records about groups and deletions are short, so one that was cut
+// off is an error as well.
 //
-// What the record shows of licenses counts as not shown, so that nothing rests on
-// a part of it but that it took place.
+// The license details of such a record are dropped, so that attribution uses it only as
+// evidence that the operation took place.
 func readCut(data string, w *wrapper) (fields, error) {
 	var r unifiedRecord
 	if err := json.Unmarshal(uncut(data), &r); err != nil {
@@ -84,16 +84,16 @@ func readCut(data string, w *wrapper) (fields, error) {
 		return f, err
 	}
 	f.whole, f.properties = false, nil
-	return f, f.mustTell(r.ResultStatus, r.ActorContextID != "")
+	return f, f.requireEssentials(r.ResultStatus, r.ActorContextID != "")
 }
 
-// mustTell refuses a record that was cut off too early. tenant says that it tells
-// the actor's.
-func (f *fields) mustTell(result text, tenant bool) error {
+// requireEssentials refuses a record that was cut off before one of the facts that make
+// it evidence. tenant says whether the record has the actor's tenant.
+func (f *fields) requireEssentials(result text, tenant bool) error {
 	who := f.subject()
 	for _, must := range []struct {
-		told bool
-		what string
+		known bool
+		what  string
 	}{
 		{f.at != "", "when it was"},
 		{f.activity != "", "what was done"},
@@ -102,7 +102,7 @@ func (f *fields) mustTell(result text, tenant bool) error {
 		{who.user() != "" || who.upn != "", "whose licenses it is about"},
 		{who.user() == "" || tenant, "from where it was done"},
 	} {
-		if !must.told {
+		if !must.known {
 			return cutError("it is cut off before it says " + must.what)
 		}
 	}

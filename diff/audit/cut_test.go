@@ -8,8 +8,8 @@ import (
 	"lictrail/snapshot"
 )
 
-// TestCut cuts records off at each of their bytes. What is left is refused, or
-// tells of the same operation, in part, and of no license at all.
+// TestCut cuts records off after each of their bytes. The rest is refused, or decoded as
+// the same operation with fewer details and without license details.
 func TestCut(t *testing.T) {
 	user, actor, tenant := "a1100000-0000-4000-8000-0000000000a1", "ad000000-0000-4000-8000-0000000000ad", "6f1c2a3b-7d4e-4f5a-8b6c-9d0e1f2a3b4c"
 	license := `[\"[SkuName=SPE_E3, AccountId=` + tenant + `, SkuId=05e9a617-0261-4cee-bb44-138d3ef5d965, DisabledPlans=[]]\"]`

@@ -88,7 +88,7 @@ func (t target) user() snapshot.UserID {
 	return snapshot.UserID(t.id)
 }
 
-// probe tells the shapes of a record apart.
+// probe has the members by which the shapes of a record are distinguished.
 type probe struct {
 	AuditData           json.RawMessage // Purview records, and rows of a unified export
 	Properties          text            // Azure Monitor's envelope
@@ -98,8 +98,8 @@ type probe struct {
 	Operation           text
 }
 
-// read brings a record of any shape to common terms. With an error it returns
-// the record's id, if that could be read.
+// read converts a record of any shape to fields. With an error it returns the record's
+// id, if that could be read.
 func read(hint snapshot.Source, raw []byte) (fields, error) {
 	if len(strings.TrimSpace(string(raw))) == 0 {
 		return fields{}, errors.New("the record is empty")

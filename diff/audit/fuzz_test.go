@@ -163,8 +163,8 @@ func cutEvents(body string, i, j int, lost uint8) []snapshot.Event {
 	return events
 }
 
-// TestSeeds keeps the corpora in the tree: a fuzz target without seeds on disk
-// finds its old bugs again.
+// TestSeeds requires that each fuzz target has its seeds in the repository, so that bugs
+// that were found once are looked for in every test run.
 func TestSeeds(t *testing.T) {
 	for _, target := range []string{"FuzzDecode", "FuzzAssignedLicense", "FuzzReassemble"} {
 		if list, err := os.ReadDir("testdata/fuzz/" + target); err != nil || len(list) == 0 {

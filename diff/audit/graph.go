@@ -92,7 +92,7 @@ func (r *graphRecord) structures(f *fields) (err error) {
 	}
 	f.actor = by.actor(list)
 	if cut {
-		if err := f.mustTell(r.Result, true); err != nil {
+		if err := f.requireEssentials(r.Result, true); err != nil {
 			return fmt.Errorf("targetResources: %w", err)
 		}
 	}
@@ -134,8 +134,8 @@ func (t graphTarget) target() target {
 	return target{kind: t.kind(), id: objectID(t.ID), upn: string(t.UserPrincipalName), name: string(t.DisplayName)}
 }
 
-// kind returns the target's type. Where the record leaves it out, a principal
-// name tells a user and a group type tells a group.
+// kind returns the target's type. Where the record leaves it out, a target with a
+// principal name is a user, and one with a group type is a group.
 func (t graphTarget) kind() string {
 	odata := strings.TrimPrefix(string(t.ODataType), "#microsoft.graph.")
 	kind := cmp.Or(string(t.Type), strings.TrimPrefix(odata, "targetResource"))

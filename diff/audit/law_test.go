@@ -81,7 +81,7 @@ func TestLaw_EveryEventInOneBundle(t *testing.T) {
 }
 
 // Cutting a body anywhere gives the same properties as not cutting it, and
-// losing what follows never tells anything that the whole does not.
+// losing what follows never shows anything that the whole does not.
 func TestLaw_CutsDoNotMatter(t *testing.T) {
 	body := seedBody
 	whole, details, intact := bodyProperties(body)
@@ -187,7 +187,7 @@ func TestDelta_PartlyKnown(t *testing.T) {
 	}
 }
 
-// A license that is listed twice leaves off what both rows leave off.
+// Of a license that is listed twice, only the plans that are off in both rows are off.
 func TestLicenseSet_Twice(t *testing.T) {
 	set, whole, err := licenseSet(value{text: `["[SkuId=` + e3 + `, DisabledPlans=[A, B]]","[SkuId=` + e3 + `, DisabledPlans=[B, C]]"]`})
 	if err != nil || !whole || len(set) != 1 || !slices.Equal(set[0].Disabled, []string{"B"}) {

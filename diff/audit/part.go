@@ -17,8 +17,8 @@ type record struct {
 	missing bool              // parts are missing, or do not make a whole
 }
 
-// partKey tells the parts of one record. The parts of Change user license and
-// of the Update user beside it share a correlation id but not a part id.
+// partKey identifies the record to which a part belongs. The parts of Change user license
+// and those of the Update user beside it share a correlation id but not a part id.
 type partKey struct {
 	id       string
 	activity snapshot.Activity
@@ -69,8 +69,8 @@ func (r *record) assemble() {
 
 // reassemble joins the bodies of the parts 1, 2, … up to the first that is
 // missing, empty or in doubt because two copies differ. The result is whole
-// when no part is missing; it never is when the parts disagree about their
-// number or none tells it.
+// when no part is missing; it never is when the parts disagree about their number or
+// none of them has it.
 func reassemble(parts []snapshot.Part) (body string, whole bool) {
 	parts = slices.Clone(parts)
 	slices.SortFunc(parts, func(a, b snapshot.Part) int {

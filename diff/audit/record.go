@@ -57,13 +57,13 @@ func Read(source snapshot.Source, raw []byte) (*Record, error) {
 	}, nil
 }
 
-// told are the members that say what happened, when, to whom and by whom.
-var told = []string{"id", "auditdata", "properties", "operation", "activitydisplayname", "operationname", "creationtime", "activitydatetime", "time",
+// decisiveMembers are the members that say what happened, when, to whom and by whom.
+var decisiveMembers = []string{"id", "auditdata", "properties", "operation", "activitydisplayname", "operationname", "creationtime", "activitydatetime", "time",
 	"resultstatus", "result", "userid", "objectid", "organizationid", "actor", "target", "actorcontextid", "initiatedby", "targetresources",
 	"modifiedproperties", "extendedproperties", "additionaldetails"}
 
-// distinct refuses an object that has such a member twice, in whatever case, with
-// two values: programs differ in which of them they take for true.
+// distinct refuses an object that has one of the decisive members twice, in any case, with
+// different values: JSON readers differ in which of the two they use.
 func distinct(object []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -81,7 +81,7 @@ func distinct(object []byte) error {
 		}
 		name, _ := key.(string)
 		lower := strings.ToLower(name)
-		if old, twice := seen[lower]; twice && old != string(v) && slices.Contains(told, lower) {
+		if old, twice := seen[lower]; twice && old != string(v) && slices.Contains(decisiveMembers, lower) {
 			return fmt.Errorf("it has two members %s that differ", name)
 		}
 		seen[lower] = string(v)
@@ -111,24 +111,24 @@ const derivedPrefix = "derived-"
 
 // derivedID names a record that has no id, by all that it says.
 func (f *fields) derivedID() string {
-	said := struct {
+	content := struct {
 		At, Activity, Correlation string
 		Actor                     snapshot.Actor
 		Targets, Properties       []string
 		Details                   map[string]string
 	}{f.at, string(Normalize(f.activity)), f.correlation, f.actor, nil, nil, f.details}
 	for _, t := range f.targets {
-		said.Targets = append(said.Targets, t.kind, t.id, t.upn)
+		content.Targets = append(content.Targets, t.kind, t.id, t.upn)
 	}
 	for _, p := range f.properties {
-		said.Properties = append(said.Properties, p.name, p.old.text, p.new.text)
+		content.Properties = append(content.Properties, p.name, p.old.text, p.new.text)
 	}
-	text, _ := json.Marshal(said) // strings only
+	text, _ := json.Marshal(content) // strings only
 	sum := sha256.Sum256(text)
 	return derivedPrefix + hex.EncodeToString(sum[:16])
 }
 
-// Glance is what can be told of a record without decoding it.
+// Glance is what can be read of a record without decoding it.
 type Glance struct {
 	Source   snapshot.Source
 	Activity string            // as written
@@ -186,7 +186,7 @@ type glimpse struct {
 	TargetResources    text
 }
 
-// dated adds when the record was to what else a glance shows.
+// dated adds the time of the record to a glance.
 func (g *glimpse) dated(found Glance) Glance {
 	found.at = cmp.Or(g.ActivityDateTime, g.CreationTime, g.Time, g.TimeGenerated, g.CreatedDateTime)
 	if found.at == "" {
@@ -195,7 +195,7 @@ func (g *glimpse) dated(found Glance) Glance {
 	return found
 }
 
-// Look tells the source, the activity and the tenant of a record. It is an
+// Look returns the source, the activity and the tenant of a record. It is an
 // error if the JSON is not an audit record of a known shape; the glance then has
 // at most the time.
 func Look(raw []byte) (Glance, error) {
@@ -266,9 +266,8 @@ var errEmptyData = errors.New("the record's AuditData is empty")
 
 var tenantInPath = regexp.MustCompile(`(?i)/tenants/([^/]+)/`)
 
-// graph looks at a record in Graph's shape, with or without an envelope. Only
-// the envelope tells the tenant; what it says of the activity is the record's to
-// correct.
+// graph looks at a record in Graph's shape, with or without an envelope. Only the
+// envelope has the tenant. Where both have the activity, that of the record counts.
 func (g *glimpse) graph() (Glance, error) {
 	inner := struct{ ActivityDisplayName, OperationName, ActivityDateTime text }{g.ActivityDisplayName, g.OperationName, g.ActivityDateTime}
 	if err := g.Properties.into(&inner); err != nil {

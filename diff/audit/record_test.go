@@ -110,7 +110,7 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-// The columns of an export say what is missing in the record beside them.
+// Members that are missing in a record are taken from the columns of the export beside it.
 func TestRead_OperationBesideAuditData(t *testing.T) {
 	r, err := Read("", []byte(`{"Identity": "i", "Operations": "Add user.", "AuditData": "{\"Id\":\"i\",\"CreationTime\":\"2026-03-04T10:20:30\"}"}`))
 	if err != nil || r.Activity != "Add user." {

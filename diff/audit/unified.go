@@ -86,7 +86,7 @@ func readUnified(raw []byte) (fields, error) {
 	return r.fields()
 }
 
-// fields brings the record to common terms.
+// fields converts the record to fields.
 func (r *unifiedRecord) fields() (fields, error) {
 	if err := r.numbers(); err != nil {
 		return fields{id: string(r.ID)}, err

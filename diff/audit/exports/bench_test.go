@@ -23,7 +23,7 @@ func BenchmarkRecords(b *testing.B) {
 			b.Fatal(err)
 		}
 		n := 0
-		for r, err := range files[0].Records(Untold) {
+		for r, err := range files[0].Records(UnknownOrder) {
 			if err != nil || r.Refused != "" {
 				b.Fatal(err, r)
 			}

@@ -7,11 +7,11 @@ import (
 	"io"
 )
 
-// rows reads a table line by line. A quoted cell may go over several lines. One
-// that does not end costs its own line and no more.
+// rows reads a table line by line. A quoted cell may span several lines. If a quoted cell
+// does not end, only its first line is refused, and the following lines are read again.
 //
-// The work is linear: a cell that does not end is looked for up to the next line
-// with an odd number of quotes, so that no line is read more than twice.
+// The work is linear: the end of a cell is searched for only up to the next line with an
+// odd number of quotes, so that no line is read more than twice.
 type rows struct {
 	in    *bufio.Reader
 	sep   byte
@@ -27,7 +27,7 @@ type rows struct {
 // table it returns io.EOF.
 func (r *rows) row() (cells []string, line int, reason string, err error) {
 	for {
-		first, err := r.take()
+		first, err := r.nextLine()
 		if err != nil {
 			return nil, 0, "", err
 		}
@@ -43,12 +43,12 @@ func (r *rows) row() (cells []string, line int, reason string, err error) {
 	}
 }
 
-// blank is what may stand in a line that says nothing: white space, and what old
-// programs fill and end a text with.
+// blank has the characters that an empty line may have: white space, and those with which
+// old programs pad and end a text.
 const blank = " \t\r\n\v\f\x00\x1a"
 
-// take returns the next line; of one that is too long the beginning.
-func (r *rows) take() ([]byte, error) {
+// nextLine returns the next line, or the beginning of one that is too long.
+func (r *rows) nextLine() ([]byte, error) {
 	if len(r.again) > 0 {
 		line := r.again[0]
 		r.line, r.again, r.work = r.line+1, r.again[1:], r.work+int64(len(line))
@@ -77,7 +77,7 @@ func (r *rows) cells(first []byte) (cells []string, reason string, err error) {
 	all := first
 	r.more = nil
 	for odd := isOdd(first); odd; {
-		next, err := r.take()
+		next, err := r.nextLine()
 		if errors.Is(err, io.EOF) || len(all) > maxRecord {
 			if err == nil {
 				r.more = append(r.more, next)
@@ -98,18 +98,19 @@ func (r *rows) cells(first []byte) (cells []string, reason string, err error) {
 	return cells, "", nil
 }
 
-// spoilt says why the last row is none, and lets its lines but the first be taken
-// once more.
+// spoilt returns why the last row is refused, and makes its lines after the first
+// be read again.
 func (r *rows) spoilt() string {
-	r.giveBack()
+	r.unreadLines()
 	return "a quoted cell does not end"
 }
 
-// manyCells is how many a line has that is no part of a cell by chance.
+// manyCells is the number of cells from which on a line is taken for a row of its own, and
+// not for a part of a quoted cell.
 const manyCells = 8
 
-// hasRow reports whether one of the lines that a quoted cell takes in is a row
-// itself: then its first quote is a stray one.
+// hasRow reports whether one of the lines inside a quoted cell is a row itself. The first
+// quote of the cell is then a stray one.
 func (r *rows) hasRow() bool {
 	if r.width < manyCells {
 		return false
@@ -122,8 +123,8 @@ func (r *rows) hasRow() bool {
 	return false
 }
 
-// most is how many cells of a row are worth reading: one more than there are
-// columns shows that it is none.
+// most is how many cells of a row are read: one more than there are columns is enough to
+// refuse the row.
 func (r *rows) most() int {
 	if r.width == 0 {
 		return 0
@@ -133,8 +134,8 @@ func (r *rows) most() int {
 
 func isOdd(line []byte) bool { return bytes.Count(line, []byte{'"'})%2 == 1 }
 
-// giveBack lets the lines of the last row after its first be taken once more.
-func (r *rows) giveBack() {
+// unreadLines makes the lines of the last row after its first be read again.
+func (r *rows) unreadLines() {
 	r.line -= len(r.more)
 	r.again, r.more = append(r.more, r.again...), nil
 }

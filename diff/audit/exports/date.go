@@ -80,22 +80,22 @@ func days(m []string, order Order) (year, month, day int, err error) {
 	if len(m[4]) == 2 {
 		c += 2000
 	}
-	switch told := orderOf(m[0]); {
-	case told != Untold && order != Untold && told != order && m[2] != ".":
+	switch found := orderOf(m[0]); {
+	case found != UnknownOrder && order != UnknownOrder && found != order && m[2] != ".":
 		return 0, 0, 0, dateError(fmt.Sprintf("is no date in the order %s", order))
-	case told == DMY, told == Untold && order == DMY:
+	case found == DMY, found == UnknownOrder && order == DMY:
 		return c, b, a, nil
-	case told == MDY, order == MDY, a == b:
+	case found == MDY, order == MDY, a == b:
 		return c, a, b, nil
 	}
 	return 0, 0, 0, errOrder
 }
 
-// orderOf tells the order of day and month where a date leaves no choice.
+// orderOf returns the order of day and month where a date leaves no choice.
 func orderOf(cell string) Order {
 	m := datePattern.FindStringSubmatch(strings.TrimSpace(plain.Replace(cell)))
 	if m == nil || len(m[1]) == 4 {
-		return Untold
+		return UnknownOrder
 	}
 	a, _ := strconv.Atoi(m[1])
 	b, _ := strconv.Atoi(m[3])
@@ -105,5 +105,5 @@ func orderOf(cell string) Order {
 	case b > 12:
 		return MDY
 	}
-	return Untold
+	return UnknownOrder
 }

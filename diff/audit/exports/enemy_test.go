@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestEnemy reads files as broken programs and people with other aims make them.
-// {} stands for a record, "{}" for it as a cell.
+// TestEnemy reads files such as defective programs and attackers write. {} stands for a
+// record, "{}" for a record as a cell.
 func TestEnemy(t *testing.T) {
 	const record = `{"CreationTime":"2026-03-04T10:20:30","Id":"i1","Operation":"Change user license.","ResultStatus":"Success","ObjectId":"ann@contoso.example"}`
 	fill := func(text string) []byte {
@@ -55,7 +55,7 @@ func TestEnemy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for block := range strings.SplitSeq(strings.TrimSpace(tell(t, test.data, Untold)), "\n") {
+			for block := range strings.SplitSeq(strings.TrimSpace(describeFile(t, test.data, UnknownOrder)), "\n") {
 				if block != "" && !strings.HasPrefix(block, " ") {
 					got = append(got, block)
 				} else if block != "" {
@@ -85,7 +85,7 @@ func cutGzip(t *testing.T, table []byte) []byte {
 	return whole[:len(whole)-8]
 }
 
-// TestEnemy_Litter: what operating systems leave in archives is no file of it.
+// TestEnemy_Litter: files that operating systems leave in archives are not listed.
 func TestEnemy_Litter(t *testing.T) {
 	for name, want := range map[string]bool{"__MACOSX/a/._b.csv": true, "a/.DS_Store": true, "a/Thumbs.db": true, "desktop.ini": true, "a/b.csv": false, "thumbs.db.csv": false} {
 		if isLitter(name) != want {
@@ -94,8 +94,8 @@ func TestEnemy_Litter(t *testing.T) {
 	}
 }
 
-// TestP31_Bombs: what unpacks to absurdly much is refused, at once where the archive
-// says so, and else before much of it was unpacked.
+// TestP31_Bombs: an archive that unpacks to far more than its size is refused, at once
+// where its directory says so, else before much of it was unpacked.
 func TestP31_Bombs(t *testing.T) {
 	blanks := bytes.Repeat([]byte(" "), 40<<20)
 	table := "AuditData\n\"{\"\"CreationTime\"\":\"\"2026-03-04T10:20:30\"\",\"\"Id\"\":\"\"i1\"\",\"\"Operation\"\":\"\"Add user.\"\"}\"\n"
@@ -121,7 +121,7 @@ func TestP31_Bombs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files, err := Files(bytes.NewReader(test.data), int64(len(test.data)))
 			for _, f := range files {
-				for _, e := range f.Within(test.most).Records(Untold) {
+				for _, e := range f.Within(test.most).Records(UnknownOrder) {
 					err = errors.Join(err, e)
 				}
 			}
@@ -188,7 +188,7 @@ func TestInterrupted(t *testing.T) {
 			})
 			files, err := Files(r, int64(len(data)))
 			for _, f := range files {
-				for _, e := range f.Records(Untold) {
+				for _, e := range f.Records(UnknownOrder) {
 					if e != nil {
 						err = e
 						break

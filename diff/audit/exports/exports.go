@@ -1,8 +1,7 @@
 // Package exports reads audit records out of files: exports of the unified log,
 // of the Entra ID portal and of Azure Monitor, and what was saved of Graph and of
-// the Management Activity API. It tells what a file is by what is in it, never by
-// its name, reads it as a stream, and refuses a bad record by itself, with the
-// line.
+// the Management Activity API. It recognizes the form of a file by its content, never by
+// its name, reads it as a stream, and refuses each bad record alone, with its line.
 //
 // It knows the forms in which records come. What a record says is for package
 // audit. The package does no I/O but reading from what it is given.
@@ -62,9 +61,9 @@ type Order string
 
 // Orders of dates.
 const (
-	Untold Order = "" // found out from the file's other dates, if they tell
-	DMY    Order = "dmy"
-	MDY    Order = "mdy"
+	UnknownOrder Order = "" // found out from the file's other dates, if one of them leaves no choice
+	DMY          Order = "dmy"
+	MDY          Order = "mdy"
 )
 
 // File is a file, or one of those inside an archive.
@@ -117,7 +116,7 @@ func Files(r io.ReaderAt, size int64) ([]File, error) {
 // and archives.
 func IsLitter(name string) bool { return isLitter(name) }
 
-// isLitter tells files that operating systems leave in archives.
+// isLitter reports whether a name is that of a file that operating systems leave in archives.
 func isLitter(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") || base == "thumbs.db" || base == "desktop.ini"
@@ -141,14 +140,14 @@ func (f File) Records(order Order) iter.Seq2[*Record, error] {
 				return
 			}
 			found, err := f.order()
-			if err == nil && order != Untold && found != Untold && found != order {
+			if err == nil && order != UnknownOrder && found != UnknownOrder && found != order {
 				err = fmt.Errorf("%w: some can only be %s, and are not %s", ErrOrder, found, order)
 			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if t.order = order; order == Untold {
+			if t.order = order; order == UnknownOrder {
 				t.order = found
 			}
 			read = t.read
@@ -184,12 +183,12 @@ func (f File) Check() error {
 func (f File) order() (Order, error) {
 	in, err := f.text()
 	if err != nil {
-		return Untold, err
+		return UnknownOrder, err
 	}
 	defer in.Close()
 	t, err := readHeader(in)
 	if err != nil {
-		return Untold, err
+		return UnknownOrder, err
 	}
 	return t.findOrder()
 }

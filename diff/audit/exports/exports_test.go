@@ -21,9 +21,9 @@ import (
 	"lictrail/snapshot"
 )
 
-// TestFiles reads the exports in testdata: in each file one in the form that its
-// name tells, and under "want" what is to be read of it. A section's name may
-// have the order of dates that is asked for.
+// TestFiles reads the exports in testdata. The name of each file says which form of export
+// is in it; the section "want" has the expected records. The name of a section may have
+// the order of dates to read it with.
 func TestFiles(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -38,15 +38,15 @@ func TestFiles(t *testing.T) {
 			for i := 0; i+1 < len(archive.Files); i += 2 {
 				in, want := archive.Files[i], &archive.Files[i+1]
 				_, order, _ := strings.Cut(in.Name, " ")
-				want.Data = []byte(tell(t, in.Data, Order(order)))
+				want.Data = []byte(describeFile(t, in.Data, Order(order)))
 			}
 			golden.File(t, name, string(txtar.Format(archive)))
 		})
 	}
 }
 
-// tell reads a file and tells of each record what it says.
-func tell(t testing.TB, data []byte, order Order) string {
+// describeFile reads a file and describes each record.
+func describeFile(t testing.TB, data []byte, order Order) string {
 	t.Helper()
 	files, err := Files(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -118,7 +118,7 @@ func licenses(set []snapshot.EventLicense) string {
 	return "[" + strings.Join(names, " ") + "]"
 }
 
-// TestWrappings: a file says the same however it is encoded and packed.
+// TestWrappings: the same records are read however a file is encoded and packed.
 func TestWrappings(t *testing.T) {
 	for _, name := range []string{"purview-csv", "entra-portal-csv", "graph-json", "azure-monitor-lines"} {
 		archive, err := txtar.ParseFile("testdata/" + name + ".txtar")
@@ -126,10 +126,10 @@ func TestWrappings(t *testing.T) {
 			t.Fatal(err)
 		}
 		plain := archive.Files[0].Data
-		want := tell(t, plain, Untold)
+		want := describeFile(t, plain, UnknownOrder)
 		for how, wrap := range wrappings {
 			t.Run(name+" "+how, func(t *testing.T) {
-				got := tell(t, wrap(t, plain), Untold)
+				got := describeFile(t, wrap(t, plain), UnknownOrder)
 				if diff := cmp.Diff(want, strings.TrimPrefix(got, "folder/a.csv\n")); diff != "" {
 					t.Errorf("(-plain +wrapped)\n%s", diff)
 				}
@@ -277,7 +277,7 @@ func FuzzRecords(f *testing.F) {
 		}
 		for _, file := range files {
 			n := 0
-			for r, err := range file.Records(Untold) {
+			for r, err := range file.Records(UnknownOrder) {
 				if err != nil {
 					break
 				}
@@ -302,13 +302,13 @@ func FuzzRecords(f *testing.F) {
 }
 
 // FuzzParseDate: what is read as a time is one, and does not depend on the order
-// of day and month where the text itself tells it.
+// of day and month where the text itself leaves no choice.
 func FuzzParseDate(f *testing.F) {
 	for _, cell := range []string{"4/16/2026, 1:11:35\u202fPM", "03.04.2026 13:11", "2026/4/3 13:11:35", "3/4/2026 13:11:35", "16-4-2026 13:11:35 UTC", "x"} {
 		f.Add(cell)
 	}
 	f.Fuzz(func(t *testing.T, cell string) {
-		at, err := parseDate(cell, Untold)
+		at, err := parseDate(cell, UnknownOrder)
 		if err != nil {
 			return
 		}
@@ -316,7 +316,7 @@ func FuzzParseDate(f *testing.F) {
 			t.Errorf("%q is read as %q", cell, at)
 		}
 		for _, order := range []Order{DMY, MDY} {
-			if told := orderOf(cell); told != Untold && told != order {
+			if told := orderOf(cell); told != UnknownOrder && told != order {
 				continue
 			}
 			if again, err := parseDate(cell, order); err != nil || again != at {
@@ -349,10 +349,11 @@ func FuzzRows(f *testing.F) {
 
 func newTestReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 
-// An order that a date of the file contradicts is not taken for the others.
+// An order of day and month that a date of the file contradicts is not used for its other
+// dates.
 func TestRecords_OrderContradicted(t *testing.T) {
 	const table = "Date (UTC),Activity,Result,ActorType,Target1Type\n3/4/2026 10:20:30,Add user,success,User,User\n4/16/2026 10:20:30,Add user,success,User,User\n"
-	for order, want := range map[Order]error{Untold: nil, MDY: nil, DMY: ErrOrder} {
+	for order, want := range map[Order]error{UnknownOrder: nil, MDY: nil, DMY: ErrOrder} {
 		files, err := Files(strings.NewReader(table), int64(len(table)))
 		if err != nil {
 			t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 // audit record has a list of such a name itself.
 var lists = map[string]bool{"value": true, "records": true, "tables": true, "results": true, "items": true, "data": true, "events": true}
 
-// readJSON reads records from JSON: one object or many, one after the other, a
-// line each, in lists, or in objects that carry lists. What surrounds them is
-// passed over, so that a break does not cost the records after it.
+// readJSON reads records from JSON: one object or many, one after the other, a line each,
+// in lists, or in objects that have lists as members. Text around them is skipped, so that
+// a syntax error does not prevent reading the records after it.
 func readJSON(in *text, yield func(*Record) bool) error {
 	s := &scanner{text: in, line: 1, yield: yield}
 	err := s.all()
@@ -26,11 +26,11 @@ func readJSON(in *text, yield func(*Record) bool) error {
 	return err
 }
 
-// errStop: whoever asked for records wants no more.
+// errStop ends the reading because the caller wants no more records.
 var errStop = errors.New("no more records are wanted")
 
-// scanner finds the records in JSON text. It minds brackets and quotes; whether
-// what is between them is JSON shows when the record is looked at.
+// scanner finds the records in JSON text by matching brackets and quotes. Whether the text
+// between them is valid JSON is checked when the record is decoded.
 type scanner struct {
 	*text
 	line  int
@@ -100,7 +100,7 @@ func (s *scanner) next() (byte, error) {
 
 func (s *scanner) discard() { s.ReadByte() } //nolint:errcheck // next has seen it
 
-// value is a JSON value under way.
+// value is a JSON value that is being read.
 type value struct {
 	buf   []byte
 	open  []byte // the brackets that are open
@@ -116,8 +116,8 @@ var (
 	errLong     = fmt.Errorf("the record is longer than %d MB", maxRecord>>20)
 )
 
-// take adds a byte. done tells that the value is complete with it.
-func (v *value) take(c byte) (done bool, err error) {
+// addByte adds a byte. done says whether the value is complete with it.
+func (v *value) addByte(c byte) (done bool, err error) {
 	if v.quote {
 		switch {
 		case v.slash:
@@ -197,7 +197,7 @@ func (s *scanner) read(v *value, pause func() bool) error {
 				}
 			}
 			c := chunk[i]
-			done, err := v.take(c)
+			done, err := v.addByte(c)
 			if err != nil {
 				s.Discard(i) //nolint:errcheck // it is buffered
 				return err
@@ -285,8 +285,8 @@ func lastKey(buf []byte) string {
 	return strings.ToLower(string(rest[bytes.LastIndexByte(rest, '"')+1:]))
 }
 
-// broken refuses what began at a line. The text is read on from where it went
-// wrong, unless it ended there.
+// broken refuses the record that began at a line. Reading goes on at the byte that was
+// wrong, unless the text ended there.
 func (s *scanner) broken(line int, err error) error {
 	switch {
 	case errors.Is(err, errCut), errors.Is(err, errBroken), errors.Is(err, errLong):

@@ -16,7 +16,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// table is a table of audit records, with a header that tells its kind.
+// table is a table of audit records. Its header shows which kind of export it is.
 type table struct {
 	rows   *rows
 	names  []string       // of the columns, as letters and digits in lower case
@@ -41,12 +41,12 @@ const maxPreamble = 10
 // numbers some hundreds of them.
 const maxColumns = 20_000
 
-// readHeader reads up to the header, which tells the separator and the kind.
+// readHeader reads up to the header, from which it derives the separator and the kind.
 func readHeader(in *text) (*table, error) {
 	r := &rows{in: in.Reader, line: 1}
 	var first string
 	for range maxPreamble {
-		line, err := r.take()
+		line, err := r.nextLine()
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func shorten(s string) string {
 	return s
 }
 
-// recognize tells by the names of the columns what the rows are.
+// recognize finds out by the names of the columns what the rows are.
 func (t *table) recognize() bool {
 	t.names, t.column, t.rowDate = make([]string, len(t.header)), make(map[string]int, len(t.header)), -1
 	for i, h := range t.header {
@@ -143,7 +143,7 @@ func (t *table) at(name string) int {
 	return -1
 }
 
-// isLocal reports whether the times are in the zone of whoever exported them.
+// isLocal reports whether the times are in the time zone of the person who exported them.
 func (t *table) isLocal() bool {
 	return slices.ContainsFunc(t.dates, func(i int) bool { return strings.Contains(strings.ToLower(t.header[i]), "[local") })
 }
@@ -188,7 +188,7 @@ func (t *table) read(yield func(*Record) bool) error {
 		case record.Refused == "":
 		case len(t.rows.more) > 0: // a stray quote may have taken other rows in
 			record.When = snapshot.Window{}
-			t.rows.giveBack()
+			t.rows.unreadLines()
 		case record.When.NotAfter.IsZero() && len(cells) <= len(t.names):
 			record.When = t.when(cells)
 		}
@@ -462,7 +462,7 @@ func (t *table) date(cell string) (iso, reason string) {
 
 // findOrder finds out in which order the table has day and month.
 func (t *table) findOrder() (Order, error) {
-	order := Untold
+	order := UnknownOrder
 	dates := t.dates
 	if t.rowDate >= 0 {
 		dates = []int{t.rowDate}
@@ -473,7 +473,7 @@ func (t *table) findOrder() (Order, error) {
 			break
 		}
 		if err != nil {
-			return Untold, err
+			return UnknownOrder, err
 		}
 		if reason != "" {
 			continue
@@ -482,15 +482,15 @@ func (t *table) findOrder() (Order, error) {
 			if i >= len(cells) {
 				continue
 			}
-			told := orderOf(cells[i])
-			if told != Untold && order != Untold && told != order {
-				return Untold, nil // such dates are refused one by one
+			found := orderOf(cells[i])
+			if found != UnknownOrder && order != UnknownOrder && found != order {
+				return UnknownOrder, nil // such dates are refused one by one
 			}
-			if told != Untold {
-				order = told
+			if found != UnknownOrder {
+				order = found
 			}
-			if order == Untold && isISO.MatchString(strings.TrimSpace(cells[i])) {
-				return Untold, nil // one program wrote them all
+			if order == UnknownOrder && isISO.MatchString(strings.TrimSpace(cells[i])) {
+				return UnknownOrder, nil // one program wrote them all
 			}
 		}
 	}

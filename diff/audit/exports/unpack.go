@@ -24,7 +24,7 @@ const (
 	// records pack to a tenth or a fiftieth; what packs to a thousandth, which is
 	// the most that can be, says the same over and over.
 	maxRatio = 200
-	// anyRatio is up to where the ratio does not matter.
+	// anyRatio is the number of unpacked bytes up to which the ratio does not matter.
 	anyRatio = maxRecord
 )
 

@@ -41,14 +41,14 @@ func utf8Reader(r *bufio.Reader) *bufio.Reader {
 
 // utf16Reader reads UTF-16 as UTF-8.
 type utf16Reader struct {
-	r     *bufio.Reader
-	order binary.ByteOrder
-	left  []byte // of a character for which there was no room
+	r       *bufio.Reader
+	order   binary.ByteOrder
+	pending []byte // of a character for which there was no room
 }
 
 func (u *utf16Reader) Read(p []byte) (n int, err error) {
-	n = copy(p, u.left)
-	u.left = u.left[n:]
+	n = copy(p, u.pending)
+	u.pending = u.pending[n:]
 	for n < len(p) {
 		c, err := u.rune()
 		if err != nil {
@@ -59,7 +59,7 @@ func (u *utf16Reader) Read(p []byte) (n int, err error) {
 		}
 		b := utf8.AppendRune(nil, c)
 		m := copy(p[n:], b)
-		n, u.left = n+m, b[m:]
+		n, u.pending = n+m, b[m:]
 	}
 	return n, nil
 }

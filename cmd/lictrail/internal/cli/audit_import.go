@@ -125,7 +125,7 @@ func runAuditImport(ctx context.Context, e *env, o auditImportOptions, paths []s
 
 func (o auditImportOptions) check(now time.Time) (order exports.Order, whole snapshot.Window, err error) {
 	order = exports.Order(strings.ToLower(o.dateOrder))
-	if !slices.Contains([]exports.Order{exports.Untold, exports.DMY, exports.MDY}, order) {
+	if !slices.Contains([]exports.Order{exports.UnknownOrder, exports.DMY, exports.MDY}, order) {
 		return order, whole, usage(fmt.Sprintf("unknown --date-order %q", o.dateOrder), "--date-order dmy or mdy")
 	}
 	if o.whole == "" {

@@ -230,7 +230,7 @@ func exportRecords(t *testing.T, tenant string, format string, events [][]byte) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files[0].Records(exports.Untold)
+	return files[0].Records(exports.UnknownOrder)
 }
 
 // answers tells all changes with their causes, times to the second, as that is

@@ -38,7 +38,7 @@ func importText(t *testing.T, db *store.DB, name, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := Import(t.Context(), db, []ExportFile{{AuditFile: store.AuditFile{Name: name, SHA256: name}, Records: files[0].Records(exports.Untold)}}, o)
+	done, err := Import(t.Context(), db, []ExportFile{{AuditFile: store.AuditFile{Name: name, SHA256: name}, Records: files[0].Records(exports.UnknownOrder)}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +189,8 @@ func TestImport_Lost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list := []ExportFile{{AuditFile: store.AuditFile{Name: "a", SHA256: "a"}, Records: files[0].Records(exports.Untold)},
-				{AuditFile: store.AuditFile{Name: "b", SHA256: "b"}, Records: others[0].Records(exports.Untold)}}
+			list := []ExportFile{{AuditFile: store.AuditFile{Name: "a", SHA256: "a"}, Records: files[0].Records(exports.UnknownOrder)},
+				{AuditFile: store.AuditFile{Name: "b", SHA256: "b"}, Records: others[0].Records(exports.UnknownOrder)}}
 			if test.want == "nothing is said" {
 				list = list[:1]
 			}
