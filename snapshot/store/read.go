@@ -10,21 +10,23 @@ import (
 
 	"lictrail/snapshot"
 	"lictrail/snapshot/store/engine"
+	"lictrail/snapshot/store/ledger"
 )
 
 // History answers questions about the state at one complete run. What it
 // returns is consistent: it reads in one transaction.
 type History struct {
-	tx     reading
-	seal   int64 // the newest: as long as there is no other, nothing has been written
-	schema int64 // changes when another version of the program changes the tables
-	Tenant snapshot.Tenant
-	Runs   map[snapshot.RunID]*Run
-	First  *Run // the run with which tracking began
-	At     *Run // the run that is asked about; the newest unless [History.AsOf] chose another
-	groups map[snapshot.GroupID]string
-	plans  map[snapshot.PlanID]string
-	skus   map[snapshot.SKUID]string
+	tx      reading
+	seal    string // head of the newest: as long as there is no other, nothing has been written
+	erasure string // see [History.Erasure]
+	schema  int64  // changes when another version of the program changes the tables
+	Tenant  snapshot.Tenant
+	Runs    map[snapshot.RunID]*Run
+	First   *Run // the run with which tracking began
+	At      *Run // the run that is asked about; the newest unless [History.AsOf] chose another
+	groups  map[snapshot.GroupID]string
+	plans   map[snapshot.PlanID]string
+	skus    map[snapshot.SKUID]string
 	// sameParts counts the SKUs of a part number, in lower case.
 	sameParts map[string]int
 	shared    *shared
@@ -75,13 +77,18 @@ func (db *DB) Again(ctx context.Context, known *History) (*History, error) {
 	return &h, nil
 }
 
-// State says what has been written: it is the same only while nothing is added.
-func (h *History) State() string { return fmt.Sprintf("%d.%d", h.schema, h.seal) }
+// State says what has been written: it is the same only while nothing is added, and
+// differs between histories.
+func (h *History) State() string { return fmt.Sprintf("%d.%s", h.schema, h.seal) }
+
+// Erasure says what has been erased: it is the same until something more is, and
+// differs between histories.
+func (h *History) Erasure() string { return h.erasure }
 
 // loadState reads what changes with everything that is written. Every transaction
 // that adds to the history ends with a seal.
 func (h *History) loadState(ctx context.Context) error {
-	err := h.tx.QueryRowContext(ctx, "SELECT schema_version, (SELECT coalesce(max(id), 0) FROM seal) FROM pragma_schema_version").Scan(&h.schema, &h.seal)
+	err := h.tx.QueryRowContext(ctx, "SELECT schema_version, coalesce((SELECT head FROM seal ORDER BY id DESC LIMIT 1), '') FROM pragma_schema_version").Scan(&h.schema, &h.seal)
 	if err != nil {
 		return fmt.Errorf("read the newest seal: %w", err)
 	}
@@ -94,6 +101,13 @@ func (h *History) Close() error { return h.tx.Rollback() }
 func (h *History) load(ctx context.Context) error {
 	if err := h.loadState(ctx); err != nil {
 		return err
+	}
+	err := h.tx.QueryRowContext(ctx, `
+		SELECT coalesce((SELECT head FROM seal ORDER BY id LIMIT 1), '') ||
+			coalesce((SELECT head FROM seal WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1), '')`,
+		ledger.KindForget, ledger.KindPrune).Scan(&h.erasure)
+	if err != nil {
+		return fmt.Errorf("read the newest erasure: %w", err)
 	}
 	tenant, ok, err := tenantOf(ctx, h.tx)
 	if err != nil {

@@ -27,6 +27,7 @@ var (
 	loadWeeks  = flag.Int("load-weeks", 3, "weekly runs after the first")
 	loadDuring = flag.Int("load-during", 2, "how many of these, the last, go on while people look")
 	loadThink  = flag.Duration("load-think", 20*time.Millisecond, "how long a reader waits between two questions, on average")
+	loadDelay  = flag.Duration("load-delay", 0, "how long Graph takes until it answers a request, on average")
 	loadDB     = flag.String("load-db", "", "file that keeps the database of the runs before, for the next time")
 )
 
@@ -62,6 +63,7 @@ func TestServe_Readers(t *testing.T) {
 	}
 	l := newLoad(t)
 	l.runsBefore()
+	l.delay = *loadDelay
 	changes := l.changes()
 	s := serve(t, "--db", l.db)
 	l.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: loadReaders}, Timeout: time.Minute}
@@ -86,6 +88,7 @@ type load struct {
 	base   string // address of the simulator
 	db     string
 	client *http.Client
+	delay  time.Duration // of Graph
 
 	mu   sync.Mutex
 	took map[string][]time.Duration // by view
@@ -94,7 +97,8 @@ type load struct {
 
 func newLoad(t *testing.T) *load {
 	l := &load{t: t, tenant: graphtest.NewBig(1, *loadUsers, 60), took: map[string][]time.Duration{}, db: filepath.Join(t.TempDir(), "load.db")}
-	simulator := graphtest.NewServer(l.tenant, graphtest.WithTidyRows(), graphtest.WithoutGzip())
+	simulator := graphtest.NewServer(l.tenant, graphtest.WithTidyRows(), graphtest.WithoutGzip(),
+		graphtest.WithHook(func(*graphtest.Tenant, graphtest.Request) { time.Sleep(l.delay) }))
 	var err error
 	if l.base, err = simulator.Start(); err != nil {
 		t.Fatal(err)

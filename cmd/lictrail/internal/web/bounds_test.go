@@ -3,12 +3,14 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"lictrail/cmd/lictrail/internal/page"
@@ -150,37 +152,172 @@ func TestConstantTime(t *testing.T) {
 	}
 }
 
-// TestKept: an answer that is to be kept is made once for a state and a time; one
-// that is not, and one that failed, is made again.
+// TestKept: an answer that may be given again is made once for a state and a time;
+// one that may not, and one that failed, is made again.
 func TestKept(t *testing.T) {
 	k, made := newKept(), 0
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	get := func(state string, at time.Time, keep bool, fail error) int {
-		given, err := k.get("key", state, at, keep, func() (*response, error) {
+	get := func(written string, at time.Time, reuse reuse, fail error) int {
+		given, earlier, err := k.get("key", state{written: written}, at, reuse, func() (*response, error) {
 			made++
 			return &response{status: made}, fail
 		})
-		if !errors.Is(err, fail) {
-			t.Errorf("%v, want %v", err, fail)
+		if !errors.Is(err, fail) || earlier {
+			t.Errorf("%v, earlier %t; want %v", err, earlier, fail)
 		}
 		return given.status
 	}
 	failure := errors.New("failed")
 	for i, test := range []struct {
-		state string
-		at    time.Time
-		keep  bool
-		fail  error
-		want  int
+		written string
+		at      time.Time
+		reuse   reuse
+		fail    error
+		want    int
 	}{
-		{"a", now, false, nil, 1}, {"a", now, false, nil, 2}, // not kept
-		{"a", now, true, failure, 3}, {"a", now, true, nil, 4}, // a failure is not kept
-		{"a", now, true, nil, 4}, {"a", now.Add(keptTime - 1), true, nil, 4}, {"a", now.Add(keptTime), true, nil, 5}, // for so long
-		{"b", now.Add(keptTime), true, nil, 6}, // another state
+		{"a", now, reuseNothing, nil, 1}, {"a", now, reuseNothing, nil, 2},
+		{"a", now, reuseSame, failure, 3}, {"a", now, reuseSame, nil, 4}, // a failure is not kept
+		{"a", now, reuseSame, nil, 4}, {"a", now.Add(keptTime - 1), reuseEarlier, nil, 4}, {"a", now.Add(keptTime), reuseSame, nil, 5}, // for so long
+		{"b", now.Add(keptTime), reuseSame, nil, 6},        // another state
+		{"c", now.Add(3 * keptTime), reuseEarlier, nil, 7}, // the one before is too old
 	} {
-		if got := get(test.state, test.at, test.keep, test.fail); got != test.want {
+		if got := get(test.written, test.at, test.reuse, test.fail); got != test.want {
 			t.Errorf("%d: answer %d, want %d", i, got, test.want)
 		}
+	}
+}
+
+// TestKept_Earlier: while a newer answer is made, those who accept it get the one
+// before, unless something was erased since, it is too old, or it failed.
+func TestKept_Earlier(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	before := state{"1", "0"}
+	for _, test := range []struct {
+		name    string
+		state   state
+		later   time.Duration
+		reuse   reuse
+		earlier bool
+	}{
+		{"something was written", state{"2", "0"}, time.Second, reuseEarlier, true},
+		{"programs read it", state{"2", "0"}, time.Second, reuseSame, false},
+		{"something was erased", state{"2", "2"}, time.Second, reuseEarlier, false},
+		{"it is a minute old", before, keptTime, reuseEarlier, true},
+		{"it is nearly two minutes old", before, 2*keptTime - 1, reuseEarlier, true},
+		{"it is two minutes old", before, 2 * keptTime, reuseEarlier, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k, begun, release := newKept(), 0, make(chan struct{})
+				get := func(s state, at time.Time, reuse reuse) (string, bool) {
+					given, earlier, err := k.get("key", s, at, reuse, func() (*response, error) {
+						if begun++; begun > 1 {
+							<-release
+						}
+						return &response{kind: s.written}, nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return given.kind, earlier
+				}
+				get(before, now, reuseEarlier)
+				if !test.earlier {
+					close(release)
+				}
+				for range 2 { // one who has it made, and one who comes meanwhile
+					kind, earlier := get(test.state, now.Add(test.later), test.reuse)
+					if earlier != test.earlier || (kind == before.written) != (test.earlier || test.state == before) {
+						t.Errorf("answer of state %s, earlier %t", kind, earlier)
+					}
+				}
+				if test.earlier {
+					synctest.Wait()
+					// Something is erased meanwhile: nobody gets what may show it.
+					go func() {
+						if kind, earlier := get(state{"3", "3"}, now.Add(test.later), test.reuse); kind != "3" || earlier {
+							t.Errorf("after an erasure: answer of state %s, earlier %t", kind, earlier)
+						}
+					}()
+					synctest.Wait()
+					close(release)
+				}
+				synctest.Wait()
+				last := test.state
+				if test.earlier {
+					last = state{"3", "3"}
+				}
+				if kind, earlier := get(last, now.Add(test.later), test.reuse); kind != last.written || earlier {
+					t.Errorf("when it was made: answer of state %s, earlier %t", kind, earlier)
+				}
+				if want := 2; !test.earlier && begun != want || test.earlier && begun != want+1 {
+					t.Errorf("made %d times", begun)
+				}
+			})
+		})
+	}
+}
+
+// TestKept_EarlierFails: an answer that could not be made anew is made in a request
+// the next time, so that its error is seen.
+func TestKept_EarlierFails(t *testing.T) {
+	for name, again := range map[string]func() (*response, error){
+		"error": func() (*response, error) { return nil, errTooMany },
+		"panic": func() (*response, error) { panic("broken") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k, now := newKept(), time.Now()
+				made := func() (*response, error) { return &response{kind: "made"}, nil }
+				if _, _, err := k.get("key", state{written: "1"}, now, reuseEarlier, made); err != nil {
+					t.Fatal(err)
+				}
+				if _, earlier, err := k.get("key", state{written: "2"}, now, reuseEarlier, again); !earlier || err != nil {
+					t.Errorf("earlier %t, %v", earlier, err)
+				}
+				synctest.Wait()
+				if given, earlier, err := k.get("key", state{written: "2"}, now, reuseEarlier, made); given == nil || earlier || err != nil {
+					t.Errorf("earlier %t, %v", earlier, err)
+				}
+				if k.bytes != 0 || len(k.all) != 1 {
+					t.Errorf("%d answers with %d bytes are kept", len(k.all), k.bytes)
+				}
+			})
+		})
+	}
+}
+
+// TestServe_Earlier: a page that shows the state before has the browser ask again; a
+// program waits for the new answer.
+func TestServe_Earlier(t *testing.T) {
+	for _, test := range []struct{ target, refresh, body string }{
+		{"/x", earlierRefresh, "1"}, {"/x?format=json", "", "2"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			site := NewSite(Site{Now: time.Now, Looked: func(Looked) {}})
+			v := &view{name: "x", kept: true, ask: func(context.Context, *question) (*answer, error) {
+				asked++
+				if asked > 1 {
+					time.Sleep(keptWait + time.Second)
+				}
+				a := &answer{Page: page.Page{Title: fmt.Sprint("answer ", asked)}}
+				a.formats = func(p show.Printer) error {
+					_, err := fmt.Fprint(p.Out, a.Title)
+					return err
+				}
+				return a, nil
+			}}
+			var w *httptest.ResponseRecorder
+			for range 2 {
+				w = httptest.NewRecorder()
+				site.serve(w, httptest.NewRequest("GET", test.target, nil), nil, v, "", "")
+				time.Sleep(keptTime)
+			}
+			if w.Header().Get("Refresh") != test.refresh || !strings.Contains(w.Body.String(), "answer "+test.body) {
+				t.Errorf("%s: refresh %q, %s", test.target, w.Header().Get("Refresh"), w.Body)
+			}
+		})
 	}
 }
 

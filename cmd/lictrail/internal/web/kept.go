@@ -17,52 +17,128 @@ const (
 	keptBytes = 32 << 20
 )
 
+// keptWait is how long people wait for a new answer before they get the earlier one.
+const keptWait = 2 * time.Second
+
 // kept are answers of the last moments, for many people who ask the same at once.
-// An answer is given again only while the history is the same, and not for long:
-// pages count days up to now.
+// An answer is given again while the history is the same, and not for long: pages
+// count days up to now. Where a new one takes longer than [keptWait], those who accept
+// it get the answer before: see [entry.serves].
 type kept struct {
 	mu    sync.Mutex
 	all   map[string]*entry
 	bytes int
 }
 
-type entry struct {
-	state string
-	until time.Time
-	done  chan struct{} // closed when it is there
-	given *response
-	err   error
+// state says what an answer rests on.
+type state struct {
+	written string // it differs after every transaction that added to the history
+	erased  string // it differs after every transaction that erased something
 }
+
+type entry struct {
+	state  state
+	until  time.Time
+	before *entry        // the answer in whose place this one is made; nil: none
+	done   chan struct{} // closed when it is there
+	given  *response
+	err    error
+}
+
+// reuse says which answers may be given again.
+type reuse int
+
+const (
+	reuseNothing reuse = iota // only to those who ask at the same time
+	reuseSame                 // while the history is the same
+	reuseEarlier              // and the one before, while a new one is made
+)
 
 func newKept() *kept { return &kept{all: map[string]*entry{}} }
 
-// get returns the answer to a question at a state of the history. Of those who ask
-// the same at the same time, one has it made. Unless it is to be kept, only these get it.
-func (k *kept) get(key, state string, now time.Time, keep bool, answer func() (*response, error)) (*response, error) {
-	k.mu.Lock()
-	e := k.all[key]
-	if e != nil && e.state == state && now.Before(e.until) {
-		k.mu.Unlock()
-		<-e.done
-		return e.given, e.err
+// get returns the answer to a question at a state of the history; earlier says that
+// a newer one is being made. Of those who ask the same at the same time, one has it
+// made.
+func (k *kept) get(key string, s state, now time.Time, reuse reuse, answer func() (*response, error)) (given *response, earlier bool, err error) {
+	patience := time.NewTimer(keptWait)
+	defer patience.Stop()
+	for {
+		e, before, mine := k.entry(key, s, now, reuse)
+		var late <-chan time.Time
+		if before != nil {
+			late = patience.C
+		}
+		switch {
+		case mine && before == nil:
+			k.make(key, e, reuse, answer)
+		case mine:
+			go func() {
+				// A panic must not end the program. The answer failed, so the next one who
+				// asks has it made in a request, and the server reports what went wrong.
+				defer func() { _ = recover() }()
+				k.make(key, e, reuse, answer)
+			}()
+		}
+		select {
+		case <-e.done:
+			switch {
+			case e.err != nil && before != nil:
+				return before.given, true, nil
+			case e.state == s:
+				return e.given, false, e.err
+			}
+		case <-late:
+			return before.given, true, nil
+		}
 	}
-	e = &entry{state: state, until: now.Add(keptTime), done: make(chan struct{}), err: errBroken}
-	k.drop(key)
-	k.all[key] = e
-	k.mu.Unlock()
+}
 
-	func() {
-		defer close(e.done) // whatever happens: others wait for it
-		e.given, e.err = answer()
-	}()
+// entry is the answer that a question waits for: one that is there or is being made,
+// or a new one, which is for the caller to make. The answer before it may be given if
+// that takes too long; it is nil where it may not.
+func (k *kept) entry(key string, s state, now time.Time, reuse reuse) (e, before *entry, mine bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.all[key] != e {
-		return e.given, e.err
+	e = k.all[key]
+	if e != nil && reuse == reuseEarlier {
+		if before = e; !e.made() {
+			before = e.before
+		}
+		if !before.serves(s, now) {
+			before = nil
+		}
 	}
-	if !keep || e.err != nil || len(e.given.body) > keptBytes/8 {
+	switch {
+	case e != nil && e.state == s && now.Before(e.until):
+		return e, before, false
+	case e != nil && !e.made() && before != nil: // of another state: one is made at a time
+		return e, before, false
+	}
+	e = &entry{state: s, until: now.Add(keptTime), before: before, done: make(chan struct{}), err: errBroken}
+	k.drop(key)
+	k.all[key] = e
+	return e, before, true
+}
+
+// make has an answer made, and keeps it if it may be given again.
+func (k *kept) make(key string, e *entry, reuse reuse, answer func() (*response, error)) {
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		close(e.done) // whatever happens: others wait for it
+		if k.all[key] == e {
+			k.keep(key, e, reuse)
+		}
+	}()
+	e.given, e.err = answer()
+}
+
+// keep makes room for an answer that has been made, or forgets it.
+func (k *kept) keep(key string, e *entry, reuse reuse) {
+	e.before = nil
+	if reuse == reuseNothing || e.err != nil || len(e.given.body) > keptBytes/8 {
 		delete(k.all, key)
-		return e.given, e.err
+		return
 	}
 	k.bytes += len(e.given.body)
 	for other := range k.all { // in no order: all of them are young
@@ -73,7 +149,23 @@ func (k *kept) get(key, state string, now time.Time, keep bool, answer func() (*
 			k.drop(other)
 		}
 	}
-	return e.given, e.err
+}
+
+// made says whether the answer is there.
+func (e *entry) made() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// serves says whether an answer may be given while a newer one is made: nothing that
+// it shows has been erased since, and it is not older than twice the time for which
+// answers are kept.
+func (e *entry) serves(s state, now time.Time) bool {
+	return e != nil && e.made() && e.err == nil && e.state.erased == s.erased && now.Before(e.until.Add(keptTime))
 }
 
 // errBroken is what those get who waited for an answer that ended in a panic.
@@ -85,32 +177,28 @@ func (k *kept) drop(key string) {
 	if e == nil {
 		return
 	}
-	select {
-	case <-e.done:
-		if e.given != nil {
-			k.bytes -= len(e.given.body)
-		}
-	default: // whoever has it made sees that it is not wanted any more
+	if e.made() && e.given != nil { // else whoever has it made sees that it is not wanted any more
+		k.bytes -= len(e.given.body)
 	}
 	delete(k.all, key)
 }
 
-// state says whether the history of a tenant is still the same. Of all tenants
-// together it says so by the files, without opening each: an answer about them may
-// be as old as answers are kept.
-func (s *Site) state(ctx context.Context, t *Tenant) (string, error) {
+// state says what an answer about a tenant rests on. Of all tenants together it
+// says so by the files, without opening each: an answer about them may be as old as
+// answers are kept, and none is given while a new one is made.
+func (s *Site) state(ctx context.Context, t *Tenant) (state, error) {
 	if t != nil {
 		return s.shelf.state(ctx, t.File)
 	}
-	var state strings.Builder
+	var files strings.Builder
 	for _, t := range s.Tenants {
 		for _, suffix := range []string{"", "-wal"} {
 			if info, err := os.Stat(t.File + suffix); err == nil {
-				fmt.Fprintf(&state, "%d %d ", info.Size(), info.ModTime().UnixNano())
+				fmt.Fprintf(&files, "%d %d ", info.Size(), info.ModTime().UnixNano())
 			} else {
-				state.WriteString("- ")
+				files.WriteString("- ")
 			}
 		}
 	}
-	return state.String(), nil
+	return state{written: files.String(), erased: files.String()}, nil
 }

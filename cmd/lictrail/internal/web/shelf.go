@@ -78,13 +78,13 @@ func (s *shelf) book(ctx context.Context, path string) (book *ask.Book, done fun
 // errChanging: between two looks at the database somebody has written each time.
 var errChanging = errors.New("the database is being written")
 
-// state says what has been written to the history in a file.
-func (s *shelf) state(ctx context.Context, path string) (string, error) {
+// state says what has been written to the history in a file, and erased from it.
+func (s *shelf) state(ctx context.Context, path string) (state, error) {
 	book, done, err := s.book(ctx, path)
 	if err != nil {
-		return "", err
+		return state{}, err
 	}
-	return book.History.State(), done()
+	return state{written: book.History.State(), erased: book.History.Erasure()}, done()
 }
 
 // again is the book of the database, which is opened if it is not open yet; nil if

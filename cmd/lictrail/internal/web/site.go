@@ -253,7 +253,7 @@ func send(w http.ResponseWriter, r *http.Request, answer *response) {
 }
 
 // serve answers a question, or one that was answered a moment ago from what was
-// said then, if the history is the same.
+// said then, if the history is the same or an answer on what is new is being made.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *view, id, top string) {
 	key := r.URL.Path + "?" + r.URL.RawQuery
 	state, err := s.state(r.Context(), tenant)
@@ -261,7 +261,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *
 		s.fail(w, r, tenant, top, err)
 		return
 	}
-	given, err := s.kept.get(key, state, s.Now(), v.kept, func() (*response, error) {
+	given, earlier, err := s.kept.get(key, state, s.Now(), v.reuse(r), func() (*response, error) {
 		return s.respond(context.WithoutCancel(r.Context()), r, tenant, v, id, top)
 	})
 	if err != nil {
@@ -271,7 +271,26 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, tenant *Tenant, v *
 	for _, id := range given.who {
 		s.Looked(Looked{User: id, By: asker(r.Context()), View: given.view})
 	}
+	if earlier {
+		w.Header().Set("Refresh", earlierRefresh)
+	}
 	send(w, r, given)
+}
+
+// earlierRefresh has a browser ask again, in seconds, where it got a page while a
+// newer one was made.
+const earlierRefresh = "5"
+
+// reuse says which answers a request may get. What programs read is never of an
+// earlier state.
+func (v *view) reuse(r *http.Request) reuse {
+	switch {
+	case !v.kept:
+		return reuseNothing
+	case r.URL.Query().Get("format") != "":
+		return reuseSame
+	}
+	return reuseEarlier
 }
 
 func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *view, id, top string) (answered *response, err error) {
