@@ -98,8 +98,8 @@ func median(values []float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
-// Words say why so many users are out of the ordinary.
-func (l BurstLimit) Words() string {
+// Text say why so many users are out of the ordinary.
+func (l BurstLimit) Text() string {
 	switch {
 	case l.All:
 		return "all who held it"

@@ -55,7 +55,7 @@ func TestBurstWords(t *testing.T) {
 		{Users: 10, Runs: 20}:              "usually nobody; 10 or more are out of the ordinary, by 20 runs before",
 		{Users: 40, Usual: 16.2, Runs: 26}: "usually 16; 40 or more are out of the ordinary, by 26 runs before",
 	} {
-		if got := limit.Words(); got != want {
+		if got := limit.Text(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -70,7 +70,7 @@ func TestOrAll(t *testing.T) {
 		{6, 2, BurstLimit{Users: 6}}, {6, 3, BurstLimit{Users: 3, All: true}}, {6, 5, BurstLimit{Users: 5, All: true}}, {6, 6, BurstLimit{Users: 6}},
 	} {
 		got := BurstLimit{Users: test.limit}.OrAll(test.of)
-		if got != test.want || got.All && got.Words() != "all who held it" {
+		if got != test.want || got.All && got.Text() != "all who held it" {
 			t.Errorf("%d of %d: %+v, want %+v", test.limit, test.of, got, test.want)
 		}
 	}

@@ -156,7 +156,7 @@ func (j *Judging) harvestSeat(h *Holder, seat *Holding, rules HarvestRules) *Har
 		}
 	}
 	if s.Verdict == NotJudged {
-		s.Reason = "Whether it is used is not known: " + s.Gap.copilotWords() + "."
+		s.Reason = "Whether it is used is not known: " + s.Gap.copilotText() + "."
 	}
 	if s.Verdict == Offer {
 		c.exempt(s, rules)
@@ -191,7 +191,7 @@ func (c *seatCase) exempt(s *HarvestSeat, rules HarvestRules) {
 	for i := range rules.Exclusions {
 		if x := &rules.Exclusions[i]; x.keeps(c.h, c.seat.SKU, c.today) {
 			s.Verdict = Exempt
-			s.Reason += " Excluded" + x.words() + "."
+			s.Reason += " Excluded" + x.text() + "."
 			if x.Until != nil {
 				until := x.Until.Time()
 				s.Until = &until

@@ -59,7 +59,7 @@ func ParseList(data []byte) ([]ListRow, error) {
 	for kind, names := range listColumns {
 		place[kind] = -1
 		for _, name := range names { // the most telling name first
-			i := slices.IndexFunc(header, func(h string) bool { return plainWord(h) == name })
+			i := slices.IndexFunc(header, func(h string) bool { return plainLabel(h) == name })
 			if i >= 0 {
 				place[kind] = i
 				break
@@ -88,8 +88,8 @@ func ParseList(data []byte) ([]ListRow, error) {
 	}
 }
 
-// plainWord leaves letters and digits of a column's name.
-func plainWord(s string) string {
+// plainLabel leaves letters and digits of a column's name.
+func plainLabel(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r

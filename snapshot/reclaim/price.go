@@ -140,16 +140,16 @@ func (c *Cost) Seats(prices Prices, sku snapshot.SKUID, on snapshot.Day, seats i
 // Known reports whether anything is known of the cost.
 func (c *Cost) Known() bool { return len(c.Amounts) > 0 || !c.Lower }
 
-// Words are the amounts, as lower bounds where they are; "unknown" where no price is.
-func (c *Cost) Words() string {
+// Text are the amounts, as lower bounds where they are; "unknown" where no price is.
+func (c *Cost) Text() string {
 	if !c.Known() {
 		return "unknown"
 	}
-	words := make([]string, len(c.Amounts))
+	parts := make([]string, len(c.Amounts))
 	for i, m := range c.Amounts {
-		words[i] = m.String()
+		parts[i] = m.String()
 	}
-	text := strings.Join(words, " + ")
+	text := strings.Join(parts, " + ")
 	switch {
 	case c.Lower:
 		return "at least " + text

@@ -298,19 +298,19 @@ func (j *Judging) exclude(h *Holder, row *Row) {
 	for i := range j.s.Exclusions {
 		if x := &j.s.Exclusions[i]; x.keeps(h, row.SKU, j.today) {
 			row.Bucket, row.Exclusion = Excluded, x
-			row.Reason += " Excluded" + x.words() + "."
+			row.Reason += " Excluded" + x.text() + "."
 			return
 		}
 	}
 }
 
-func (x *Exclusion) words() string {
-	words := ""
+func (x *Exclusion) text() string {
+	phrase := ""
 	if x.Until != nil {
-		words = " until " + x.Until.Time().Format(time.DateOnly)
+		phrase = " until " + x.Until.Time().Format(time.DateOnly)
 	}
 	if x.Reason != "" {
-		words += ": " + x.Reason
+		phrase += ": " + x.Reason
 	}
-	return words
+	return phrase
 }

@@ -115,7 +115,7 @@ func (c *seatCase) neverUsed(row *Row) bool {
 		return false
 	}
 	row.IdleDays, row.IdleSince = &unused, c.seat.Since.NotAfter
-	row.Reason = fmt.Sprintf("Not used since it was assigned, %s ago or more, by what %s%s.", count(unused, "day"), u.shows(), c.uptoWords())
+	row.Reason = fmt.Sprintf("Not used since it was assigned, %s ago or more, by what %s%s.", count(unused, "day"), u.shows(), c.uptoText())
 	return true
 }
 
@@ -139,7 +139,7 @@ func (c *seatCase) idle(row *Row) bool {
 	}
 	row.IdleSince = c.afterAssignment(c.use.idleSince())
 	row.Reason = fmt.Sprintf("Held for %s or more and not used for %d%s, by what %s%s.",
-		count(row.HeldDays, "day"), *idle, c.use.lastWords(), c.use.shows(), c.uptoWords())
+		count(row.HeldDays, "day"), *idle, c.use.lastText(), c.use.shows(), c.uptoText())
 	return true
 }
 
@@ -156,8 +156,8 @@ func (c *seatCase) idleDays() *int {
 	return &days
 }
 
-// uptoWords says up to when the source reports, where that is some days ago.
-func (c *seatCase) uptoWords() string {
+// uptoText says up to when the source reports, where that is some days ago.
+func (c *seatCase) uptoText() string {
 	if c.daysSince(c.use.until) <= 1 {
 		return ""
 	}
@@ -195,12 +195,12 @@ func (c *seatCase) twoPaths(row *Row) bool {
 	if len(c.seat.Paths) < 2 {
 		return false
 	}
-	words := make([]string, len(c.seat.Paths))
+	parts := make([]string, len(c.seat.Paths))
 	for i, p := range c.seat.Paths {
-		words[i] = c.pathWord(p.PathRef)
+		parts[i] = c.pathLabel(p.PathRef)
 	}
 	row.Frees = false
-	row.Reason = fmt.Sprintf("Held by %s paths: %s. Microsoft counts one seat.", number(len(words)), strings.Join(words, ", "))
+	row.Reason = fmt.Sprintf("Held by %s paths: %s. Microsoft counts one seat.", number(len(parts)), strings.Join(parts, ", "))
 	return true
 }
 
@@ -218,7 +218,7 @@ func (c *seatCase) unknown(row *Row) bool {
 	if row.Gap == "" {
 		return false
 	}
-	row.Reason = "Whether it is used is not known: " + row.GapWords() + "."
+	row.Reason = "Whether it is used is not known: " + row.GapText() + "."
 	return true
 }
 

@@ -128,16 +128,16 @@ func (j *Judging) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	return gap
 }
 
-// GapWords words why the seat could not be judged, and what to do about it.
-func (r *Row) GapWords() string {
+// GapText words why the seat could not be judged, and what to do about it.
+func (r *Row) GapText() string {
 	if r.Copilot {
-		return r.Gap.copilotWords()
+		return r.Gap.copilotText()
 	}
-	return r.Gap.Words()
+	return r.Gap.Text()
 }
 
-// copilotWords words why no source reports on a Copilot seat.
-func (g Gap) copilotWords() string {
+// copilotText words why no source reports on a Copilot seat.
+func (g Gap) copilotText() string {
 	switch g {
 	case GapNotRead:
 		return "no run has read the Copilot usage report, and sign-ins say nothing of Copilot; run lictrail sync --activity copilot"
@@ -154,11 +154,11 @@ func (g Gap) copilotWords() string {
 	case OutOfDate:
 		return "the Copilot usage report was last read long ago; run lictrail sync --activity copilot"
 	}
-	return g.Words()
+	return g.Text()
 }
 
-// Words words a gap, and what to do about it.
-func (g Gap) Words() string {
+// Text words a gap, and what to do about it.
+func (g Gap) Text() string {
 	switch g {
 	case GapNotRead:
 		return "no run has read activity; run lictrail sync --activity all"
@@ -192,8 +192,8 @@ func (u *use) shows() string {
 	}[u.source]
 }
 
-// lastWords words the newest use.
-func (u *use) lastWords() string {
+// lastText words the newest use.
+func (u *use) lastText() string {
 	if u.last == nil {
 		return " or more"
 	}

@@ -52,7 +52,7 @@ func (c *seatCase) step(row *Row, p Path) (step string, doubt bool) {
 		return "find out how " + sku + " is held: Microsoft does not say", true
 	}
 	g, known := c.Groups[p.Group]
-	name := c.pathWord(p.PathRef)
+	name := c.pathLabel(p.PathRef)
 	switch also := c.alsoGiven(g); {
 	case !known:
 		return "take the user out of group " + name + ", after a look at what else it gives", true
@@ -117,7 +117,7 @@ func (c *seatCase) follows(row *Row) {
 	}
 }
 
-func (j *Judging) pathWord(p snapshot.PathRef) string {
+func (j *Judging) pathLabel(p snapshot.PathRef) string {
 	if p.Kind == snapshot.ByGroup {
 		return fmt.Sprintf("%q", cmp.Or(j.Groups[p.Group].Name, string(p.Group)))
 	}

@@ -283,7 +283,7 @@ func (p *prediction) removeGroupLicense() error {
 	p.out.Groups = []GroupEffect{{Group: op.Group, Loses: op.SKU, Known: known, Before: license}}
 	for i := range p.users {
 		d := &p.users[i]
-		d.take(func(path snapshot.Path) bool {
+		d.removePaths(func(path snapshot.Path) bool {
 			return path.SKU == op.SKU && path.Kind == snapshot.ByGroup && path.Group == op.Group
 		})
 		d.doubt(op.SKU)
@@ -297,7 +297,7 @@ func (p *prediction) removeFromGroup() error {
 	if d == nil {
 		return ErrNobody
 	}
-	d.take(func(path snapshot.Path) bool { return path.Kind == snapshot.ByGroup && path.Group == op.Group })
+	d.removePaths(func(path snapshot.Path) bool { return path.Kind == snapshot.ByGroup && path.Group == op.Group })
 	for _, g := range p.Groups {
 		for _, l := range g.Licenses {
 			if g.ID == op.Group {
@@ -316,7 +316,7 @@ func (p *prediction) deleteUser() error {
 	if d == nil {
 		return ErrNobody
 	}
-	d.take(func(snapshot.Path) bool { return true })
+	d.removePaths(func(snapshot.Path) bool { return true })
 	d.deleted = true
 	return nil
 }
@@ -337,7 +337,7 @@ func (p *prediction) takeSKU(sku snapshot.SKUID) {
 		p.out.Groups = append(p.out.Groups, GroupEffect{Group: g, Loses: sku, Known: known, Before: license})
 	}
 	for i := range p.users {
-		p.users[i].take(func(path snapshot.Path) bool { return path.SKU == sku })
+		p.users[i].removePaths(func(path snapshot.Path) bool { return path.SKU == sku })
 	}
 }
 
@@ -408,7 +408,7 @@ func (p *prediction) swap() error {
 
 func (p *prediction) swapUser(d *draft, gains map[snapshot.GroupID]*snapshot.GroupLicense) {
 	from, to := p.out.SKU, p.out.To
-	d.take(func(path snapshot.Path) bool {
+	d.removePaths(func(path snapshot.Path) bool {
 		return path.SKU == from && (path.Kind == snapshot.ByGroup || path.Kind == snapshot.Direct && path.Held)
 	})
 	d.doubt(from)
@@ -446,8 +446,8 @@ func (p *prediction) find(user snapshot.UserID) *draft {
 	return nil
 }
 
-// take ends the paths that fit.
-func (d *draft) take(fits func(snapshot.Path) bool) {
+// removePaths ends the paths that fit.
+func (d *draft) removePaths(fits func(snapshot.Path) bool) {
 	for _, path := range d.user.Paths {
 		if fits(path) {
 			d.gone = append(d.gone, path)

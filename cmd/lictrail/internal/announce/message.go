@@ -91,7 +91,7 @@ func partyOf(p *ask.Party, named bool) notify.Party {
 	if j.Actor != nil && !named {
 		j.Actor = &show.ActorJSON{Kind: j.Actor.Kind, ID: j.Actor.ID}
 	}
-	return notify.Party{JSON: j, Words: show.PartyTitle(p, named), N: p.Changes}
+	return notify.Party{JSON: j, Text: show.PartyTitle(p, named), N: p.Changes}
 }
 
 // countChanges counts changes by kind and by cause, each in the order of the contract,
@@ -114,9 +114,9 @@ func countChanges(m *notify.Message, changes []store.Attributed, named bool) {
 
 func counts[T ~string](order []T, n map[T]int) []notify.Count {
 	var list []notify.Count
-	for _, word := range order {
-		if n[word] > 0 {
-			list = append(list, notify.Count{Word: string(word), N: n[word]})
+	for _, label := range order {
+		if n[label] > 0 {
+			list = append(list, notify.Count{Label: string(label), N: n[label]})
 		}
 	}
 	return list
@@ -132,7 +132,7 @@ func openChanges(ctx context.Context, b *ask.Book, run snapshot.RunID, named boo
 		if ask.IsDateMove(c.Kind) {
 			continue
 		}
-		list = append(list, notify.Change{JSON: openChange(b, c, named), Words: openWords(b, c, named)})
+		list = append(list, notify.Change{JSON: openChange(b, c, named), Text: openText(b, c, named)})
 		if len(list) == notify.MaxOpen {
 			break
 		}
@@ -140,15 +140,15 @@ func openChanges(ctx context.Context, b *ask.Book, run snapshot.RunID, named boo
 	return list, nil
 }
 
-// openWords says what changed, without a name that stands for a person, and
+// openText says what changed, without a name that stands for a person, and
 // groups often do, unless they may be named.
-func openWords(b *ask.Book, c *store.ChangeRow, named bool) string {
+func openText(b *ask.Book, c *store.ChangeRow, named bool) string {
 	if named {
 		by := ""
-		if who := show.PartyWord(c.Attribution.Responsible()); who != "" {
+		if who := show.PartyLabel(c.Attribution.Responsible()); who != "" {
 			by = ", by " + who // an application that nobody is known to own, say
 		}
-		return fmt.Sprintf("%s: %s, %s%s (%s)", show.SubjectOf(c), show.ChangeWords(b, c), show.ShortDate(c.When), by, c.Attribution.UnknownWhy)
+		return fmt.Sprintf("%s: %s, %s%s (%s)", show.SubjectOf(c), show.ChangeText(b, c), show.ShortDate(c.When), by, c.Attribution.UnknownWhy)
 	}
 	subject, path := "the tenant", ""
 	if c.User != "" {
@@ -161,7 +161,7 @@ func openWords(b *ask.Book, c *store.ChangeRow, named bool) string {
 		}
 		path += ")"
 	}
-	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, b.SKUWord(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
+	return fmt.Sprintf("%s: %s %s%s, %s (%s)", subject, b.SKULabel(c.SKU), c.Kind, path, show.ShortDate(c.When), c.Attribution.UnknownWhy)
 }
 
 // openJSON is a change that nothing explains, as changes has it.

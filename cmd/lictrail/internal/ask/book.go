@@ -141,10 +141,10 @@ func (e *Error) Error() string { return e.Message }
 
 func refuse(message, hint string) error { return &Error{Message: message, Hint: hint} }
 
-// PlanWord is what a service plan is called in sentences and tables: its name for
+// PlanLabel is what a service plan is called in sentences and tables: its name for
 // people, or with PartNumbers that for programs. Where another plan has the same name
 // for people, the one for programs is added.
-func (b *Book) PlanWord(id snapshot.PlanID) string {
+func (b *Book) PlanLabel(id snapshot.PlanID) string {
 	plan, _ := b.Catalog.Plan(id)
 	name := cmp.Or(b.PlanName(id), string(id))
 	if b.PartNumbers || plan.FriendlyName == "" || plan.FriendlyName == name {
@@ -172,10 +172,10 @@ func (b *Book) PlainSKU(id snapshot.SKUID) string { return cmp.Or(b.PartNumber(i
 // Product is the name under which Microsoft sells a SKU, else its part number or id.
 func (b *Book) Product(id snapshot.SKUID) string { return b.Catalog.SKUName(id, b.PartNumber(id)) }
 
-// SKUWord is what a SKU is called in sentences and tables: the product, or with
+// SKULabel is what a SKU is called in sentences and tables: the product, or with
 // PartNumbers the part number. Where another SKU of the tenant has the same name, the
 // part number is added, and the id as well if the part numbers are equal.
-func (b *Book) SKUWord(id snapshot.SKUID) string {
+func (b *Book) SKULabel(id snapshot.SKUID) string {
 	part, product := b.PartNumber(id), b.Product(id)
 	switch {
 	case b.PartNumbers || product == part || product == string(id):

@@ -144,7 +144,7 @@ func copilotSKU(b *Book, word string, in reclaim.Input) (snapshot.SKUID, error) 
 	if word != "" {
 		id, err := b.FindSKU(word)
 		if err == nil && !evidence.Copilot(id) {
-			err = refuse(b.SKUWord(id)+" is no SKU of Copilot alone, and Copilot's report does not judge it", "lictrail reclaim --sku "+b.PlainSKU(id))
+			err = refuse(b.SKULabel(id)+" is no SKU of Copilot alone, and Copilot's report does not judge it", "lictrail reclaim --sku "+b.PlainSKU(id))
 		}
 		return id, err
 	}

@@ -61,7 +61,7 @@ func (s *ReclaimSum) addUser(of *reclaim.Judged) {
 	for _, r := range of.Rows {
 		switch r.Bucket {
 		case reclaim.Unknown:
-			s.Others["not judged: "+r.GapWords()]++
+			s.Others["not judged: "+r.GapText()]++
 			s.NotRead = s.NotRead || r.Gap == reclaim.GapNotRead
 		case reclaim.Excluded:
 			s.Others["excluded by the rules"]++
@@ -106,7 +106,7 @@ var reclaimKeys = []reclaimKey{
 	{"job-title", func(_ *Book, s *reclaim.Seat) string { return s.User.JobTitle }},
 	{"employee-type", func(_ *Book, s *reclaim.Seat) string { return s.User.EmployeeType }},
 	{"user-type", func(_ *Book, s *reclaim.Seat) string { return s.User.Type }},
-	{"sku", func(n *Book, s *reclaim.Seat) string { return n.SKUWord(s.SKU) }},
+	{"sku", func(n *Book, s *reclaim.Seat) string { return n.SKULabel(s.SKU) }},
 }
 
 func ReclaimKeyNames() []string {
@@ -300,7 +300,7 @@ func ReclaimSKUs(ctx context.Context, b *Book) (map[snapshot.SKUID]reclaim.SKU, 
 	}
 	skus := make(map[snapshot.SKUID]reclaim.SKU, len(rows))
 	for i := range rows {
-		s := reclaim.SKU{Name: b.SKUWord(rows[i].ID), Free: costsNothing(b, &rows[i]), Plans: map[snapshot.PlanID]string{}}
+		s := reclaim.SKU{Name: b.SKULabel(rows[i].ID), Free: costsNothing(b, &rows[i]), Plans: map[snapshot.PlanID]string{}}
 		for _, id := range plans[rows[i].ID] {
 			s.Plans[id] = cmp.Or(b.PlanName(id), string(id)) // as programs know it: uses go by it
 		}

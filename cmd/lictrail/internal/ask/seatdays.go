@@ -136,7 +136,7 @@ func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.D
 		}
 	}
 	slices.SortFunc(rows, func(a, b *SeatRow) int {
-		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.SKUWord(a.SKU), book.SKUWord(b.SKU)),
+		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.SKULabel(a.SKU), book.SKULabel(b.SKU)),
 			cmp.Compare(a.SKU, b.SKU), strings.Compare(a.Currency(), b.Currency()))
 	})
 	return rows, nil
@@ -235,4 +235,4 @@ func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snap
 	return labels
 }
 
-func (r *SeatRow) MonthWord() string { return r.month.Time().Format("2006-01") }
+func (r *SeatRow) MonthLabel() string { return r.month.Time().Format("2006-01") }

@@ -7,7 +7,7 @@ import (
 )
 
 // Sentence is a recorded sentence about a SKU as an answer has it. What is recorded
-// names SKUs by part numbers; the answer calls them as [Book.SKUWord] does. Names in
+// names SKUs by part numbers; the answer calls them as [Book.SKULabel] does. Names in
 // quotes, those of groups and applications, stay as they are, and so does a sentence
 // that names a person who is called like the SKU.
 func (b *Book) Sentence(text string, id snapshot.SKUID, names ...string) string {
@@ -20,17 +20,17 @@ func (b *Book) Sentence(text string, id snapshot.SKUID, names ...string) string 
 			return text
 		}
 	}
-	return replaceWord(text, part, b.SKUWord(id))
+	return replaceWord(text, part, b.SKULabel(id))
 }
 
-// PlanSentence is a sentence with the plans of its change called as [Book.PlanWord] does.
+// PlanSentence is a sentence with the plans of its change called as [Book.PlanLabel] does.
 func (b *Book) PlanSentence(text string, plans *snapshot.PlanDelta) string {
 	if plans == nil {
 		return text
 	}
 	for _, ids := range [][]snapshot.PlanID{plans.Disabled, plans.Enabled} {
 		for _, id := range ids {
-			text = replaceWord(text, b.PlanName(id), b.PlanWord(id))
+			text = replaceWord(text, b.PlanName(id), b.PlanLabel(id))
 		}
 	}
 	return text

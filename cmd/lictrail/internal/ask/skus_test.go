@@ -35,18 +35,18 @@ func TestSKUCost(t *testing.T) {
 		bought, idle := SKUCost(c.list)
 		if name == "more in use than there are" || name == "in grace" {
 			if len(idle.Amounts) != 0 {
-				t.Errorf("%s: idle seats cost %s", name, idle.Words())
+				t.Errorf("%s: idle seats cost %s", name, idle.Text())
 			}
-			c.idle = idle.Words()
+			c.idle = idle.Text()
 		}
 		if name == "in grace" {
-			c.bought = bought.Words()
+			c.bought = bought.Text()
 			if len(bought.Amounts) != 0 {
-				t.Errorf("%s: %s", name, bought.Words())
+				t.Errorf("%s: %s", name, bought.Text())
 			}
 		}
-		if bought.Words() != c.bought || idle.Words() != c.idle {
-			t.Errorf("%s: %s, idle %s; want %s, idle %s", name, bought.Words(), idle.Words(), c.bought, c.idle)
+		if bought.Text() != c.bought || idle.Text() != c.idle {
+			t.Errorf("%s: %s, idle %s; want %s, idle %s", name, bought.Text(), idle.Text(), c.bought, c.idle)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func sortTotals(book *Book, counts map[string]*Total) []*Total {
 		all = append(all, t)
 	}
 	words := func(t *Total) []string {
-		return []string{strings.ToLower(t.Department), t.Kind, book.PathName(t.Path), book.SKUWord(t.SKU), string(t.SKU)}
+		return []string{strings.ToLower(t.Department), t.Kind, book.PathName(t.Path), book.SKULabel(t.SKU), string(t.SKU)}
 	}
 	slices.SortFunc(all, func(a, b *Total) int { return slices.Compare(words(a), words(b)) })
 	return all

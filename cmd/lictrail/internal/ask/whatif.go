@@ -157,12 +157,12 @@ func (q WhatIfQuestion) findSubscription(ctx context.Context, b *Book, op *whati
 	}
 	switch len(ids) {
 	case 0:
-		return refuse(fmt.Sprintf("no subscription of %s is known", b.SKUWord(sku)), "reading subscriptions needs a permission: lictrail doctor")
+		return refuse(fmt.Sprintf("no subscription of %s is known", b.SKULabel(sku)), "reading subscriptions needs a permission: lictrail doctor")
 	case 1:
 		op.Subscription, op.SKU = ids[0], sku
 		return nil
 	}
-	return refuse(fmt.Sprintf("%s has several subscriptions", b.SKUWord(sku)), "one of: "+JoinIDs(ids))
+	return refuse(fmt.Sprintf("%s has several subscriptions", b.SKULabel(sku)), "one of: "+JoinIDs(ids))
 }
 
 // refusedOperation words an operation that makes no sense.
@@ -170,7 +170,7 @@ func refusedOperation(b *Book, q WhatIfQuestion, op whatif.Operation, err error)
 	group := cmp.Or(b.History.GroupName(op.Group), string(op.Group))
 	switch {
 	case errors.Is(err, whatif.ErrNotGiven):
-		return refuse(fmt.Sprintf("group %s does not give %s", group, b.SKUWord(op.SKU)), "lictrail groups lists what groups give")
+		return refuse(fmt.Sprintf("group %s does not give %s", group, b.SKULabel(op.SKU)), "lictrail groups lists what groups give")
 	case errors.Is(err, whatif.ErrNotMember):
 		return refuse(fmt.Sprintf("%s has no license by group %s", q.User, group), "members without a license of the group are not read; lictrail assignments --user "+q.User)
 	case errors.Is(err, whatif.ErrNobody):

@@ -185,7 +185,7 @@ func printImported(ctx context.Context, e *env, db *store.DB, o auditImportOptio
 		return err
 	}
 	b := ask.Tenant(tenant)
-	return show.Taken(e.printer(b), show.TakenRecords{Files: all, Passed: passed, Effect: effect, DryRun: o.dryRun, Whole: o.whole != ""})
+	return show.AuditImported(e.printer(b), show.AuditImport{Files: all, Passed: passed, Effect: effect, DryRun: o.dryRun, Whole: o.whole != ""})
 }
 
 // partly says how much of what an import was given was refused.

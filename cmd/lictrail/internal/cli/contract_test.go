@@ -173,7 +173,7 @@ func TestContract_Words(t *testing.T) {
 	for _, c := range snapshot.Causes {
 		named(string(c))
 	}
-	for why := range show.UnknownWords {
+	for why := range show.UnknownTexts {
 		named(string(why))
 	}
 }

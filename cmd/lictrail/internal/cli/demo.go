@@ -58,7 +58,7 @@ func printWeek(e *env, what string, s *track.Summary) error {
 	}
 	found := "no change"
 	if len(s.Result.Changes) > 0 {
-		found = show.KindsWord(s.Result.Changes)
+		found = show.KindsLabel(s.Result.Changes)
 	}
 	if s.First {
 		found = show.Plural(s.Result.Assignments, "assignment") + ", all from before"

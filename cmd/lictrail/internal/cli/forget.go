@@ -105,7 +105,7 @@ func runForget(ctx context.Context, e *env, ref string, sure *irreversible) erro
 		return err
 	}
 	if what.Total() > 0 || sure.dryRun {
-		words := fmt.Sprintf("%s, in %s", who.Title, cmp.Or(show.RowsWord(what.Rows), "no row"))
+		words := fmt.Sprintf("%s, in %s", who.Title, cmp.Or(show.RowsLabel(what.Rows), "no row"))
 		if ok, err := sure.confirm(ctx, e, words); err != nil || !ok {
 			return err
 		}
@@ -123,7 +123,7 @@ func runForget(ctx context.Context, e *env, ref string, sure *irreversible) erro
 		return e.Printf("%s: nothing was left to erase.\n", who.Title)
 	}
 	return e.Printf("Erased; what remains is called %s. Rows changed: %s.\nBackups and reports made before still name the person.\n",
-		erased.Name, show.RowsWord(erased.Rows))
+		erased.Name, show.RowsLabel(erased.Rows))
 }
 
 // forgettable counts what would be erased.
@@ -193,7 +193,7 @@ func runPrune(ctx context.Context, e *env, before string, sure *irreversible) er
 	}
 	since := at.Format(time.RFC3339)
 	if len(rows) > 0 {
-		ok, err := sure.confirm(ctx, e, fmt.Sprintf("%s, from before %s", show.RowsWord(rows), since))
+		ok, err := sure.confirm(ctx, e, fmt.Sprintf("%s, from before %s", show.RowsLabel(rows), since))
 		if err != nil || !ok {
 			return err
 		}
@@ -206,7 +206,7 @@ func runPrune(ctx context.Context, e *env, before string, sure *irreversible) er
 	if len(rows) == 0 {
 		return e.Printf("Nothing from before %s is left to erase. Periods, changes and causes are never pruned.\n", since)
 	}
-	return e.Printf("Erased, from before %s: %s. Periods, changes and causes stay.\n", since, show.RowsWord(rows))
+	return e.Printf("Erased, from before %s: %s. Periods, changes and causes stay.\n", since, show.RowsLabel(rows))
 }
 
 func prune(ctx context.Context, e *env, before time.Time) (map[string]int64, error) {

@@ -313,7 +313,7 @@ func TestGaps_Known(t *testing.T) {
 		if read != snapshot.ReadNames && !slices.Contains(lacking, read) {
 			t.Errorf("%q is refused by nothing in refusable", read)
 		}
-		if show.GapWords[read].Tells == "" {
+		if show.GapTexts[read].Facts == "" {
 			t.Errorf("%q has no words", read)
 		}
 	}
@@ -435,8 +435,8 @@ func compareAnswers(t *testing.T, p plot, what, command, format string, got, who
 		where = got.note
 	}
 	where = plainText(where)
-	if !strings.Contains(where, "Not known") || !strings.Contains(where, show.GapWords[lacks].Tells) {
-		t.Errorf("%s: %q is not said to be not known:\n%s%s", what, show.GapWords[lacks].Tells, got.text, got.note)
+	if !strings.Contains(where, "Not known") || !strings.Contains(where, show.GapTexts[lacks].Facts) {
+		t.Errorf("%s: %q is not said to be not known:\n%s%s", what, show.GapTexts[lacks].Facts, got.text, got.note)
 	}
 	if (format == "text" || format == "") && command != "audit coverage" { // whose answer is what was not read
 		for _, line := range clear(got, whole) {

@@ -41,7 +41,7 @@ func TestLapses(t *testing.T) {
 			row := ask.SKU{SKURow: &store.SKURow{Assigned: c.assigned, Bought: c.bought}}
 			var words []string
 			for _, l := range ask.Lapses([]ask.SKU{row}, day(10)) {
-				words = append(words, l.ID+": "+show.HitWords(&l))
+				words = append(words, l.ID+": "+show.HitText(&l))
 			}
 			if got := strings.Join(words, "; "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)

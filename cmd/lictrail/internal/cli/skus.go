@@ -86,7 +86,7 @@ func runSKUs(ctx context.Context, e *env, o skusOptions) error {
 		}
 		texts := []string{show.SKUCosts(list)}
 		for i := range list {
-			texts = append(texts, show.OverWords(b, &list[i]))
+			texts = append(texts, show.OverText(b, &list[i]))
 		}
 		for _, text := range texts {
 			if text == "" {

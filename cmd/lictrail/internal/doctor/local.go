@@ -169,9 +169,9 @@ func (d *doctor) volume(database fs.FileInfo) {
 	case v.Network:
 		d.warn(name, hintNetworkDisk, "%s: on the network", kind)
 	case v.Free < need:
-		d.warn(name, fmt.Sprintf("make room: a run and a backup may need %s", bytesWord(need)), "%s, only %s free", kind, bytesWord(v.Free))
+		d.warn(name, fmt.Sprintf("make room: a run and a backup may need %s", sizeText(need)), "%s, only %s free", kind, sizeText(v.Free))
 	default:
-		d.ok(name, "%s, %s free", kind, bytesWord(v.Free))
+		d.ok(name, "%s, %s free", kind, sizeText(v.Free))
 	}
 }
 
@@ -186,8 +186,8 @@ func NetworkDisk(v disk.Volume, err error) []snapshot.Warning {
 	return []snapshot.Warning{{Code: "network-disk", Message: "the database is on " + cmp.Or(v.Kind, "a file system") + ", over the network: " + hintNetworkDisk}}
 }
 
-// bytesWord is a size as a person would say it.
-func bytesWord(n uint64) string {
+// sizeText is a size as a person would say it.
+func sizeText(n uint64) string {
 	switch {
 	case n >= 10<<30:
 		return fmt.Sprintf("%d GB", n>>30)
@@ -230,7 +230,7 @@ func (d *doctor) file(ctx context.Context, info fs.FileInfo) {
 		if store.ReadByGroup(d.o.DB) {
 			readers = ", open to its group for reading"
 		}
-		d.ok(checkDatabase, "schema %d, %s, %s%s", migrations.Latest(), bytesWord(uint64(info.Size())), whoMay(info), readers)
+		d.ok(checkDatabase, "schema %d, %s, %s%s", migrations.Latest(), sizeText(uint64(info.Size())), whoMay(info), readers)
 	}
 	d.add(locked)
 	d.integrity(ctx, db)
@@ -355,7 +355,7 @@ func (d *doctor) runs(runs []*store.Run) {
 		return
 	}
 	age := d.now.Sub(last.ObservedUntil)
-	found := fmt.Sprintf("run %d, %s old", int64(last.ID), ageWord(age))
+	found := fmt.Sprintf("run %d, %s old", int64(last.ID), durationText(age))
 	switch {
 	case since > 0:
 		d.warn(checkRuns, runHint(runs[len(runs)-1]), "%s; %s since, not complete", found, out.Plural(since, "run"))
@@ -373,8 +373,8 @@ func runHint(r *store.Run) string {
 	return fmt.Sprintf("lictrail runs show %d shows why it failed", int64(r.ID))
 }
 
-// ageWord is how long something took or is ago.
-func ageWord(d time.Duration) string {
+// durationText is how long something took or is ago.
+func durationText(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0 minutes"
@@ -484,7 +484,7 @@ func (d *doctor) gaps() {
 		return
 	}
 	d.warn(name, "lictrail audit coverage shows them; exports that still have the time can be imported: docs/audit-archive.md",
-		"%s since %s, %s in all", out.Plural(gaps, "gap"), day(begin), ageWord(total))
+		"%s since %s, %s in all", out.Plural(gaps, "gap"), day(begin), durationText(total))
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

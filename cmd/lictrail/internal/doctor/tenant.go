@@ -270,7 +270,7 @@ func (v *visit) clock() {
 			word = "ahead of"
 		}
 		v.warn(name, "set this machine's clock, best by NTP: sign-ins and certificates go by it. Runs keep Graph's time",
-			"this machine's is %s %s Graph's", ageWord(off), word)
+			"this machine's is %s %s Graph's", durationText(off), word)
 	default:
 		v.ok(name, "within %v of Graph's", max(off, time.Second))
 	}

@@ -57,15 +57,15 @@ type Message struct {
 
 // Count is how often a word applies.
 type Count struct {
-	Word string
-	N    int
+	Label string
+	N     int
 }
 
 // Party is somebody who is responsible for changes, as programs and as people take it.
 type Party struct {
-	JSON  any
-	Words string
-	N     int // changes
+	JSON any
+	Text string
+	N    int // changes
 }
 
 // maxParties is how many parties a message names.
@@ -73,8 +73,8 @@ const maxParties = 5
 
 // Change is a change as programs and as people take it.
 type Change struct {
-	JSON  any
-	Words string
+	JSON any
+	Text string
 }
 
 // Failure is an error as [out.Error] shows it.
@@ -168,7 +168,7 @@ func (m *Message) by() string {
 			texts = append(texts, fmt.Sprintf("%d others", len(m.By)-maxParties))
 			break
 		}
-		texts = append(texts, fmt.Sprintf("%s %d", shown(p.Words, 120), p.N))
+		texts = append(texts, fmt.Sprintf("%s %d", shown(p.Text, 120), p.N))
 	}
 	return strings.Join(texts, ", ")
 }
@@ -177,7 +177,7 @@ func (m *Message) by() string {
 func words(counts []Count) string {
 	texts := make([]string, len(counts))
 	for i, c := range counts {
-		texts[i] = fmt.Sprintf("%d %s", c.N, c.Word)
+		texts[i] = fmt.Sprintf("%d %s", c.N, c.Label)
 	}
 	return strings.Join(texts, ", ")
 }
@@ -190,7 +190,7 @@ func (m *Message) open(n int) []string {
 		if i == n {
 			break
 		}
-		list = append(list, shown(c.Words, 300))
+		list = append(list, shown(c.Text, 300))
 	}
 	if left := m.Unexplained - len(list); left > 0 {
 		list = append(list, fmt.Sprintf("and %d more: lictrail changes --run %d --cause unknown", left, m.Number))

@@ -36,12 +36,12 @@ func aRun(open int, name string) *Message {
 		Run:    map[string]any{"id": 13, "status": "complete"}, Number: 13, Head: head,
 		ByKind:  []Count{{"removed", open}, {"date-moved", 2}},
 		ByCause: []Count{{"microsoft", 2}, {"unknown", open}}, DateMoves: 2, Unexplained: open,
-		By: []Party{{JSON: map[string]any{"actor": map[string]any{"upn": "ada@contoso.com " + name}, "changes": 3}, Words: "ada@contoso.com " + name, N: 3},
-			{JSON: map[string]any{"actor": nil, "changes": 1}, Words: "not known", N: 1}},
+		By: []Party{{JSON: map[string]any{"actor": map[string]any{"upn": "ada@contoso.com " + name}, "changes": 3}, Text: "ada@contoso.com " + name, N: 3},
+			{JSON: map[string]any{"actor": nil, "changes": 1}, Text: "not known", N: 1}},
 		Warnings: []snapshot.Warning{{Code: "audit", Message: "the audit log could not be read"}}}
 	for i := range min(open, MaxOpen) {
 		words := fmt.Sprintf("user %d %s: SPE_E3 removed (direct)", i, name)
-		m.Open = append(m.Open, Change{JSON: map[string]any{"id": i, "user": name}, Words: words})
+		m.Open = append(m.Open, Change{JSON: map[string]any{"id": i, "user": name}, Text: words})
 	}
 	return m
 }

@@ -109,7 +109,7 @@ func someWarnings(all []snapshot.Warning, items int) warnings {
 func counted(counts []Count) map[string]int {
 	m := map[string]int{}
 	for _, c := range counts {
-		m[c.Word] = c.N
+		m[c.Label] = c.N
 	}
 	return m
 }

@@ -59,10 +59,10 @@ const (
 	clockLayout = "15:04"
 )
 
-// DateWords returns a derived date as a person would say it, with its zone: "on 5 March
+// DateText returns a derived date as a person would say it, with its zone: "on 5 March
 // 2026 10:11 UTC", "between 1 and 8 March 2026", "on or before 12 August 2019".
 // What it says always contains the truth: days are named whole.
-func DateWords(notBefore, notAfter, at time.Time, precision string) string {
+func DateText(notBefore, notAfter, at time.Time, precision string) string {
 	from, to, precision := bounds(notBefore, notAfter, at, precision)
 	switch {
 	case to.IsZero():

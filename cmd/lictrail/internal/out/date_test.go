@@ -52,7 +52,7 @@ func TestDates(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			from, to, at := day(tc.from), day(tc.to), day(tc.at)
-			if got := DateWords(from, to, at, tc.precision); got != tc.words {
+			if got := DateText(from, to, at, tc.precision); got != tc.words {
 				t.Errorf("words %q, want %q", got, tc.words)
 			}
 			if got := DateShort(from, to, at, tc.precision); got != tc.short {
@@ -72,10 +72,10 @@ func TestDate_Zone(t *testing.T) {
 	if got := DateShort(at, at, at, Exact); got != "2026-03-06 00:30" {
 		t.Error(got)
 	}
-	if got := DateWords(at, at, at, Exact); got != "on 6 March 2026 00:30 CET" {
+	if got := DateText(at, at, at, Exact); got != "on 6 March 2026 00:30 CET" {
 		t.Error(got)
 	}
-	if got := DateWords(time.Time{}, at, at, NoLaterThan); got != "on or before 6 March 2026" {
+	if got := DateText(time.Time{}, at, at, NoLaterThan); got != "on or before 6 March 2026" {
 		t.Error(got)
 	}
 	if ZoneName() != "Europe/Berlin" || SetZone("Mars/Olympus") == nil {

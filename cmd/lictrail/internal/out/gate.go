@@ -77,7 +77,7 @@ func (g *gate) write(p []byte, own bool) error {
 	var clean bytes.Buffer
 	i := 0
 	for i < len(text) {
-		size := g.take(&clean, text[i:], own)
+		size := g.writePrefix(&clean, text[i:], own)
 		if size == 0 {
 			break // it goes on in the next write
 		}
@@ -88,9 +88,9 @@ func (g *gate) write(p []byte, own bool) error {
 	return err
 }
 
-// take writes what the text begins with, and returns how much of it that was; 0
+// writePrefix writes what the text begins with, and returns how much of it that was; 0
 // when more must be known.
-func (g *gate) take(to *bytes.Buffer, text []byte, own bool) int {
+func (g *gate) writePrefix(to *bytes.Buffer, text []byte, own bool) int {
 	if own {
 		for _, style := range styles {
 			if bytes.HasPrefix(text, []byte(style)) {

@@ -132,8 +132,8 @@ func (f *Forecast) used(last Seats) int64 {
 	return max(0, int64(math.Round(float64(last.Used)+f.PerWeek*weeks)))
 }
 
-// words say what it comes to.
-func (f *Forecast) words(last Seats) string {
+// text say what it comes to.
+func (f *Forecast) text(last Seats) string {
 	if f.RunsOut {
 		return "none free on " + cell(f.Until)
 	}
@@ -172,9 +172,9 @@ func SeatChartOf(id, title string, seats []Seats, f *Forecast, width, height int
 	end := last.At
 	if f != nil {
 		end, highest = f.Until, max(highest, f.used(last))
-		c.Keys = append(c.Keys, Key{"forecast", "trend: " + f.words(last)})
-		c.Desc += fmt.Sprintf(" If use goes on like this: %s.", f.words(last))
-		c.Data.More = fmt.Sprintf("If use goes on like this: %s.", f.words(last))
+		c.Keys = append(c.Keys, Key{"forecast", "trend: " + f.text(last)})
+		c.Desc += fmt.Sprintf(" If use goes on like this: %s.", f.text(last))
+		c.Data.More = fmt.Sprintf("If use goes on like this: %s.", f.text(last))
 	}
 	bottom := float64(height) - 30
 	p := c.grid(highest, 10, bottom)

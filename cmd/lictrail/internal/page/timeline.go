@@ -184,12 +184,12 @@ func (c *Chart) ticks(a axis, top, bottom float64, width int) {
 	for _, at := range rounds(a.from, a.until, int(room)) {
 		x := a.x(at)
 		c.path("grid", fmt.Sprintf("M%s %sV%s", num(x), num(top-4), num(bottom)))
-		c.text("", "middle", min(max(x, 30), float64(width)-32), top-8, tickWords(at, a))
+		c.text("", "middle", min(max(x, 30), float64(width)-32), top-8, tickText(at, a))
 	}
 }
 
-// tickWords is a date as short as the axis allows.
-func tickWords(at time.Time, a axis) string {
+// tickText is a date as short as the axis allows.
+func tickText(at time.Time, a axis) string {
 	switch length := a.until.Sub(a.from); {
 	case length > 3*365*24*time.Hour:
 		return at.Format("2006")

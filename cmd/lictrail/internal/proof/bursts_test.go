@@ -73,7 +73,7 @@ func TestBursts(t *testing.T) {
 				of += int64(c.Users)
 			}
 			if limit := pace.Limit(c.Kind, c.SKU, of); c.Users >= limit.Users {
-				found = append(found, fmt.Sprintf("%d users %s %s (%s)", c.Users, c.Kind, c.SKU, limit.Words()))
+				found = append(found, fmt.Sprintf("%d users %s %s (%s)", c.Users, c.Kind, c.SKU, limit.Text()))
 			}
 		}
 		return found

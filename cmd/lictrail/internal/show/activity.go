@@ -10,10 +10,10 @@ import (
 
 // CopilotColumns are the counts of the Copilot report: of seats that have none, and
 // where the report has none, nothing.
-func CopilotColumns[T any](inText bool, of func(T) *snapshot.CopilotCounts) []Column[T] {
+func CopilotColumns[T any](inText bool, value func(T) *snapshot.CopilotCounts) []Column[T] {
 	count := func(pick func(*snapshot.CopilotCounts) *int64) func(T) any {
 		return func(row T) any {
-			if c := of(row); c != nil && pick(c) != nil {
+			if c := value(row); c != nil && pick(c) != nil {
 				return *pick(c)
 			}
 			return nil
@@ -27,7 +27,7 @@ func CopilotColumns[T any](inText bool, of func(T) *snapshot.CopilotCounts) []Co
 		{CSV: "copilot_prompts_chat_web", Cell: count(func(c *snapshot.CopilotCounts) *int64 { return c.PromptsWeb })},
 		{Column: out.Column{Head: "ACTIVE DAYS", Spare: 4, Right: true, Rank: 1}, CSV: "copilot_active_days", Cell: days},
 		{CSV: "copilot_period_days", Cell: func(row T) any {
-			if c := of(row); c != nil {
+			if c := value(row); c != nil {
 				return c.Days
 			}
 			return nil
@@ -39,8 +39,8 @@ func CopilotColumns[T any](inText bool, of func(T) *snapshot.CopilotCounts) []Co
 	return columns
 }
 
-// CopilotWords words the counts for a cell of the page: "12 prompts on 5 of 180 days".
-func CopilotWords(c *snapshot.CopilotCounts) any {
+// CopilotText words the counts for a cell of the page: "12 prompts on 5 of 180 days".
+func CopilotText(c *snapshot.CopilotCounts) any {
 	if c == nil {
 		return nil
 	}

@@ -48,18 +48,18 @@ func skuOrNull(b *ask.Book, id snapshot.SKUID) *SKUJSON {
 // poolName is what an allotment is called: by its SKU.
 func poolName(b *ask.Book, a *snapshot.Allotment) string {
 	if a.SKU != "" {
-		return b.SKUWord(a.SKU)
+		return b.SKULabel(a.SKU)
 	}
 	return cmp.Or(a.PartNumber, NotKnown)
 }
 
 // eachSubscription joins what a function says of the subscriptions of an allotment.
-func eachSubscription(a *snapshot.Allotment, of func(snapshot.AllotmentSubscription) string) any {
-	var words []string
+func eachSubscription(a *snapshot.Allotment, value func(snapshot.AllotmentSubscription) string) any {
+	var labels []string
 	for _, s := range a.Subscriptions {
-		words = append(words, cmp.Or(of(s), "–"))
+		labels = append(labels, cmp.Or(value(s), "–"))
 	}
-	return Dash(strings.Join(words, ", "))
+	return Dash(strings.Join(labels, ", "))
 }
 
 func nextText(s snapshot.AllotmentSubscription) string {
@@ -84,9 +84,9 @@ func Allotments(b *ask.Book) Listing[*ask.Allotment] {
 		JSON: func(r row) any {
 			j := AllotmentJSON{ID: string(r.ID), SKU: skuOrNull(b, r.SKU), Allotted: r.Allotted, Consumed: r.Consumed, AssignableTo: []string{},
 				Subscriptions: []allotmentSubscriptionJSON{}, AssignedTo: assignedToJSON{r.Users, r.Groups, r.Devices, r.Others}, Waiting: r.Waiting}
-			for word := range strings.SplitSeq(r.AssignableTo, ",") {
-				if word = strings.TrimSpace(word); word != "" {
-					j.AssignableTo = append(j.AssignableTo, word)
+			for label := range strings.SplitSeq(r.AssignableTo, ",") {
+				if label = strings.TrimSpace(label); label != "" {
+					j.AssignableTo = append(j.AssignableTo, label)
 				}
 			}
 			for _, s := range r.Subscriptions {
@@ -165,8 +165,8 @@ func holder(b *ask.Book, h *ask.Holder) holderJSON {
 	return j
 }
 
-// HolderWords says who or what a holder is.
-func HolderWords(b *ask.Book, h *ask.Holder) string {
+// HolderText says who or what a holder is.
+func HolderText(b *ask.Book, h *ask.Holder) string {
 	switch h.Kind {
 	case snapshot.HeldByUser:
 		return cmp.Or(h.User.UPN, string(h.User.ID))
@@ -179,19 +179,19 @@ func HolderWords(b *ask.Book, h *ask.Holder) string {
 }
 
 // holderColumns show whom or what a row is about.
-func holderColumns[T any](b *ask.Book, of func(T) *ask.Holder) []Column[T] {
+func holderColumns[T any](b *ask.Book, value func(T) *ask.Holder) []Column[T] {
 	return []Column[T]{
-		{Column: out.Column{Head: "HOLDER", Keep: true}, Text: func(r T) any { return HolderWords(b, of(r)) }},
-		{CSV: "kind", Cell: func(r T) any { return string(of(r).Kind) }},
-		{CSV: "holder_id", Cell: func(r T) any { return of(r).ID }},
+		{Column: out.Column{Head: "HOLDER", Keep: true}, Text: func(r T) any { return HolderText(b, value(r)) }},
+		{CSV: "kind", Cell: func(r T) any { return string(value(r).Kind) }},
+		{CSV: "holder_id", Cell: func(r T) any { return value(r).ID }},
 		{CSV: "upn", Cell: func(r T) any {
-			if u := of(r).User; u != nil {
+			if u := value(r).User; u != nil {
 				return u.UPN
 			}
 			return nil
 		}},
 		{CSV: "group", Cell: func(r T) any {
-			if h := of(r); h.Kind == snapshot.HeldByGroup {
+			if h := value(r); h.Kind == snapshot.HeldByGroup {
 				return b.History.GroupName(snapshot.GroupID(h.ID))
 			}
 			return nil
@@ -200,23 +200,23 @@ func holderColumns[T any](b *ask.Book, of func(T) *ask.Holder) []Column[T] {
 }
 
 // poolColumns show an allotment.
-func poolColumns[T any](b *ask.Book, of func(T) *snapshot.Allotment) []Column[T] {
+func poolColumns[T any](b *ask.Book, value func(T) *snapshot.Allotment) []Column[T] {
 	return []Column[T]{
-		{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r T) any { return poolName(b, of(r)) }, Cell: func(r T) any { return of(r).PartNumber }},
-		{CSV: "sku_id", Cell: func(r T) any { return string(of(r).SKU) }},
+		{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number", Text: func(r T) any { return poolName(b, value(r)) }, Cell: func(r T) any { return value(r).PartNumber }},
+		{CSV: "sku_id", Cell: func(r T) any { return string(value(r).SKU) }},
 		{Column: out.Column{Head: "SUBSCRIPTION", Min: 8, Rank: 1}, CSV: "subscription_ids", Text: func(r T) any {
-			return eachSubscription(of(r), func(s snapshot.AllotmentSubscription) string { return s.ID })
+			return eachSubscription(value(r), func(s snapshot.AllotmentSubscription) string { return s.ID })
 		}},
-		{CSV: "allotment_id", Cell: func(r T) any { return string(of(r).ID) }},
-		knownProduct(b, func(r T) snapshot.SKUID { return of(r).SKU }),
+		{CSV: "allotment_id", Cell: func(r T) any { return string(value(r).ID) }},
+		knownProduct(b, func(r T) snapshot.SKUID { return value(r).SKU }),
 	}
 }
 
 // knownProduct is the name of the product, where the SKU is known.
-func knownProduct[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
-	c := productColumn(b, of)
+func knownProduct[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
+	c := productColumn(b, value)
 	return Column[T]{CSV: c.CSV, Cell: func(row T) any {
-		if of(row) == "" {
+		if value(row) == "" {
 			return nil
 		}
 		return c.Cell(row)
@@ -259,7 +259,7 @@ func AssignmentErrors(b *ask.Book) Listing[*ask.AssignmentError] {
 		if r.SKU == "" {
 			return nil
 		}
-		return b.SKUWord(r.SKU)
+		return b.SKULabel(r.SKU)
 	}
 	l.Columns = append(holderColumns(b, func(r row) *ask.Holder { return &r.Holder }),
 		Column[row]{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
@@ -296,7 +296,7 @@ func LapseSentences(b *ask.Book, lapses []ask.Lapse) []string {
 			}
 			names = append(names, cmp.Or(l.Users[k].UPN, string(l.Users[k].ID)))
 		}
-		lines = append(lines, fmt.Sprintf("%s, subscription %s: %s.", b.SKUWord(l.SKU), l.ID, strings.Join(names, ", ")))
+		lines = append(lines, fmt.Sprintf("%s, subscription %s: %s.", b.SKULabel(l.SKU), l.ID, strings.Join(names, ", ")))
 	}
 	return lines
 }

@@ -63,10 +63,10 @@ func Archive(to Printer, a *ask.FromArchive, none string) error {
 	}
 	for _, f := range found {
 		line := out.InZone(f.At).Format("2006-01-02 15:04:05 MST") + ": " + f.Activity
-		if words, ok := recordWords(to.Book, f).(string); ok {
-			line += " " + words
+		if phrase, ok := recordText(to.Book, f).(string); ok {
+			line += " " + phrase
 		}
-		if by := ActorWord(ask.KnownActor(&f.Event)); by != "" {
+		if by := ActorLabel(ask.KnownActor(&f.Event)); by != "" {
 			line += ", by " + by
 		}
 		if err := to.Printf("%s\n  Evidence %s %s\n", line, f.Source, f.ID); err != nil {

@@ -92,23 +92,23 @@ func plain(v any) any {
 	if v == nil || v == "" {
 		return nil
 	}
-	if of := reflect.ValueOf(v); of.Kind() == reflect.Pointer {
-		if of.IsNil() {
+	if value := reflect.ValueOf(v); value.Kind() == reflect.Pointer {
+		if value.IsNil() {
 			return nil
 		}
-		return plain(of.Elem().Interface())
+		return plain(value.Elem().Interface())
 	}
 	return v
 }
 
 func number(v any) (float64, bool) {
-	switch of := reflect.ValueOf(v); {
-	case of.CanInt():
-		return float64(of.Int()), true
-	case of.CanUint():
-		return float64(of.Uint()), true
-	case of.CanFloat():
-		return of.Float(), true
+	switch value := reflect.ValueOf(v); {
+	case value.CanInt():
+		return float64(value.Int()), true
+	case value.CanUint():
+		return float64(value.Uint()), true
+	case value.CanFloat():
+		return value.Float(), true
 	}
 	return 0, false
 }

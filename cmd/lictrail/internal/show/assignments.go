@@ -16,13 +16,13 @@ func Assignments(b *ask.Book) Listing[*store.Assignment] {
 		None: "no assignment matches",
 		Columns: []Column[row]{
 			{CSV: "user_id", Cell: func(a row) any { return string(a.User.ID) }},
-			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(a row) any { return UserWord(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(a row) any { return UserLabel(&a.User) }, Cell: func(a row) any { return a.User.UPN }},
 			{CSV: "name", Cell: func(a row) any { return a.User.Name }},
 			{CSV: "department", Cell: func(a row) any { return a.User.Department }},
 			{CSV: "sku_id", Cell: func(a row) any { return string(a.SKU) }},
 			skuColumn(b, func(a row) snapshot.SKUID { return a.SKU }),
 			productColumn(b, func(a row) snapshot.SKUID { return a.SKU }),
-			{Column: out.Column{Head: "PATH", Min: 8, Rank: 1, Wrap: true}, CSV: "paths", Text: func(a row) any { return pathsWord(b, a) }},
+			{Column: out.Column{Head: "PATH", Min: 8, Rank: 1, Wrap: true}, CSV: "paths", Text: func(a row) any { return pathsLabel(b, a) }},
 			{CSV: "path_ids", Cell: func(a row) any { return pathIDs(a) }},
 			{Column: out.Column{Head: Zoned("FIRST ASSIGNED")}, CSV: "", Text: func(a row) any { return ShortDate(a.First) }},
 			{CSV: "first_assigned", Cell: func(a row) any { return Stamp(a.First.At) }},
@@ -36,38 +36,38 @@ func Assignments(b *ask.Book) Listing[*store.Assignment] {
 			{CSV: "periods", Cell: func(a row) any { return a.Periods }},
 			{Column: out.Column{Head: "MICROSOFT SAYS"}, CSV: "graph_date", Text: func(a row) any { return DayOrNil(a.GraphDate) },
 				Cell: func(a row) any { return Stamp(a.GraphDate) }},
-			{CSV: "disabled_plans", Cell: func(a row) any { return disabledWord(b, a) }},
+			{CSV: "disabled_plans", Cell: func(a row) any { return disabledLabel(b, a) }},
 			{CSV: "user_kind", Cell: func(a row) any { return a.User.Kind() }},
 		},
 	}
 }
 
-// pathsWord joins the paths of an assignment: "direct + Sales EMEA".
-func pathsWord(b *ask.Book, a *store.Assignment) string {
-	words := make([]string, len(a.Paths))
+// pathsLabel joins the paths of an assignment: "direct + Sales EMEA".
+func pathsLabel(b *ask.Book, a *store.Assignment) string {
+	labels := make([]string, len(a.Paths))
 	for i := range a.Paths {
-		words[i] = b.PathName(&a.Paths[i].PathRef)
+		labels[i] = b.PathName(&a.Paths[i].PathRef)
 	}
-	return strings.Join(words, " + ")
+	return strings.Join(labels, " + ")
 }
 
 func pathIDs(a *store.Assignment) string {
-	words := make([]string, len(a.Paths))
+	labels := make([]string, len(a.Paths))
 	for i, p := range a.Paths {
-		words[i] = string(p.Kind)
+		labels[i] = string(p.Kind)
 		if p.Kind == snapshot.ByGroup {
-			words[i] = "group:" + string(p.Group)
+			labels[i] = "group:" + string(p.Group)
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(labels, " ")
 }
 
-func disabledWord(b *ask.Book, a *store.Assignment) string {
-	var words []string
+func disabledLabel(b *ask.Book, a *store.Assignment) string {
+	var labels []string
 	for _, p := range a.Paths {
 		for _, id := range p.Disabled {
-			words = append(words, b.PlanWord(id))
+			labels = append(labels, b.PlanLabel(id))
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(labels, " ")
 }

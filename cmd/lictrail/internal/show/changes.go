@@ -35,16 +35,16 @@ func Changes(b *ask.Book, people bool) Listing[*store.ChangeRow] {
 			{CSV: "part_number", Cell: func(c row) any { return b.PartNumber(c.SKU) }},
 			{CSV: "path", Cell: func(c row) any { return b.PathName(c.Path) }},
 			{CSV: "from_path", Cell: func(c row) any { return b.PathName(c.From) }},
-			{Column: out.Column{Head: "CHANGE", Min: 18, Rank: 3, Wrap: true}, CSV: "change", Text: func(c row) any { return ChangeWords(b, c) }},
+			{Column: out.Column{Head: "CHANGE", Min: 18, Rank: 3, Wrap: true}, CSV: "change", Text: func(c row) any { return ChangeText(b, c) }},
 			{Column: out.Column{Head: "BY", Keep: true}, Text: func(c row) any { return byCell(&c.Attribution) }},
 			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1, Wrap: true}, CSV: "cause", Text: func(c row) any { return causeCell(&c.Attribution) },
 				Cell: func(c row) any { return string(c.Attribution.Cause) }},
 			{CSV: "initiator", Cell: func(c row) any { return string(c.Attribution.Initiator) }},
-			{CSV: "actor", Cell: func(c row) any { return ActorWord(c.Attribution.Actor) }},
+			{CSV: "actor", Cell: func(c row) any { return ActorLabel(c.Attribution.Actor) }},
 			{CSV: "confidence", Cell: func(c row) any { return string(c.Attribution.Confidence) }},
 			{CSV: "unknown_why", Cell: func(c row) any { return string(c.Attribution.UnknownWhy) }},
 			{CSV: "reason", Cell: func(c row) any { return c.Attribution.Reason }},
-			{CSV: "by", Cell: func(c row) any { return PartyWord(c.Attribution.Responsible()) }},
+			{CSV: "by", Cell: func(c row) any { return PartyLabel(c.Attribution.Responsible()) }},
 			{CSV: "via_group", Cell: func(c row) any { return viaGroup(b, c) }},
 			{CSV: "user_kind", Cell: kindOf},
 			productColumn(b, func(c row) snapshot.SKUID { return c.SKU }),
@@ -65,7 +65,7 @@ func viaGroup(b *ask.Book, c *store.ChangeRow) string {
 
 // causeCell is a cause for a table, where what is not known stands out.
 func causeCell(a *snapshot.Attribution) out.Cell {
-	return out.Cell{Value: CauseWord(a), Style: causeStyle(a.Cause)}
+	return out.Cell{Value: CauseLabel(a), Style: causeStyle(a.Cause)}
 }
 
 // causeStyle makes a cause that is not known stand out.
@@ -80,7 +80,7 @@ func userOf(c *store.ChangeRow) any {
 	if c.Person == nil {
 		return nil
 	}
-	return UserWord(&c.Person.User)
+	return UserLabel(&c.Person.User)
 }
 
 func kindOf(c *store.ChangeRow) any {
@@ -101,11 +101,11 @@ func upnOf(c *store.ChangeRow) any {
 func ReasonOf(b *ask.Book, c *store.ChangeRow) string {
 	a := &c.Attribution
 	if a.Reason == "" {
-		return CauseWord(a)
+		return CauseLabel(a)
 	}
-	names := []string{ActorWord(a.Actor)}
+	names := []string{ActorLabel(a.Actor)}
 	if a.Via != nil {
-		names = append(names, ActorWord(a.Via.Actor))
+		names = append(names, ActorLabel(a.Via.Actor))
 	}
 	return b.PlanSentence(b.Sentence(a.Reason, c.SKU, names...), c.Plans)
 }
@@ -114,24 +114,24 @@ func ReasonOf(b *ask.Book, c *store.ChangeRow) string {
 func Answer(b *ask.Book, c *store.ChangeRow) []string {
 	a := &c.Attribution
 	lines := []string{
-		fmt.Sprintf("%s: %s, %s", upnOf(c), ChangeWords(b, c), LongDate(c.When)),
+		fmt.Sprintf("%s: %s, %s", upnOf(c), ChangeText(b, c), LongDate(c.When)),
 		"  " + ReasonOf(b, c),
 	}
 	if a.Cause == snapshot.CauseUnknown {
-		return append(lines, "  Cause unknown: "+UnknownWords[a.UnknownWhy])
+		return append(lines, "  Cause unknown: "+UnknownTexts[a.UnknownWhy])
 	}
 	return append(lines, fmt.Sprintf("  Cause %s, started by %s, confidence %s", a.Cause, a.Initiator, a.Confidence))
 }
 
-func AtWords(v *snapshot.Via) string {
+func AtText(v *snapshot.Via) string {
 	if v.At.IsZero() {
 		return ""
 	}
 	return " on " + out.InZone(v.At).Format("2 January 2006 15:04 MST")
 }
 
-// UnknownWords says what each reason for not knowing means.
-var UnknownWords = map[snapshot.UnknownWhy]string{
+// UnknownTexts says what each reason for not knowing means.
+var UnknownTexts = map[snapshot.UnknownWhy]string{
 	snapshot.NotCovered:      "the audit log was not read for the whole time in which it happened",
 	snapshot.NoEvent:         "no record that was read names this change",
 	snapshot.IncompleteEvent: "a record names the user, and not in full what was changed",

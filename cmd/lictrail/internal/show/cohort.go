@@ -120,9 +120,9 @@ func FlowDays() Listing[*cohort.DayFlow] {
 // FlowMoves shows each seat that came or went.
 func FlowMoves(f *ask.SeatFlow) Listing[*cohort.Move] {
 	type row = *cohort.Move
-	word := func(id snapshot.UserID) any {
+	label := func(id snapshot.UserID) any {
 		if u := f.Users[id]; u != nil {
-			return cmp.Or(UserWord(u), string(u.ID))
+			return cmp.Or(UserLabel(u), string(u.ID))
 		}
 		return nil
 	}
@@ -133,24 +133,24 @@ func FlowMoves(f *ask.SeatFlow) Listing[*cohort.Move] {
 		{CSV: "precision", Cell: func(m row) any { return string(m.When.Precision) }},
 		{Column: out.Column{Head: "WHAT"}, CSV: "kind", Text: func(m row) any { return string(m.Kind) }},
 		{CSV: "user_id", Cell: func(m row) any { return string(m.User) }},
-		{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(m row) any { return word(m.User) }, Cell: func(m row) any { return f.Users[m.User].UPN }},
+		{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(m row) any { return label(m.User) }, Cell: func(m row) any { return f.Users[m.User].UPN }},
 		{CSV: "other_id", Cell: func(m row) any { return string(m.Other) }},
-		{Column: out.Column{Head: "FROM OR TO"}, CSV: "other_upn", Text: func(m row) any { return word(m.Other) }},
+		{Column: out.Column{Head: "FROM OR TO"}, CSV: "other_upn", Text: func(m row) any { return label(m.Other) }},
 	}}
 }
 
 // FlowSentences says what became of the seats, in sums that anybody can check.
 func FlowSentences(b *ask.Book, f *ask.SeatFlow, known bool) []string {
 	c := f.Counts
-	text := fmt.Sprintf("%s: %s held it before %s", b.SKUWord(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From))
+	text := fmt.Sprintf("%s: %s held it before %s", b.SKULabel(f.SKU), Plural(f.Start, "user"), dayText(f.Days.From))
 	for _, kind := range append(append([]cohort.Kind{}, cohort.Gains...), cohort.Losses...) { // of what did not happen it may not be known
-		word := map[cohort.Kind]string{cohort.TakenBack: "taken back", cohort.UserLeft: "left", cohort.NotKnown: "gone without a known cause"}[kind]
+		label := map[cohort.Kind]string{cohort.TakenBack: "taken back", cohort.UserLeft: "left", cohort.NotKnown: "gone without a known cause"}[kind]
 		sign := "-"
 		if slices.Contains(cohort.Gains, kind) {
 			sign = "+"
 		}
 		if c[kind] > 0 {
-			text += fmt.Sprintf(", %s%d %s", sign, c[kind], cmp.Or(word, string(kind)))
+			text += fmt.Sprintf(", %s%d %s", sign, c[kind], cmp.Or(label, string(kind)))
 		}
 	}
 	lines := []string{
@@ -168,15 +168,15 @@ func FlowSentences(b *ask.Book, f *ask.SeatFlow, known bool) []string {
 		for _, r := range f.AtRisk {
 			why[r.Why]++
 		}
-		var words []string
+		var labels []string
 		for _, w := range []string{"disabled", "error", "never-used", "idle", "never-activated", "contained"} {
 			if why[w] > 0 {
-				words = append(words, fmt.Sprintf("%d %s", why[w], w))
+				labels = append(labels, fmt.Sprintf("%d %s", why[w], w))
 			}
 		}
 		line := fmt.Sprintf("At risk: %s", Plural(len(f.AtRisk), "seat"))
-		if len(words) > 0 {
-			line += " (" + strings.Join(words, ", ") + ")"
+		if len(labels) > 0 {
+			line += " (" + strings.Join(labels, ", ") + ")"
 		}
 		lines = append(lines, line+".")
 	}

@@ -60,8 +60,8 @@ func Counts(b *ask.Book, by string) Listing[*ask.Count] {
 			}
 			return string(c.Party.Kind)
 		}})
-		column(Column[row]{Column: out.Column{Head: "BY", Keep: true}, CSV: "by", Text: func(c row) any { return orNotKnown(PartyWord(c.Party)) },
-			Cell: func(c row) any { return PartyWord(c.Party) }})
+		column(Column[row]{Column: out.Column{Head: "BY", Keep: true}, CSV: "by", Text: func(c row) any { return orNotKnown(PartyLabel(c.Party)) },
+			Cell: func(c row) any { return PartyLabel(c.Party) }})
 		column(Column[row]{CSV: "actor_id", Cell: func(c row) any {
 			if c.Party == nil {
 				return ""
@@ -100,9 +100,9 @@ func Counts(b *ask.Book, by string) Listing[*ask.Count] {
 }
 
 // orNotKnown is a word, or that there is none to be known.
-func orNotKnown(word string) any {
-	if word == "" {
+func orNotKnown(label string) any {
+	if label == "" {
 		return out.Cell{Value: "not known", Style: out.Yellow}
 	}
-	return word
+	return label
 }

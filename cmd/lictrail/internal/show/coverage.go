@@ -28,7 +28,7 @@ func Coverage() Listing[*snapshot.Coverage] {
 			{Column: out.Column{Head: "SOURCE"}, CSV: "source", Text: func(c row) any { return string(c.Source) }},
 			{Column: out.Column{Head: Zoned("FROM")}, CSV: "from", Text: func(c row) any { return coverageTime(c, c.From) }, Cell: func(c row) any { return Stamp(c.From) }},
 			{Column: out.Column{Head: Zoned("TO")}, CSV: "to", Text: func(c row) any { return coverageTime(c, c.To) }, Cell: func(c row) any { return Stamp(c.To) }},
-			{Column: out.Column{Head: "READ"}, CSV: "complete", Text: func(c row) any { return coveredWord(c) }, Cell: func(c row) any { return c.Complete }},
+			{Column: out.Column{Head: "READ"}, CSV: "complete", Text: func(c row) any { return coveredLabel(c) }, Cell: func(c row) any { return c.Complete }},
 			{Column: out.Column{Head: "EVENTS"}, CSV: "events", Text: func(c row) any { return eventsOrNil(c) }, Cell: func(c row) any { return c.Events }},
 			{Column: out.Column{Head: "WHY NOT", Wrap: true}, CSV: "why", Text: func(c row) any { return Dash(c.Why) }, Cell: func(c row) any { return c.Why }},
 		},
@@ -51,7 +51,7 @@ func eventsOrNil(c *snapshot.Coverage) any {
 	return c.Events
 }
 
-func coveredWord(c *snapshot.Coverage) any {
+func coveredLabel(c *snapshot.Coverage) any {
 	switch {
 	case c.Complete:
 		return "yes"

@@ -162,7 +162,7 @@ func importRow(b *ask.Book, r *ask.EarlierRow) ImportJSON {
 
 func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
 	type row = *ask.EarlierRow
-	word := func(m earlier.Moment) any { return OrNil(m.String()) }
+	label := func(m earlier.Moment) any { return OrNil(m.String()) }
 	return Listing[row]{
 		JSON: func(r row) any { return importRow(b, r) },
 		None: "the files have no lines",
@@ -174,8 +174,8 @@ func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
 			{CSV: "user_id", Cell: func(r row) any { return string(r.Record.User) }},
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.Record.SKU) }},
 			skuColumn(b, func(r row) snapshot.SKUID { return r.Record.SKU }),
-			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(r row) any { return word(r.Record.Held()) }},
-			{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(r row) any { return word(r.Record.Removed) }},
+			{Column: out.Column{Head: "ASSIGNED"}, CSV: "assigned", Text: func(r row) any { return label(r.Record.Held()) }},
+			{Column: out.Column{Head: "REMOVED"}, CSV: "removed", Text: func(r row) any { return label(r.Record.Removed) }},
 			{CSV: "path", Cell: func(r row) any { return r.Record.Path }},
 			{CSV: "note", Cell: func(r row) any { return r.Record.Note }},
 			{Column: out.Column{Head: "WHY", Min: 20, Rank: 4, Wrap: true}, CSV: "reason", Text: func(r row) any { return earlierReason(r) }},

@@ -52,7 +52,7 @@ func (f figure) plus(o figure) figure {
 	return figure{f.n + o.n, f.some || o.some, f.unsure || o.unsure || !f.some || !o.some}
 }
 
-func (f figure) words() string {
+func (f figure) text() string {
 	switch {
 	case !f.some:
 		return NotKnown
@@ -107,7 +107,7 @@ func (f *FleetReport) Add(ctx context.Context, h *ask.TenantHealth, w *Week) err
 			t.section.Tables = append(t.section.Tables, table)
 		}
 	}
-	f.tenants, f.names = append(f.tenants, t), w.namesWords()
+	f.tenants, f.names = append(f.tenants, t), w.namesText()
 	f.count(w)
 	return nil
 }
@@ -124,7 +124,7 @@ func (f *FleetReport) count(w *Week) {
 		}
 		p := f.products[r.ID]
 		if p == nil {
-			p = &fleetProduct{name: w.SKUWord(r.ID)}
+			p = &fleetProduct{name: w.SKULabel(r.ID)}
 			f.products[r.ID] = p
 		}
 		p.tenants++
@@ -162,7 +162,7 @@ func (f *FleetReport) Page(all []*ask.TenantHealth) *page.Page {
 	}
 	const table = "tenants"
 	tile := func(f figure, label string, alarm bool) page.Tile {
-		return page.Tile{Figure: f.words(), Label: label, Section: table, Alarm: alarm && f.n > 0, Unknown: f.unsure}
+		return page.Tile{Figure: f.text(), Label: label, Section: table, Alarm: alarm && f.n > 0, Unknown: f.unsure}
 	}
 	p.Tiles = []page.Tile{tile(known(int64(len(f.tenants))), "tenants", false), tile(known(int64(ill)), "not up to date, or not readable", true),
 		tile(sum.licensed, "licensed users", false), tile(sum.changes, "changes", false), tile(sum.unexplained, "unexplained", true),
@@ -193,7 +193,7 @@ func fleetSaving(saving reclaim.Cost) string {
 	if len(saving.Amounts) == 0 {
 		return label
 	}
-	return label + ", " + costWords(saving) + " a month"
+	return label + ", " + costText(saving) + " a month"
 }
 
 func (f *FleetReport) table(id string) page.Section {
@@ -206,10 +206,10 @@ func (f *FleetReport) table(id string) page.Section {
 			name = page.Link{Text: fleetName(h.TenantHealth), To: "#" + h.id}
 		}
 		if len(h.monthly.Amounts) > 0 {
-			monthly = costWords(h.monthly)
+			monthly = costText(h.monthly)
 		}
-		t.Rows = append(t.Rows, []any{name, string(h.Condition), readUntil(h.TenantHealth), h.licensed.words(), h.changes.words(), h.unexplained.words(),
-			h.over.words(), h.lapsing.words(), h.frees.words(), monthly, healthWhy(h.TenantHealth)})
+		t.Rows = append(t.Rows, []any{name, string(h.Condition), readUntil(h.TenantHealth), h.licensed.text(), h.changes.text(), h.unexplained.text(),
+			h.over.text(), h.lapsing.text(), h.frees.text(), monthly, healthWhy(h.TenantHealth)})
 	}
 	return page.Section{ID: id, Heading: "All tenants", Tables: []page.Table{t}}
 }

@@ -12,10 +12,10 @@ import (
 	"lictrail/snapshot"
 )
 
-// GapWords has, for each read, the facts that it gives, the operation by
+// GapTexts has, for each read, the facts that it gives, the operation by
 // which the required permission is looked up (op), and the command whose run does
 // the read (ask).
-var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
+var GapTexts = map[snapshot.Read]struct{ Facts, op, ask string }{
 	snapshot.ReadOrganization:  {"the tenant's name and plans", "organization", ""},
 	snapshot.ReadSubscriptions: {"what is bought and when it lapses", "subscriptions", ""},
 	snapshot.ReadAgents:        {"which users are agents", "agent users", ""},
@@ -32,8 +32,8 @@ var GapWords = map[snapshot.Read]struct{ Tells, op, ask string }{
 
 // needsOf is what would fill a gap; "" if nothing is known to.
 func needsOf(g snapshot.Gap) string {
-	words := GapWords[g.What]
-	op := words.op
+	phrase := GapTexts[g.What]
+	op := phrase.op
 	if g.Source == snapshot.SignIns {
 		op = "sign-ins"
 	}
@@ -43,9 +43,9 @@ func needsOf(g snapshot.Gap) string {
 	case g.Late:
 		return "lictrail sync every week or more often"
 	case g.What == snapshot.ReadAttributes:
-		return words.ask + " " + string(g.Source)
+		return phrase.ask + " " + string(g.Source)
 	case g.Why == snapshot.GapNotAsked:
-		return words.ask
+		return phrase.ask
 	case g.Why == snapshot.GapNotPermitted:
 		for _, p := range graph.Permissions() {
 			if p.Op == op {
@@ -61,21 +61,21 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	g := gaps[0]
 	text := "Not known"
 	switch {
-	case !g.Since.IsZero() && DayWords(g.Since) == DayWords(g.Until):
-		text += fmt.Sprintf(" for %s on %s", lengthWords(g.Length), DayWords(g.Since))
+	case !g.Since.IsZero() && DayText(g.Since) == DayText(g.Until):
+		text += fmt.Sprintf(" for %s on %s", lengthText(g.Length), DayText(g.Since))
 	case !g.Since.IsZero() && !g.Until.IsZero():
-		text += fmt.Sprintf(" for %s from %s to %s", lengthWords(g.Length), DayWords(g.Since), DayWords(g.Until))
+		text += fmt.Sprintf(" for %s from %s to %s", lengthText(g.Length), DayText(g.Since), DayText(g.Until))
 	case !g.Since.IsZero() && g.Length > 0:
-		text += fmt.Sprintf(" for %s since %s", lengthWords(g.Length), DayWords(g.Since))
+		text += fmt.Sprintf(" for %s since %s", lengthText(g.Length), DayText(g.Since))
 	case !g.Since.IsZero():
-		text += " since " + DayWords(g.Since)
+		text += " since " + DayText(g.Since)
 	case !g.Until.IsZero():
 		if g.Length > 0 {
-			text += " for " + lengthWords(g.Length)
+			text += " for " + lengthText(g.Length)
 		}
-		text += " before " + DayWords(g.Until)
+		text += " before " + DayText(g.Until)
 	}
-	text += ": " + GapWords[g.What].Tells
+	text += ": " + GapTexts[g.What].Facts
 	var sources []string
 	for _, g := range gaps {
 		if g.Source != "" {
@@ -110,8 +110,8 @@ func sentenceOf(gaps []snapshot.Gap) string {
 	return text + "."
 }
 
-// lengthWords words a length of time in its largest unit.
-func lengthWords(d time.Duration) string {
+// lengthText words a length of time in its largest unit.
+func lengthText(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
 		length time.Duration
@@ -188,4 +188,4 @@ func (p Printer) PrintGaps(below bool) error {
 	return nil
 }
 
-func DayWords(t time.Time) string { return t.UTC().Format("2 January 2006") }
+func DayText(t time.Time) string { return t.UTC().Format("2 January 2006") }

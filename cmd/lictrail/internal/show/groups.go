@@ -21,8 +21,8 @@ var remedies = map[string]string{
 	"Other":                              "most often another license of the same group failed: correct that one first, then reprocess the group",
 }
 
-func RemedyOf(word string) string {
-	return cmp.Or(remedies[word], "a word that lictrail does not know: look at the group's licenses in the Entra admin center")
+func RemedyOf(label string) string {
+	return cmp.Or(remedies[label], "a word that lictrail does not know: look at the group's licenses in the Entra admin center")
 }
 
 func Failures(p Printer, list []ask.Failure) error {
@@ -32,7 +32,7 @@ func Failures(p Printer, list []ask.Failure) error {
 	table := out.NewTable(out.Column{Head: "ERROR"}, out.Column{Head: "GROUP", Min: 10, Rank: 2}, out.Column{Head: "SKU", Keep: true},
 		out.Column{Head: "USERS"}, out.Column{Head: "NEW"}, out.Column{Head: Zoned("SINCE")})
 	for _, f := range list {
-		table.Row(f.Error, p.Book.PathName(f.Path()), p.Book.SKUWord(f.Row.SKU), f.Users, f.Fresh, ShortDate(p.Book.History.RunDate(f.SinceRun)))
+		table.Row(f.Error, p.Book.PathName(f.Path()), p.Book.SKULabel(f.Row.SKU), f.Users, f.Fresh, ShortDate(p.Book.History.RunDate(f.SinceRun)))
 	}
 	if err := p.Printf("\n"); err != nil {
 		return err
@@ -72,11 +72,11 @@ type GroupRowJSON struct {
 }
 
 // Remedy says what to do about an error.
-func Remedy(p Printer, word string) error {
+func Remedy(p Printer, label string) error {
 	if err := p.Printf("\n"); err != nil {
 		return err
 	}
-	return p.Paragraph(word + ": " + RemedyOf(word) + ".")
+	return p.Paragraph(label + ": " + RemedyOf(label) + ".")
 }
 
 func groupRow(b *ask.Book, r *store.GroupRow) GroupRowJSON {
@@ -104,33 +104,33 @@ func Groups(b *ask.Book) Listing[*store.GroupRow] {
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
 			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{Column: out.Column{Head: "MEMBERS"}, CSV: "members_with_license", Text: func(r row) any { return r.Members }},
-			{Column: out.Column{Head: "ERRORS"}, CSV: "errors", Text: func(r row) any { return errorsWord(r) }},
+			{Column: out.Column{Head: "ERRORS"}, CSV: "errors", Text: func(r row) any { return errorsLabel(r) }},
 			{CSV: "dynamic", Cell: func(r row) any { return r.Dynamic }},
 			{CSV: "processing_state", Cell: func(r row) any { return r.ProcessingState }},
-			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, CSV: "disabled_plans", Text: func(r row) any { return plansOffWord(b, r) },
+			{Column: out.Column{Head: "PLANS OFF", Min: 8, Rank: 1}, CSV: "disabled_plans", Text: func(r row) any { return plansOffLabel(b, r) },
 				Cell: func(r row) any { return PlanList(b, r.Disabled) }},
 			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},
 	}
 }
 
-// plansOffWord lists the plans that the group leaves out, if it could be read.
-func plansOffWord(b *ask.Book, r *store.GroupRow) any {
+// plansOffLabel lists the plans that the group leaves out, if it could be read.
+func plansOffLabel(b *ask.Book, r *store.GroupRow) any {
 	if r.Dynamic == nil {
 		return NotKnown
 	}
 	return Dash(PlanList(b, r.Disabled))
 }
 
-func errorsWord(r *store.GroupRow) any {
-	var words string
+func errorsLabel(r *store.GroupRow) any {
+	var phrase string
 	for _, f := range r.Errors {
-		if words != "" {
-			words += ", "
+		if phrase != "" {
+			phrase += ", "
 		}
-		words += Plural(f.Users, "user") + " " + f.Error
+		phrase += Plural(f.Users, "user") + " " + f.Error
 	}
-	return Dash(words)
+	return Dash(phrase)
 }
 
 type GroupUserJSON struct {

@@ -178,7 +178,7 @@ func (h *Harvest) steps(s *reclaim.HarvestSeat) []string {
 	for i := range s.Paths {
 		switch p := &s.Paths[i]; p.Kind {
 		case snapshot.Direct:
-			steps = append(steps, "unassign "+h.Book.SKUWord(h.SKU))
+			steps = append(steps, "unassign "+h.Book.SKULabel(h.SKU))
 		case snapshot.ByGroup:
 			steps = append(steps, "take the user out of group "+h.Book.PathName(&p.PathRef)+", after a look at what else it gives")
 		default:
@@ -235,7 +235,7 @@ func (h *Harvest) Offers() Listing[*reclaim.HarvestSeat] {
 	}
 	l := Listing[row]{None: "no seat to offer back", Columns: []Column[row]{
 		{CSV: "user_id", Cell: func(s row) any { return string(s.User.ID) }},
-		{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(s row) any { return UserWord(s.User) }, Cell: func(s row) any { return s.User.UPN }},
+		{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(s row) any { return UserLabel(s.User) }, Cell: func(s row) any { return s.User.UPN }},
 		{CSV: "name", Cell: func(s row) any { return s.User.Name }},
 		{Column: out.Column{Head: "DEPARTMENT", Min: 8, Rank: 1}, CSV: "department", Text: func(s row) any { return OrNil(s.User.Department) }, Cell: func(s row) any { return s.User.Department }},
 		{CSV: "verdict", Cell: func(s row) any { return string(s.Verdict) }},

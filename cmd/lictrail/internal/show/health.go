@@ -39,41 +39,41 @@ type HealthJSON struct {
 // exit code for one.
 func Health(code func(*ask.TenantHealth) int) Listing[*ask.TenantHealth] {
 	type row = *ask.TenantHealth
-	of := func(t row) HealthJSON { return healthOf(t, code(t)) }
+	value := func(t row) HealthJSON { return healthOf(t, code(t)) }
 	text := func(get func(HealthJSON) *string) func(row) any {
 		return func(t row) any {
-			if s := get(of(t)); s != nil {
+			if s := get(value(t)); s != nil {
 				return *s
 			}
 			return nil
 		}
 	}
 	return Listing[row]{
-		JSON: func(t row) any { return of(t) },
+		JSON: func(t row) any { return value(t) },
 		Columns: []Column[row]{
 			{Column: out.Column{Head: "TENANT", Min: 12, Rank: 1}, CSV: "name", Text: func(t row) any { return t.Name }},
 			{Column: out.Column{Head: "CONDITION"}, CSV: "condition", Text: func(t row) any { return coloredCondition(t.Condition) }, Cell: func(t row) any { return string(t.Condition) }},
 			{CSV: "exit_code", Cell: func(t row) any { return code(t) }},
 			{CSV: "tenant", Cell: text(func(h HealthJSON) *string { return h.Tenant })},
 			{CSV: "tenant_name", Cell: text(func(h HealthJSON) *string { return h.TenantName })},
-			{Column: out.Column{Head: "RUN"}, CSV: "last_run", Text: func(t row) any { return valueOf(of(t).LastRun) }},
+			{Column: out.Column{Head: "RUN"}, CSV: "last_run", Text: func(t row) any { return valueOf(value(t).LastRun) }},
 			{CSV: "last_status", Cell: text(func(h HealthJSON) *string { return h.LastStatus })},
 			{CSV: "last_ended_at", Cell: text(func(h HealthJSON) *string { return h.LastEndedAt })},
-			{CSV: "failed", Cell: func(t row) any { return valueOf(of(t).Failed) }},
-			{CSV: "newest_run", Cell: func(t row) any { return valueOf(of(t).NewestRun) }},
+			{CSV: "failed", Cell: func(t row) any { return valueOf(value(t).Failed) }},
+			{CSV: "newest_run", Cell: func(t row) any { return valueOf(value(t).NewestRun) }},
 			{Column: out.Column{Head: Zoned("READ UNTIL")}, CSV: "read_until", Text: readUntil, Cell: text(func(h HealthJSON) *string { return h.ReadUntil })},
-			{Column: out.Column{Head: "AGE"}, CSV: "age_hours", Text: age, Cell: func(t row) any { return valueOf(of(t).AgeHours) }},
+			{Column: out.Column{Head: "AGE"}, CSV: "age_hours", Text: age, Cell: func(t row) any { return valueOf(value(t).AgeHours) }},
 			{Column: out.Column{Head: "WARN"}, CSV: "warnings", Text: func(t row) any {
-				if of(t).NewestRun == nil {
+				if value(t).NewestRun == nil {
 					return nil
 				}
-				return len(of(t).Warnings)
-			}, Cell: func(t row) any { return strings.Join(of(t).Warnings, " ") }},
-			{CSV: "unexplained", Cell: func(t row) any { return valueOf(of(t).Unexplained) }},
-			{CSV: "not_read_hours", Cell: func(t row) any { return valueOf(of(t).NotReadHours) }},
-			{CSV: "lacks", Cell: func(t row) any { return strings.Join(of(t).Lacks, " ") }},
+				return len(value(t).Warnings)
+			}, Cell: func(t row) any { return strings.Join(value(t).Warnings, " ") }},
+			{CSV: "unexplained", Cell: func(t row) any { return valueOf(value(t).Unexplained) }},
+			{CSV: "not_read_hours", Cell: func(t row) any { return valueOf(value(t).NotReadHours) }},
+			{CSV: "lacks", Cell: func(t row) any { return strings.Join(value(t).Lacks, " ") }},
 			{Column: out.Column{Head: "HEAD"}, CSV: "head", Text: func(t row) any {
-				if h := of(t).Head; h != nil {
+				if h := value(t).Head; h != nil {
 					return fmt.Sprintf("%.8s", *h)
 				}
 				return nil

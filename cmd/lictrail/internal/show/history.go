@@ -13,9 +13,9 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// DateWhyWords says why Microsoft's date of a period is later than ours; "" when it is
+// DateWhyText says why Microsoft's date of a period is later than ours; "" when it is
 // not.
-func DateWhyWords(b *ask.Book, w *ask.DateWhy) string {
+func DateWhyText(b *ask.Book, w *ask.DateWhy) string {
 	switch {
 	case w == nil:
 		return ""
@@ -31,9 +31,9 @@ func DateWhyWords(b *ask.Book, w *ask.DateWhy) string {
 	case snapshot.PathAdded:
 		return fmt.Sprintf("%s was added as one more path in run %d", b.PathName(c.Path), w.Run)
 	case snapshot.PlansChanged:
-		return fmt.Sprintf("service plans were changed in run %d (%s)", w.Run, PlanWords(b, c.Plans))
+		return fmt.Sprintf("service plans were changed in run %d (%s)", w.Run, PlanText(b, c.Plans))
 	case snapshot.StateChanged:
-		return fmt.Sprintf("the state changed in run %d%s", w.Run, StateWords(c.State))
+		return fmt.Sprintf("the state changed in run %d%s", w.Run, StateText(c.State))
 	case snapshot.Assigned:
 		return fmt.Sprintf("the account was restored in run %d", w.Run)
 	case snapshot.DateMoved:
@@ -43,7 +43,7 @@ func DateWhyWords(b *ask.Book, w *ask.DateWhy) string {
 		}
 		return why
 	}
-	return fmt.Sprintf("%s (%s) in run %d", CatalogWords(b, c.Plans), b.SKUWord(c.SKU), w.Run)
+	return fmt.Sprintf("%s (%s) in run %d", CatalogText(b, c.Plans), b.SKULabel(c.SKU), w.Run)
 }
 
 // incomplete: what was done and undone between two runs is not known.
@@ -59,11 +59,11 @@ func Past(to Printer, p *ask.Past) error {
 		}
 	}
 	if len(p.Holdings) == 0 {
-		words := "\nNo license was held since tracking began on %s.\n"
+		phrase := "\nNo license was held since tracking began on %s.\n"
 		if incomplete(to, p) {
-			words = "\nWhether a license was held since tracking began on %s is not known; the runs show none.\n"
+			phrase = "\nWhether a license was held since tracking began on %s is not known; the runs show none.\n"
 		}
-		if err := to.Printf(words, p.History.First.ObservedUntil.Format("2 January 2006")); err != nil {
+		if err := to.Printf(phrase, p.History.First.ObservedUntil.Format("2 January 2006")); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func Past(to Printer, p *ask.Past) error {
 		}
 	}
 	for i := range p.Imports {
-		if err := to.Prose("  %s\n", importedWords(p.Book, &p.Imports[i])); err != nil {
+		if err := to.Prose("  %s\n", importedText(p.Book, &p.Imports[i])); err != nil {
 			return err
 		}
 	}
@@ -91,8 +91,8 @@ func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 	if len(p.People) > 1 {
 		who = ", " + h.Person.UPN + " " + string(h.Person.ID)
 	}
-	err := to.Prose("\n%s%s\n  first assigned %s%s\n", p.SKUWord(h.SKU), who,
-		LongDate(h.First), BasisWords(h.First))
+	err := to.Prose("\n%s%s\n  first assigned %s%s\n", p.SKULabel(h.SKU), who,
+		LongDate(h.First), BasisText(h.First))
 	if err != nil {
 		return err
 	}
@@ -110,15 +110,15 @@ func printHolding(to Printer, p *ask.Past, h *store.Holding) error {
 		}
 	}
 	sure, possible := p.DaysHeld(h)
-	return to.Printf("  held %s in all\n", daysWords(sure, possible))
+	return to.Printf("  held %s in all\n", daysText(sure, possible))
 }
 
 func printPeriod(to Printer, p *ask.Past, d *store.Period) error {
-	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, LongDate(d.From), byWords(p, d, d.From, snapshot.Assigned))
+	line := fmt.Sprintf("  period %d: assigned %s%s", d.Number, LongDate(d.From), byText(p, d, d.From, snapshot.Assigned))
 	if d.To == nil {
 		line += ", held now"
 	} else {
-		line += ", removed " + LongDate(*d.To) + byWords(p, d, *d.To, snapshot.Removed)
+		line += ", removed " + LongDate(*d.To) + byText(p, d, *d.To, snapshot.Removed)
 	}
 	line += "; " + strings.Join(pathNames(p.Book, d), ", ")
 	if gaps := len(d.Stretches) - 1; gaps > 0 {
@@ -127,7 +127,7 @@ func printPeriod(to Printer, p *ask.Past, d *store.Period) error {
 	if err := to.Prose("%s\n", line); err != nil || d.GraphDate.IsZero() {
 		return err
 	}
-	if why := DateWhyWords(p.Book, p.DateWhy(d)); why != "" {
+	if why := DateWhyText(p.Book, p.DateWhy(d)); why != "" {
 		return to.Prose("    Microsoft says %s: %s\n", d.GraphDate.UTC().Format(time.DateOnly), why)
 	}
 	return to.Printf("    Microsoft says %s\n", d.GraphDate.UTC().Format(time.DateOnly))
@@ -140,16 +140,16 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// byWords names who began or ended a period.
-func byWords(p *ask.Past, d *store.Period, at snapshot.Date, kind snapshot.Kind) string {
+// byText names who began or ended a period.
+func byText(p *ask.Past, d *store.Period, at snapshot.Date, kind snapshot.Kind) string {
 	if c := p.Turn(d.User.ID, d.SKU, at, kind); c != nil {
 		return doneBy(c)
 	}
 	return ""
 }
 
-// BasisWords says what a first-assigned date rests on.
-func BasisWords(d snapshot.Date) string {
+// BasisText says what a first-assigned date rests on.
+func BasisText(d snapshot.Date) string {
 	switch {
 	case d.Basis == snapshot.BasisPlan:
 		return " (the date of a service plan that no other license brings)"
@@ -163,7 +163,7 @@ func BasisWords(d snapshot.Date) string {
 	return " (" + d.Evidence + ")"
 }
 
-func daysWords(sure, possible int) string {
+func daysText(sure, possible int) string {
 	if sure == possible {
 		return Plural(sure, "day")
 	}
@@ -175,11 +175,11 @@ func printChanges(to Printer, p *ask.Past) error {
 		return err
 	}
 	if len(p.Changes) == 0 {
-		words := "none since tracking began on %s\n"
+		phrase := "none since tracking began on %s\n"
 		if incomplete(to, p) {
-			words = "not known; the runs since %s show the same\n"
+			phrase = "not known; the runs since %s show the same\n"
 		}
-		return to.Printf(words, p.History.First.ObservedUntil.Format("2 January 2006"))
+		return to.Printf(phrase, p.History.First.ObservedUntil.Format("2 January 2006"))
 	}
 	printed := make(map[int]bool)
 	for i, c := range p.Changes {
@@ -206,21 +206,21 @@ func printSwap(to Printer, p *ask.Past, i, j int) error {
 	if removed.Kind != snapshot.Removed {
 		removed, assigned = assigned, removed
 	}
-	words := fmt.Sprintf("%s → %s", p.SKUWord(removed.SKU), p.SKUWord(assigned.SKU))
+	phrase := fmt.Sprintf("%s → %s", p.SKULabel(removed.SKU), p.SKULabel(assigned.SKU))
 	paths := p.PathName(assigned.Path)
 	if from := p.PathName(removed.Path); from != paths {
 		paths = from + " → " + paths
 	}
-	err := to.Prose("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), words, paths, ReasonOf(p.Book, assigned))
+	err := to.Prose("%s%s: %s (%s)\n    %s\n", LongDate(assigned.When), doneBy(assigned), phrase, paths, ReasonOf(p.Book, assigned))
 	if err != nil || ReasonOf(p.Book, removed) == ReasonOf(p.Book, assigned) {
 		return err
 	}
-	return to.Prose("    %s removed %s: %s\n", p.SKUWord(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
+	return to.Prose("    %s removed %s: %s\n", p.SKULabel(removed.SKU), LongDate(removed.When), ReasonOf(p.Book, removed))
 }
 
 // doneBy names who started it, where that is known.
 func doneBy(c *store.ChangeRow) string {
-	if who := ActorWord(c.Attribution.Responsible()); who != "" {
+	if who := ActorLabel(c.Attribution.Responsible()); who != "" {
 		return ", by " + who
 	}
 	return ""
@@ -232,18 +232,18 @@ func printChange(to Printer, p *ask.Past, c *store.ChangeRow) error {
 	if !c.Observed {
 		seen = " (seen in the audit log only)"
 	}
-	if err := to.Prose("%s%s: %s%s\n", LongDate(c.When), doneBy(c), ChangeWords(p.Book, c), seen); err != nil {
+	if err := to.Prose("%s%s: %s%s\n", LongDate(c.When), doneBy(c), ChangeText(p.Book, c), seen); err != nil {
 		return err
 	}
 	return to.Line("    "+ReasonOf(p.Book, c), causeStyle(c.Attribution.Cause))
 }
 
 func pathNames(b *ask.Book, p *store.Period) []string {
-	words := make([]string, len(p.Paths))
+	labels := make([]string, len(p.Paths))
 	for i := range p.Paths {
-		words[i] = b.PathName(&p.Paths[i])
+		labels[i] = b.PathName(&p.Paths[i])
 	}
-	return words
+	return labels
 }
 
 // HoldingJSON sums up one SKU of one user.
@@ -355,7 +355,7 @@ func newHoldingJSON(p *ask.Past, h *store.Holding) HoldingJSON {
 
 func newPeriodJSON(p *ask.Past, d *store.Period) PeriodJSON {
 	j := PeriodJSON{User: User(&d.User), SKU: SKU(p.Book, d.SKU), Period: d.Number, From: Date(d.From), Paths: pathNames(p.Book, d),
-		GraphDate: Stamp(d.GraphDate), GraphWhy: OrNull(DateWhyWords(p.Book, p.DateWhy(d)))}
+		GraphDate: Stamp(d.GraphDate), GraphWhy: OrNull(DateWhyText(p.Book, p.DateWhy(d)))}
 	if c := p.Turn(d.User.ID, d.SKU, d.From, snapshot.Assigned); c != nil {
 		j.AssignedBy = Actor(c.Attribution.Responsible())
 	}
@@ -376,21 +376,21 @@ func newEarlierJSON(p *ask.Past, r *store.ImportRow) EarlierJSON {
 		Line: r.Line, ImportedAt: Stamp(r.File.ImportedAt.Truncate(time.Second))}
 }
 
-// importedWords describes an earlier record in a sentence.
-func importedWords(b *ask.Book, r *store.ImportRow) string {
-	words := b.SKUWord(r.SKU) + " held on " + r.Seen.String()
+// importedText describes an earlier record in a sentence.
+func importedText(b *ask.Book, r *store.ImportRow) string {
+	phrase := b.SKULabel(r.SKU) + " held on " + r.Seen.String()
 	if !r.Assigned.IsZero() {
-		words = b.SKUWord(r.SKU) + " assigned " + LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
+		phrase = b.SKULabel(r.SKU) + " assigned " + LongDate(snapshot.HeldOn(r.Assigned.To, snapshot.BasisImport))
 	}
 	if !r.Removed.IsZero() {
-		words += ", removed " + r.Removed.String()
+		phrase += ", removed " + r.Removed.String()
 	}
 	if r.Path != "" {
-		words += ", " + r.Path
+		phrase += ", " + r.Path
 	}
 	if r.Note != "" {
-		words += " (" + r.Note + ")"
+		phrase += " (" + r.Note + ")"
 	}
-	return fmt.Sprintf("%s; %s line %d, sha256 %.12s, imported %s", words, r.File.Name, r.Line, r.File.SHA256,
+	return fmt.Sprintf("%s; %s line %d, sha256 %.12s, imported %s", phrase, r.File.Name, r.Line, r.File.SHA256,
 		r.File.ImportedAt.UTC().Format(time.DateOnly))
 }

@@ -10,10 +10,10 @@ import (
 	"lictrail/snapshot"
 )
 
-// HitWords says whom the lapse hits, as far as that can be known.
-func HitWords(l *ask.Lapse) string {
+// HitText says whom the lapse hits, as far as that can be known.
+func HitText(l *ask.Lapse) string {
 	if l.Drawn != nil {
-		return drawnWords(l)
+		return drawnText(l)
 	}
 	switch {
 	case l.Row.Assigned == 0:
@@ -28,22 +28,22 @@ func HitWords(l *ask.Lapse) string {
 	return fmt.Sprintf("%d of %s; which is not known", l.Short, Plural(l.Row.Assigned, "user"))
 }
 
-// drawnWords says whom the lapse hits by what licenses draw on.
-func drawnWords(l *ask.Lapse) string {
-	var words []string
+// drawnText says whom the lapse hits by what licenses draw on.
+func drawnText(l *ask.Lapse) string {
+	var labels []string
 	if n := len(l.Users); n > 0 {
-		words = append(words, fmt.Sprintf("%d of %s, whose licenses draw on it", n, Plural(l.Row.Assigned, "user")))
+		labels = append(labels, fmt.Sprintf("%d of %s, whose licenses draw on it", n, Plural(l.Row.Assigned, "user")))
 	}
 	if n := l.Drawn.Devices; n > 0 {
-		words = append(words, Plural(n, "device"))
+		labels = append(labels, Plural(n, "device"))
 	}
 	if n := l.Drawn.NotKnown; n > 0 {
-		words = append(words, fmt.Sprintf("of %s it is not known", Plural(n, "user")))
+		labels = append(labels, fmt.Sprintf("of %s it is not known", Plural(n, "user")))
 	}
-	if len(words) == 0 {
+	if len(labels) == 0 {
 		return "nobody: no license draws on it"
 	}
-	return strings.Join(words, "; ")
+	return strings.Join(labels, "; ")
 }
 
 type LapseJSON struct {
@@ -92,7 +92,7 @@ func Lapses(b *ask.Book) Listing[*ask.Lapse] {
 			{Column: out.Column{Head: "ON"}, CSV: "next_lifecycle_at", Text: func(l row) any { return DayOrNil(l.NextLifecycleAt) }, Cell: func(l row) any { return Stamp(l.NextLifecycleAt) }},
 			{CSV: "assigned", Cell: func(l row) any { return l.Row.Assigned }},
 			{CSV: "seats_left", Cell: func(l row) any { return l.Left }},
-			{Column: out.Column{Head: "HITS", Min: 12, Rank: 2}, CSV: "", Text: func(l row) any { return HitWords(l) }},
+			{Column: out.Column{Head: "HITS", Min: 12, Rank: 2}, CSV: "", Text: func(l row) any { return HitText(l) }},
 			{CSV: "without_seat", Cell: func(l row) any { return l.Short }},
 			{CSV: "users", Cell: func(l row) any { return upnsOf(l.Users) }},
 			{Column: out.Column{Head: "THEN IT", Min: 20, Wrap: true}, CSV: "becomes", Text: func(l row) any { return l.Becomes }},
@@ -115,11 +115,11 @@ func drawn(count func(*ask.Lapse) int64) func(*ask.Lapse) any {
 }
 
 func upnsOf(users []snapshot.User) string {
-	words := make([]string, len(users))
+	labels := make([]string, len(users))
 	for i := range users {
-		words[i] = cmp.Or(users[i].UPN, string(users[i].ID))
+		labels[i] = cmp.Or(users[i].UPN, string(users[i].ID))
 	}
-	return strings.Join(words, "; ")
+	return strings.Join(labels, "; ")
 }
 
 // PrintLapses prints the subscriptions that lapse, and in text who loses a license.

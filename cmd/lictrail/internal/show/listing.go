@@ -33,13 +33,13 @@ type Column[T any] struct {
 
 // skuColumn names a SKU: text by the product, or as it is asked for, CSV by the part
 // number. [productColumn] goes with it.
-func skuColumn[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
+func skuColumn[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
 	return Column[T]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number",
-		Text: func(row T) any { return OrNil(b.SKUWord(of(row))) }, Cell: func(row T) any { return b.PlainSKU(of(row)) }}
+		Text: func(row T) any { return OrNil(b.SKULabel(value(row))) }, Cell: func(row T) any { return b.PlainSKU(value(row)) }}
 }
 
-func productColumn[T any](b *ask.Book, of func(T) snapshot.SKUID) Column[T] {
-	return Column[T]{CSV: "product", Cell: func(row T) any { return b.Product(of(row)) }}
+func productColumn[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
+	return Column[T]{CSV: "product", Cell: func(row T) any { return b.Product(value(row)) }}
 }
 
 // Listing is how a kind of rows is shown.
@@ -235,15 +235,15 @@ func Each[T any](rows []T) iter.Seq2[*T, error] {
 }
 
 // MapListing shows rows as those within them are shown.
-func MapListing[T, U any](l Listing[T], of func(U) T) Listing[U] {
-	mapped := Listing[U]{JSON: func(r U) any { return l.JSON(of(r)) }, None: l.None}
+func MapListing[T, U any](l Listing[T], value func(U) T) Listing[U] {
+	mapped := Listing[U]{JSON: func(r U) any { return l.JSON(value(r)) }, None: l.None}
 	for _, c := range l.Columns {
 		m := Column[U]{Column: c.Column, CSV: c.CSV}
 		if c.Text != nil {
-			m.Text = func(r U) any { return c.Text(of(r)) }
+			m.Text = func(r U) any { return c.Text(value(r)) }
 		}
 		if c.Cell != nil {
-			m.Cell = func(r U) any { return c.Cell(of(r)) }
+			m.Cell = func(r U) any { return c.Cell(value(r)) }
 		}
 		mapped.Columns = append(mapped.Columns, m)
 	}

@@ -18,14 +18,14 @@ func AssignmentsOverlapping(b *ask.Book) Listing[*ask.OverlappingSeat] {
 		j.Overlaps = Overlaps(b, r.Overlaps)
 		return j
 	}
-	words := func(r row) any {
+	phrase := func(r row) any {
 		var list []string
 		for _, o := range r.Overlaps {
 			how := Plural(len(o.Plans), "plan")
 			if o.All {
 				how = "all of it"
 			}
-			list = append(list, fmt.Sprintf("%s (%s)", b.SKUWord(o.With), how))
+			list = append(list, fmt.Sprintf("%s (%s)", b.SKULabel(o.With), how))
 		}
 		return strings.Join(list, ", ")
 	}
@@ -37,6 +37,6 @@ func AssignmentsOverlapping(b *ask.Book) Listing[*ask.OverlappingSeat] {
 			l.Columns[i].Text = nil
 		}
 	}
-	l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "IS ALSO IN", Keep: true}, CSV: "overlaps_with", Text: words})
+	l.Columns = append(l.Columns, Column[row]{Column: out.Column{Head: "IS ALSO IN", Keep: true}, CSV: "overlaps_with", Text: phrase})
 	return l
 }

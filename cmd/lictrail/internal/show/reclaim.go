@@ -47,7 +47,7 @@ func sumLines(s *ask.ReclaimSum, unread bool) []string {
 	if s.Candidates > 0 || len(s.Others) == 0 && !unread {
 		line := fmt.Sprintf("%s; %s would become free", Plural(s.Candidates, "candidate"), Plural(s.Frees, "seat"))
 		if len(s.Monthly.Amounts) > 0 {
-			line += fmt.Sprintf(", %s a month", costWords(s.Monthly))
+			line += fmt.Sprintf(", %s a month", costText(s.Monthly))
 		}
 		lines = append(lines, line+".")
 	}
@@ -55,7 +55,7 @@ func sumLines(s *ask.ReclaimSum, unread bool) []string {
 		lines = append(lines, fmt.Sprintf("%s without a price; lictrail reclaim --init writes a file for prices.", Plural(s.Unpriced, "seat")))
 	}
 	if len(s.Idle.Amounts) > 0 {
-		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costWords(s.Idle)))
+		lines = append(lines, fmt.Sprintf("Since they went idle these seats have cost %s.", costText(s.Idle)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Others)) {
 		lines = append(lines, fmt.Sprintf("%s %s.", Plural(s.Others[k], "seat"), k))
@@ -66,13 +66,13 @@ func sumLines(s *ask.ReclaimSum, unread bool) []string {
 	return lines
 }
 
-// costWords words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
-func costWords(c reclaim.Cost) string {
-	words := make([]string, len(c.Amounts))
+// costText words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
+func costText(c reclaim.Cost) string {
+	labels := make([]string, len(c.Amounts))
 	for i, m := range c.Amounts {
-		words[i] = m.String()
+		labels[i] = m.String()
 	}
-	text := strings.Join(words, " and ")
+	text := strings.Join(labels, " and ")
 	if c.Lower {
 		text += " or more"
 	}
@@ -90,7 +90,7 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 		None: "no seat to take back",
 		Columns: slices.Insert([]Column[row]{
 			{CSV: "user_id", Cell: func(r row) any { return string(r.User.ID) }},
-			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return UserWord(r.User) }, Cell: func(r row) any { return r.User.UPN }},
+			{Column: out.Column{Head: "USER", Keep: true}, CSV: "upn", Text: func(r row) any { return UserLabel(r.User) }, Cell: func(r row) any { return r.User.UPN }},
 			{CSV: "name", Cell: func(r row) any { return r.User.Name }},
 			{CSV: "department", Cell: func(r row) any { return r.User.Department }},
 			{CSV: "company", Cell: func(r row) any { return r.User.Company }},
@@ -112,7 +112,7 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 			{CSV: "assigned_since_not_before", Cell: func(r row) any { return Stamp(r.Since.NotBefore) }},
 			{CSV: "assigned_since_precision", Cell: func(r row) any { return string(r.Since.Precision) }},
 			{CSV: "action", Cell: func(r row) any { return string(r.Action) }},
-			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "", Text: func(r row) any { return monthlyWord(r) }},
+			{Column: out.Column{Head: "A MONTH", Right: true}, CSV: "", Text: func(r row) any { return monthlyLabel(r) }},
 			{CSV: "frees_seat", Cell: func(r row) any { return r.Frees }},
 			{CSV: "monthly_amount", Cell: func(r row) any { return decimalOrNil(r.Monthly) }},
 			{CSV: "monthly_currency", Cell: func(r row) any { return currencyOrNil(r.Monthly) }},
@@ -137,40 +137,40 @@ func reclaimListing(b *ask.Book, counted bool) Listing[*reclaim.Row] {
 
 // reclaimWhy is the rule and, where it has one, the mark or the gap.
 func reclaimWhy(b *ask.Book, r *reclaim.Row) string {
-	word := string(r.Rule)
+	label := string(r.Rule)
 	if r.By != "" && r.Rule == reclaim.Contained {
-		word += " in " + b.SKUWord(r.By)
+		label += " in " + b.SKULabel(r.By)
 	}
 	for _, other := range r.Also {
-		word += ", also " + string(other)
+		label += ", also " + string(other)
 	}
 	switch {
 	case r.Bucket == reclaim.Unknown:
-		word = string(r.Gap)
+		label = string(r.Gap)
 	case r.Bucket == reclaim.Excluded:
-		word += ", excluded"
+		label += ", excluded"
 	}
 	if r.Mark != "" {
-		word += ", " + string(r.Mark)
+		label += ", " + string(r.Mark)
 	}
-	return word
+	return label
 }
 
 // reclaimHow is what to do and what comes of it.
 func reclaimHow(r *reclaim.Row) any {
-	words := append(slices.Clone(r.Steps), r.Follows...)
+	labels := append(slices.Clone(r.Steps), r.Follows...)
 	if r.Bucket != reclaim.Candidate {
 		return r.Reason
 	}
-	return strings.Join(words, "; ")
+	return strings.Join(labels, "; ")
 }
 
 func reclaimPaths(b *ask.Book, r *reclaim.Row) string {
-	words := make([]string, len(r.Paths))
+	labels := make([]string, len(r.Paths))
 	for i := range r.Paths {
-		words[i] = b.PathName(&r.Paths[i].PathRef)
+		labels[i] = b.PathName(&r.Paths[i].PathRef)
 	}
-	return strings.Join(words, " + ")
+	return strings.Join(labels, " + ")
 }
 
 func intOrNil(n *int) any {
@@ -194,9 +194,9 @@ func lastKind(r *reclaim.Row) string {
 	return string(r.Last.Kind)
 }
 
-// monthlyWord is what the seat costs: nothing that would be saved, an amount, or
+// monthlyLabel is what the seat costs: nothing that would be saved, an amount, or
 // unknown.
-func monthlyWord(r *reclaim.Row) any {
+func monthlyLabel(r *reclaim.Row) any {
 	switch {
 	case !r.Frees:
 		return nil
@@ -225,7 +225,7 @@ func costCell(c reclaim.Cost) any {
 		return nil
 	}
 	c.Lower = false // has a column of its own
-	return costWords(c)
+	return costText(c)
 }
 
 func excludedUntil(r *reclaim.Row) any {
@@ -266,16 +266,16 @@ func ReclaimTotals(b *ask.Book, by string) Listing[*reclaim.Total] {
 			{Column: out.Column{Head: "TO TAKE BACK", Right: true}, CSV: "reclaimable", Text: func(t row) any { return orBlank(t, t.Reclaimable) }, Cell: func(t row) any { return known(t, t.Reclaimable) }},
 			{Column: out.Column{Head: "SAVES A MONTH", Right: true}, CSV: "saving", Text: func(t row) any { return orBlank(t, amount(t, t.Saving)) }, Cell: func(t row) any { return known(t, amount(t, t.Saving)) }},
 			{Column: out.Column{Head: "COST SINCE IDLE", Right: true, Spare: 1}, CSV: "since_idle", Text: func(t row) any { return orBlank(t, amount(t, t.SinceIdle)) }, Cell: func(t row) any { return known(t, amount(t, t.SinceIdle)) }},
-			{Column: out.Column{Head: "CURRENCY"}, CSV: "currency", Text: func(t row) any { return currencyWord(t) }, Cell: func(t row) any { return t.Currency }},
+			{Column: out.Column{Head: "CURRENCY"}, CSV: "currency", Text: func(t row) any { return currencyLabel(t) }, Cell: func(t row) any { return t.Currency }},
 			{CSV: "lower_bound", Cell: func(t row) any { return t.Lower }},
 			{CSV: "not_judged", Cell: func(t row) any { return t.Unjudged }},
 		},
 	}
 }
 
-// currencyWord says where a price is missing, and that the label's amounts are
+// currencyLabel says where a price is missing, and that the label's amounts are
 // lower bounds then.
-func currencyWord(t *reclaim.Total) string {
+func currencyLabel(t *reclaim.Total) string {
 	switch {
 	case t.Currency == "":
 		return "price unknown"
@@ -286,9 +286,9 @@ func currencyWord(t *reclaim.Total) string {
 }
 
 // joined joins words with spaces.
-func joined[T ~string](words []T) string {
-	texts := make([]string, len(words))
-	for i, w := range words {
+func joined[T ~string](labels []T) string {
+	texts := make([]string, len(labels))
+	for i, w := range labels {
 		texts[i] = string(w)
 	}
 	return strings.Join(texts, " ")

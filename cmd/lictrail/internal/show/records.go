@@ -178,12 +178,12 @@ func Records(b *ask.Book, raw bool) Listing[*ask.Record] {
 			{Column: out.Column{Head: Zoned("AT")}, Text: func(f row) any { return out.InZone(f.At).Format("2006-01-02 15:04:05") }},
 			{CSV: "at", Cell: func(f row) any { return Stamp(f.At) }},
 			{Column: out.Column{Head: "ACTIVITY", Min: 14, Rank: 2}, CSV: "activity", Text: func(f row) any { return f.Activity }},
-			{Column: out.Column{Head: "ACTOR", Keep: true}, CSV: "actor", Text: func(f row) any { return Dash(ActorWord(ask.KnownActor(&f.Event))) },
-				Cell: func(f row) any { return ActorWord(ask.KnownActor(&f.Event)) }},
+			{Column: out.Column{Head: "ACTOR", Keep: true}, CSV: "actor", Text: func(f row) any { return Dash(ActorLabel(ask.KnownActor(&f.Event))) },
+				Cell: func(f row) any { return ActorLabel(ask.KnownActor(&f.Event)) }},
 			{Column: out.Column{Head: "USER", Keep: true}, CSV: "target_upn", Text: func(f row) any { return Dash(cmp.Or(f.Event.TargetUPN, f.Target)) },
 				Cell: func(f row) any { return f.Event.TargetUPN }},
 			{CSV: "target_id", Cell: func(f row) any { return f.Target }},
-			{Column: out.Column{Head: "WHAT", Min: 10, Rank: 4, Wrap: true}, CSV: "what", Text: func(f row) any { return recordWords(b, f) }},
+			{Column: out.Column{Head: "WHAT", Min: 10, Rank: 4, Wrap: true}, CSV: "what", Text: func(f row) any { return recordText(b, f) }},
 			{CSV: "correlation_id", Cell: func(f row) any { return f.Correlation }},
 			{CSV: "copy", Cell: func(f row) any { return f.Copy }},
 			{CSV: "sha256", Cell: func(f row) any { return record(b, f, false).SHA256 }},
@@ -197,44 +197,44 @@ func Records(b *ask.Book, raw bool) Listing[*ask.Record] {
 	}
 }
 
-// recordWords says in short what a record shows.
-func recordWords(b *ask.Book, f *ask.Record) any {
+// recordText says in short what a record shows.
+func recordText(b *ask.Book, f *ask.Record) any {
 	e := &f.Event
 	added, removed := ask.MovedSKUs(e)
-	var words []string
+	var labels []string
 	for _, l := range added {
-		words = append(words, "+"+licenseWord(b, l))
+		labels = append(labels, "+"+licenseLabel(b, l))
 	}
 	for _, l := range removed {
-		words = append(words, "-"+licenseWord(b, l))
+		labels = append(labels, "-"+licenseLabel(b, l))
 	}
 	if e.Group != "" {
-		words = append(words, cmp.Or(b.History.GroupName(e.Group), e.GroupName, string(e.Group)))
+		labels = append(labels, cmp.Or(b.History.GroupName(e.Group), e.GroupName, string(e.Group)))
 	}
 	if e.Part != nil {
-		words = append(words, partWords(e.Part))
+		labels = append(labels, partText(e.Part))
 	}
 	if f.Copy > 1 {
-		words = append(words, fmt.Sprintf("copy %d, fuller", f.Copy))
+		labels = append(labels, fmt.Sprintf("copy %d, fuller", f.Copy))
 	}
 	if f.Why != "" {
-		words = append(words, "unreadable")
+		labels = append(labels, "unreadable")
 	} else if !e.Success {
-		words = append(words, "failed")
+		labels = append(labels, "failed")
 	}
-	return Dash(strings.Join(words, " "))
+	return Dash(strings.Join(labels, " "))
 }
 
-// licenseWord is what a license of a record is called.
-func licenseWord(b *ask.Book, l snapshot.EventLicense) string {
+// licenseLabel is what a license of a record is called.
+func licenseLabel(b *ask.Book, l snapshot.EventLicense) string {
 	if b.PartNumber(l.SKU) == "" && l.Name != "" {
 		return l.Name
 	}
-	return b.SKUWord(l.SKU)
+	return b.SKULabel(l.SKU)
 }
 
-// partWords says which part of a record an event is. Some do not say of how many.
-func partWords(p *snapshot.Part) string {
+// partText says which part of a record an event is. Some do not say of how many.
+func partText(p *snapshot.Part) string {
 	if p.Count == 0 {
 		return fmt.Sprintf("part %d, of how many is not known", p.Seq)
 	}

@@ -48,7 +48,7 @@ func styled(r *store.Run) any {
 func OneRun(p Printer, r *store.Run) error {
 	pairs := []any{"Run", int64(r.ID), "Status", r.Status, "Read", Minute(r.ObservedAt, r.StartedAt) + " " + out.ZoneName(), "Error", Dash(r.Error)}
 	if r.Status == store.Complete {
-		pairs = append(pairs, "Compared with", previousWord(r), "Users", r.Users.Int64, "Licensed users", r.LicensedUsers.Int64,
+		pairs = append(pairs, "Compared with", previousLabel(r), "Users", r.Users.Int64, "Licensed users", r.LicensedUsers.Int64,
 			"Assignments", r.Assignments.Int64, "Changes", r.Changes.Int64, "Requests", r.Requests.Int64)
 	}
 	if a := r.Audit; a != nil {
@@ -66,7 +66,7 @@ func OneRun(p Printer, r *store.Run) error {
 	return nil
 }
 
-func previousWord(r *store.Run) string {
+func previousLabel(r *store.Run) string {
 	if r.Previous == 0 {
 		return "nothing: the first run"
 	}

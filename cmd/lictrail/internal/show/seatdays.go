@@ -26,7 +26,7 @@ type SeatJSON struct {
 }
 
 func seat(b *ask.Book, by string, r *ask.SeatRow) SeatJSON {
-	j := SeatJSON{Month: r.MonthWord(), By: by, SKU: SKU(b, r.SKU), Users: r.Users, Min: r.Min, Max: r.Max, CostMin: Money(r.CostMin), CostMax: Money(r.CostMax)}
+	j := SeatJSON{Month: r.MonthLabel(), By: by, SKU: SKU(b, r.SKU), Users: r.Users, Min: r.Min, Max: r.Max, CostMin: Money(r.CostMin), CostMax: Money(r.CostMax)}
 	if by != "sku" && !r.Unread {
 		j.Label = &r.Label
 	}
@@ -44,7 +44,7 @@ func seat(b *ask.Book, by string, r *ask.SeatRow) SeatJSON {
 // SeatDays lists lines of the bill. Text shows money where any price is known.
 func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 	type row = *ask.SeatRow
-	columns := []Column[row]{{Column: out.Column{Head: "MONTH"}, CSV: "month", Text: func(r row) any { return r.MonthWord() }}}
+	columns := []Column[row]{{Column: out.Column{Head: "MONTH"}, CSV: "month", Text: func(r row) any { return r.MonthLabel() }}}
 	switch by {
 	case "user":
 		columns = append(columns, Column[row]{CSV: "user_id", Cell: func(r row) any { return r.Label }},
@@ -60,14 +60,14 @@ func SeatDays(b *ask.Book, by string, money bool) Listing[*ask.SeatRow] {
 		{CSV: "currency", Cell: func(r row) any { return OrNil(r.Currency()) }},
 	}
 	if money {
-		words := func(m *reclaim.Money) any {
+		phrase := func(m *reclaim.Money) any {
 			if m == nil {
 				return "no price"
 			}
 			return m.String()
 		}
-		costs[0].Column, costs[0].Text = out.Column{Head: "COST", Right: true}, func(r row) any { return words(r.CostMin) }
-		costs[1].Column, costs[1].Text = out.Column{Head: "AT MOST", Right: true}, func(r row) any { return words(r.CostMax) }
+		costs[0].Column, costs[0].Text = out.Column{Head: "COST", Right: true}, func(r row) any { return phrase(r.CostMin) }
+		costs[1].Column, costs[1].Text = out.Column{Head: "AT MOST", Right: true}, func(r row) any { return phrase(r.CostMax) }
 	}
 	return Listing[row]{
 		JSON: func(r row) any { return seat(b, by, r) },
@@ -93,12 +93,12 @@ func chargedTo(r *ask.SeatRow) any {
 // SeatTotal says what rows cost together: currencies apart, and lower bounds as such.
 func SeatTotal(rows []*ask.SeatRow) string {
 	sure, possible := ask.SeatCost(rows)
-	words := "Together: " + sure.Words()
-	if most := possible.Words(); most != sure.Words() {
-		words += "; counting every day on which a seat may have been held, " + most
+	phrase := "Together: " + sure.Text()
+	if most := possible.Text(); most != sure.Text() {
+		phrase += "; counting every day on which a seat may have been held, " + most
 	}
 	if sure.Lower {
-		words += ". Days without a known price are not in it: lictrail reclaim --init writes a file for prices"
+		phrase += ". Days without a known price are not in it: lictrail reclaim --init writes a file for prices"
 	}
-	return words + "."
+	return phrase + "."
 }

@@ -20,7 +20,7 @@ func AssignmentsSeen(b *ask.Book) Listing[*ask.SeenSeat] {
 		return j
 	}
 	l.Columns = append(l.Columns,
-		Column[row]{Column: out.Column{Head: "LAST ACTIVITY", Min: 10, Rank: 2}, Text: func(r row) any { return seenWords(r.Seen) }},
+		Column[row]{Column: out.Column{Head: "LAST ACTIVITY", Min: 10, Rank: 2}, Text: func(r row) any { return seenText(r.Seen) }},
 		Column[row]{CSV: "last_activity", Cell: func(r row) any { return seenAt(r.Seen) }},
 		Column[row]{CSV: "last_activity_source", Cell: func(r row) any { return seenKind(r.Seen) }},
 		Column[row]{CSV: "activity_known", Cell: func(r row) any { return r.Seen.Known }},
@@ -29,7 +29,7 @@ func AssignmentsSeen(b *ask.Book) Listing[*ask.SeenSeat] {
 	return l
 }
 
-func seenWords(s reclaim.Seen) string {
+func seenText(s reclaim.Seen) string {
 	switch {
 	case s.Last != nil:
 		return s.Last.At.UTC().Format(time.DateOnly) + " " + string(s.Last.Kind)

@@ -61,9 +61,9 @@ func SKUCosts(list []ask.SKU) string {
 	if len(bought.Amounts) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("The seats bought cost %s a month", bought.Words())
+	text := fmt.Sprintf("The seats bought cost %s a month", bought.Text())
 	if len(idle.Amounts) > 0 {
-		text += fmt.Sprintf(", %s of it for seats that nobody holds", idle.Words())
+		text += fmt.Sprintf(", %s of it for seats that nobody holds", idle.Text())
 	}
 	if bought.Lower {
 		text += ". Of some SKUs no price is known: lictrail reclaim --init writes a file for prices"
@@ -71,17 +71,17 @@ func SKUCosts(list []ask.SKU) string {
 	return text + "."
 }
 
-// OverWords says who would lose out where more seats are in use than there are.
-func OverWords(b *ask.Book, r *ask.SKU) string {
+// OverText says who would lose out where more seats are in use than there are.
+func OverText(b *ask.Book, r *ask.SKU) string {
 	if r.Over() == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s more in use than there are. Whom Microsoft would take one from cannot be known: it gives no order. Groups give no new ones meanwhile; lictrail groups shows for whom they fail.",
-		b.SKUWord(r.ID), Plural(r.Over(), "seat"))
+		b.SKULabel(r.ID), Plural(r.Over(), "seat"))
 }
 
-// TrendWord is the trend by the week.
-func TrendWord(s *ask.SKU) any {
+// TrendLabel is the trend by the week.
+func TrendLabel(s *ask.SKU) any {
 	switch {
 	case s.To != nil:
 		return nil
@@ -110,8 +110,8 @@ func runsOutDay(s *ask.SKU, at time.Time) *string {
 	return &text
 }
 
-// RunsOutWord is the day, or why there is none.
-func RunsOutWord(s *ask.SKU, at time.Time) any {
+// RunsOutLabel is the day, or why there is none.
+func RunsOutLabel(s *ask.SKU, at time.Time) any {
 	switch day, ok := s.RunsOut(at); {
 	case ok && ask.Available(s.SKURow) == 0:
 		return "none free"
@@ -153,7 +153,7 @@ func SKUs(b *ask.Book, list []ask.SKU) Listing[*ask.SKU] {
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.ID) }},
 			skuColumn(b, func(r row) snapshot.SKUID { return r.ID }),
 			productColumn(b, func(r row) snapshot.SKUID { return r.ID }),
-			{Column: out.Column{Head: "STATUS", Spare: 1, Min: 7, Rank: 2, Wrap: true}, CSV: "status", Text: func(r row) any { return StatusWord(r.SKURow) }, Cell: func(r row) any { return r.Status }},
+			{Column: out.Column{Head: "STATUS", Spare: 1, Min: 7, Rank: 2, Wrap: true}, CSV: "status", Text: func(r row) any { return StatusLabel(r.SKURow) }, Cell: func(r row) any { return r.Status }},
 			{Column: out.Column{Head: "BOUGHT"}, CSV: "enabled", Text: func(r row) any { return r.Units.Enabled }},
 			{Column: out.Column{Head: "GRACE", Spare: 4}, CSV: "warning", Text: func(r row) any { return r.Units.Warning }},
 			{Column: out.Column{Head: "SUSPENDED"}, CSV: "suspended", Text: func(r row) any { return r.Units.Suspended }},
@@ -164,9 +164,9 @@ func SKUs(b *ask.Book, list []ask.SKU) Listing[*ask.SKU] {
 			{Column: out.Column{Head: "DIFF", Spare: 5}, CSV: "difference", Text: func(r row) any { return r.Consumed - r.Assigned }},
 			{Column: out.Column{Head: "FREE"}, CSV: "available", Text: func(r row) any { return ask.Available(r.SKURow) }},
 			{Column: out.Column{Head: "OVER"}, CSV: "over_assigned", Text: func(r row) any { return r.Over() }},
-			{Column: out.Column{Head: "TREND", Spare: 3, Right: true}, CSV: "trend_per_week", Text: func(r row) any { return TrendWord(r) }, Cell: func(r row) any { return PerWeek(r.Trend) }},
-			{Column: out.Column{Head: "RUNS OUT", Right: true}, CSV: "runs_out", Text: func(r row) any { return RunsOutWord(r, at) }, Cell: func(r row) any { return runsOutDay(r, at) }},
-			{Column: out.Column{Head: "NEXT", Spare: 2}, CSV: "next_lifecycle_at", Text: func(r row) any { return nextWord(b, r.SKURow) },
+			{Column: out.Column{Head: "TREND", Spare: 3, Right: true}, CSV: "trend_per_week", Text: func(r row) any { return TrendLabel(r) }, Cell: func(r row) any { return PerWeek(r.Trend) }},
+			{Column: out.Column{Head: "RUNS OUT", Right: true}, CSV: "runs_out", Text: func(r row) any { return RunsOutLabel(r, at) }, Cell: func(r row) any { return runsOutDay(r, at) }},
+			{Column: out.Column{Head: "NEXT", Spare: 2}, CSV: "next_lifecycle_at", Text: func(r row) any { return nextLabel(b, r.SKURow) },
 				Cell: func(r row) any { return Stamp(nextLifecycle(r.SKURow)) }},
 			{CSV: "gone_at", Cell: func(r row) any { return goneAt(r.SKURow) }},
 			{CSV: "first_seen", Cell: func(r row) any { return Stamp(r.First.ObservedUntil) }},
@@ -200,8 +200,8 @@ func priced(s *ask.SKU, seats int64) any {
 	return "no price"
 }
 
-// nextWord is the day of nextLifecycle, as far as subscriptions were ever read.
-func nextWord(b *ask.Book, r *store.SKURow) any {
+// nextLabel is the day of nextLifecycle, as far as subscriptions were ever read.
+func nextLabel(b *ask.Book, r *store.SKURow) any {
 	if r.To == nil && b.Lacks(snapshot.ReadSubscriptions) {
 		return NotKnown
 	}
@@ -215,7 +215,7 @@ func goneAt(r *store.SKURow) *string {
 	return Stamp(r.To.ObservedUntil)
 }
 
-func StatusWord(r *store.SKURow) string {
+func StatusLabel(r *store.SKURow) string {
 	if r.To != nil {
 		return "gone " + r.To.ObservedUntil.Format("2006-01-02")
 	}

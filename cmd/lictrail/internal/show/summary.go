@@ -24,13 +24,13 @@ func byParty(a, b store.Attributed) int {
 
 // party names cause and actor, by which a burst is grouped.
 func party(a *snapshot.Attribution) string {
-	switch who := ActorWord(a.Responsible()); {
+	switch who := ActorLabel(a.Responsible()); {
 	case who != "":
-		return CauseWord(a) + ", " + who
+		return CauseLabel(a) + ", " + who
 	case a.Cause == snapshot.CauseGroup:
-		return CauseWord(a) + ", by whom is not known"
+		return CauseLabel(a) + ", by whom is not known"
 	}
-	return CauseWord(a)
+	return CauseLabel(a)
 }
 
 // printBursts prints, before anything else, that many licenses were removed or
@@ -53,7 +53,7 @@ func printBursts(ctx context.Context, p Printer, s *track.Summary, limit ask.Bur
 func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
 	switch {
 	case b.Usual != nil:
-		return b.Usual.Words()
+		return b.Usual.Text()
 	case limit.ByUsers(len(b.Changes)):
 		return fmt.Sprintf("the limit is %s", Plural(limit.Users, "user"))
 	}
@@ -61,7 +61,7 @@ func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
 }
 
 func printBurst(p Printer, s *track.Summary, b ask.Burst, why string) error {
-	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.SKUWord(b.SKU), burstVerb(b.Kind), why)); err != nil {
+	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.SKULabel(b.SKU), burstVerb(b.Kind), why)); err != nil {
 		return err
 	}
 	slices.SortFunc(b.Changes, byParty)
@@ -71,11 +71,11 @@ func printBurst(p Printer, s *track.Summary, b ask.Burst, why string) error {
 		if i == maxBurstUsers {
 			break
 		}
-		user, cause := string(c.User), CauseWord(&c.Attribution)
+		user, cause := string(c.User), CauseLabel(&c.Attribution)
 		if p.OutTTY { // else it is a log
 			user, cause = cmp.Or(s.UPN(c.User), user), party(&c.Attribution)
 		}
-		table.Row(user, cause, mailboxWord(s, c, mailbox))
+		table.Row(user, cause, mailboxLabel(s, c, mailbox))
 	}
 	if err := table.Print(p.Streams); err != nil {
 		return err
@@ -94,8 +94,8 @@ func burstVerb(k snapshot.Kind) string {
 	return "got it"
 }
 
-// mailboxWord is the day until which the mailbox can be had back.
-func mailboxWord(s *track.Summary, c store.Attributed, mailbox bool) any {
+// mailboxLabel is the day until which the mailbox can be had back.
+func mailboxLabel(s *track.Summary, c store.Attributed, mailbox bool) any {
 	if !mailbox || s.KeepsMailbox(c.User) {
 		return nil
 	}
@@ -108,7 +108,7 @@ func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLi
 		return err
 	}
 	r := s.Result
-	err := p.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), TenantWord(s.Tenant), Plural(r.Users, "user"),
+	err := p.Printf("Run %d of %s: %s, %s licensed, %s.\n", int64(s.Run), TenantLabel(s.Tenant), Plural(r.Users, "user"),
 		strconv.FormatInt(r.LicensedUsers, 10), Plural(r.Assignments, "assignment"))
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func changesSentence(s *track.Summary, unread bool) string {
 	case len(changes) == 0:
 		return fmt.Sprintf("No change since run %d.", int64(s.Previous.ID))
 	}
-	return fmt.Sprintf("%s since run %d: %s.", Plural(len(changes), "change"), int64(s.Previous.ID), KindsWord(changes))
+	return fmt.Sprintf("%s since run %d: %s.", Plural(len(changes), "change"), int64(s.Previous.ID), KindsLabel(changes))
 }
 
 // maxParties bounds how many parties a summary names.

@@ -49,11 +49,11 @@ func Verified(p Printer, r *Verification) error {
 	}
 	rows := make([]any, 0, 2*len(ledger.Checks))
 	for _, check := range ledger.Checks {
-		word := "ok      " + lookedAt(r, check)
+		label := "ok      " + lookedAt(r, check)
 		if bad[check] > 0 {
-			word = fmt.Sprintf("BROKEN  %s", Plural(bad[check], "finding"))
+			label = fmt.Sprintf("BROKEN  %s", Plural(bad[check], "finding"))
 		}
-		rows = append(rows, check, word)
+		rows = append(rows, check, label)
 	}
 	if err := out.Pairs(p.Streams, rows...); err != nil {
 		return err
@@ -64,16 +64,16 @@ func Verified(p Printer, r *Verification) error {
 		}
 	}
 	for _, x := range r.Erasures {
-		if err := p.Printf("Erased on purpose by %s, %s: %s\n", x.Kind, out.InZone(x.At).Format("2006-01-02 15:04 MST"), RowsWord(x.Rows)); err != nil {
+		if err := p.Printf("Erased on purpose by %s, %s: %s\n", x.Kind, out.InZone(x.At).Format("2006-01-02 15:04 MST"), RowsLabel(x.Rows)); err != nil {
 			return err
 		}
 	}
 	if r.HeadSeal > 0 && r.Asked != "" {
-		word := fmt.Sprintf("seal %d", r.HeadSeal)
+		label := fmt.Sprintf("seal %d", r.HeadSeal)
 		if r.HeadRun > 0 {
-			word = fmt.Sprintf("run %d", r.HeadRun)
+			label = fmt.Sprintf("run %d", r.HeadRun)
 		}
-		if err := p.Printf("The head given is that of %s: nothing up to then was cut off or made anew.\n", word); err != nil {
+		if err := p.Printf("The head given is that of %s: nothing up to then was cut off or made anew.\n", label); err != nil {
 			return err
 		}
 	}
@@ -83,13 +83,13 @@ func Verified(p Printer, r *Verification) error {
 	return p.Printf("Head %s\n", r.Head)
 }
 
-// RowsWord counts rows by table: "3 event, 1 user".
-func RowsWord(rows map[string]int64) string {
-	var words []string
+// RowsLabel counts rows by table: "3 event, 1 user".
+func RowsLabel(rows map[string]int64) string {
+	var labels []string
 	for _, table := range slices.Sorted(maps.Keys(rows)) {
-		words = append(words, fmt.Sprintf("%d %s", rows[table], table))
+		labels = append(labels, fmt.Sprintf("%d %s", rows[table], table))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(labels, ", ")
 }
 
 type CheckJSON struct {

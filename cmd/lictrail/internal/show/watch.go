@@ -21,7 +21,7 @@ func CauseOff(r *ask.SwitchedOff) string {
 	if r.By == nil {
 		return string(snapshot.CauseUnknown)
 	}
-	return CauseWord(&r.By.Attribution)
+	return CauseLabel(&r.By.Attribution)
 }
 
 func ReasonOff(b *ask.Book, r *ask.SwitchedOff) string {
@@ -66,7 +66,7 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "sku_id", Cell: func(r row) any { return string(r.SKU) }},
 			skuColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 			{CSV: "plan_id", Cell: func(r row) any { return string(r.Plan) }},
-			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return b.PlanWord(r.Plan) }},
+			{Column: out.Column{Head: "PLAN", Min: 8, Rank: 4}, CSV: "plan", Text: func(r row) any { return b.PlanLabel(r.Plan) }},
 			{Column: out.Column{Head: "NOW"}, CSV: "off_now", Text: func(r row) any { return map[bool]string{true: "off", false: "on or gone"}[r.Now] }, Cell: func(r row) any { return r.Now }},
 			{Column: out.Column{Head: Zoned("WHEN")}, Text: func(r row) any { return ShortDate(r.When) }},
 			{CSV: "when", Cell: func(r row) any { return Stamp(r.When.At) }},
@@ -74,7 +74,7 @@ func Watch(b *ask.Book) Listing[*ask.SwitchedOff] {
 			{CSV: "precision", Cell: func(r row) any { return string(r.When.Precision) }},
 			{CSV: "how", Cell: func(r row) any { return howOff(r) }},
 			{Column: out.Column{Head: "CAUSE", Min: 8, Rank: 1}, CSV: "cause", Text: func(r row) any { return CauseOff(r) }},
-			{Column: out.Column{Head: "BY", Keep: true}, CSV: "actor", Text: func(r row) any { return byOff(r) }, Cell: func(r row) any { return ActorWord(r.Actor()) }},
+			{Column: out.Column{Head: "BY", Keep: true}, CSV: "actor", Text: func(r row) any { return byOff(r) }, Cell: func(r row) any { return ActorLabel(r.Actor()) }},
 			{CSV: "reason", Cell: func(r row) any { return ReasonOff(b, r) }},
 			productColumn(b, func(r row) snapshot.SKUID { return r.SKU }),
 		},

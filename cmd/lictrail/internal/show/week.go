@@ -68,7 +68,7 @@ func (w *Week) Page(ctx context.Context, only ...string) (*page.Page, error) {
 	if err := w.load(ctx); err != nil {
 		return nil, err
 	}
-	w.p = &page.Page{Title: "Licenses of " + TenantWord(w.History.Tenant), Lead: w.lead()}
+	w.p = &page.Page{Title: "Licenses of " + TenantLabel(w.History.Tenant), Lead: w.lead()}
 	if len(only) == 0 {
 		w.tile(fmt.Sprint(w.History.At.LicensedUsers.Int64), "licensed users", PartSeats, false)
 		if over := ask.OverAssigned(w.skus); over > 0 {
@@ -94,7 +94,7 @@ func (w *Week) Page(ctx context.Context, only ...string) (*page.Page, error) {
 	w.p.Foot = []string{
 		fmt.Sprintf("Written by lictrail %s on %s UTC from what its runs have kept. lictrail reads the tenant and never writes to it.",
 			w.Version, w.Now.UTC().Format("2 January 2006 15:04")),
-		w.namesWords(),
+		w.namesText(),
 	}
 	return w.p, nil
 }
@@ -110,16 +110,16 @@ func (w *Week) cell(text, view, id string) any {
 func (w *Week) subject(c *store.ChangeRow) any { return w.cell(SubjectOf(c), "person", string(c.User)) }
 
 func (w *Week) changeCell(c *store.ChangeRow) any {
-	return w.cell(ChangeWords(w.Book, c), "change", fmt.Sprint(c.ID))
+	return w.cell(ChangeText(w.Book, c), "change", fmt.Sprint(c.ID))
 }
 
-func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.SKUWord(id), "sku", string(id)) }
+func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.SKULabel(id), "sku", string(id)) }
 
 // byCell is who to ask about a change: a dash where nobody did it.
-func (w *Week) byCell(a *snapshot.Attribution) any { return OrNil(ByWord(a)) }
+func (w *Week) byCell(a *snapshot.Attribution) any { return OrNil(ByLabel(a)) }
 
-// namesWords says to whom the page may go.
-func (w *Week) namesWords() string {
+// namesText says to whom the page may go.
+func (w *Week) namesText() string {
 	if w.History.Pseudonymous() {
 		return "People go by pseudonyms, the same in every report from this database. Departments, groups and applications keep their names."
 	}
@@ -148,9 +148,9 @@ func (w *Week) load(ctx context.Context) error {
 
 func (w *Week) lead() string {
 	if w.Base == nil {
-		return fmt.Sprintf("The first run, on %s. What it found was there before; changes show from the next run on.", DayWords(w.History.At.ObservedUntil))
+		return fmt.Sprintf("The first run, on %s. What it found was there before; changes show from the next run on.", DayText(w.History.At.ObservedUntil))
 	}
-	return fmt.Sprintf("From %s to %s: what run %d shows since run %d.", DayWords(w.Base.ObservedUntil), DayWords(w.History.At.ObservedUntil), w.History.At.ID, w.Base.ID)
+	return fmt.Sprintf("From %s to %s: what run %d shows since run %d.", DayText(w.Base.ObservedUntil), DayText(w.History.At.ObservedUntil), w.History.At.ID, w.Base.ID)
 }
 
 func (w *Week) tile(figure, label, section string, alarm bool) {
@@ -166,7 +166,7 @@ func (w *Week) unsure(figure, label, section string, alarm bool) {
 func (w *Week) knownUpTo(what snapshot.Read) string {
 	for _, g := range w.Gaps("report") {
 		if g.What == what && !g.Since.IsZero() {
-			return ", by what was known on " + DayWords(g.Since)
+			return ", by what was known on " + DayText(g.Since)
 		}
 	}
 	return ""
@@ -189,7 +189,7 @@ func (w *Week) noted(id, heading string, text ...string) {
 func tableOf[T any](t page.Table, things []T, limit int, more string, row func(T) []any) page.Table {
 	for i, thing := range things {
 		if i == limit {
-			t.More = moreWords(len(things)-limit, more)
+			t.More = moreText(len(things)-limit, more)
 			break
 		}
 		t.Rows = append(t.Rows, row(thing))
@@ -197,8 +197,8 @@ func tableOf[T any](t page.Table, things []T, limit int, more string, row func(T
 	return t
 }
 
-// moreWords says how many things a table leaves out, and how to list all.
-func moreWords(n int, command string) string { return fmt.Sprintf("and %d more: %s", n, command) }
+// moreText says how many things a table leaves out, and how to list all.
+func moreText(n int, command string) string { return fmt.Sprintf("and %d more: %s", n, command) }
 
 // sentences joins texts that are not empty.
 func sentences(texts ...string) []string {
@@ -233,11 +233,11 @@ func (w *Week) changed(ctx context.Context) error {
 	s := page.Section{ID: "changes", Heading: "What changed"}
 	if w.Base != nil {
 		w.tile(fmt.Sprint(len(w.changes)), "changes", s.ID, false)
-		s.Text = append(sentences(w.changedWords(), w.movedWords()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
+		s.Text = append(sentences(w.changedText(), w.movedText()), w.gapTexts(snapshot.ReadAuditLog, snapshot.ReadDeletedUsers)...)
 		s.Tables = []page.Table{tableOf(page.Table{Caption: "Changes and their causes", Columns: []page.Column{
 			{Head: "User"}, {Head: Zoned("When"), Tight: true}, {Head: "Change"}, {Head: "By"}, {Head: "Cause"}, {Head: "Explanation", Long: true}}},
 			w.changes, maxRows, w.changesCommand(""), func(c *store.ChangeRow) []any {
-				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), w.byCell(&c.Attribution), CauseWord(&c.Attribution), ReasonOf(w.Book, c)}
+				return []any{w.subject(c), ShortDate(c.When), w.changeCell(c), w.byCell(&c.Attribution), CauseLabel(&c.Attribution), ReasonOf(w.Book, c)}
 			})}
 	} else {
 		s.Text = []string{"Nothing can be said of changes before there is a second run."}
@@ -256,7 +256,7 @@ func (w *Week) changed(ctx context.Context) error {
 	return nil
 }
 
-func (w *Week) changedWords() string {
+func (w *Week) changedText() string {
 	if len(w.changes) == 0 && len(w.gapTexts(snapshot.ReadAuditLog)) > 0 {
 		return "The two runs show the same."
 	}
@@ -267,10 +267,10 @@ func (w *Week) changedWords() string {
 	for _, c := range w.changes {
 		list = append(list, store.Attributed{Change: c.Change})
 	}
-	return Plural(len(list), "change") + ": " + KindsWord(list) + "."
+	return Plural(len(list), "change") + ": " + KindsLabel(list) + "."
 }
 
-func (w *Week) movedWords() string {
+func (w *Week) movedText() string {
 	if w.moved == 0 {
 		return ""
 	}
@@ -402,7 +402,7 @@ func (w *Week) watching(ctx context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Plans of the watch-list that are off, the newest first", Columns: []page.Column{
 			{Head: "User"}, {Head: Zoned("When"), Tight: true}, {Head: "Plan"}, {Head: "SKU"}, {Head: "By"}, {Head: "Explanation", Long: true}}},
 			all, maxRows, "lictrail watch", func(r ask.SwitchedOff) []any {
-				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanWord(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorWord(r.Actor()), NotKnown), ReasonOff(w.Book, &r)}
+				return []any{w.cell(cmp.Or(r.User.UPN, string(r.User.ID)), "person", string(r.User.ID)), ShortDate(r.When), w.PlanLabel(r.Plan), w.skuCell(r.SKU), cmp.Or(ActorLabel(r.Actor()), NotKnown), ReasonOff(w.Book, &r)}
 			})}})
 	return nil
 }
@@ -477,7 +477,7 @@ func (w *Week) lapsing(ctx context.Context) error {
 		Tables: []page.Table{tableOf(page.Table{Caption: "Subscriptions on their way out, or due within 60 days", Columns: []page.Column{
 			{Head: "SKU"}, {Head: "On", Tight: true}, {Head: "Seats", Number: true}, {Head: "Status"}, {Head: "Users affected"}, {Head: "What happens", Long: true}}},
 			list, maxRows, "lictrail skus --lapses 60d", func(l ask.Lapse) []any {
-				return []any{w.skuCell(l.SKU), DayOrNil(l.NextLifecycleAt), l.Total, l.Status, HitWords(&l), l.Becomes}
+				return []any{w.skuCell(l.SKU), DayOrNil(l.NextLifecycleAt), l.Total, l.Status, HitText(&l), l.Becomes}
 			})}})
 	return nil
 }
@@ -507,7 +507,7 @@ func (w *Week) reclaimable(ctx context.Context) error {
 	sum := report.Sum
 	label := "seats to take back"
 	if len(sum.Monthly.Amounts) > 0 {
-		label += ", " + costWords(sum.Monthly) + " a month"
+		label += ", " + costText(sum.Monthly) + " a month"
 	}
 	missing := w.gapTexts(snapshot.ReadActivity, snapshot.ReadNames)
 	switch {
@@ -527,10 +527,10 @@ func (w *Week) reclaimable(ctx context.Context) error {
 		t := tableOf(page.Table{Caption: "Seats that can be taken back", Columns: []page.Column{
 			{Head: "User"}, {Head: "SKU"}, {Head: "Why"}, {Head: "Idle days", Number: true}, {Head: "Copilot use"}, {Head: "A month", Number: true}, {Head: "How", Long: true}}},
 			candidates, maxRows, "", func(r *reclaim.Row) []any {
-				return []any{w.cell(cmp.Or(UserWord(r.User), string(r.User.ID)), "person", string(r.User.ID)), w.skuCell(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotWords(r.Counts), monthlyWord(r), reclaimHow(r)}
+				return []any{w.cell(cmp.Or(UserLabel(r.User), string(r.User.ID)), "person", string(r.User.ID)), w.skuCell(r.SKU), reclaimWhy(w.Book, r), intOrNil(r.IdleDays), CopilotText(r.Counts), monthlyLabel(r), reclaimHow(r)}
 			})
 		if more := sum.Candidates - len(candidates); more > 0 {
-			t.More = moreWords(more, "lictrail reclaim")
+			t.More = moreText(more, "lictrail reclaim")
 		}
 		s.Tables = []page.Table{t}
 	}
@@ -582,20 +582,20 @@ func (w *Week) seats(context.Context) error {
 		for k, p := range r.Points {
 			seats[k] = page.Seats{At: p.Run.ObservedUntil, Used: p.Consumed, Bought: p.Units.Enabled + p.Units.Warning}
 		}
-		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.SKUWord(r.ID), seats, Forecast(&r, w.History.At.ObservedUntil)))
+		s.Charts = append(s.Charts, page.SeatChart(fmt.Sprintf("chart-seats-%d", i), w.SKULabel(r.ID), seats, Forecast(&r, w.History.At.ObservedUntil)))
 	}
 	s.Tables = []page.Table{tableOf(page.Table{Caption: "Seats at the newest run", Columns: []page.Column{
 		{Head: "SKU"}, {Head: "Status"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Free", Number: true}, {Head: "In grace", Number: true},
 		{Head: "Suspended", Number: true}, {Head: "Use", Number: true}, {Head: "Runs out", Number: true}}},
 		shown, maxRows, "lictrail skus", func(r ask.SKU) []any {
-			return []any{w.cell(w.SKUWord(r.ID), "sku", string(r.ID)), StatusWord(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
-				TrendWord(&r), RunsOutWord(&r, w.History.At.ObservedUntil)}
+			return []any{w.cell(w.SKULabel(r.ID), "sku", string(r.ID)), StatusLabel(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
+				TrendLabel(&r), RunsOutLabel(&r, w.History.At.ObservedUntil)}
 		})}
 	if unused := len(there) - len(shown); unused > 0 {
 		s.Text = append(s.Text, fmt.Sprintf("%s of which no run has shown a seat in use: lictrail skus lists them as well.", Plural(unused, "SKU")))
 	}
 	for i := range w.skus {
-		if text := OverWords(w.Book, &w.skus[i]); text != "" {
+		if text := OverText(w.Book, &w.skus[i]); text != "" {
 			s.Text = append(s.Text, text)
 		}
 	}

@@ -28,13 +28,13 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	at := w.History.At.ObservedUntil
 	for i := range w.skus {
 		if r := &w.skus[i]; r.Over() > 0 {
-			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.SKUWord(r.ID), Plural(r.Over(), "seat")))
+			s.Text = append(s.Text, fmt.Sprintf("%s is over-assigned: %s more in use than there are.", w.SKULabel(r.ID), Plural(r.Over(), "seat")))
 		}
 	}
 	for i := range w.skus {
 		r := &w.skus[i]
 		if day, ok := r.RunsOut(at); ok && r.Over() == 0 && ask.Available(r.SKURow) > 0 && day <= snapshot.DayOf(at)+snapshot.TrendDays {
-			s.Text = append(s.Text, fmt.Sprintf("%s runs out by %s if use goes on like this: %s free, %s a week.", w.SKUWord(r.ID), DayWords(day.Time()),
+			s.Text = append(s.Text, fmt.Sprintf("%s runs out by %s if use goes on like this: %s free, %s a week.", w.SKULabel(r.ID), DayText(day.Time()),
 				Plural(ask.Available(r.SKURow), "seat"), signed(r.Trend.PerWeek)))
 		}
 	}
@@ -44,11 +44,11 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	}
 	for _, l := range lapses {
 		if l.Hit() > 0 {
-			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.SKUWord(l.SKU), cmp.Or(dayWord(&l), "a day that is not known"), HitWords(&l)))
+			s.Text = append(s.Text, fmt.Sprintf("%s lapses on %s: %s.", w.SKULabel(l.SKU), cmp.Or(dayLabel(&l), "a day that is not known"), HitText(&l)))
 		}
 	}
-	s.Text = append(s.Text, sentences(w.whoChanged(), w.openWords())...)
-	cost, err := w.costWords(ctx)
+	s.Text = append(s.Text, sentences(w.whoChanged(), w.openText())...)
+	cost, err := w.costText(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -58,11 +58,11 @@ func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	return s, nil
 }
 
-func dayWord(l *ask.Lapse) string {
+func dayLabel(l *ask.Lapse) string {
 	if l.NextLifecycleAt.IsZero() {
 		return ""
 	}
-	return DayWords(l.NextLifecycleAt)
+	return DayText(l.NextLifecycleAt)
 }
 
 // parties are those who are responsible for changes of users.
@@ -94,7 +94,7 @@ func unexplainedOf(changes []*store.ChangeRow) []*store.ChangeRow {
 	return slices.DeleteFunc(slices.Clone(changes), func(c *store.ChangeRow) bool { return c.Attribution.Cause != snapshot.CauseUnknown })
 }
 
-func (w *Week) openWords() string {
+func (w *Week) openText() string {
 	open := len(unexplainedOf(w.changes))
 	if open == 0 {
 		return ""
@@ -135,7 +135,7 @@ func (w *Week) people(context.Context) error {
 		s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Gains and losses by product", Columns: []page.Column{
 			{Head: "Product"}, {Head: "Users got it", Number: true}, {Head: "Users lost it", Number: true}, {Head: "Net", Number: true}}},
 			skus, maxRows, w.changesCommand(" --by sku"), func(m *moved) []any {
-				return []any{w.cell(w.SKUWord(m.sku), "sku", string(m.sku)), m.got, m.lost, fmt.Sprintf("%+d", m.got-m.lost)}
+				return []any{w.cell(w.SKULabel(m.sku), "sku", string(m.sku)), m.got, m.lost, fmt.Sprintf("%+d", m.got-m.lost)}
 			}))
 	}
 	s.Tables = append(s.Tables, tableOf(page.Table{Caption: "Changes by person or application", Columns: []page.Column{
@@ -170,15 +170,15 @@ func (w *Week) bill(ctx context.Context) ([]*ask.SeatRow, error) {
 	return w.billed, err
 }
 
-func (w *Week) costWords(ctx context.Context) (string, error) {
+func (w *Week) costText(ctx context.Context) (string, error) {
 	rows, err := w.bill(ctx)
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
-	last := rows[len(rows)-1].MonthWord()
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r *ask.SeatRow) bool { return r.MonthWord() != last })
+	last := rows[len(rows)-1].MonthLabel()
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r *ask.SeatRow) bool { return r.MonthLabel() != last })
 	sure, _ := ask.SeatCost(rows)
-	return fmt.Sprintf("The seats held in %s cost %s up to the newest run.", last, sure.Words()), nil
+	return fmt.Sprintf("The seats held in %s cost %s up to the newest run.", last, sure.Text()), nil
 }
 
 // money shows what seats cost by month and what they are charged to.
@@ -190,9 +190,9 @@ func (w *Week) money(ctx context.Context) error {
 	lines := billLines(rows)
 	sure, _ := ask.SeatCost(rows)
 	for _, m := range sure.Amounts {
-		label := fmt.Sprintf("%s, cost of seats since %s", m.Currency, rows[0].MonthWord())
+		label := fmt.Sprintf("%s, cost of seats since %s", m.Currency, rows[0].MonthLabel())
 		if sure.Lower {
-			label = m.Currency + " or more, cost of seats since " + rows[0].MonthWord()
+			label = m.Currency + " or more, cost of seats since " + rows[0].MonthLabel()
 		}
 		w.tile(page.Grouped((m.Micros+500_000)/1_000_000), label, PartMoney, false)
 	}
@@ -211,7 +211,7 @@ func (w *Week) money(ctx context.Context) error {
 				days += r.Min
 			}
 			cost, _ := ask.SeatCost(l.rows)
-			return []any{l.month, l.words(), days, cost.Words()}
+			return []any{l.month, l.text(), days, cost.Text()}
 		})}
 	w.section(s)
 	return nil
@@ -224,8 +224,8 @@ type billLine struct {
 	rows         []*ask.SeatRow
 }
 
-// words are what the seats are charged to.
-func (l *billLine) words() string {
+// text are what the seats are charged to.
+func (l *billLine) text() string {
 	if l.unread {
 		return NotKnown
 	}
@@ -236,8 +236,8 @@ func (l *billLine) words() string {
 func billLines(rows []*ask.SeatRow) []*billLine {
 	var lines []*billLine
 	for _, r := range rows {
-		if n := len(lines); n == 0 || lines[n-1].month != r.MonthWord() || lines[n-1].unread != r.Unread || !strings.EqualFold(lines[n-1].label, r.Label) {
-			lines = append(lines, &billLine{r.MonthWord(), r.Label, r.Unread, nil})
+		if n := len(lines); n == 0 || lines[n-1].month != r.MonthLabel() || lines[n-1].unread != r.Unread || !strings.EqualFold(lines[n-1].label, r.Label) {
+			lines = append(lines, &billLine{r.MonthLabel(), r.Label, r.Unread, nil})
 		}
 		l := lines[len(lines)-1]
 		l.rows = append(l.rows, r)
@@ -261,9 +261,9 @@ func costChart(id, title, currency string, lines []*billLine) page.Chart {
 	}
 	total, name := map[string]int64{}, map[string]string{}
 	for _, l := range lines {
-		key := strings.ToLower(l.words())
+		key := strings.ToLower(l.text())
 		total[key] += amount(l)
-		name[key] = l.words()
+		name[key] = l.text()
 	}
 	most := slices.SortedFunc(maps.Keys(total), func(a, b string) int { return cmp.Or(cmp.Compare(total[b], total[a]), cmp.Compare(a, b)) })
 	var keys []page.Key
@@ -279,7 +279,7 @@ func costChart(id, title, currency string, lines []*billLine) page.Chart {
 		if n := len(months); n == 0 || !months[n-1].Monday.Equal(first) {
 			months = append(months, page.Week{Monday: first, Known: true, Counts: make([]int64, len(keys))})
 		}
-		months[len(months)-1].Counts[min(slices.Index(most, strings.ToLower(l.words())), costKeys)] += amount(l)
+		months[len(months)-1].Counts[min(slices.Index(most, strings.ToLower(l.text())), costKeys)] += amount(l)
 	}
 	for i := range months {
 		for k, micros := range months[i].Counts {

@@ -60,16 +60,16 @@ func (w *whatIfPage) lines() []whatIfLine {
 
 // keptBy is by what the user keeps plans that go by another path.
 func (w *whatIfPage) keptBy(e *whatif.Effect) []string {
-	var words []string
+	var labels []string
 	for _, k := range e.KeptPlans {
 		for _, by := range k.By {
-			word := w.Book.SKUWord(by.SKU) + " " + w.Book.PathName(&by.PathRef)
-			if !slices.Contains(words, word) {
-				words = append(words, word)
+			label := w.Book.SKULabel(by.SKU) + " " + w.Book.PathName(&by.PathRef)
+			if !slices.Contains(labels, label) {
+				labels = append(labels, label)
 			}
 		}
 	}
-	return words
+	return labels
 }
 
 func keptPlans(e *whatif.Effect) []snapshot.PlanID {
@@ -91,8 +91,8 @@ func (w *whatIfPage) listing() Listing[whatIfLine] {
 		{CSV: "sku_id", Text: func(r row) any { return string(r.sku) }},
 		skuColumn(b, func(r row) snapshot.SKUID { return r.sku }),
 		{CSV: "effect", Text: func(r row) any { return r.effect }},
-		{CSV: "plans_lost", Text: func(r row) any { return strings.Join(w.planWords(w.a.LostWith(r.sku, r.LostPlans)), "; ") }},
-		{CSV: "plans_kept", Text: func(r row) any { return strings.Join(w.planWords(keptPlans(r.Effect)), "; ") }},
+		{CSV: "plans_lost", Text: func(r row) any { return strings.Join(w.planText(w.a.LostWith(r.sku, r.LostPlans)), "; ") }},
+		{CSV: "plans_kept", Text: func(r row) any { return strings.Join(w.planText(keptPlans(r.Effect)), "; ") }},
 		{CSV: "kept_by", Text: func(r row) any { return strings.Join(w.keptBy(r.Effect), "; ") }},
 		{CSV: "mailbox_kept_until", Text: func(r row) any {
 			if r.Mailbox == nil {
@@ -131,21 +131,21 @@ func (w *whatIfPage) premise() string {
 	group := cmp.Or(b.History.GroupName(o.Group), string(o.Group))
 	switch o.Kind {
 	case whatif.RemoveGroupLicense:
-		return fmt.Sprintf("If group %s no longer gave %s:", group, b.SKUWord(o.SKU))
+		return fmt.Sprintf("If group %s no longer gave %s:", group, b.SKULabel(o.SKU))
 	case whatif.RemoveFromGroup:
 		return fmt.Sprintf("If %s left group %s:", w.user(), group)
 	case whatif.Swap:
-		return fmt.Sprintf("If %s took the place of %s, with everybody and in every group:", b.SKUWord(o.To), b.SKUWord(o.SKU))
+		return fmt.Sprintf("If %s took the place of %s, with everybody and in every group:", b.SKULabel(o.To), b.SKULabel(o.SKU))
 	case whatif.DeleteUser:
 		return fmt.Sprintf("If %s were deleted:", w.user())
 	case whatif.RemoveSKU:
-		return fmt.Sprintf("If %s were taken from everybody and every group:", b.SKUWord(o.SKU))
+		return fmt.Sprintf("If %s were taken from everybody and every group:", b.SKULabel(o.SKU))
 	}
 	on := ""
 	if !o.Ends.Subscription.NextLifecycleAt.IsZero() {
-		on = " on " + DayWords(o.Ends.Subscription.NextLifecycleAt)
+		on = " on " + DayText(o.Ends.Subscription.NextLifecycleAt)
 	}
-	return fmt.Sprintf("If subscription %s, %s of %s, ended%s and nobody renewed it:", o.Ends.Subscription.ID, Plural(o.Ends.Subscription.Total, "seat"), b.SKUWord(o.SKU), on)
+	return fmt.Sprintf("If subscription %s, %s of %s, ended%s and nobody renewed it:", o.Ends.Subscription.ID, Plural(o.Ends.Subscription.Total, "seat"), b.SKULabel(o.SKU), on)
 }
 
 func (w *whatIfPage) user() string {
@@ -165,9 +165,9 @@ func (w *whatIfPage) result() string {
 		mailboxes += one(e.Mailbox != nil)
 	}
 	var parts []string
-	add := func(n int, words string) {
+	add := func(n int, phrase string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf(words, Plural(n, "user")))
+			parts = append(parts, fmt.Sprintf(phrase, Plural(n, "user")))
 		}
 	}
 	add(lose, "%s would lose a license")
@@ -206,14 +206,14 @@ func (w *whatIfPage) notes() []string {
 		notes = append(notes, "Microsoft was still applying the group's licenses when it was read: members who come to it now are not among those listed.")
 	}
 	if e := o.Ends; e != nil && !e.LosesAccess.IsZero() && len(o.Users) > 0 {
-		notes = append(notes, fmt.Sprintf("Users would lose access by %s; the data is deleted by %s.", DayWords(e.LosesAccess), DayWords(e.Deleted)))
+		notes = append(notes, fmt.Sprintf("Users would lose access by %s; the data is deleted by %s.", DayText(e.LosesAccess), DayText(e.Deleted)))
 	}
 	for _, s := range o.Seats {
 		if s.Short > 0 {
-			notes = append(notes, fmt.Sprintf("%s of %s would be missing: which users go without is not known.", Plural(s.Short, "seat"), w.Book.SKUWord(s.SKU)))
+			notes = append(notes, fmt.Sprintf("%s of %s would be missing: which users go without is not known.", Plural(s.Short, "seat"), w.Book.SKULabel(s.SKU)))
 		}
 		if s.Hidden > 0 {
-			notes = append(notes, fmt.Sprintf("%s more may need %s: Microsoft does not show how they hold what they have.", Plural(s.Hidden, "user"), w.Book.SKUWord(s.SKU)))
+			notes = append(notes, fmt.Sprintf("%s more may need %s: Microsoft does not show how they hold what they have.", Plural(s.Hidden, "user"), w.Book.SKULabel(s.SKU)))
 		}
 	}
 	return notes
@@ -241,11 +241,11 @@ func (w *whatIfPage) people() error {
 			}
 		}
 		effect := map[string]string{"loses": "lose it", "gets": "get it", "keeps": "keep it", "not-known": "not known"}[l.effect]
-		lost, kept := countedPlans(w.planWords(w.a.LostWith(l.sku, l.LostPlans))), OrNil(strings.Join(w.keptBy(l.Effect), ", "))
+		lost, kept := countedPlans(w.planText(w.a.LostWith(l.sku, l.LostPlans))), OrNil(strings.Join(w.keptBy(l.Effect), ", "))
 		if l.effect == "not-known" {
 			lost, kept = nil, nil
 		}
-		table.Row(cmp.Or(l.User.UPN, string(l.User.ID)), w.Book.SKUWord(l.sku), effect, lost, kept, mailbox)
+		table.Row(cmp.Or(l.User.UPN, string(l.User.ID)), w.Book.SKULabel(l.sku), effect, lost, kept, mailbox)
 	}
 	if err := w.Printf("\n"); err != nil {
 		return err
@@ -259,26 +259,26 @@ func (w *whatIfPage) people() error {
 	return nil
 }
 
-// planWords names plans, by name.
-func (w *whatIfPage) planWords(plans []snapshot.PlanID) []string {
-	words := make([]string, len(plans))
+// planText names plans, by name.
+func (w *whatIfPage) planText(plans []snapshot.PlanID) []string {
+	labels := make([]string, len(plans))
 	for i, id := range plans {
-		words[i] = w.Book.PlanWord(id)
+		labels[i] = w.Book.PlanLabel(id)
 	}
-	slices.Sort(words)
-	return words
+	slices.Sort(labels)
+	return labels
 }
 
 // countedPlans names a few plans, and counts the rest.
-func countedPlans(words []string) any {
+func countedPlans(labels []string) any {
 	const shown = 3
 	switch {
-	case len(words) == 0:
+	case len(labels) == 0:
 		return nil
-	case len(words) > shown+1:
-		return fmt.Sprintf("%s and %d more", strings.Join(words[:shown], ", "), len(words)-shown)
+	case len(labels) > shown+1:
+		return fmt.Sprintf("%s and %d more", strings.Join(labels[:shown], ", "), len(labels)-shown)
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(labels, ", ")
 }
 
 func (w *whatIfPage) seats() error {
@@ -288,7 +288,7 @@ func (w *whatIfPage) seats() error {
 	table := out.NewTable(out.Column{Head: "SKU", Keep: true}, out.Column{Head: "HOLD IT NOW"}, out.Column{Head: "AFTER"}, out.Column{Head: "AT WORST"},
 		out.Column{Head: "SEATS"}, out.Column{Head: "MISSING"})
 	for _, s := range w.a.Outcome.Seats {
-		table.Row(w.Book.SKUWord(s.SKU), s.Before, s.After, s.Worst, s.Have, s.Short)
+		table.Row(w.Book.SKULabel(s.SKU), s.Before, s.After, s.Worst, s.Have, s.Short)
 	}
 	if err := w.Printf("\n"); err != nil {
 		return err
@@ -297,7 +297,7 @@ func (w *whatIfPage) seats() error {
 		return err
 	}
 	return w.Paragraph(fmt.Sprintf("The seats in use of these cost a month: %s now, %s after. What is billed changes with the subscription, not with the assignment.",
-		w.a.Before.Words(), w.a.After.Words()))
+		w.a.Before.Text(), w.a.After.Text()))
 }
 
 // collided is a pair of SKUs with the plans of each that users would have at once.
@@ -318,12 +318,12 @@ func (w *whatIfPage) collided() []collided {
 				i = len(pairs)
 				pairs = append(pairs, collided{sku: c.SKU, other: c.Other, same: c.Same()})
 			}
-			word := w.Book.PlanWord(c.Plan)
+			label := w.Book.PlanLabel(c.Plan)
 			if !c.Same() {
-				word += " and " + w.Book.PlanWord(c.With)
+				label += " and " + w.Book.PlanLabel(c.With)
 			}
-			if !slices.Contains(pairs[i].plans, word) {
-				pairs[i].plans = append(pairs[i].plans, word)
+			if !slices.Contains(pairs[i].plans, label) {
+				pairs[i].plans = append(pairs[i].plans, label)
 			}
 			pairs[i].users += one(!counted[i])
 			counted[i] = true
@@ -339,11 +339,11 @@ func (w *whatIfPage) collisions() error {
 				return err
 			}
 		}
-		words := "%s would have the same service plans from %s and %s, and pay twice: %v."
+		phrase := "%s would have the same service plans from %s and %s, and pay twice: %v."
 		if !c.same {
-			words = "%s would have two editions of a service, from %s and %s: %v. Microsoft refuses some such pairs (MutuallyExclusiveViolation), and publishes no list."
+			phrase = "%s would have two editions of a service, from %s and %s: %v. Microsoft refuses some such pairs (MutuallyExclusiveViolation), and publishes no list."
 		}
-		if err := w.Paragraph(fmt.Sprintf(words, Plural(c.users, "user"), w.Book.SKUWord(c.sku), w.Book.SKUWord(c.other), countedPlans(c.plans))); err != nil {
+		if err := w.Paragraph(fmt.Sprintf(phrase, Plural(c.users, "user"), w.Book.SKULabel(c.sku), w.Book.SKULabel(c.other), countedPlans(c.plans))); err != nil {
 			return err
 		}
 	}
@@ -362,14 +362,14 @@ func (w *whatIfPage) undo() error {
 		if i == maxWhatIfRows {
 			return w.Printf("and %d more: --format json lists all\n", len(steps)-maxWhatIfRows)
 		}
-		if err := w.Printf("%3d. %s\n", i+1, w.stepWords(s)); err != nil {
+		if err := w.Printf("%3d. %s\n", i+1, w.stepText(s)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *whatIfPage) stepWords(s whatif.Step) string {
+func (w *whatIfPage) stepText(s whatif.Step) string {
 	b := w.Book
 	group := fmt.Sprintf("%q", cmp.Or(b.History.GroupName(s.Group), string(s.Group)))
 	user := ""
@@ -378,7 +378,7 @@ func (w *whatIfPage) stepWords(s whatif.Step) string {
 	}
 	without := ""
 	if len(s.Disabled) > 0 {
-		without = " without " + strings.Join(w.planWords(s.Disabled), ", ")
+		without = " without " + strings.Join(w.planText(s.Disabled), ", ")
 	}
 	until := ""
 	if !s.Until.IsZero() {
@@ -386,19 +386,19 @@ func (w *whatIfPage) stepWords(s whatif.Step) string {
 	}
 	switch s.Kind {
 	case whatif.Assign:
-		return fmt.Sprintf("assign %s to %s%s", b.SKUWord(s.SKU), user, without)
+		return fmt.Sprintf("assign %s to %s%s", b.SKULabel(s.SKU), user, without)
 	case whatif.Unassign:
-		return fmt.Sprintf("unassign %s from %s", b.SKUWord(s.SKU), user)
+		return fmt.Sprintf("unassign %s from %s", b.SKULabel(s.SKU), user)
 	case whatif.AddMember:
 		return fmt.Sprintf("put %s into group %s", user, group)
 	case whatif.LicenseGroup:
-		return fmt.Sprintf("have group %s give %s%s", group, b.SKUWord(s.SKU), without)
+		return fmt.Sprintf("have group %s give %s%s", group, b.SKULabel(s.SKU), without)
 	case whatif.UnlicenseGroup:
-		return fmt.Sprintf("have group %s no longer give %s", group, b.SKUWord(s.SKU))
+		return fmt.Sprintf("have group %s no longer give %s", group, b.SKULabel(s.SKU))
 	case whatif.RestoreUser:
 		return fmt.Sprintf("restore %s%s", user, until)
 	}
-	return fmt.Sprintf("renew subscription %s of %s%s", s.Subscription, b.SKUWord(s.SKU), until)
+	return fmt.Sprintf("renew subscription %s of %s%s", s.Subscription, b.SKULabel(s.SKU), until)
 }
 
 // WhatIfUserJSON is what would happen to one user.
@@ -555,7 +555,7 @@ func (w *whatIfPage) userJSON(e *whatif.Effect) WhatIfUserJSON {
 }
 
 func (w *whatIfPage) stepJSON(s whatif.Step) whatIfStepJSON {
-	j := whatIfStepJSON{Step: string(s.Kind), Without: Plans(w.Book, s.Disabled), Subscription: OrNull(s.Subscription), By: Stamp(s.Until), Words: w.stepWords(s)}
+	j := whatIfStepJSON{Step: string(s.Kind), Without: Plans(w.Book, s.Disabled), Subscription: OrNull(s.Subscription), By: Stamp(s.Until), Words: w.stepText(s)}
 	if s.User != nil {
 		u := User(s.User)
 		j.User = &u

@@ -51,16 +51,16 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 	if len(a.SKUs) > 0 {
 		called := make([]string, len(a.SKUs))
 		for i, id := range a.SKUs {
-			called[i] = p.Book.SKUWord(id)
+			called[i] = p.Book.SKULabel(id)
 		}
 		slices.Sort(called)
 		what = strings.Join(called, " or ")
 	}
-	words := "No %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
+	phrase := "No %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
 	if len(p.Book.Gaps(p.Command)) > 0 {
-		words = "It is not known that any %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
+		phrase = "It is not known that any %s of %s was %s since tracking began on %s, up to the newest run on %s.\n"
 	}
-	err := p.Printf(words, what, person.UPN, a.Verb, DayWords(p.Book.History.First.ObservedUntil), DayWords(p.Book.History.At.ObservedUntil))
+	err := p.Printf(phrase, what, person.UPN, a.Verb, DayText(p.Book.History.First.ObservedUntil), DayText(p.Book.History.At.ObservedUntil))
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 		return err
 	}
 	for _, h := range held {
-		if err := p.Printf("%s has held %s since %s.\n", h.User.UPN, p.Book.SKUWord(h.SKU), trimOn(LongDate(h.Since))); err != nil {
+		if err := p.Printf("%s has held %s since %s.\n", h.User.UPN, p.Book.SKULabel(h.SKU), trimOn(LongDate(h.Since))); err != nil {
 			return err
 		}
 	}
@@ -77,11 +77,11 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 }
 
 // trimOn lets a worded date follow "since".
-func trimOn(words string) string {
-	if len(words) > 3 && words[:3] == "on " {
-		return words[3:]
+func trimOn(phrase string) string {
+	if len(phrase) > 3 && phrase[:3] == "on " {
+		return phrase[3:]
 	}
-	return words
+	return phrase
 }
 
 // who answers with one change: what, when, why, and on what evidence.
@@ -89,10 +89,10 @@ func who(ctx context.Context, p Printer, c *store.ChangeRow) error {
 	a := &c.Attribution
 	lines := Answer(p.Book, c)
 	if a.Actor != nil {
-		lines = append(lines, "  Actor "+ActorWord(a.Actor))
+		lines = append(lines, "  Actor "+ActorLabel(a.Actor))
 	}
 	if a.Via != nil && a.Via.Actor != nil {
-		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, ActorWord(a.Via.Actor), AtWords(a.Via)))
+		lines = append(lines, fmt.Sprintf("  Via %s by %s%s", a.Via.Trigger, ActorLabel(a.Via.Actor), AtText(a.Via)))
 	}
 	shared, err := ask.SharedAccount(ctx, p.Book, a.Actor)
 	if err != nil {

@@ -36,7 +36,7 @@ func actorsView(ctx context.Context, q *question) (*answer, error) {
 			t.More = fmt.Sprintf("and %d more, which CSV and JSON have", len(parties)-i)
 			break
 		}
-		t.Rows = append(t.Rows, []any{page.Link{Text: show.PartyWord(c.Party), To: q.actorLink(c.Party)}, actorSort(c.Party), c.Changes, c.Users, c.Assigned, c.Removed,
+		t.Rows = append(t.Rows, []any{page.Link{Text: show.PartyLabel(c.Party), To: q.actorLink(c.Party)}, actorSort(c.Party), c.Changes, c.Users, c.Assigned, c.Removed,
 			show.DayOrNil(c.First), show.DayOrNil(c.Last), show.OrNil(strings.Join(c.Clients, ", "))})
 	}
 	a := &answer{command: "changes", Page: page.Page{Title: "Actors", Lead: "Whom to ask about changes: who made them or, where a group gave or took a license, who is behind the group."}}
@@ -101,7 +101,7 @@ func actorView(ctx context.Context, q *question) (*answer, error) {
 	if done.Party.Kind == snapshot.ActorUser {
 		q.who = append(q.who, snapshot.UserID(done.Party.ID))
 	}
-	a := &answer{command: "changes", Page: page.Page{Title: show.PartyWord(done.Party), Lead: actorLead(done)}}
+	a := &answer{command: "changes", Page: page.Page{Title: show.PartyLabel(done.Party), Lead: actorLead(done)}}
 	a.Tiles = []page.Tile{{Figure: fmt.Sprint(done.Changes), Label: "changes to answer for", Section: "changes"}, {Figure: fmt.Sprint(done.Users), Label: "users", Section: "changes"},
 		{Figure: fmt.Sprint(done.Assigned), Label: "SKUs assigned", Section: "skus"}, {Figure: fmt.Sprint(done.Removed), Label: "SKUs removed", Section: "skus"}}
 	bySKU, err := ask.CountChanges(changes, "sku")
@@ -143,7 +143,7 @@ func partyOf(c *store.ChangeRow, id string) *snapshot.Actor {
 func actorLead(c *ask.Count) string {
 	parts := []string{actorSort(c.Party), fmt.Sprintf("from %s to %s", c.First.UTC().Format(time.DateOnly), c.Last.UTC().Format(time.DateOnly))}
 	for _, more := range []string{c.Party.Name, c.Party.ID, c.Party.AppID} {
-		if more != "" && more != show.PartyWord(c.Party) {
+		if more != "" && more != show.PartyLabel(c.Party) {
 			parts = append(parts, more)
 		}
 	}

@@ -23,7 +23,7 @@ func (q *question) week() (*show.Week, error) {
 	}
 	newest := q.book.History.At
 	if !until.IsZero() && !q.book.History.AsOf(until) {
-		return nil, &ask.Error{Message: "tracking began after that", Hint: "the first run is of " + show.DayWords(q.book.History.First.ObservedUntil)}
+		return nil, &ask.Error{Message: "tracking began after that", Hint: "the first run is of " + show.DayText(q.book.History.First.ObservedUntil)}
 	}
 	rules, err := q.tenant.rules()
 	if err != nil {
@@ -86,7 +86,7 @@ func (q *question) over(skus []ask.SKU) page.Section {
 	t := page.Table{Caption: "Over-assigned SKUs", Columns: []page.Column{{Head: "SKU"}, {Head: "Bought", Number: true}, {Head: "Used", Number: true}, {Head: "Too many", Number: true}, {Head: "What that means", Long: true}}}
 	for i := range skus {
 		if r := &skus[i]; r.Over() > 0 {
-			t.Rows = append(t.Rows, []any{q.skuLink(r.ID), r.Units.Enabled + r.Units.Warning, r.Consumed, r.Over(), show.OverWords(q.book, r)})
+			t.Rows = append(t.Rows, []any{q.skuLink(r.ID), r.Units.Enabled + r.Units.Warning, r.Consumed, r.Over(), show.OverText(q.book, r)})
 		}
 	}
 	if len(t.Rows) == 0 {
@@ -108,7 +108,7 @@ func (q *question) runsOut(skus []ask.SKU) page.Section {
 			unknown++
 		}
 		if _, soon := r.RunsOut(q.book.History.At.ObservedUntil); soon && r.Over() == 0 {
-			t.Rows = append(t.Rows, []any{q.skuLink(r.ID), ask.Available(r.SKURow), plain(show.TrendWord(r)), plain(show.RunsOutWord(r, q.book.History.At.ObservedUntil))})
+			t.Rows = append(t.Rows, []any{q.skuLink(r.ID), ask.Available(r.SKURow), plain(show.TrendLabel(r)), plain(show.RunsOutLabel(r, q.book.History.At.ObservedUntil))})
 		}
 	}
 	if unknown > 0 {

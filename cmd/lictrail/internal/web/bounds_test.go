@@ -63,14 +63,14 @@ func TestBounded(t *testing.T) {
 // TestTurns: so many at a time, and nobody waits without end.
 func TestTurns(t *testing.T) {
 	turns := &turns{free: make(chan struct{}, 2), wait: 10 * time.Millisecond}
-	if err := errors.Join(turns.take(), turns.take()); err != nil {
+	if err := errors.Join(turns.acquire(), turns.acquire()); err != nil {
 		t.Fatal(err)
 	}
-	if err := turns.take(); !errors.Is(err, errTooMany) {
+	if err := turns.acquire(); !errors.Is(err, errTooMany) {
 		t.Errorf("a third: %v", err)
 	}
-	turns.give()
-	if err := turns.take(); err != nil {
+	turns.release()
+	if err := turns.acquire(); err != nil {
 		t.Errorf("after one was given back: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func changeView(ctx context.Context, q *question) (*answer, error) {
 		return nil, &ask.Error{Message: fmt.Sprintf("there is no change %d", id), Hint: "the page of a person lists theirs"}
 	}
 	c := found[0]
-	a := &answer{command: "who", Page: page.Page{Title: show.ChangeWords(q.book, c), Lead: changeLead(c)}}
+	a := &answer{command: "who", Page: page.Page{Title: show.ChangeText(q.book, c), Lead: changeLead(c)}}
 	if c.Person != nil {
 		q.who = append(q.who, c.Person.ID)
 	}
@@ -102,15 +102,15 @@ func (q *question) why(c *store.ChangeRow) page.Section {
 	}
 	add("When", show.LongDate(c.When))
 	add("Seen by", seenBy(q, c))
-	add("Cause", show.CauseWord(a))
+	add("Cause", show.CauseLabel(a))
 	add("Started by", string(a.Initiator))
 	if a.Actor != nil {
 		add("Done by", page.Link{Text: actorKind(a.Actor), To: q.partyLink(a, a.Actor)})
 	}
 	if a.Via != nil {
-		add("By way of", q.viaWords(a.Via))
+		add("By way of", q.viaText(a.Via))
 		if a.Via.Actor != nil {
-			add("Set in motion by", page.Link{Text: actorKind(a.Via.Actor) + show.AtWords(a.Via), To: q.partyLink(a, a.Via.Actor)})
+			add("Set in motion by", page.Link{Text: actorKind(a.Via.Actor) + show.AtText(a.Via), To: q.partyLink(a, a.Via.Actor)})
 		}
 	}
 	add("Whom to ask", q.by(c))
@@ -120,7 +120,7 @@ func (q *question) why(c *store.ChangeRow) page.Section {
 	}
 	s := page.Section{ID: "why", Heading: "Who and why", Text: []string{show.ReasonOf(q.book, c)}, Tables: []page.Table{t}}
 	if a.Cause == snapshot.CauseUnknown {
-		s.Text = append(s.Text, "Cause unknown: "+show.UnknownWords[a.UnknownWhy]+".")
+		s.Text = append(s.Text, "Cause unknown: "+show.UnknownTexts[a.UnknownWhy]+".")
 	}
 	return s
 }
@@ -129,14 +129,14 @@ func seenBy(q *question, c *store.ChangeRow) string {
 	if !c.Observed {
 		return "the audit log only"
 	}
-	words := fmt.Sprintf("run %d", c.Run)
+	phrase := fmt.Sprintf("run %d", c.Run)
 	if r := q.book.History.Runs[c.Run]; r != nil {
-		words += " of " + r.ObservedUntil.UTC().Format("2 January 2006 15:04 UTC")
+		phrase += " of " + r.ObservedUntil.UTC().Format("2 January 2006 15:04 UTC")
 	}
 	if !c.Window.NotBefore.IsZero() {
-		words += ", not by the run that began to look on " + c.Window.NotBefore.UTC().Format("2 January 2006 15:04 UTC")
+		phrase += ", not by the run that began to look on " + c.Window.NotBefore.UTC().Format("2 January 2006 15:04 UTC")
 	}
-	return words
+	return phrase
 }
 
 // partyLink leads to what a party did, where it is the one that answers for a change.
@@ -149,7 +149,7 @@ func (q *question) partyLink(a *snapshot.Attribution, party *snapshot.Actor) str
 
 // actorKind names an actor with all that is known of it.
 func actorKind(a *snapshot.Actor) string {
-	parts := []string{show.ActorWord(a)}
+	parts := []string{show.ActorLabel(a)}
 	for _, more := range []string{a.Name, a.ID, a.AppID} {
 		if more != "" && !strings.Contains(parts[0], more) {
 			parts = append(parts, more)
@@ -158,14 +158,14 @@ func actorKind(a *snapshot.Actor) string {
 	return strings.Join(append(parts, string(a.Kind)), ", ")
 }
 
-func (q *question) viaWords(v *snapshot.Via) string {
-	words := map[snapshot.Trigger]string{snapshot.ByMembership: "a membership of a group", snapshot.ByGroupLicense: "a license of a group",
+func (q *question) viaText(v *snapshot.Via) string {
+	phrase := map[snapshot.Trigger]string{snapshot.ByMembership: "a membership of a group", snapshot.ByGroupLicense: "a license of a group",
 		snapshot.ByDynamicRule: "a rule of a group", snapshot.ByDeletion: "a deletion", snapshot.BySubscription: "a subscription", snapshot.ByCatalog: "what Microsoft's product contains"}[v.Trigger]
-	words = cmp.Or(words, "not known")
+	phrase = cmp.Or(phrase, "not known")
 	if v.Group != "" {
-		words += ": " + cmp.Or(q.book.History.GroupName(v.Group), string(v.Group))
+		phrase += ": " + cmp.Or(q.book.History.GroupName(v.Group), string(v.Group))
 	}
-	return words
+	return phrase
 }
 
 // evidence lists the records, and adds them as they were stored.
@@ -243,7 +243,7 @@ func (q *question) changeTable(caption string, changes []*store.ChangeRow, peopl
 			t.More = fmt.Sprintf("and %d more%s", len(changes)-maxRows, more)
 			break
 		}
-		row := []any{q.changeLink(c), show.ShortDate(c.When), q.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(q.book, c)}
+		row := []any{q.changeLink(c), show.ShortDate(c.When), q.by(c), show.CauseLabel(&c.Attribution), show.ReasonOf(q.book, c)}
 		if people {
 			row = slices.Insert(row, 0, q.personOf(c))
 		}

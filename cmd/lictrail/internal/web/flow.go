@@ -29,10 +29,10 @@ func (q *question) cohort() (snapshot.SKUID, snapshot.Days, error) {
 
 // daysForm asks for other days.
 func (q *question) daysForm(days snapshot.Days) []field {
-	return []field{{"since", "From the day", "date", dayWord(days.From)}, {"until", "Up to the day", "date", dayWord(days.To)}}
+	return []field{{"since", "From the day", "date", dayLabel(days.From)}, {"until", "Up to the day", "date", dayLabel(days.To)}}
 }
 
-func dayWord(d snapshot.Day) string { return d.Time().Format(time.DateOnly) }
+func dayLabel(d snapshot.Day) string { return d.Time().Format(time.DateOnly) }
 
 // flowView is what became of the seats of a SKU.
 func flowView(ctx context.Context, q *question) (*answer, error) {
@@ -49,7 +49,7 @@ func flowView(ctx context.Context, q *question) (*answer, error) {
 		return nil, err
 	}
 	known := days.To == snapshot.DayOf(q.book.History.At.ObservedUntil)
-	a := &answer{command: "seats flow", Page: page.Page{Title: "Seats of " + q.skuName(sku), Lead: fmt.Sprintf("What became of them from %s to %s.", dayWord(days.From), dayWord(days.To))}}
+	a := &answer{command: "seats flow", Page: page.Page{Title: "Seats of " + q.skuName(sku), Lead: fmt.Sprintf("What became of them from %s to %s.", dayLabel(days.From), dayLabel(days.To))}}
 	a.Form = q.daysForm(days)
 	s := page.Section{ID: "flow", Heading: "What came and went", Text: show.FlowSentences(q.book, f, known), Links: []page.Link{q.skuLink(sku), {Text: "Until first use", To: q.link("first-use", string(sku))}}}
 	moved := movedDays(f)
@@ -151,7 +151,7 @@ func firstUseView(ctx context.Context, q *question) (*answer, error) {
 		return nil, err
 	}
 	a := &answer{command: "seats first-use", Page: page.Page{Title: "First use of " + q.skuName(sku),
-		Lead: fmt.Sprintf("How long it took from the assignment of a seat to its first use, of seats assigned from %s to %s.", dayWord(days.From), dayWord(days.To))}}
+		Lead: fmt.Sprintf("How long it took from the assignment of a seat to its first use, of seats assigned from %s to %s.", dayLabel(days.From), dayLabel(days.To))}}
 	a.Form = q.daysForm(days)
 	s := page.Section{ID: "use", Heading: "Until first use", Links: []page.Link{q.skuLink(sku), {Text: "What came and went", To: q.link("flow", string(sku))}},
 		Text: []string{fmt.Sprintf("Reports show the newest use only, so that a first use lies between bounds. A seat that is not used yet is new for %d days.", firstUseGrace)}}

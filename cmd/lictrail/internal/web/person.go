@@ -124,7 +124,7 @@ func (l *life) unseen() []*store.Period {
 
 // sentenceOfNone says that nothing was held, as far as that is known.
 func (l *life) sentenceOfNone() string {
-	began := show.DayWords(l.book.History.First.ObservedUntil)
+	began := show.DayText(l.book.History.First.ObservedUntil)
 	if l.book.Unread("history", snapshot.ReadAuditLog) {
 		return fmt.Sprintf("Whether a license was held since tracking began on %s is not known; the runs show none.", began)
 	}
@@ -168,7 +168,7 @@ func (l *life) picture() page.Section {
 		Unread: l.unread, Data: l.barTable()}
 	kinds := map[string]bool{}
 	for _, sku := range l.skus() {
-		track := page.Track{Name: l.book.SKUWord(sku)}
+		track := page.Track{Name: l.book.SKULabel(sku)}
 		for _, b := range l.bars {
 			if b.SKU != sku {
 				continue
@@ -179,7 +179,7 @@ func (l *life) picture() page.Section {
 				i, track.Lanes = len(track.Lanes), append(track.Lanes, page.Lane{Name: name, Class: pathClass(b.Path)})
 				kinds[pathClass(b.Path)] = true
 			}
-			track.Lanes[i].Spans = append(track.Lanes[i].Spans, page.Span{Begin: between(b.From), End: endOf(b.To), Text: l.barWords(b)})
+			track.Lanes[i].Spans = append(track.Lanes[i].Spans, page.Span{Begin: between(b.From), End: endOf(b.To), Text: l.barText(b)})
 		}
 		for _, p := range l.Periods {
 			if p.SKU == sku && !p.GraphDate.IsZero() && len(track.Lanes) > 0 {
@@ -191,7 +191,7 @@ func (l *life) picture() page.Section {
 		for i, c := range l.Changes {
 			if c.SKU == sku {
 				track.Marks = append(track.Marks, page.Mark{At: between(c.When), Number: i + 1, Class: causeClass(c.Attribution.Cause), To: l.link("change", fmt.Sprint(c.ID)),
-					Text: fmt.Sprintf("Change %d: %s, %s. %s", i+1, show.ChangeWords(l.book, c), show.LongDate(c.When), show.ReasonOf(l.book, c))})
+					Text: fmt.Sprintf("Change %d: %s, %s. %s", i+1, show.ChangeText(l.book, c), show.LongDate(c.When), show.ReasonOf(l.book, c))})
 			}
 		}
 		t.Tracks = append(t.Tracks, track)
@@ -234,12 +234,12 @@ func (l *life) skus() []snapshot.SKUID {
 	return list
 }
 
-func (l *life) barWords(b ask.Bar) string {
-	words := fmt.Sprintf("%s, %s: from %s", l.book.SKUWord(b.SKU), l.book.PathName(&b.Path), show.LongDate(b.From))
+func (l *life) barText(b ask.Bar) string {
+	phrase := fmt.Sprintf("%s, %s: from %s", l.book.SKULabel(b.SKU), l.book.PathName(&b.Path), show.LongDate(b.From))
 	if b.To == nil {
-		return words + ", held now"
+		return phrase + ", held now"
 	}
-	return words + " to " + show.LongDate(*b.To)
+	return phrase + " to " + show.LongDate(*b.To)
 }
 
 // keysOf says what colors and signs mean, those that are in the drawing.
@@ -273,7 +273,7 @@ func (l *life) barTable() page.Table {
 		if b.To != nil {
 			to = show.ShortDate(*b.To)
 		}
-		t.Rows = append(t.Rows, []any{l.book.SKUWord(b.SKU), l.book.PathName(&b.Path), show.ShortDate(b.From), to})
+		t.Rows = append(t.Rows, []any{l.book.SKULabel(b.SKU), l.book.PathName(&b.Path), show.ShortDate(b.From), to})
 	}
 	return t
 }
@@ -312,7 +312,7 @@ func (q *question) skuLink(id snapshot.SKUID) page.Link {
 
 // skuName is the product, with what distinguishes it from others of the same name.
 func (q *question) skuName(id snapshot.SKUID) string {
-	return q.book.SKUWord(id)
+	return q.book.SKULabel(id)
 }
 
 func (l *life) first(sku snapshot.SKUID) any {
@@ -325,7 +325,7 @@ func (l *life) first(sku snapshot.SKUID) any {
 
 // dateWhy is why Microsoft's date is later than ours.
 func (l *life) dateWhy(p *store.Period) any {
-	return show.OrNil(show.DateWhyWords(l.book, l.DateWhy(p)))
+	return show.OrNil(show.DateWhyText(l.book, l.DateWhy(p)))
 }
 
 func (l *life) pathNames(p *store.Period) string {
@@ -349,7 +349,7 @@ func (l *life) turnedBy(p *store.Period, at snapshot.Date, kind snapshot.Kind) a
 func (l *life) changed() page.Section {
 	s := page.Section{ID: "changes", Heading: "What changed"}
 	if len(l.Changes) == 0 {
-		began := show.DayWords(l.book.History.First.ObservedUntil)
+		began := show.DayText(l.book.History.First.ObservedUntil)
 		s.Text = []string{fmt.Sprintf("Nothing since tracking began on %s.", began)}
 		if l.book.Unread("history", snapshot.ReadAuditLog) {
 			s.Text = []string{fmt.Sprintf("Not known in full; the runs since %s show the same.", began)}
@@ -363,18 +363,18 @@ func (l *life) changed() page.Section {
 			t.More = fmt.Sprintf("and %d older ones, which CSV and JSON have", i+1)
 			break
 		}
-		t.Rows = append(t.Rows, []any{l.changeLink(c), i + 1, show.ShortDate(c.When), l.by(c), show.CauseWord(&c.Attribution), show.ReasonOf(l.book, c)})
+		t.Rows = append(t.Rows, []any{l.changeLink(c), i + 1, show.ShortDate(c.When), l.by(c), show.CauseLabel(&c.Attribution), show.ReasonOf(l.book, c)})
 	}
 	s.Tables = []page.Table{t}
 	return s
 }
 
 func (q *question) changeLink(c *store.ChangeRow) page.Link {
-	words := show.ChangeWords(q.book, c)
+	phrase := show.ChangeText(q.book, c)
 	if !c.Observed {
-		words += " (seen in the audit log only)"
+		phrase += " (seen in the audit log only)"
 	}
-	return page.Link{Text: words, To: q.link("change", fmt.Sprint(c.ID))}
+	return page.Link{Text: phrase, To: q.link("change", fmt.Sprint(c.ID))}
 }
 
 // by is whom to ask about a change, or that it is not known who that is.
@@ -386,7 +386,7 @@ func (q *question) by(c *store.ChangeRow) any {
 		}
 		return nil
 	}
-	return page.Link{Text: show.PartyWord(a), To: q.actorLink(a)}
+	return page.Link{Text: show.PartyLabel(a), To: q.actorLink(a)}
 }
 
 // ticket is the newest of each SKU in words, to copy.
@@ -397,7 +397,7 @@ func (l *life) ticket() string {
 	for _, sku := range l.skus() {
 		for _, p := range l.Periods {
 			if p.SKU == sku && p.To == nil {
-				fmt.Fprintf(&b, "Holds %s (%s), assigned %s.\n", l.book.SKUWord(sku), l.pathNames(p), show.LongDate(p.From))
+				fmt.Fprintf(&b, "Holds %s (%s), assigned %s.\n", l.book.SKULabel(sku), l.pathNames(p), show.LongDate(p.From))
 			}
 		}
 	}

@@ -143,7 +143,7 @@ func (q *question) hitOf(f ask.Hit) (hit, bool) {
 	case f.Group != nil:
 		return q.groupHit(f.Group.ID, f.Was), true
 	case f.Actor != nil:
-		return hit{Kind: "actor", ID: cmp.Or(f.Actor.ID, f.Actor.AppID), Name: show.PartyWord(f.Actor), Detail: actorSort(f.Actor), Href: relative(q.actorLink(f.Actor), q.root)}, true
+		return hit{Kind: "actor", ID: cmp.Or(f.Actor.ID, f.Actor.AppID), Name: show.PartyLabel(f.Actor), Detail: actorSort(f.Actor), Href: relative(q.actorLink(f.Actor), q.root)}, true
 	}
 	return hit{}, false
 }

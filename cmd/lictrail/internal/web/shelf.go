@@ -63,12 +63,12 @@ func (s *shelf) book(ctx context.Context, path string) (book *ask.Book, done fun
 			case <-time.After(openingWait):
 			}
 		}
-		h := s.take(path)
-		if book, err = h.again(ctx, path, s.pseudonymize); book != nil {
-			return book, func() error { return errors.Join(book.Close(), s.give(path, h)) }, nil
+		h := s.lend(path)
+		if book, err = h.currentBook(ctx, path, s.pseudonymize); book != nil {
+			return book, func() error { return errors.Join(book.Close(), s.takeBack(path, h)) }, nil
 		}
 		s.retire(path, h)
-		if err = errors.Join(err, s.give(path, h)); err != nil {
+		if err = errors.Join(err, s.takeBack(path, h)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -87,9 +87,9 @@ func (s *shelf) state(ctx context.Context, path string) (state, error) {
 	return state{written: book.History.State(), erased: book.History.Erasure()}, done()
 }
 
-// again is the book of the database, which is opened if it is not open yet; nil if
+// currentBook is the book of the database, which is opened if it is not open yet; nil if
 // something has been written since.
-func (h *shelved) again(ctx context.Context, path string, pseudonymize bool) (*ask.Book, error) {
+func (h *shelved) currentBook(ctx context.Context, path string, pseudonymize bool) (*ask.Book, error) {
 	h.opening.Lock()
 	if h.known == nil && h.err == nil {
 		h.err = h.open(context.WithoutCancel(ctx), path, pseudonymize)
@@ -120,8 +120,8 @@ func (h *shelved) open(ctx context.Context, path string, pseudonymize bool) (err
 	return err
 }
 
-// take is the database of a path, for one more user.
-func (s *shelf) take(path string) *shelved {
+// lend is the database of a path, for one more user.
+func (s *shelf) lend(path string) *shelved {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.files[path]
@@ -146,9 +146,9 @@ func (s *shelf) retire(path string, h *shelved) {
 	}
 }
 
-// give takes a database back from a user. It is closed when nobody has it and nobody
+// takeBack takes a database back from a user. It is closed when nobody has it and nobody
 // will.
-func (s *shelf) give(path string, h *shelved) error {
+func (s *shelf) takeBack(path string, h *shelved) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.users--

@@ -62,7 +62,7 @@ func (s *Site) newScreen(q *question, v *view, a *answer, top string) *screen {
 	if a.command != "" {
 		sc.Gaps = show.GapSentences(q.book.Gaps(a.command))
 	}
-	sc.AsOf = fmt.Sprintf("As of run %d, which read the tenant until %s UTC%s.", h.At.ID, h.At.ObservedUntil.UTC().Format("2 January 2006 15:04"), ageWords(q.now.Sub(h.At.ObservedUntil)))
+	sc.AsOf = fmt.Sprintf("As of run %d, which read the tenant until %s UTC%s.", h.At.ID, h.At.ObservedUntil.UTC().Format("2 January 2006 15:04"), ageText(q.now.Sub(h.At.ObservedUntil)))
 	return sc
 }
 
@@ -78,8 +78,8 @@ func (q *question) formatLinks() []item {
 	return links
 }
 
-// ageWords warns of a history that nothing has been added to for long.
-func ageWords(age time.Duration) string {
+// ageText warns of a history that nothing has been added to for long.
+func ageText(age time.Duration) string {
 	if days := int(age / (24 * time.Hour)); days > 8 {
 		return fmt.Sprintf(", %s ago: what has happened since is not known", out.Plural(days, "day"))
 	}

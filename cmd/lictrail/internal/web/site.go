@@ -100,7 +100,7 @@ type turns struct {
 	wait, query time.Duration
 }
 
-func (t *turns) take() error {
+func (t *turns) acquire() error {
 	timer := time.NewTimer(t.wait)
 	defer timer.Stop()
 	select {
@@ -111,7 +111,7 @@ func (t *turns) take() error {
 	}
 }
 
-func (t *turns) give() { <-t.free }
+func (t *turns) release() { <-t.free }
 
 // question is what somebody asks.
 type question struct {
@@ -302,10 +302,10 @@ func (s *Site) respond(ctx context.Context, r *http.Request, tenant *Tenant, v *
 	if values.Get("format") != "" {
 		turns = s.turns[slow]
 	}
-	if err := turns.take(); err != nil {
+	if err := turns.acquire(); err != nil {
 		return nil, err
 	}
-	defer turns.give()
+	defer turns.release()
 	ctx, stop := context.WithTimeout(ctx, turns.query)
 	defer stop()
 	q := &question{site: s, tenant: tenant, id: id, values: values, now: s.Now(), root: s.rootOf(tenant, top)}

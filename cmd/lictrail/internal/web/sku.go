@@ -30,7 +30,7 @@ func skusView(ctx context.Context, q *question) (*answer, error) {
 	for i := range rows {
 		r := &rows[i]
 		t.Rows = append(t.Rows, []any{q.skuLink(r.ID), q.book.PlainSKU(r.ID), skuStatus(r.SKURow), r.Units.Enabled, r.Consumed, ask.Available(r.SKURow), r.Units.Warning, r.Units.Suspended,
-			plain(show.TrendWord(r)), plain(show.RunsOutWord(r, q.book.History.At.ObservedUntil)), nextDate(q, r.SKURow)})
+			plain(show.TrendLabel(r)), plain(show.RunsOutLabel(r, q.book.History.At.ObservedUntil)), nextDate(q, r.SKURow)})
 		if len(charts.Charts) < 9 && slices.ContainsFunc(r.Points, func(p store.SeatPoint) bool { return p.Consumed > 0 }) {
 			charts.Charts = append(charts.Charts, page.SeatChart(fmt.Sprintf("seats-%d", i), q.skuName(r.ID), seatsOf(r.Points), show.Forecast(r, q.book.History.At.ObservedUntil)))
 		}
@@ -92,7 +92,7 @@ func skuView(ctx context.Context, q *question) (*answer, error) {
 		return nil, err
 	}
 	if !asOf.IsZero() && !q.book.History.AsOf(asOf) {
-		return nil, &ask.Error{Message: "tracking began after " + day, Hint: "the first run is of " + show.DayWords(q.book.History.First.ObservedUntil)}
+		return nil, &ask.Error{Message: "tracking began after " + day, Hint: "the first run is of " + show.DayText(q.book.History.First.ObservedUntil)}
 	}
 	at := q.book.History.At
 	a.Form = []field{{Name: "as_of", Label: "Holders as of the day", Type: "date", Value: cmp.Or(day, at.ObservedUntil.UTC().Format(time.DateOnly))}}
@@ -186,11 +186,11 @@ func (q *question) forecast(r *ask.SKU) []string {
 	case r.Trend == nil:
 		text += " The trend is not known: that takes 4 runs in three weeks."
 	case soon:
-		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they are gone by %v.", plain(show.TrendWord(r)), plain(show.RunsOutWord(r, at)))
+		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they are gone by %v.", plain(show.TrendLabel(r)), plain(show.RunsOutLabel(r, at)))
 	default:
-		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they do not run out soon.", plain(show.TrendWord(r)))
+		text += fmt.Sprintf(" At the trend of the last 13 weeks, %v, they do not run out soon.", plain(show.TrendLabel(r)))
 	}
-	if over := show.OverWords(q.book, r); over != "" {
+	if over := show.OverText(q.book, r); over != "" {
 		return []string{text, over}
 	}
 	return []string{text}
@@ -208,7 +208,7 @@ func (q *question) holders(ctx context.Context, f store.Filter, caption string, 
 		return s, err
 	}
 	for _, a := range list[:min(maxRows, len(list))] {
-		row := []any{q.personLink(&a.User), a.User.Name, a.User.Department, q.pathWords(a), show.ShortDate(a.Since), show.ShortDate(a.First), show.DayOrNil(a.GraphDate)}
+		row := []any{q.personLink(&a.User), a.User.Name, a.User.Department, q.pathText(a), show.ShortDate(a.Since), show.ShortDate(a.First), show.DayOrNil(a.GraphDate)}
 		if withSKU {
 			row = slices.Insert(row, 1, any(q.skuLink(a.SKU)))
 		}
@@ -229,7 +229,7 @@ func (q *question) holders(ctx context.Context, f store.Filter, caption string, 
 	return s, nil
 }
 
-func (q *question) pathWords(a *store.Assignment) string {
+func (q *question) pathText(a *store.Assignment) string {
 	names := make([]string, len(a.Paths))
 	for i := range a.Paths {
 		names[i] = q.book.PathName(&a.Paths[i].PathRef)

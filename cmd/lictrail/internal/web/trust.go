@@ -180,12 +180,12 @@ func runsOf(attempts []*store.Run) page.Section {
 			at = r.StartedAt
 		}
 		t.Rows = append(t.Rows, []any{fmt.Sprintf("run %d", r.ID), stamp(at), r.Status, number(r.Users.Int64, r.Users.Valid), number(r.LicensedUsers.Int64, r.LicensedUsers.Valid),
-			number(r.Assignments.Int64, r.Assignments.Valid), number(r.Changes.Int64, r.Changes.Valid), len(r.Warnings), auditWord(r)})
+			number(r.Assignments.Int64, r.Assignments.Valid), number(r.Changes.Int64, r.Changes.Valid), len(r.Warnings), auditLabel(r)})
 	}
 	return page.Section{ID: "runs", Heading: "Runs", Tables: []page.Table{t}}
 }
 
-func auditWord(r *store.Run) string {
+func auditLabel(r *store.Run) string {
 	switch {
 	case r.Audit == nil:
 		return "not asked"

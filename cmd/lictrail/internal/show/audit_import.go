@@ -101,8 +101,8 @@ func kindsOf(f *track.Imported) []track.RecordKind {
 	})
 }
 
-// TakenRecords is what an import of audit records has taken, and what that changes.
-type TakenRecords struct {
+// AuditImport is what an import of audit records has taken, and what that changes.
+type AuditImport struct {
 	Files  []*track.Imported
 	Passed int // files that were passed over
 	Effect *track.Concluded
@@ -110,8 +110,8 @@ type TakenRecords struct {
 	Whole  bool // the files are said to have all records of a time
 }
 
-// Taken says what an import of audit records has taken.
-func Taken(p Printer, t TakenRecords) error {
+// AuditImported says what an import of audit records has taken.
+func AuditImported(p Printer, t AuditImport) error {
 	switch p.Format {
 	case "json":
 		doc := out.NewDocument(p.Out, Tenant(p.Book))
@@ -228,15 +228,15 @@ func printLost(p Printer, all []*track.Imported, passed int) error {
 	case len(stretches) == 0:
 		return nil
 	}
-	words := make([]string, 0, shownLost+1)
+	labels := make([]string, 0, shownLost+1)
 	for i, w := range stretches {
 		if i == shownLost {
-			words = append(words, fmt.Sprintf("and %d more", len(stretches)-i))
+			labels = append(labels, fmt.Sprintf("and %d more", len(stretches)-i))
 			break
 		}
-		words = append(words, Minute(w.NotBefore, w.NotBefore)+" to "+Minute(w.NotAfter, w.NotAfter))
+		labels = append(labels, Minute(w.NotBefore, w.NotBefore)+" to "+Minute(w.NotAfter, w.NotAfter))
 	}
-	return p.Printf("Of the time given with --whole this does not count as read, because records of it were refused or cut off: %s UTC.\n", strings.Join(words, ", "))
+	return p.Printf("Of the time given with --whole this does not count as read, because records of it were refused or cut off: %s UTC.\n", strings.Join(labels, ", "))
 }
 
 func isOrAre(n int64) string {
@@ -250,7 +250,7 @@ func printEffect(p Printer, c *track.Concluded) error {
 	if *c == (track.Concluded{}) {
 		return p.Printf("They show nothing of the past that was not known.\n")
 	}
-	var words []string
+	var labels []string
 	for _, x := range []struct {
 		n         int
 		one, many string
@@ -262,12 +262,12 @@ func printEffect(p Printer, c *track.Concluded) error {
 	} {
 		switch {
 		case x.n == 1:
-			words = append(words, "1 "+x.one)
+			labels = append(labels, "1 "+x.one)
 		case x.n > 1:
-			words = append(words, fmt.Sprintf("%d %s", x.n, x.many))
+			labels = append(labels, fmt.Sprintf("%d %s", x.n, x.many))
 		}
 	}
-	return p.Printf("They show of the past: %s.\n", strings.Join(words, ", "))
+	return p.Printf("They show of the past: %s.\n", strings.Join(labels, ", "))
 }
 
 // AdviceOn says what to do about records that are refused for a reason. Where the

@@ -19,8 +19,8 @@ func OrNil(s string) any {
 	return s
 }
 
-// UserWord is what a user is called in a table, with a mark for an agent user.
-func UserWord(u *snapshot.User) string {
+// UserLabel is what a user is called in a table, with a mark for an agent user.
+func UserLabel(u *snapshot.User) string {
 	if u.IsAgent() {
 		return u.UPN + " (agent)"
 	}
@@ -34,7 +34,7 @@ func ShortDate(d snapshot.Date) string {
 
 // LongDate words a date for a sentence.
 func LongDate(d snapshot.Date) string {
-	return out.DateWords(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
+	return out.DateText(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
 // Zoned is the head of a column of times: their zone belongs to them.
@@ -47,54 +47,54 @@ func DayOrNil(t time.Time) any {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// ChangeWords says what a change was, without who and when.
-func ChangeWords(b *ask.Book, c *store.ChangeRow) string {
-	sku := b.SKUWord(c.SKU)
+// ChangeText says what a change was, without who and when.
+func ChangeText(b *ask.Book, c *store.ChangeRow) string {
+	sku := b.SKULabel(c.SKU)
 	path := b.PathName(c.Path)
 	switch c.Kind {
 	case snapshot.Assigned:
 		return fmt.Sprintf("%s assigned (%s)", sku, path)
 	case snapshot.Removed:
-		return fmt.Sprintf("%s removed (%s)%s", sku, path, StateWords(c.State))
+		return fmt.Sprintf("%s removed (%s)%s", sku, path, StateText(c.State))
 	case snapshot.PathAdded:
 		return fmt.Sprintf("%s: %s added, held already", sku, path)
 	case snapshot.PathRemoved:
-		return fmt.Sprintf("%s: %s gone%s", sku, path, StateWords(c.State))
+		return fmt.Sprintf("%s: %s gone%s", sku, path, StateText(c.State))
 	case snapshot.PathMoved:
 		return fmt.Sprintf("%s moved from %s to %s", sku, b.PathName(c.From), path)
 	case snapshot.PlansChanged:
-		return fmt.Sprintf("%s plans: %s", sku, PlanWords(b, c.Plans))
+		return fmt.Sprintf("%s plans: %s", sku, PlanText(b, c.Plans))
 	case snapshot.StateChanged:
-		return fmt.Sprintf("%s (%s) state%s", sku, path, StateWords(c.State))
+		return fmt.Sprintf("%s (%s) state%s", sku, path, StateText(c.State))
 	case snapshot.DateMoved:
 		return fmt.Sprintf("%s: Microsoft's date moved, nothing else", sku)
 	}
-	return tenantChangeWords(b, c, sku, path)
+	return tenantChangeText(b, c, sku, path)
 }
 
-func tenantChangeWords(b *ask.Book, c *store.ChangeRow, sku, path string) string {
+func tenantChangeText(b *ask.Book, c *store.ChangeRow, sku, path string) string {
 	switch c.Kind {
 	case snapshot.SKUAdded:
 		return sku + " is new in the tenant"
 	case snapshot.SKUGone:
 		return sku + " is gone from the tenant"
 	case snapshot.SKUStatusChanged:
-		return fmt.Sprintf("%s status%s", sku, StateWords(c.State))
+		return fmt.Sprintf("%s status%s", sku, StateText(c.State))
 	case snapshot.SKUUnitsChanged:
-		return fmt.Sprintf("%s seats: %s", sku, unitsWords(c.Units))
+		return fmt.Sprintf("%s seats: %s", sku, unitsText(c.Units))
 	case snapshot.SKUPlanAdded, snapshot.SKUPlanRemoved:
-		return fmt.Sprintf("%s: %s (%s)", sku, CatalogWords(b, c.Plans), Plural(c.Affected, "user"))
+		return fmt.Sprintf("%s: %s (%s)", sku, CatalogText(b, c.Plans), Plural(c.Affected, "user"))
 	case snapshot.GroupLicenseAdded:
 		return fmt.Sprintf("group %s now gives %s", path, sku)
 	case snapshot.GroupLicenseRemoved:
 		return fmt.Sprintf("group %s no longer gives %s", path, sku)
 	case snapshot.GroupLicenseChanged:
-		return fmt.Sprintf("group %s, %s plans: %s", path, sku, PlanWords(b, c.Plans))
+		return fmt.Sprintf("group %s, %s plans: %s", path, sku, PlanText(b, c.Plans))
 	}
 	return string(c.Kind) + " " + sku
 }
 
-func PlanWords(b *ask.Book, d *snapshot.PlanDelta) string {
+func PlanText(b *ask.Book, d *snapshot.PlanDelta) string {
 	if d == nil {
 		return "-"
 	}
@@ -108,7 +108,7 @@ func PlanWords(b *ask.Book, d *snapshot.PlanDelta) string {
 	return strings.Join(parts, ", ")
 }
 
-func CatalogWords(b *ask.Book, d *snapshot.PlanDelta) string {
+func CatalogText(b *ask.Book, d *snapshot.PlanDelta) string {
 	if d == nil {
 		return "-"
 	}
@@ -119,18 +119,18 @@ func CatalogWords(b *ask.Book, d *snapshot.PlanDelta) string {
 }
 
 func PlanList(b *ask.Book, ids []snapshot.PlanID) string {
-	words := make([]string, len(ids))
+	labels := make([]string, len(ids))
 	for i, id := range ids {
-		words[i] = b.PlanWord(id)
+		labels[i] = b.PlanLabel(id)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(labels, " ")
 }
 
-func StateWords(d *snapshot.StateDelta) string {
+func StateText(d *snapshot.StateDelta) string {
 	if d == nil {
 		return ""
 	}
-	word := func(state, failure string) string {
+	label := func(state, failure string) string {
 		if state == "" {
 			return "none"
 		}
@@ -139,10 +139,10 @@ func StateWords(d *snapshot.StateDelta) string {
 		}
 		return state
 	}
-	return fmt.Sprintf(": %s → %s", word(d.From, d.ErrorFrom), word(d.To, d.ErrorTo))
+	return fmt.Sprintf(": %s → %s", label(d.From, d.ErrorFrom), label(d.To, d.ErrorTo))
 }
 
-func unitsWords(d *snapshot.UnitsDelta) string {
+func unitsText(d *snapshot.UnitsDelta) string {
 	if d == nil {
 		return "-"
 	}
@@ -161,31 +161,31 @@ func unitsWords(d *snapshot.UnitsDelta) string {
 	return strings.Join(parts, ", ")
 }
 
-// ActorWord names an actor, with the application behind a person.
-func ActorWord(a *snapshot.Actor) string {
-	word := PartyWord(a)
+// ActorLabel names an actor, with the application behind a person.
+func ActorLabel(a *snapshot.Actor) string {
+	label := PartyLabel(a)
 	if a != nil && a.ClientApp != "" {
-		word += " (" + a.ClientApp + ")"
+		label += " (" + a.ClientApp + ")"
 	}
-	return word
+	return label
 }
 
-// PartyWord names a party: the UPN, the name or the id; "" for none.
-func PartyWord(a *snapshot.Actor) string {
+// PartyLabel names a party: the UPN, the name or the id; "" for none.
+func PartyLabel(a *snapshot.Actor) string {
 	if a == nil {
 		return ""
 	}
 	return cmp.Or(a.UPN, a.Name, a.ID, a.AppID)
 }
 
-// ByWord names whom to ask about a change: whoever did it or, where a group gave or took
+// ByLabel names whom to ask about a change: whoever did it or, where a group gave or took
 // the license, whoever changed the group. Nobody is "" where nobody did it, as with a
 // subscription that ran out, and not known where somebody must have.
-func ByWord(a *snapshot.Attribution) string {
+func ByLabel(a *snapshot.Attribution) string {
 	if a.Unnamed() {
 		return NotKnown
 	}
-	return PartyWord(a.Responsible())
+	return PartyLabel(a.Responsible())
 }
 
 // partyCount words what a party did for a sentence. Unless people may be named, they
@@ -198,7 +198,7 @@ func partyCount(p *ask.Party, named bool) string {
 func PartyTitle(p *ask.Party, named bool) string {
 	switch {
 	case p.Actor != nil && named:
-		return PartyWord(p.Actor)
+		return PartyLabel(p.Actor)
 	case p.Actor != nil:
 		return cmp.Or(p.Actor.ID, p.Actor.AppID, "others")
 	case p.Cause != "":
@@ -209,19 +209,19 @@ func PartyTitle(p *ask.Party, named bool) string {
 
 // partyCounts words the first of some parties, those who did the most.
 func partyCounts(parties []*ask.Party, named bool) string {
-	var words []string
+	var labels []string
 	for _, p := range parties[:min(len(parties), maxParties)] {
-		words = append(words, partyCount(p, named))
+		labels = append(labels, partyCount(p, named))
 	}
 	if more := len(parties) - maxParties; more > 0 {
-		words = append(words, fmt.Sprintf("and %d others", more))
+		labels = append(labels, fmt.Sprintf("and %d others", more))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(labels, ", ")
 }
 
-// byCell is ByWord for a table, where what is not known stands out.
+// byCell is ByLabel for a table, where what is not known stands out.
 func byCell(a *snapshot.Attribution) any {
-	switch who := ByWord(a); who {
+	switch who := ByLabel(a); who {
 	case "":
 		return nil
 	case NotKnown:
@@ -231,8 +231,8 @@ func byCell(a *snapshot.Attribution) any {
 	}
 }
 
-// CauseWord says why in a word or two, for a table.
-func CauseWord(a *snapshot.Attribution) string {
+// CauseLabel says why in a word or two, for a table.
+func CauseLabel(a *snapshot.Attribution) string {
 	if a.Cause == snapshot.CauseUnknown && a.UnknownWhy != "" {
 		return "unknown: " + string(a.UnknownWhy)
 	}
@@ -249,24 +249,24 @@ func Dash(s string) any {
 	return s
 }
 
-func TenantWord(t snapshot.Tenant) string {
+func TenantLabel(t snapshot.Tenant) string {
 	if t.Name != "" {
 		return t.Name
 	}
 	return string(t.ID)
 }
 
-// KindsWord counts changes by kind: "3 removed, 1 path-moved".
-func KindsWord(changes []store.Attributed) string {
+// KindsLabel counts changes by kind: "3 removed, 1 path-moved".
+func KindsLabel(changes []store.Attributed) string {
 	counts := make(map[snapshot.Kind]int)
 	for _, c := range changes {
 		counts[c.Kind]++
 	}
-	var words []string
+	var labels []string
 	for _, k := range snapshot.Kinds {
 		if counts[k] > 0 {
-			words = append(words, fmt.Sprintf("%d %s", counts[k], k))
+			labels = append(labels, fmt.Sprintf("%d %s", counts[k], k))
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(labels, ", ")
 }
