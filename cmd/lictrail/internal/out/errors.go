@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// Error is an error as the user meets it: what went wrong in a sentence, what to
-// do about it, and the exit code.
+// Error is an error as it is shown to the user: what went wrong, what to do about it, and
+// the exit code.
 type Error struct {
 	Code    int    // the exit code; 0 counts as 1
 	Message string // "" takes the message of Err
@@ -16,7 +16,7 @@ type Error struct {
 	Err     error // the cause
 }
 
-// Choice is one of several things that were meant by a word.
+// Choice is one of several things that a name in the command line may mean.
 type Choice struct {
 	Title string `json:"title"`
 	ID    string `json:"id"`

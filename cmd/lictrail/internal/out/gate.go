@@ -9,17 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// gate is the one way to a terminal: every stream that leads to one goes
-// through it. Whatever a caller has forgotten to make safe is made safe here, as
-// [Safe] does, but for the ends of lines. A tab becomes spaces.
+// gate filters everything that is written to a terminal. Text that a caller did not make
+// safe is made safe here, as [Safe] does, except for line ends. A tab becomes spaces.
 type gate struct {
 	mu   sync.Mutex
 	w    io.Writer
 	rest []byte // the beginning of a character, or of an end of line, that was cut
 }
 
-// styles are what this package itself sends to a terminal: the looks of text, and
-// what takes the progress line away. They pass only as part of our own text.
+// styles are the escape sequences that this package itself sends to a terminal: colors,
+// and those that erase the progress line. They pass only as part of our own text.
 var styles = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", eraseLine}
 
 const (

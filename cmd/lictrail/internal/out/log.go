@@ -31,8 +31,8 @@ func (s *Streams) writeErr(line []byte) (int, error) {
 	return len(line), err
 }
 
-// Record notes what a program may want to know and a person would not: it is
-// written where stderr is JSON, and nowhere else.
+// Record writes a line that is of use to programs only: it is written where stderr is
+// JSON, and nowhere else.
 func (s *Streams) Record(message string, attrs ...any) {
 	if s.log != nil && !s.Quiet {
 		s.log.Info(message, attrs...)
@@ -72,7 +72,7 @@ type ErrorJSON struct {
 	Choices []Choice `json:"choices,omitempty"` // what a word means that means several things
 }
 
-// NewErrorJSON words an error.
+// NewErrorJSON returns an error in its JSON form.
 func NewErrorJSON(e Error) *ErrorJSON {
 	return &ErrorJSON{e.Code, e.Message, orNull(e.Hint), e.Choices}
 }
@@ -87,7 +87,7 @@ func (s *Streams) Relay(line []byte, note bool) {
 	s.Err.Write(append(escapeJSON(line), '\n')) // a stderr that does not take it cannot be helped
 }
 
-// Audit notes an access that somebody may have to account for, even on a quiet run.
+// Audit logs an access to data about a person, even on a quiet run.
 // attrs are names and values in turn.
 func (s *Streams) Audit(message string, attrs ...any) {
 	if s.log != nil {

@@ -29,10 +29,9 @@ func (s *Streams) Pager(getenv func(string) string) []string {
 	return words
 }
 
-// StartPager sends what is printed through a pager until stop, which waits for it to
-// be left. A pager that cannot be started is done without. What the reader did not
-// want to see any more is not missed: stop takes the result of the printing, and
-// leaves out that the pager was closed before its end.
+// StartPager sends the output through a pager until stop, which waits for the pager to
+// end. If the pager cannot be started, the output goes to the terminal. stop takes the
+// error of printing, and drops it if its cause is that the reader closed the pager early.
 func (s *Streams) StartPager(command []string, getenv func(string) string) (stop func(error) error) {
 	none := func(err error) error { return err }
 	if len(command) == 0 {

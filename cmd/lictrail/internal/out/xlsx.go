@@ -207,7 +207,7 @@ func (b *Workbook) fail(err error) error {
 	return b.err
 }
 
-// Close gives up what the workbook holds on to, files for what is large among it.
+// Close releases the memory and the temporary files of the workbook.
 func (b *Workbook) Close() error { return b.file.Close() }
 
 // Finish writes the workbook. What is not known goes onto a sheet of its own.

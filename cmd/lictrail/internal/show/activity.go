@@ -8,8 +8,8 @@ import (
 	"lictrail/snapshot/reclaim"
 )
 
-// CopilotColumns are the counts of the Copilot report: of seats that have none, and
-// where the report has none, nothing.
+// CopilotColumns are columns with the counts of the Copilot report. Cells are empty for
+// other seats, and where the report lacks a count.
 func CopilotColumns[T any](inText bool, value func(T) *snapshot.CopilotCounts) []Column[T] {
 	count := func(pick func(*snapshot.CopilotCounts) *int64) func(T) any {
 		return func(row T) any {
@@ -77,8 +77,8 @@ type ActivityJSON struct {
 	Copilot *copilotJSON      `json:"copilot"`
 }
 
-// Activity shows what is known of the use of a seat, and which sources show
-// anything of its user.
+// Activity shows what is known of the use of a seat, and which sources have data about
+// its user.
 func Activity(s reclaim.Seen, sources []snapshot.ActivitySource) *ActivityJSON {
 	j := &ActivityJSON{Known: s.Known, Sources: []string{}, Copilot: newCopilot(s.Counts)}
 	if s.Last != nil {

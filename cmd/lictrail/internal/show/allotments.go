@@ -45,7 +45,7 @@ func skuOrNull(b *ask.Book, id snapshot.SKUID) *SKUJSON {
 	return &j
 }
 
-// poolName is what an allotment is called: by its SKU.
+// poolName is the name of an allotment, which is that of its SKU.
 func poolName(b *ask.Book, a *snapshot.Allotment) string {
 	if a.SKU != "" {
 		return b.SKULabel(a.SKU)
@@ -53,7 +53,7 @@ func poolName(b *ask.Book, a *snapshot.Allotment) string {
 	return cmp.Or(a.PartNumber, NotKnown)
 }
 
-// eachSubscription joins what a function says of the subscriptions of an allotment.
+// eachSubscription joins the results of a function for the subscriptions of an allotment.
 func eachSubscription(a *snapshot.Allotment, value func(snapshot.AllotmentSubscription) string) any {
 	var labels []string
 	for _, s := range a.Subscriptions {

@@ -10,8 +10,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// archiveJSON is the answer about somebody whom only records know: no item, since
-// no run has seen a change of theirs, but the records.
+// archiveJSON is the answer about a person who appears only in audit records: no items,
+// since no run has read a change of theirs, but the records.
 type archiveJSON struct {
 	Schema  int           `json:"schema"`
 	Tenant  tenantJSON    `json:"tenant"`

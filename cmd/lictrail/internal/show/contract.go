@@ -15,7 +15,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// The types of this file are the JSON that scripts hold on to. Fields may be added;
+// The types of this file are the JSON that scripts rely on. Fields may be added;
 // none is renamed, retyped or dropped without raising the schema. What is absent is
 // null, never a missing key.
 

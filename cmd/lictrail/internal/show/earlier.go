@@ -27,7 +27,8 @@ func earlierReason(r *ask.EarlierRow) string {
 // have all.
 const shownAlike = 20
 
-// Earlier prints what became of every line: in text, of those that matter.
+// Earlier prints the verdict on every line of the files. Text has only the lines that
+// need attention.
 func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
 	var rows []*ask.EarlierRow
 	for _, f := range files {
@@ -62,8 +63,8 @@ func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
 // valuesIn is what differs between reasons that are the same.
 var valuesIn = regexp.MustCompile(`"[^"]*"|\d+`)
 
-// fewAlike leaves out lines that are not taken for a reason that was shown often
-// enough, and says of how many.
+// fewAlike leaves out refused lines whose reason was shown shownAlike times already, and
+// says how many it left out.
 func fewAlike(rows []*ask.EarlierRow) (few []*ask.EarlierRow, more []string) {
 	type kind struct{ verdict, reason string }
 	seen, first := map[kind]int{}, map[kind]string{}
@@ -109,7 +110,7 @@ func summarizeEarlier(p Printer, f *ask.EarlierFile, dryRun bool) error {
 	return p.Printf("%s\n", line)
 }
 
-// placeJSON is where a record stands.
+// placeJSON is the file and the line of a record.
 type placeJSON struct {
 	File string `json:"file"`
 	Line int    `json:"line"`

@@ -36,8 +36,8 @@ type fleetTenant struct {
 	monthly reclaim.Cost // of frees
 }
 
-// figure is a number that is not known in full where unsure is true; without some it
-// is not known at all.
+// figure is a number. Where unsure is true, parts of it are not known, so that it is a
+// lower bound; where some is false as well, nothing of it is known.
 type figure struct {
 	n            int64
 	some, unsure bool
@@ -45,7 +45,7 @@ type figure struct {
 
 func known(n int64) figure { return figure{n: n, some: true} }
 
-// atLeast is a number from reads of which some are missing: none then says nothing.
+// atLeast is a number from reads of which some are missing. A zero is then not known.
 func atLeast(n int64, missing bool) figure { return figure{n, n > 0 || !missing, missing} }
 
 func (f figure) plus(o figure) figure {
@@ -134,7 +134,7 @@ func (f *FleetReport) count(w *Week) {
 	}
 }
 
-// fleetName is what a tenant goes by, with its own name where it has another one.
+// fleetName is the name of a tenant in the fleet, with its own name where that differs.
 func fleetName(h *ask.TenantHealth) string {
 	if h.Health == nil || h.Tenant.Name == "" || h.Tenant.Name == h.Name {
 		return h.Name

@@ -56,7 +56,7 @@ func needsOf(g snapshot.Gap) string {
 	return ""
 }
 
-// sentenceOf words a gap, or several of one kind, for people.
+// sentenceOf describes a gap, or several of one kind, in a sentence.
 func sentenceOf(gaps []snapshot.Gap) string {
 	g := gaps[0]
 	text := "Not known"
@@ -123,7 +123,8 @@ func lengthText(d time.Duration) string {
 	return "less than a minute"
 }
 
-// GapSentences words gaps, those that differ by their source alone in one.
+// GapSentences describes gaps in sentences. Gaps that differ only by their source share
+// one.
 func GapSentences(gaps []snapshot.Gap) []string {
 	var texts []string
 	for len(gaps) > 0 {
@@ -160,9 +161,9 @@ func Gaps(b *ask.Book, command string) []out.Gap {
 	return list
 }
 
-// PrintGaps says below an answer what it would have needed: as a part of the text,
-// on stderr beside CSV and records. JSON, workbooks and pages have a place for it.
-// below: there is something above it.
+// PrintGaps lists the gaps of an answer: below it in text, on stderr with CSV and records.
+// JSON, workbooks and pages have their own place for them. below says that something was
+// printed above.
 func (p Printer) PrintGaps(below bool) error {
 	texts := GapSentences(p.Book.Gaps(p.Command))
 	if len(texts) == 0 {

@@ -275,7 +275,7 @@ func (h *Harvest) Waiting() Listing[*reclaim.HarvestRequest] {
 	}}
 }
 
-// Sentences say what the list comes to.
+// Sentences sums up the list.
 func (h *Harvest) Sentences() []string {
 	line := fmt.Sprintf("%s to offer back, %d free now.", Plural(h.Count(reclaim.Offer), "seat"), h.Free)
 	var rest []string

@@ -12,7 +12,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// HealthJSON is how the history of one tenant of a fleet is kept.
+// HealthJSON is the condition of the history of one tenant of a fleet.
 type HealthJSON struct {
 	Name         string   `json:"name"`
 	Condition    string   `json:"condition"`
@@ -35,8 +35,8 @@ type HealthJSON struct {
 	Verified     *bool    `json:"verified"`
 }
 
-// Health shows how the histories of a fleet are kept, in the order given. code is the
-// exit code for one.
+// Health shows the condition of the histories of a fleet, in the order given. code
+// returns the exit code for a tenant.
 func Health(code func(*ask.TenantHealth) int) Listing[*ask.TenantHealth] {
 	type row = *ask.TenantHealth
 	value := func(t row) HealthJSON { return healthOf(t, code(t)) }
@@ -158,7 +158,7 @@ func age(t *ask.TenantHealth) any {
 	return fmt.Sprintf("%d d", old/(24*time.Hour))
 }
 
-// healthWhy is what is the matter, in a sentence; "" where nothing is.
+// healthWhy describes the problem of a tenant in a sentence; "" where there is none.
 func healthWhy(t *ask.TenantHealth) string {
 	if t.Err != nil {
 		return strings.ReplaceAll(t.Err.Error(), "\n", "; ")

@@ -10,7 +10,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// HitText says whom the lapse hits, as far as that can be known.
+// HitText says which users would lose a license with a lapse, as far as that can be known.
 func HitText(l *ask.Lapse) string {
 	if l.Drawn != nil {
 		return drawnText(l)
@@ -28,7 +28,7 @@ func HitText(l *ask.Lapse) string {
 	return fmt.Sprintf("%d of %s; which is not known", l.Short, Plural(l.Row.Assigned, "user"))
 }
 
-// drawnText says whom the lapse hits by what licenses draw on.
+// drawnText says which users and devices draw on the subscription that lapses.
 func drawnText(l *ask.Lapse) string {
 	var labels []string
 	if n := len(l.Users); n > 0 {

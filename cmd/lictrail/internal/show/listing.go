@@ -11,7 +11,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// Printer prints answers where, and in the format, that somebody asked for.
+// Printer prints answers to a place and in a format that the caller chooses.
 type Printer struct {
 	*out.Streams
 	Book    *ask.Book // the history that the answers come from
@@ -132,7 +132,7 @@ func (l Listing[T]) cells() (header []string, cells []func(T) any) {
 	return header, cells
 }
 
-// fill hands the cells of every row on.
+// fill passes the cells of every row to a function.
 func fill[T any](add func(...any) error, cells []func(T) any, rows iter.Seq2[T, error]) error {
 	values := make([]any, len(cells))
 	for row, err := range rows {
@@ -212,7 +212,7 @@ func (l Listing[T]) Table(caption string, rows []T, most int) page.Table {
 	return t
 }
 
-// Given lists rows that are all there.
+// Given iterates over rows that are in memory.
 func Given[T any](rows []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, r := range rows {
@@ -223,7 +223,7 @@ func Given[T any](rows []T) iter.Seq2[T, error] {
 	}
 }
 
-// Each lists pointers to rows that are all there.
+// Each iterates over pointers to rows that are in memory.
 func Each[T any](rows []T) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		for i := range rows {
@@ -234,7 +234,7 @@ func Each[T any](rows []T) iter.Seq2[*T, error] {
 	}
 }
 
-// MapListing shows rows as those within them are shown.
+// MapListing returns the listing of rows that contain rows of another listing.
 func MapListing[T, U any](l Listing[T], value func(U) T) Listing[U] {
 	mapped := Listing[U]{JSON: func(r U) any { return l.JSON(value(r)) }, None: l.None}
 	for _, c := range l.Columns {

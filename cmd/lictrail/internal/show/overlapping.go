@@ -29,7 +29,7 @@ func AssignmentsOverlapping(b *ask.Book) Listing[*ask.OverlappingSeat] {
 		}
 		return strings.Join(list, ", ")
 	}
-	for i := range l.Columns { // what the question is not about gives its room
+	for i := range l.Columns { // columns that the question is not about are left out first where there is no room
 		if head := l.Columns[i].Head; head == Zoned("FIRST ASSIGNED") || head == "MICROSOFT SAYS" {
 			if l.Columns[i].Cell == nil {
 				l.Columns[i].Cell = l.Columns[i].Text

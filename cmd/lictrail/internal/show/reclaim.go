@@ -14,8 +14,8 @@ import (
 	"lictrail/snapshot/reclaim"
 )
 
-// Reclaim prints a report: text has the candidates alone, unless all is set, and
-// then what they come to.
+// Reclaim prints a report. Text has only the candidates, unless all is set, and then
+// their sum.
 func Reclaim(ctx context.Context, p Printer, report *ask.Reclaimed, all bool) error {
 	buckets := reclaim.Buckets
 	if p.Format == "text" && !all {
@@ -40,8 +40,8 @@ func Reclaim(ctx context.Context, p Printer, report *ask.Reclaimed, all bool) er
 	return nil
 }
 
-// sumLines says it in some lines. Without any candidate there is nothing to say of
-// them while some activity is unread.
+// sumLines sums up a report in a few lines. Without candidates nothing is said of them
+// while some activity has not been read.
 func sumLines(s *ask.ReclaimSum, unread bool) []string {
 	var lines []string
 	if s.Candidates > 0 || len(s.Others) == 0 && !unread {
@@ -66,7 +66,7 @@ func sumLines(s *ask.ReclaimSum, unread bool) []string {
 	return lines
 }
 
-// costText words amounts that are never added up: "12.00 EUR and 3.00 USD or more".
+// costText lists the amounts of a cost by currency: "12.00 EUR and 3.00 USD or more".
 func costText(c reclaim.Cost) string {
 	labels := make([]string, len(c.Amounts))
 	for i, m := range c.Amounts {
@@ -156,7 +156,7 @@ func reclaimWhy(b *ask.Book, r *reclaim.Row) string {
 	return label
 }
 
-// reclaimHow is what to do and what comes of it.
+// reclaimHow lists what to do and what follows.
 func reclaimHow(r *reclaim.Row) any {
 	labels := append(slices.Clone(r.Steps), r.Follows...)
 	if r.Bucket != reclaim.Candidate {

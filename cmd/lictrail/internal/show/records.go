@@ -109,8 +109,8 @@ func partNumbers(b *ask.Book, licenses []snapshot.EventLicense) []string {
 	return list
 }
 
-// bundleEnd is the last line of an export: how many records there are, what they
-// are from, and what shows that all of it is as it was written.
+// bundleEnd is the last line of an export: the number of records, the history that they
+// are from, and the hashes that prove that the file was not altered.
 type bundleEnd struct {
 	Records int    `json:"records"`
 	Tenant  string `json:"tenant"`
@@ -127,7 +127,8 @@ func (b *bundleEnd) seal() {
 	b.Bundle = hex.EncodeToString(sum[:])
 }
 
-// Evidence writes a record a line, and last what proves that none is missing.
+// Evidence writes one record on each line, and a last line that proves that none is
+// missing.
 func Evidence(ctx context.Context, p Printer, version string, raw bool, rows iter.Seq2[*ask.Record, error]) error {
 	head, err := p.Book.History.Head(ctx)
 	if err != nil {
@@ -225,7 +226,7 @@ func recordText(b *ask.Book, f *ask.Record) any {
 	return Dash(strings.Join(labels, " "))
 }
 
-// licenseLabel is what a license of a record is called.
+// licenseLabel is the name of a license in a record.
 func licenseLabel(b *ask.Book, l snapshot.EventLicense) string {
 	if b.PartNumber(l.SKU) == "" && l.Name != "" {
 		return l.Name
@@ -233,7 +234,8 @@ func licenseLabel(b *ask.Book, l snapshot.EventLicense) string {
 	return b.SKULabel(l.SKU)
 }
 
-// partText says which part of a record an event is. Some do not say of how many.
+// partText says which part of a record an event is. Some records do not have the number of
+// parts.
 func partText(p *snapshot.Part) string {
 	if p.Count == 0 {
 		return fmt.Sprintf("part %d, of how many is not known", p.Seq)

@@ -10,8 +10,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// FormatAssignLicense is the format that prints what would bring a state back.
-// It is printed only: lictrail never writes to a tenant.
+// FormatAssignLicense is the format that prints the requests which would restore a state.
+// They are printed only: lictrail never writes to a tenant.
 const FormatAssignLicense = "assign-license"
 
 // addLicenseJSON and the types around it are Microsoft Graph's own.

@@ -71,7 +71,8 @@ func SKUCosts(list []ask.SKU) string {
 	return text + "."
 }
 
-// OverText says who would lose out where more seats are in use than there are.
+// OverText says how many users may lose a license because more seats are in use than there
+// are.
 func OverText(b *ask.Book, r *ask.SKU) string {
 	if r.Over() == 0 {
 		return ""

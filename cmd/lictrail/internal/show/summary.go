@@ -33,9 +33,9 @@ func party(a *snapshot.Attribution) string {
 	return CauseLabel(a)
 }
 
-// printBursts prints, before anything else, that many licenses were removed or
-// assigned at once: it is the most urgent news of a run. It names people on a
-// terminal only.
+// printBursts prints bursts: many licenses that were removed or assigned at once. They come
+// first because they are the most urgent result of a run. People are named on a terminal
+// only.
 func printBursts(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLimit) error {
 	pace, err := ask.PaceBefore(ctx, p.Book)
 	if err != nil {
@@ -116,7 +116,7 @@ func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLi
 	if err := p.Printf("%s\n", changesSentence(s, len(p.Book.Gaps(p.Command)) > 0)); err != nil {
 		return err
 	}
-	// What a scheduler runs goes to a log, which is to name nobody.
+	// The output of a scheduled run goes to a log, which must not name people.
 	if by := partyCounts(ask.Parties(s.Result.Changes), p.OutTTY); by != "" {
 		if err := p.Paragraph("By " + by + "."); err != nil {
 			return err
@@ -128,7 +128,8 @@ func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLi
 	return p.PrintGaps(true)
 }
 
-// changesSentence says what changed, or what that would need: unread.
+// changesSentence says what changed, or that it is not known because of the reads in
+// unread.
 func changesSentence(s *track.Summary, unread bool) string {
 	changes := s.Result.Changes
 	switch {

@@ -19,7 +19,7 @@ func OrNil(s string) any {
 	return s
 }
 
-// UserLabel is what a user is called in a table, with a mark for an agent user.
+// UserLabel is the name of a user in a table, with a mark for an agent user.
 func UserLabel(u *snapshot.User) string {
 	if u.IsAgent() {
 		return u.UPN + " (agent)"
@@ -27,17 +27,17 @@ func UserLabel(u *snapshot.User) string {
 	return u.UPN
 }
 
-// ShortDate words a date for a table.
+// ShortDate formats a date for a table.
 func ShortDate(d snapshot.Date) string {
 	return out.DateShort(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
-// LongDate words a date for a sentence.
+// LongDate formats a date for a sentence.
 func LongDate(d snapshot.Date) string {
 	return out.DateText(d.NotBefore, d.NotAfter, d.At, string(d.Precision))
 }
 
-// Zoned is the head of a column of times: their zone belongs to them.
+// Zoned is the head of a column of times, with the name of their zone.
 func Zoned(head string) string { return head + " (" + out.ZoneName() + ")" }
 
 func DayOrNil(t time.Time) any {
@@ -178,9 +178,9 @@ func PartyLabel(a *snapshot.Actor) string {
 	return cmp.Or(a.UPN, a.Name, a.ID, a.AppID)
 }
 
-// ByLabel names whom to ask about a change: whoever did it or, where a group gave or took
-// the license, whoever changed the group. Nobody is "" where nobody did it, as with a
-// subscription that ran out, and not known where somebody must have.
+// ByLabel names the party that is responsible for a change: the actor or, where a group
+// gave or removed the license, the party that changed the group. It is "" where nobody
+// made the change, as with a subscription that ended, and "not known" where somebody did.
 func ByLabel(a *snapshot.Attribution) string {
 	if a.Unnamed() {
 		return NotKnown
@@ -188,8 +188,8 @@ func ByLabel(a *snapshot.Attribution) string {
 	return PartyLabel(a.Responsible())
 }
 
-// partyCount words what a party did for a sentence. Unless people may be named, they
-// go by their object ids.
+// partyCount says how many changes a party made. Unless people may be named, they are
+// given by their object ids.
 func partyCount(p *ask.Party, named bool) string {
 	return fmt.Sprintf("%s %d", PartyTitle(p, named), p.Changes)
 }
@@ -207,7 +207,7 @@ func PartyTitle(p *ask.Party, named bool) string {
 	return NotKnown
 }
 
-// partyCounts words the first of some parties, those who did the most.
+// partyCounts lists the parties with the most changes.
 func partyCounts(parties []*ask.Party, named bool) string {
 	var labels []string
 	for _, p := range parties[:min(len(parties), maxParties)] {
@@ -219,7 +219,7 @@ func partyCounts(parties []*ask.Party, named bool) string {
 	return strings.Join(labels, ", ")
 }
 
-// byCell is ByLabel for a table, where what is not known stands out.
+// byCell is ByLabel as a cell of a table, which is marked where it is not known.
 func byCell(a *snapshot.Attribution) any {
 	switch who := ByLabel(a); who {
 	case "":
@@ -231,7 +231,7 @@ func byCell(a *snapshot.Attribution) any {
 	}
 }
 
-// CauseLabel says why in a word or two, for a table.
+// CauseLabel is the cause in a word or two, for a table.
 func CauseLabel(a *snapshot.Attribution) string {
 	if a.Cause == snapshot.CauseUnknown && a.UnknownWhy != "" {
 		return "unknown: " + string(a.UnknownWhy)

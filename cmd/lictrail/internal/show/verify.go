@@ -24,7 +24,7 @@ func (r *Verification) Everything() []ledger.Finding {
 	return slices.Concat(r.Findings, r.Replay.Findings)
 }
 
-// lookedAt says what a check has looked at.
+// lookedAt says how much a check has examined.
 func lookedAt(r *Verification, check string) string {
 	switch check {
 	case ledger.CheckStructure:

@@ -6,7 +6,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// howOff says what was done, for people.
+// howOff says how a plan came to be off.
 func howOff(r *ask.SwitchedOff) string {
 	switch {
 	case r.By == nil:

@@ -16,8 +16,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Week is what a report is about: what runs showed after one run, up to the
-// one that the history is asked about.
+// Week is the content of a report: the changes that runs showed after one run, up to the
+// run that the history is read at.
 type Week struct {
 	*ask.Book
 	Base    *store.Run // nil: there is only the first run
@@ -115,7 +115,7 @@ func (w *Week) changeCell(c *store.ChangeRow) any {
 
 func (w *Week) skuCell(id snapshot.SKUID) any { return w.cell(w.SKULabel(id), "sku", string(id)) }
 
-// byCell is who to ask about a change: a dash where nobody did it.
+// byCell is the party that is responsible for a change; a dash where nobody made it.
 func (w *Week) byCell(a *snapshot.Attribution) any { return OrNil(ByLabel(a)) }
 
 // namesText says to whom the page may go.
@@ -162,7 +162,7 @@ func (w *Week) unsure(figure, label, section string, alarm bool) {
 	w.p.Tiles = append(w.p.Tiles, page.Tile{Figure: figure, Label: label, Section: section, Alarm: alarm, Unknown: true})
 }
 
-// knownUpTo words up to when something is known that was not read since.
+// knownUpTo says up to which day something is known that has not been read since.
 func (w *Week) knownUpTo(what snapshot.Read) string {
 	for _, g := range w.Gaps("report") {
 		if g.What == what && !g.Since.IsZero() {
@@ -172,7 +172,7 @@ func (w *Week) knownUpTo(what snapshot.Read) string {
 	return ""
 }
 
-// gapTexts words what the report lacks of some reads.
+// gapTexts describes the gaps of the report in some reads.
 func (w *Week) gapTexts(reads ...snapshot.Read) []string {
 	gaps := slices.DeleteFunc(w.Gaps("report"), func(g snapshot.Gap) bool { return !slices.Contains(reads, g.What) })
 	return GapSentences(gaps)
@@ -180,7 +180,7 @@ func (w *Week) gapTexts(reads ...snapshot.Read) []string {
 
 func (w *Week) section(s page.Section) { w.p.Sections = append(w.p.Sections, s) }
 
-// noted is for a section that has nothing but sentences.
+// noted makes a section that consists of sentences.
 func (w *Week) noted(id, heading string, text ...string) {
 	w.section(page.Section{ID: id, Heading: heading, Text: text})
 }
@@ -221,7 +221,7 @@ func rank(c *store.ChangeRow) int {
 	return slices.Index(snapshot.Kinds, c.Kind)
 }
 
-// SubjectOf names the user of a change, or what else it is about.
+// SubjectOf names the user of a change, or the group or SKU that it is about.
 func SubjectOf(c *store.ChangeRow) string {
 	if c.Person == nil {
 		return "the tenant"
@@ -289,7 +289,7 @@ func (w *Week) causesChart(ctx context.Context) (*page.Chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs := w.History.CompleteRuns()[1:] // the first mints no changes
+	runs := w.History.CompleteRuns()[1:] // the first run records no changes
 	if len(runs) == 0 {
 		return nil, nil
 	}
@@ -390,7 +390,7 @@ func (w *Week) watching(ctx context.Context) error {
 		if isNew {
 			fresh++
 		}
-		return !r.Now && !isNew // what is on again is no news
+		return !r.Now && !isNew // a plan that is on again is not listed
 	})
 	w.tile(fmt.Sprint(fresh), "watched plans switched off", id, fresh > 0)
 	if len(all) == 0 {
@@ -482,7 +482,7 @@ func (w *Week) lapsing(ctx context.Context) error {
 	return nil
 }
 
-// Reclaim is what can be taken back. It is judged once.
+// Reclaim is the reclaim report, which is computed once.
 func (w *Week) Reclaim(ctx context.Context) (*ask.Reclaimed, error) {
 	if w.judged == nil {
 		report, err := ask.Reclaim(ctx, w.Book, w.Rules, ask.ReclaimFilter{}, "sku", "department")
@@ -603,8 +603,8 @@ func (w *Week) seats(context.Context) error {
 	return nil
 }
 
-// trust says how far the report can be trusted: runs that failed, what they
-// warned of, and stretches of time without the audit log.
+// trust lists the limits of the report: runs that failed, the warnings of runs, and the
+// times for which the audit log was not read.
 func (w *Week) trust(ctx context.Context) error {
 	s := page.Section{ID: "trust", Heading: "How far this can be trusted"}
 	attempts, err := w.History.Attempts(ctx)

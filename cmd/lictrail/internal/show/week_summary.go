@@ -15,14 +15,14 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// foldFrom is from how many rows on a table of the page is folded.
+// foldFrom is the number of rows from which on a table of the page is folded.
 const foldFrom = 15
 
 // monthsShown is how many months of cost the page has, the newest last.
 const monthsShown = 6
 
-// summary is what a manager reads first: what needs somebody, what changed and by
-// whom, and what it costs. Each sentence stands for a section below.
+// summary is what a manager reads first: what needs attention, what changed and by whom,
+// and what it costs. Each sentence sums up a section below.
 func (w *Week) summary(ctx context.Context) (page.Section, error) {
 	s := page.Section{ID: "summary", Heading: "In short"}
 	at := w.History.At.ObservedUntil

@@ -58,7 +58,7 @@ func (w *whatIfPage) lines() []whatIfLine {
 	return lines
 }
 
-// keptBy is by what the user keeps plans that go by another path.
+// keptBy lists the paths by which the user keeps plans that another path loses.
 func (w *whatIfPage) keptBy(e *whatif.Effect) []string {
 	var labels []string
 	for _, k := range e.KeptPlans {
@@ -104,8 +104,8 @@ func (w *whatIfPage) listing() Listing[whatIfLine] {
 	}}
 }
 
-// text shows the sentence first, then people, seats, money, collisions, and the list
-// that would bring it back.
+// text shows a summary first, then people, seats, money, collisions, and the steps that
+// would undo the operation.
 func (w *whatIfPage) text() error {
 	for _, part := range []func() error{w.summary, w.people, w.seats, w.collisions, w.undo} {
 		if err := part(); err != nil {
@@ -125,7 +125,7 @@ func (w *whatIfPage) summary() error {
 	return nil
 }
 
-// premise words the operation.
+// premise describes the operation.
 func (w *whatIfPage) premise() string {
 	o, b := w.a.Outcome, w.Book
 	group := cmp.Or(b.History.GroupName(o.Group), string(o.Group))
@@ -463,7 +463,7 @@ type whatIfStepJSON struct {
 	Words        string     `json:"words"`
 }
 
-// WhatIfOutcomeJSON is what would come of an operation beside what happens to users.
+// WhatIfOutcomeJSON is the outcome of an operation apart from what happens to users.
 type WhatIfOutcomeJSON struct {
 	Operation   string            `json:"operation"`
 	Summary     string            `json:"summary"`

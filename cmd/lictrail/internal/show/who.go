@@ -37,14 +37,14 @@ func Who(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 	return nil
 }
 
-// SharedText says what the account did. That several people share it, no record
-// shows, nor that it is one person's alone.
+// SharedText describes the activity of an account that several people may share. No record
+// shows whether they do.
 func SharedText(done store.Activity) string {
 	return fmt.Sprintf("Changes of licenses of %s, through %d different applications, are attributed to this account, the first by %s. Whether one person alone uses it is not known.",
 		Plural(done.Users, "user"), done.Clients, done.Since.Format("2 January 2006"))
 }
 
-// nobody says that there is no such change, and what the user holds.
+// nobody is the answer where there is no such change. It says what the user holds.
 func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 	person := &a.Users[0].User
 	what := "license"
@@ -76,7 +76,7 @@ func nobody(ctx context.Context, p Printer, a *ask.WhoAnswer) error {
 	return nil
 }
 
-// trimOn lets a worded date follow "since".
+// trimOn removes "on " from the text of a date, so that it can follow "since".
 func trimOn(phrase string) string {
 	if len(phrase) > 3 && phrase[:3] == "on " {
 		return phrase[3:]

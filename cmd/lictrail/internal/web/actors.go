@@ -16,7 +16,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// actorsView lists who changed licenses, and how many changes nobody can be named for.
+// actorsView lists who changed licenses, and how many changes have no known actor.
 func actorsView(ctx context.Context, q *question) (*answer, error) {
 	parties, err := store.Once(q.book.History, "parties", func() ([]*ask.Count, error) {
 		parties, _, err := q.book.Parties(ctx, store.ChangeFilter{})
@@ -50,7 +50,7 @@ func actorsView(ctx context.Context, q *question) (*answer, error) {
 	return a, nil
 }
 
-// actorSort is what sort of party it is.
+// actorSort is the kind of party.
 func actorSort(a *snapshot.Actor) string {
 	switch a.Kind {
 	case snapshot.ActorUser:
@@ -129,8 +129,8 @@ func actorView(ctx context.Context, q *question) (*answer, error) {
 	return a, nil
 }
 
-// partyOf is the party of an id as a change names it: who answers for it, or who
-// carried it out; nil where it is neither.
+// partyOf is the party with an id in a change: the responsible one, or the actor; nil
+// where the change has no such party.
 func partyOf(c *store.ChangeRow, id string) *snapshot.Actor {
 	for _, a := range []*snapshot.Actor{c.Attribution.Responsible(), c.Attribution.Actor} {
 		if a != nil && ask.PartyID(a) == id {

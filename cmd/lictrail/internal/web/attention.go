@@ -34,7 +34,7 @@ func (q *question) week() (*show.Week, error) {
 		To: func(view, id string) string { return q.link(view, id) }}, nil
 }
 
-// attentionView is what somebody should look at.
+// attentionView lists what needs attention.
 func attentionView(ctx context.Context, q *question) (*answer, error) {
 	q.values.Del("since") // what needs attention is what is so now
 	q.values.Del("until")
@@ -97,7 +97,7 @@ func (q *question) over(skus []ask.SKU) page.Section {
 	return s
 }
 
-// runsOut lists the SKUs whose seats are gone at the trend.
+// runsOut lists the SKUs that have no free seat left soon, if use follows its trend.
 func (q *question) runsOut(skus []ask.SKU) page.Section {
 	s := page.Section{ID: "runs-out", Heading: "What runs out"}
 	t := page.Table{Caption: "SKUs that run out at the trend of the last 13 weeks", Columns: []page.Column{{Head: "SKU"}, {Head: "Free", Number: true}, {Head: "A week", Number: true}, {Head: "Runs out"}}}
@@ -122,7 +122,7 @@ func (q *question) runsOut(skus []ask.SKU) page.Section {
 	return s
 }
 
-// bursts lists what happened to many at once in the newest run.
+// bursts lists the bursts of the newest run: many licenses changed at once.
 func (q *question) bursts(ctx context.Context) (page.Section, error) {
 	s := page.Section{ID: "bursts", Heading: "Many at once"}
 	h := q.book.History
@@ -164,7 +164,7 @@ func (q *question) bursts(ctx context.Context) (page.Section, error) {
 	return s, nil
 }
 
-// withNames adds to the failures of groups for whom they fail.
+// withNames adds the users affected to the license errors of groups.
 func (q *question) withNames(ctx context.Context, s page.Section) (page.Section, error) {
 	list, err := q.book.History.GroupFailures(ctx)
 	if err != nil || len(list) == 0 {
@@ -229,7 +229,7 @@ func weekView(ctx context.Context, q *question) (*answer, error) {
 	return a, nil
 }
 
-// reclaimView is what can be taken back, and what that comes to.
+// reclaimView lists the seats that can be taken back, and their sum.
 func reclaimView(ctx context.Context, q *question) (*answer, error) {
 	w, err := q.week()
 	if err != nil {

@@ -139,7 +139,7 @@ func seenBy(q *question, c *store.ChangeRow) string {
 	return phrase
 }
 
-// partyLink leads to what a party did, where it is the one that answers for a change.
+// partyLink links to the page of a party, where it is the responsible one of a change.
 func (q *question) partyLink(a *snapshot.Attribution, party *snapshot.Actor) string {
 	if a.Responsible() != party {
 		return ""

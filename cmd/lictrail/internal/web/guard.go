@@ -16,20 +16,20 @@ import (
 // maxTarget is how long the path and the query of a request may be.
 const maxTarget = 2048
 
-// Proxy is what a server trusts that stands behind a reverse proxy, which signs
-// people in and says who they are.
+// Proxy describes the reverse proxy that a server trusts. The proxy signs people in and
+// names them in a header.
 type Proxy struct {
 	UserHeader string // names the person; the proxy must replace what a client sends
 	Secret     string // in the header [SecretHeader], so that nobody else can pretend to be the proxy
 }
 
-// SecretHeader is where the proxy proves itself.
+// SecretHeader is the header in which the proxy sends its secret.
 const SecretHeader = "X-Lictrail-Proxy-Secret"
 
-// guard lets through what may be answered, and refuses the rest before any of it
-// is looked at: a page of another site, opened in the same browser, can send
-// requests to this server, and a name under its control can resolve to this
-// machine.
+// guard passes permitted requests on, and refuses all others before they are parsed. It
+// is needed because a page of another site, opened in the same browser, can send requests
+// to this server (CSRF), and a host name of another site can resolve to this machine (DNS
+// rebinding).
 type guard struct {
 	hosts  []string // what the Host header may be, exactly
 	secret [sha256.Size]byte
@@ -38,8 +38,8 @@ type guard struct {
 	opener opener
 }
 
-// opener leads a browser to the address once. What opens a browser passes the
-// address on its command line, which other users of the machine can read.
+// opener redirects a browser to the secret address once. The command that opens a browser
+// has its address on the command line, which other users of the machine can read.
 type opener struct {
 	code [sha256.Size]byte
 	to   string
@@ -139,7 +139,7 @@ func (g *guard) asker(r *http.Request) string {
 	return strings.TrimSpace(names[0])
 }
 
-// wellFormed refuses paths that could mean another one than they spell.
+// wellFormed refuses paths that could be resolved to another path, such as those with dots.
 func wellFormed(r *http.Request) bool {
 	path := r.URL.Path
 	return strings.HasPrefix(path, "/") && !strings.Contains(path, "//") && !strings.ContainsFunc(path, unicode.IsControl) &&
@@ -169,8 +169,8 @@ func crossSite(r *http.Request) bool {
 	return site != "" && site != "same-origin" && site != "none"
 }
 
-// refuseCrossSite does not answer a page of another site. A person who followed a
-// link, as in a ticket, may go on: the link on this page is this server's own.
+// refuseCrossSite refuses a request of another site's page. It shows a link of this server
+// to the same address, so that a person who followed a link from a ticket can go on.
 func refuseCrossSite(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
 		refuse(w, http.StatusForbidden, "Another site asked for this page.")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Bounds of what is kept.
+// Bounds of the cache of answers.
 const (
 	keptTime  = time.Minute
 	keptCount = 512
@@ -168,7 +168,7 @@ func (e *entry) serves(s state, now time.Time) bool {
 	return e != nil && e.made() && e.err == nil && e.state.erased == s.erased && now.Before(e.until.Add(keptTime))
 }
 
-// errBroken is what those get who waited for an answer that ended in a panic.
+// errBroken is returned to requests that waited for an answer which ended in a panic.
 var errBroken = errors.New("the answer could not be made")
 
 // drop forgets an answer, if it is there.

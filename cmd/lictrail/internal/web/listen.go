@@ -23,8 +23,8 @@ const Activated = "systemd"
 
 const unixPrefix = "unix:"
 
-// Listen opens an address: host:port, unix: and a path, or [Activated]. Unless it
-// may be reached from elsewhere, what is not of this machine alone is refused.
+// Listen opens an address: host:port, unix: and a path, or [Activated]. Addresses that can
+// be reached from other machines are refused unless that is allowed.
 func Listen(address string, elsewhere bool) (net.Listener, error) {
 	listener, err := open(address)
 	if err != nil {
@@ -110,7 +110,7 @@ func local(address net.Addr) bool {
 // secretBytes makes 256 bits.
 const secretBytes = 32
 
-// NewSecret returns what nobody can guess.
+// NewSecret returns a new random secret.
 func NewSecret() string {
 	var b [secretBytes]byte
 	rand.Read(b[:]) // never fails

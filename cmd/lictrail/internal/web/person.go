@@ -47,7 +47,8 @@ func personView(ctx context.Context, q *question) (*answer, error) {
 	return a, nil
 }
 
-// person is whom the address names: by object id or, under pseudonyms, by that.
+// person is the user that the address names: by object id or, under pseudonyms, by
+// pseudonym.
 func (q *question) person(ctx context.Context) (store.Person, error) {
 	h := q.book.History
 	var person store.Person
@@ -242,7 +243,7 @@ func (l *life) barText(b ask.Bar) string {
 	return phrase + " to " + show.LongDate(*b.To)
 }
 
-// keysOf says what colors and signs mean, those that are in the drawing.
+// keysOf is the legend of the colors and signs that the drawing has.
 func keysOf(kinds map[string]bool, changes []*store.ChangeRow, unread bool) []page.Key {
 	var keys []page.Key
 	for _, k := range []page.Key{{Class: "direct", Label: "direct"}, {Class: "group", Label: "by a group"}, {Class: "unknown-path", Label: "path not known"},
@@ -265,7 +266,7 @@ func keysOf(kinds map[string]bool, changes []*store.ChangeRow, unread bool) []pa
 
 func causeClass(c snapshot.Cause) string { return fmt.Sprintf("m%d", slices.Index(snapshot.Causes, c)) }
 
-// barTable has the bars in words.
+// barTable has the bars of the drawing as a table.
 func (l *life) barTable() page.Table {
 	t := page.Table{Caption: "What was held, by which path", Columns: []page.Column{{Head: "SKU"}, {Head: "Path"}, {Head: "From", Tight: true}, {Head: "To", Tight: true}}}
 	for _, b := range l.bars {
@@ -377,7 +378,7 @@ func (q *question) changeLink(c *store.ChangeRow) page.Link {
 	return page.Link{Text: phrase, To: q.link("change", fmt.Sprint(c.ID))}
 }
 
-// by is whom to ask about a change, or that it is not known who that is.
+// by is the party that is responsible for a change, or that it is not known.
 func (q *question) by(c *store.ChangeRow) any {
 	a := c.Attribution.Responsible()
 	if a == nil {
@@ -389,7 +390,7 @@ func (q *question) by(c *store.ChangeRow) any {
 	return page.Link{Text: show.PartyLabel(a), To: q.actorLink(a)}
 }
 
-// ticket is the newest of each SKU in words, to copy.
+// ticket is a text to copy into a ticket: the newest change of each SKU.
 func (l *life) ticket() string {
 	var b strings.Builder
 	u := &l.person.User

@@ -84,8 +84,8 @@ func hitListing(*question) show.Listing[hit] {
 		text("detail", func(h hit) any { return h.Detail }), text("href", func(h hit) any { return h.Href })}}
 }
 
-// find looks for all that a word means. Under pseudonyms people are found by these
-// alone: a search by names would say who is behind one.
+// find looks for everything that a search term matches. Under pseudonyms people are found
+// by pseudonym only: a search by name would show who is behind one.
 func (q *question) find(ctx context.Context, word string) (hits []hit, more bool, err error) {
 	query := words.NewQuery(word)
 	if query.Empty() {
@@ -103,7 +103,7 @@ func (q *question) find(ctx context.Context, word string) (hits []hit, more bool
 			hits = append(hits, h)
 		}
 	}
-	if q.values.Get("format") == "" { // what only records know takes reading them
+	if q.values.Get("format") == "" { // people who appear only in audit records are found by reading these
 		strangers, _, _, err := ask.Strangers(ctx, q.book, query, len(hits) == 0)
 		if err != nil {
 			return nil, false, err
@@ -181,7 +181,7 @@ func (q *question) personHit(u *snapshot.User, was string) hit {
 // relative is an address seen from the tenant's first page.
 func relative(to, root string) string { return strings.TrimPrefix(to, root) }
 
-// recordedView is what the archived records say of somebody whom no run has seen.
+// recordedView shows the archived records about a person whom no run has read.
 func recordedView(ctx context.Context, q *question) (*answer, error) {
 	user := strings.TrimSpace(q.values.Get("user"))
 	if user == "" || len([]rune(user)) > maxWord || q.book.History.Pseudonymous() {

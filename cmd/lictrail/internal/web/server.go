@@ -1,7 +1,7 @@
 // Package web serves the answers of package ask as pages on this machine: the
-// same answers as those of the commands, for people who would rather click. It
-// reads only. A page may name anybody in the tenant, so whoever asks must know
-// the secret in the address, and no page of another site may ask for them.
+// same answers as those of the commands, in a browser. It only reads. Pages name people of
+// the tenant, so every request must have the secret in its address, and requests of other
+// sites' pages are refused.
 package web
 
 import (
@@ -35,7 +35,7 @@ type Options struct {
 	Idle   time.Duration
 }
 
-// Server answers requests until it is told to end, or nobody asks any more.
+// Server answers requests until its context ends, or it has been idle for its idle time.
 type Server struct {
 	http  *http.Server
 	guard *guard
@@ -65,7 +65,7 @@ func (s *Server) Opening(secret string) string {
 	return openPath + code
 }
 
-// counted notes when somebody asks.
+// counted notes the time of requests and how many are being answered.
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.Add(1)

@@ -12,22 +12,20 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// shelfTime is how long a database stays open that nobody asks. While it is open
-// and nobody asks, no transaction is: whoever writes does not wait, and need not
-// keep what a reader might still want.
+// shelfTime is how long a database stays open without requests. No transaction is open in
+// that time, so that a writer does not wait and SQLite can reuse its write-ahead log.
 const shelfTime = 5 * time.Second
 
-// A database is opened so often, with so long between, where each time somebody has
-// written before it could be read.
+// How often, and how long apart, opening a database is tried where another process wrote
+// to it before it could be read.
 const (
 	openings    = 40
 	openingWait = 25 * time.Millisecond
 )
 
-// shelf keeps databases open between answers, and what is the same for all answers
-// of one state: names, runs, what was read and, where people go by them, pseudonyms.
-// As soon as anything has been written, or the file is another, it is opened anew,
-// with all checks.
+// shelf keeps databases open between answers, with the data that all answers at one state
+// share: names, runs, reads and, where they are used, pseudonyms. As soon as anything has
+// been written, or the file was replaced, the database is opened again, with all checks.
 type shelf struct {
 	pseudonymize bool
 
@@ -87,8 +85,8 @@ func (s *shelf) state(ctx context.Context, path string) (state, error) {
 	return state{written: book.History.State(), erased: book.History.Erasure()}, done()
 }
 
-// currentBook is the book of the database, which is opened if it is not open yet; nil if
-// something has been written since.
+// currentBook returns the book of the database, which is opened if it is not open yet;
+// nil if something has been written since.
 func (h *shelved) currentBook(ctx context.Context, path string, pseudonymize bool) (*ask.Book, error) {
 	h.opening.Lock()
 	if h.known == nil && h.err == nil {

@@ -52,7 +52,7 @@ func (t *Tenant) rules() (ask.Rules, error) {
 	return t.Rules()
 }
 
-// Looked is that a person was looked up.
+// Looked is a note that a person was looked up.
 type Looked struct {
 	User snapshot.UserID
 	By   string // whom the proxy named; "" without one
@@ -92,9 +92,9 @@ const (
 	paces
 )
 
-// turns bound how many answers of a pace are made at the same time, and how long each
-// takes. Each pace has a limit of its own: a question about a person does not wait
-// for overviews, which take seconds, and few overviews are in memory at one time.
+// turns limits how many answers of a pace are computed at the same time, and how long each
+// may take. Each pace has its own limit: a question about a person does not wait for
+// overviews, which take seconds, and few overviews are in memory at one time.
 type turns struct {
 	free        chan struct{}
 	wait, query time.Duration
@@ -113,7 +113,7 @@ func (t *turns) acquire() error {
 
 func (t *turns) release() { <-t.free }
 
-// question is what somebody asks.
+// question is one request for a view.
 type question struct {
 	site   *Site
 	tenant *Tenant
@@ -373,7 +373,8 @@ func (s *Site) render(q *question, v *view, a *answer, top string) (*response, e
 	return &response{status: http.StatusOK, kind: "text/csv; charset=utf-8", file: "lictrail-" + name + ".csv", body: b.Bytes()}, nil
 }
 
-// errTooLarge: part of a list would look like all of it.
+// errTooLarge refuses an answer that is too large, since a part of a list would look like
+// the whole list.
 var errTooLarge = errors.New("the answer is too large for this page")
 
 // limited fails when more is written than there is room for.

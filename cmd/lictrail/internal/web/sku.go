@@ -16,7 +16,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// skusView lists what is bought and used, and where it goes.
+// skusView lists the seats that are bought and used, and their trend.
 func skusView(ctx context.Context, q *question) (*answer, error) {
 	rows, err := ask.SKUs(ctx, q.book)
 	if err != nil {
@@ -175,7 +175,7 @@ func (q *question) seats(ctx context.Context, id snapshot.SKUID) ([]page.Section
 	return []page.Section{s}, nil
 }
 
-// forecast says where the seats of a SKU go, as far as that is known.
+// forecast describes the trend of a SKU's seats, as far as it is known.
 func (q *question) forecast(r *ask.SKU) []string {
 	at := q.book.History.At.ObservedUntil
 	text := fmt.Sprintf("At the newest run %d of %d seats are used, %d are free.", r.Consumed, r.Units.Enabled+r.Units.Warning, ask.Available(r.SKURow))
@@ -260,7 +260,7 @@ func (q *question) recent(ctx context.Context, f store.ChangeFilter, people bool
 // recentRows is how many changes are shown beside something else.
 const recentRows = 50
 
-// bounded ends a list that is too long with an error: a part would look like all.
+// bounded fails for a list that is too long, since a part would look like the whole list.
 func bounded[T any](rows func(func(T, error) bool)) func(func(T, error) bool) {
 	return func(yield func(T, error) bool) {
 		n := 0

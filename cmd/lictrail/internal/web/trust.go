@@ -13,8 +13,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// trustView shows how far all answers can be trusted: the runs, the time for which
-// no log was read, and what the runs warned of.
+// trustView shows the limits of all answers: the runs, the times for which no log was
+// read, and the warnings of runs.
 func trustView(ctx context.Context, q *question) (*answer, error) {
 	h := q.book.History
 	attempts, err := h.Attempts(ctx)
