@@ -43,7 +43,7 @@ type BurstLimit struct {
 	All   bool    // so many are all who held it
 }
 
-// OrAll is the limit for losses: that nobody of several holders is left is a burst.
+// OrAll is the limit for losses: it is also a burst if all of several holders lose a SKU.
 func (l BurstLimit) OrAll(holders int64) BurstLimit {
 	if holders >= BurstAll && int64(l.Users) > holders {
 		l.Users, l.All = int(holders), true

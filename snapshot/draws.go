@@ -83,12 +83,12 @@ func NewDraws(sku SKUID, partNumber string, allotments []Allotment, assignments 
 	return d
 }
 
-// Fate is what becomes of a license when a subscription lapses.
+// Fate says whether a license is kept or lost when a subscription lapses.
 type Fate int
 
 const (
 	FateUnknown Fate = iota // it is not known
-	FateKept                // it draws on something that goes on, or not on the subscription
+	FateKept                // it draws on a subscription that goes on, or not on this one
 	FateLost                // all that it draws on ends
 )
 

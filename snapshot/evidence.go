@@ -3,9 +3,9 @@ package snapshot
 import "time"
 
 // PlanEvidence finds the SKUs that a user held earlier than the rows of their
-// paths say, by the dates of service plans. A plan's date speaks for a SKU only
-// where no other SKU that the tenant's catalog has had contains the plan:
-// otherwise the plan may have come with another license.
+// paths say, by the dates of service plans. A plan's date is evidence for a SKU only where
+// no other SKU that the tenant's catalog has had contains the plan: otherwise the plan may
+// have come with another license.
 func PlanEvidence(u *User, catalog Catalog) []FirstEvidence {
 	var found []FirstEvidence
 	for _, sku := range u.Held() {

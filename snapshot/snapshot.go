@@ -20,7 +20,7 @@
 //	    of the SKU, or when whole records show it gone and given again in
 //	    between. A return opens a new period; a move between paths goes on
 //	    with the old one; so does the restore of a deleted user.
-//	I7  The first run must mint no changes: what it finds was there before.
+//	I7  The first run must record no changes: what it finds was there before.
 //	I8  A first-assigned date must never move later, unless what it rests on
 //	    no longer proves it; it moves earlier only with better evidence.
 //	I9  A database must hold one tenant only.

@@ -47,7 +47,7 @@ var workloadPlans = map[Workload]workloadPlan{
 	Teams:      {[]string{"TEAMS1", "TEAMS_"}, []string{"TEAMS"}},
 }
 
-// WorkloadOwners finds the workloads that speak for a SKU: it licenses them, and
+// WorkloadOwners finds the workloads whose use is evidence for a SKU: it licenses them, and
 // no other SKU may. plans has the names of all service plans that each of the
 // tenant's SKUs was ever seen to contain. Where two SKUs may license a workload,
 // its date may have come with either.

@@ -48,16 +48,16 @@ type Plan struct {
 	FriendlyName string
 }
 
-// ErrNotFound says that no product or plan goes by the word that was asked for.
+// ErrNotFound says that no product or plan has the name that was asked for.
 var ErrNotFound = errors.New("not in the catalog")
 
-// AmbiguousError says that several products or plans go by one word.
+// AmbiguousError says that several products or plans have the name.
 type AmbiguousError struct {
 	Word string
 	IDs  []string // sorted
 }
 
-// Error names the word and the ids that it may stand for.
+// Error gives the name and the ids that it may stand for.
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%q may be any of %s", e.Word, strings.Join(e.IDs, ", "))
 }
@@ -302,7 +302,7 @@ func wantOne(what, word string, ids []string) error {
 	return &AmbiguousError{Word: word, IDs: ids}
 }
 
-// index finds ids by a word that several may share. Lists are sorted.
+// index finds ids by a name that several may share. Lists are sorted.
 type index[ID ~string] map[string][]ID
 
 func (x index[ID]) find(word string) []ID { return x[fold(word)] }
@@ -325,7 +325,7 @@ func (x index[ID]) addAll(o index[ID]) {
 	}
 }
 
-// fold makes words equal that people would call the same.
+// fold makes names equal that differ only in case, spaces and the like.
 func fold(word string) string {
 	word = strings.Map(func(r rune) rune {
 		switch r {

@@ -1,7 +1,7 @@
 // Package earlier reads records of who had which license since when that some
-// other tracker kept, and judges each against what lictrail has seen itself. A
-// record is somebody's word: it never counts as exact, it never overrules a
-// snapshot, and one that contradicts a snapshot is refused with the reason.
+// other tracker kept, and compares each with what lictrail has read itself. Such a record
+// cannot be verified: it never counts as exact, it never overrules a snapshot, and one
+// that contradicts a snapshot is refused with the reason.
 //
 // The package does no I/O but reading from the reader that it is given.
 package earlier

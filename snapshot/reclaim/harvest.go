@@ -44,7 +44,7 @@ func HarvestAttributes() []string {
 	return names
 }
 
-// Verdict is what becomes of a seat in a harvest.
+// Verdict is the decision about a seat in a harvest.
 type Verdict string
 
 const (

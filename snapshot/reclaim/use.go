@@ -128,7 +128,7 @@ func (j *Judging) gapIn(h *Holder, sources ...snapshot.ActivitySource) Gap {
 	return gap
 }
 
-// GapText words why the seat could not be judged, and what to do about it.
+// GapText says why the seat could not be judged, and what to do about it.
 func (r *Row) GapText() string {
 	if r.Copilot {
 		return r.Gap.copilotText()
@@ -136,7 +136,7 @@ func (r *Row) GapText() string {
 	return r.Gap.Text()
 }
 
-// copilotText words why no source reports on a Copilot seat.
+// copilotText says why no source reports on a Copilot seat.
 func (g Gap) copilotText() string {
 	switch g {
 	case GapNotRead:
@@ -157,7 +157,7 @@ func (g Gap) copilotText() string {
 	return g.Text()
 }
 
-// Text words a gap, and what to do about it.
+// Text describes a gap, and what to do about it.
 func (g Gap) Text() string {
 	switch g {
 	case GapNotRead:
@@ -182,7 +182,7 @@ func (g Gap) Text() string {
 	return string(g)
 }
 
-// shows words what the source does: "sign-ins show".
+// shows is the source with its verb: "sign-ins show".
 func (u *use) shows() string {
 	return map[snapshot.ActivitySource]string{
 		snapshot.SignIns:      "sign-ins show",
@@ -192,7 +192,7 @@ func (u *use) shows() string {
 	}[u.source]
 }
 
-// lastText words the newest use.
+// lastText describes the newest use.
 func (u *use) lastText() string {
 	if u.last == nil {
 		return " or more"

@@ -10,7 +10,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// way says how the seat is taken back and what comes of it.
+// way says how the seat is taken back and what follows.
 func (c *seatCase) way(row *Row) {
 	if row.Bucket == Unknown {
 		return

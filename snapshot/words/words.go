@@ -1,5 +1,5 @@
-// Package words compares what people type with what things are called: without
-// regard to case, accents, punctuation and invisible characters, word by word.
+// Package words compares what people type with the names of things, word by word, without
+// regard to case, accents, punctuation and invisible characters.
 package words
 
 import (

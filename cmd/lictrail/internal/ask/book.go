@@ -1,6 +1,6 @@
 // Package ask is the reading side: what can be asked of a recorded history, one
 // question a file. A question is a function of a [Book] and of typed options; its
-// answer is typed as well. Package show words answers; this package prints nothing,
+// answer is typed as well. Package show turns answers into text; this package prints nothing,
 // and knows neither flags nor formats.
 package ask
 
@@ -156,7 +156,7 @@ func (b *Book) PlanLabel(id snapshot.PlanID) string {
 	return plan.FriendlyName
 }
 
-// PartNumber is the tenant's own word for a SKU, else the catalog's.
+// PartNumber is the part number of a SKU in the tenant, else in the catalog.
 func (b *Book) PartNumber(id snapshot.SKUID) string {
 	if part := b.History.PartNumbers()[id]; part != "" {
 		return part
@@ -200,7 +200,7 @@ func (b *Book) PlanName(id snapshot.PlanID) string {
 	return cmp.Or(b.History.PlanName(id), b.Catalog.PlanName(id))
 }
 
-// PathName words a path without its state: "direct", "unknown" or the group.
+// PathName names a path without its state: "direct", "unknown" or the group.
 func (b *Book) PathName(p *snapshot.PathRef) string {
 	switch {
 	case p == nil:

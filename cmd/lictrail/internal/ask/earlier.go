@@ -35,7 +35,7 @@ type EarlierRow struct {
 	After   snapshot.Date
 }
 
-// EarlierFile is a file with what becomes of its lines.
+// EarlierFile is a file with the verdict on each of its lines.
 type EarlierFile struct {
 	store.ImportFile
 	Read *earlier.File

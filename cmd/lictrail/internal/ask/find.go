@@ -20,7 +20,7 @@ type Choice struct {
 	ID    string
 }
 
-// several says that a word means several things, none of which may be chosen in
+// several says that a name may mean several things, none of which may be chosen in
 // silence. more reports that there are others beside the choices.
 func several(what, word string, choices []Choice, more bool) error {
 	ids := make([]string, len(choices))
@@ -34,7 +34,7 @@ func several(what, word string, choices []Choice, more bool) error {
 	return &Error{Message: fmt.Sprintf("%q is the name of several %ss", word, what), Hint: hint, Choices: choices}
 }
 
-// unknown says that a word means nothing, and what may have been meant.
+// unknown says that nothing has a name, and what may have been meant.
 func unknown(message string, near []string, hint string) error {
 	if len(near) > 0 {
 		hint = strings.Join(near, ", ") + "; or lictrail find with a part of the name"

@@ -100,7 +100,7 @@ func (b *Book) Unexplained(ctx context.Context, run snapshot.RunID) (int64, erro
 	return n, err
 }
 
-// Condition is what is the matter with a history, in one word.
+// Condition is the state of a history, in one word.
 type Condition string
 
 const (

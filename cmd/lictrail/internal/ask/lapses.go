@@ -38,7 +38,7 @@ func (l *Lapse) Hit() int64 {
 	return l.Short
 }
 
-// lifecycle is what becomes of a subscription that nobody renews, by Microsoft's
+// lifecycle lists the states of a subscription that nobody renews, by Microsoft's
 // page on what happens when a subscription ends: expired, where users keep
 // access for about 30 days; disabled, where only administrators have it, for
 // about 90; deleted.
@@ -149,7 +149,7 @@ func LapsesNeedDrawn(b *Book, lapses []Lapse) bool {
 	})
 }
 
-// draw says of each holder of the SKU what becomes of the license.
+// draw finds out for each holder of the SKU whether the license is kept or lost.
 func (l *Lapse) draw(ctx context.Context, b *Book, draws *snapshot.Draws) error {
 	lapsing := snapshot.Lapsing{Subscription: l.ID, Lasts: func(id string) (lasts, known bool) {
 		i := slices.IndexFunc(l.Row.Bought, func(s snapshot.Subscription) bool { return s.ID == id })

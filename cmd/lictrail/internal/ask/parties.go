@@ -20,7 +20,7 @@ type Party struct {
 	Users                   map[snapshot.UserID]bool
 }
 
-// Parties counts changes by whoever is responsible for them, the most first. Moves of
+// Parties counts changes by the party that is responsible, the most first. Moves of
 // Microsoft's date are left out.
 func Parties(changes []store.Attributed) []*Party {
 	byKey := map[string]*Party{}

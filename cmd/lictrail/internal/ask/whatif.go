@@ -14,7 +14,7 @@ import (
 	"lictrail/snapshot/whatif"
 )
 
-// WhatIfQuestion is an operation in the words of a person.
+// WhatIfQuestion is an operation as a person typed it.
 type WhatIfQuestion struct {
 	Kind         whatif.Kind
 	User, Group  string
@@ -87,7 +87,7 @@ func WhatIf(ctx context.Context, b *Book, q WhatIfQuestion, op whatif.Operation,
 	return a, nil
 }
 
-// resolve finds what the words mean, and says which users are needed.
+// resolve finds the things that are named, and says which users are needed.
 func (q WhatIfQuestion) resolve(ctx context.Context, b *Book, op *whatif.Operation) (c store.Concern, err error) {
 	if q.Group != "" {
 		if op.Group, err = b.FindGroup(ctx, q.Group); err != nil {
@@ -165,7 +165,7 @@ func (q WhatIfQuestion) findSubscription(ctx context.Context, b *Book, op *whati
 	return refuse(fmt.Sprintf("%s has several subscriptions", b.SKULabel(sku)), "one of: "+JoinIDs(ids))
 }
 
-// refusedOperation words an operation that makes no sense.
+// refusedOperation explains why an operation is impossible.
 func refusedOperation(b *Book, q WhatIfQuestion, op whatif.Operation, err error) error {
 	group := cmp.Or(b.History.GroupName(op.Group), string(op.Group))
 	switch {

@@ -66,16 +66,16 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 	owned := ownedSince(h, noted, t.sync.Run)
 	runs = together(runs, owned)
 	s.principal = ownersOf(noted)
-	out, err := s.attribute(changes, bundles, coverage, nil, everybody)
+	out, err := s.attribute(changes, bundles, coverage, nil, allUsers)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := &past{h: h, all: h, run: t.sync.Run, coverage: coverage, bundles: t.bundles, principal: s.principal}
 	changed := map[string]int{}
 	for _, r := range runs {
-		concerns := everybody
+		concerns := allUsers
 		if !anew && !slices.Contains(owned, r) {
-			n, err := t.newsOf(ctx, h, r, known, coverage)
+			n, err := t.newEvidenceOf(ctx, h, r, known, coverage)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -109,8 +109,8 @@ func recordsOf(w snapshot.Window) snapshot.Window {
 	return snapshot.Window{NotBefore: w.NotBefore.Add(-snapshot.GroupLag), NotAfter: w.NotAfter.Add(snapshot.ClockSlack)}
 }
 
-// rulesCode is the code of the warning with which a run tells that it attributed
-// everything anew by the rules of this program.
+// rulesCode is the code of the warning that a run attributed everything again by the rules
+// of this program.
 func rulesCode() string { return fmt.Sprintf("attributed-anew-%d", diff.Rules) }
 
 func rulesSummary(changed map[string]int) string {
@@ -158,11 +158,11 @@ type past struct {
 	principal func(id string) (snapshot.Principal, bool)
 }
 
-// again attributes the changes of an earlier run once more, for those users whom
-// something new concerns; changes of the tenant itself only where it may concern
-// anybody. It returns the changes that only the log saw and that were not known, and
-// what is said otherwise now: the earlier attribution stays as a revision. changed
-// counts causes that differ.
+// again attributes the changes of an earlier run once more: those of the users whom new
+// evidence concerns, and those of the tenant itself where it may concern any user. It
+// returns the changes that only the log shows and that are not stored yet, and the
+// corrections, of which the earlier attribution is kept as a revision. changed counts
+// causes that differ.
 func (p *past) again(ctx context.Context, r *store.Run, concerns func(snapshot.UserID) bool, changed map[string]int) (late []store.Attributed, corrections []store.Correction, _ error) {
 	s, err := sceneOf(ctx, p.all, r)
 	if err != nil {

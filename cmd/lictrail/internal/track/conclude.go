@@ -16,7 +16,7 @@ type Concluded struct {
 	Evidence    int // of licenses held before tracking began
 	Before      int // changes of the time before tracking began
 	Unseen      int // later ones that only the log saw
-	Corrections int // better words on changes that were known
+	Corrections int // corrected attributions of changes that were known
 }
 
 // Conclude works out what the archive shows of the past, where records of a
@@ -121,7 +121,7 @@ func storedEvents(ctx context.Context, h *store.History, f store.EventFilter) ([
 // again looks again at the changes of a run.
 func (c *concluder) again(ctx context.Context, r *store.Run) error {
 	p := &past{h: c.h, all: c.h, run: c.h.At.ID, coverage: c.coverage, bundles: storedBundles(c.h.Events), principal: c.principal}
-	late, corrections, err := p.again(ctx, r, everybody, map[string]int{})
+	late, corrections, err := p.again(ctx, r, allUsers, map[string]int{})
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (t *run) fetchFeed(ctx context.Context) error {
 		for _, p := range f.parts {
 			f.failed = append(f.failed, p.Stretch)
 		}
-		l.missed(err, f.failed...)
+		l.notRead(err, f.failed...)
 		return nil
 	}
 	return err
@@ -146,7 +146,7 @@ func (f *feedRead) plan(ctx context.Context) error {
 	gone = slices.DeleteFunc(gone, func(s store.Stretch) bool { // what nothing read lies before is no gap
 		return f.first.IsZero() || !f.first.Before(s.From) || !s.From.Before(s.To)
 	})
-	f.missed(errFeedGone, gone...)
+	f.notRead(errFeedGone, gone...)
 	return stored(f.sync.Archive(ctx, a))
 }
 
@@ -196,7 +196,7 @@ func (f *feedRead) one(ctx context.Context, p *feedPart) error {
 		return p.err
 	case p.err != nil:
 		f.failed = append(f.failed, p.Stretch)
-		f.missed(p.err, p.Stretch)
+		f.notRead(p.err, p.Stretch)
 		return nil
 	}
 	for _, blob := range p.blobs {

@@ -271,19 +271,19 @@ func (d *Imported) count(e *snapshot.Event, took store.Archival) {
 }
 
 func (d *Imported) refuse(r *exports.Record, reason string) {
-	count(d.Refused, d.worded(reason))
+	count(d.Refused, d.reasonKey(reason))
 	if len(d.Refusals) < MaxRefusals {
 		d.Refusals = append(d.Refusals, Refusal{r.Line, reason})
 	}
 	d.lose(r)
 }
 
-// values are what differs between reasons that are the same.
+// values matches the parts in which reasons of one kind may differ.
 var values = regexp.MustCompile(`"[^"]*"|\d+`)
 
-// worded returns the words under which a reason is counted: those of the first
-// that is like it but for the values that it names.
-func (d *Imported) worded(reason string) string {
+// reasonKey returns the text under which a reason is counted: that of the first reason
+// that differs from it only in the values that it names.
+func (d *Imported) reasonKey(reason string) string {
 	const others = " (and others like it)"
 	if d.alike == nil {
 		d.alike = map[string]string{}

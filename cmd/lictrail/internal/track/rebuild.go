@@ -105,7 +105,7 @@ func (b *rebuilder) find(ctx context.Context, events []snapshot.Event, bundles [
 	s.principal = b.principal
 	s.window = snapshot.Window{NotAfter: first.ObservedUntil}
 	maps.Copy(b.powers, diff.Powers(bundles))
-	found, err := s.attribute(nil, bundles, b.coverage, b.powers, everybody)
+	found, err := s.attribute(nil, bundles, b.coverage, b.powers, allUsers)
 	if err != nil {
 		return nil, nil, err
 	}

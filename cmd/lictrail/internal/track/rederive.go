@@ -131,13 +131,13 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 			changes = append(changes, w.change.AsSeen())
 		}
 	}
-	out, err := s.attribute(changes, bundles, p.coverage, nil, everybody)
+	out, err := s.attribute(changes, bundles, p.coverage, nil, allUsers)
 	if err != nil {
 		return err
 	}
 	var corrections []store.Correction
 	for _, e := range runs {
-		late, corrected, err := p.again(ctx, e, everybody, map[string]int{})
+		late, corrected, err := p.again(ctx, e, allUsers, map[string]int{})
 		if err != nil {
 			return err
 		}
@@ -158,9 +158,9 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 		}
 		switch {
 		case w.Rules != diff.Rules, w.Redacted:
-			v.Unrepeated++ // other rules came to it, or forget erased what it rests on
+			v.Unrepeated++ // it is by other rules, or forget erased its evidence
 		case again[text] == 0:
-			v.found(ledger.CheckAttributions, "change %d, revision %d: the stored events lead to another word than the one stored", w.Change, w.Number)
+			v.found(ledger.CheckAttributions, "change %d, revision %d: the stored events lead to another attribution than the one stored", w.Change, w.Number)
 		default:
 			v.Repeated++
 			again[text]--
@@ -169,9 +169,9 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 	return nil
 }
 
-// attributionText puts a word into a form in which it can be compared: all of it but
-// the sentence, which names may have changed. A correction is identified by the
-// number of its change, a first word by what its change is.
+// attributionText puts an attribution into a form in which it can be compared: all of it
+// but the sentence, whose names may have changed. A correction is identified by the number
+// of its change, a first attribution by the content of its change.
 func attributionText(number int64, c *snapshot.Change, a *snapshot.Attribution) string {
 	w := struct {
 		Number      int64

@@ -83,7 +83,7 @@ func (t *run) fetchSearches(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if errors.Is(err, ErrOutOfReach) {
-		l.missed(err, s.queue...)
+		l.notRead(err, s.queue...)
 		return nil
 	}
 	return err
@@ -106,7 +106,7 @@ func (s *searches) read(ctx context.Context) error {
 		case ctx.Err() != nil || errors.Is(err, ErrOutOfReach) || errors.Is(err, errStore):
 			return err
 		case err != nil:
-			s.missed(err, next)
+			s.notRead(err, next)
 		}
 		s.queue = s.queue[1:]
 	}

@@ -188,8 +188,8 @@ func claim(s store.Stretch, since time.Time, why string) []snapshot.Coverage {
 	return claims
 }
 
-// missed says of stretches that they were not had. They stay planned.
-func (l *unifiedLog) missed(cause error, left ...store.Stretch) {
+// notRead records that stretches could not be read. They remain planned for later runs.
+func (l *unifiedLog) notRead(cause error, left ...store.Stretch) {
 	if len(left) == 0 {
 		return
 	}

@@ -14,21 +14,21 @@ import (
 	"lictrail/snapshot/store/ledger"
 )
 
-// Replay is what verifying by the rules has looked at.
+// Replay counts what was verified by the rules of comparing and attributing.
 type Replay struct {
 	States       int64 // states of users that were compared with the one before
 	Changes      int64 // that were found anew
-	Attributions int64 // words on causes that were held against their events
+	Attributions int64 // that were compared with the events that they name
 	Unproven     int64 // of them, those whose events were erased on purpose
-	Repeated     int64 // of them, those that were found again by attributing anew
-	Unrepeated   int64 // and those for which not everything is stored that was known, or another version judged
+	Repeated     int64 // of them, those to which attributing again led as well
+	Unrepeated   int64 // of them, those that cannot be attributed again: not all evidence is stored, or the rules were another version's
 	Findings     []ledger.Finding
 }
 
-// Verify checks that the stored changes are what leads from each stored state
-// to the next, and that each cause follows from the stored events. Reading is a
-// stream: one user is in memory at a time, and the changes. What other rules of
-// attribution came to is held against its events only.
+// Verify checks that the stored changes are the difference of each two stored states, and
+// that each attribution follows from the stored events. It reads one user at a time, so
+// that only that user and the changes are in memory. Attributions by other versions of
+// the rules are only compared with the events that they name.
 func Verify(ctx context.Context, h *store.History) (*Replay, error) {
 	v := &verifier{h: h, moved: map[snapshot.RunID]map[snapshot.SKUID]bool{}}
 	for _, check := range []func(context.Context) error{v.tenant, v.users, v.attributions, v.rederive} {
@@ -136,8 +136,8 @@ func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.
 	for id := range stored {
 		v.found(ledger.CheckReplay, "user %s: run %d has changes, and its state does not differ", t.Person.ID, id)
 	}
-	// forget takes the fingerprint away of whoever was called in a way that named
-	// the person: the next run compares them in full
+	// forget removes the fingerprint of a user whose row it changed; the next run then
+	// compares the whole row
 	if last != nil && t.Fingerprint != 0 && v.prints.Of(&last.User) != t.Fingerprint {
 		v.found(ledger.CheckReplay, "user %s: the fingerprint is not that of the newest state", t.Person.ID)
 	}
@@ -196,8 +196,8 @@ func texts(changes []snapshot.Change) []string {
 	return all
 }
 
-// attributions holds each word on a cause against the events that it names:
-// they must be stored, and say what the word says they do.
+// attributions compares each attribution with the events that it names: they must be
+// stored, and must show what the attribution says.
 func (v *verifier) attributions(ctx context.Context) error {
 	numbers := map[int64]int{}
 	for r, err := range v.h.Revisions(ctx, 0) {

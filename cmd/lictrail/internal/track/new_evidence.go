@@ -12,23 +12,24 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// news is whom it concerns what was learned of a window since it was attributed.
-// The same records, read for the same times, lead to the same attributions.
-type news struct {
+// newEvidence lists the users whose changes in the window of an earlier run may be attributed
+// differently now, because of evidence that came after that run. Without new evidence the
+// attributions stay the same.
+type newEvidence struct {
 	all   bool
 	users map[snapshot.UserID]bool
 }
 
-// everybody is the news where it is not known what is new.
-func everybody(snapshot.UserID) bool { return true }
+// allUsers stands for all users, where it is not known which evidence is new.
+func allUsers(snapshot.UserID) bool { return true }
 
-func (n *news) concerns(id snapshot.UserID) bool { return n.all || n.users[id] }
+func (n *newEvidence) concerns(id snapshot.UserID) bool { return n.all || n.users[id] }
 
-// none reports whether nothing was learned.
-func (n *news) none() bool { return !n.all && len(n.users) == 0 }
+// none reports whether there is no new evidence.
+func (n *newEvidence) none() bool { return !n.all && len(n.users) == 0 }
 
-// add adds whom a record concerns. One that cannot be read is no evidence.
-func (n *news) add(raw *snapshot.RawEvent) {
+// add adds the users whom a record concerns. One that cannot be read is no evidence.
+func (n *newEvidence) add(raw *snapshot.RawEvent) {
 	if n.all {
 		return
 	}
@@ -43,11 +44,11 @@ func (n *news) add(raw *snapshot.RawEvent) {
 	}
 }
 
-// newsOf is what this run learned of the window of an earlier one. before is what
-// had been read of the log by the run before this one, now is all of it.
-func (t *run) newsOf(ctx context.Context, h *store.History, r *store.Run, before, now []snapshot.Coverage) (*news, error) {
+// newEvidenceOf returns the evidence about the window of an earlier run that is new in this
+// run. before is the coverage of the log up to the previous run, now includes this run's.
+func (t *run) newEvidenceOf(ctx context.Context, h *store.History, r *store.Run, before, now []snapshot.Coverage) (*newEvidence, error) {
 	w := recordsOf(h.Window(r.ID))
-	n := &news{users: map[snapshot.UserID]bool{}}
+	n := &newEvidence{users: map[snapshot.UserID]bool{}}
 	n.all = !slices.Equal(unread(before, w.NotBefore, r.ObservedUntil), unread(now, w.NotBefore, r.ObservedUntil))
 	if n.all {
 		return n, nil
@@ -61,8 +62,8 @@ func (t *run) newsOf(ctx context.Context, h *store.History, r *store.Run, before
 	return n, t.addFetched(ctx, n, w)
 }
 
-// unread lists the gaps in what was read of the log. What is read of the time after
-// the users were read proves nothing more about them.
+// unread lists the gaps in the coverage of the log between two times. Records of a time
+// after the users were read prove nothing more about them.
 func unread(stretches []snapshot.Coverage, from, to time.Time) []snapshot.Window {
 	var gaps []snapshot.Window
 	for _, c := range snapshot.UnionCoverage(stretches, from, to) {
@@ -75,7 +76,7 @@ func unread(stretches []snapshot.Coverage, from, to time.Time) []snapshot.Window
 
 // addFetched adds the records of a window that this run fetched, and that the
 // archive lacks or has otherwise.
-func (t *run) addFetched(ctx context.Context, n *news, w snapshot.Window) error {
+func (t *run) addFetched(ctx context.Context, n *newEvidence, w snapshot.Window) error {
 	fetched := map[diff.EventRefKey]*snapshot.RawEvent{}
 	var f store.EventFilter
 	for raw := range t.within(w) {
