@@ -14,7 +14,7 @@ import (
 // with every change after which the same evidence may lead to another result. Changes
 // that older rules attributed are then attributed again, and a difference does not count
 // as a correction.
-const Rules = 4
+const Rules = 5
 
 // Context is everything that attribution uses besides the changes themselves. A function
 // that is nil stands for one that knows nothing.

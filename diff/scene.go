@@ -344,8 +344,7 @@ func sideFact(set []snapshot.EventLicense, whole bool, sku snapshot.SKUID) repla
 
 // groupPoint returns the point for a record on a group or on a membership.
 func groupPoint(o *op, path int, sku snapshot.SKUID) (replay.Point, bool) {
-	// The engine's record may bear an earlier time than that of the step it followed.
-	p := replay.Point{At: o.At.Add(-snapshot.RecordJitter), Path: path, Named: replay.None}
+	p := replay.Point{At: o.At, Path: path, Named: replay.None}
 	switch o.Activity {
 	case snapshot.AddMember:
 		p.Kind = replay.Joined

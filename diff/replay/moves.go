@@ -48,11 +48,15 @@ func (s *search) makeTicks() {
 }
 
 // gapOf returns the times between which a node lies, and whether the log was read
-// for all of it.
+// for all of it. A step of a group may have happened somewhat before its record's time.
 func (s *search) gapOf(n *node) (lo, hi time.Time, covered bool) {
 	lo, hi = s.Start, s.EndUntil
 	if n.tick > 0 {
-		lo = later(lo, s.ticks[n.tick-1].at)
+		at := s.ticks[n.tick-1].at
+		if s.rank(s.ticks[n.tick-1]) == 0 {
+			at = at.Add(-snapshot.RecordJitter)
+		}
+		lo = later(lo, at)
 	}
 	if n.tick < len(s.ticks) {
 		hi = earlier(hi, s.ticks[n.tick].at)
@@ -92,12 +96,40 @@ func (s *search) expand(n *node) {
 		return
 	}
 	switch t := s.ticks[n.tick]; {
-	case n.state.gone:
+	case n.state.gone || n.state.taken&1 != 0:
 		s.step(n, n.tick+1, n.state, 0)
 	case t.point == None:
 		s.rowDate(n, t)
 	default:
 		s.record(n, t.point)
+	}
+	if !n.state.gone {
+		s.takeEarly(n)
+	}
+}
+
+// takeEarly lets steps of groups happen before the next tick although their records are
+// of a later time: the engine's record, or the date of a row, may have an earlier time
+// than the record of the step that the engine followed. Both orders are possible.
+func (s *search) takeEarly(n *node) {
+	if s.rank(s.ticks[n.tick]) == 0 || n.state.taken&1 != 0 {
+		return
+	}
+	var seen mask // the paths of which an earlier step comes first
+	for k := 1; k < 8 && n.tick+k < len(s.ticks); k++ {
+		t := s.ticks[n.tick+k]
+		if t.at.Sub(s.ticks[n.tick].at) > snapshot.RecordJitter {
+			return
+		}
+		if s.rank(t) != 0 || n.state.taken&(1<<k) != 0 || seen.has(s.Points[t.point].Path) {
+			continue
+		}
+		seen |= maskOf(s.Points[t.point].Path)
+		s.groupStep(n, t.point, func(next state, cost int) {
+			next.moved, next.forced, next.forcedTwice = 0, 0, 0
+			next.taken |= 1 << k
+			s.step(n, n.tick, next, cost)
+		})
 	}
 }
 
@@ -431,46 +463,49 @@ func mayMove(kind PointKind, group bool) bool {
 
 // record adds the moves that a record may show.
 func (s *search) record(n *node, point int) {
-	switch p := s.Points[point]; p.Kind {
-	case Joined, Left:
-		s.membership(n, point, p)
-	case GroupSet:
-		s.groupSet(n, point, p)
-	case Recalculated:
-		next := n.state
-		if next.pending(p.Path) { // the engine may have been about to follow, or have failed before
-			s.step(n, n.tick+1, next, 0)
-		}
-		if next.wants(p.Path) {
-			next.cause[p.Path] = int16(point) + 1
-		}
-		s.step(n, n.tick+1, next, 0)
-	case Deleted:
+	switch p := s.Points[point]; {
+	case p.Kind < Saved:
+		s.groupStep(n, point, func(next state, cost int) { s.step(n, n.tick+1, next, cost) })
+	case p.Kind == Deleted:
 		s.deleted(n, point, p)
 	default:
 		s.licenses(n, point, p)
 	}
 }
 
-func (s *search) membership(n *node, point int, p Point) {
-	joined := p.Kind == Joined
-	if n.state.member.has(p.Path) == joined {
-		return // the record fits only after a step without a record, which assume adds
+// groupStep hands over the states, with their costs, that may follow a step of a group.
+func (s *search) groupStep(n *node, point int, add func(state, int)) {
+	p, next := s.Points[point], n.state
+	switch p.Kind {
+	case Joined, Left:
+		joined := p.Kind == Joined
+		if next.member.has(p.Path) == joined {
+			return // the record fits only after a step without a record, which assume adds
+		}
+		next.member = next.member.set(p.Path, joined)
+		s.wanted(n, next, point, 0, add)
+	case GroupSet:
+		s.groupSet(n, point, add)
+	case Recalculated:
+		if next.pending(p.Path) { // the engine may have been about to follow, or have failed before
+			add(next, 0)
+		}
+		if next.wants(p.Path) {
+			next.cause[p.Path] = int16(point) + 1
+		}
+		add(next, 0)
 	}
-	next := n.state
-	next.member = next.member.set(p.Path, joined)
-	s.wanted(n, next, point, p, 0)
 }
 
 // wanted adds a step of a group, after which the user may no longer hold what the group
 // wants.
-func (s *search) wanted(n *node, next state, point int, p Point, cost int) {
-	st := n.state
+func (s *search) wanted(n *node, next state, point, cost int, add func(state, int)) {
+	st, p := n.state, s.Points[point]
 	if st.wants(p.Path) != next.wants(p.Path) {
 		cost += s.waited(&st, p.Path, p.At) // the step undoes an earlier one that the engine has not followed
 		next.cause[p.Path] = int16(point) + 1
 	}
-	s.step(n, n.tick+1, next, cost)
+	add(next, cost)
 }
 
 // waited is the cost of a path that has not followed its group by a time. A path that
@@ -484,12 +519,13 @@ func (s *search) waited(st *state, path int, at time.Time) int {
 	return s.lag(st.causeOf(path), at)
 }
 
-func (s *search) groupSet(n *node, point int, p Point) {
+func (s *search) groupSet(n *node, point int, add func(state, int)) {
+	p := s.Points[point]
 	gave := n.state.gives.has(p.Path)
 	if !p.Before.fits(gave) {
 		next := n.state
 		next.gives = next.gives.set(p.Path, p.After == Yes)
-		s.wanted(n, next, point, p, contradicted)
+		s.wanted(n, next, point, contradicted, add)
 		return
 	}
 	for _, gives := range []bool{false, true} {
@@ -501,7 +537,7 @@ func (s *search) groupSet(n *node, point int, p Point) {
 		if gives && gave && next.held.has(p.Path) && next.wants(p.Path) {
 			next.cause[p.Path] = int16(point) + 1 // its plans may differ, which gives rows a new date
 		}
-		s.wanted(n, next, point, p, 0)
+		s.wanted(n, next, point, 0, add)
 	}
 }
 

@@ -171,6 +171,7 @@ func (s *search) reach(key nodeKey, cost int) *node {
 func (s *search) step(from *node, tick int, to state, cost int, moves ...Move) {
 	if tick > from.tick {
 		to.moved, to.forced, to.forcedTwice = 0, 0, 0
+		to.taken >>= 1
 	}
 	if from.cost+cost > horizon {
 		return

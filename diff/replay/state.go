@@ -32,6 +32,9 @@ type state struct {
 	forcedTwice mask // the paths to which that happened twice
 	unseen      mask // the paths that ended although no snapshot and no full record shows them held
 	gone        bool // the account was deleted
+	// taken has bit k set if the k-th tick from the next one is a step of a group that
+	// has happened already, see [search.takeEarly].
+	taken uint8
 	// cause is, per path, 1 + the index of the point that last changed whether the user
 	// should hold the SKU by the path's group; 0 when the path has followed, or there is
 	// no such point.
