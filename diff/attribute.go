@@ -89,30 +89,92 @@ type Attributed struct {
 // audit log saw. What no record and no rule explains for certain is unknown, with
 // the reason why.
 func Attribute(changes []snapshot.Change, c *Context) (attributions []snapshot.Attribution, unseen []Attributed) {
-	a := newAttributor(changes, c)
-	attributions = make([]snapshot.Attribution, len(changes))
-	order := a.order()
-	for _, user := range a.users() {
-		n := 0
-		for n < len(order) && changes[order[n]].User == user {
-			n++
+	places := map[snapshot.UserID][]int{}
+	all := Changes{Lost: map[snapshot.SKUID]int{}}
+	for i := range changes {
+		user := changes[i].User
+		places[user] = append(places[user], i)
+	}
+	all.Of = func(user snapshot.UserID) []snapshot.Change {
+		list := make([]snapshot.Change, len(places[user]))
+		for n, i := range places[user] {
+			list[n] = changes[i]
 		}
+		return list
+	}
+	for user := range places {
+		if user != "" {
+			all.Users = append(all.Users, user)
+			all.Lose(all.Of(user))
+		}
+	}
+	slices.Sort(all.Users)
+	windowed := *c
+	windowed.Window = windowOf(changes, c)
+	attributions = make([]snapshot.Attribution, len(changes))
+	unseen = AttributeEach(&all, &windowed, func(user snapshot.UserID, _ []snapshot.Change, found []snapshot.Attribution) {
+		for n, i := range places[user] {
+			attributions[i] = found[n]
+		}
+	})
+	return attributions, unseen
+}
+
+// Changes are the changes of one run. Those of one user are asked for at a time.
+type Changes struct {
+	Users []snapshot.UserID // who have changes, sorted
+	// Of returns the changes of a user, or of the tenant itself for "".
+	Of   func(snapshot.UserID) []snapshot.Change
+	Lost map[snapshot.SKUID]int // users who lost the SKU
+}
+
+// Lose counts the SKUs that a user lost by changes, which must be all of the user's.
+func (c *Changes) Lose(changes []snapshot.Change) {
+	for i := range changes {
+		removed := func(o snapshot.Change) bool { return o.Kind == snapshot.Removed && o.SKU == changes[i].SKU }
+		if slices.IndexFunc(changes, removed) == i { // once, whatever the number of paths
+			c.Lost[changes[i].SKU]++
+		}
+	}
+}
+
+// AttributeEach is [Attribute] for changes that are not in memory at once: each gets
+// those of the tenant and then those of one user after the other, with their
+// attributions. c must have the window of the run.
+func AttributeEach(all *Changes, c *Context, each func(snapshot.UserID, []snapshot.Change, []snapshot.Attribution)) (unseen []Attributed) {
+	a := newAttributor(c)
+	a.lost = all.Lost
+	tenant := all.Of("")
+	for i := range tenant {
+		a.indexChange(&tenant[i])
+	}
+	for _, user := range a.users(all.Users) {
+		changes := tenant
+		if user != "" {
+			changes = all.Of(user)
+			for i := range changes {
+				a.indexChange(&changes[i])
+			}
+		}
+		attributions := make([]snapshot.Attribution, len(changes))
 		if a.concerned(user) {
-			for _, i := range order[:n] {
+			for _, i := range order(changes) {
 				attributions[i] = a.explain(&changes[i])
 			}
 			unseen = append(unseen, a.unseen(user)...)
 		}
-		order = order[n:]
-		clear(a.scenes) // histories take much memory, and are not needed for other users
+		if len(changes) > 0 {
+			each(user, changes, attributions)
+		}
+		a.forgetUser()
 	}
-	return attributions, unseen
+	return unseen
 }
 
-// users lists the users of changes and of license records, in order. The first one,
-// "", has the changes of the tenant.
-func (a *attributor) users() []snapshot.UserID {
-	users := append(slices.Collect(maps.Keys(a.changed)), "")
+// users lists the users with changes and those of license records, in order. The
+// first one, "", has the changes of the tenant.
+func (a *attributor) users(changed []snapshot.UserID) []snapshot.UserID {
+	users := append(slices.Clone(changed), "")
 	users = slices.AppendSeq(users, maps.Keys(a.license))
 	slices.Sort(users)
 	return slices.Compact(users)
@@ -120,14 +182,14 @@ func (a *attributor) users() []snapshot.UserID {
 
 func (c *Context) concerned(id snapshot.UserID) bool { return c.Concerns == nil || c.Concerns(id) }
 
-// order lists the changes such that their order in the input does not matter:
-// of the changes of one SKU of a user, the first may claim an event first.
-func (a *attributor) order() []int {
-	order := make([]int, len(a.changes))
+// order lists the changes of a user such that their order in the input does not
+// matter: of the changes of one SKU, the first may claim an event first.
+func order(changes []snapshot.Change) []int {
+	order := make([]int, len(changes))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return compareChanges(&a.changes[i], &a.changes[j]) })
+	slices.SortStableFunc(order, func(i, j int) int { return compareChanges(&changes[i], &changes[j]) })
 	return order
 }
 

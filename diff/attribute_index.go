@@ -105,7 +105,6 @@ type (
 // attributor attributes the changes of one run.
 type attributor struct {
 	*Context
-	changes  []snapshot.Change
 	window   snapshot.Window // of the run
 	observed time.Time       // ObservedAt, or the end of the window
 
@@ -120,25 +119,27 @@ type attributor struct {
 	powers  map[string]bool                        // actors who act on others' licenses or groups
 	syncs   map[string]bool                        // actors whom a record shows to synchronize a local directory
 
+	catalog map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
+	ofGroup map[groupSKU]*snapshot.Change
+	lost    map[snapshot.SKUID]int              // users who lost the SKU in this run
+	gaps    map[snapshot.Window]snapshot.Window // cache: the first stretch of a window that was not read
+
+	// These have what is known of the user whose changes are being attributed.
 	siblings map[userSKU][]*snapshot.Change
-	changed  map[snapshot.UserID][]snapshot.SKUID  // the SKUs of the user's changes
-	catalog  map[snapshot.SKUID][]*snapshot.Change // changes to the SKU itself
-	ofGroup  map[groupSKU]*snapshot.Change
-	lost     map[snapshot.SKUID]map[snapshot.UserID]bool // users who lost the SKU in this run
-	gaps     map[snapshot.Window]snapshot.Window         // cache: the first stretch of a window that was not read
-	gone     map[snapshot.UserID]bool                    // users who are no longer among the tenant's users
-	back     map[snapshot.UserID]bool                    // users who are among them again
-	scenes   map[userSKU]*scene                          // cache of solve
+	changed  map[snapshot.UserID][]snapshot.SKUID // the SKUs of the user's changes
+	gone     map[snapshot.UserID]bool             // no longer among the tenant's users
+	back     map[snapshot.UserID]bool             // among them again
+	scenes   map[userSKU]*scene                   // cache of solve
 }
 
-func newAttributor(changes []snapshot.Change, c *Context) *attributor {
+func newAttributor(c *Context) *attributor {
 	a := &attributor{
-		Context: c, changes: changes, window: windowOf(changes, c),
+		Context: c, window: c.Window,
 		license: map[snapshot.UserID][]*op{}, named: map[string][]*op{}, life: map[snapshot.UserID][]*op{}, updates: map[snapshot.UserID][]*op{},
 		members: map[userGroup][]*op{}, groups: map[snapshot.GroupID][]*op{},
 		upns: map[snapshot.UserID]string{}, powers: map[string]bool{}, syncs: map[string]bool{},
 		siblings: map[userSKU][]*snapshot.Change{}, changed: map[snapshot.UserID][]snapshot.SKUID{}, catalog: map[snapshot.SKUID][]*snapshot.Change{},
-		ofGroup: map[groupSKU]*snapshot.Change{}, lost: map[snapshot.SKUID]map[snapshot.UserID]bool{},
+		ofGroup: map[groupSKU]*snapshot.Change{}, lost: map[snapshot.SKUID]int{},
 		gaps: map[snapshot.Window]snapshot.Window{}, joined: map[snapshot.UserID][]snapshot.GroupID{},
 		gone: map[snapshot.UserID]bool{}, back: map[snapshot.UserID]bool{}, scenes: map[userSKU]*scene{},
 	}
@@ -156,10 +157,17 @@ func newAttributor(changes []snapshot.Change, c *Context) *attributor {
 	for _, groups := range a.joined {
 		slices.Sort(groups)
 	}
-	for i := range changes {
-		a.indexChange(&changes[i])
-	}
 	return a
+}
+
+// forgetUser forgets the user whose changes were attributed: histories take more
+// memory than what they come to.
+func (a *attributor) forgetUser() {
+	clear(a.siblings)
+	clear(a.changed)
+	clear(a.gone)
+	clear(a.back)
+	clear(a.scenes)
 }
 
 // windowOf returns the window of the run.
@@ -270,7 +278,7 @@ func (a *attributor) power(o *op) {
 // users. Such an actor has an administrative role. An operation of an administrator on
 // the own account may be either administration or self-service.
 func Powers(bundles []snapshot.Bundle) map[string]bool {
-	return newAttributor(nil, &Context{Bundles: bundles}).powers
+	return newAttributor(&Context{Bundles: bundles}).powers
 }
 
 // indexChange files a change under what it is about.
@@ -282,12 +290,6 @@ func (a *attributor) indexChange(ch *snapshot.Change) {
 		a.changed[ch.User] = append(a.changed[ch.User], ch.SKU)
 		a.gone[ch.User] = a.gone[ch.User] || ch.Presence == snapshot.Deleted || ch.Presence == snapshot.Gone
 		a.back[ch.User] = a.back[ch.User] || ch.Back || ch.Returned
-		if ch.Kind == snapshot.Removed {
-			if a.lost[ch.SKU] == nil {
-				a.lost[ch.SKU] = map[snapshot.UserID]bool{}
-			}
-			a.lost[ch.SKU][ch.User] = true
-		}
 	case ch.Path != nil:
 		key := groupSKU{ch.Path.Group, ch.SKU}
 		if was := a.ofGroup[key]; was == nil || compareChanges(ch, was) < 0 {

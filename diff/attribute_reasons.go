@@ -678,8 +678,8 @@ func (a *attributor) perhapsLapsedReason(ch *snapshot.Change) string {
 // lapseReason describes a loss by a subscription that lapsed.
 func (a *attributor) lapseReason(ch *snapshot.Change) string {
 	sku, shows := a.sku(ch.SKU), a.lapsed(ch)
-	loss := fmt.Sprintf("%d users lost it", len(a.lost[ch.SKU]))
-	if len(a.lost[ch.SKU]) == 1 {
+	loss := fmt.Sprintf("%d users lost it", a.lost[ch.SKU])
+	if a.lost[ch.SKU] == 1 {
 		loss = "the last user lost it"
 	}
 	switch {

@@ -109,7 +109,7 @@ func (a *attributor) lapsed(ch *snapshot.Change) *snapshot.Change {
 		return nil
 	}
 	holders, known := a.holders(ch.SKU)
-	lost := len(a.lost[ch.SKU])
+	lost := a.lost[ch.SKU]
 	if !(known && holders == 0) && (lost < 2 || lost < holders) {
 		return nil
 	}

@@ -84,7 +84,7 @@ func TestParty(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &Context{Tenant: own, Principal: func(id string) (snapshot.Principal, bool) { return tt.read, tt.read.ID == id }}
 			b := snapshot.Bundle{Actor: tt.actor, Events: []*snapshot.Event{{Client: tt.client}}}
-			if got := newAttributor(nil, c).party(c.newOp(&b), "target", ""); got != tt.want {
+			if got := newAttributor(c).party(c.newOp(&b), "target", ""); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -100,7 +100,7 @@ func TestParty_SyncElsewhere(t *testing.T) {
 	}
 	c := &Context{Tenant: own, Bundles: []snapshot.Bundle{bundle(syncClient)}}
 	plain := bundle("")
-	if got := newAttributor(nil, c).party(c.newOp(&plain), "ann", ""); got != bySync {
+	if got := newAttributor(c).party(c.newOp(&plain), "ann", ""); got != bySync {
 		t.Errorf("got %+v, want %+v", got, bySync)
 	}
 }
