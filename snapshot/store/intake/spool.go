@@ -42,14 +42,38 @@ const maxWords = 32 << 20
 // NewSpool begins a spool beside a database. The file is gone when it is closed, and
 // on systems that can do so has no name from the beginning: a crash leaves nothing behind.
 func NewSpool(database string) (*Spool, error) {
+	f, err := newFile(database)
+	if err != nil {
+		return nil, err
+	}
+	sp := &Spool{file: f, out: bufio.NewWriterSize(f, 1<<16)}
+	sp.forget()
+	return sp, nil
+}
+
+func newFile(database string) (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Dir(database), filepath.Base(database)+"-spool-*") // mode 0600
 	if err != nil {
 		return nil, engine.Placed(fmt.Errorf("make a spool for the users: %w", err))
 	}
 	_ = os.Remove(f.Name()) // fails on Windows, where Close does it
-	sp := &Spool{file: f, out: bufio.NewWriterSize(f, 1<<16)}
-	sp.forget()
-	return sp, nil
+	return f, nil
+}
+
+// empty drops what was written to a file.
+func empty(f *os.File, out *bufio.Writer) error {
+	_, err := f.Seek(0, io.SeekStart)
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	out.Reset(f)
+	return err
+}
+
+func remove(f *os.File) error {
+	err := f.Close()
+	_ = os.Remove(f.Name()) // it is gone already, but for Windows
+	return err
 }
 
 // Fill writes so many bytes, to learn whether they fit on the disk.
@@ -63,23 +87,14 @@ func (sp *Spool) forget() { sp.index, sp.words, sp.size = map[string]uint64{}, [
 // Reset drops everything that was added.
 func (sp *Spool) Reset() error {
 	sp.forget()
-	_, err := sp.file.Seek(0, io.SeekStart)
-	if err == nil {
-		err = sp.file.Truncate(0)
-	}
-	sp.out.Reset(sp.file)
-	if err != nil {
+	if err := empty(sp.file, sp.out); err != nil {
 		return fmt.Errorf("empty the spool: %w", err)
 	}
 	return nil
 }
 
 // Close removes the spool.
-func (sp *Spool) Close() error {
-	err := sp.file.Close()
-	_ = os.Remove(sp.file.Name()) // it is gone already, but for Windows
-	return err
-}
+func (sp *Spool) Close() error { return remove(sp.file) }
 
 // Add takes what a run changes in the history of one user. row is the user's in
 // the database, 0 for one who is new; print is of the row that the user was read
