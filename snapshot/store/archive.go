@@ -239,7 +239,7 @@ func (c *Conclusions) Evidence(id snapshot.UserID, found []snapshot.FirstEvidenc
 
 // Changes adds changes that only the log saw.
 func (c *Conclusions) Changes(found []Attributed) error {
-	if err := c.w.changes(found); err != nil {
+	if _, err := c.w.changes(Given(found)); err != nil {
 		return fmt.Errorf("record changes: %w", engine.Classify(err))
 	}
 	return nil

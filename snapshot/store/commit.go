@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -34,8 +35,8 @@ type Result struct {
 	SubscriptionsRead bool             // I11
 	Groups            []snapshot.Group // those that were read; the others stay
 
-	Spool   *intake.Spool // what differs of users; nil: nothing
-	Changes []Attributed  // in the order in which they get their numbers
+	Spool   *intake.Spool                 // what differs of users; nil: nothing
+	Changes iter.Seq2[*Attributed, error] // in the order in which they get their numbers; nil: none
 
 	// Before is what the audit log shows of the time before the first run.
 	Before map[snapshot.UserID][]snapshot.FirstEvidence
@@ -56,6 +57,17 @@ type Result struct {
 type Attributed struct {
 	snapshot.Change
 	Attribution snapshot.Attribution
+}
+
+// Given lists changes that are in memory.
+func Given(list []Attributed) iter.Seq2[*Attributed, error] {
+	return func(yield func(*Attributed, error) bool) {
+		for i := range list {
+			if !yield(&list[i], nil) {
+				return
+			}
+		}
+	}
 }
 
 // Correction is a better attribution of an earlier change.
@@ -100,6 +112,7 @@ type writer struct {
 	tables   []*ledger.Layout         // to be sealed
 	fresh    map[string]*ledger.Fresh // by table: what was digested while it was written
 	names    nameindex.Words
+	changed  int // changes that were written
 }
 
 // rowKey names a row of a small table.
@@ -120,7 +133,7 @@ func (w *writer) write(s *Sync, r *Result) error {
 		func() error { return w.subscriptions(r) },
 		func() error { return w.indexLater(s.Previous == nil, func() error { return w.users(r) }) },
 		func() error { return w.before(r.Before) },
-		func() error { return w.changes(r.Changes) },
+		func() (err error) { w.changed, err = w.changes(r.Changes); return err },
 		func() error { return w.corrections(r.Corrections) },
 		func() error { return w.events(r.Events, r.Fuller) },
 		func() error { return w.coverage(r.Coverage) },
@@ -277,7 +290,7 @@ func (w *writer) finish(r *Result) error {
 	_, err = w.Exec(`UPDATE run SET status = 'complete', ended_at = ?, observed_at = ?, observed_until = ?, users = ?,
 		licensed_users = ?, assignments = ?, changes = ?, requests = ?, warnings = ? WHERE id = ?`,
 		r.EndedAt.UnixMilli(), r.ObservedAt.UnixMilli(), r.ObservedUntil.UnixMilli(), r.Users,
-		r.LicensedUsers, r.Assignments, len(r.Changes), r.Requests, string(warnings), w.run)
+		r.LicensedUsers, r.Assignments, w.changed, r.Requests, string(warnings), w.run)
 	return err
 }
 

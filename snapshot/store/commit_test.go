@@ -86,10 +86,10 @@ func richResult(t testing.TB, s *Sync) Result {
 	r.SubscriptionsRead = true
 	r.Groups = []snapshot.Group{{ID: "sales", Name: fmt.Sprintf("Sales %d", s.Run), Licenses: []snapshot.GroupLicense{{SKU: "e5"}}}}
 	path := group.PathRef
-	r.Changes = []Attributed{{
+	r.Changes = Given([]Attributed{{
 		Change:      snapshot.Change{Kind: snapshot.Assigned, Observed: true, User: d.ID, SKU: "e5", Path: &path, Window: snapshot.Window{NotAfter: r.ObservedUntil}},
 		Attribution: snapshot.Attribution{Cause: snapshot.CauseGroup, Reason: "By the group.", Actor: &snapshot.Actor{Kind: snapshot.ActorUser, ID: "admin"}, Evidence: []snapshot.EventRef{{Source: snapshot.SourceGraph, ID: "event"}}},
-	}}
+	}})
 	if s.Previous != nil {
 		r.Corrections = []Correction{{Change: 1, Attribution: snapshot.Attribution{Cause: snapshot.CauseAdmin, At: week(1), Reason: "Better."}}}
 	}
@@ -246,7 +246,7 @@ func TestCommit_FailsAsAWhole(t *testing.T) {
 			addTo(t, r.Spool, &d, 0)
 			addTo(t, r.Spool, &d, 0)
 		}},
-		{"a change of a user who is not there", func(_ *Sync, r *Result) { r.Changes = append(r.Changes, Attributed{Change: stranger}) }},
+		{"a change of a user who is not there", func(_ *Sync, r *Result) { r.Changes = Given([]Attributed{{Change: stranger}}) }},
 		{"a correction of no change", func(_ *Sync, r *Result) { r.Corrections = append(r.Corrections, Correction{Change: 999}) }},
 		{"a path in no state of presence", func(s *Sync, r *Result) {
 			d := newcomer(s, "late")
@@ -546,8 +546,8 @@ func TestI8_CorrectionsOfADate(t *testing.T) {
 		return a
 	}
 	path := d.New.Paths[0].PathRef
-	r.Changes = []Attributed{{Attribution: at(5), Change: snapshot.Change{
-		Kind: snapshot.Assigned, Observed: true, User: "ann", SKU: "e3", Path: &path, Window: snapshot.Window{NotBefore: week(1), NotAfter: week(2)}}}}
+	r.Changes = Given([]Attributed{{Attribution: at(5), Change: snapshot.Change{
+		Kind: snapshot.Assigned, Observed: true, User: "ann", SKU: "e3", Path: &path, Window: snapshot.Window{NotBefore: week(1), NotAfter: week(2)}}}})
 	if err := s.Commit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

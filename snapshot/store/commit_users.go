@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"lictrail/snapshot"
@@ -248,17 +249,24 @@ func (w *writer) evidence(user int64, found []snapshot.FirstEvidence) error {
 }
 
 // changes writes the changes in their order, each with its attribution.
-func (w *writer) changes(changes []Attributed) error {
-	for i := range changes {
-		id, err := w.change(&changes[i].Change)
-		if err != nil {
-			return err
-		}
-		if err := w.attribution(id, 1, &changes[i].Attribution); err != nil {
-			return err
-		}
+func (w *writer) changes(changes iter.Seq2[*Attributed, error]) (n int, err error) {
+	if changes == nil {
+		return 0, nil
 	}
-	return nil
+	for c, err := range changes {
+		if err = cmp.Or(err, w.ended()); err != nil {
+			return n, err
+		}
+		id, err := w.change(&c.Change)
+		if err != nil {
+			return n, err
+		}
+		if err := w.attribution(id, 1, &c.Attribution); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 func (w *writer) change(c *snapshot.Change) (int64, error) {

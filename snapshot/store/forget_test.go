@@ -43,7 +43,7 @@ func spelledHistory(t testing.TB, spelled string) *DB {
 		{Source: snapshot.SourceGraph, ID: "named", At: week(1), Raw: []byte(`{"initiatedBy":"` + spelled + `"}`)},
 		{Source: snapshot.SourceGraph, ID: "longer", At: week(1), Raw: []byte(`{"initiatedBy":"x` + zoeUPN + `"}`)},
 	}
-	r.Changes = []Attributed{{
+	r.Changes = Given([]Attributed{{
 		Change: snapshot.Change{Kind: snapshot.Assigned, Observed: true, User: "long", SKU: "e3", Window: snapshot.Window{NotAfter: r.ObservedUntil}},
 		Attribution: snapshot.Attribution{Cause: snapshot.CauseAdmin, Reason: "By " + spelled + ".", Actor: &snapshot.Actor{Kind: snapshot.ActorUser, ID: string(zoe), UPN: zoeUPN, Name: "Z. O'B."},
 			Evidence: []snapshot.EventRef{{Source: snapshot.SourceGraph, ID: "longer"}}},
@@ -51,7 +51,7 @@ func spelledHistory(t testing.TB, spelled string) *DB {
 		Change: snapshot.Change{Kind: snapshot.Assigned, Observed: true, User: zoe, SKU: "e3", Window: snapshot.Window{NotAfter: r.ObservedUntil}},
 		Attribution: snapshot.Attribution{Cause: snapshot.CauseAdmin, Reason: "Given to Zoë, that is EMPQ-771Z, alias O'Brien, Zoë.",
 			Actor: &snapshot.Actor{Kind: snapshot.ActorUser, ID: "boss", UPN: "boss@contoso.com"}},
-	}}
+	}})
 	r.Coverage = []snapshot.Coverage{{Source: snapshot.SourceGraph, From: week(0), To: week(1), Why: "asked by " + spelled}}
 	r.Licensing = richLicensing(zoe, 1)
 	r.Licensing.Errors = append(r.Licensing.Errors, snapshot.AssignmentError{ID: "2", Holder: snapshot.Holder{Kind: snapshot.HeldByUser, ID: "long"}, SKU: "e3", Code: "Other", Message: "Not while " + spelled + " has it."})

@@ -258,7 +258,7 @@ func (l *law) run() {
 	r.Groups = slices.Collect(maps.Values(l.groups))
 	deltas := l.deltas(s, known)
 	r.Spool = fill(l.t, s, deltas...)
-	r.Changes = l.changes(s, deltas)
+	r.Changes = Given(l.changes(s, deltas))
 	r.Corrections = l.corrections(s)
 	r.Activity, r.Events = l.activity(s), l.events(s)
 	if err := s.Commit(l.t.Context(), r); err != nil {

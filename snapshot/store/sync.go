@@ -363,3 +363,6 @@ func pathKind(group int64) snapshot.PathKind {
 
 // Spool begins the spool of the run.
 func (s *Sync) Spool() (*intake.Spool, error) { return intake.NewSpool(s.db.path) }
+
+// Pile begins a pile of the run.
+func Pile[T any](s *Sync) (*intake.Pile[T], error) { return intake.NewPile[T](s.db.path) }

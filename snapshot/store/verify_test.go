@@ -75,7 +75,9 @@ func erasedHistory(t testing.TB) *DB {
 	}
 	s := begin(t, db)
 	r := richResult(t, s)
-	r.Changes[0].Attribution.Actor = &snapshot.Actor{Kind: snapshot.ActorUser, ID: "boss", UPN: "boss@contoso.com"}
+	for c := range r.Changes {
+		c.Attribution.Actor = &snapshot.Actor{Kind: snapshot.ActorUser, ID: "boss", UPN: "boss@contoso.com"}
+	}
 	if err := s.Commit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

@@ -31,11 +31,11 @@ func runWith(before, now []string, kinds ...snapshot.Kind) Recorded {
 		}
 		return list
 	}
-	r := &store.Result{Warnings: warnings(now)}
+	s := &track.Summary{Result: &store.Result{Warnings: warnings(now)}, Previous: &store.Run{Warnings: warnings(before)}}
 	for _, kind := range kinds {
-		r.Changes = append(r.Changes, store.Attributed{Change: snapshot.Change{Kind: kind}})
+		s.Changes = append(s.Changes, store.Outline{Kind: kind})
 	}
-	return Recorded{Summary: &track.Summary{Result: r, Previous: &store.Run{Warnings: warnings(before)}}}
+	return Recorded{Summary: s}
 }
 
 func TestIsNews(t *testing.T) {
@@ -109,10 +109,10 @@ func hostOf(t *testing.T) Host {
 // date are no unexplained changes. Without permission to name people a party has its id.
 func TestCountChanges(t *testing.T) {
 	ann := &snapshot.Actor{Kind: snapshot.ActorUser, ID: "ann-id", UPN: "ann@contoso.com", Name: "Ann"}
-	change := func(kind snapshot.Kind, cause snapshot.Cause, actor *snapshot.Actor) store.Attributed {
-		return store.Attributed{Change: snapshot.Change{Kind: kind, User: "u"}, Attribution: snapshot.Attribution{Cause: cause, Actor: actor}}
+	change := func(kind snapshot.Kind, cause snapshot.Cause, actor *snapshot.Actor) store.Outline {
+		return store.Outline{Kind: kind, User: "u", Attribution: &snapshot.Attribution{Cause: cause, Actor: actor}}
 	}
-	changes := []store.Attributed{
+	changes := []store.Outline{
 		change(snapshot.Removed, snapshot.CauseUnknown, nil), change(snapshot.DateMoved, snapshot.CauseUnknown, nil),
 		change(snapshot.Removed, snapshot.CauseAdmin, ann), change(snapshot.Assigned, snapshot.CauseAdmin, ann),
 	}

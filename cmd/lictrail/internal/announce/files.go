@@ -88,7 +88,7 @@ func (f Files) writePages(ctx context.Context, h Host, b *ask.Book, r Recorded) 
 
 // changed reports whether the run changed anything but Microsoft's dates.
 func (r Recorded) changed() bool {
-	return slices.ContainsFunc(r.Result.Changes, func(c store.Attributed) bool { return !ask.IsDateMove(c.Kind) })
+	return slices.ContainsFunc(r.Changes, func(c store.Outline) bool { return !ask.IsDateMove(c.Kind) })
 }
 
 // writePage writes the page on what changed since a run to a file, in one of its

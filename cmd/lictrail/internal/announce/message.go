@@ -29,7 +29,7 @@ func (h Host) message(ctx context.Context, r Recorded, names, withPage bool) (*n
 	m := h.newMessage(notify.Ran)
 	m.Tenant = out.Tenant{ID: string(r.Tenant.ID), Name: r.Tenant.Name}
 	m.Number, m.First, m.Head, m.Warnings = int64(r.Run), r.First, r.Head, r.Result.Warnings
-	countChanges(m, r.Result.Changes, names)
+	countChanges(m, r.Changes, names)
 	err := r.read(ctx, h, func(b *ask.Book) (err error) {
 		m.Run = newAnnouncedRun(b.History.At)
 		m.Gaps, m.NotKnown = show.Gaps(b, "sync"), show.GapSentences(b.Gaps("sync"))
@@ -96,7 +96,7 @@ func partyOf(p *ask.Party, named bool) notify.Party {
 
 // countChanges counts changes by kind and by cause, each in the order of the contract,
 // and by whoever is responsible; named: with their names.
-func countChanges(m *notify.Message, changes []store.Attributed, named bool) {
+func countChanges(m *notify.Message, changes []store.Outline, named bool) {
 	for _, p := range ask.Parties(changes) {
 		m.By = append(m.By, partyOf(p, named))
 	}

@@ -35,17 +35,17 @@ type Burst struct {
 	SKU     snapshot.SKUID
 	Holders int64                // who held it, or would without a removal
 	Usual   *snapshot.BurstLimit // by the tenant's history; nil: the limit was set
-	Changes []store.Attributed
+	Changes []store.Outline
 }
 
 // Bursts finds the bursts among the changes of a run, the largest first. assigned is
 // how many users hold each SKU after the run, pace what was usual before it.
-func Bursts(all []store.Attributed, assigned map[snapshot.SKUID]int64, limit BurstLimit, pace *Pace) []Burst {
+func Bursts(all []store.Outline, assigned map[snapshot.SKUID]int64, limit BurstLimit, pace *Pace) []Burst {
 	type key struct {
 		kind snapshot.Kind
 		sku  snapshot.SKUID
 	}
-	groups := make(map[key][]store.Attributed)
+	groups := make(map[key][]store.Outline)
 	for _, c := range all {
 		if c.Observed && (c.Kind == snapshot.Removed || c.Kind == snapshot.Assigned) {
 			groups[key{c.Kind, c.SKU}] = append(groups[key{c.Kind, c.SKU}], c)
@@ -74,10 +74,10 @@ func Bursts(all []store.Attributed, assigned map[snapshot.SKUID]int64, limit Bur
 
 // MailboxKeptUntil is the time until which a mailbox can be had back, counted from the
 // earliest time at which its license may have gone.
-func MailboxKeptUntil(c *store.Attributed) time.Time {
-	gone := c.Window.NotBefore
-	if !c.Attribution.At.IsZero() {
-		gone = c.Attribution.At
+func MailboxKeptUntil(c *store.Outline) time.Time {
+	gone := c.NotBefore
+	if !c.At.IsZero() {
+		gone = c.At
 	}
 	return gone.Add(mailboxGrace)
 }

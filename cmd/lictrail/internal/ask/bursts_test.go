@@ -11,8 +11,8 @@ import (
 )
 
 // changesOf makes n changes of one kind to a SKU, each of another user.
-func changesOf(n int, kind snapshot.Kind, sku snapshot.SKUID) []store.Attributed {
-	list := make([]store.Attributed, n)
+func changesOf(n int, kind snapshot.Kind, sku snapshot.SKUID) []store.Outline {
+	list := make([]store.Outline, n)
 	for i := range list {
 		list[i].Kind, list[i].SKU, list[i].User, list[i].Observed = kind, sku, snapshot.UserID(fmt.Sprint(sku, kind, i)), true
 	}
@@ -28,7 +28,7 @@ func TestBursts(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name     string
-		changes  []store.Attributed
+		changes  []store.Outline
 		assigned int64 // of e3, after the run
 		limit    BurstLimit
 		want     string
@@ -88,12 +88,12 @@ func TestBursts_Usual(t *testing.T) {
 // TestMailboxKeptUntil counts from the earliest time at which the license may have gone.
 func TestMailboxKeptUntil(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
-	c := &store.Attributed{}
-	c.Window = snapshot.Window{NotBefore: day(1), NotAfter: day(8)}
+	c := &store.Outline{}
+	c.NotBefore = day(1)
 	if got, want := MailboxKeptUntil(c), day(31); !got.Equal(want) {
 		t.Errorf("by the window: %s, want %s", got, want)
 	}
-	c.Attribution.At = day(5)
+	c.At = day(5)
 	if got, want := MailboxKeptUntil(c), day(35); !got.Equal(want) {
 		t.Errorf("by the record: %s, want %s", got, want)
 	}

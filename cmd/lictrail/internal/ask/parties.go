@@ -22,14 +22,14 @@ type Party struct {
 
 // Parties counts changes by the party that is responsible, the most first. Moves of
 // Microsoft's date are left out.
-func Parties(changes []store.Attributed) []*Party {
+func Parties(changes []store.Outline) []*Party {
 	byKey := map[string]*Party{}
 	for i := range changes {
 		c := &changes[i]
 		if IsDateMove(c.Kind) {
 			continue
 		}
-		key, fresh := partyOf(&c.Attribution)
+		key, fresh := partyOf(c.Attribution)
 		p := byKey[key]
 		if p == nil {
 			fresh.Users = map[snapshot.UserID]bool{}

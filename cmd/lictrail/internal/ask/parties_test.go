@@ -15,10 +15,10 @@ func TestParties(t *testing.T) {
 	ada := &snapshot.Actor{Kind: snapshot.ActorUser, ID: "1", UPN: "ada@x.test"}
 	other := &snapshot.Actor{Kind: snapshot.ActorUser, ID: "2", UPN: "ada@x.test"}
 	engine := &snapshot.Actor{Kind: snapshot.ActorApp, ID: "9", Name: "Microsoft Azure AD Group-based licensing"}
-	change := func(kind snapshot.Kind, user string, a snapshot.Attribution) store.Attributed {
-		return store.Attributed{Change: snapshot.Change{Kind: kind, User: snapshot.UserID(user)}, Attribution: a}
+	change := func(kind snapshot.Kind, user string, a snapshot.Attribution) store.Outline {
+		return store.Outline{Kind: kind, User: snapshot.UserID(user), Attribution: &a}
 	}
-	list := Parties([]store.Attributed{
+	list := Parties([]store.Outline{
 		change(snapshot.Removed, "u", snapshot.Attribution{Cause: snapshot.CauseAdmin, Actor: ada}),
 		change(snapshot.Assigned, "u", snapshot.Attribution{Cause: snapshot.CauseGroup, Actor: engine, Via: &snapshot.Via{Actor: ada}}),
 		change(snapshot.Removed, "v", snapshot.Attribution{Cause: snapshot.CauseAdmin, Actor: other}),

@@ -57,8 +57,8 @@ func printWeek(e *env, what string, s *track.Summary) error {
 		}
 	}
 	found := "no change"
-	if len(s.Result.Changes) > 0 {
-		found = show.KindsLabel(s.Result.Changes)
+	if len(s.Changes) > 0 {
+		found = show.KindsLabel(s.Changes)
 	}
 	if s.First {
 		found = show.Plural(s.Result.Assignments, "assignment") + ", all from before"

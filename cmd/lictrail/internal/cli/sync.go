@@ -206,7 +206,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	defer notifier.Found(ctx, recorded) // whatever becomes of files and of stdout
 	ctx = context.WithoutCancel(ctx)    // history has the run: an interrupt comes too late to say otherwise
 	e.Record(fleet.RunComplete, "run", int64(summary.Run), "users", summary.Result.Users, "assignments", summary.Result.Assignments,
-		"changes", len(summary.Result.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
+		"changes", len(summary.Changes), "warnings", len(summary.Result.Warnings), "head", summary.Head)
 	for _, w := range summary.Result.Warnings {
 		e.Warnf("%s: %s", w.Code, w.Message)
 	}
@@ -217,7 +217,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	); err != nil {
 		return err
 	}
-	if o.exitCode && len(summary.Result.Changes) > 0 {
+	if o.exitCode && len(summary.Changes) > 0 {
 		return errChanged
 	}
 	return nil

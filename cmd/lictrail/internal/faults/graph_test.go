@@ -139,7 +139,7 @@ func (w *world) try(ctx context.Context, t *testing.T, dir string, edit func(*gr
 	summary, err := track.Run(ctx, reader, db, track.Options{Audit: reader, MaxShrink: 0.2, Version: "test", Now: now})
 	a.err, a.slept = err, c.slept
 	if err == nil {
-		a.changes = len(summary.Result.Changes)
+		a.changes = len(summary.Changes)
 		for _, x := range summary.Result.Warnings {
 			a.warnings = append(a.warnings, x.Code+": "+x.Message)
 		}

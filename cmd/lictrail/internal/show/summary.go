@@ -18,8 +18,8 @@ import (
 // maxBurstUsers is how many users of a burst are named.
 const maxBurstUsers = 20
 
-func byParty(a, b store.Attributed) int {
-	return cmp.Or(cmp.Compare(party(&a.Attribution), party(&b.Attribution)), cmp.Compare(a.User, b.User))
+func byParty(a, b store.Outline) int {
+	return cmp.Or(cmp.Compare(party(a.Attribution), party(b.Attribution)), cmp.Compare(a.User, b.User))
 }
 
 // party names cause and actor, by which a burst is grouped.
@@ -41,8 +41,8 @@ func printBursts(ctx context.Context, p Printer, s *track.Summary, limit ask.Bur
 	if err != nil {
 		return err
 	}
-	for _, b := range ask.Bursts(s.Result.Changes, s.Result.Assigned, limit, pace) {
-		if err := printBurst(p, s, b, burstWhy(limit, b)); err != nil {
+	for _, b := range ask.Bursts(s.Changes, s.Result.Assigned, limit, pace) {
+		if err := printBurst(ctx, p, s, b, burstWhy(limit, b)); err != nil {
 			return err
 		}
 	}
@@ -60,22 +60,28 @@ func burstWhy(limit ask.BurstLimit, b ask.Burst) string {
 	return fmt.Sprintf("the limit is %s%% of %s", strconv.FormatFloat(100*limit.Share, 'f', -1, 64), Plural(b.Holders, "holder"))
 }
 
-func printBurst(p Printer, s *track.Summary, b ask.Burst, why string) error {
+func printBurst(ctx context.Context, p Printer, s *track.Summary, b ask.Burst, why string) error {
 	if err := p.Paragraph(fmt.Sprintf("Burst: %s of %s %s in this run (%s).", Plural(len(b.Changes), "user"), p.Book.SKULabel(b.SKU), burstVerb(b.Kind), why)); err != nil {
 		return err
 	}
 	slices.SortFunc(b.Changes, byParty)
+	named := b.Changes[:min(len(b.Changes), maxBurstUsers)]
+	users, err := p.Book.History.UsersAt(ctx, usersOf(named), s.Run)
+	if err != nil {
+		return err
+	}
 	mailbox := b.Kind == snapshot.Removed && s.HasMailbox(b.SKU)
 	table := out.NewTable(out.Column{Head: "USER", Keep: true}, out.Column{Head: "CAUSE", Min: 16, Rank: 3}, out.Column{Head: "MAILBOX KEPT UNTIL"})
-	for i, c := range b.Changes {
-		if i == maxBurstUsers {
-			break
-		}
-		user, cause := string(c.User), CauseLabel(&c.Attribution)
+	for _, c := range named {
+		now := users[c.User]
+		user, cause := string(c.User), CauseLabel(c.Attribution)
 		if p.OutTTY { // else it is a log
-			user, cause = cmp.Or(s.UPN(c.User), user), party(&c.Attribution)
+			cause = party(c.Attribution)
+			if now != nil {
+				user = cmp.Or(now.UPN, user)
+			}
 		}
-		table.Row(user, cause, mailboxLabel(s, c, mailbox))
+		table.Row(user, cause, mailboxLabel(&c, mailbox && !keepsMailbox(s, now)))
 	}
 	if err := table.Print(p.Streams); err != nil {
 		return err
@@ -94,12 +100,25 @@ func burstVerb(k snapshot.Kind) string {
 	return "got it"
 }
 
-// mailboxLabel is the day until which the mailbox can be had back.
-func mailboxLabel(s *track.Summary, c store.Attributed, mailbox bool) any {
-	if !mailbox || s.KeepsMailbox(c.User) {
+func usersOf(changes []store.Outline) []snapshot.UserID {
+	ids := make([]snapshot.UserID, len(changes))
+	for i := range changes {
+		ids[i] = changes[i].User
+	}
+	return ids
+}
+
+// keepsMailbox reports whether a user still holds a SKU with a mailbox.
+func keepsMailbox(s *track.Summary, u *store.UserAt) bool {
+	return u != nil && slices.ContainsFunc(u.Paths, func(p snapshot.Path) bool { return p.Held && s.HasMailbox(p.SKU) })
+}
+
+// mailboxLabel is the day until which a mailbox that was lost can be had back.
+func mailboxLabel(c *store.Outline, lost bool) any {
+	if !lost {
 		return nil
 	}
-	return ask.MailboxKeptUntil(&c).UTC().Format(time.DateOnly)
+	return ask.MailboxKeptUntil(c).UTC().Format(time.DateOnly)
 }
 
 // Summary prints what a run found, bursts first.
@@ -117,7 +136,7 @@ func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLi
 		return err
 	}
 	// The output of a scheduled run goes to a log, which must not name people.
-	if by := partyCounts(ask.Parties(s.Result.Changes), p.OutTTY); by != "" {
+	if by := partyCounts(ask.Parties(s.Changes), p.OutTTY); by != "" {
 		if err := p.Paragraph("By " + by + "."); err != nil {
 			return err
 		}
@@ -131,7 +150,7 @@ func Summary(ctx context.Context, p Printer, s *track.Summary, limit ask.BurstLi
 // changesSentence says what changed, or that it is not known because of the reads in
 // unread.
 func changesSentence(s *track.Summary, unread bool) string {
-	changes := s.Result.Changes
+	changes := s.Changes
 	switch {
 	case s.First:
 		return "The first run: what it found was there before. Changes show from the next run on."

@@ -257,7 +257,7 @@ func TenantLabel(t snapshot.Tenant) string {
 }
 
 // KindsLabel counts changes by kind: "3 removed, 1 path-moved".
-func KindsLabel(changes []store.Attributed) string {
+func KindsLabel(changes []store.Outline) string {
 	counts := make(map[snapshot.Kind]int)
 	for _, c := range changes {
 		counts[c.Kind]++

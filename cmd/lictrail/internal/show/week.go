@@ -263,9 +263,9 @@ func (w *Week) changedText() string {
 	if len(w.changes) == 0 {
 		return "Nothing changed."
 	}
-	var list []store.Attributed
+	var list []store.Outline
 	for _, c := range w.changes {
-		list = append(list, store.Attributed{Change: c.Change})
+		list = append(list, store.Outline{Kind: c.Kind})
 	}
 	return Plural(len(list), "change") + ": " + KindsLabel(list) + "."
 }

@@ -67,10 +67,11 @@ func dayLabel(l *ask.Lapse) string {
 
 // parties are those who are responsible for changes of users.
 func (w *Week) parties() []*ask.Party {
-	var list []store.Attributed
+	var list []store.Outline
+	var outlines store.Outlines
 	for _, c := range w.changes {
 		if c.User != "" {
-			list = append(list, store.Attributed{Change: c.Change, Attribution: c.Attribution})
+			list = append(list, outlines.Of(&c.Change, &c.Attribution))
 		}
 	}
 	return ask.Parties(list)

@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -16,43 +17,43 @@ import (
 // attribute says of each change why it happened, adds what only the audit log
 // saw, and attributes anew what earlier runs saw, where records that came late, or
 // newer rules, say otherwise.
-func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []store.Attributed, corrections []store.Correction, _ error) {
+func (t *run) attribute(ctx context.Context) (corrections []store.Correction, _ error) {
 	if t.sync.Previous == nil {
-		return nil, nil, nil // I7
+		return nil, nil // I7
 	}
 	h, err := t.db.History(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer h.Close()
 	stretches, err := h.Coverage(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	known, since, err := h.Knew(ctx, t.sync.Run, t.sync.Previous.ID)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := t.scene(ctx, h)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	coverage := slices.Concat(stretches, t.coverage)
 	bundles, err := t.bundles(ctx, s.span())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	runs := touched(h, slices.Concat(since, t.coverage))
 	anew, err := h.OldRules(ctx, diff.Rules, rulesCode())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if anew {
 		runs = laterRuns(h)
 	}
 	noted, err := h.Principals(ctx, t.sync.Run)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	span := s.span()
 	for _, r := range runs {
@@ -61,14 +62,13 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 		}
 	}
 	if noted, err = t.readOwners(ctx, noted, span); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	owned := ownedSince(h, noted, t.sync.Run)
 	runs = together(runs, owned)
 	s.principal = ownersOf(noted)
-	out, err := s.attribute(changes, bundles, coverage, nil, allUsers)
-	if err != nil {
-		return nil, nil, err
+	if err := errors.Join(s.attributeEach(t.changes(), bundles, coverage, t.take), t.differs.err); err != nil {
+		return nil, err
 	}
 	p := &past{h: h, all: h, run: t.sync.Run, coverage: coverage, bundles: t.bundles, principal: s.principal}
 	changed := map[string]int{}
@@ -77,7 +77,7 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 		if !anew && !slices.Contains(owned, r) {
 			n, err := t.newEvidenceOf(ctx, h, r, known, coverage)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			if n.none() {
 				continue
@@ -86,19 +86,29 @@ func (t *run) attribute(ctx context.Context, changes []snapshot.Change) (_ []sto
 		}
 		late, better, err := p.again(ctx, r, concerns, changed)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		out, corrections = append(out, late...), append(corrections, better...)
+		for i := range late {
+			if err := t.take(&late[i]); err != nil {
+				return nil, err
+			}
+		}
+		corrections = append(corrections, better...)
 	}
 	if anew {
 		t.warnings = append(t.warnings, snapshot.Warning{Code: rulesCode(), Message: rulesSummary(changed)})
 	}
-	for i := range out {
-		if out[i].Run == 0 {
-			out[i].Run = t.sync.Run
-		}
+	return corrections, nil
+}
+
+// take takes a change of the run with its attribution.
+func (t *run) take(c *store.Attributed) error {
+	if c.Run == 0 {
+		c.Run = t.sync.Run
 	}
-	return out, corrections, nil
+	t.outlines = append(t.outlines, t.outliner.Of(&c.Change, &c.Attribution))
+	_, err := t.found.Add(c)
+	return err
 }
 
 // span is the time whose records bear on the window: the engine may not have

@@ -132,8 +132,8 @@ type graphLog struct {
 func newGraphLog(t *run) *graphLog {
 	l := &graphLog{run: t, fetched: map[copyKey]bool{}, vague: map[snapshot.UserID]bool{}, members: map[snapshot.UserID]bool{},
 		licensing: map[snapshot.UserID]bool{}, groupsSet: map[snapshot.GroupID]bool{}, changed: map[snapshot.UserID]bool{}, dropped: map[snapshot.UserID]bool{}}
-	for _, d := range t.deltas {
-		l.changed[d.ID] = true
+	for _, d := range t.differs.list {
+		l.changed[d.id] = true
 	}
 	return l
 }
@@ -561,10 +561,8 @@ func (l *graphLog) fetchUpdates(ctx context.Context, w auditSpan) error {
 // the log of the run before had nothing, which may be late.
 func (l *graphLog) changedUsers(ctx context.Context, w auditSpan) ([]snapshot.UserID, error) {
 	users, others := make(map[snapshot.UserID]bool), maps.Clone(l.members)
-	for _, d := range l.run.deltas {
-		if len(d.Changes) > 0 {
-			users[d.ID] = true
-		}
+	for _, id := range l.run.differs.changed() {
+		users[id] = true
 	}
 	maps.Copy(users, l.vague)
 	if l.run.sync.Previous == nil {

@@ -34,7 +34,7 @@ func TestGroupsToRead(t *testing.T) {
 func TestPutAside(t *testing.T) {
 	t.Parallel()
 	r := &run{sync: &store.Sync{Previous: &store.Run{}}}
-	r.deltas = []snapshot.Delta{{ID: "ann"}}
+	r.differs.list = []differing{{id: "ann"}}
 	l := newGraphLog(r)
 	put := func(target string, n int) (kept int) {
 		before := len(l.aside)

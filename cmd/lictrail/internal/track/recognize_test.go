@@ -38,7 +38,7 @@ func TestRecognizedRows_Law(t *testing.T) {
 					refused++
 				default:
 					s := summary.Result
-					texts[i] += fmt.Sprintln(s.Users, s.LicensedUsers, s.Assignments, len(s.Changes), s.Warnings, len(s.Groups), s.Assigned)
+					texts[i] += fmt.Sprintln(s.Users, s.LicensedUsers, s.Assignments, len(summary.Changes), s.Warnings, len(s.Groups), s.Assigned)
 				}
 				if i == 0 {
 					recognized += one.recognized

@@ -42,14 +42,10 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 	}
 	s.tenant, s.window, s.observedAt, s.previousUntil = t.tenant.ID, t.window(), t.passed.ObservedAt, t.sync.Previous.ObservedUntil
 	s.groupsNow, s.skus, s.assigned = byGroup(t.groupsRead), bySKU(t.skus), t.assigned
-	now := make(map[snapshot.UserID]*snapshot.User, len(t.deltas))
-	for i := range t.deltas {
-		now[t.deltas[i].ID] = &t.deltas[i].New
-	}
 	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
 		was, known = s.before.paths(id)
-		if u := now[id]; u != nil {
-			return was, u.Paths, true
+		if now := t.differs.get(id); now != nil {
+			return was, now.Paths, true
 		}
 		// A user without a delta has the rows of the snapshot before. A new user without
 		// a license has no delta and no rows, but records may show a license that was
@@ -57,8 +53,8 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 		return was, was, known || t.pass.users.get(id).pass == t.pass.number
 	}
 	s.upn = func(id snapshot.UserID) string {
-		if u := now[id]; u != nil {
-			return cmp.Or(s.before.user(id).UPN, u.UPN)
+		if now := t.differs.get(id); now != nil {
+			return cmp.Or(s.before.user(id).UPN, now.UPN)
 		}
 		return s.before.user(id).UPN
 	}
@@ -156,9 +152,11 @@ func (s *scene) context(bundles []snapshot.Bundle, coverage []snapshot.Coverage,
 // attribute attributes the changes of the window, and adds those that only the
 // audit log saw, for those users whom something new concerns.
 func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, coverage []snapshot.Coverage, powers map[string]bool, concerns func(snapshot.UserID) bool) ([]store.Attributed, error) {
-	users := slices.DeleteFunc(lookedAt(changes, bundles), func(id snapshot.UserID) bool { return !concerns(id) })
-	s.before.expect(users)
-	s.now.expect(users)
+	var users []snapshot.UserID
+	for i := range changes {
+		users = append(users, changes[i].User)
+	}
+	s.expect(slices.DeleteFunc(lookedAt(users, bundles), func(id snapshot.UserID) bool { return !concerns(id) }))
 	c := s.context(bundles, coverage, powers)
 	c.Concerns = concerns
 	attributions, unseen := diff.Attribute(changes, c)
@@ -175,12 +173,37 @@ func (s *scene) attribute(changes []snapshot.Change, bundles []snapshot.Bundle, 
 	return out, errors.Join(s.before.error(), s.now.error())
 }
 
-// lookedAt lists the users of changes and of records: those that attribution looks at.
-func lookedAt(changes []snapshot.Change, bundles []snapshot.Bundle) []snapshot.UserID {
-	var users []snapshot.UserID
-	for i := range changes {
-		users = append(users, changes[i].User)
+// attributeEach attributes the changes of the window user by user, and gives each to
+// take: those of the tenant first, and those that only the audit log saw last.
+func (s *scene) attributeEach(all *diff.Changes, bundles []snapshot.Bundle, coverage []snapshot.Coverage, take func(*store.Attributed) error) error {
+	s.expect(lookedAt(all.Users, bundles))
+	var failed error
+	each := func(c *snapshot.Change, a *snapshot.Attribution) {
+		if failed == nil {
+			a.Rules = diff.Rules
+			failed = take(&store.Attributed{Change: *c, Attribution: *a})
+		}
 	}
+	unseen := diff.AttributeEach(all, s.context(bundles, coverage, nil), func(_ snapshot.UserID, changes []snapshot.Change, attributions []snapshot.Attribution) {
+		for i := range changes {
+			each(&changes[i], &attributions[i])
+		}
+	})
+	for i := range unseen {
+		each(&unseen[i].Change, &unseen[i].Attribution)
+	}
+	return errors.Join(failed, s.before.error(), s.now.error())
+}
+
+// expect says, in order, which users attribution will look at.
+func (s *scene) expect(users []snapshot.UserID) {
+	s.before.expect(users)
+	s.now.expect(users)
+}
+
+// lookedAt lists users with changes and those of records, whom attribution looks at.
+func lookedAt(users []snapshot.UserID, bundles []snapshot.Bundle) []snapshot.UserID {
+	users = slices.Clone(users)
 	for i := range bundles {
 		users = append(users, bundles[i].Target)
 	}

@@ -4,7 +4,6 @@
 package track
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +105,14 @@ func (t *run) readAndCommit(ctx context.Context) (result *store.Result, err erro
 		return nil, err
 	}
 	defer t.spool.Close()
+	if t.differs.pile, err = store.Pile[difference](t.sync); err != nil {
+		return nil, err
+	}
+	defer t.differs.pile.Close()
+	if t.found, err = store.Pile[store.Attributed](t.sync); err != nil {
+		return nil, err
+	}
+	defer t.found.Close()
 	if result, err = t.read(ctx); err != nil {
 		return nil, err
 	}
@@ -130,6 +137,9 @@ type run struct {
 	shown     // what the pass over the users has shown
 	pass      *userPass
 	spool     *intake.Spool
+	found     *intake.Pile[store.Attributed] // the changes, in the order in which they get their numbers
+	outlines  []store.Outline                // of the same
+	outliner  store.Outlines
 	tenantOut []snapshot.Change
 	warnings  []snapshot.Warning
 
@@ -279,7 +289,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes, corrections, err := t.attribute(ctx, t.changes())
+	corrections, err := t.attribute(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +302,7 @@ func (t *run) read(ctx context.Context) (*store.Result, error) {
 		Users: t.counts.Users, LicensedUsers: t.counts.Licensed, Assignments: t.counts.Held, Requests: t.requests(), Warnings: t.warnings,
 		SKUs: t.skus, Assigned: t.assigned,
 		Subscriptions: subscriptions, SubscriptionsRead: subscriptionsErr == nil, Groups: t.groupsRead,
-		Spool: t.spool, Before: before, Changes: changes,
+		Spool: t.spool, Before: before, Changes: t.found.All(),
 		Events: t.events, Fuller: audit.Fuller, Coverage: t.coverage, Corrections: corrections, Principals: t.principals, Agents: agents, Licensing: licensing, Activity: activity,
 	}, nil
 }
@@ -354,24 +364,32 @@ func (t *run) window() snapshot.Window {
 	return w
 }
 
-// changes collects the changes of the run, in an order that does not depend on the
-// order in which Graph listed anything. The first run has no changes (I7).
-func (t *run) changes() []snapshot.Change {
-	if t.sync.Previous == nil {
-		return nil
-	}
-	all := slices.Clone(t.tenantOut)
-	slices.SortFunc(t.deltas, func(a, b snapshot.Delta) int { return cmp.Compare(a.ID, b.ID) })
-	for _, d := range t.deltas {
-		for _, c := range d.Changes {
-			c.Listed = listed(t.deleted[c.User], &c, d.Changes)
-			all = append(all, c)
+// changes are the changes of the run, in an order that does not depend on the order
+// in which Graph listed anything. The first run has no changes (I7).
+func (t *run) changes() *diff.Changes {
+	t.differs.sort()
+	return &diff.Changes{Users: t.differs.changed(), Of: t.changesOf, Lost: t.differs.lost}
+}
+
+// changesOf are the changes of a user, or of the tenant itself for "".
+func (t *run) changesOf(user snapshot.UserID) []snapshot.Change {
+	all := t.tenantOut
+	if user != "" {
+		d := t.differs.get(user)
+		if d == nil {
+			return nil
 		}
+		all = d.Changes
 	}
+	all = slices.Clone(all)
 	for i := range all {
-		all[i].Window = t.window()
-		if all[i].User == "" && (all[i].Kind == snapshot.SKUPlanAdded || all[i].Kind == snapshot.SKUPlanRemoved) {
-			all[i].Affected = int(t.assigned[all[i].SKU])
+		c := &all[i]
+		c.Window = t.window()
+		switch {
+		case user != "":
+			c.Listed = listed(t.deleted[user], c, all)
+		case c.Kind == snapshot.SKUPlanAdded || c.Kind == snapshot.SKUPlanRemoved:
+			c.Affected = int(t.assigned[c.SKU])
 		}
 	}
 	return all

@@ -69,10 +69,8 @@ func (l *unifiedLog) loadChanged(ctx context.Context) error {
 	if l.sync.Previous == nil {
 		return nil // no change is to be explained yet
 	}
-	for _, d := range l.deltas {
-		if len(d.Changes) > 0 {
-			l.changed[d.ID] = true
-		}
+	for _, id := range l.differs.changed() {
+		l.changed[id] = true
 	}
 	h, err := l.db.History(ctx)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 // shown is what the pass over the users has shown.
 type shown struct {
 	passed   snapshot.PagesRead
-	passedAt time.Time        // by our clock
-	deltas   []snapshot.Delta // of users with changes: ID, New without its plans, and Changes
+	passedAt time.Time // by our clock
+	differs  differences
 	groups   map[snapshot.GroupID]bool
 	assigned map[snapshot.SKUID]int64
 	counts   Counts
@@ -92,10 +92,10 @@ func (p *userPass) known(ctx context.Context) snapshot.KnownRows {
 // beginPass forgets what an earlier pass has shown.
 func (p *userPass) beginPass() error {
 	p.number++
-	p.deltas, p.groups = nil, map[snapshot.GroupID]bool{}
+	p.groups = map[snapshot.GroupID]bool{}
 	p.counts = Counts{Shown: map[property]int64{}}
 	clear(p.assigned)
-	return p.run.spool.Reset()
+	return cmp.Or(p.differs.reset(), p.run.spool.Reset())
 }
 
 func (p *userPass) page(ctx context.Context, users []snapshot.UserRow) error {
@@ -152,8 +152,8 @@ func (p *userPass) user(ctx context.Context, u *snapshot.UserRow) error {
 	return p.add(p.run.comparer.User(history, u.User), known.row, print)
 }
 
-// add keeps what differs of a user: changes in memory, the rest in the spool. row is the user's in the database, 0 for a new one; print is of
-// the row that was read, nil for none.
+// add keeps what differs of a user. row is the user's in the database, 0 for a new
+// one; print is of the row that was read, nil for none.
 func (p *userPass) add(d snapshot.Delta, row int64, print *intake.RowPrint) error {
 	if p.run.sync.Previous == nil {
 		d.Changes = nil // I7
@@ -163,9 +163,9 @@ func (p *userPass) add(d snapshot.Delta, row int64, print *intake.RowPrint) erro
 		return nil
 	}
 	if len(d.Changes) > 0 || p.run.sync.Previous != nil && p.rowsMoved(&d) {
-		brief := snapshot.Delta{ID: d.ID, New: d.New, Changes: d.Changes}
-		brief.New.Plans = nil
-		p.deltas = append(p.deltas, brief)
+		if err := p.differs.add(&d); err != nil {
+			return err
+		}
 	}
 	return p.run.spool.Add(&d, row, print)
 }

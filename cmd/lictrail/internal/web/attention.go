@@ -139,13 +139,14 @@ func (q *question) bursts(ctx context.Context) (page.Section, error) {
 		return s, err
 	}
 	rows := map[int64]*store.ChangeRow{}
-	var all []store.Attributed
+	var all []store.Outline
+	var outlines store.Outlines
 	for c, err := range h.Changes(ctx, store.ChangeFilter{Run: h.At.ID, Kinds: []snapshot.Kind{snapshot.Assigned, snapshot.Removed}}) {
 		if err != nil {
 			return s, err
 		}
 		rows[c.ID] = c
-		all = append(all, store.Attributed{Change: c.Change, Attribution: c.Attribution})
+		all = append(all, outlines.Of(&c.Change, &c.Attribution))
 	}
 	for _, b := range ask.Bursts(all, holders, ask.BurstLimit{Usual: true}, pace) {
 		var list []*store.ChangeRow
