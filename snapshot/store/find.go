@@ -214,7 +214,8 @@ func (h *History) CompletePeople(ctx context.Context, begun string, limit int) (
 // maxNear bounds how many words are compared with one that means nobody.
 const maxNear = 20_000
 
-// WordsOfNames lists words of names that begin with the first letter of another.
+// WordsOfNames lists words of names and addresses that begin with the first letter of
+// another.
 func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, error) {
 	var first string
 	for _, r := range like {
@@ -230,10 +231,20 @@ func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, erro
 		list = append(list, engine.TextOf(values[0]))
 		return nil
 	})
+	if err == nil {
+		err = engine.EachRow(ctx, h.tx, fmt.Sprintf("SELECT upn FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT %d", maxNear),
+			[]any{first, first + last}, func(values []any) error {
+				if of := words.Of(words.Local(engine.TextOf(values[0]))); len(of) > 0 {
+					list = append(list, of[0])
+				}
+				return nil
+			})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the words of names: %w", err)
 	}
-	return list, nil
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 // GroupName is what a group is or was called.

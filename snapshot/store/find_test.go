@@ -132,6 +132,28 @@ func TestNameIndex(t *testing.T) {
 	}
 }
 
+// A word with which an address begins is not indexed a second time: it is found, and
+// found to be near, by the index of addresses. An index that an earlier version made is
+// made anew.
+func TestNameIndex_Addresses(t *testing.T) {
+	t.Parallel()
+	db := called(t, "Ann Meyer <Ann.Meyer@contoso.com>", "Ökonom Ann <Ökonom.ann@contoso.com>")
+	want := []string{"ann 2", "meyer 1", "okonom 2"}
+	index := func(db *DB) []string { return column(t, db, "SELECT word || ' ' || user_id FROM name_word ORDER BY 1") }
+	if diff := cmp.Diff(want, index(db)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	tamper(t, db, "UPDATE name_index SET rule = 1", "INSERT INTO name_word VALUES ('ann', 1)")
+	again := openRW(t, db.Path())
+	if diff := cmp.Diff(want, index(again)); diff != "" {
+		t.Errorf("made anew (-want +got):\n%s", diff)
+	}
+	near, err := history(t, again).WordsOfNames(t.Context(), "anm")
+	if err != nil || !slices.Equal(near, []string{"ann"}) {
+		t.Errorf("near words %v, %v", near, err)
+	}
+}
+
 // What is typed and what is completed is looked up in indexes, however many people
 // there are.
 func TestFindPeople_Plan(t *testing.T) {

@@ -48,19 +48,32 @@ func (n *Words) Add(user int64, upn, name, mail string, run execute) error {
 	return n.Flush(run)
 }
 
-// indexedWords are the words of a display name, and those of the addresses that do
-// not stand at their beginning: there the indexes of addresses find them.
+// Rule numbers which words are indexed. An index that was made by another rule must be
+// made anew.
+const Rule = 10*1 + words.Rule
+
+// indexedWords are the words of a display name and of the addresses, but for those
+// that an address begins with: there the indexes of addresses find them. Of nearly
+// everybody that is a word of the name.
 func indexedWords(upn, name, mail string) []string {
 	list := words.Of(name)
 	for _, address := range []string{upn, mail} {
-		for i, word := range words.Of(words.Local(address)) {
-			if i > 0 || !strings.HasPrefix(strings.ToLower(address), word) {
-				list = append(list, word)
-			}
-		}
+		list = append(list, words.Of(words.Local(address))...)
 	}
 	slices.Sort(list)
+	upn, mail = noCase(upn), noCase(mail)
+	list = slices.DeleteFunc(list, func(word string) bool { return strings.HasPrefix(upn, word) || strings.HasPrefix(mail, word) })
 	return slices.Compact(list)
+}
+
+// noCase is a text as the collation NOCASE compares it.
+func noCase(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
 // Flush adds the words that were collected.
@@ -114,7 +127,7 @@ func Built(ctx context.Context, q engine.Querier) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read how names are indexed: %w", engine.Classify(err))
 	}
-	return rule == words.Rule, nil
+	return rule == Rule, nil
 }
 
 func buildNames(ctx context.Context, db *sql.DB) error {
@@ -139,7 +152,7 @@ func buildNames(ctx context.Context, db *sql.DB) error {
 		err = n.Flush(run)
 	}
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT INTO name_index VALUES (1, ?)", words.Rule)
+		_, err = tx.ExecContext(ctx, "INSERT INTO name_index VALUES (1, ?)", Rule)
 	}
 	if err == nil {
 		err = tx.Commit()
