@@ -48,7 +48,7 @@ func FuzzUsersPage(f *testing.F) {
 // lists reads a page of each thing that Graph lists besides users, and returns
 // the rows' keys.
 var lists = []func(io.Reader) ([]string, error){
-	keys(func(o Organization) string { return string(o.ID) }, (*wireOrganization).organization),
+	keys(func(o snapshot.Organization) string { return string(o.ID) }, (*wireOrganization).organization),
 	keys(func(s tenantSKU) string { return string(s.ID) }, (*wireSKU).sku),
 	keys(func(s snapshot.Subscription) string { return s.ID }, (*wireSubscription).subscription),
 	keys(func(u snapshot.DeletedUser) string { return string(u.ID) }, (*wireDeleted).deleted),

@@ -169,9 +169,9 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		skus, f.Tenant, err = p.c.SKUs(ctx)
 		f.Empty = len(skus) == 0
 	case opOrganization:
-		var o Organization
+		var o snapshot.Organization
 		o, err = p.c.Organization(ctx)
-		f.Tenant, f.Premium = o.Tenant, o.HasPremium
+		f.Tenant, f.Premium = o.Tenant, o.Premium
 	case opSubscriptions:
 		var all []snapshot.Subscription
 		all, err = p.c.Subscriptions(ctx)

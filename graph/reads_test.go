@@ -208,7 +208,7 @@ func answering(t *testing.T, path, query string, status int, body string) *Clien
 }
 
 func TestOrganization(t *testing.T) {
-	read := func(body string) (Organization, error) {
+	read := func(body string) (snapshot.Organization, error) {
 		return answering(t, "/v1.0/organization", "$select=id,displayName,assignedPlans", 200, body).Organization(context.Background())
 	}
 	org := func(plan, status string) string {
@@ -219,7 +219,7 @@ func TestOrganization(t *testing.T) {
 		premium      bool
 	}{{planA, "Enabled", false}, {premiumPlans[0], "Enabled", true}, {premiumPlans[1], "Warning", true}, {premiumPlans[1], "Deleted", false}} {
 		got, err := read(org(strings.ToUpper(tc.plan), tc.status))
-		want := Organization{Tenant: snapshot.Tenant{ID: tenant, Name: "Example"}, HasPremium: tc.premium}
+		want := snapshot.Organization{Tenant: snapshot.Tenant{ID: tenant, Name: "Example"}, Premium: tc.premium}
 		if got != want || err != nil {
 			t.Errorf("%v: got %+v, %v", tc, got, err)
 		}

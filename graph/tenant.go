@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/directory"
@@ -12,17 +11,6 @@ import (
 
 	"lictrail/snapshot"
 )
-
-// Organization is what the tenant says about itself.
-type Organization struct {
-	snapshot.Tenant
-	// HasPremium: the tenant has Entra ID P1 or P2, and so keeps its audit log
-	// for 30 days instead of 7.
-	HasPremium bool
-	// PremiumSince is Microsoft's date of the oldest plan that shows it; zero where
-	// it gives none. What the log had forgotten before is not there for that.
-	PremiumSince time.Time
-}
 
 // premiumPlans are the service plans AAD_PREMIUM and AAD_PREMIUM_P2.
 var premiumPlans = []string{"41781fb2-bc02-4b7c-bd55-b576c07bb09d", "eec0eb4f-6444-4f95-aba0-50c24d67f998"}
@@ -34,30 +22,30 @@ type wireOrganization struct {
 }
 
 // Organization reads the tenant's own record.
-func (c *Client) Organization(ctx context.Context) (Organization, error) {
+func (c *Client) Organization(ctx context.Context) (snapshot.Organization, error) {
 	first := c.template("{+baseurl}/organization{?%24select}", map[string]any{"%24select": "id,displayName,assignedPlans"})
-	all, err := collect(ctx, c, opOrganization, first, func(o Organization) string { return string(o.ID) }, (*wireOrganization).organization)
+	all, err := collect(ctx, c, opOrganization, first, func(o snapshot.Organization) string { return string(o.ID) }, (*wireOrganization).organization)
 	if err != nil {
-		return Organization{}, err
+		return snapshot.Organization{}, err
 	}
 	if len(all) != 1 {
-		return Organization{}, c.newReader(opOrganization).fail(kinded(ErrIncomplete, "want one organization, got %d", len(all)))
+		return snapshot.Organization{}, c.newReader(opOrganization).fail(kinded(ErrIncomplete, "want one organization, got %d", len(all)))
 	}
 	return all[0], nil
 }
 
-func (w *wireOrganization) organization() (Organization, error) {
+func (w *wireOrganization) organization() (snapshot.Organization, error) {
 	p := rowProblem{kind: "organization", name: w.ID.text}
-	o := Organization{Tenant: snapshot.Tenant{ID: snapshot.TenantID(p.id("id", w.ID)), Name: w.DisplayName}}
+	o := snapshot.Organization{Tenant: snapshot.Tenant{ID: snapshot.TenantID(p.id("id", w.ID)), Name: w.DisplayName}}
 	for _, plan := range w.AssignedPlans {
 		working := plan.CapabilityStatus == "Enabled" || plan.CapabilityStatus == "Warning"
 		if !working || !slices.Contains(premiumPlans, plan.ServicePlanID.text) {
 			continue
 		}
-		if at := p.at("assignedDateTime", plan.AssignedDateTime); !o.HasPremium || at.Before(o.PremiumSince) {
+		if at := p.at("assignedDateTime", plan.AssignedDateTime); !o.Premium || at.Before(o.PremiumSince) {
 			o.PremiumSince = at
 		}
-		o.HasPremium = true
+		o.Premium = true
 	}
 	return o, p.err
 }

@@ -55,6 +55,17 @@ type Tenant struct {
 	Name string
 }
 
+// Organization is what a tenant says about itself.
+type Organization struct {
+	Tenant
+	// Premium: the tenant has Entra ID P1 or P2, and so keeps its audit log for 30
+	// days instead of 7.
+	Premium bool
+	// PremiumSince is Microsoft's date of the oldest plan that shows it; zero where
+	// it gives none. What the log had forgotten before is not there for that.
+	PremiumSince time.Time
+}
+
 // Presence says whether a user was among the tenant's users.
 type Presence string
 

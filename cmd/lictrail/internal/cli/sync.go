@@ -194,7 +194,7 @@ func runSync(ctx context.Context, e *env, o *syncOptions, notifier *announce.Not
 	defer release()
 	to.Warnings = append(to.Warnings, doctor.NetworkDisk(disk.Of(filepath.Dir(db.Path())))...)
 	defer collectForRun(e.getenv)()
-	summary, err := track.Run(ctx, connect.Reader{Client: client}, db, to)
+	summary, err := track.Run(ctx, client, db, to)
 	progress.Done()
 	if err != nil {
 		return err

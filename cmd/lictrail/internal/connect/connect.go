@@ -241,23 +241,6 @@ func Asked(tenant string) snapshot.TenantID {
 // Reader lets the tracker read through a Graph client.
 type Reader struct{ *graph.Client }
 
-func (r Reader) Organization(ctx context.Context) (track.Organization, error) {
-	o, err := r.Client.Organization(ctx)
-	return track.Organization{Tenant: o.Tenant, Premium: o.HasPremium, PremiumSince: o.PremiumSince}, err
-}
-
-func (r Reader) SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error) {
-	skus, tenant, err := r.Client.SKUs(ctx)
-	return skus, tenant.ID, err
-}
-
-func (r Reader) UserCount(ctx context.Context) (int64, bool, error) {
-	n, ok, err := r.Client.UserCount(ctx)
-	return int64(n), ok, err
-}
-
-func (r Reader) Requests() int64 { return int64(r.Client.Requests()) }
-
 // Progress draws what the client does.
 func Progress(p *out.Progress) func(graph.Progress) {
 	var op string

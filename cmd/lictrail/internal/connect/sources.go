@@ -236,9 +236,9 @@ func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b tra
 }
 
 // Requests counts the requests sent so far.
-func (r FeedReader) Requests() int64 {
+func (r FeedReader) Requests() int {
 	if r.Feed == nil {
 		return 0
 	}
-	return int64(r.Feed.Requests())
+	return r.Feed.Requests()
 }

@@ -27,7 +27,7 @@ type FeedReader interface {
 	// Records delivers the records of a blob whose operation is wanted.
 	Records(ctx context.Context, tenant snapshot.TenantID, b FeedBlob, wanted func(operation string) bool,
 		page func(records [][]byte) error, restart func() error) error
-	Requests() int64
+	Requests() int
 }
 
 const (

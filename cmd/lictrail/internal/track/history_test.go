@@ -292,12 +292,12 @@ func (s *scripted) failing(what string) error {
 	return nil
 }
 
-func (s *scripted) Organization(context.Context) (Organization, error) {
-	return Organization{Tenant: snapshot.Tenant{ID: s.tenant, Name: "Test"}}, s.failing("organization")
+func (s *scripted) Organization(context.Context) (snapshot.Organization, error) {
+	return snapshot.Organization{Tenant: snapshot.Tenant{ID: s.tenant, Name: "Test"}}, s.failing("organization")
 }
 
-func (s *scripted) SKUs(context.Context) ([]snapshot.SKU, snapshot.TenantID, error) {
-	return s.skus, s.tenant, s.failing("skus")
+func (s *scripted) SKUs(context.Context) ([]snapshot.SKU, snapshot.Tenant, error) {
+	return s.skus, snapshot.Tenant{ID: s.tenant}, s.failing("skus")
 }
 
 func (s *scripted) Users(_ context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, _ func() error) (snapshot.PagesRead, error) {
@@ -336,8 +336,8 @@ func (s *scripted) UsersExist(_ context.Context, ids []snapshot.UserID) ([]bool,
 	return exist, errs
 }
 
-func (s *scripted) UserCount(context.Context) (int64, bool, error) {
-	return int64(len(s.users)), true, s.failing("count")
+func (s *scripted) UserCount(context.Context) (int, bool, error) {
+	return len(s.users), true, s.failing("count")
 }
 
 func (s *scripted) Subscriptions(context.Context) ([]snapshot.Subscription, error) {
@@ -381,7 +381,7 @@ func (s *scripted) DeletedUsers(context.Context) ([]snapshot.DeletedUser, error)
 	return s.deleted, nil
 }
 
-func (s *scripted) Requests() int64 { return 1 }
+func (s *scripted) Requests() int { return 1 }
 
 // parseRun reads the small language described at TestHistory.
 func parseRun(t *testing.T, text string) *scripted {

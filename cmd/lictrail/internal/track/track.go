@@ -23,9 +23,9 @@ import (
 // any other method becomes a warning on the run.
 type Reader interface {
 	// Organization names the tenant.
-	Organization(ctx context.Context) (Organization, error)
-	// SKUs returns the catalog and the tenant's id as the catalog has it.
-	SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.TenantID, error)
+	Organization(ctx context.Context) (snapshot.Organization, error)
+	// SKUs returns the catalog and the tenant as the catalog has it.
+	SKUs(ctx context.Context) ([]snapshot.SKU, snapshot.Tenant, error)
 	// Users delivers every user, page by page, and calls restart when all
 	// that was delivered must be forgotten and the reading begins anew. Of a row
 	// that is known byte by byte it need not read more than the user's id.
@@ -34,7 +34,7 @@ type Reader interface {
 	// what went wrong. When a look-up has failed the rest may fail untried.
 	UsersExist(ctx context.Context, ids []snapshot.UserID) ([]bool, []error)
 	// UserCount is the service's own count; ok is false where it offers none.
-	UserCount(ctx context.Context) (n int64, ok bool, err error)
+	UserCount(ctx context.Context) (n int, ok bool, err error)
 	Subscriptions(ctx context.Context) ([]snapshot.Subscription, error)
 	// Agents lists the agent users; offered is false where the service knows none.
 	Agents(ctx context.Context) (agents []snapshot.UserID, offered bool, err error)
@@ -44,14 +44,7 @@ type Reader interface {
 	// Principals reads the service principals of applications, as UsersExist does users.
 	Principals(ctx context.Context, ids []string) ([]snapshot.Principal, []error)
 	// Requests is the number of requests sent so far.
-	Requests() int64
-}
-
-// Organization is what a tenant says of itself.
-type Organization struct {
-	snapshot.Tenant
-	Premium      bool      // Entra ID P1 or P2: the audit log reaches back 30 days
-	PremiumSince time.Time // zero: not known
+	Requests() int
 }
 
 // Options say how a run is judged.
@@ -160,7 +153,7 @@ var ErrWrongTenant = errors.New("another tenant answered")
 // open learns which tenant answers and begins the run.
 func (t *run) open(ctx context.Context, db *store.DB) error {
 	t.phase("tenant")
-	var fromSKUs snapshot.TenantID
+	var fromSKUs snapshot.Tenant
 	var err error
 	if t.skus, fromSKUs, err = t.SKUs(ctx); err != nil {
 		return fmt.Errorf("read the SKUs: %w", err)
@@ -171,7 +164,7 @@ func (t *run) open(ctx context.Context, db *store.DB) error {
 			return err
 		}
 		t.warn("organization", "the tenant's name and plans could not be read: %v", err)
-		org.ID = fromSKUs
+		org.ID = fromSKUs.ID
 	}
 	if org.ID == "" {
 		org.ID = t.o.Tenant
@@ -222,7 +215,7 @@ func (t *run) requests() int64 {
 	if t.o.Feed != nil {
 		n += t.o.Feed.Requests()
 	}
-	return n
+	return int64(n)
 }
 
 func (t *run) phase(name string) {

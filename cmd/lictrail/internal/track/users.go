@@ -357,8 +357,8 @@ func (p *userPass) countListed(ctx context.Context) error {
 	case err != nil:
 		p.run.warn("user-count", "Graph's own count of users could not be read: %v", err)
 	case ok:
-		p.counts.Listed = n
-		if n != p.counts.Users {
+		p.counts.Listed = int64(n)
+		if p.counts.Listed != p.counts.Users {
 			p.run.warn("user-count", "%d users were listed, Graph counts %d; its count may lag behind changes", p.counts.Users, n)
 		}
 	}
