@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"lictrail/snapshot"
 )
 
 func newTLSServer(t *testing.T) *httptest.Server {
@@ -142,8 +144,8 @@ func TestForbidden(t *testing.T) {
 		"Organization.Read.All":      func() error { _, err := c.Organization(ctx); return err },
 		"Organization.Read.All ":     func() error { _, err := c.Subscriptions(ctx); return err },
 		"Group.Read.All":             func() error { _, err := c.Group(ctx, groupID); return err },
-		"AuditLog.Read.All":          func() error { return readAudits(c, AuditQuery{Activity: "Update user"}) },
-		"P1 or P2":                   func() error { return readAudits(c, AuditQuery{}) },
+		"AuditLog.Read.All":          func() error { return readAudits(c, snapshot.AuditQuery{Activity: "Update user"}) },
+		"P1 or P2":                   func() error { return readAudits(c, snapshot.AuditQuery{}) },
 		"AuditLogsQuery-Entra":       func() error { _, err := c.SearchState(ctx, "x"); return err },
 		"AuditLogsQuery-Entra ":      func() error { _, err := c.SearchRecords(ctx, "x", drop, again); return err },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
@@ -161,9 +163,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-func readAudits(c *Client, q AuditQuery) error {
-	_, err := c.DirectoryAudits(context.Background(), q, drop, again)
-	return err
+func readAudits(c *Client, q snapshot.AuditQuery) error {
+	return c.DirectoryAudits(context.Background(), q, drop, again)
 }
 
 // TestNoSecrets: neither the token nor a query string shows in an error.

@@ -28,7 +28,7 @@ type Options struct {
 	Patience   time.Duration // how long a read may go without reading a page; 0 means 10 minutes
 	Quiet      time.Duration // how long a response may bring no byte; 0 means 60 seconds
 	MaxPage    int64         // bytes of one page, unpacked; 0 means 64 MiB
-	PageSize   int32         // users and deleted users a page, 1 to 999; 0 means 999
+	PageSize   int32         // rows a page of users, deleted users and audit records, 1 to 999; 0 means 999
 	Keep       []string      // of [snapshot.KeptNames]: attributes of users to read as well
 	Version    string        // lictrail's, for the User-Agent header
 	Unpaced    bool          // neither hold queries for audits and sign-ins down to 5 in 10 seconds nor wait between looks at a search; for tests

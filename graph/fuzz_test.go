@@ -55,7 +55,7 @@ var lists = []func(io.Reader) ([]string, error){
 	keys(func(g snapshot.Group) string { return string(g.ID) }, func(w *wireGroup) (snapshot.Group, error) { return w.group(snapshot.GroupID(w.ID.text)) }),
 	keys(func(c Content) string { return c.ID }, (*wireContent).content),
 	func(r io.Reader) ([]string, error) {
-		return readKeys(r, auditRow(), func(a AuditRecord) string { return a.ID })
+		return readKeys(r, auditRow(), func(r snapshot.LogRecord) string { return r.ID })
 	},
 }
 

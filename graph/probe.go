@@ -184,7 +184,7 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		f.Empty = len(all) == 0
 	case opAudits:
 		now := p.c.opts.Now()
-		_, err = p.c.DirectoryAudits(ctx, AuditQuery{Activity: "Change user license", From: now.Add(-auditSample), To: now, Top: 1}, drop, again)
+		err = p.c.DirectoryAudits(ctx, snapshot.AuditQuery{Activity: "Change user license", From: now.Add(-auditSample), To: now}, drop, again)
 	case opPrincipal: // no application has this object id: whether Graph looks for it is the question
 		_, err = p.c.Principal(ctx, graphAPI.AppID)
 	case opSignIns:

@@ -4,7 +4,6 @@ package connect
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/input"
 	"lictrail/cmd/lictrail/internal/out"
-	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/snapshot"
 )
@@ -257,18 +255,4 @@ func Progress(p *out.Progress) func(graph.Progress) {
 			rows = g.Rows
 		}
 	}
-}
-
-// AuditEvents reads directory audit records, each as Graph wrote it.
-func (r Reader) AuditEvents(ctx context.Context, q track.AuditQuery, page func([][]byte) error, restart func() error) error {
-	_, err := r.Client.DirectoryAudits(ctx, graph.AuditQuery{
-		Activity: q.Activity, Prefix: q.Prefix, From: q.From, To: q.To, TargetID: string(q.Target), Correlation: q.Correlation,
-	}, func(rows []graph.AuditRecord) error {
-		records := make([][]byte, len(rows))
-		for i, r := range rows {
-			records[i] = r.Raw
-		}
-		return page(records)
-	}, restart)
-	return err
 }

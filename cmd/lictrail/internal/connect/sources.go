@@ -55,7 +55,7 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 	for _, source := range chosen {
 		switch source {
 		case AuditGraph:
-			o.Audit = Reader{client}
+			o.Audit = client
 		case AuditPurview:
 			o.Search = SearchReader{client, c.lacksSearch(cloud)}
 		case AuditActivity:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
-	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph/graphtest"
 	"lictrail/snapshot"
 )
@@ -30,10 +29,10 @@ func BenchmarkUpdateUser(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	week := track.AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now()}
-	b.Run("all", func(b *testing.B) { fetch(b, reader, []track.AuditQuery{week}) })
+	week := snapshot.AuditQuery{Activity: "Update user", From: tenant.Now().Add(-7 * 24 * time.Hour), To: tenant.Now()}
+	b.Run("all", func(b *testing.B) { fetch(b, reader, []snapshot.AuditQuery{week}) })
 	b.Run("narrow", func(b *testing.B) {
-		var queries []track.AuditQuery
+		var queries []snapshot.AuditQuery
 		for _, id := range changed {
 			q := week
 			q.Target = id
@@ -65,16 +64,16 @@ func hybrid(b *testing.B) (*graphtest.Tenant, []snapshot.UserID) {
 	return tenant, changed
 }
 
-func fetch(b *testing.B, reader cli.Reader, queries []track.AuditQuery) {
+func fetch(b *testing.B, reader cli.Reader, queries []snapshot.AuditQuery) {
 	b.Helper()
 	var records, bytes int
 	before := reader.Requests()
 	for b.Loop() {
 		records, bytes = 0, 0
 		for _, q := range queries {
-			err := reader.AuditEvents(context.Background(), q, func(page [][]byte) error {
-				for _, raw := range page {
-					records, bytes = records+1, bytes+len(raw)
+			err := reader.DirectoryAudits(context.Background(), q, func(page []snapshot.LogRecord) error {
+				for _, r := range page {
+					records, bytes = records+1, bytes+len(r.Raw)
 				}
 				return nil
 			}, func() error { return nil })

@@ -15,26 +15,17 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// AuditQuery asks for the records of one activity in a stretch of time.
-type AuditQuery struct {
-	Activity    string // as Graph writes it
-	Prefix      bool   // Activity is only how the name begins
-	From, To    time.Time
-	Target      snapshot.UserID // "" for any
-	Correlation string          // "" for any
-}
-
 // AuditReader reads the tenant's audit log.
 type AuditReader interface {
-	// AuditEvents delivers the JSON of each record that matches, byte for
-	// byte, and calls restart when what it delivered must be forgotten.
-	AuditEvents(ctx context.Context, q AuditQuery, page func(records [][]byte) error, restart func() error) error
+	// DirectoryAudits delivers each record that matches, and calls restart when what
+	// it delivered must be forgotten.
+	DirectoryAudits(ctx context.Context, q snapshot.AuditQuery, page func([]snapshot.LogRecord) error, restart func() error) error
 }
 
 // activities are asked for one by one: an or over names is not documented.
 // "Update user" is not among them: in tenants with directory synchronization
 // it is nearly all noise, and it cannot be filtered by what was updated.
-var activities = []AuditQuery{
+var activities = []snapshot.AuditQuery{
 	{Activity: "Change user license"},
 	{Activity: "Set group license"},
 	{Activity: "Start applying group based license", Prefix: true},
@@ -270,17 +261,17 @@ func (l *graphLog) fetchActivities(ctx context.Context, asked snapshot.Window) e
 
 // fetch reads one query to its end. What it reads is kept until the run is
 // committed, and only then is the time taken for read.
-func (l *graphLog) fetch(ctx context.Context, q AuditQuery) error {
+func (l *graphLog) fetch(ctx context.Context, q snapshot.AuditQuery) error {
 	var got []snapshot.RawEvent
 	size := 0
-	err := l.run.o.Audit.AuditEvents(ctx, q, func(records [][]byte) error {
-		for _, raw := range records {
-			e, err := audit.Describe(snapshot.SourceGraph, raw)
+	err := l.run.o.Audit.DirectoryAudits(ctx, q, func(records []snapshot.LogRecord) error {
+		for _, r := range records {
+			e, err := audit.Describe(snapshot.SourceGraph, r.Raw)
 			if err != nil || audit.Normalize(e.Activity) == "" {
 				l.unreadable++
 				continue
 			}
-			got, size = append(got, e), size+len(raw)
+			got, size = append(got, e), size+len(r.Raw)
 		}
 		if size < maxHeld {
 			return nil
@@ -543,10 +534,10 @@ func (l *graphLog) fetchUpdates(ctx context.Context, w auditSpan) error {
 		return nil // no change is to be explained yet, and the rows' own dates are nearly as good
 	}
 	if len(users) > maxNarrow {
-		return l.fetch(ctx, AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter})
+		return l.fetch(ctx, snapshot.AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter})
 	}
 	for _, id := range users {
-		if err := l.fetch(ctx, AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter, Target: id}); err != nil {
+		if err := l.fetch(ctx, snapshot.AuditQuery{Activity: updateUser, From: w.asked.NotBefore, To: w.asked.NotAfter, Target: id}); err != nil {
 			return fmt.Errorf("%s: %w", updateUser, err)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // oneRecord is a log with one record, for whatever is asked.
 type oneRecord string
 
-func (r oneRecord) AuditEvents(_ context.Context, _ AuditQuery, page func([][]byte) error, _ func() error) error {
-	return page([][]byte{[]byte(r)})
+func (r oneRecord) DirectoryAudits(_ context.Context, _ snapshot.AuditQuery, page func([]snapshot.LogRecord) error, _ func() error) error {
+	return page([]snapshot.LogRecord{{Raw: []byte(r)}})
 }
 
 // A record that is none may be what a change rests on: the log was not read.

@@ -1,0 +1,19 @@
+package snapshot
+
+import "time"
+
+// LogRecord is a record of an audit log as a read gives it, before it is looked into.
+type LogRecord struct {
+	ID  string
+	Raw []byte // the record's JSON, byte for byte; nil when it was not asked for
+}
+
+// AuditQuery chooses records of Entra's audit log. Fields left empty do not narrow
+// the choice.
+type AuditQuery struct {
+	Activity    string    // activityDisplayName, to the letter
+	Prefix      bool      // Activity is only how the name begins
+	From, To    time.Time // inclusive, widened to whole seconds
+	Target      UserID
+	Correlation string // correlationId
+}
