@@ -226,12 +226,10 @@ func TestFeedAudience(t *testing.T) {
 	if want := s.URL + "/.default"; len(cred.asked) != 1 || cred.asked[0].Scopes[0] != want {
 		t.Errorf("asked for %v, want %s", cred.asked, want)
 	}
-	for name, want := range map[string]Cloud{
-		"global": {ActivityEndpoint: "https://manage.office.com", AuditSearch: true, UsageReports: true},
-		"usgov":  {ActivityEndpoint: "https://manage.office365.us"},
-		"dod":    {ActivityEndpoint: "https://manage.protection.apps.mil"}, "china": {},
+	for name, want := range map[string]string{
+		"global": "https://manage.office.com", "usgov": "https://manage.office365.us", "dod": "https://manage.protection.apps.mil", "china": "",
 	} {
-		if got, err := CloudByName(name); err != nil || got.ActivityEndpoint != want.ActivityEndpoint || got.AuditSearch != want.AuditSearch || got.UsageReports != want.UsageReports {
+		if got, err := CloudByName(name); err != nil || got.ActivityEndpoint != want {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}

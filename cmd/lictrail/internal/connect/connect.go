@@ -64,7 +64,7 @@ func (c *Connection) Where(h Host) (graph.Cloud, error) {
 		return cloud, exit.Usage(err.Error(), "--cloud global")
 	}
 	if c.Endpoint != "" {
-		cloud.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), "/v1.0")
+		cloud = cloud.At(strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), "/v1.0"))
 	}
 	if c.AuthorityHost == "" && c.Cloud == globalCloud {
 		c.AuthorityHost = h.Getenv(graph.AuthorityVariable)

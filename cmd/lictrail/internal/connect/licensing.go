@@ -9,18 +9,9 @@ import (
 	"lictrail/snapshot"
 )
 
-// licensing reads the cloud licensing API. An endpoint of one's own is asked whatever
-// the cloud.
+// licensing reads the cloud licensing API.
 func (c *Connection) licensing(cloud graph.Cloud, client *graph.Client) track.LicensingReader {
-	return licensingReader{client, c.Cloud, c.lacksLicensing(cloud)}
-}
-
-// lacksLicensing says why there is no cloud licensing API; nil where there may be.
-func (c *Connection) lacksLicensing(cloud graph.Cloud) error {
-	if cloud.CloudLicensing || c.Endpoint != "" {
-		return nil
-	}
-	return fmt.Errorf(snapshot.NotInCloudFormat+" cloud licensing API", c.Cloud)
+	return licensingReader{client, c.Cloud, cloud.Lacks(graph.FeatureLicensing)}
 }
 
 // licensingReader lets the tracker read the API.

@@ -57,7 +57,7 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 		case AuditGraph:
 			o.Audit = client
 		case AuditPurview:
-			o.Search = SearchReader{client, c.lacksSearch(cloud)}
+			o.Search = SearchReader{client, cloud.Lacks(graph.FeaturePurview)}
 		case AuditActivity:
 			feed, err := c.Feed(h, cloud, c.Patience, progress)
 			if errors.Is(err, exit.ErrUsage) {
@@ -69,50 +69,12 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 	return nil
 }
 
-// Lacks says why the cloud has nothing for a feature; nil where it has. An
-// endpoint of one's own is asked.
-func (c *Connection) Lacks(f graph.Feature, cloud graph.Cloud) error {
-	switch {
-	case f == graph.FeaturePurview:
-		return c.lacksSearch(cloud)
-	case f == graph.FeatureFeed:
-		return c.lacksFeed(cloud)
-	case f == graph.FeatureLicensing:
-		return c.lacksLicensing(cloud)
-	case f == graph.FeatureUsage && !cloud.UsageReports && c.Endpoint == "":
-		return fmt.Errorf(snapshot.NotInCloudFormat+" usage reports through Graph", c.Cloud)
-	}
-	return nil
-}
-
-// lacksSearch says why there is no audit search; nil where there is one. An
-// endpoint of one's own is asked.
-func (c *Connection) lacksSearch(cloud graph.Cloud) error {
-	if cloud.AuditSearch || c.Endpoint != "" {
-		return nil
-	}
-	also := ""
-	if c.lacksFeed(cloud) == nil {
-		also = "; activity-api reads the same log"
-	}
-	return fmt.Errorf(snapshot.NotInCloudFormat+" audit search through Graph%s", c.Cloud, also)
-}
-
-// lacksFeed says why there is no Management Activity API; nil where there is one.
-func (c *Connection) lacksFeed(cloud graph.Cloud) error {
-	if cloud.ActivityEndpoint == "" {
-		return fmt.Errorf(snapshot.NotInCloudFormat+" Management Activity API", c.Cloud)
-	}
-	return nil
-}
-
-// activityReader reads when users were active, as far as the cloud offers it. An
-// endpoint of one's own is asked.
+// activityReader reads when users were active, as far as the cloud offers it.
 func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) track.ActivityReader {
-	if cloud.UsageReports || c.Endpoint != "" {
-		return Reader{client}
+	if why := cloud.Lacks(graph.FeatureUsage); why != nil {
+		return withoutReports{Reader{client}, why}
 	}
-	return withoutReports{Reader{client}, fmt.Errorf(snapshot.NotInCloudFormat+" usage reports", c.Cloud)}
+	return Reader{client}
 }
 
 // withoutReports reads sign-ins only.
@@ -127,7 +89,7 @@ func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (track.U
 
 // Feed makes the client of the Management Activity API. It contacts no host.
 func (c *Connection) Feed(h Host, cloud graph.Cloud, patience time.Duration, progress func(graph.Progress)) (*graph.Feed, error) {
-	if err := c.lacksFeed(cloud); err != nil {
+	if err := cloud.Lacks(graph.FeatureFeed); err != nil {
 		return nil, err
 	}
 	o, err := c.options(h, cloud, cloud.ActivityEndpoint, graph.ActivityTokenVariable, progress)

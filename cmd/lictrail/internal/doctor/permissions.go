@@ -39,7 +39,7 @@ func PrintPermissions(p show.Printer, c *connect.Connection, host connect.Host, 
 	}
 	chosen := []graph.Feature{graph.FeatureBase}
 	for _, f := range features {
-		if lacking := c.Lacks(f, cloud); lacking != nil {
+		if lacking := cloud.Lacks(f); lacking != nil {
 			p.Warnf("%s is left out: %v", string(f), lacking)
 			continue
 		}

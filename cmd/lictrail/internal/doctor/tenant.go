@@ -128,7 +128,7 @@ func (v *visit) writes() []string {
 
 // try tries one permission by its call.
 func (v *visit) try(ctx context.Context, p graph.Permission) {
-	if lacking := v.o.Connection.Lacks(p.Feature, v.cloud); lacking != nil {
+	if lacking := v.cloud.Lacks(p.Feature); lacking != nil {
 		v.row(p, Skipped, lacking.Error())
 		return
 	}

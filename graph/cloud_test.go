@@ -1,0 +1,45 @@
+package graph
+
+import (
+	"strings"
+	"testing"
+)
+
+// National clouds lack what the lists of cloud deployments say; Graph at an address of
+// one's own is asked for everything that it could have.
+func TestLacks(t *testing.T) {
+	const (
+		search    = "audit search through Graph"
+		otherWay  = "audit search through Graph; activity-api reads the same log"
+		reports   = "usage reports through Graph"
+		licensing = "cloud licensing API"
+		feed      = "Management Activity API"
+	)
+	for name, want := range map[string][]string{
+		"global": nil, "usgov": {reports, licensing, otherWay}, "dod": {reports, licensing, otherWay}, "china": {reports, licensing, search, feed},
+	} {
+		cloud, err := CloudByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, ofOwn []string
+		for _, f := range Features {
+			if why := cloud.Lacks(f); why != nil {
+				got = append(got, why.Error())
+			}
+			if why := cloud.At("http://127.0.0.1:1").Lacks(f); why != nil {
+				ofOwn = append(ofOwn, why.Error())
+			}
+		}
+		prefix := "the cloud " + name + " has no "
+		for i := range want {
+			want[i] = prefix + want[i]
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		if name != "china" && ofOwn != nil || name == "china" && (len(ofOwn) != 1 || ofOwn[0] != prefix+feed) {
+			t.Errorf("%s at an address of one's own: got %q", name, ofOwn)
+		}
+	}
+}
