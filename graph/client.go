@@ -24,6 +24,7 @@ import (
 // Options configures a [Client]. Only Credential is required.
 type Options struct {
 	Endpoint   string        // root of Graph; "" means https://graph.microsoft.com
+	Cloud      Cloud         // which features there are; the zero value has all
 	Credential Credential    // where tokens come from
 	Patience   time.Duration // how long a read may go without reading a page; 0 means 10 minutes
 	Quiet      time.Duration // how long a response may bring no byte; 0 means 60 seconds

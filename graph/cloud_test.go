@@ -1,8 +1,12 @@
 package graph
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"lictrail/snapshot"
 )
 
 // National clouds lack what the lists of cloud deployments say; Graph at an address of
@@ -41,5 +45,24 @@ func TestLacks(t *testing.T) {
 		if name != "china" && ofOwn != nil || name == "china" && (len(ofOwn) != 1 || ofOwn[0] != prefix+feed) {
 			t.Errorf("%s at an address of one's own: got %q", name, ofOwn)
 		}
+	}
+}
+
+// A cloud that has no audit search is not asked for one.
+func TestLacksSearch(t *testing.T) {
+	cloud, err := CloudByName("usgov")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := newServer(t, nil).client(t, func(o *Options) { o.Cloud = cloud })
+	const why = "the cloud usgov has no audit search"
+	if _, err := c.StartSearch(t.Context(), time.Time{}, time.Time{}, nil); err == nil || !strings.Contains(err.Error(), why) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Search(t.Context(), "x", true); !errors.Is(err, snapshot.ErrOutOfReach) || !strings.Contains(err.Error(), why) {
+		t.Errorf("got %v", err)
+	}
+	if c.Requests() != 0 {
+		t.Errorf("%d requests", c.Requests())
 	}
 }

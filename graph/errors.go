@@ -76,6 +76,14 @@ func (e *Error) Advice() string { return e.Hint }
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
+// reach marks the errors after which a log need not be asked for more.
+func reach(err error) error {
+	if errors.Is(err, ErrAuth) || errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
+	}
+	return err
+}
+
 // kinded adds a kind to a cause.
 func kinded(kind error, format string, args ...any) error {
 	return fmt.Errorf("%w: %w", kind, fmt.Errorf(format, args...))

@@ -141,7 +141,7 @@ func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to 
 // Records reads a blob, of which there is none without a record. Of records
 // whose operation is not wanted it keeps the name only.
 func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool,
-	page func([]UnifiedRecord) error, restart func() error) (snapshot.PagesRead, error) {
+	page func([]snapshot.LogRecord) error, restart func() error) (snapshot.PagesRead, error) {
 	r := f.c.newReader(opFeed + " records")
 	u, err := f.c.guard("the link to a blob", c.URI)
 	if err != nil {
@@ -151,9 +151,9 @@ func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content,
 		query.Set("PublisherIdentifier", string(tenant))
 		u.RawQuery = query.Encode()
 	}
-	p := &pager[UnifiedRecord]{
+	p := &pager[snapshot.LogRecord]{
 		reader: r, first: follow(u), bare: true, opts: jsonOptions, most: maxLogRows,
-		key: func(r UnifiedRecord) string { return r.ID },
+		key: func(r snapshot.LogRecord) string { return r.ID },
 		row: unifiedRow(func(w *wireRecord) (id, operation string) { return w.FeedID, w.FeedOperation }, wanted),
 	}
 	stats, err := p.run(ctx, page, restart)

@@ -241,6 +241,6 @@ func (p *Prober) group(ctx context.Context) (none bool, err error) {
 // work for the service.
 func (p *Prober) searches(ctx context.Context) error {
 	_, err := collect(ctx, p.c, opSearch, p.c.template("{+baseurl}/security/auditLog/queries", nil),
-		func(s Search) string { return s.ID }, func(w *wireSearch) (Search, error) { return w.search(), nil })
+		func(s wireSearch) string { return s.ID }, func(w *wireSearch) (wireSearch, error) { return *w, nil })
 	return err
 }

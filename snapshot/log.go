@@ -1,6 +1,9 @@
 package snapshot
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // LogRecord is a record of an audit log as a read gives it, before it is looked into.
 type LogRecord struct {
@@ -16,4 +19,15 @@ type AuditQuery struct {
 	From, To    time.Time // inclusive, widened to whole seconds
 	Target      UserID
 	Correlation string // correlationId
+}
+
+// ErrOutOfReach is in the error of a reader of a log that would fail for anything else
+// it might be asked for: it has no permission, or no answer comes.
+var ErrOutOfReach = errors.New("the audit source is out of reach")
+
+// SearchState is how far a search of the unified audit log has come.
+type SearchState struct {
+	Ended    bool
+	Found    bool // it has ended, and well
+	Exceeded bool // there is more than it returns
 }

@@ -83,7 +83,7 @@ func (c *Connection) Where(h Host) (graph.Cloud, error) {
 func (c *Connection) options(h Host, cloud graph.Cloud, endpoint, tokenVariable string, progress func(graph.Progress)) (graph.Options, error) {
 	credential, err := c.signIn(h, cloud, tokenVariable)
 	return graph.Options{
-		Endpoint: endpoint, Credential: credential, Patience: c.Patience, Version: h.Version, Progress: progress,
+		Endpoint: endpoint, Cloud: cloud, Credential: credential, Patience: c.Patience, Version: h.Version, Progress: progress,
 		Unpaced: strings.HasPrefix(endpoint, "http://"), // this machine: a simulated tenant
 	}, err
 }

@@ -57,7 +57,7 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 		case AuditGraph:
 			o.Audit = client
 		case AuditPurview:
-			o.Search = SearchReader{client, cloud.Lacks(graph.FeaturePurview)}
+			o.Search = client
 		case AuditActivity:
 			feed, err := c.Feed(h, cloud, c.Patience, progress)
 			if errors.Is(err, exit.ErrUsage) {
@@ -108,59 +108,21 @@ func (c *Connection) Feed(h Host, cloud graph.Cloud, patience time.Duration, pro
 // reach marks the errors after which a source need not be asked for more.
 func reach(err error) error {
 	if errors.Is(err, graph.ErrAuth) || errors.Is(err, graph.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", track.ErrOutOfReach, err)
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
 	}
 	return err
 }
 
-// SearchReader lets the tracker search the unified audit log through Graph.
-type SearchReader struct {
-	Client *graph.Client
-	why    error // why there is no search; nil where there is
-}
-
-// unifiedType is the record type of Microsoft Entra ID.
-const unifiedType = "azureActiveDirectory"
-
-func (r SearchReader) StartSearch(ctx context.Context, from, to time.Time, operations []string) (string, error) {
-	if r.why != nil {
-		return "", r.why
-	}
-	s, err := r.Client.StartSearch(ctx, graph.SearchQuery{
-		Name: "lictrail " + from.UTC().Format(time.DateOnly) + " to " + to.UTC().Format(time.DateOnly),
-		From: from, To: to, RecordType: unifiedType, Operations: operations,
-	})
-	return s.ID, err
-}
-
-func (r SearchReader) Search(ctx context.Context, id string, wait bool) (track.SearchState, error) {
-	look := r.Client.SearchState
-	if wait {
-		look = r.Client.AwaitSearch
-	}
-	if r.why != nil {
-		return track.SearchState{}, fmt.Errorf("%w: %w", track.ErrOutOfReach, r.why)
-	}
-	s, err := look(ctx, id)
-	return track.SearchState{Ended: s.Ended(), Found: s.Status == graph.SearchSucceeded, Exceeded: s.Exceeded}, reach(err)
-}
-
-func (r SearchReader) SearchRecords(ctx context.Context, id string, page func([]string, [][]byte) error, restart func() error) error {
-	_, err := r.Client.SearchRecords(ctx, id, unified(page), restart)
-	return reach(err)
-}
-
 // unified hands records on, those that were not asked for left out.
-func unified(page func([]string, [][]byte) error) func([]graph.UnifiedRecord) error {
-	return func(rows []graph.UnifiedRecord) error {
-		var ids []string
+func unified(page func([][]byte) error) func([]snapshot.LogRecord) error {
+	return func(rows []snapshot.LogRecord) error {
 		var records [][]byte
 		for _, r := range rows {
 			if r.Raw != nil {
-				ids, records = append(ids, r.ID), append(records, r.Raw)
+				records = append(records, r.Raw)
 			}
 		}
-		return page(ids, records)
+		return page(records)
 	}
 }
 
@@ -192,8 +154,7 @@ func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 
 func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool,
 	page func([][]byte) error, restart func() error) error {
-	to := unified(func(_ []string, records [][]byte) error { return page(records) })
-	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, to, restart)
+	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, unified(page), restart)
 	return reach(err)
 }
 

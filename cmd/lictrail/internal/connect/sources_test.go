@@ -69,7 +69,7 @@ func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourc
 	s.o = track.Options{MaxShrink: 0.2, Version: "test", Now: tenant.Now}
 	switch source {
 	case AuditPurview:
-		s.o.Search = SearchReader{Client: client}
+		s.o.Search = client
 	case AuditActivity:
 		s.o.Feed = FeedReader{Feed: feed}
 	}

@@ -77,7 +77,7 @@ func (t *run) fetchFeed(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, ErrOutOfReach) {
+	if errors.Is(err, snapshot.ErrOutOfReach) {
 		for _, p := range f.parts {
 			f.failed = append(f.failed, p.Stretch)
 		}
@@ -113,14 +113,14 @@ func (f *feedRead) fetch(ctx context.Context) error {
 func (f *feedRead) turnOn(ctx context.Context) error {
 	on, err := f.o.Feed.Enabled(ctx, f.tenant.ID)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOutOfReach, err)
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
 	}
 	if on {
 		f.since, err = f.sync.FeedSince(ctx)
 		return stored(err)
 	}
 	if err := f.o.Feed.Start(ctx, f.tenant.ID); err != nil {
-		return fmt.Errorf("%w: %w", ErrOutOfReach, err)
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
 	}
 	f.since = f.end.Add(feedWarmUp)
 	f.warn("audit-feed-started", "the Management Activity API had no subscription to the records of Microsoft Entra ID; it has one now, and has content within 12 hours")
@@ -155,7 +155,7 @@ func (f *feedRead) list(ctx context.Context) error {
 	for i := len(f.parts) - 1; i >= 0; i-- {
 		p := f.parts[i]
 		p.blobs, p.err = f.o.Feed.Blobs(ctx, f.tenant.ID, p.From, p.To)
-		if ctx.Err() != nil || errors.Is(p.err, ErrOutOfReach) {
+		if ctx.Err() != nil || errors.Is(p.err, snapshot.ErrOutOfReach) {
 			return p.err
 		}
 	}
@@ -192,7 +192,7 @@ func (f *feedRead) one(ctx context.Context, p *feedPart) error {
 		p.err = f.blob(ctx, blob, b)
 	}
 	switch {
-	case ctx.Err() != nil || errors.Is(p.err, ErrOutOfReach) || errors.Is(p.err, errStore):
+	case ctx.Err() != nil || errors.Is(p.err, snapshot.ErrOutOfReach) || errors.Is(p.err, errStore):
 		return p.err
 	case p.err != nil:
 		f.failed = append(f.failed, p.Stretch)

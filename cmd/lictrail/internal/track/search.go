@@ -11,13 +11,6 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// SearchState is how far a search has come.
-type SearchState struct {
-	Ended    bool
-	Found    bool // it has ended, and well
-	Exceeded bool // there is more than it returns
-}
-
 // SearchReader searches the unified audit log. Starting a search is all it
 // ever asks of the service besides reading.
 type SearchReader interface {
@@ -26,9 +19,9 @@ type SearchReader interface {
 	StartSearch(ctx context.Context, from, to time.Time, operations []string) (id string, err error)
 	// Search returns the state of a search; wait: as soon as it has ended, or
 	// when that takes too long.
-	Search(ctx context.Context, id string, wait bool) (SearchState, error)
+	Search(ctx context.Context, id string, wait bool) (snapshot.SearchState, error)
 	// SearchRecords delivers what a search found.
-	SearchRecords(ctx context.Context, id string, page func(ids []string, records [][]byte) error, restart func() error) error
+	SearchRecords(ctx context.Context, id string, page func([]snapshot.LogRecord) error, restart func() error) error
 }
 
 const (
@@ -82,7 +75,7 @@ func (t *run) fetchSearches(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, ErrOutOfReach) {
+	if errors.Is(err, snapshot.ErrOutOfReach) {
 		l.notRead(err, s.queue...)
 		return nil
 	}
@@ -103,7 +96,7 @@ func (s *searches) read(ctx context.Context) error {
 		next := s.queue[0]
 		err := s.one(ctx, next)
 		switch {
-		case ctx.Err() != nil || errors.Is(err, ErrOutOfReach) || errors.Is(err, errStore):
+		case ctx.Err() != nil || errors.Is(err, snapshot.ErrOutOfReach) || errors.Is(err, errStore):
 			return err
 		case err != nil:
 			s.notRead(err, next)
@@ -139,7 +132,7 @@ func (s *searches) startAhead(ctx context.Context) error {
 func (s *searches) start(ctx context.Context, p *store.Stretch) error {
 	id, err := s.o.Search.StartSearch(ctx, p.From, p.To, operations())
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOutOfReach, err)
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
 	}
 	p.Search = id
 	return stored(s.sync.Archive(ctx, store.Archived{Planned: append(slices.Clone(s.queue), *p)}))
@@ -149,7 +142,7 @@ func (s *searches) start(ctx context.Context, p *store.Stretch) error {
 func (s *searches) one(ctx context.Context, p store.Stretch) error {
 	state, err := s.o.Search.Search(ctx, p.Search, s.patient)
 	switch {
-	case errors.Is(err, ErrOutOfReach):
+	case errors.Is(err, snapshot.ErrOutOfReach):
 		return err
 	case err != nil, state.Ended && !state.Found:
 		return s.again(ctx, p)
@@ -196,12 +189,12 @@ func (s *searches) records(ctx context.Context, id string) (b *batch, found int,
 	for reading := 1; reading <= readings; reading++ {
 		before := len(all)
 		now := map[copyKey]bool{}
-		err := s.o.Search.SearchRecords(ctx, id, func(ids []string, records [][]byte) error {
-			for i, id := range ids {
-				key := hashOf(id)
+		err := s.o.Search.SearchRecords(ctx, id, func(records []snapshot.LogRecord) error {
+			for _, r := range records {
+				key := hashOf(r.ID)
 				if !all[key] { // what a reading showed is true, whether or not it comes to its end
 					all[key] = true
-					if err := b.add(ctx, records[i]); err != nil {
+					if err := b.add(ctx, r.Raw); err != nil {
 						return err
 					}
 				}

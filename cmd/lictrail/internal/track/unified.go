@@ -3,7 +3,6 @@ package track
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,10 +12,6 @@ import (
 	"lictrail/snapshot"
 	"lictrail/snapshot/store"
 )
-
-// ErrOutOfReach is in the error of a reader that would fail for anything else
-// it might be asked for: it has no permission, or no answer comes.
-var ErrOutOfReach = errors.New("the audit source is out of reach")
 
 // unifiedLog is what the ways to the unified audit log have in common. Each
 // plans what it has to read in the store, and archives what it has read stretch
