@@ -103,49 +103,43 @@ func (f *Feed) Start(ctx context.Context, tenant snapshot.TenantID) error {
 	return err
 }
 
-// Content is a blob of records, in no order to rely on.
-type Content struct {
-	ID      string
-	URI     string
-	Created time.Time // when it became available, which may be long after its records
-}
-
 type wireContent struct {
 	ContentID      string  `json:"contentId"`
 	ContentURI     string  `json:"contentUri"`
 	ContentCreated instant `json:"contentCreated"`
 }
 
-func (w *wireContent) content() (Content, error) {
+func (w *wireContent) blob() (snapshot.FeedBlob, error) {
 	p := rowProblem{kind: "content", name: w.ContentID}
-	c := Content{ID: w.ContentID, URI: w.ContentURI, Created: p.at("contentCreated", w.ContentCreated)}
-	if c.Created.IsZero() {
+	b := snapshot.FeedBlob{ID: w.ContentID, URI: w.ContentURI, Created: p.at("contentCreated", w.ContentCreated)}
+	if b.Created.IsZero() {
 		p.wrong("contentCreated", "", "time")
 	}
-	return c, p.err
+	return b, p.err
 }
 
-// Contents lists the blobs that became available from one time up to another,
+// Blobs lists the content that became available from one time up to another,
 // at most 24 hours apart and at most 7 days ago.
-func (f *Feed) Contents(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]Content, error) {
+func (f *Feed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]snapshot.FeedBlob, error) {
 	const layout = "2006-01-02T15:04:05" // without a zone, in UTC
-	p := &pager[Content]{
+	p := &pager[snapshot.FeedBlob]{
 		reader: f.c.newReader(opFeed + " content"), bare: true, opts: new(interner).options(), whole: true,
 		first: f.request(tenant, "content", map[string]any{"contentType": contentType,
 			"startTime": from.UTC().Format(layout), "endTime": to.UTC().Format(layout)}),
-		key: func(c Content) string { return c.ID }, row: each(clearRow, (*wireContent).content),
+		key: func(b snapshot.FeedBlob) string { return b.ID }, row: each(clearRow, (*wireContent).blob),
 	}
-	return p.all(ctx)
+	all, err := p.all(ctx)
+	return all, reach(err)
 }
 
 // Records reads a blob, of which there is none without a record. Of records
-// whose operation is not wanted it keeps the name only.
-func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content, wanted func(operation string) bool,
-	page func([]snapshot.LogRecord) error, restart func() error) (snapshot.PagesRead, error) {
+// whose operation is not wanted it keeps the id only.
+func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, b snapshot.FeedBlob, wanted func(operation string) bool,
+	page func([]snapshot.LogRecord) error, restart func() error) error {
 	r := f.c.newReader(opFeed + " records")
-	u, err := f.c.guard("the link to a blob", c.URI)
+	u, err := f.c.guard("the link to a blob", b.URI)
 	if err != nil {
-		return snapshot.PagesRead{}, r.fail(kinded(ErrIncomplete, "%w", err))
+		return r.fail(kinded(ErrIncomplete, "%w", err))
 	}
 	if query := u.Query(); !query.Has("PublisherIdentifier") {
 		query.Set("PublisherIdentifier", string(tenant))
@@ -160,7 +154,7 @@ func (f *Feed) Records(ctx context.Context, tenant snapshot.TenantID, c Content,
 	if err == nil && stats.Rows == 0 {
 		err = r.fail(kinded(ErrIncomplete, "the blob is empty"))
 	}
-	return stats, err
+	return reach(err)
 }
 
 // feedRules are the error codes of the Management Activity API that do not

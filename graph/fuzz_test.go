@@ -53,7 +53,7 @@ var lists = []func(io.Reader) ([]string, error){
 	keys(func(s snapshot.Subscription) string { return s.ID }, (*wireSubscription).subscription),
 	keys(func(u snapshot.DeletedUser) string { return string(u.ID) }, (*wireDeleted).deleted),
 	keys(func(g snapshot.Group) string { return string(g.ID) }, func(w *wireGroup) (snapshot.Group, error) { return w.group(snapshot.GroupID(w.ID.text)) }),
-	keys(func(c Content) string { return c.ID }, (*wireContent).content),
+	keys(func(b snapshot.FeedBlob) string { return b.ID }, (*wireContent).blob),
 	func(r io.Reader) ([]string, error) {
 		return readKeys(r, auditRow(), func(r snapshot.LogRecord) string { return r.ID })
 	},

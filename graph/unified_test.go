@@ -119,14 +119,14 @@ func TestFeed(t *testing.T) {
 	tenant.Populate(20, 3)
 	tenant.Advance(20 * time.Hour)
 	end := tenant.Now()
-	list, err := f.Contents(ctx, id, end.Add(-24*time.Hour), end)
+	list, err := f.Blobs(ctx, id, end.Add(-24*time.Hour), end)
 	if err != nil || len(list) == 0 {
 		t.Fatalf("got %v, %v", list, err)
 	}
 	seen, kept := map[string]bool{}, 0
 	for _, c := range list {
 		var all collector[snapshot.LogRecord]
-		if _, err := f.Records(ctx, id, c, func(o string) bool { return o == "Change user license." }, all.Page, all.Restart); err != nil {
+		if err := f.Records(ctx, id, c, func(o string) bool { return o == "Change user license." }, all.Page, all.Restart); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range all.Rows {
@@ -140,7 +140,7 @@ func TestFeed(t *testing.T) {
 	if len(seen) < len(tenant.UserIDs()) || kept == 0 || kept >= len(seen) {
 		t.Errorf("%d records, %d of them kept, of %d users", len(seen), kept, len(tenant.UserIDs()))
 	}
-	if _, err := f.Contents(ctx, id, end.Add(-25*time.Hour), end); !errors.Is(err, ErrIncomplete) {
+	if _, err := f.Blobs(ctx, id, end.Add(-25*time.Hour), end); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 	if f.Requests() < 5 {
@@ -156,7 +156,7 @@ func TestFeedCodes(t *testing.T) {
 	s, _, f := simulateFeed(t, tenant, graphtest.WithRunningFeed())
 	id := snapshot.TenantID(tenant.ID)
 	list := func() error {
-		_, err := f.Contents(ctx, id, tenant.Now().Add(-time.Hour), tenant.Now())
+		_, err := f.Blobs(ctx, id, tenant.Now().Add(-time.Hour), tenant.Now())
 		return err
 	}
 	for kind, want := range map[graphtest.FaultKind]error{
@@ -192,11 +192,11 @@ func TestFeedGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, next = range []string{elsewhere.URL + "/x", "", "::", "http://user@" + strings.TrimPrefix(here.URL, "http://") + "/x"} {
-		_, err := f.Contents(ctx, tenant, time.Now(), time.Now())
+		_, err := f.Blobs(ctx, tenant, time.Now(), time.Now())
 		asError(t, err, ErrIncomplete)
 	}
 	for _, link := range []string{elsewhere.URL + "/blob", "https://manage.office.com/blob", "/blob", ""} {
-		_, err := f.Records(ctx, tenant, Content{ID: "x", URI: link}, anything, drop, again)
+		err := f.Records(ctx, tenant, snapshot.FeedBlob{ID: "x", URI: link}, anything, drop, again)
 		asError(t, err, ErrIncomplete)
 	}
 	if n := elsewhere.count(); n != 0 {

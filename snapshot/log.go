@@ -31,3 +31,10 @@ type SearchState struct {
 	Found    bool // it has ended, and well
 	Exceeded bool // there is more than it returns
 }
+
+// FeedBlob is content of the feed of the unified audit log: records that became
+// available together, in no order to rely on.
+type FeedBlob struct {
+	ID, URI string
+	Created time.Time // when they became available, which may be long after the time of the records
+}

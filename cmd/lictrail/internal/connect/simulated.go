@@ -26,7 +26,7 @@ func SimulatedSources(r Reader, activity string, o *track.Options) error {
 		return err
 	}
 	feed, err := graph.NewFeed(options)
-	o.Audit, o.Search, o.Feed = r, r.Client, FeedReader{Feed: feed}
+	o.Audit, o.Search, o.Feed = r, r.Client, feed
 	return err
 }
 

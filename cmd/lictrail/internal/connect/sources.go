@@ -63,7 +63,9 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 			if errors.Is(err, exit.ErrUsage) {
 				return err
 			}
-			o.Feed = FeedReader{feed, err}
+			if o.NoFeed = err; err == nil {
+				o.Feed = feed
+			}
 		}
 	}
 	return nil
@@ -103,65 +105,4 @@ func (c *Connection) Feed(h Host, cloud graph.Cloud, patience time.Duration, pro
 	}
 	c.clients = append(c.clients, feed)
 	return feed, nil
-}
-
-// reach marks the errors after which a source need not be asked for more.
-func reach(err error) error {
-	if errors.Is(err, graph.ErrAuth) || errors.Is(err, graph.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
-	}
-	return err
-}
-
-// unified hands records on, those that were not asked for left out.
-func unified(page func([][]byte) error) func([]snapshot.LogRecord) error {
-	return func(rows []snapshot.LogRecord) error {
-		var records [][]byte
-		for _, r := range rows {
-			if r.Raw != nil {
-				records = append(records, r.Raw)
-			}
-		}
-		return page(records)
-	}
-}
-
-// FeedReader lets the tracker read the Management Activity API.
-type FeedReader struct {
-	Feed *graph.Feed
-	why  error // why there is none; nil where there is
-}
-
-func (r FeedReader) Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error) {
-	if r.why != nil {
-		return false, r.why
-	}
-	return r.Feed.Enabled(ctx, tenant)
-}
-
-func (r FeedReader) Start(ctx context.Context, tenant snapshot.TenantID) error {
-	return r.Feed.Start(ctx, tenant)
-}
-
-func (r FeedReader) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]track.FeedBlob, error) {
-	list, err := r.Feed.Contents(ctx, tenant, from, to)
-	blobs := make([]track.FeedBlob, len(list))
-	for i, c := range list {
-		blobs[i] = track.FeedBlob(c)
-	}
-	return blobs, reach(err)
-}
-
-func (r FeedReader) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool,
-	page func([][]byte) error, restart func() error) error {
-	_, err := r.Feed.Records(ctx, tenant, graph.Content(b), wanted, unified(page), restart)
-	return reach(err)
-}
-
-// Requests counts the requests sent so far.
-func (r FeedReader) Requests() int {
-	if r.Feed == nil {
-		return 0
-	}
-	return r.Feed.Requests()
 }

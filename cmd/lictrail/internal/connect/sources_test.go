@@ -71,7 +71,7 @@ func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourc
 	case AuditPurview:
 		s.o.Search = client
 	case AuditActivity:
-		s.o.Feed = FeedReader{Feed: feed}
+		s.o.Feed = feed
 	}
 	return s
 }

@@ -352,7 +352,7 @@ var errFlaky = errors.New("the service failed")
 
 func (f *flakyFeed) fails() bool { return f.failing && f.rng.IntN(5) == 0 }
 
-func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]track.FeedBlob, error) {
+func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]snapshot.FeedBlob, error) {
 	if f.fails() {
 		return nil, errFlaky
 	}
@@ -367,7 +367,7 @@ func (f *flakyFeed) Blobs(ctx context.Context, tenant snapshot.TenantID, from, t
 	return blobs, err
 }
 
-func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b track.FeedBlob, wanted func(string) bool, page func([][]byte) error, restart func() error) error {
+func (f *flakyFeed) Records(ctx context.Context, tenant snapshot.TenantID, b snapshot.FeedBlob, wanted func(string) bool, page func([]snapshot.LogRecord) error, restart func() error) error {
 	if f.fails() {
 		return errFlaky
 	}

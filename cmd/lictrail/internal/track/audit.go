@@ -86,7 +86,7 @@ func (t *run) fetchAudit(ctx context.Context) error {
 	}{
 		{"audit log", t.o.Audit != nil, newGraphLog(t).read},
 		{"Purview audit search", t.o.Search != nil, t.fetchSearches},
-		{"Management Activity API", t.o.Feed != nil, t.fetchFeed},
+		{"Management Activity API", t.o.Feed != nil || t.o.NoFeed != nil, t.fetchFeed},
 	} {
 		if !log.ask {
 			continue

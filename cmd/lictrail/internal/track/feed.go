@@ -11,22 +11,17 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// FeedBlob is content of the feed: records that became available together.
-type FeedBlob struct {
-	ID, URI string
-	Created time.Time // when they became available
-}
-
 // FeedReader reads the unified audit log from its feed. Turning the feed on is
 // all it ever asks of the service besides reading.
 type FeedReader interface {
 	Enabled(ctx context.Context, tenant snapshot.TenantID) (bool, error)
 	Start(ctx context.Context, tenant snapshot.TenantID) error
 	// Blobs lists the content that became available from a time up to another.
-	Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]FeedBlob, error)
-	// Records delivers the records of a blob whose operation is wanted.
-	Records(ctx context.Context, tenant snapshot.TenantID, b FeedBlob, wanted func(operation string) bool,
-		page func(records [][]byte) error, restart func() error) error
+	Blobs(ctx context.Context, tenant snapshot.TenantID, from, to time.Time) ([]snapshot.FeedBlob, error)
+	// Records delivers the records of a blob; of one whose operation is not wanted it
+	// may deliver the id only.
+	Records(ctx context.Context, tenant snapshot.TenantID, b snapshot.FeedBlob, wanted func(operation string) bool,
+		page func([]snapshot.LogRecord) error, restart func() error) error
 	Requests() int
 }
 
@@ -58,7 +53,7 @@ type feedRead struct {
 // feedPart is a stretch and its content.
 type feedPart struct {
 	store.Stretch
-	blobs []FeedBlob
+	blobs []snapshot.FeedBlob
 	err   error
 }
 
@@ -111,6 +106,9 @@ func (f *feedRead) fetch(ctx context.Context) error {
 
 // turnOn makes sure that the feed is on.
 func (f *feedRead) turnOn(ctx context.Context) error {
+	if f.o.NoFeed != nil {
+		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, f.o.NoFeed)
+	}
 	on, err := f.o.Feed.Enabled(ctx, f.tenant.ID)
 	if err != nil {
 		return fmt.Errorf("%w: %w", snapshot.ErrOutOfReach, err)
@@ -208,13 +206,16 @@ func (f *feedRead) one(ctx context.Context, p *feedPart) error {
 	return stored(b.archive(ctx, []store.Stretch{p.Stretch}, f.claims(p.Stretch)))
 }
 
-func (f *feedRead) blob(ctx context.Context, blob FeedBlob, b *batch) error {
+func (f *feedRead) blob(ctx context.Context, blob snapshot.FeedBlob, b *batch) error {
 	if f.read[blob.ID] {
 		return nil
 	}
-	return f.o.Feed.Records(ctx, f.tenant.ID, blob, wanted(), func(records [][]byte) error {
-		for _, raw := range records {
-			if err := b.add(ctx, raw); err != nil {
+	return f.o.Feed.Records(ctx, f.tenant.ID, blob, wanted(), func(records []snapshot.LogRecord) error {
+		for _, r := range records {
+			if r.Raw == nil {
+				continue // not wanted
+			}
+			if err := b.add(ctx, r.Raw); err != nil {
 				return err
 			}
 		}

@@ -59,6 +59,7 @@ type Options struct {
 	Audit        AuditReader        // Entra's log through Graph; nil: it is not read
 	Search       SearchReader       // the unified log by searches; nil: it is not
 	Feed         FeedReader         // the unified log by its feed; nil: it is not
+	NoFeed       error              // why the feed, which was asked for, could not be set up; nil: it could
 
 	Activity       []snapshot.ActivitySource // to be read; none: activity stays as it is known
 	ActivityReader ActivityReader
