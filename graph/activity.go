@@ -14,20 +14,20 @@ const (
 	// signInPage is the most that Graph takes with signInActivity:
 	// learn.microsoft.com/graph/api/resources/signinactivity.
 	signInPage = 500
-	// SignInLag is how late sign-ins may show.
-	SignInLag = 24 * time.Hour
+	// signInLag is how late sign-ins may show.
+	signInLag = 24 * time.Hour
 )
 
-// SignInsSince is from when on Graph knows of both interactive and
+// signInsSince is from when on Graph knows of both interactive and
 // non-interactive sign-ins (the same page).
-var SignInsSince = time.Date(2020, time.May, 1, 0, 0, 0, 0, time.UTC)
+var signInsSince = time.Date(2020, time.May, 1, 0, 0, 0, 0, time.UTC)
 
 // SignIns reads when each user last signed in, in a pass of its own: Graph
 // gives smaller pages for it, from a budget of its own, and only to tenants
 // with Entra ID P1 or P2. A row has the newest successful sign-in or, where
 // Graph has none, the newest attempt of either kind. No other option is asked for: with some of them the
 // answers were empty (msgraph-sdk-powershell issue 1898).
-func (c *Client) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.PagesRead, error) {
+func (c *Client) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.ActivityRead, error) {
 	r := c.newReader(opSignIns)
 	r.pace = c.signIns
 	top := min(c.opts.PageSize, signInPage)
@@ -43,7 +43,8 @@ func (c *Client) SignIns(ctx context.Context, page func([]snapshot.ActivityRow) 
 		row:  each(clearRow[wireSignIn], (*wireSignIn).signIn),
 		opts: new(interner).options(),
 	}
-	return p.run(ctx, page, restart)
+	stats, err := p.run(ctx, page, restart)
+	return snapshot.ActivityRead{Source: snapshot.SignIns, Since: signInsSince, Until: stats.ObservedAt.Add(-signInLag)}, err
 }
 
 type wireSignIn struct {

@@ -105,7 +105,7 @@ func TestSignIns_Errors(t *testing.T) {
 }
 
 // usageText is what a report tells, one line for each user.
-func usageText(u Usage, tenant *graphtest.Tenant) []string {
+func usageText(u snapshot.Usage, tenant *graphtest.Tenant) []string {
 	var lines []string
 	for _, r := range u.Rows {
 		line := strings.SplitN(r.UPN, "@", 2)[0] + " " + string(r.Source)
@@ -123,13 +123,13 @@ func TestUsage(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	s, c := simulate(t, tenant, func(*Options) {})
 	var got []string
-	for _, report := range Reports {
-		u, err := c.Usage(t.Context(), report)
+	for _, report := range usageReports {
+		u, err := c.usage(t.Context(), report)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "2026-01-09"; u.RefreshedAt.Format(time.DateOnly) != want || u.Concealed {
-			t.Errorf("%s: refreshed %v, concealed %v", report.Sources, u.RefreshedAt, u.Concealed)
+		if want := "2026-01-09"; u.Until.Format(time.DateOnly) != want || u.Concealed {
+			t.Errorf("%s: refreshed %v, concealed %v", report.sources, u.Until, u.Concealed)
 		}
 		for _, line := range usageText(u, tenant) {
 			if strings.Contains(line, "=") {
@@ -137,7 +137,7 @@ func TestUsage(t *testing.T) {
 			}
 		}
 		if len(u.Rows) != 3 {
-			t.Errorf("%s tells of %d users", report.Sources, len(u.Rows))
+			t.Errorf("%s tells of %d users", report.sources, len(u.Rows))
 		}
 	}
 	want := []string{"active-users teams=2026-01-05", "visio-activations visio-activation=2026-01-05"}
@@ -167,7 +167,7 @@ func TestUsage_Licenses(t *testing.T) {
 			`error: column "Teams License Assign Date" has "soon", which is no date`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			u, err := Reports[0].parse(strings.NewReader(test.file), false)
+			u, err := usageReports[0].parse(strings.NewReader(test.file), false)
 			var got string
 			for _, r := range u.Rows {
 				for _, l := range r.Licensed {
@@ -188,7 +188,7 @@ func TestUsage_Concealed(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	tenant.Concealed = true
 	_, c := simulate(t, tenant, func(*Options) {})
-	u, err := c.Usage(t.Context(), Reports[0])
+	u, err := c.Usage(t.Context(), snapshot.ActiveUsers)
 	if err != nil || !u.Concealed || len(u.Rows) != 0 {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -197,7 +197,7 @@ func TestUsage_Concealed(t *testing.T) {
 func TestUsage_NoPermission(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	_, c := simulate(t, tenant, func(*Options) {}, graphtest.WithScopes("User.Read.All"))
-	_, err := c.Usage(t.Context(), Reports[0])
+	_, err := c.Usage(t.Context(), snapshot.ActiveUsers)
 	e := (*Error)(nil)
 	if !errors.As(err, &e) || !errors.Is(err, ErrAuth) || !strings.Contains(e.Hint, "Reports.Read.All") {
 		t.Errorf("%v", err)
@@ -250,7 +250,7 @@ func TestUsage_Redirects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			u, err := c.Usage(context.Background(), Reports[1])
+			u, err := c.Usage(context.Background(), snapshot.AppsUsage)
 			if good := err == nil && len(u.Rows) == 1; good != test.good {
 				t.Errorf("%+v, %v", u, err)
 			}
@@ -281,7 +281,7 @@ func TestUsage_Parse(t *testing.T) {
 		{"no rows", "Report Refresh Date,User Principal Name,Last Activity Date\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			u, err := Reports[1].parse(strings.NewReader(test.file), false)
+			u, err := usageReports[1].parse(strings.NewReader(test.file), false)
 			var got string
 			for _, r := range u.Rows {
 				got = strings.TrimSuffix(r.UPN, "@x")
@@ -306,13 +306,13 @@ func FuzzUsage(f *testing.F) {
 	f.Add("Report Refresh Date,User Principal Name,Product Type,Last Activated Date\n2026-01-05,ann@x,VISIO CLIENT,\n")
 	f.Add("Report Refresh Date,User Principal Name,Last Activity Date\n2026-01-05,0123456789ABCDEF0123456789ABCDEF,\"\n")
 	f.Fuzz(func(t *testing.T, file string) {
-		for _, report := range Reports {
+		for _, report := range usageReports {
 			u, err := report.parse(strings.NewReader(file), false)
 			if err != nil && len(u.Rows) > 0 {
 				t.Fatal("rows beside an error")
 			}
 			for _, r := range u.Rows {
-				if r.UPN == "" || !slices.Contains(report.Sources, r.Source) {
+				if r.UPN == "" || !slices.Contains(report.sources, r.Source) {
 					t.Fatalf("%+v", r)
 				}
 			}

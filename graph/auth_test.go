@@ -150,7 +150,7 @@ func TestForbidden(t *testing.T) {
 		"AuditLogsQuery-Entra ":      func() error { return c.SearchRecords(ctx, "x", drop, again) },
 		"permission User.Read.All":   func() error { _, err := c.DeletedUsers(ctx); return err },
 		"AuditLog.Read.All and User": func() error { _, err := c.SignIns(ctx, drop, again); return err },
-		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, Reports[0]); return err },
+		"Reports.Read.All":           func() error { _, err := c.Usage(ctx, snapshot.ActiveUsers); return err },
 		"DelegatedAdminRelationship": func() error { _, err := c.Customers(ctx); return err },
 		"CloudLicensing.Read.All":    func() error { _, err := c.Allotments(ctx); return err },
 	} {

@@ -114,7 +114,7 @@ func TestUsage_Bounds(t *testing.T) {
 		"a long cell":     {head + "\n" + strings.Repeat("a", 2*maxRecord), false},
 		"lines in a cell": {head + "\n\"" + strings.Repeat("\n", 2*maxRecord), false},
 	} {
-		_, err := Reports[1].parse(io.Reader(strings.NewReader(c.body)), false)
+		_, err := usageReports[1].parse(io.Reader(strings.NewReader(c.body)), false)
 		if c.ok && err != nil || !c.ok && !errors.Is(err, errTooLarge) {
 			t.Errorf("%s: %v, want it taken: %t", name, err, c.ok)
 		}

@@ -13,10 +13,10 @@ import (
 	"lictrail/snapshot"
 )
 
-var copilotReport = Reports[len(Reports)-1]
+var copilotReport = usageReports[len(usageReports)-1]
 
 // copilotText is what the report says of a user, with "?" for a count that is not known.
-func copilotText(u Usage, name string) string {
+func copilotText(u snapshot.Usage, name string) string {
 	i := slices.IndexFunc(u.Rows, func(r snapshot.ActivityRow) bool { return strings.HasPrefix(r.UPN, name) })
 	if i < 0 {
 		return "not listed"
@@ -66,7 +66,7 @@ func TestUsage_CopilotWorlds(t *testing.T) {
 			tenant.Prompt(works, graphtest.CopilotAgent, 2)
 			tenant.Advance(5 * 24 * time.Hour)
 			s, c := simulate(t, tenant, func(*Options) {})
-			u, err := c.Usage(t.Context(), copilotReport)
+			u, err := c.Usage(t.Context(), snapshot.CopilotUsage)
 			if (err != nil) != test.wantErr {
 				t.Fatalf("error %v", err)
 			}
@@ -101,7 +101,7 @@ func TestUsage_CopilotWorlds(t *testing.T) {
 func TestUsage_CopilotRefused(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	s, c := simulate(t, tenant, func(*Options) {}, graphtest.WithScopes("User.Read.All"))
-	_, err := c.Usage(t.Context(), copilotReport)
+	_, err := c.Usage(t.Context(), snapshot.CopilotUsage)
 	if e := (*Error)(nil); !errors.As(err, &e) || !errors.Is(err, ErrAuth) || !strings.Contains(e.Hint, "Reports.Read.All") {
 		t.Errorf("%v", err)
 	}
@@ -114,7 +114,7 @@ func TestUsage_CopilotConcealed(t *testing.T) {
 	tenant, _, _, _ := people(t)
 	tenant.Concealed = true
 	_, c := simulate(t, tenant, func(*Options) {})
-	u, err := c.Usage(t.Context(), copilotReport)
+	u, err := c.Usage(t.Context(), snapshot.CopilotUsage)
 	if err != nil || !u.Concealed || len(u.Rows) != 0 {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -174,7 +174,7 @@ func TestUsage_CopilotVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			u, err := c.Usage(t.Context(), copilotReport)
+			u, err := c.Usage(t.Context(), snapshot.CopilotUsage)
 			got := copilotText(u, "ann")
 			if err != nil {
 				got = "error"

@@ -73,6 +73,16 @@ func (e *Error) Error() string {
 // Advice returns e.Hint: what a warning may add to the error.
 func (e *Error) Advice() string { return e.Hint }
 
+// Is reports whether the tenant lacks Entra ID P1 or P2, of which an error code alone
+// says so.
+func (e *Error) Is(target error) bool {
+	return target == snapshot.ErrNoPremium && noPremium(e.Code)
+}
+
+func noPremium(code string) bool {
+	return strings.Contains(strings.ToLower(code), "nonpremiumtenant")
+}
+
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -116,7 +116,7 @@ func Permissions() []Permission { return slices.Clone(permissions) }
 
 // permissionHint says how to make a 403 go away.
 func permissionHint(op, code string) string {
-	if strings.Contains(strings.ToLower(code), "nonpremiumtenant") {
+	if noPremium(code) {
 		return "the tenant has no Microsoft Entra ID P1 or P2 license, which this read needs"
 	}
 	i := slices.IndexFunc(permissions, func(p Permission) bool { return p.Op == op || strings.HasPrefix(op, p.Op+" ") })

@@ -190,9 +190,9 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 	case opSignIns:
 		_, err = p.c.SignIns(ctx, drop, again)
 	case opUsage:
-		var usage Usage
-		usage, err = p.c.Usage(ctx, Reports[0])
-		f.Concealed, f.Empty = usage.Concealed, usage.RefreshedAt.IsZero()
+		var usage snapshot.Usage
+		usage, err = p.c.Usage(ctx, snapshot.ActiveUsers)
+		f.Concealed, f.Empty = usage.Concealed, usage.Until.IsZero()
 	case opAllotments:
 		var all []snapshot.Allotment
 		all, err = p.c.Allotments(ctx)

@@ -20,11 +20,11 @@ import (
 	"lictrail/snapshot"
 )
 
-// Report is one of Microsoft 365's usage reports on users.
-type Report struct {
-	// places are where Graph may have it, by [Client.Usage] asked in this order.
+// usageReport is one of Microsoft 365's usage reports on users.
+type usageReport struct {
+	// places are where Graph may have it, asked in this order.
 	places  []place
-	Sources []snapshot.ActivitySource // what its rows report on
+	sources []snapshot.ActivitySource // what its rows report on
 	reach   time.Duration             // how far it looks back; 0: no limit is known
 	columns map[string]snapshot.ActivityKind
 	// licensed are the workloads for which there may be columns on licenses.
@@ -48,21 +48,21 @@ func reportsAt(function string) []place { return []place{{path: "/reports/" + fu
 
 const halfYear = 180 * 24 * time.Hour
 
-// Reports lists the reports that are read. Columns are found by their names:
+// usageReports lists the reports that are read. Columns are found by their names:
 // Microsoft adds new ones.
-var Reports = []Report{
-	{places: reportsAt("getOffice365ActiveUserDetail(period='D180')"), Sources: []snapshot.ActivitySource{snapshot.ActiveUsers}, reach: halfYear,
+var usageReports = []usageReport{
+	{places: reportsAt("getOffice365ActiveUserDetail(period='D180')"), sources: []snapshot.ActivitySource{snapshot.ActiveUsers}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{
 			"Exchange Last Activity Date": snapshot.UsedExchange, "OneDrive Last Activity Date": snapshot.UsedOneDrive,
 			"SharePoint Last Activity Date": snapshot.UsedSharePoint, "Skype For Business Last Activity Date": snapshot.UsedSkype,
 			"Yammer Last Activity Date": snapshot.UsedYammer, "Teams Last Activity Date": snapshot.UsedTeams,
 		},
 		licensed: []snapshot.Workload{snapshot.Exchange, snapshot.OneDrive, snapshot.SharePoint, snapshot.Skype, snapshot.Yammer, snapshot.Teams}},
-	{places: reportsAt("getM365AppUserDetail(period='D180')"), Sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
+	{places: reportsAt("getM365AppUserDetail(period='D180')"), sources: []snapshot.ActivitySource{snapshot.AppsUsage}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedApps}},
-	{places: reportsAt("getOffice365ActivationsUserDetail"), Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
+	{places: reportsAt("getOffice365ActivationsUserDetail"), sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
 		columns: map[string]snapshot.ActivityKind{"Last Activated Date": ""}, product: activatedProduct},
-	{places: copilotPlaces, Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, reach: halfYear,
+	{places: copilotPlaces, sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, reach: halfYear,
 		columns: map[string]snapshot.ActivityKind{"Last Activity Date": snapshot.UsedCopilot}, optional: copilotColumn},
 }
 
@@ -87,20 +87,19 @@ func activatedProduct(row map[string]string) (snapshot.ActivitySource, snapshot.
 	return "", ""
 }
 
-// Usage is a usage report as read.
-type Usage struct {
-	RefreshedAt time.Time // the day up to which it reports
-	Since       time.Time // what happened earlier is not in it; zero: no limit is known
-	Concealed   bool      // it names pseudonyms: nothing can be said of users
-	Rows        []snapshot.ActivityRow
-
-	names int // bytes of them
+// Usage reads the usage report that has a source.
+func (c *Client) Usage(ctx context.Context, source snapshot.ActivitySource) (snapshot.Usage, error) {
+	if err := c.opts.Cloud.Lacks(FeatureUsage); err != nil {
+		return snapshot.Usage{}, err
+	}
+	i := slices.IndexFunc(usageReports, func(report usageReport) bool { return slices.Contains(report.sources, source) })
+	return c.usage(ctx, usageReports[i])
 }
 
-// Usage reads a usage report. Graph answers with a redirect to a file on
-// another host, which gets no token.
-func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
-	r := c.newReader(opUsage + " " + string(report.Sources[0]))
+// usage reads a report. Graph answers with a redirect to a file on another host,
+// which gets no token.
+func (c *Client) usage(ctx context.Context, report usageReport) (snapshot.Usage, error) {
+	r := c.newReader(opUsage + " " + string(report.sources[0]))
 	r.files = true
 	for i, place := range report.places {
 		usage, err := c.usageAt(ctx, r, report, place)
@@ -108,11 +107,11 @@ func (c *Client) Usage(ctx context.Context, report Report) (Usage, error) {
 			return usage, report.hint(err)
 		}
 	}
-	return Usage{}, nil // every report has a place
+	return snapshot.Usage{}, nil // every report has a place
 }
 
 // usageAt reads a usage report at one of its places.
-func (c *Client) usageAt(ctx context.Context, r *reader, report Report, at place) (usage Usage, err error) {
+func (c *Client) usageAt(ctx context.Context, r *reader, report usageReport, at place) (usage snapshot.Usage, err error) {
 	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		info := abstractions.NewRequestInformation()
 		info.Method = abstractions.GET
@@ -145,7 +144,7 @@ func (p place) leadsOn(err error) bool {
 }
 
 // hint adds to the error of the last place that the others failed as well.
-func (report *Report) hint(err error) error {
+func (report *usageReport) hint(err error) error {
 	var e *Error
 	if len(report.places) > 1 && errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
 		e.Hint = cmp.Or(e.Hint, "Graph has the report neither at its new address nor at its old one")
@@ -189,8 +188,8 @@ var pseudonym = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
 
 // parse reads a report. It is all good, or an error. Of a sample it reads no
 // more than one row.
-func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
-	var u Usage
+func (report *usageReport) parse(body io.Reader, sample bool) (snapshot.Usage, error) {
+	u, names := snapshot.Usage{Sources: report.sources}, 0
 	needed := []string{columnUPN, columnRefresh}
 	for name := range report.columns {
 		needed = append(needed, name)
@@ -212,29 +211,29 @@ func (report *Report) parse(body io.Reader, sample bool) (Usage, error) {
 			break
 		}
 		if err == nil {
-			err = report.addRow(&u, row, more)
+			err = report.addRow(&u, &names, row, more)
 		}
 		if err != nil {
-			return Usage{}, err
+			return snapshot.Usage{}, err
 		}
 		if sample {
 			break
 		}
 	}
-	if !u.RefreshedAt.IsZero() && report.reach > 0 {
-		u.Since = u.RefreshedAt.Add(-report.reach)
+	if !u.Until.IsZero() && report.reach > 0 {
+		u.Since = u.Until.Add(-report.reach)
 	}
 	return u, nil
 }
 
-// take adds a row of the file.
-func (report *Report) addRow(u *Usage, row map[string]string, more []optionalColumn) error {
+// addRow adds a row of the file. names are the bytes of names so far.
+func (report *usageReport) addRow(u *snapshot.Usage, names *int, row map[string]string, more []optionalColumn) error {
 	refreshed, err := usageDay(columnRefresh, row)
 	if err != nil {
 		return err
 	}
-	if u.RefreshedAt.IsZero() || refreshed.Before(u.RefreshedAt) {
-		u.RefreshedAt = refreshed
+	if u.Until.IsZero() || refreshed.Before(u.Until) {
+		u.Until = refreshed
 	}
 	upn := strings.TrimSpace(row[columnUPN])
 	switch {
@@ -247,10 +246,10 @@ func (report *Report) addRow(u *Usage, row map[string]string, more []optionalCol
 	if len(u.Rows) >= maxUsage {
 		return tooMuch(maxUsage, "rows")
 	}
-	if u.names += len(upn); u.names > maxNames {
+	if *names += len(upn); *names > maxNames {
 		return tooMuch(maxNames, "bytes of names")
 	}
-	entry := snapshot.ActivityRow{UPN: strings.Clone(upn), Source: report.Sources[0]}
+	entry := snapshot.ActivityRow{UPN: strings.Clone(upn), Source: report.sources[0]}
 	product := snapshot.ActivityKind("")
 	if report.product != nil {
 		if entry.Source, product = report.product(row); product == "" {
@@ -280,7 +279,7 @@ func (report *Report) addRow(u *Usage, row map[string]string, more []optionalCol
 	}
 	if len(entry.Licensed) > 0 {
 		entry.Name = strings.Clone(strings.TrimSpace(row[columnName]))
-		u.names += len(entry.Name)
+		*names += len(entry.Name)
 	}
 	slices.SortFunc(entry.Uses, func(a, b snapshot.Use) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
 	u.Rows = append(u.Rows, entry)
@@ -289,7 +288,7 @@ func (report *Report) addRow(u *Usage, row map[string]string, more []optionalCol
 
 // licenses reads since when a user is licensed for workloads. The columns need
 // not be there.
-func (report *Report) licenses(row map[string]string) ([]snapshot.WorkloadLicense, error) {
+func (report *usageReport) licenses(row map[string]string) ([]snapshot.WorkloadLicense, error) {
 	var licenses []snapshot.WorkloadLicense
 	for _, w := range report.licensed {
 		if !strings.EqualFold(strings.TrimSpace(row["Has "+string(w)+" License"]), "true") {

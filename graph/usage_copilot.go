@@ -78,7 +78,7 @@ type optionalColumn struct {
 }
 
 // bind finds the optional columns of a file.
-func (report *Report) bind(header []string) []optionalColumn {
+func (report *usageReport) bind(header []string) []optionalColumn {
 	if report.optional == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -97,6 +98,10 @@ const (
 	NotInCloud   ActivityGap = "not-in-this-cloud"
 )
 
+// ErrNoPremium is in the error of a read that the service refuses to a tenant without
+// Entra ID P1 or P2.
+var ErrNoPremium = errors.New("the tenant has no Entra ID P1 or P2")
+
 // ActivityRead is how a run read a source.
 type ActivityRead struct {
 	Source ActivitySource
@@ -124,6 +129,15 @@ type ActivityRow struct {
 	// source reports.
 	Licensed []WorkloadLicense
 	Counts   *CopilotCounts // nil: the source has none
+}
+
+// Usage is a usage report as read.
+type Usage struct {
+	Sources   []ActivitySource // that it reports on
+	Since     time.Time        // what happened earlier is not in it; zero: no limit is known
+	Until     time.Time        // the day up to which it reports
+	Concealed bool             // it names pseudonyms: nothing can be said of users
+	Rows      []ActivityRow
 }
 
 // UserActivity is what is known of when a user was active.

@@ -28,9 +28,7 @@ var (
 	errRefused  = exit.ErrRefused
 )
 
-// Reader is what tests elsewhere read simulated tenants with.
-type Reader = connect.Reader
-
+// Tests elsewhere read simulated tenants with these.
 var (
 	SimulatedReader  = connect.SimulatedReader
 	SimulatedSources = connect.SimulatedSources

@@ -236,9 +236,6 @@ func Asked(tenant string) snapshot.TenantID {
 	return snapshot.NormalID(snapshot.TenantID(tenant))
 }
 
-// Reader lets the tracker read through a Graph client.
-type Reader struct{ *graph.Client }
-
 // Progress draws what the client does.
 func Progress(p *out.Progress) func(graph.Progress) {
 	var op string

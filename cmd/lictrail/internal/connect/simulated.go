@@ -8,25 +8,24 @@ import (
 	"lictrail/graph/graphtest"
 )
 
-// SimulatedReader reads a simulated tenant at its base URL through the real client.
-func SimulatedReader(base string) (Reader, error) {
+// SimulatedReader makes the client of a simulated tenant at its base URL.
+func SimulatedReader(base string) (*graph.Client, error) {
 	o, err := simulated(strings.TrimSuffix(base, "/v1.0"), graphtest.DefaultToken)
 	if err != nil {
-		return Reader{}, err
+		return nil, err
 	}
-	client, err := graph.New(o)
-	return Reader{client}, err
+	return graph.New(o)
 }
 
 // SimulatedSources has a run read the audit log of a simulated tenant from
 // every source there is, through the real clients.
-func SimulatedSources(r Reader, activity string, o *track.Options) error {
+func SimulatedSources(client *graph.Client, activity string, o *track.Options) error {
 	options, err := simulated(activity, graphtest.ActivityToken)
 	if err != nil {
 		return err
 	}
 	feed, err := graph.NewFeed(options)
-	o.Audit, o.Search, o.Feed = r, r.Client, feed
+	o.Audit, o.Search, o.Feed = client, client, feed
 	return err
 }
 

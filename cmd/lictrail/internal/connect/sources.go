@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"lictrail/cmd/lictrail/internal/exit"
 	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
-	"lictrail/snapshot"
 )
 
 // Where sync can read audit evidence.
@@ -48,7 +46,7 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 	if err != nil {
 		return err
 	}
-	o.ActivityReader = c.activityReader(cloud, client)
+	o.ActivityReader = client
 	if c.CloudLicensing {
 		o.Licensing = c.licensing(cloud, client)
 	}
@@ -69,24 +67,6 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 		}
 	}
 	return nil
-}
-
-// activityReader reads when users were active, as far as the cloud offers it.
-func (c *Connection) activityReader(cloud graph.Cloud, client *graph.Client) track.ActivityReader {
-	if why := cloud.Lacks(graph.FeatureUsage); why != nil {
-		return withoutReports{Reader{client}, why}
-	}
-	return Reader{client}
-}
-
-// withoutReports reads sign-ins only.
-type withoutReports struct {
-	Reader
-	why error
-}
-
-func (r withoutReports) Usage(context.Context, snapshot.ActivitySource) (track.Usage, error) {
-	return track.Usage{}, &track.ActivityError{Gap: snapshot.NotInCloud, Err: r.why}
 }
 
 // Feed makes the client of the Management Activity API. It contacts no host.

@@ -42,7 +42,7 @@ func (c *stoppedClock) sleep(ctx context.Context, d time.Duration) error {
 type sourceTest struct {
 	tenant *graphtest.Tenant
 	server *graphtest.Server
-	reader Reader
+	reader *graph.Client
 	o      track.Options
 }
 
@@ -65,7 +65,7 @@ func newSourceTest(t *testing.T, tenant *graphtest.Tenant, source string) *sourc
 	must(t, err)
 	feed, err := graph.NewFeed(options(activity, graphtest.ActivityToken))
 	must(t, err)
-	s.reader = Reader{Client: client}
+	s.reader = client
 	s.o = track.Options{MaxShrink: 0.2, Version: "test", Now: tenant.Now}
 	switch source {
 	case AuditPurview:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/connect"
+	"lictrail/graph"
 	"lictrail/graph/graphtest"
 )
 
@@ -14,7 +15,7 @@ import (
 type Scenario struct {
 	*graphtest.Tenant
 	server        *graphtest.Server
-	reader        connect.Reader
+	reader        *graph.Client
 	ada, ben      graphtest.Actor // the administrators
 	reclaimer, hr graphtest.Actor // apps of the tenant
 	partner       graphtest.Actor

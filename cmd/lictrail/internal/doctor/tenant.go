@@ -216,7 +216,7 @@ func (v *visit) refused(p graph.Permission, err error) {
 	}
 	denied := errors.Is(err, graph.ErrAuth) && e.Status != 0
 	switch {
-	case strings.Contains(strings.ToLower(e.Code), "nonpremiumtenant"):
+	case errors.Is(err, snapshot.ErrNoPremium):
 		c.Status, c.Found, c.Fix = Skipped, "needs Entra ID P1 or P2, which the tenant does not have", ""
 	case denied && (e.Status == http.StatusForbidden || e.Code == "AF10001"):
 		c.Found = fmt.Sprintf("not permitted: HTTP %d %s", e.Status, e.Code)

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"lictrail/cmd/lictrail/internal/cli"
 	"lictrail/cmd/lictrail/internal/track"
 	"lictrail/graph"
 	"lictrail/graph/graphtest"
@@ -131,12 +130,11 @@ func (w *world) try(ctx context.Context, t *testing.T, dir string, edit func(*gr
 		t.Fatal(err)
 	}
 	defer db.Close()
-	reader := cli.Reader{Client: client}
 	now := o.Now
 	if w.now != nil {
 		now = w.now
 	}
-	summary, err := track.Run(ctx, reader, db, track.Options{Audit: reader, MaxShrink: 0.2, Version: "test", Now: now})
+	summary, err := track.Run(ctx, client, db, track.Options{Audit: client, MaxShrink: 0.2, Version: "test", Now: now})
 	a.err, a.slept = err, c.slept
 	if err == nil {
 		a.changes = len(summary.Changes)

@@ -16,6 +16,7 @@ import (
 	"lictrail/cmd/lictrail/internal/lake"
 	"lictrail/cmd/lictrail/internal/lock"
 	"lictrail/cmd/lictrail/internal/track"
+	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -25,7 +26,7 @@ import (
 // simulated is a simulated tenant and the database of its history.
 type simulated struct {
 	*graphtest.Tenant
-	reader connect.Reader
+	reader *graph.Client
 	path   string
 }
 

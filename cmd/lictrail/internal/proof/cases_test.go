@@ -20,6 +20,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/cli"
 	"lictrail/cmd/lictrail/internal/track"
+	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot/store"
@@ -114,7 +115,7 @@ type played struct {
 	t      *testing.T
 	tenant *graphtest.Tenant
 	server *graphtest.Server
-	reader cli.Reader
+	reader *graph.Client
 	db     string
 	files  []txtar.File
 

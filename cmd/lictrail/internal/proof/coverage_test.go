@@ -15,6 +15,7 @@ import (
 
 	"lictrail/cmd/lictrail/internal/cli"
 	"lictrail/cmd/lictrail/internal/track"
+	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/migrations"
 	"lictrail/snapshot"
@@ -54,7 +55,7 @@ type coveragePlay struct {
 	*graphtest.Tenant
 	server  *graphtest.Server
 	db      *store.DB
-	reader  cli.Reader
+	reader  *graph.Client
 	sync    func(track.AuditReader, track.FeedReader) error // of one of the logs
 	feed    *flakyFeed
 	times   []time.Time // of the requests for audit records

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lictrail/cmd/lictrail/internal/cli"
+	"lictrail/graph"
 	"lictrail/graph/graphtest"
 	"lictrail/snapshot"
 )
@@ -64,7 +65,7 @@ func hybrid(b *testing.B) (*graphtest.Tenant, []snapshot.UserID) {
 	return tenant, changed
 }
 
-func fetch(b *testing.B, reader cli.Reader, queries []snapshot.AuditQuery) {
+func fetch(b *testing.B, reader *graph.Client, queries []snapshot.AuditQuery) {
 	b.Helper()
 	var records, bytes int
 	before := reader.Requests()

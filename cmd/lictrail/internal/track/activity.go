@@ -17,32 +17,8 @@ type ActivityReader interface {
 	// SignIns delivers every user's newest sign-in, page by page.
 	SignIns(ctx context.Context, page func([]snapshot.ActivityRow) error, restart func() error) (snapshot.ActivityRead, error)
 	// Usage reads the report that has a source, and the sources beside it.
-	Usage(ctx context.Context, source snapshot.ActivitySource) (Usage, error)
+	Usage(ctx context.Context, source snapshot.ActivitySource) (snapshot.Usage, error)
 }
-
-// Usage is a usage report. Concealed: it names pseudonyms.
-type Usage struct {
-	Sources      []snapshot.ActivitySource
-	Since, Until time.Time
-	Concealed    bool
-	Rows         []snapshot.ActivityRow
-}
-
-// ActivityError is why a source could not be read, with what to do about it.
-type ActivityError struct {
-	Gap  snapshot.ActivityGap
-	Hint string
-	Err  error
-}
-
-func (e *ActivityError) Error() string {
-	if e.Hint == "" {
-		return e.Err.Error()
-	}
-	return e.Err.Error() + "; " + e.Hint
-}
-
-func (e *ActivityError) Unwrap() error { return e.Err }
 
 // fetchActivity reads the sources that were asked for. One that cannot be read
 // is a warning, and what was known of it stays.
@@ -80,7 +56,7 @@ var errToCome = errors.New("the usage report says that it is of a day to come, w
 
 // dropToCome takes out the rows with use after the end of the report, and counts them:
 // they would keep a seat in use for as long as nobody notices.
-func (u *Usage) dropToCome() int {
+func dropToCome(u *snapshot.Usage) int {
 	if u.Until.IsZero() {
 		return 0
 	}
@@ -100,7 +76,7 @@ type activity struct {
 // that it did not like, where it should have refused it.
 var errNobody = errors.New("no user at all has a sign-in in what Graph shows, which is not believed")
 
-func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) error {
+func (a *activity) signIns(ctx context.Context, _ snapshot.ActivitySource) error {
 	var rows []snapshot.ActivityRow
 	var anybody bool
 	read, err := a.run.o.ActivityReader.SignIns(ctx, func(page []snapshot.ActivityRow) error {
@@ -117,7 +93,7 @@ func (a *activity) signIns(ctx context.Context, source snapshot.ActivitySource) 
 	if err != nil {
 		return err
 	}
-	read.Source, read.Users = source, len(rows)
+	read.Users = len(rows)
 	a.result.Reads = append(a.result.Reads, read)
 	a.result.Rows = append(a.result.Rows, rows...)
 	return nil
@@ -132,7 +108,7 @@ func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) er
 	if late := now.Add(ahead); !now.IsZero() && u.Until.After(late) {
 		return errToCome
 	}
-	if strange := u.dropToCome(); strange > 0 {
+	if strange := dropToCome(&u); strange > 0 {
 		a.run.warn("activity", "the usage report on %s shows use after its own end; users whose row is left out: %d", source, strange)
 	}
 	for _, s := range u.Sources {
@@ -156,9 +132,11 @@ func (a *activity) usage(ctx context.Context, source snapshot.ActivitySource) er
 }
 
 func (a *activity) failed(source snapshot.ActivitySource, err error) {
-	gap := snapshot.ReadFailed
-	if known := (*ActivityError)(nil); errors.As(err, &known) {
-		gap = known.Gap
+	gap := map[snapshot.GapWhy]snapshot.ActivityGap{
+		snapshot.GapNotPermitted: snapshot.NotPermitted, snapshot.GapNotInCloud: snapshot.NotInCloud, snapshot.GapFailed: snapshot.ReadFailed,
+	}[snapshot.GapWhyOf(err.Error())]
+	if errors.Is(err, snapshot.ErrNoPremium) {
+		gap = snapshot.NoPremium
 	}
 	a.run.warn("activity", "%s could not be read: %v", source, err)
 	a.result.Reads = append(a.result.Reads, snapshot.ActivityRead{Source: source, Gap: gap})

@@ -20,7 +20,7 @@ type fakeActivity struct {
 	pages     [][]snapshot.ActivityRow // of sign-ins
 	restartAt int                      // before this page the reading begins anew
 	err       error
-	usage     Usage
+	usage     snapshot.Usage
 	usageErr  error
 	asked     []snapshot.ActivitySource
 }
@@ -36,13 +36,22 @@ func (f *fakeActivity) SignIns(_ context.Context, page func([]snapshot.ActivityR
 			return snapshot.ActivityRead{}, err
 		}
 	}
-	return snapshot.ActivityRead{Until: activityDay}, f.err
+	return snapshot.ActivityRead{Source: snapshot.SignIns, Until: activityDay}, f.err
 }
 
-func (f *fakeActivity) Usage(_ context.Context, source snapshot.ActivitySource) (Usage, error) {
+func (f *fakeActivity) Usage(_ context.Context, source snapshot.ActivitySource) (snapshot.Usage, error) {
 	f.asked = append(f.asked, source)
 	return f.usage, f.usageErr
 }
+
+// advised is an error with what can be done about it.
+type advised struct {
+	error
+	advice string
+}
+
+func (e advised) Advice() string { return e.advice }
+func (e advised) Unwrap() error  { return e.error }
 
 func fetched(t *testing.T, f *fakeActivity, sources ...snapshot.ActivitySource) string {
 	t.Helper()
@@ -74,10 +83,12 @@ func TestFetchActivity(t *testing.T) {
 	bob := snapshot.ActivityRow{User: "bob", Source: snapshot.SignIns}
 	project := snapshot.ActivityRow{UPN: "ann", Source: snapshot.ProjectActivations}
 	visio := snapshot.ActivityRow{UPN: "ann", Source: snapshot.VisioActivations}
-	activations := Usage{Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations}, Rows: []snapshot.ActivityRow{project, visio}}
+	activations := snapshot.Usage{Sources: []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations}, Rows: []snapshot.ActivityRow{project, visio}}
 	concealed := activations
 	concealed.Concealed = true
-	denied := &ActivityError{Gap: snapshot.NotPermitted, Hint: "grant it", Err: errors.New("denied")}
+	denied := advised{fmt.Errorf("%s: HTTP 403", snapshot.NotPermittedText), "grant it"}
+	premium := advised{fmt.Errorf("%s: %w", snapshot.NotPermittedText, snapshot.ErrNoPremium), "buy it"}
+	lacking := fmt.Errorf(snapshot.NotInCloudFormat+" reports", "china")
 	for _, test := range []struct {
 		name    string
 		f       fakeActivity
@@ -93,7 +104,11 @@ func TestFetchActivity(t *testing.T) {
 		{"cut off", fakeActivity{pages: [][]snapshot.ActivityRow{{ann}}, err: errors.New("cut off")}, []snapshot.ActivitySource{snapshot.SignIns},
 			"sign-ins \"failed\" 0 users\nactivity: sign-ins could not be read: cut off\n"},
 		{"not permitted", fakeActivity{err: denied}, []snapshot.ActivitySource{snapshot.SignIns},
-			"sign-ins \"permission\" 0 users\nactivity: sign-ins could not be read: denied; grant it\n"},
+			"sign-ins \"permission\" 0 users\nactivity: sign-ins could not be read: not signed in or not permitted: HTTP 403; grant it\n"},
+		{"no premium", fakeActivity{err: premium}, []snapshot.ActivitySource{snapshot.SignIns},
+			"sign-ins \"no-premium\" 0 users\nactivity: sign-ins could not be read: not signed in or not permitted: the tenant has no Entra ID P1 or P2; buy it\n"},
+		{"not in this cloud", fakeActivity{usageErr: lacking}, []snapshot.ActivitySource{snapshot.AppsUsage},
+			"apps \"not-in-this-cloud\" 0 users\nactivity: apps could not be read: the cloud china has no reports\n"},
 		{"one report for two sources", fakeActivity{usage: activations}, []snapshot.ActivitySource{snapshot.ProjectActivations, snapshot.VisioActivations},
 			"project-activations \"\" 1 users\nvisio-activations \"\" 1 users\nann project-activations 0\nann visio-activations 0\n"},
 		{"only one of them asked for", fakeActivity{usage: activations}, []snapshot.ActivitySource{snapshot.VisioActivations},
@@ -132,7 +147,7 @@ func TestFetchActivity_ToCome(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			until := activityDay.Add(test.until)
-			f := &fakeActivity{usage: Usage{Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, Until: until, Rows: []snapshot.ActivityRow{row("ann", until.Add(test.use)), row("bob", until)}}}
+			f := &fakeActivity{usage: snapshot.Usage{Sources: []snapshot.ActivitySource{snapshot.CopilotUsage}, Until: until, Rows: []snapshot.ActivityRow{row("ann", until.Add(test.use)), row("bob", until)}}}
 			r := &run{o: Options{Activity: []snapshot.ActivitySource{snapshot.CopilotUsage}, ActivityReader: f}}
 			r.passed.ObservedUntil = activityDay
 			if diff := cmp.Diff(test.want, activityText(t, r)); diff != "" {
