@@ -31,7 +31,7 @@ const globalCloud = "global"
 // onlyGlobal are what the national clouds lack by the lists of cloud deployments of
 // auditLogQuery, reportRoot and adminCloudLicensing.
 var onlyGlobal = map[Feature]string{
-	FeaturePurview: "audit search through Graph", FeatureUsage: "usage reports through Graph", FeatureLicensing: "cloud licensing API",
+	FeaturePurview: "audit search through Graph", FeatureUsage: "usage reports through Graph", FeatureLicensing: licensingAPI,
 }
 
 // clouds is learn.microsoft.com/graph/deployments. Tokens of one cloud are not

@@ -48,18 +48,27 @@ func TestLacks(t *testing.T) {
 	}
 }
 
-// A cloud that has no audit search is not asked for one.
-func TestLacksSearch(t *testing.T) {
+// What a cloud does not have it is not asked for.
+func TestLacks_NotAsked(t *testing.T) {
 	cloud, err := CloudByName("usgov")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx := t.Context()
 	c, _ := newServer(t, nil).client(t, func(o *Options) { o.Cloud = cloud })
-	const why = "the cloud usgov has no audit search"
-	if _, err := c.StartSearch(t.Context(), time.Time{}, time.Time{}, nil); err == nil || !strings.Contains(err.Error(), why) {
-		t.Errorf("got %v", err)
+	for what, read := range map[string]func() error{
+		"audit search":            func() error { _, err := c.StartSearch(ctx, time.Time{}, time.Time{}, nil); return err },
+		"audit search ":           func() error { _, err := c.Search(ctx, "x", true); return err },
+		"usage reports":           func() error { _, err := c.Usage(ctx, snapshot.AppsUsage); return err },
+		"cloud licensing API":     func() error { _, err := c.Allotments(ctx); return err },
+		"cloud licensing API\n":   func() error { _, err := c.AllotmentAssignments(ctx); return err },
+		"cloud licensing API\n\n": func() error { _, err := c.AssignmentErrors(ctx); return err },
+	} {
+		if err := read(); err == nil || !strings.Contains(err.Error(), "the cloud usgov has no "+strings.TrimSpace(what)) || snapshot.GapWhyOf(err.Error()) != snapshot.GapNotInCloud {
+			t.Errorf("%s: got %v", what, err)
+		}
 	}
-	if _, err := c.Search(t.Context(), "x", true); !errors.Is(err, snapshot.ErrOutOfReach) || !strings.Contains(err.Error(), why) {
+	if _, err := c.Search(ctx, "x", true); !errors.Is(err, snapshot.ErrOutOfReach) {
 		t.Errorf("got %v", err)
 	}
 	if c.Requests() != 0 {

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +19,9 @@ import (
 // the size that Graph gives them: which it takes for $top, no page says. Names are
 // not asked for, so that ids are all that is read of users and devices.
 const betaVersion = "/beta"
+
+// licensingAPI is what messages call it.
+const licensingAPI = "cloud licensing API"
 
 // maxAssignments bounds the assignments that are kept in memory.
 const maxAssignments = 5_000_000
@@ -45,6 +49,19 @@ func NotOffered(err error) bool {
 	return e.Status == http.StatusNotFound || e.Status == http.StatusBadRequest && unknown
 }
 
+// offered reads a list of the API, unless the cloud has none. A Graph that does not know
+// the API has none for this tenant, which is no failure.
+func offered[T any](c *Client, read func() ([]T, error)) ([]T, error) {
+	if err := c.opts.Cloud.Lacks(FeatureLicensing); err != nil {
+		return nil, err
+	}
+	all, err := read()
+	if NotOffered(err) {
+		err = fmt.Errorf("%w for this tenant: %w", c.opts.Cloud.hasNo(licensingAPI), err)
+	}
+	return all, err
+}
+
 type wireAllotment struct {
 	ID            string     `json:"id"`
 	SKUID         guid       `json:"skuId"`
@@ -63,8 +80,10 @@ type wireAllotment struct {
 
 // Allotments lists the pools of licenses, with the subscriptions that back them.
 func (c *Client) Allotments(ctx context.Context) ([]snapshot.Allotment, error) {
-	return collect(ctx, c, opAllotments, c.beta("/admin/cloudLicensing/allotments", nil),
-		func(a snapshot.Allotment) string { return string(a.ID) }, (*wireAllotment).allotment)
+	return offered(c, func() ([]snapshot.Allotment, error) {
+		return collect(ctx, c, opAllotments, c.beta("/admin/cloudLicensing/allotments", nil),
+			func(a snapshot.Allotment) string { return string(a.ID) }, (*wireAllotment).allotment)
+	})
 }
 
 func (w *wireAllotment) allotment() (snapshot.Allotment, error) {
@@ -151,7 +170,7 @@ func (c *Client) AllotmentAssignments(ctx context.Context) ([]snapshot.Allotment
 		key:   func(a snapshot.AllotmentAssignment) string { return a.ID },
 		opts:  new(interner).options(), row: each(clearRow[wireAssignment], (*wireAssignment).assignment),
 	}
-	return p.all(ctx)
+	return offered(c, func() ([]snapshot.AllotmentAssignment, error) { return p.all(ctx) })
 }
 
 func (w *wireAssignment) assignment() (snapshot.AllotmentAssignment, error) {
@@ -163,7 +182,9 @@ func (w *wireAssignment) assignment() (snapshot.AllotmentAssignment, error) {
 	return a, p.err
 }
 
-// WaitingMembers lists those who wait for a license of an allotment.
+// WaitingMembers lists those who wait for a license of an allotment. One that Graph
+// does not know is not taken for an API that it does not have: allotments may go
+// between two requests.
 func (c *Client) WaitingMembers(ctx context.Context, allotment snapshot.AllotmentID) ([]snapshot.WaitingMember, error) {
 	type wireWaiting struct {
 		ID         string      `json:"id"`
@@ -190,10 +211,12 @@ func (c *Client) AssignmentErrors(ctx context.Context) ([]snapshot.AssignmentErr
 		AssignedTo *wireHolder `json:"assignedTo"`
 	}
 	first := c.beta("/admin/cloudLicensing/assignmentErrors{?%24expand}", map[string]any{"%24expand": "assignedTo($select=id)"})
-	return collect(ctx, c, opAssignmentErrors, first, func(e snapshot.AssignmentError) string { return e.ID },
-		func(w *wireError) (snapshot.AssignmentError, error) {
-			p := rowProblem{kind: "assignment error", name: w.ID}
-			return snapshot.AssignmentError{ID: w.ID, Code: string(w.Code), Message: clip(w.Message), At: p.at("occurrenceDateTime", w.At),
-				SKU: snapshot.SKUID(p.optionalID("skuId", w.SKUID)), Holder: w.AssignedTo.holder(&p)}, p.err
-		})
+	return offered(c, func() ([]snapshot.AssignmentError, error) {
+		return collect(ctx, c, opAssignmentErrors, first, func(e snapshot.AssignmentError) string { return e.ID },
+			func(w *wireError) (snapshot.AssignmentError, error) {
+				p := rowProblem{kind: "assignment error", name: w.ID}
+				return snapshot.AssignmentError{ID: w.ID, Code: string(w.Code), Message: clip(w.Message), At: p.at("occurrenceDateTime", w.At),
+					SKU: snapshot.SKUID(p.optionalID("skuId", w.SKUID)), Holder: w.AssignedTo.holder(&p)}, p.err
+			})
+	})
 }

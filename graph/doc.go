@@ -1,5 +1,9 @@
 // Package graph reads a tenant's licensing state from Microsoft Graph.
 //
+// What it reads has the types of package snapshot, and its methods fit the
+// interfaces of package track as they are: neither knows the other, and nothing
+// stands between them.
+//
 // It is the only package that imports the Graph SDK and azidentity. The SDK
 // builds the requests and signs them; sending, retrying, paging and decoding
 // are done here, because the SDK's page iterator ends silently on several

@@ -1,5 +1,5 @@
 // Package connect says which tenant to read and how to sign in: the flags of that,
-// the clients they make, and what these read as package track wants it.
+// and the clients of package graph that they make, which package track reads with.
 package connect
 
 import (

@@ -48,7 +48,7 @@ func (c *Connection) ReadMore(h Host, chosen []string, client *graph.Client, pro
 	}
 	o.ActivityReader = client
 	if c.CloudLicensing {
-		o.Licensing = c.licensing(cloud, client)
+		o.Licensing = client
 	}
 	for _, source := range chosen {
 		switch source {
