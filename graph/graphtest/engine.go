@@ -222,3 +222,46 @@ func (t *Tenant) saveRows(u *User, why Why, except string) []int {
 	t.lead(acts)
 	return acts
 }
+
+func (t *Tenant) reconcile(u *User, g *Group, trigger Trigger, by Actor, upstream int) bool {
+	return t.reconcileAll(u, g, trigger, by, upstream, false)
+}
+
+// reconcileAll makes u's paths by way of g what membership and the group's
+// licenses ask for. It reports whether none of them is in error.
+func (t *Tenant) reconcileAll(u *User, g *Group, trigger Trigger, by Actor, upstream int, retry bool) bool {
+	if u == nil || t.users[u.ID] == nil {
+		return true
+	}
+	ok := true
+	why := Why{Actor: GroupLicensing, Cause: CauseGroup, Trigger: trigger, Upstream: by, UpstreamAct: upstream}
+	t.change(u, why, true, func() {
+		u.Licenses = slices.DeleteFunc(u.Licenses, func(l License) bool {
+			_, carried := g.Licenses[l.SKU]
+			return l.Group == g.ID && (!carried || !g.members[u.ID])
+		})
+		if g.members[u.ID] {
+			ok = t.grant(u, g, retry)
+		}
+	})
+	if !ok {
+		t.failedEvent(u, GroupLicensing, "Not enough licenses are available.")
+	}
+	return ok
+}
+
+// grant adds the paths that g gives to u. Without a seat the path is in error.
+func (t *Tenant) grant(u *User, g *Group, retry bool) bool {
+	ok := true
+	for _, sku := range sortedKeys(g.Licenses) {
+		l := License{SKU: sku, Group: g.ID, Disabled: g.Licenses[sku], State: "Active"}
+		s := t.sku(sku)
+		i := u.row(l.key())
+		stuck := i >= 0 && u.Licenses[i].State == "Error" && !retry
+		if s == nil || stuck || !u.Holds(sku) && s.consumed >= s.Enabled+s.Warning {
+			l.State, l.Error, ok = "Error", "CountViolation", false
+		}
+		u.setRow(l)
+	}
+	return ok
+}

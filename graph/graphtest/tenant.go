@@ -216,6 +216,13 @@ func (t *Tenant) advance(d time.Duration) {
 	t.setNow(end)
 }
 
+// AdvanceTo moves the clock to a time, never back.
+func (t *Tenant) AdvanceTo(at time.Time) {
+	if d := at.Sub(t.Now()); d > 0 {
+		t.Advance(d)
+	}
+}
+
 func (t *Tenant) setNow(now time.Time) {
 	if now.After(t.now) {
 		t.now = now

@@ -538,6 +538,9 @@ func (t *Tenant) applyingEvent(activity string, g *Group, act int, result string
 	t.emit(e)
 }
 
+// JSON is the event as the service shows it.
+func (e *Event) JSON() []byte { return []byte(text(e.object())) }
+
 // object is the event as the service shows it.
 func (e *Event) object() object {
 	layout := "2006-01-02T15:04:05.0000000+00:00"
