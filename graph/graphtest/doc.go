@@ -31,7 +31,7 @@
 //	truth_      what truly happened, to compare with
 //
 // Of these, files that end in _list hold what the service answers, files that end in
-// _ops what a test can have happen.
+// _ops what a test can have happen. Package exportfile writes audit records into files.
 //
 // The package is written from Microsoft's documentation, apart from the client
 // it tests, and must never share decoding code with it. It never reads the
