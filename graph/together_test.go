@@ -98,59 +98,50 @@ func TestUntilFailure(t *testing.T) {
 	}
 	for _, refused := range []int{-1, 0, 10} {
 		var now, most, asked atomic.Int32
-		full := make(chan struct{})
-		var once sync.Once
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := func(_ int, w http.ResponseWriter, r *http.Request) {
 			asked.Add(1)
-			n := now.Add(1)
-			defer now.Add(-1)
-			if most.Store(max(most.Load(), n)); n == atATime {
-				once.Do(func() { close(full) })
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
 			}
+			defer now.Add(-1)
 			id := path.Base(r.URL.Path)
 			if refused >= 0 && id == ids[refused] {
 				w.WriteHeader(http.StatusForbidden)
 				fmt.Fprint(w, `{"error":{"code":"Authorization_RequestDenied","message":"x"}}`)
 				return
 			}
-			select { // until as many are under way as may be
-			case <-full:
-			case <-time.After(time.Second):
-			}
+			time.Sleep(time.Second) // it passes when everybody waits: a refusal has been read by then
 			fmt.Fprintf(w, `{"id":%q}`, id)
-		}))
-		c, err := New(Options{Endpoint: s.URL, Credential: &fakeToken{tokens: []string{"secret"}}})
-		if err != nil {
-			t.Fatal(err)
 		}
-		found, errs := c.Principals(t.Context(), ids)
-		users := make([]snapshot.UserID, n)
-		for i, id := range ids {
-			users[i] = snapshot.UserID(id)
-			if refused < 0 && (errs[i] != nil || found[i].ID != id) {
-				t.Errorf("%s: %+v, %v", id, found[i], errs[i])
+		inBubble(t, answer, func(t *testing.T, s *server) {
+			c, _ := s.client(t, nil)
+			found, errs := c.Principals(t.Context(), ids)
+			users := make([]snapshot.UserID, n)
+			for i, id := range ids {
+				users[i] = snapshot.UserID(id)
+				if refused < 0 && (errs[i] != nil || found[i].ID != id) {
+					t.Errorf("%s: %+v, %v", id, found[i], errs[i])
+				}
+				if errs[i] == nil && found[i].ID != id {
+					t.Errorf("refused at %d: %s is %+v without an error", refused, id, found[i])
+				}
 			}
-			if errs[i] == nil && found[i].ID != id {
-				t.Errorf("refused at %d: %s is %+v without an error", refused, id, found[i])
+			exist, failed := c.UsersExist(t.Context(), users)
+			for i := range users {
+				if refused < 0 && (failed[i] != nil || !exist[i]) || exist[i] && failed[i] != nil {
+					t.Errorf("%s: %v, %v", users[i], exist[i], failed[i])
+				}
 			}
-		}
-		exist, failed := c.UsersExist(t.Context(), users)
-		for i := range users {
-			if refused < 0 && (failed[i] != nil || !exist[i]) || exist[i] && failed[i] != nil {
-				t.Errorf("%s: %v, %v", users[i], exist[i], failed[i])
+			if most.Load() > atATime || refused < 0 && most.Load() < atATime {
+				t.Errorf("%d at most were under way, want %d", most.Load(), atATime)
 			}
-		}
-		if most.Load() > atATime || refused < 0 && most.Load() < atATime {
-			t.Errorf("%d at most were under way, want %d", most.Load(), atATime)
-		}
-		if limit := int32(2 * (refused + 2*atATime)); refused >= 0 && asked.Load() > limit || refused < 0 && asked.Load() != 2*n {
-			t.Errorf("refused at %d: %d requests", refused, asked.Load())
-		}
-		if refused >= 0 && (errs[refused] == nil || errs[n-1] == nil || failed[n-1] == nil) {
-			t.Errorf("refused at %d: %v and %v at the end", refused, errs[n-1], failed[n-1])
-		}
-		c.Close()
-		s.Close()
+			if limit := int32(2 * (refused + 2*atATime)); refused >= 0 && asked.Load() > limit || refused < 0 && asked.Load() != 2*n {
+				t.Errorf("refused at %d: %d requests", refused, asked.Load())
+			}
+			if refused >= 0 && (errs[refused] == nil || errs[n-1] == nil || failed[n-1] == nil) {
+				t.Errorf("refused at %d: %v and %v at the end", refused, errs[n-1], failed[n-1])
+			}
+		})
 	}
 }
 
