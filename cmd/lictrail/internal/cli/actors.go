@@ -14,12 +14,12 @@ func newActors(e *env) *cobra.Command {
 	var since, until string
 	cmd := &cobra.Command{
 		Use:   "actors",
-		Short: "What each person and application did to licenses",
-		Long: `Everybody to whom a change of licenses is attributed, people and applications:
-how many changes, of how many users, when the first and the last, and through
-which applications a person did it. Behind a group, whoever changed the group
-counts. Whoever did a change that is not attributed is not known, and the number
-of such changes stands on stderr.`,
+		Short: "The changes that each person and application made",
+		Long: `Lists the people and applications to whom changes of licenses are attributed:
+the number of changes and of users affected, the time of the first and the last
+change, and the applications that a person used. For a change by a group, the
+party that changed the group is listed. The number of changes without a known
+party is printed on stderr.`,
 		Example: `  lictrail actors
   lictrail actors --since 30d --format csv`,
 		Args: noArgs,

@@ -22,17 +22,17 @@ func newAllotments(e *env) *cobra.Command {
 		Short: "Which subscription each license draws on, and who waits for one",
 		Long: `Allotments are pools of licenses, each backed by a subscription. Lists them with
 what their licenses are assigned to: USERS directly, GROUPS for their members,
-and DEVICES. USED is Microsoft's count. WAITING are users for whom no license
-was left. NEXT is the day on which the subscription changes its state unless it
-is renewed.
+and DEVICES. USED is Microsoft's count. WAITING is the number of users for whom
+there was no free license. NEXT is the day on which the subscription changes its
+state unless it is renewed.
 
-With --holders it lists the assignments instead, with --devices those to devices
-alone, with --waiting who waits for a license and since when, and with --errors
-the assignments that did not take effect, and when that last happened.
+With --holders it lists the assignments instead, with --devices only those to
+devices, with --waiting the users who wait for a license and since when, and
+with --errors the assignments that did not take effect, with the last time.
 
 It needs runs with sync --cloud-licensing (docs/cloud-licensing.md). The API is
-in Graph's beta and in the global cloud alone, and has no history: what is
-listed is what the run read.`,
+in Graph's beta, only in the global cloud, and has no history: the list shows
+the data that the run read.`,
 		Example: `  lictrail allotments
   lictrail allotments --sku SPE_E3 --holders --format csv
   lictrail allotments --waiting`,
@@ -41,8 +41,8 @@ listed is what the run read.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`: id, part number, name or a part of it")
-	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
-	f.BoolVar(&o.holders, "holders", false, "list to what licenses are assigned")
+	f.StringVar(&o.asOf, "as-of", "", "show the state at this `time`, by the newest run then")
+	f.BoolVar(&o.holders, "holders", false, "list what licenses are assigned to")
 	f.BoolVar(&o.devices, "devices", false, "list the devices that licenses are assigned to")
 	f.BoolVar(&o.waiting, "waiting", false, "list who waits for a license")
 	f.BoolVar(&o.errors, "errors", false, "list the assignments that did not take effect")

@@ -25,22 +25,22 @@ func newAssignments(e *env) *cobra.Command {
 	var o assignmentsOptions
 	cmd := &cobra.Command{
 		Use:   "assignments",
-		Short: "Who holds what, by which path, since when",
-		Long: `Who holds what, by which path, with the true first-assigned date: the first
-time the user ever held the SKU, which nothing resets, beside the date that
-Microsoft's own row shows today.
+		Short: "Which user holds which license, by which path, since when",
+		Long: `Lists which user holds which SKU, by which path, with the true first-assigned
+date (the first time that the user ever held the SKU, which is never reset), and
+the current date of Microsoft's own row.
 
 --user-type, --disabled, --never-signed-in, --both-paths and --overlapping
-narrow the list, any of them together. Where it is not known whether an account
-fits, such as one of which no source shows sign-ins, it is left out and counted
-on stderr. --overlapping shows what other SKUs of the user have the same service
-plans switched on. --unlicensed-since lists the changes by which users lost the
-last license that they had.
+filter the list, in any combination. If it is not known whether an account
+matches, for instance because no source shows its sign-ins, it is left out and
+counted on stderr. --overlapping shows the other SKUs of the user that have the
+same service plans switched on. --unlicensed-since lists the changes by which
+users lost their last license.
 
 With --by it counts instead: users by SKU, by department, path or user type
 and SKU, with departments as they were then. With --format assign-license it
-prints, user by user, the requests to Microsoft Graph that would bring the
-state back, and the groups to add the user to. They are printed only: lictrail
+prints, user by user, the requests to Microsoft Graph that would restore the
+state, and the groups to add the user to. They are only printed: lictrail
 never writes to a tenant.`,
 		Example: `  lictrail assignments
   lictrail assignments --sku SPE_E5 --department Sales
@@ -62,14 +62,14 @@ never writes to a tenant.`,
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`: id, part number or product name")
 	f.StringVar(&o.group, "group", "", "only what this `group` gives: object id or name")
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
-	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.StringVar(&o.asOf, "as-of", "", "show the state at this `time`, by the newest run then")
 	f.BoolVar(&o.activity, "activity", false, "show when each seat was last used, and what the Copilot report counts")
 	f.StringSliceVar(&o.wanted.UserTypes, "user-type", nil, "only users of these `types`: member, guest, agent")
-	f.BoolVar(&o.wanted.Disabled, "disabled", false, "only of accounts that are switched off")
+	f.BoolVar(&o.wanted.Disabled, "disabled", false, "only of disabled accounts")
 	f.BoolVar(&o.wanted.NeverSignedIn, "never-signed-in", false, "only of accounts that never signed in")
-	f.BoolVar(&o.wanted.BothPaths, "both-paths", false, "only what is held directly and by a group")
-	f.BoolVar(&o.wanted.Overlapping, "overlapping", false, "only what shares service plans with another SKU of the user")
-	f.StringVar(&o.unlicensed, "unlicensed-since", "", "who lost the last license since this `time`, instead")
+	f.BoolVar(&o.wanted.BothPaths, "both-paths", false, "only licenses held both directly and by a group")
+	f.BoolVar(&o.wanted.Overlapping, "overlapping", false, "only licenses that share service plans with another SKU of the user")
+	f.StringVar(&o.unlicensed, "unlicensed-since", "", "list the users who lost their last license since this `time` instead")
 	f.StringVar(&o.by, "by", "", "count users by this `key`: sku, department, path or user-type")
 	return cmd
 }

@@ -14,18 +14,18 @@ import (
 func newAudit(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Which audit evidence is covered and stored",
+		Short: "Coverage, import and search of audit records",
 		Args:  noArgs,
 		RunE:  needsCommand,
 	}
 	coverage := &cobra.Command{
 		Use:   "coverage",
-		Short: "For which stretches of time the audit log was read",
-		Long: `For which stretches of time each log was read without a gap, and why not where
-it was not; then what all sources cover together ("any"), with the gaps that
-are left. Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or P2;
-what was read in time is kept here for good. An export that was imported covers
-no time of its own, unless it was imported with --whole.`,
+		Short: "The times for which the audit log was read",
+		Long: `Lists the times for which each log was read without a gap, and for other times
+the reason; then the coverage of all sources together ("any"), with its gaps.
+Microsoft keeps the log for 7 days, or 30 with Entra ID P1 or P2; records that
+lictrail has read are kept without a time limit. An export that was imported
+does not count as coverage, unless it was imported with --whole.`,
 		Example: "  lictrail audit coverage",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runAuditCoverage(cmd.Context(), e) },

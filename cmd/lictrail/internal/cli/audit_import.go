@@ -33,10 +33,10 @@ func newAuditImport(e *env) *cobra.Command {
 	var o auditImportOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take audit records from exports into the archive",
-		Long: `Takes audit records about licenses, users and groups out of files, whatever
-their names, and works out what they tell of the past: who did it, since when,
-and what happened before tracking began. It knows
+		Short: "Import audit records from exports into the archive",
+		Long: `Imports audit records about licenses, users and groups from files of any name.
+From these records it derives who made earlier changes, since when licenses were
+held, and changes from before tracking began. It reads
   Purview audit search    export as CSV
   Search-UnifiedAuditLog  CSV and JSON
   Management Activity API blobs
@@ -44,18 +44,18 @@ and what happened before tracking began. It knows
   Microsoft Graph         auditLogs/directoryAudits, security/auditLog
   Azure Monitor           storage blobs, messages of an event hub
   Log Analytics, Sentinel results of a query as JSON and CSV
-plain or in gzip or zip, in UTF-8 or UTF-16. FILE may be a folder, of which all
-files are read that are such exports, or - for the standard input. JSON is
-better than CSV wherever there is a choice: long cells of CSV may be cut off.
+plain or in gzip or zip, in UTF-8 or UTF-16. FILE may be a folder, in which all
+files in these formats are read, or - for the standard input. Prefer JSON to CSV
+where both are offered, because long cells of CSV may be cut off.
 
-The files are taken in together or not at all. A record that is there already
-is left as it is, so that the same file twice changes nothing; a copy of it
-that says more is kept beside it. What is refused is told with its line; the
-rest is taken, and the exit code is then 1.
+The files are imported together or not at all. A record that is in the archive
+already is not changed, so that importing a file twice has no effect; a copy
+with more details is stored in addition. Refused records are reported with their
+line; the others are imported, and the exit code is then 1.
 
-An export says what happened, not what it leaves out. With --whole the time it
-covers counts as read without a gap, on your word, except for the time of
-records that were refused or cut off. Where that time is not known, none counts.`,
+An export does not show which records it leaves out. With --whole you state that
+it has all records of a time, which then counts as covered, except for the times
+of refused and truncated records. If such a time is not known, no time counts.`,
 		Example: `  lictrail audit import AuditLogs.json --dry-run
   lictrail audit import export-*.csv.gz --whole 2026-01-01..2026-06-30
   lictrail audit import /srv/exports
@@ -65,7 +65,7 @@ records that were refused or cut off. Where that time is not known, none counts.
 		RunE: func(cmd *cobra.Command, args []string) error { return runAuditImport(cmd.Context(), e, o, args) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be taken and what not, and change nothing")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be imported and what not, and change nothing")
 	f.StringVar(&o.dateOrder, "date-order", "", "the `order` of dates such as 03/04/2026: dmy or mdy")
 	f.StringVar(&o.whole, "whole", "", "the files have all records of this `time`, FROM..TO")
 	f.StringVar(&o.unpacked, "max-unpacked", "64GB", "the `size` to which packed files may unpack, such as 500MB")

@@ -25,19 +25,19 @@ func newAuditSearch(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search",
 		Short: "Search the archived audit records, and export them",
-		Long: `Searches all audit records that are archived, fetched or imported, the newest
-first, in other forms than text the oldest. --actor takes an object id, an
-application id, a UPN or the name of an application; --activity the name as in
-the log, or a part of it.
+		Long: `Searches all archived audit records, fetched or imported. Text lists the newest
+first, other formats the oldest. --actor takes an object id, an application id,
+a UPN or the name of an application; --activity a name as in the log, or a part
+of it.
 
---format jsonl exports a record a line, with the SHA-256 of the record as it
-was archived and the file and line it came from; the last line has the number
-of records, the head of the history, the SHA-256 of all lines before it and one
-over all of this. docs/verify-evidence.sh checks such a file without lictrail.
-With --raw each has the record byte for byte, as text: its SHA-256 is the one
-beside it.
+--format jsonl exports one record per line, with the SHA-256 of the record as it
+was archived and the file and line it came from. The last line has the number of
+records, the head of the history, the SHA-256 of all lines before it, and a
+SHA-256 of the last line. docs/verify-evidence.sh checks such a file without
+lictrail. With --raw each line also has the archived record byte for byte, as
+text, to which its SHA-256 belongs.
 
-A record that came again, and said more, is there with each of its copies.`,
+If there are several copies of a record with different details, all are listed.`,
 		Example: `  lictrail audit search --user ann@contoso.com --sku SPE_E5
   lictrail audit search --actor "License Reclaimer" --since 90d --raw
   lictrail audit search --since 2026-01-01 --until 2026-03-31 \

@@ -17,14 +17,14 @@ func newBackup(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the history to a new file, and verify the copy",
-		Long: `Copies the history as it is now to a new file, which only you may read, and
-verifies the copy in every respect before it gets its name. A run may go on
-meanwhile. It replaces no file. With --all-tenants it takes a folder, and each
-tenant of the configuration has a file there, named after it.
+		Long: `Copies the current history to a new file that only you can read, and verifies
+the copy completely before it gets its name. A run may be active at the same
+time. It never replaces a file. With --all-tenants it takes a folder, and writes
+a file for each tenant of the configuration, named after the tenant.
 
-To restore, verify the backup with the head of its time and put it in the place
-of the database while no lictrail runs; FILE-wal and FILE-shm of the old one
-must go with it:
+To restore, verify the backup with the head of its time, then replace the
+database by it while no lictrail runs; remove FILE-wal and FILE-shm of the old
+database as well:
 
   lictrail verify --db FILE --head HEAD
   rm -f lictrail.db lictrail.db-wal lictrail.db-shm

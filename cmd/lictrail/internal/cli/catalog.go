@@ -22,8 +22,8 @@ func newCatalog(e *env) *cobra.Command {
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "import FILE",
-		Short: "Take product names from Microsoft's own list",
-		Long: `Takes names from Microsoft's "Product names and service plan identifiers for
+		Short: "Import product names from Microsoft's own list",
+		Long: `Imports names from Microsoft's "Product names and service plan identifiers for
 licensing" CSV file, which Microsoft offers for download. They replace those of
 an earlier import and are preferred to the built-in ones. Names are for reading
 only: nothing is identified by them.`,

@@ -28,9 +28,9 @@ func newChanges(e *env) *cobra.Command {
 		Long: `The differences between consecutive snapshots, the newest first; in JSON and CSV
 in the order in which they were found. WHEN is exact where an event gives the
 time, and otherwise the window between two runs in which the change lies. BY is
-who started it: behind a group, the party that changed the group.
+the responsible party: for a group's license the party that changed the group.
 
-With --by it counts instead: by who did it, by cause, SKU, department or week.
+With --by it counts instead: by responsible party, cause, SKU, department or week.
 A change whose time is a window counts in the week in which the window ends.`,
 		Example: `  lictrail changes --since 30d
   lictrail changes --since 7d --initiator automation,microsoft,billing
@@ -49,7 +49,7 @@ A change whose time is a window counts in the week in which the window ends.`,
 	f.StringSliceVar(&o.cause, "cause", nil, "only these `causes`, such as admin,unknown")
 	f.StringSliceVar(&o.initiator, "initiator", nil, "only these `initiators`")
 	f.StringVar(&o.by, "by", "", "count changes by this `key`: actor, cause, sku, department or week")
-	f.IntVar(&o.last, "last", 0, "the newest `changes`, so many, the newest first")
+	f.IntVar(&o.last, "last", 0, "this number of the newest `changes`, the newest first")
 	f.Int64Var(&o.run, "run", 0, "only what this `run` showed")
 	return cmd
 }

@@ -20,7 +20,7 @@ type cohortOptions struct {
 func newSeats(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seats",
-		Short: "What became of the seats of a SKU",
+		Short: "Changes and use of the seats of a SKU",
 		Args:  noArgs,
 		RunE:  needsCommand,
 	}
@@ -32,19 +32,19 @@ func newSeatFlow(e *env) *cobra.Command {
 	var o cohortOptions
 	cmd := &cobra.Command{
 		Use:   "flow",
-		Short: "Seats that came and went, adding up to those held on every day",
-		Long: `What became of the seats of a SKU between two days: assigned to users who had
+		Short: "Seats assigned, moved and removed between two days",
+		Long: `Shows the changes of a SKU's seats between two days: assigned to users who had
 none before, reassigned from one user to another, reactivated for users who had
-one before; taken back, lapsed with a subscription, gone with a user who left,
-or gone without a known cause. The flows add up to the number of users who held
-the SKU when each day ended. RETAINED are users who held it at the start and
-kept it without a break.
+one before; taken back, lapsed with a subscription, ended because the user left,
+or ended without a known cause. The flows add up to the number of users who held
+the SKU at the end of each day. RETAINED are users who held it at the start and
+kept it without interruption.
 
-A seat counts as reassigned where records leave nothing to choose: the same
-actor took one back and gave one within an hour, and moved no other seat of the
-SKU in between. A change whose time is not known exactly counts on the last day
-on which it can have been. At risk are seats that the rules of lictrail reclaim
-propose, and those whose license is in an error state; this is known of the
+A seat counts as reassigned if the records leave only one possibility: the same
+actor removed one and assigned one within an hour, and changed no other seat of
+the SKU in between. A change whose time is not known exactly counts on the last
+possible day. At risk are seats that the rules of lictrail reclaim
+propose, and those whose license is in an error state; this is known for the
 newest run only.`,
 		Example: `  lictrail seats flow --sku Microsoft_365_Copilot --since 90d
   lictrail seats flow --sku SPE_E5 --moves --format csv --output moves.csv`,
@@ -55,7 +55,7 @@ newest run only.`,
 	f.StringVar(&o.sku, "sku", "", "this `SKU`; needed")
 	f.StringVar(&o.since, "since", "", "from this `day` on (default: when tracking began)")
 	f.StringVar(&o.until, "until", "", "up to and with this `day` (default: that of the newest run)")
-	f.BoolVar(&o.moves, "moves", false, "list each seat that came or went instead of days (text and CSV)")
+	f.BoolVar(&o.moves, "moves", false, "list each change of a seat instead of days (text and CSV)")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules for the seats at risk (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }
@@ -95,17 +95,17 @@ func newFirstUse(e *env) *cobra.Command {
 	var o cohortOptions
 	cmd := &cobra.Command{
 		Use:   "first-use",
-		Short: "How long it took from the assignment of a seat to its first use",
-		Long: `For the seats of a SKU that were assigned in some days: how many were used, how
-long that took from the true assignment date, and of how many it is not known.
+		Short: "The time from the assignment of a seat to its first use",
+		Long: `For the seats of a SKU that were assigned in a time: how many were used, how
+long after the true assignment date, and for how many this is not known.
 Reports show the newest use only, so that a first use lies between bounds: after
 the last report that showed none, up to the first that did. IN 30 D counts the
 seats that were used within 30 days of their assignment: at least and at most.
 
-NOT YET was not used as far as the sources look; NEW is the same within --grace
-days of the assignment at its latest, and is not called unused. NOT KNOWN is
-what no source shows, and what was there when tracking began. A seat of Copilot
-goes by Copilot's own report only. Agent users are left out.`,
+NOT YET counts seats for which the sources show no use; NEW is the same within
+--grace days of the latest assignment date, and does not count as unused. NOT
+KNOWN counts seats that no source shows, or that were there when tracking began.
+A seat of Copilot is judged by Copilot's own report only. Agent users are left out.`,
 		Example: `  lictrail seats first-use --sku Microsoft_365_Copilot
   lictrail seats first-use --sku SPE_E5 --by department --format csv`,
 		Args: noArgs,

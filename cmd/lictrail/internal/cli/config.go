@@ -11,18 +11,18 @@ import (
 func newConfig(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Which settings are in force, and where they come from",
+		Short: "Settings, and where they come from",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var all bool
 	show := &cobra.Command{
 		Use:   "show",
-		Short: "The settings in force, and where each comes from",
-		Long: `Where the file of settings is (config); then every setting of all commands,
-those of sync, and those of other commands that are set somewhere; with --all
-the rest as well. A flag beats its variable, which beats the file, which beats
-the default:
+		Short: "The settings in effect, and where each comes from",
+		Long: `Shows where the file of settings is (config), then the settings of all commands,
+those of sync, and those of other commands that are set; with --all also those
+that are not set. A flag overrides its variable, which overrides the file, which
+overrides the default:
 
   flag       --patience 20m
   variable   LICTRAIL_PATIENCE=20m
@@ -31,16 +31,16 @@ the default:
              one command
 
 The file is the one that --config or LICTRAIL_CONFIG names, or else
-lictrail/config.toml in your configuration directory, if it is there. Names of
-files in it are seen from its own folder. Secrets do not belong in it, and
-their values are never shown. With several tenants: docs/unattended.md.`,
+lictrail/config.toml in your configuration directory, if it exists. Relative
+file names in it are relative to its folder. Do not put secrets into it; their
+values are never shown. For several tenants see docs/unattended.md.`,
 		Example: `  lictrail config show
   lictrail config show --config fleet.toml --tenant-name contoso
   lictrail config show --format json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(e, cmd, all) },
 	}
-	show.Flags().BoolVar(&all, "all", false, "also what is at its default in other commands")
+	show.Flags().BoolVar(&all, "all", false, "also show settings of other commands that have their defaults")
 	path := formerly(&cobra.Command{
 		Use:   "path",
 		Short: "Where the file of settings is, or would be; use config show",

@@ -16,10 +16,10 @@ import (
 func newDemo(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Play a small tenant through weekly runs, and show the answers",
-		Long: `Starts a made-up tenant of a few hundred users on a local port, plays its life
-week by week, runs sync against it each Monday through the real client and the
-real store, and answers the usual questions. It leaves a database to explore,
+		Short: "Simulate a small tenant over several weeks, and show the answers",
+		Long: `Simulates a tenant of a few hundred users on a local port over several weeks,
+runs sync against it each Monday with the real client and the real database, and
+then answers the usual questions. The database remains for you to explore:
 lictrail-demo.db in this folder or the one that --db names, and prices beside
 it, lictrail-demo.reclaim.toml.`,
 		Example: "  lictrail demo",

@@ -22,26 +22,26 @@ func newDoctor(e *env) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "What is set up, what is missing, and how to put it right",
-		Long: `Checks everything that a run needs, one row each: the database and the place it
-is in, how you are signed in, whether the tenant is the database's own, each
-permission by trying its call, how long the tenant keeps its audit log and how
-far that was read, concealed names in usage reports, and the clock. Each check
-goes on when another fails. Below the table stands what to do.
+		Short: "Check the setup, and say how to correct it",
+		Long: `Checks everything that a run needs, with one row for each check: the database
+and its folder, the sign-in, whether the tenant is that of the database, each
+permission by a request, how long the tenant keeps its audit log and up to when
+it was read, concealed names in usage reports, and the clock. If a check fails,
+the others are still made. Below the table it says what to do.
 
-A row is ok, a warning, failed or skipped. Only what keeps sync from working
-has failed, and the exit code is then that which sync would end with. It needs
-no database yet. It writes nothing: neither to the tenant, where it asks for
-one row of each kind, nor to the database.
+A row is ok, a warning, failed or skipped. A check fails only if sync would not
+work, and the exit code is then that which sync would end with. No database is
+needed. doctor only reads, both from the database and from the tenant, of which
+it requests one row of each kind.
 
-With --permissions it prints instead what has to be granted for each feature,
-the least there is, and commands for the Azure CLI and for Microsoft Graph
-PowerShell that make an application with exactly that, or complete the one that
---client-id names; then how to make a certificate or a secret, where it belongs,
-and the first run. That needs neither a sign-in nor a database. Features are
-  base          users, SKUs, the tenant: what a run cannot do without
+With --permissions it prints instead the least permissions for each feature, and
+commands for the Azure CLI and for Microsoft Graph PowerShell that make an
+application with exactly these, or add them to the one that --client-id names;
+then how to make a certificate or a secret, where to store it, and how to make
+the first run. This needs neither a sign-in nor a database. Features are
+  base          users, SKUs, the tenant: required for every run
   groups        names and licenses of groups that give licenses
-  audit         who did it, from the directory audit log
+  audit         who made changes, from the directory audit log
   activity      when users last signed in: sync --activity sign-ins
   usage         usage reports: the other sources of sync --activity
   cloud-licensing
@@ -60,7 +60,7 @@ and the first run. That needs neither a sign-in nor a database. Features are
 	f := cmd.Flags()
 	o.AddFlags(f)
 	f.BoolVar(&o.offline, "offline", false, "check only what is on this machine")
-	f.BoolVar(&o.permissions, "permissions", false, "print what to grant, and commands that do it")
+	f.BoolVar(&o.permissions, "permissions", false, "print the permissions to grant, and the commands for it")
 	f.StringSliceVar(&o.features, "for", nil, "these `features` only, besides base (default: all; with --permissions base,groups,audit,owners, what sync reads without further flags)")
 	return cmd
 }

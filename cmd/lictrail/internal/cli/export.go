@@ -28,14 +28,14 @@ func newExport(e *env) *cobra.Command {
 		Short: "Write the history as Parquet and Delta tables for other engines",
 		Long: `Writes the history of one tenant, or of all, to a folder of tables that DuckDB,
 Spark, Databricks, Fabric, Trino, BigQuery and ClickHouse read: Parquet files
-with a Delta log over them. The first export writes everything, a later one
-what is new. An export that is cut off changes nothing that readers see.
+with a Delta log. The first export writes everything, a later one only new rows.
+If an export is interrupted, readers still see the earlier version.
 
-The table users says who people are; everywhere else they go by keyed digests,
-the key of which stays in each database. After forget or prune, the next export
-replaces all that the folder has of the tenant.
+Only the table users has names of people; all other tables have keyed digests,
+whose key stays in each database. After forget or prune, the next export
+replaces all rows of the tenant in the folder.
 
-  --verify DIR   holds a folder against its manifest and the databases
+  --verify DIR   compares a folder with its manifest and the databases
   --sql ENGINE   prints views and ten questions for duckdb, spark, trino,
                  bigquery or clickhouse`,
 		Example: `  lictrail export /lake --all-tenants
@@ -48,8 +48,8 @@ replaces all that the folder has of the tenant.
 	}
 	f := cmd.Flags()
 	f.BoolVar(&e.allTenants, "all-tenants", false, "export every tenant of the configuration")
-	f.BoolVar(&o.sinceLast, "since-last", false, "pass over tenants whose databases have nothing new")
-	f.BoolVar(&e.pseudonymize, "pseudonymize", false, "leave out the table that says who people are")
+	f.BoolVar(&o.sinceLast, "since-last", false, "skip tenants whose databases have nothing new")
+	f.BoolVar(&e.pseudonymize, "pseudonymize", false, "leave out the table with the names of people")
 	f.BoolVar(&o.compact, "compact", false, "merge the files of each table and month")
 	f.BoolVar(&o.verify, "verify", false, "check the folder and compare it with the databases, and write nothing")
 	f.StringVar(&o.sql, "sql", "", "print views and questions for this `engine`, and write nothing")

@@ -18,15 +18,15 @@ func newFind(e *env) *cobra.Command {
 	var archive bool
 	cmd := &cobra.Command{
 		Use:   "find WORDS",
-		Short: "People, SKUs, groups and plans that words mean",
+		Short: "Find people, SKUs, groups and plans by name",
 		Long: `Looks for people by name, UPN, mail address or a part of one of these, present
-and past, also among those whom only audit records name; for SKUs by product
+and past, including people who appear only in audit records; for SKUs by product
 name, part number or short name, for groups and service plans, and for
-applications that changed licenses. The ids that it lists stand for the same
-thing wherever a USER, a SKU or a group is asked for.
+applications that changed licenses. The ids in the list can be used wherever a
+command needs a USER, a SKU or a group.
 
-Case and accents do not matter. Words fit where they begin a word of a name; if
-no name has them so, anything that contains them is listed.`,
+Case and accents do not matter. A name matches if its words begin with WORDS; if
+no name does, all names that contain WORDS are listed.`,
 		Example: `  lictrail find ann meyer
   lictrail find e3
   lictrail find copilot --format json`,
@@ -36,7 +36,7 @@ no name has them so, anything that contains them is listed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&archive, "archive", false, "also read all audit records for people whom only they name, where there are more than 200,000")
-	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many `people`")
+	cmd.Flags().IntVar(&limit, "limit", 50, "show at most this number of `people`")
 	return cmd
 }
 

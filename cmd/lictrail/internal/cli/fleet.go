@@ -22,7 +22,7 @@ var atOnce = []string{"export", "report"}
 func newFleet(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
-		Short: "The tenants of a fleet: which they are, and how each is",
+		Short: "Find the tenants of a fleet, and check their state",
 		Args:  noArgs,
 		RunE:  needsCommand,
 	}

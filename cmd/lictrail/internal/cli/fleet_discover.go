@@ -22,14 +22,14 @@ func newFleetDiscover(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover FILE",
 		Short: "Add a partner's customers to the file of the fleet",
-		Long: `Reads which tenants a Microsoft partner has delegated admin relationships with,
-and adds a table [[tenant]] at the end of FILE for each that FILE does not name
-yet: a name, a database of its own and the tenant's id. What is in FILE stays as
-it is, comments and order too. FILE is made if it is not there.
+		Long: `Reads the delegated admin relationships of a Microsoft partner, and adds a table
+[[tenant]] at the end of FILE for each customer that is not in FILE: a name, a
+database and the tenant's id. Existing content of FILE is not changed, including
+comments and order. FILE is made if it does not exist.
 
-Nothing is taken out. Tenants of FILE that are no customers, or none any more,
-are told, and those of which neither FILE nor their database says which tenant
-they are: whether they are customers is not known.
+Nothing is removed. Tenants in FILE that are not customers, or no longer, are
+reported, and also those without a tenant id in FILE and in their database, for
+which it is not known whether they are customers.
 
 It signs in to the partner's tenant, where the application needs the permission
 DelegatedAdminRelationship.Read.All: lictrail doctor --for partner. To read a

@@ -20,22 +20,22 @@ func newFleetHealth(e *env) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "How the history of every tenant is kept, the worst first",
-		Long: `One row for each tenant of the configuration, from its database alone: what is
-the matter, the newest run, until when the tenant was read, what the run warned
-of, and where the chain of runs ends. No tenant is asked.
+		Short: "The state of every tenant's history, the worst first",
+		Long: `Lists the tenants of the configuration, from their databases only: condition,
+newest run, until when the tenant was read, warnings of the run, and the head of
+the chain of runs. No request is sent to a tenant.
 
-  unreadable  the database is not there, damaged or in use
-  damaged     verify found that it is not what was recorded
-  never-run   no run is history
-  failing     the newest run is not history, or did not end within a day
+  unreadable  the database does not exist, is damaged or in use
+  damaged     verify found that the history was altered or damaged
+  never-run   no run was recorded
+  failing     the newest run failed, or did not end within a day
   stale       nothing has been read for more than --max-age days
-  partial     the newest run could not read all that it asked for
+  partial     the newest run could not make all of its reads
   healthy     none of these
 
-The exit code is that of the tenant that most needs a person, as for sync: of
-partial and healthy it is 0. A sync that could not sign in leaves no run behind:
-it shows when the tenant is stale, or in metrics (docs/unattended.md).`,
+The exit code is the most urgent of all tenants, as for sync; for partial and
+healthy it is 0. A sync that could not sign in is not recorded: it shows when
+the tenant becomes stale, or in metrics (docs/unattended.md).`,
 		Example: `  lictrail fleet health --config fleet.toml
   lictrail fleet health --config fleet.toml --verify --format csv`,
 		Args: noArgs,
@@ -53,7 +53,7 @@ it shows when the tenant is stale, or in metrics (docs/unattended.md).`,
 	f := cmd.Flags()
 	f.IntVar(&days, "max-age", int(ask.StaleAfter/(24*time.Hour)), "`days` after which a tenant that was not read is stale")
 	f.BoolVar(&all, "verify", false, "verify every history as well, which reads all of it")
-	f.IntVar(&e.parallel, "parallel", 4, "this `number` of databases at a time")
+	f.IntVar(&e.parallel, "parallel", 4, "`number` of databases at the same time")
 	return cmd
 }
 

@@ -67,22 +67,21 @@ func newForget(e *env) *cobra.Command {
 	var sure irreversible
 	cmd := &cobra.Command{
 		Use:   "forget USER",
-		Short: "Erase a person from the history, for good",
+		Short: "Erase a person from the history permanently",
 		Long: `Erases a person who has left the tenant: object id, names, addresses, the dates
-of service plans, and every stored audit record that names them, be it as the
-one whose license changed or as the one who changed it; from every table, every
-page of the file and its log. What they held and when stays, as that of
-"forgotten-17", so that counts of the past stay true, with the department and
-country by which seats were counted.
+of service plans, and every stored audit record that names them as target or as
+actor; from every table, every page of the file and its log. The licenses and
+their times are kept under a name such as "forgotten-17", so that past counts
+remain correct, with the department and country by which seats were counted.
 
 USER may be anybody whom the history or its archive of audit records names: a
-user, an actor, or somebody who left before tracking began. Texts are searched
-as they read once decoded, and erased when in doubt.
+user, an actor, or a person who left before tracking began. Encoded texts are
+decoded before they are searched, and erased in doubtful cases.
 
 It shows what it would erase and asks; without a terminal it needs --yes. It
-cannot be undone. The chain stays whole and shows that it was done; verify shows
-when and how many rows. Backups and reports made before still name the person.
-Other programs must not have the database open.`,
+cannot be undone. The chain of runs remains valid; verify lists the erasure with
+its time and the number of rows. Earlier backups and reports still name the
+person. Other programs must not have the database open.`,
 		Example: `  lictrail forget 47e864a8-1658-486e-a00f-8f09a6f770c3 --dry-run
   lictrail forget ann@contoso.com --yes`,
 		Args: argsBetween(1, 1, "one user"),
@@ -150,12 +149,12 @@ func newPrune(e *env) *cobra.Command {
 	var sure irreversible
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
-		Short: "Erase what old audit records say",
-		Long: `Erases what stored audit records from before a time say, for a rule that such
-records must not be kept for ever. That there was a record stays, and so does
-everything that was concluded from it: periods, changes and their causes are
-never pruned. verify goes on to hold, and shows which causes it can no longer
-hold against their records.
+		Short: "Erase the content of old audit records",
+		Long: `Erases the content of stored audit records from before a time, for instance
+because they must not be kept longer. The existence of each record is kept, and
+so is everything that was derived from it: periods, changes and their causes are
+never pruned. The history still verifies, and verify shows how many causes it
+can no longer compare with their records.
 
 It shows what it would erase and asks; without a terminal it needs --yes. It
 cannot be undone. Other programs must not have the database open.`,

@@ -15,11 +15,11 @@ func newGroups(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "groups",
 		Short: "Licenses given by groups, and their errors",
-		Long: `Which group gives which SKU to how many members, and for how many it fails:
-since when, and what to do about it, what is new in the newest run first.
-MEMBERS counts users who hold the SKU by way of the group. SINCE is when the
-oldest of the failures was first seen, without a break since. With --users it
-names the users behind each error instead.`,
+		Long: `Lists the SKUs that groups give, with the number of members who have them and
+the number for whom the license fails, since when, and what to do. Errors that
+are new in the newest run come first. MEMBERS counts users who hold the SKU by
+the group. SINCE is when the oldest failure without interruption began. With
+--users it names the users affected by each error instead.`,
 		Example: `  lictrail groups
   lictrail groups --users
   lictrail groups --format json`,
@@ -31,7 +31,7 @@ names the users behind each error instead.`,
 			return runGroups(cmd.Context(), e)
 		},
 	}
-	cmd.Flags().BoolVar(&users, "users", false, "the users for whom a group's license fails, what began last first")
+	cmd.Flags().BoolVar(&users, "users", false, "list the users for whom a group's license fails, the newest error first")
 	return cmd
 }
 

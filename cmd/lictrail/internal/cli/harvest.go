@@ -26,20 +26,20 @@ func newHarvest(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "harvest",
 		Short: "Copilot seats to offer back, and who would get them",
-		Long: `Seats of Microsoft 365 Copilot to offer back: held for longer than --grace days
-by the true assignment date, and not used for --idle days by Copilot's own
+		Long: `Lists seats of Microsoft 365 Copilot to offer back: held for longer than --grace
+days by the true assignment date, and not used for --idle days by Copilot's own
 report; with --active-days also those used on fewer days of the report's period.
-What the report does not show is not judged. Nothing is done: lictrail never
-writes to a tenant.
+Seats that are not in the report are not judged. The command only lists them:
+lictrail never writes to a tenant.
 
---exclude names a CSV file of users whose seats stay, such as those on leave,
-with the columns user, until and reason; --exclude-attribute keeps users by an
-attribute. Exclusions of the file of rules hold as well. --requests names a CSV
-file of who waits for a seat, with the columns user, requested, priority and
-reason: free seats go first, then those offered back, the longest unused first,
-by priority, day of the request and line. Users are named by object id, UPN or
-mail address. --messages prints the texts for the people concerned; JSON and CSV
-have them in any case.`,
+--exclude names a CSV file of users who keep their seats, such as those on
+leave, with the columns user, until and reason; --exclude-attribute excludes
+users by an attribute. Exclusions of the file of rules apply as well. --requests
+names a CSV file of users who wait for a seat, with the columns user, requested,
+priority and reason. Requests are served by priority, day and line, with free
+seats first, then with seats offered back, the longest unused first. Users are
+given by object id, UPN or mail address. --messages prints the texts for the
+people concerned; JSON and CSV always have them.`,
 		Example: `  lictrail seats harvest
   lictrail seats harvest --exclude leave.csv --requests waiting.csv
   lictrail seats harvest --exclude-attribute employee-type=Part-time

@@ -13,11 +13,11 @@ func newHistory(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history USER",
 		Short: "Everything known about one user's licenses, oldest first",
-		Long: `Every SKU that the user held: when it was first assigned, every period, how
-many days in all, and why Microsoft's date differs, where that is known. Then
-every change, oldest first; a SKU that took the place of another is told as one
-swap. USER is an object id, or a UPN or mail address, present or past. About
-somebody whom no run has seen the archived audit records answer.`,
+		Long: `Lists every SKU that the user held: the first-assigned date, every period, the
+total of days, and why Microsoft's date differs, where that is known. Then every
+change, the oldest first; if one SKU replaced another, this is shown as a swap.
+USER is an object id, or a UPN or mail address, present or past. For a person
+whom no run has read, the archived audit records are shown.`,
 		Example: `  lictrail history ann@contoso.com
   lictrail history ann@contoso.com --format json`,
 		Args: argsBetween(1, 1, "one user"),

@@ -33,26 +33,26 @@ func newImport(e *env) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take over what an earlier tracker kept of who had what since when",
-		Long: `Takes earlier records from CSV files: one line per user and license, with
-columns found by their names, in any order. It understands
+		Short: "Import the records of an earlier license tracker",
+		Long: `Imports records of an earlier tracker from CSV files with one line per user and
+license. Columns are found by their names, in any order. It reads
   the user      User principal name, UPN, Email; Object Id, User Id
   the license   SKU, SKU id, License, Licenses, Product
   since when    Assigned, Assigned date, LicensedAsOf, Since
   until when    Removed, DelicensedAsOf, Until
   Path, Note    kept as they are
-and leaves other columns alone. A cell may list several licenses, joined by
-+ ; , or |, or by what --separator says. Files are UTF-8 or UTF-16, separated
-by commas, semicolons, tabs or bars; a #TYPE line, a line such as sep=; and
-titles may stand before the names of the columns. Lines that are passed over are
-named.
+and ignores other columns. A cell may list several licenses, separated by
++ ; , or |, or by the text that --separator gives. Files are UTF-8 or UTF-16,
+with commas, semicolons, tabs or bars between cells; a #TYPE line, a line such
+as sep=; and titles may come before the names of the columns. Skipped lines are
+listed.
 
-A record is somebody's word: its date counts as "on or before", labelled
-import, and can move a first-assigned date to an earlier time only, never to a
-later one. Lines that cannot be right are refused one by one with the reason;
-so are those that contradict what runs have seen. The rest is taken, and the
-exit code is then 1. Each file is taken in one piece, and the same file twice
-changes nothing.`,
+Such a record cannot be verified: its date counts as "on or before", labelled
+import, and can only move a first-assigned date to an earlier time, never to a
+later one. Lines that cannot be correct, or that contradict the runs, are
+refused one by one with the reason. The others are imported, and the exit code
+is then 1. Each file is imported as a whole, and importing a file twice has no
+effect.`,
 		Example: `  lictrail import tracker.csv --dry-run
   lictrail import tracker.csv --date-order dmy
   lictrail import users_2024-05-01.csv --held-on 2024-05-01
@@ -61,9 +61,9 @@ changes nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runImport(cmd.Context(), e, o, args) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be taken and what not, and change nothing")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be imported and what not, and change nothing")
 	f.StringVar(&o.dateOrder, "date-order", "", "the `order` of dates such as 03/04/2019: dmy or mdy")
-	f.StringVar(&o.heldOn, "held-on", "", "the `day` of a list of who held what that has no dates of its own")
+	f.StringVar(&o.heldOn, "held-on", "", "the `day` of a list of licenses that has no dates")
 	f.StringVar(&o.sku, "sku", "", "the `SKU` of a file without a column for it")
 	f.StringVar(&o.separator, "separator", "", "the `text` that joins several licenses in a cell, where it is none of + ; , |")
 	return cmd

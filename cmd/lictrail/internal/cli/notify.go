@@ -22,28 +22,28 @@ const notifyVariables = `  webhook  LICTRAIL_WEBHOOK_URL
   mail     LICTRAIL_SMTP_HOST, LICTRAIL_SMTP_FROM, LICTRAIL_SMTP_TO; where
            needed LICTRAIL_SMTP_PORT, LICTRAIL_SMTP_TLS (starttls, implicit,
            none), LICTRAIL_SMTP_USER, LICTRAIL_SMTP_PASSWORD
-Addresses of webhooks and the password are secrets: they may also be in files
-that the variables with _FILE after their names name.`
+Addresses of webhooks and the password are secrets: they may also be in files,
+which are named by variables with the suffix _FILE.`
 
 const notifyHint = "lictrail notify test --help lists the variables"
 
 func newNotify(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Who is notified of what runs find",
+		Short: "Notifications about the results of runs",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "test",
-		Short: "Sends a test message to everyone who is set up",
-		Long: `Sends a test message to every receiver that is set up, and says how each went.
-These variables set receivers up:
+		Short: "Send a test message to every receiver that is set up",
+		Long: `Sends a test message to every receiver that is set up, and reports each result.
+These variables set up receivers:
 
 ` + notifyVariables + `
 
-"taken" is what the receiver says. Whether a workflow of Teams posted the
-message, or a mail was delivered, is seen there only: docs/notifications.md.`,
+"taken" means that the receiver confirmed the message. It does not show whether
+a Teams workflow posted it or a mail was delivered: docs/notifications.md.`,
 		Example: `  lictrail notify test
   LICTRAIL_TEAMS_URL_FILE=/run/secrets/teams lictrail notify test --format json`,
 		Args: noArgs,
@@ -78,7 +78,7 @@ type notifyOptions struct {
 }
 
 func (o *notifyOptions) addFlags(f *pflag.FlagSet) {
-	f.StringSliceVar(&o.kinds, "notify", nil, "notify these `kinds` of receivers of what the run found: webhook, teams, slack, mail, or all that are set up (lictrail notify test --help)")
+	f.StringSliceVar(&o.kinds, "notify", nil, "send the result of the run to these `kinds` of receivers: webhook, teams, slack, mail, or all that are set up (lictrail notify test --help)")
 	f.BoolVar(&o.names, "notify-names", false, "name people in notifications, not only object ids")
 	f.BoolVar(&o.always, "notify-always", false, "notify them also when nothing changed")
 }

@@ -31,22 +31,22 @@ func newReclaim(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reclaim",
 		Short: "Seats that can be taken back, why, how, and what they cost",
-		Long: `Seats that can be taken back, with the reason, how to do it and what comes of
-it. Nothing is done: lictrail never writes to a tenant.
+		Long: `Lists seats that can be taken back, with the reason, the steps and the
+consequences. It only lists them: lictrail never writes to a tenant.
 
-Without a file of rules these hold: an account that is disabled; a SKU all of
+Without a file of rules these apply: a disabled account; a SKU all of
 whose service plans another SKU of the user has; never used since it was
 assigned, for 90 days; held for more than 180 days and not used for 180;
 Project or Visio that was never activated; the same SKU by two paths. Age
-counts from the true assignment date, at its latest. What nothing tells of is
-in a bucket of its own, unknown, with the reason: it is never taken for unused.
-Activity is read by lictrail sync --activity. Free, trial and viral SKUs are
-left out.
+counts from the true assignment date, or its latest bound. Seats whose use no
+source shows are in the bucket unknown, with the reason, and never count as
+unused. Activity is read by lictrail sync --activity. Free, trial and viral SKUs
+are left out.
 
 --init writes a file of rules with comments: thresholds, exclusions, prices. It
 is reclaim.toml beside the database, and read from there unless --rules names
 another one, or the database NAME.db has NAME.reclaim.toml beside it. With --by
-seats and what they cost are added up instead.`,
+it prints totals of seats and costs instead.`,
 		Example: `  lictrail reclaim
   lictrail reclaim --init
   lictrail reclaim --bucket unknown,excluded
@@ -57,13 +57,13 @@ seats and what they cost are added up instead.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.rules, "rules", "", "`file` of rules (default: reclaim.toml beside the database, if it is there)")
-	f.BoolVar(&o.init, "init", false, "write a file of rules with comments, and do nothing else")
+	f.BoolVar(&o.init, "init", false, "only write a file of rules with comments")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "these `buckets`: candidate, unknown, excluded (text shows candidates, JSON and CSV all)")
-	f.StringSliceVar(&o.only, "rule", nil, "only what these `rules` found, such as disabled,idle")
+	f.StringSliceVar(&o.only, "rule", nil, "only seats that these `rules` found, such as disabled,idle")
 	f.StringVar(&o.user, "user", "", "only this `user`")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
 	f.StringVar(&o.department, "department", "", "only users of this `department`")
-	f.StringVar(&o.by, "by", "", "add up by this `key`: "+strings.Join(ask.ReclaimKeyNames(), ", ")+", or what sync --attributes reads")
+	f.StringVar(&o.by, "by", "", "print totals by this `key`: "+strings.Join(ask.ReclaimKeyNames(), ", ")+", or what sync --attributes reads")
 	return cmd
 }
 

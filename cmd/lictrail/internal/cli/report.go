@@ -21,18 +21,18 @@ func newReport(e *env) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "The week on one page, to look at",
-		Long: `One self-contained HTML page on what changed between two runs, and why: charts
-of seats, changes and idle cost, what is unexplained, which groups fail, what
-lapses, what can be taken back, and how far all of it can be trusted. It needs
-no script, loads nothing, and can be mailed, printed or read on a phone.
+		Short: "A page about the changes of the week",
+		Long: `Writes a self-contained HTML page about the changes between two runs and their
+causes: charts of seats, changes and idle cost, unexplained changes, group
+license errors, lapsing subscriptions, seats that can be taken back, and the
+limits of the data. It has no scripts, loads nothing, and can be mailed or printed.
 
-It covers what the newest run showed since the one a week before. With --since
+It covers the time from the run of a week ago to the newest run. With --since
 and --until it compares other runs: the newest that had ended by each time.
 
 --format text prints the same without charts, for a mail. With --all-tenants it
-is one page on a fleet: how every tenant is, the seats over all of them, and the
-week of each in short, those that need somebody first.`,
+is one page about a fleet: the state of every tenant, the seats of all, and a
+summary of the week for each, those that need attention first.`,
 		Example: `  lictrail report --output week.html
   lictrail report --since 2026-03-01 --until 2026-03-31 --output march.html
   lictrail report --format text
@@ -47,10 +47,10 @@ week of each in short, those that need somebody first.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&e.allTenants, "all-tenants", false, "one page on every tenant of the configuration")
+	f.BoolVar(&e.allTenants, "all-tenants", false, "one page about all tenants of the configuration")
 	f.StringVar(&o.since, "since", "", "compare with the newest run by this `time` (default: a week before)")
 	f.StringVar(&o.until, "until", "", "up to the newest run by this `time`")
-	f.StringVar(&o.by, "by", ask.ByDepartment, "charge what seats cost to this `key`, as lictrail seat-days --by knows them")
+	f.StringVar(&o.by, "by", ask.ByDepartment, "allocate the cost of seats by this `key`, as in lictrail seat-days --by")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }

@@ -113,7 +113,7 @@ func Root() *cobra.Command { return newRoot(&env{Streams: &out.Streams{}}) }
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lictrail",
-		Short: "Keep the history of Microsoft 365 license assignments, and answer from it",
+		Short: "Keep the history of Microsoft 365 license assignments, and answer questions from it",
 		Long: `lictrail reads who holds which Microsoft 365 license, every week, compares with
 the week before and keeps the truth: since when, by which path, and who did it.
 It reads tenants and never writes to one.`,
@@ -128,18 +128,18 @@ It reads tenants and never writes to one.`,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.db, "db", "", "database `file` (default $LICTRAIL_DB, or lictrail.db in your data directory)")
-	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv; for tables xlsx as well")
-	flags.StringVarP(&e.output, "output", "o", "", "write the results to this `file` instead of stdout; its ending chooses the form")
-	flags.BoolVarP(&e.Quiet, "quiet", "q", false, "no notes and no progress on stderr")
-	flags.BoolVarP(&e.verbose, "verbose", "v", false, "say more on stderr")
-	flags.BoolVar(&e.noPager, "no-pager", false, "print at once, and not through $LICTRAIL_PAGER, $PAGER or less")
-	flags.BoolVar(&e.partNumbers, "part-numbers", false, "call SKUs by part numbers in text, as JSON and CSV do, and not by the names of products")
-	flags.BoolVar(&e.utc, "utc", false, "show times in UTC, whatever --time-zone is set to")
+	flags.StringVar(&e.format, "format", "text", "`form` of the results: text, json or csv; for tables also xlsx")
+	flags.StringVarP(&e.output, "output", "o", "", "write the results to this `file` instead of stdout; its file extension chooses the format")
+	flags.BoolVarP(&e.Quiet, "quiet", "q", false, "do not print notes and progress on stderr")
+	flags.BoolVarP(&e.verbose, "verbose", "v", false, "print more details on stderr")
+	flags.BoolVar(&e.noPager, "no-pager", false, "do not show text with $LICTRAIL_PAGER, $PAGER or less")
+	flags.BoolVar(&e.partNumbers, "part-numbers", false, "show SKUs by part number in text, instead of by product name")
+	flags.BoolVar(&e.utc, "utc", false, "show times in UTC, overriding --time-zone")
 	flags.StringVar(&e.zone, "time-zone", "UTC", "show times in this `zone` in text: UTC, local, or a name such as Europe/Berlin")
-	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of what goes to stderr: text, or json, a line each")
+	flags.StringVar(&e.logFormat, "log-format", "text", "`form` of messages on stderr: text, or json with one object per line")
 	flags.StringVar(&e.config, "config", "", "`file` of settings (default $LICTRAIL_CONFIG, or lictrail/config.toml in your configuration directory, if it is there)")
 	flags.StringVar(&e.envFile, settings.EnvFileFlag, "", "`file` of variables such as AZURE_CLIENT_SECRET=..., which only you may read")
-	flags.StringVar(&e.tenantName, "tenant-name", "", "the tenant of this `name` among those of the configuration")
+	flags.StringVar(&e.tenantName, "tenant-name", "", "use the tenant with this `name` in the configuration")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.prepare(cmd) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), fmt.Sprintf("%s --help", cmd.CommandPath()))
@@ -164,16 +164,16 @@ It reads tenants and never writes to one.`,
 	root.AddCommand(newVersion(e), newExitCodes())
 	for _, name := range []string{"actors", "allotments", "assignments", "changes", "find", "groups", "history", "reclaim", "report", "seat-days", "seats flow", "seats first-use", "seats harvest", "serve", "skus", "watch", "what-if", "who"} {
 		report, _, _ := root.Find(strings.Fields(name)) // it was added above
-		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "call people by pseudonyms, the same in every report from this database")
+		report.Flags().BoolVar(&e.pseudonymize, "pseudonymize", false, "show pseudonyms instead of people's names, the same in every report from this database")
 	}
 	for _, name := range slices.Concat(tabular, eachTenant) {
 		report, _, _ := root.Find(strings.Fields(name))
-		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "ask for every tenant of the configuration")
+		report.Flags().BoolVar(&e.allTenants, "all-tenants", false, "run for every tenant of the configuration")
 	}
 	for _, name := range arranged {
 		report, _, _ := root.Find(strings.Fields(name))
-		report.Flags().StringVar(&e.sort, "sort", "", "sort by this `column` of CSV; -COLUMN the other way round")
-		report.Flags().IntVar(&e.limit, "limit", 0, "at most so many `rows`; 0 for all")
+		report.Flags().StringVar(&e.sort, "sort", "", "sort by this `column` of CSV; -COLUMN in descending order")
+		report.Flags().IntVar(&e.limit, "limit", 0, "show at most this number of `rows`; 0 for all")
 	}
 	root.Version = version()
 	root.SetVersionTemplate("lictrail {{.Version}}\n")

@@ -20,8 +20,8 @@ func newRuns(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "The runs and how they ended",
-		Long: `The runs and how they ended, the newest first; in JSON and CSV in the order in
-which they were.`,
+		Long: `Lists the runs and how they ended, the newest first; in JSON and CSV the oldest
+first.`,
 		Example: `  lictrail runs
   lictrail runs show 12`,
 		Args: noArgs,
@@ -33,7 +33,7 @@ which they were.`,
 			return runRuns(cmd.Context(), e, 0, last > 0)
 		},
 	}
-	cmd.Flags().IntVar(&last, "last", 0, "the newest `runs`, so many, the newest first")
+	cmd.Flags().IntVar(&last, "last", 0, "this number of the newest `runs`, the newest first")
 	show := &cobra.Command{
 		Use:     "show RUN",
 		Short:   "One run with its warnings",

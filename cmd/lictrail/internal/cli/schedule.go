@@ -30,9 +30,9 @@ func newSchedule(e *env) *cobra.Command {
 	sync := newSync(&env{Streams: &out.Streams{}})
 	cmd := &cobra.Command{
 		Use:   "schedule " + strings.Join(schedule.Kinds, "|"),
-		Short: "Print what a scheduler needs to run sync every week",
-		Long: `Prints a unit, hardened and complete, that runs lictrail sync by itself; its
-first lines say what to do with it. Nothing is installed.
+		Short: "Print a unit for a scheduler that runs sync every week",
+		Long: `Prints a complete, hardened unit that runs lictrail sync regularly; its first
+lines say how to install it. The command itself installs nothing.
 
   systemd         a service and its timer
   cron            a line for crontab -e
@@ -40,9 +40,9 @@ first lines say what to do with it. Nothing is installed.
   kubernetes      a CronJob with its volume and service account
   github-actions  a workflow
 
-It takes the flags of sync, and those that the configuration or variables set,
-and hands them on. Secrets are none of them: each text says where they belong.
-With several tenants in the configuration it hands the configuration on.`,
+The unit contains the flags of sync that are given or set by the configuration
+or variables. It never contains secrets; the output says where to store them.
+With several tenants in the configuration, the unit uses the configuration.`,
 		Example: `  lictrail schedule systemd --at "Mon 06:17" --activity all --output-dir .
   (crontab -l; lictrail schedule cron) | crontab -
   lictrail schedule windows --output lictrail.xml
@@ -66,10 +66,10 @@ With several tenants in the configuration it hands the configuration on.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.at, "at", "Mon 06:17", "`time` of the week: \"Mon 06:17\", \"Mon,Thu 06:17\" or \"daily 06:17\"; in UTC for kubernetes and github-actions")
-	f.StringVar(&o.program, "program", "", "`path` of lictrail there (default: this program; for systemd, which sees no homes, /usr/local/bin/lictrail unless it is below /usr or /opt)")
+	f.StringVar(&o.program, "program", "", "`path` of lictrail on that system (default: this program; for systemd, which cannot read home directories, /usr/local/bin/lictrail unless it is below /usr or /opt)")
 	f.StringVar(&o.image, "image", "registry.contoso.com/lictrail:latest", "container `image`, for kubernetes")
-	f.StringVar(&o.readers, "readers", "", "`group` whose members may ask on the server, for systemd: the database is opened to it for reading")
-	f.IntVar(&o.shards, "shards", 0, "for kubernetes: `number` of pods that divide the tenants of the configuration among them")
+	f.StringVar(&o.readers, "readers", "", "`group` whose members may query the database on the server, for systemd: the group gets read access")
+	f.IntVar(&o.shards, "shards", 0, "for kubernetes: `number` of pods among which the tenants of the configuration are divided")
 	f.StringVar(&o.dir, "output-dir", "", "write the files to this `directory` instead of stdout")
 	f.AddFlagSet(sync.Flags())
 	return cmd

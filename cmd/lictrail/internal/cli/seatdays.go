@@ -24,21 +24,21 @@ func newSeatDays(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seat-days",
 		Short: "Seats by month and department, for charging back",
-		Long: `Seat-days by month: one for each user, SKU and day in UTC on which the user
-held the SKU, be it for a part of the day; two paths to one SKU count once.
+		Long: `Lists seat-days by month: one for each user, SKU and day in UTC on which the
+user held the SKU, even for a part of the day; two paths to one SKU count once.
 They are charged to the department or country that the user had on that day, as
-the newest run by then showed it.
+the newest run by then read it.
 
 MIN counts the days on which the SKU was held for certain, MAX those on which
-it may have been: where no event gives the time of a change, it lies somewhere
-between two runs. Charge by MIN not to charge for a day too many. A license
+it may have been held: without an event, the time of a change lies somewhere
+between two runs. To charge no day too many, charge by MIN. A license
 that was there when tracking began counts from the earliest evidence of the
-current period on. Nothing is counted before tracking began nor after the
-newest run; a month of which a part is known is counted as far as it is.
+current period on. Days before tracking began and after the newest run are not
+counted; of a month that is known in part, only the known days are counted.
 
-COST is what the days of MIN cost, at the prices of the file of rules on each
+COST is the cost of the days of MIN, at the prices of the file of rules on each
 day: a day costs its share of its month. Currencies are never added, and days
-without a known price stand on lines of their own.`,
+without a known price are on separate lines.`,
 		Example: `  lictrail seat-days --since 2026-03-01 --until 2026-03-31
   lictrail seat-days --month 2026-03 --department Sales
   lictrail seat-days --by country --sku SPE_E5 --format csv --output e5.csv`,
@@ -48,10 +48,10 @@ without a known price stand on lines of their own.`,
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "from this `day` on (default: when tracking began)")
 	f.StringVar(&o.until, "until", "", "up to and with this `day` (default: that of the newest run)")
-	f.StringVar(&o.month, "month", "", "this `month`, such as 2026-03, in place of the two")
-	f.StringVar(&o.by, "by", "department", "charge to the `key`: "+strings.Join(ask.SeatKeys, ", ")+", or what sync --attributes reads, such as cost-center")
+	f.StringVar(&o.month, "month", "", "this `month`, such as 2026-03, instead of --since and --until")
+	f.StringVar(&o.by, "by", "department", "charge by this `key`: "+strings.Join(ask.SeatKeys, ", ")+", or what sync --attributes reads, such as cost-center")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`")
-	f.StringVar(&o.department, "department", "", "only what this `department` is charged")
+	f.StringVar(&o.department, "department", "", "only seat-days of this `department`")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }

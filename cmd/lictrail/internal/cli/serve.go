@@ -31,20 +31,19 @@ func newServe(e *env) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "The answers on a page of this machine, to click through",
-		Long: `Serves the answers as pages on this machine, for people who would rather click:
-search, a person over time, a change with its evidence and the records as they
-were written, what needs attention, the week, SKUs, groups, actors, reclaim and
-how far all of it can be trusted. With a configuration of several tenants there
-is a page over all of them.
+		Short: "Show the answers in a browser on this machine",
+		Long: `Shows the answers as pages in a browser on this machine: search, a person over
+time, a change with its evidence and original records, what needs attention, the
+week, SKUs, groups, actors, reclaim, and the limits of the data. With a
+configuration of several tenants there is also a page about all of them.
 
-The address is the first line on stdout. It holds a secret, and whoever knows it
-can read everything: keep it as you would the database. Each answer opens the
-database anew, for reading only: new runs show at once, and no run waits.
+The address is the first line on stdout. It contains a secret, and everybody who
+knows it can read everything, so protect it like the database. The database is
+opened for reading only; new runs show immediately, and no run has to wait.
 
-Only this machine can connect. An address that others can reach needs
+Only this machine can connect. An address that other machines can reach needs
 --behind-proxy: a reverse proxy signs people in, names them in --user-header,
-and proves itself with the secret in --proxy-secret-file. See docs/serve.md.`,
+and sends the secret in --proxy-secret-file. See docs/serve.md.`,
 		Example: `  lictrail serve
   lictrail serve --listen 127.0.0.1:8080 --no-browser
   lictrail serve --listen unix:/run/lictrail/serve.sock --idle 0`,
@@ -53,10 +52,10 @@ and proves itself with the secret in --proxy-secret-file. See docs/serve.md.`,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), e, cmd, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`address`: host:port, unix:/path of a socket, or systemd for the socket that it hands over")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`address`: host:port, unix:/path of a socket, or systemd for the socket that systemd passes")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "do not open the page in a browser")
 	f.DurationVar(&o.idle, "idle", 8*time.Hour, "end after this `time` without a request (default 8h); 0: never")
-	f.StringVar(&o.linkSecret, "link-secret-file", "", "`file` that keeps the secret of the address, made if it is not there: links then outlive the process")
+	f.StringVar(&o.linkSecret, "link-secret-file", "", "`file` with the secret of the address, which is made if it does not exist: links then remain valid after a restart")
 	f.BoolVar(&o.behindProxy, "behind-proxy", false, "requests come through a reverse proxy that signs people in")
 	f.StringVar(&o.userHeader, "user-header", "", "`header` in which the proxy names the person")
 	f.StringVar(&o.proxySecret, "proxy-secret-file", "", "`file` with the secret that the proxy sends as "+web.SecretHeader)

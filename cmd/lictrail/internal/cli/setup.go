@@ -32,18 +32,18 @@ import (
 func newSetup(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "From nothing to the first run, asked step by step",
+		Short: "Set up everything up to the first run, step by step",
 		Long: `Asks on a terminal for what a weekly run needs: the tenant, an application that
 may read it, how that signs in, and when to run. It writes config.toml, a
 certificate or a file of variables that only you can read, and files for the
 scheduler; then it tries all reads and makes the first run.
 
-Every command is shown before it runs, and runs only after a yes. Nothing is
-granted otherwise. It can be repeated: Enter keeps what is set up already, and
-other settings and comments in config.toml stay.
+Every command is shown before it runs, and runs only after a yes. Permissions
+are granted only by such commands. It can be repeated: Enter keeps an existing
+value, and other settings and comments in config.toml are not changed.
 
 Without a terminal, lictrail doctor --permissions prints the same commands to
-paste, and docs/set-up.md goes through them.`,
+paste, and docs/set-up.md explains them.`,
 		Example: `  lictrail setup
   lictrail setup --config contoso.toml`,
 		Args: noArgs,
@@ -55,8 +55,8 @@ paste, and docs/set-up.md goes through them.`,
 		Short: "Make a certificate and its key, to sign in with",
 		Long: `Makes a self-signed certificate that is good for a year: lictrail.pem, with the
 key, which only you can read, for --certificate; and lictrail.crt, without it,
-for the application in Entra. They go beside config.toml, or to --dir. What is
-there is never replaced. No other program is needed.`,
+for the application in Entra. They are written beside config.toml, or to --dir.
+Existing files are never replaced. No other program is needed.`,
 		Example: `  lictrail setup certificate
   lictrail setup certificate --dir /etc/lictrail`,
 		Args: noArgs,

@@ -18,27 +18,27 @@ func newSKUs(e *env) *cobra.Command {
 	var o skusOptions
 	cmd := &cobra.Command{
 		Use:   "skus",
-		Short: "What is bought, used, free, about to lapse",
-		Long: `What is bought, used and free per SKU. USED is Microsoft's count of seats in
-use; DIFF is that count less the users whom lictrail found holding the SKU.
-AGENTS are those of them that are agent users.
-GRACE are seats that expired and still work, SUSPENDED those that no longer do.
+		Short: "Seats bought, used, free and about to lapse",
+		Long: `Lists the seats bought, used and free per SKU. USED is Microsoft's count of
+seats in use; DIFF is that count minus the users who hold the SKU by lictrail's
+data. AGENTS counts those of them that are agent users.
+GRACE counts expired seats that still work, SUSPENDED those that no longer do.
 NEXT is the day on which a subscription changes its status unless it is
 renewed.
 
-TREND is how use has gone by the week: a line of least squares through the runs
-of the last 13 weeks; unknown under 4 runs, or three weeks of them. RUNS OUT is
-the day on which no seat is free if it goes on like that, up to two years
+TREND is the change of use per week: a least-squares line through the runs
+of the last 13 weeks; unknown with fewer than 4 runs or three weeks. RUNS OUT is
+the day on which no seat is free if use follows the trend, up to two years
 ahead.
 
-Where the file of rules has prices, A MONTH is what the seats bought cost, and
-IDLE A MONTH what those of them cost that nobody holds, at the prices of the
-day of the run.
+If the file of rules has prices, A MONTH is the cost of the seats bought, and
+IDLE A MONTH the cost of those that nobody holds, at the prices of the day of
+the run.
 
 With --lapses it lists subscriptions instead: when they end, what happens then,
-and how many users are left without a seat. Which users those are can be known
-if all are, or where sync --cloud-licensing has read what each license draws on:
-then those are named who have no license of another subscription that goes on.
+and how many users will have no seat. These users are named if all users of the
+SKU are affected, or if sync --cloud-licensing has read which subscription each
+license draws on: then users without a license of another subscription are named.
 Microsoft does not show whether a subscription renews automatically.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv
@@ -48,10 +48,10 @@ Microsoft does not show whether a subscription renews automatically.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSKUs(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.asOf, "as-of", "", "as it was at this `time`, by the newest run then")
+	f.StringVar(&o.asOf, "as-of", "", "show the state at this `time`, by the newest run then")
 	f.StringVar(&o.sku, "sku", "", "only this `SKU`: id, part number, name or a part of it")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
-	f.StringVar(&o.lapses, "lapses", "", "what lapses within this `age` from the run, such as 60d, or up to this day")
+	f.StringVar(&o.lapses, "lapses", "", "list subscriptions that lapse within this `age` from the run, such as 60d, or up to this day")
 	return cmd
 }
 

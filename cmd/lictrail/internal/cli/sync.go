@@ -45,22 +45,22 @@ func newSync(e *env) *cobra.Command {
 	var o syncOptions
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "One run: read the tenant, compare, keep what changed",
+		Short: "Make a run: read the tenant, compare, store the changes",
 		Long: `Reads every user, SKU, subscription, licensing group and deleted user of the
-tenant through Microsoft Graph, compares with the run before and keeps what
-changed. A read that is not complete, or whose figures contradict each other,
-never becomes history (docs/dates.md). Nothing is ever written to the tenant.
+tenant through Microsoft Graph, compares them with the run before and stores the
+changes. A read that is not complete, or whose figures contradict each other, is
+not recorded (docs/dates.md). Nothing is ever written to the tenant.
 
 With --activity it also reads when users were last active, for lictrail
 reclaim:
   sign-ins             newest sign-in of each user; needs Entra ID P1 or P2
   active-users         usage report on Exchange, OneDrive, SharePoint, Teams;
-                       may also date licenses of before the first run
+                       may also date licenses from before the first run
   apps                 usage report on Microsoft 365 Apps
   project-activations, visio-activations
   copilot              usage report on Microsoft 365 Copilot
-What may not be read is a warning that names the permission. On a large tenant
-sign-ins take a while: Graph allows 5 pages of 500 users in 10 seconds.
+A read that is not permitted is a warning that names the permission. On a large
+tenant sign-ins take time: Graph allows 5 pages of 500 users in 10 seconds.
 
 With --cloud-licensing it also reads which subscription each license draws on,
 who waits for one and which assignments failed, through Graph's beta, in the
@@ -68,23 +68,23 @@ global cloud: for lictrail allotments and lictrail skus --lapses.
 
 Audit evidence comes from the directory audit log through Graph. Purview audit
 search and the Office 365 Management Activity API, which reach further back and
-know more, are read when --audit-source names them: docs/audit-sources.md.
+have more details, are read if --audit-source names them: docs/audit-sources.md.
 
-With --report it also writes lictrail report's page on the week to a file. With
---digest it writes what this run showed as text, for a mail, and only if
-something changed: the digest of an earlier run is taken away first, so that
-the file is there exactly when there is something to mail.
+With --report it also writes the weekly page of lictrail report to a file. With
+--digest it writes the changes of this run as text, for a mail, but only if
+something changed: the digest of an earlier run is removed first, so that
+the file exists only if there is something to mail.
 
-With --notify it tells a webhook, Teams, Slack or a mailbox what it found:
-changes, the first run, new kinds of warnings, and that a run failed. A message
+With --notify it sends its result to a webhook, Teams, Slack or a mailbox:
+changes, the first run, new kinds of warnings, and failures. A message
 that cannot be sent is a warning, never a failure: docs/notifications.md.
 
-With tables [[tenant]] in the configuration it runs for each of them, in a
-process of its own, and ends with the code that most needs a person: 130, 6, 1,
+With tables [[tenant]] in the configuration it runs for each tenant in a
+separate process, and ends with the most urgent exit code: 130, 6, 1,
 2, 4, 7, 3, 5, 10, 0, in this order (docs/unattended.md).
 
-Run it weekly or more often: what happens and is undone between two runs can
-only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
+Run it weekly or more often: changes that are undone between two runs are only
+in the audit log, which Microsoft keeps for 7 to 30 days.`,
 		Example: `  lictrail sync
   LICTRAIL_ACCESS_TOKEN=... lictrail sync --auth token \
     --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47
@@ -107,17 +107,17 @@ only be seen in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f := cmd.Flags()
 	o.AddFlags(f)
 	f.BoolVar(&o.acceptShrink, "accept-shrink", false, "accept a read with far fewer users or licenses than before, and record why it would have been refused")
-	f.BoolVar(&o.groupReadable, groupReadableFlag, false, "open the database to the group of its file for reading: mode 0640, in a folder of mode 0750")
+	f.BoolVar(&o.groupReadable, groupReadableFlag, false, "let the group of the database file read it: mode 0640, in a folder of mode 0750")
 	f.StringVar(&o.maxShrink, "max-shrink", "20%", "the `share` of users, or of a SKU's holders whom Microsoft still counts, that may be missing before a read is refused")
-	f.StringVar(&o.burst, "burst", usualBurst, "call it out when so many `users` lose or get a SKU in one run: usual, for more than earlier runs show to be usual, or a limit such as 5,5%, for 5 of them or 5% of its holders")
+	f.StringVar(&o.burst, "burst", usualBurst, "report a burst when this number of `users` lose or get a SKU in one run: usual, for more than is usual by earlier runs, or a limit such as 5,5%, for 5 users or 5% of its holders")
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.BoolVar(&o.CloudLicensing, "cloud-licensing", false, "also read which subscription each license draws on (Graph's beta; docs/cloud-licensing.md)")
 	f.StringSliceVar(&o.Attributes, "attributes", nil, "also read and keep these `attributes` of users: cost-center, division, extension-attribute-1 to -15")
-	f.StringVar(&o.files.Report, "report", "", "write the page on the week to this `file`")
+	f.StringVar(&o.files.Report, "report", "", "write the weekly report page to this `file`")
 	f.StringVar(&o.files.Digest, "digest", "", "write a digest to this `file`, if something changed")
-	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for these two (default: reclaim.toml beside the database, if it is there)")
-	f.StringVar(&o.files.Head, "head-file", "", "write the head of the chain of runs to this `file`, to be kept elsewhere for lictrail verify --head")
-	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: this `number` at a time")
+	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for the report and the digest (default: reclaim.toml beside the database, if it is there)")
+	f.StringVar(&o.files.Head, "head-file", "", "write the head of the chain of runs to this `file`; store it elsewhere for lictrail verify --head")
+	f.IntVar(&e.parallel, "parallel", 4, "with several tenants in the configuration: `number` of tenants at the same time")
 	f.StringVar(&e.shard, "shard", "", "with several tenants in the configuration: share `I/N` of them, such as 0/4")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for node_exporter to this `file`, also on failure")
 	f.StringSliceVar(&o.sources, "audit-source", []string{connect.AuditGraph}, "`where` to read audit evidence: graph, purview and activity-api, one or more; or none")

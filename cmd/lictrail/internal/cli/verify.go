@@ -25,15 +25,15 @@ func newVerify(e *env) *cobra.Command {
 	var head string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that the history is what lictrail wrote",
-		Long: `Checks everything: the file and its schema, the chain of seals and every row
-that they cover, that the stored changes lead from each stored state to the
-next, and that each cause rests on events that are stored and say so, and
-follows from them again. What is broken is told, and the exit code is 6.
+		Short: "Check that the history was not altered or damaged",
+		Long: `Checks the file and its schema, the chain of seals and every row that they
+cover, that the stored changes are the differences of the stored states, and
+that each cause is supported by stored events, and follows from them again.
+Errors are reported, and the exit code is then 6.
 
-A chain shows that what is there belongs together. That the newest runs were
-cut off, or everything was made anew, shows only against a head that was kept
-elsewhere: sync prints it, and writes it with --head-file.`,
+A valid chain shows that all rows belong together. To detect that the newest
+runs were removed, or that the whole history was forged, give a head that was
+stored elsewhere: sync prints it, and writes it with --head-file.`,
 		Example: `  lictrail verify
   lictrail verify --head 5b1f0c0d7e...
   lictrail verify --format json`,
@@ -48,7 +48,7 @@ elsewhere: sync prints it, and writes it with --head-file.`,
 			return withoutCircle(runVerify(cmd.Context(), e, head))
 		},
 	}
-	cmd.Flags().StringVar(&head, "head", "", "the `head` of an earlier run, as it was kept elsewhere")
+	cmd.Flags().StringVar(&head, "head", "", "the `head` of an earlier run, which was stored elsewhere")
 	return cmd
 }
 

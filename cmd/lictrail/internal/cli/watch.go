@@ -19,16 +19,16 @@ func newWatch(e *env) *cobra.Command {
 	var o watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "Who lacks a service plan that matters, and who switched it off",
-		Long: `For whom a service plan that matters is, or was, switched off, and who did it.
-Which plans matter is for the file of rules to say, or for --plan. An account
-without M365_ADVANCED_AUDITING, for one, leaves fewer traces of who reads its
+		Short: "Who lacks a watched service plan, and who switched it off",
+		Long: `Lists the users for whom a watched service plan is or was switched off, and who
+did it. The plans are those in the file of rules, or of --plan. For instance, an
+account without M365_ADVANCED_AUDITING has fewer audit records of access to its
 mail.
 
-A plan counts as off now where the user holds a SKU that has it, and every path
-of every such SKU has it switched off. Where it was off from the beginning, the
-row tells who assigned the license. What is switched off and on again between
-two runs shows in no snapshot.`,
+A plan is off now if the user holds a SKU that contains it, and it is switched
+off in every path of every such SKU. If it was off from the beginning, the row
+shows who assigned the license. A plan that is switched off and on again between
+two runs is not in any snapshot.`,
 		Example: `  lictrail watch --plan M365_ADVANCED_AUDITING
   lictrail watch --since 30d
   lictrail watch --rules reclaim.toml --format json`,
@@ -36,8 +36,8 @@ two runs shows in no snapshot.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd.Context(), e, o) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.plans, "plan", nil, "these `plans`, by name or id (default: those of the rules)")
-	f.StringVar(&o.since, "since", "", "only what was switched off from this `time` on")
+	f.StringSliceVar(&o.plans, "plan", nil, "these `plans`, by name or id (default: those in the file of rules)")
+	f.StringVar(&o.since, "since", "", "only plans that were switched off from this `time` on")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }

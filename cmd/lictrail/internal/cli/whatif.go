@@ -21,29 +21,29 @@ func newWhatIf(e *env) *cobra.Command {
 	var o whatIfOptions
 	cmd := &cobra.Command{
 		Use:   "what-if",
-		Short: "What an operation on licenses would do, before it is done",
-		Long: `Predicts, by the newest run, what an operation would do: who would lose which
-service plans and who keeps them by another path, plans that would collide,
-mailboxes at risk and until when they are kept, seats needed at the worst
-moment, what it costs a month before and after, and the list of steps that
-would bring it back. Nothing is done: lictrail never writes to a tenant.
+		Short: "Predict the effects of an operation on licenses",
+		Long: `Predicts the effects of an operation from the data of the newest run: users who
+would lose service plans or keep them by another path, plans that would collide,
+mailboxes at risk and until when they are kept, the greatest number of seats
+needed, the monthly cost before and after, and the steps that would undo
+it. It only predicts: lictrail never writes to a tenant.
 
 An operation is one of:
 
   --remove-group-license GROUP SKU  the group no longer gives the SKU
   --remove-from-group USER GROUP    the user leaves the group
-  --swap SKU=SKU                    the second in place of the first, for all
+  --swap SKU=SKU                    the second replaces the first, for all users
                                     who hold it directly and in every group;
-                                    plans that are off stay off
+                                    plans that are off remain off
   --delete USER                     the account is deleted
   --lapse SUBSCRIPTION              the subscription ends, unrenewed
-  --remove-sku SKU                  everybody and every group loses the SKU
+  --remove-sku SKU                  all users and groups lose the SKU
 
-A subscription is named by its id, or by a SKU that has one only. AT WORST
-counts the seats where what is new is given before what is old is taken.
-Members of a group of whom no run has seen a license are not known. Where seats
-are short, who goes without is not known either. Group-based licensing does not
-retry by itself when seats become free.`,
+A subscription is given by its id, or by a SKU that has only one. AT WORST
+counts the seats if new licenses are assigned before old ones are removed.
+Members of a group for whom no run has read a license are not known. If there
+are too few seats, it is not known which users get none. Group-based licensing
+does not retry by itself when seats become free.`,
 		Example: `  lictrail what-if --remove-group-license "Licenses E3" SPE_E3
   lictrail what-if --swap SPE_E3=SPE_E5
   lictrail what-if --delete ann@contoso.com --format json
@@ -57,7 +57,7 @@ retry by itself when seats become free.`,
 	f.StringVar(&o.swap, "swap", "", "`SKU=SKU`: the second in place of the first")
 	f.StringVar(&o.user, "delete", "", "this `user` is deleted")
 	f.StringVar(&o.lapse, "lapse", "", "this `subscription` ends")
-	f.StringVar(&o.sku, "remove-sku", "", "everybody and every group loses this `SKU`")
+	f.StringVar(&o.sku, "remove-sku", "", "all users and groups lose this `SKU`")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules with prices (default: reclaim.toml beside the database, if it is there)")
 	return cmd
 }

@@ -14,12 +14,12 @@ func newWho(e *env) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "who removed|assigned|changed USER [SKU]",
-		Short: "Who did it, when, how, on what evidence",
-		Long: `Who removed, assigned or changed a user's license: the person, application,
+		Short: "Who changed a license, when, how, on what evidence",
+		Long: `Shows who removed, assigned or changed a user's license: the person, application,
 group, subscription or Microsoft, with the evidence; or why that cannot be
-known and what was checked. The latest change comes first and alone, unless
---all. About somebody whom no run has seen, such as a person who left before
-tracking began, the archived audit records answer.`,
+known and what was checked. Only the latest change is shown, unless --all is
+given. For a person whom no run has read, for instance because the account was
+deleted before tracking began, the archived audit records are shown.`,
 		Example: `  lictrail who removed ann@contoso.com
   lictrail who assigned ann@contoso.com SPE_E5
   lictrail who changed ann@contoso.com --all --format json`,

@@ -50,11 +50,11 @@ func (c *Connection) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.ClientID, "client-id", "", "application `id` to sign in as")
 	f.StringVar(&c.Auth, "auth", "default", "how to sign in (docs/sign-in.md), one `kind` of: "+strings.Join(graph.CredentialKinds(), ", "))
 	f.StringVar(&c.Certificate, "certificate", "", "PEM or PFX `file` of the application's certificate and key, or on Windows Cert:\\LocalMachine\\My\\THUMBPRINT (default $AZURE_CLIENT_CERTIFICATE_PATH)")
-	f.StringVar(&c.Cloud, "cloud", globalCloud, "which of Microsoft's `clouds`: global, usgov, dod or china")
+	f.StringVar(&c.Cloud, "cloud", globalCloud, "one of Microsoft's `clouds`: global, usgov, dod or china")
 	f.StringVar(&c.Endpoint, "graph-endpoint", "", "root `URL` of Graph, if not the cloud's own")
 	f.StringVar(&c.ActivityEndpoint, "activity-endpoint", "", "root `URL` of the Management Activity API, if not the cloud's own; GCC tenants have https://manage-gcc.office.com")
 	f.StringVar(&c.AuthorityHost, "authority-host", "", "`URL` that issues tokens, if not the cloud's own (default $AZURE_AUTHORITY_HOST, unless --cloud names a cloud)")
-	f.DurationVar(&c.Patience, "patience", 10*time.Minute, "how long to go without progress, through throttling and outages, before giving up")
+	f.DurationVar(&c.Patience, "patience", 10*time.Minute, "how long a command may go without progress, through throttling and outages, before it gives up")
 }
 
 // Where returns the cloud's addresses, with those that the flags name instead.

@@ -25,7 +25,7 @@ type Database struct{ Name, Path string }
 type Options struct {
 	Dir           string
 	Databases     []Database
-	SinceLast     bool // pass over tenants whose databases have nothing new
+	SinceLast     bool // skip tenants whose databases have nothing new
 	Pseudonymize  bool // leave out the table of users
 	Compact       bool // merge the files of each month
 	Holder        lock.Holder
