@@ -30,7 +30,7 @@ in the order in which they were found. WHEN is exact where an event gives the
 time, and otherwise the window between two runs in which the change lies. BY is
 the responsible party: for a group's license the party that changed the group.
 
-With --by it counts instead: by responsible party, cause, SKU, department or week.
+With --by it counts instead: by party, cause, SKU, department or week.
 A change whose time is a window counts in the week in which the window ends.`,
 		Example: `  lictrail changes --since 30d
   lictrail changes --since 7d --initiator automation,microsoft,billing

@@ -105,7 +105,7 @@ seats that were used within 30 days of their assignment: at least and at most.
 NOT YET counts seats for which the sources show no use; NEW is the same within
 --grace days of the latest assignment date, and does not count as unused. NOT
 KNOWN counts seats that no source shows, or that were there when tracking began.
-A seat of Copilot is judged by Copilot's own report only. Agent users are left out.`,
+Copilot seats are judged by Copilot's own report only. Agents are left out.`,
 		Example: `  lictrail seats first-use --sku Microsoft_365_Copilot
   lictrail seats first-use --sku SPE_E5 --by department --format csv`,
 		Args: noArgs,

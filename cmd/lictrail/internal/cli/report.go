@@ -25,7 +25,7 @@ func newReport(e *env) *cobra.Command {
 		Long: `Writes a self-contained HTML page about the changes between two runs and their
 causes: charts of seats, changes and idle cost, unexplained changes, group
 license errors, lapsing subscriptions, seats that can be taken back, and the
-limits of the data. It has no scripts, loads nothing, and can be mailed or printed.
+limits of the data. It has no scripts, loads nothing, and can be mailed.
 
 It covers the time from the run of a week ago to the newest run. With --since
 and --until it compares other runs: the newest that had ended by each time.

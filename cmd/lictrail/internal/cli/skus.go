@@ -38,7 +38,7 @@ the run.
 With --lapses it lists subscriptions instead: when they end, what happens then,
 and how many users will have no seat. These users are named if all users of the
 SKU are affected, or if sync --cloud-licensing has read which subscription each
-license draws on: then users without a license of another subscription are named.
+license draws on: then users who have no license of another one are named.
 Microsoft does not show whether a subscription renews automatically.`,
 		Example: `  lictrail skus
   lictrail skus --as-of 2026-01-01 --format csv

@@ -15,8 +15,8 @@ func newWho(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "who removed|assigned|changed USER [SKU]",
 		Short: "Who changed a license, when, how, on what evidence",
-		Long: `Shows who removed, assigned or changed a user's license: the person, application,
-group, subscription or Microsoft, with the evidence; or why that cannot be
+		Long: `Shows who removed, assigned or changed a user's license (person, application,
+group, subscription or Microsoft), with the evidence; or why that cannot be
 known and what was checked. Only the latest change is shown, unless --all is
 given. For a person whom no run has read, for instance because the account was
 deleted before tracking began, the archived audit records are shown.`,
