@@ -13,7 +13,7 @@ import (
 
 const module = "lictrail"
 
-// pkg is what the go command tells of a package, its tests left out.
+// pkg is the go command's description of a package, without its tests.
 type pkg struct {
 	ImportPath string
 	Standard   bool

@@ -52,7 +52,7 @@ func TestParse(t *testing.T) {
 }
 
 // TestListed: the list is readable, and each test in it is in the source. That it
-// runs only the whole run can tell.
+// runs only the whole run can show.
 func TestListed(t *testing.T) {
 	must, err := parse(listed)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ConvertTo-Json goes two levels deep unless it is told otherwise. What lies
+// ConvertTo-Json writes two levels unless -Depth is given. What lies
 // deeper it writes as the name of its type, or as a PowerShell literal.
 var (
 	shallowHints = [][]byte{[]byte(`"Microsoft.Graph.`), []byte(`"System.`), []byte(`"@{`)}

@@ -58,7 +58,7 @@ func ParseList(data []byte) ([]ListRow, error) {
 	place := map[string]int{}
 	for kind, names := range listColumns {
 		place[kind] = -1
-		for _, name := range names { // the most telling name first
+		for _, name := range names { // the most specific name first
 			i := slices.IndexFunc(header, func(h string) bool { return plainLabel(h) == name })
 			if i >= 0 {
 				place[kind] = i

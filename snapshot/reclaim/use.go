@@ -50,9 +50,9 @@ func (u *use) idleSince() time.Time {
 }
 
 // useOf gathers the evidence on a seat. A seat of Copilot alone is judged by
-// Copilot's own report or not at all: a sign-in says nothing of Copilot. Of any
-// other, the account speaks for its seats: who did not sign in at all used none of
-// them; who did may have used any.
+// Copilot's own report or not at all: a sign-in does not show use of Copilot. Any other
+// seat is judged by the account: a user who did not sign in at all used none of the
+// seats; one who did may have used any.
 func (j *Judging) useOf(h *Holder, seat *Holding) use {
 	sku := j.traits[seat.SKU]
 	if sku.copilotOnly() {

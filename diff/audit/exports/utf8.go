@@ -9,7 +9,7 @@ import (
 )
 
 // utf8Reader takes off a byte order mark, and turns UTF-16, with or without one,
-// into UTF-8. Windows PowerShell writes UTF-16 unless it is told otherwise.
+// into UTF-8. Windows PowerShell writes UTF-16 by default.
 func utf8Reader(r *bufio.Reader) *bufio.Reader {
 	head, _ := r.Peek(4)
 	at := func(i int) byte {

@@ -29,7 +29,7 @@ func (n *Notifier) Mails() bool {
 	return n.Names && slices.ContainsFunc(n.Receivers, func(r *notify.Receiver) bool { return r.Kind == "mail" })
 }
 
-// Found sends what a run found that became history, if that is news.
+// Found sends the result of a recorded run, if there is a reason to notify.
 func (n *Notifier) Found(ctx context.Context, r Recorded) {
 	n.recorded = true
 	if len(n.Receivers) == 0 || !n.Always && !r.isNews() {
@@ -46,7 +46,7 @@ func (n *Notifier) Found(ctx context.Context, r Recorded) {
 
 // isNews: it is the first run, somebody's license changed, or there is a warning of a
 // kind that the run before did not have. What a run warns of every week, such as a
-// permission that is missing on purpose, is sent along with other news.
+// permission that is missing on purpose, is only added to other messages.
 func (r Recorded) isNews() bool {
 	return r.First || r.changed() ||
 		slices.ContainsFunc(r.Result.Warnings, func(w snapshot.Warning) bool {

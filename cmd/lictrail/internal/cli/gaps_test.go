@@ -114,7 +114,7 @@ func (p plot) String() string {
 	return fmt.Sprintf("%s %s %s, %s %s %v", p.op, p.fault, when, p.source, p.activity, p.conceal)
 }
 
-// tell plays the story.
+// tell plays the story of the tenant.
 func tell(t *testing.T, p plot) *story {
 	t.Helper()
 	s := &story{t: t, dir: t.TempDir(), tenant: graphtest.New(7)}
@@ -321,7 +321,7 @@ func TestGaps_Known(t *testing.T) {
 
 // TestGaps asks every question of a history whose runs may not read something,
 // and compares with that of the same tenant whose runs may. An answer either is
-// the same, or says what is not known and what would tell.
+// the same, or says what is not known and what would show it.
 func TestGaps(t *testing.T) {
 	var plots []plot
 	for _, p := range graph.Permissions() {

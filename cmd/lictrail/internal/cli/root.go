@@ -93,7 +93,7 @@ func (e *env) logJSON() {
 	e.LogJSON(attrs...)
 }
 
-// place adds to an error of wrong use where the flags that it speaks of came from.
+// place adds to an error of wrong use where the values of the flags in it came from.
 func (e *env) place(err error) error {
 	var said *out.Error
 	if !errors.As(err, &said) || said.Code != exitUsage {

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 //	tenant fates FATE,FATE...            how searches end, from the first on
 //	tenant tokens                        no service was ever shown the other's token
 //	tenant permit                        every permission is granted
-//	tenant hold ENDPOINT N               it answers N times, then hangs, which file held tells
+//	tenant hold ENDPOINT N               it answers N times, then hangs; file held then exists
 //	tenant hire NAME DEPARTMENT          add a user; $NAME is the id, $NAME_upn the UPN
 //	tenant guest NAME                    the same, a guest
 //	tenant veteran NAME DEPARTMENT       the same, with an account too old to have a date
@@ -98,7 +98,7 @@ func TestMain(m *testing.M) {
 //	                                     and one run_id for all of them
 //	flip FILE OLD NEW                    replaces bytes in the file by as many others
 //	lock FILE                            another program writes to a database until the script ends
-//	reader open|close FILE               another program reads a database until it is told not to
+//	reader open|close FILE               another program reads a database until it is closed
 //	own FILE...                          nobody but its owner may read the file any more
 //	plant FILE SQL                       runs SQL on a database, as another program would
 //
@@ -221,7 +221,7 @@ type play struct {
 	*authorityPlay
 	people map[string]string
 	groups map[string]string
-	held   string       // file that tells that an endpoint hangs
+	held   string       // file that shows that an endpoint hangs
 	pass   atomic.Int64 // requests to let pass before it does; see hold
 	at     graphtest.Endpoint
 }
@@ -300,7 +300,7 @@ func newPlay(ts *testscript.TestScript, args []string) *play {
 	return p
 }
 
-// hook tells by a file that the endpoint hangs which hold names.
+// hook writes a file when the endpoint of hold hangs.
 func (p *play) hook(_ *graphtest.Tenant, r graphtest.Request) {
 	if r.Endpoint == p.at && p.at != "" && p.pass.Add(-1) < 0 {
 		_ = os.WriteFile(p.held, nil, 0o600) // the script waits in vain otherwise

@@ -194,7 +194,7 @@ func (s *sourceTest) playFault(t *testing.T, f graphtest.Fault, want []*snapshot
 	return told
 }
 
-// honest tells what is not covered without any fault.
+// honest lists the times that are not covered although there was no fault.
 func honest(why string) bool {
 	return strings.Contains(why, "kept for some users") || strings.Contains(why, "nothing shows that the feed was on")
 }

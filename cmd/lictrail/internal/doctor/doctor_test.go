@@ -9,7 +9,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// TestCovered: what Microsoft no longer has is told, and nothing is guessed of a
+// TestCovered: records that Microsoft no longer has are reported, and nothing is guessed of a
 // tenant whose plans are not known.
 func TestCovered(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)

@@ -39,7 +39,7 @@ func (i invocation) has(flag string) bool {
 	return i.cmd.Flags().Lookup(flag) != nil || i.cmd.InheritedFlags().Lookup(flag) != nil
 }
 
-// endless are the commands that end when they are told to, or after many minutes.
+// endless are the commands that end by a signal, or after many minutes.
 var endless = []string{"bench", "bench-server", "serve", "mcp"}
 
 // invocations are all commands of the program, found in its tree so that a new

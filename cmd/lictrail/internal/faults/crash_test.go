@@ -81,7 +81,7 @@ func (sum *tally) judge(t *testing.T, w *world, s scene, dir string) verdict {
 
 // remains is a digest of a folder's files, by name, mode and content. The content
 // of two says nothing: SQLite makes its index anew after a crash, and the lock
-// tells who was at work.
+// says which run is active.
 func remains(t *testing.T, s scene, dir string) (digest [sha256.Size]byte) {
 	t.Helper()
 	h := sha256.New()
@@ -243,7 +243,7 @@ func TestR2_NothingCanBeSeen(t *testing.T) {
 }
 
 // TestR3_RandomKill kills the program at random moments after its last request,
-// when it compares and commits, and tells where the kills fell.
+// when it compares and commits, and reports at which points the kills happened.
 func TestR3_RandomKill(t *testing.T) {
 	w := newWorld(t)
 	s := w.scenes()[1]

@@ -155,7 +155,7 @@ func (w *world) newer(t *testing.T) (changed int) {
 	return changed
 }
 
-// fingerprint tells a folder's files by content and time. SQLite's readers put
+// fingerprint describes a folder's files by content and time. SQLite's readers put
 // an index in shared memory and an empty log beside a file, which say nothing.
 func fingerprint(t *testing.T, dir string) string {
 	t.Helper()

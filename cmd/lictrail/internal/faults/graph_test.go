@@ -70,7 +70,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// told notes how long the server wants to be left alone.
+// told notes how long the server asks clients to wait.
 func (w *wire) told(path string, now time.Time, h http.Header) {
 	wait := time.Duration(0)
 	if s, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil {
@@ -333,7 +333,7 @@ func (w *world) untrue(t *testing.T, fault graphtest.Fault, now, clean facts) bo
 			return
 		}
 		if fault.Kind == graphtest.FaultUnknownState {
-			return // of a state that nobody knows it cannot be told whether it is held
+			return // of a state that nobody knows it is not known whether it is held
 		}
 		if held != clean.held[key] {
 			wrong = true

@@ -111,7 +111,7 @@ func given(column string) string { return " AND " + column + " = ?" }`
 	}
 }
 
-// sqlPackages are the folders with code of ours that speaks to a database.
+// sqlPackages are the folders of our packages that use a database.
 func sqlPackages(t *testing.T) []string {
 	t.Helper()
 	dirs := map[string]bool{}
@@ -326,7 +326,7 @@ func (l *sqlLint) variable(name string, in *ast.FuncDecl) bool {
 }
 
 // hostileNames sends names through two runs and every reading command, and
-// looks for them in what is told.
+// looks for them in the output.
 func hostileNames(t *testing.T) (names, asked int) {
 	t.Helper()
 	hostile := []string{

@@ -45,7 +45,7 @@ func TestC2_SQLiteVersion(t *testing.T) {
 
 // TestC1_Vulnerabilities asks govulncheck, and its database on the network or
 // where GOVULNDB says, for what is known to be wrong with code that is reached.
-// With -offline a database that is out of reach is told, and nothing else.
+// With -offline a database that cannot be reached is only reported.
 func TestC1_Vulnerabilities(t *testing.T) {
 	onlyHeavy(t)
 	const what, target = "known vulnerabilities in what the program reaches, by govulncheck", "0"
@@ -68,7 +68,7 @@ func TestC1_Vulnerabilities(t *testing.T) {
 	publish(t, "C1", what, target, "%d reached; %d in modules of it, not reached", len(reached), len(known))
 }
 
-// findings are the ids of vulnerabilities that govulncheck tells of: those whose
+// findings are the ids of vulnerabilities that govulncheck reports: those whose
 // code is called, and others in the modules.
 func findings(t *testing.T, out []byte) (reached, others []string) {
 	t.Helper()

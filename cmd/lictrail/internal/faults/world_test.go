@@ -352,7 +352,7 @@ func unnumbered(v any) any {
 	return v
 }
 
-// state tells which of two histories a folder holds.
+// state says which of two histories a folder has.
 type state string
 
 const (
@@ -361,7 +361,7 @@ const (
 	isTorn state = "torn"
 )
 
-// judge verifies a history after a fault, and tells which it is.
+// judge verifies a history after a fault, and says which one it is.
 func (w *world) judge(t *testing.T, dir, old, new string) state {
 	t.Helper()
 	said := w.say(t, dir)
@@ -380,7 +380,7 @@ func (w *world) judge(t *testing.T, dir, old, new string) state {
 }
 
 // recovers runs once more, and reports whether history then is what it must
-// be: the new one, with no change told twice.
+// be: the new one, with no change recorded twice.
 func (w *world) recovers(t *testing.T, dir, new string) bool {
 	t.Helper()
 	if r := command(w.syncArgs(dir)...); r.code != 0 {

@@ -149,7 +149,7 @@ func TestOneHangs(t *testing.T) {
 	})
 }
 
-// TestRealErrors are those of a real network: none may tell the address.
+// TestRealErrors: no error of a real network may contain the address.
 func TestRealErrors(t *testing.T) {
 	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -167,7 +167,7 @@ func TestRealErrors(t *testing.T) {
 	}
 }
 
-// TestTold: whoever puts a secret into an error, it is not told.
+// TestTold: a secret in an error is not shown, wherever it was added.
 func TestTold(t *testing.T) {
 	r := hook("slack")
 	if err := r.withoutSecrets(errors.New("POST https://hooks.example.com/SECRET-path?sig=SECRET")); strings.Contains(err.Error(), "SECRET") {

@@ -38,7 +38,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// TestMail_HangsUp: what is told of a broken connection, which waits in a file for
+// TestMail_HangsUp: what is reported of a broken connection, which waits in a file for
 // the next run, names nobody to whom the mail was to go.
 func TestMail_HangsUp(t *testing.T) {
 	for verb, want := range map[string]string{"MAIL": "the sender: the connection broke off", "RCPT": "a recipient: the connection broke off", "DATA": "the mail: the connection broke off"} {

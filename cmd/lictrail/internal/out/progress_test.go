@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// fakeClock is a clock that stands still until told.
+// fakeClock is a clock that moves only when a test moves it.
 type fakeClock struct {
 	mu sync.Mutex
 	at time.Time

@@ -83,7 +83,7 @@ func TestAttribution_LogByTurns(t *testing.T) {
 	}
 }
 
-// TestAttribution_LateImport: what snapshots alone told is told anew from exports
+// TestAttribution_LateImport: changes known from snapshots alone are attributed again from exports
 // of the log, of which the first has a stretch in the middle.
 func TestAttribution_LateImport(t *testing.T) {
 	score := newScore()
@@ -130,7 +130,7 @@ func (w *weeks) importPart(t *testing.T, part snapshot.Window) {
 	must(t, err)
 }
 
-// reads tells of a run, counted from 0, whether it reads the log.
+// reads says whether a run, counted from 0, reads the log.
 type reads func(run int) bool
 
 func always(int) bool      { return true }
@@ -464,7 +464,7 @@ func fits(c *store.ChangeRow, act *graphtest.Act) bool {
 	if act.At.Before(c.Window.NotBefore) || act.At.After(c.Window.NotAfter) {
 		return false
 	}
-	// The change of an assignment as a whole is told on one of its paths, but
+	// The change of an assignment as a whole is reported with one of its paths, but
 	// may be dated by another.
 	whole := (c.Kind == snapshot.Removed || c.Kind == snapshot.Assigned) && apart(act.At, c.Attribution.At) <= near
 	return whole || c.Path == nil || c.Path.Kind == snapshot.Unknown || act.Group == string(c.Path.Group)

@@ -26,7 +26,7 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// TestCases plays small tenants, told in testdata/cases, against the simulator,
+// TestCases plays the small tenants of testdata/cases against the simulator,
 // the tracker and the program, and compares what the program answers with what
 // the evidence allows.
 //

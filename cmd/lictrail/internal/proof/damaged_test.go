@@ -24,7 +24,7 @@ var foreignWords = regexp.MustCompile(`json: |Go value|Go struct|audit\.[a-z]|in
 // TestP32_DamagedExports damages exports of every form at random, as programs and
 // transfers do, and imports them on the word that they are whole. Whatever is
 // left, nothing that is said then may contradict the tenant's own log of who did
-// what; and what is refused is told in words.
+// what; and refusals have a reason in words.
 func TestP32_DamagedExports(t *testing.T) {
 	lived := liveWeeks(t)
 	var events [][]byte

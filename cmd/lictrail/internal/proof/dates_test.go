@@ -226,7 +226,7 @@ func holds(paths map[holding]bool, whole holding) bool {
 
 // turn notes a beginning or an end. What ended and began again in the same
 // moment, as by one operation or by one that led to another, goes on; history
-// may tell the two apart.
+// may distinguish the two.
 func (l *life) turn(a graphtest.Act, held bool) {
 	switch last := len(l.ended) - 1; {
 	case !held:

@@ -28,7 +28,7 @@ import (
 // TestExports lets a tenant live for a week between two runs that read no audit
 // log, and two weeks before them, and delivers its log afterwards through each
 // form of export. All must give the same answers, the truth must contradict none,
-// and a second import must change nothing. A change that several logs tell counts
+// and a second import must change nothing. A change in several logs counts
 // once.
 func TestExports(t *testing.T) {
 	var want string
@@ -67,7 +67,7 @@ func TestExports(t *testing.T) {
 }
 
 // TestExports_Twice: in a published Purview export 253 of 417 records stand twice,
-// byte for byte. Each is counted and taken once, and tells what it tells alone.
+// byte for byte. Each is counted and imported once, and gives the same answers as alone.
 func TestExports_Twice(t *testing.T) {
 	lived := liveWeeks(t)
 	var once, twice [][]byte
@@ -233,7 +233,7 @@ func exportRecords(t *testing.T, tenant string, format string, events [][]byte) 
 	return files[0].Records(exports.UnknownOrder)
 }
 
-// answers tells all changes with their causes, times to the second, as that is
+// answers lists all changes with their causes, times to the second, as that is
 // how the unified log has them.
 func (w *weeks) answers(t *testing.T) string {
 	t.Helper()

@@ -24,7 +24,7 @@ import (
 
 // TestP5_Forget erases everybody who has left a simulated tenant, one by one,
 // and searches the bytes of the files for what they were called. Counts of the
-// past, what is told of others, and the chain must stay as they were.
+// past, answers about others, and the chain must not change.
 func TestP5_Forget(t *testing.T) {
 	tenant := graphtest.New(5)
 	tenant.Populate(25, 4)

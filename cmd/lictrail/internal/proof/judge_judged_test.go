@@ -167,9 +167,9 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudge_FalseStory: where the log lost records and the rest tells a complete
-// story, whoever tells that is not wrong; it is counted. With another person in it,
-// it is wrong.
+// TestJudge_FalseStory: where the log lost records and the others fit a complete
+// but false history, an attribution by that history is not wrong; it is counted. With
+// another person in it, it is wrong.
 func TestJudge_FalseStory(t *testing.T) {
 	told, apart := 0, 0
 	for seed := uint64(1); seed <= 4; seed++ {

@@ -17,7 +17,7 @@ import (
 type judge struct {
 	*world
 	tally  *verdicts
-	used   map[turnKey]*store.ChangeRow // the turns that were told
+	used   map[turnKey]*store.ChangeRow // the turns that were reported
 	report func(format string, args ...any)
 }
 
@@ -27,16 +27,16 @@ type verdicts struct {
 	// Assignments and removals that two snapshots show: how many there were, how
 	// many got a cause, and how many a name.
 	observed, attributed, named int
-	// Assignments and removals at all: how many there were, were told, and were
-	// told with the right party.
+	// Assignments and removals: how many there were, were reported, and were
+	// reported with the right party.
 	turns, told, toldNamed int
 	claims, wrong          map[snapshot.Confidence]int // causes, people, groups, paths and times
-	apart                  map[snapshot.Confidence]int // wrong, where what is left of the log tells it so
+	apart                  map[snapshot.Confidence]int // wrong, where the remaining records fit it
 	alike                  int                         // wrong, where two truths leave the same evidence
 	moved, movedNamed      int                         // dates that moved
 	microsoft              int                         // wrongly laid on Microsoft
 	invented, twice        int
-	missing                int // a difference of two snapshots that no change tells
+	missing                int // a difference of two snapshots that no change reports
 	dates, wrongDates      int // periods and dates
 	byClass                map[string]int
 	byCause                map[graphtest.Cause]*tally // of what two snapshots show
@@ -303,7 +303,7 @@ func (j *judge) verdict(c *store.ChangeRow, truths []doing) bool {
 
 // likeTheGroups reports whether a date that Microsoft moved is laid on a step of
 // the path's group in the hour before. The engine moves a date then as well, and
-// nothing tells the two apart.
+// the two cannot be distinguished.
 func (j *judge) likeTheGroups(c *store.ChangeRow, truths []doing) bool {
 	if c.Kind != snapshot.DateMoved || c.Attribution.Cause != snapshot.CauseGroup || c.Path == nil || len(truths) == 0 {
 		return false
@@ -384,8 +384,8 @@ func initiatorDisagreement(a *snapshot.Attribution, d doing) []string {
 	return []string{fmt.Sprintf("person: started by %s, in truth by %s", a.Initiator, d.party.Kind)}
 }
 
-// transitions counts what there was to be told, and finds what two snapshots
-// show and no change tells.
+// transitions counts the changes that should be reported, and finds what two snapshots
+// show and no change reports.
 func (j *judge) transitions() {
 	first, last := j.runs[0], j.runs[len(j.runs)-1]
 	for k, turns := range j.lives {
@@ -423,7 +423,7 @@ func (j *judge) awayMeanwhile(turn graphtest.Turn) bool {
 	return false
 }
 
-// differences looks for differences of two snapshots that no change tells.
+// differences looks for differences of two snapshots that no change reports.
 func (j *judge) differences(k graphtest.Holding, turns []graphtest.Turn) {
 	for i := 1; i < len(j.runs); i++ {
 		window := snapshot.Window{NotBefore: j.runs[i-1], NotAfter: j.runs[i]}
@@ -539,7 +539,7 @@ func (j *judge) lossy() bool {
 	return slices.ContainsFunc(j.evidence, func(e graphtest.Evidence) bool { return e.Records == 0 })
 }
 
-// falseStory reports whether what is left of the log tells a complete story in
+// falseStory reports whether the remaining records fit a complete history in
 // which a wrong statement is right: the paths that the recorded acts move are
 // those of every snapshot.
 func (j *judge) falseStory(c *store.ChangeRow) bool {

@@ -45,7 +45,7 @@ var shapes = []shape{
 	{name: "operations of all kinds", several: true, all: true},
 }
 
-// loss is what the audit log does not tell.
+// loss is what the audit log lacks.
 type loss struct {
 	name     string
 	complete bool
@@ -320,7 +320,7 @@ func (c cell) require(t *testing.T) {
 		t.Errorf("%s, %s: %s of all transitions told and named, want %.0f %%", c.shape.name, c.loss.name, percent(c.toldNamed, c.turns), 100*told)
 	}
 	// Where records are lost, at most 3 in 1,000 at medium confidence may be wrong, and
-	// as many dates: what is left may tell a complete story that is false.
+	// as many dates: the remaining records may fit a complete but false history.
 	tolerated := 0
 	if !c.complete {
 		tolerated = max(3*c.claims[snapshot.Medium]/1000, 1) + c.wrong[snapshot.Low] + min(c.wrongDates, 3*c.dates/1000)
@@ -345,13 +345,13 @@ func below(part, whole int, want float64) bool {
 //
 //	observed     assignments and removals that two snapshots show
 //	attributed   those of them with a cause, and rightly so; named: with the right party as well
-//	turns        assignments and removals at all; told,named: those that are told with the right party
+//	turns        assignments and removals at all; told,named: those that are reported with the right party
 //	claims       changes with a cause; wrong of them, by confidence (high/medium/low)
-//	apart        wrong, where what the log lost makes the rest tell a complete story that is false
+//	apart        wrong, where records were lost and the others fit a complete but false history
 //	alike        wrong, where two truths leave the same evidence
-//	invented     changes that never happened; told twice: those that are told before
+//	invented     changes that never happened; told twice: those that were reported before
 //	moved        dates that moved and nothing else did; Microsoft's: wrongly laid on Microsoft
-//	missing      differences of two snapshots that no change tells
+//	missing      differences of two snapshots that no change reports
 //	wrong dates  of first dates, current periods, their number, paths, and ends of periods
 func table(cells []cell) string {
 	var b strings.Builder

@@ -48,7 +48,7 @@ func TestTemplate_Examples(t *testing.T) {
 }
 
 // TestErrors reads the files of testdata/errors.txtar: each is wrong in one way,
-// and its first line says what must be told of it.
+// and its first line has the expected message.
 // The commented list prices are prices of products that there are.
 func TestTemplate_ListPrices(t *testing.T) {
 	_, block, found := strings.Cut(string(Template), "# To start from, Microsoft's list prices")

@@ -15,7 +15,7 @@ import (
 
 var activityDay = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// fakeActivity tells what a test wants.
+// fakeActivity returns the activity that a test gives it.
 type fakeActivity struct {
 	pages     [][]snapshot.ActivityRow // of sign-ins
 	restartAt int                      // before this page the reading begins anew

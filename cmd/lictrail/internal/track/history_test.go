@@ -272,7 +272,7 @@ type scripted struct {
 	tenant        snapshot.TenantID
 	agents        []snapshot.UserID
 	lost          []snapshot.UserID // exist, and are in no list
-	usage         snapshot.Usage    // read when it tells anything
+	usage         snapshot.Usage    // read when there is anything in it
 	recognized    int               // rows
 }
 

@@ -21,7 +21,7 @@ import (
 //	whole DATE..DATE                     what the import covers on its user's word
 //
 // It delivers them as the unified log's when the section's name says so, else as
-// Graph's, and returns what they told.
+// Graph's, and returns what they showed.
 func importText(t *testing.T, db *store.DB, name, text string) string {
 	t.Helper()
 	var file strings.Builder

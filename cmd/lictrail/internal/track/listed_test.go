@@ -7,7 +7,7 @@ import (
 )
 
 // TestListed: what a deleted account still lists says which paths the deletion took,
-// where it tells paths. A SKU that it lists without a path may have been held by any.
+// where it has paths. A SKU that it lists without a path may have been held by any.
 func TestListed(t *testing.T) {
 	direct, sales := snapshot.PathRef{Kind: snapshot.Direct}, snapshot.PathRef{Kind: snapshot.ByGroup, Group: "sales"}
 	untold := snapshot.PathRef{Kind: snapshot.Unknown}

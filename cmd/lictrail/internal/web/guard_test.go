@@ -432,7 +432,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestShutdown: what is being answered when the server is told to end is answered.
+// TestShutdown: requests that are being answered when the server ends are completed.
 func TestShutdown(t *testing.T) {
 	asked, release := make(chan struct{}), make(chan struct{})
 	listener, err := Listen("127.0.0.1:0", false)

@@ -21,7 +21,7 @@ var (
 const axeScript = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v =>
 	v.id + ": " + v.help + " " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0] || n.all[0] || n.none[0] || {}).message).join("; ")))`
 
-// TestPages_Axe: labels, contrast and all that axe-core can tell, light and dark, on
+// TestPages_Axe: labels, contrast and all that axe-core can check, light and dark, on
 // a screen and on a phone.
 func TestPages_Axe(t *testing.T) {
 	if *axeFile == "" {
