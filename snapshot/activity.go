@@ -86,7 +86,7 @@ func (c *CopilotCounts) Used() bool {
 	return slices.ContainsFunc([]*int64{c.Prompts, c.PromptsWork, c.PromptsWeb, c.ActiveDays}, func(n *int64) bool { return n != nil && *n > 0 })
 }
 
-// ActivityGap is why a source shows nothing.
+// ActivityGap is why a source has no data.
 type ActivityGap string
 
 const (

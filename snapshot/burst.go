@@ -98,7 +98,7 @@ func median(values []float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
-// Text say why so many users are out of the ordinary.
+// Text says by which limit a number of users is a burst.
 func (l BurstLimit) Text() string {
 	switch {
 	case l.All:

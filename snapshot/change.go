@@ -339,7 +339,7 @@ type Attribution struct {
 	Reason     string     // one sentence that a manager can read
 	At         time.Time  // the change's exact time, when an event gives it
 	Evidence   []EventRef
-	// Path is the path by which the SKU came or went, where that is not the one
+	// Path is the path by which the SKU was gained or lost, if that is not the one
 	// of the change: a path that the later snapshot shows need not have been first.
 	// Of a date that moved, it is the path of the change where that path may have
 	// ended and begun again.
@@ -349,7 +349,7 @@ type Attribution struct {
 }
 
 // Responsible is the party that started the change: the actor or, where the group
-// licensing engine acted, whoever is behind the group; nil when that is not known.
+// licensing engine acted, the party that changed the group; nil when that is not known.
 func (a *Attribution) Responsible() *Actor {
 	switch {
 	case a.Cause != CauseGroup:
@@ -360,8 +360,8 @@ func (a *Attribution) Responsible() *Actor {
 	return nil
 }
 
-// Unnamed reports whether somebody is responsible of whom it is not known who they are:
-// nobody is where a subscription ran out, say.
+// Unnamed reports whether a party is responsible that is not known. No party is
+// responsible for instance where a subscription ended.
 func (a *Attribution) Unnamed() bool {
 	return a.Responsible() == nil && (a.Cause == CauseUnknown || a.Cause == CauseGroup)
 }

@@ -136,7 +136,7 @@ func (d *digester) path(p *Path) {
 // could no longer be verified: it must not change, only be added to.
 const rowVersion = 1
 
-// digesters are used again: rows and their cells are digested by the million.
+// digesters are pooled, because millions of rows and cells are digested.
 var digesters = sync.Pool{New: func() any { return new(digester) }}
 
 // maxDigester is how many bytes a digester has at most that is used again.

@@ -76,7 +76,7 @@ type Gap struct {
 	Late   bool          // of the audit log: it was asked for when Microsoft no longer had all of it
 }
 
-// Reading is what became of a read in one run.
+// Reading is the result of a read in one run.
 type Reading struct {
 	Run  RunID
 	At   time.Time // when the run had ended

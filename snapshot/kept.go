@@ -8,7 +8,7 @@ import (
 )
 
 // KeptNames are the attributes of users that a run reads and keeps only when it is
-// asked to: what an organization stores in them is its own business. The first two are
+// asked to, because organizations may store any data in them. The first two are
 // of employeeOrgData, the others of onPremisesExtensionAttributes.
 var KeptNames = func() []string {
 	names := []string{KeptCostCenter, KeptDivision}

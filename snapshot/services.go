@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What is known of service plans by their names. A PlanID says nothing of what
+// This file classifies service plans by their names, since a PlanID does not show what
 // the plan is.
 
 // GivesMailbox reports whether a plan gives a mailbox. EXCHANGE_S_FOUNDATION is

@@ -18,7 +18,7 @@ type SeatCount struct {
 	Used int64
 }
 
-// Trend is how the use of a SKU's seats has gone of late: the line of least
+// Trend is the recent trend of the use of a SKU's seats: the line of least
 // squares through the runs of the last [TrendDays].
 type Trend struct {
 	Runs    int // that it rests on

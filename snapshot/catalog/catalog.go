@@ -1,5 +1,5 @@
-// Package catalog knows what Microsoft calls its products: the name behind a
-// SKU's GUID or part number and behind a service plan's GUID. It ships a table
+// Package catalog has Microsoft's names of products: for the GUID or part number of a
+// SKU, and for the GUID of a service plan. It includes a table
 // of common products and reads the list that Microsoft publishes.
 //
 // Names are for people. They must never take part in identity or comparison,

@@ -13,8 +13,7 @@ type UseSpan struct {
 	Run         snapshot.RunID // that first showed the first day
 }
 
-// Look is a read of a source that shows the user: what happened before From and after
-// To is not in it.
+// Look is a read of a source that has the user. It covers the time from From to To only.
 type Look struct {
 	Run      snapshot.RunID
 	From, To snapshot.Day

@@ -17,15 +17,15 @@ type Spell struct {
 	From  snapshot.Date
 	To    *snapshot.Date // nil while it goes on
 	Cause snapshot.Cause // of the end
-	// GivenBy and TakenBy are ids of whoever is responsible for the beginning and the
-	// end: behind a group whoever changed it. "" where no record names anybody.
+	// GivenBy and TakenBy are the ids of the parties that are responsible for the beginning
+	// and the end. "" where no record names a party.
 	GivenBy, TakenBy string
 }
 
 // opening: it was there when tracking began, so that its beginning is not known.
 func (s *Spell) opening() bool { return s.From.Precision == snapshot.NoLaterThan }
 
-// Kind is what became of a seat.
+// Kind is a kind of change of a seat.
 type Kind string
 
 // Ways in which a seat comes to a user.
@@ -70,7 +70,7 @@ type DayFlow struct {
 	Population int // users who hold the SKU when the day ends
 }
 
-// Flow is what became of the seats over some days.
+// Flow is the changes of the seats between two days.
 type Flow struct {
 	Days     snapshot.Days
 	Start    int // users who held the SKU when the day before the first ended

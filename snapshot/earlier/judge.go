@@ -50,7 +50,7 @@ func Check(r *Record, now time.Time) string {
 	return ""
 }
 
-// Facts are what history knows of a record's user and SKU.
+// Facts are the data in the history about a record's user and SKU.
 type Facts struct {
 	CreatedAt time.Time // of the account; zero when not known
 	Stretches []snapshot.Stretch

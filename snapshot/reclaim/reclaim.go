@@ -15,7 +15,7 @@ import (
 	"lictrail/snapshot"
 )
 
-// Bucket is what became of a seat.
+// Bucket is the result for a seat.
 type Bucket string
 
 const (
@@ -69,7 +69,7 @@ type Days struct {
 	Idle      int // not used for at least so many
 }
 
-// DefaultDays are what the field has settled on.
+// DefaultDays are the thresholds that are usual in practice.
 var DefaultDays = Days{NeverUsed: 90, Held: 180, Idle: 180}
 
 func (s *Settings) days(sku snapshot.SKUID) Days {
@@ -149,7 +149,7 @@ type Seat struct {
 	Row     *Row   // nil when there is nothing to say about it
 }
 
-// Row is a seat of which there is something to say.
+// Row is a seat to which a rule applies, or might apply if more were known.
 type Row struct {
 	User      *snapshot.User
 	SKU       snapshot.SKUID

@@ -41,7 +41,8 @@ func (c *seatCase) off(rule Rule) bool {
 	return slices.Contains(c.s.Off, rule) || c.h.User.IsAgent() && slices.Contains(ofUse, rule)
 }
 
-// ofUse are the rules that go by use, which of agent users nothing shows.
+// ofUse are the rules about use. They are not applied to agent users, whose use no source
+// shows.
 var ofUse = []Rule{NeverUsed, Idle, NeverActivated}
 
 // others lists the rules behind one that apply to the seat as well.

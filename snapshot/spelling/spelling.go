@@ -1,6 +1,6 @@
-// Package spelling reads what a text says behind its escapes and encodings, and
-// makes texts equal that people would call the same, so that a person is found in
-// audit records in whatever way a system has written their address.
+// Package spelling decodes the escapes and encodings in a text, and folds differences of
+// case and composition, so that a person is found in audit records in whatever form a
+// system has written their address.
 package spelling
 
 import (

@@ -94,8 +94,8 @@ func (p *prediction) mailboxOf(e *Effect) *Mailbox {
 	return &Mailbox{LosesAccess: p.out.When, KeptUntil: p.out.When.Add(MailboxGrace)}
 }
 
-// seats counts holders. What comes is given before what goes is taken, so that
-// nobody is without in between: that is the moment at which the most are needed.
+// seats counts holders. New licenses are assigned before old ones are removed, so that no
+// user is without one in between; at that moment the most seats are needed.
 func (p *prediction) seats() {
 	lost, gained, hidden := map[snapshot.SKUID]int64{}, map[snapshot.SKUID]int64{}, int64(0)
 	for _, e := range p.out.Users {
@@ -147,7 +147,7 @@ func (p *prediction) doubtShort() {
 	}
 }
 
-// undo lists what would bring everything back: groups first, then people.
+// undo lists the steps that would undo the operation: groups first, then people.
 func (p *prediction) undo() {
 	o := p.out
 	if o.Ends != nil {

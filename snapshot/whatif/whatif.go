@@ -117,7 +117,7 @@ type Seats struct {
 	Have          int64 // that can be used
 	// Short is how many users would get none; which ones is not known.
 	Short int64
-	// Hidden is how many users more may need one: how they hold what goes is not shown.
+	// Hidden is how many further users may need one, because Graph does not show how they hold the removed SKU.
 	Hidden int64
 }
 
@@ -455,8 +455,8 @@ func (d *draft) removePaths(fits func(snapshot.Path) bool) {
 	}
 }
 
-// doubt notes that the user holds a SKU, and Microsoft does not show how: it may
-// be by what the operation takes.
+// doubt notes that the user holds a SKU, and Microsoft does not show how: it may be by a
+// path that the operation removes.
 func (d *draft) doubt(sku snapshot.SKUID) {
 	for _, path := range d.user.Paths {
 		if path.SKU == sku && path.Kind == snapshot.Unknown && !slices.Contains(d.unsure, sku) {

@@ -68,7 +68,7 @@ func (b *Book) licensing(ctx context.Context, skus []snapshot.SKUID) (*licensing
 	return l, err
 }
 
-// wanted reports whether a SKU is asked about.
+// wanted reports whether the question is about a SKU.
 func (l *licensing) wanted(sku snapshot.SKUID) bool {
 	return len(l.skus) == 0 || slices.Contains(l.skus, sku)
 }

@@ -16,9 +16,9 @@ import (
 	"lictrail/snapshot/words"
 )
 
-// Archived is somebody whom audit records or attributions name: an actor, or
-// somebody whom records are about. They need not be a user of the history: whoever
-// left before tracking began is none.
+// Archived is a person whom audit records or attributions name, as actor or as target. The
+// person need not be a user of the history: the account may have been deleted before
+// tracking began.
 type Archived struct {
 	ID         string // object id; "" when no record gives one
 	Addresses  []string
@@ -27,7 +27,7 @@ type Archived struct {
 	First, End time.Time
 }
 
-// Called is what records call them.
+// Called has the names that records give the person.
 func (a *Archived) Called() ledger.Called {
 	c := ledger.Called{Addresses: a.Addresses, Names: a.Names}
 	if a.ID != "" {
@@ -90,7 +90,7 @@ func (a *archive) record(e *snapshot.Event, at time.Time) {
 	}
 }
 
-// see notes that somebody was named; at is the time of a record that counts.
+// see notes that a record names a person; at is the time of the record.
 func (a *archive) see(id, address, name string, at time.Time) {
 	id = strings.ToLower(id)
 	people, key := a.ByID, id
@@ -151,9 +151,10 @@ func (a *archive) Others(id string) []string {
 	return all
 }
 
-// manyRecords is how many stored records are read to find out whom a name means. Where
-// there are more, which takes a minute and longer, a name is looked for among the users
-// of the history first, by an index, and in the records only if none of them has it.
+// manyRecords is the number of stored records up to which all are read to find a name.
+// Where there are more, reading them takes a minute or longer: the name is then first
+// looked for among the users of the history, by an index, and in the records only if no
+// user has it.
 var manyRecords int64 = 200_000
 
 // Anybody resolves the argument USER: to users of the history or, when none has the
@@ -202,7 +203,7 @@ func Anybody(ctx context.Context, b *Book, ref string) ([]store.Person, []*Archi
 	return nil, people, nil
 }
 
-// apart separates users that a run saw from those that only audit records name.
+// apart separates users whom a run has read from those that only audit records name.
 func apart(ctx context.Context, b *Book, found []*Archived) (users []store.Person, people []*Archived, err error) {
 	for _, p := range found {
 		user, ok, err := b.History.UserByID(ctx, snapshot.UserID(p.ID))
@@ -233,7 +234,7 @@ func severalPeople(ref string, users []store.Person, refused *Error, people []*A
 	return several("user", ref, choices, false)
 }
 
-// Line is names, addresses and id of somebody.
+// Line has the names, addresses and id of a person.
 func (a *Archived) Line() string {
 	line := strings.TrimSpace(strings.Join(a.Names, ", ") + " " + strings.Join(a.Addresses, ", "))
 	return strings.TrimSpace(line + "  " + a.ID)
@@ -268,9 +269,9 @@ func (a *archive) match(q words.Query, worst words.Rank) []*Archived {
 	return found
 }
 
-// Strangers are people whom words mean and only audit records name; under pseudonyms
-// nobody is. unread counts the records that could not be read. searched is false where
-// there are so many records that they are read only if they must be.
+// Strangers are people who match a search and whom only audit records name; under
+// pseudonyms there are none. unread counts the records that could not be read. searched is
+// false where there are so many records that they are read on request only.
 func Strangers(ctx context.Context, b *Book, q words.Query, must bool) (people []*Archived, unread int, searched bool, err error) {
 	if b.History.Pseudonymous() {
 		return nil, 0, true, nil

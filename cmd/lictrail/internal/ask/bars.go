@@ -17,9 +17,9 @@ type Bar struct {
 	To     *snapshot.Date // nil while it goes on
 }
 
-// Bars splits the periods of one user by path. Paths are what runs showed; where
-// only records show that the SKU was held, or was not held in between, the period
-// knows better, and bounds them.
+// Bars splits the periods of one user by path. Paths come from runs only. A period may
+// also rest on records that show the SKU as held, or as not held, between runs; it then
+// bounds the paths.
 func Bars(periods []*store.Period, spans []*store.PathSpan) []Bar {
 	var bars []Bar
 	for _, p := range periods {

@@ -77,8 +77,8 @@ func Of(ctx context.Context, db *store.DB) (*Book, error) {
 	return b, nil
 }
 
-// Again is the book of a database with what another book of it has learned, people's
-// pseudonyms too, if nothing has been written since; else it is nil. It costs little.
+// Again returns a new book of a database with the cached data of another book, including
+// pseudonyms, if nothing has been written since; else nil. It is fast.
 func Again(ctx context.Context, db *store.DB, known *Book) (*Book, error) {
 	h, err := db.Again(ctx, known.History)
 	if h == nil || err != nil {
@@ -122,8 +122,8 @@ func Tenant(t snapshot.Tenant) *Book {
 	return &Book{History: &store.History{Tenant: t}, Catalog: catalog.Builtin()}
 }
 
-// Named is the same book with people under their names, for rules that go by names.
-// What they find is to be concealed with [store.History.Conceal].
+// Named is the same book with people under their names, for rules that use names. Conceal
+// the result with [store.History.Conceal].
 func (b *Book) Named() *Book {
 	named := *b
 	named.History, named.db = b.History.Named(), nil

@@ -12,9 +12,9 @@ import (
 // mailboxGrace is how long Microsoft keeps a mailbox after its license is gone.
 const mailboxGrace = 30 * 24 * time.Hour
 
-// BurstLimit says when many changes of one SKU in one run are a burst: where they are
-// more than the tenant's own history shows to be usual or, where a limit was set, at so
-// many users or at such a share of those who held it, if they are two at least.
+// BurstLimit says when the changes of one SKU in one run are a burst: if they are more
+// than is usual by the tenant's own history or, where a limit was set, if they concern at
+// least that number of users or that share of the holders, and at least two users.
 type BurstLimit struct {
 	Usual bool
 	Users int

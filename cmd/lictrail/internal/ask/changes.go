@@ -72,8 +72,8 @@ func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAn
 	return a, err
 }
 
-// skusOfChanges finds the SKUs that a word means. Where it is the name of several, it
-// means the one of which there are such changes.
+// skusOfChanges finds the SKUs with a name. If several have it, only those with such
+// changes count.
 func skusOfChanges(ctx context.Context, b *Book, word string, f store.ChangeFilter) ([]snapshot.SKUID, error) {
 	found, err := b.FindSKUs(word)
 	var refused *Error
@@ -100,8 +100,8 @@ func skusOfChanges(ctx context.Context, b *Book, word string, f store.ChangeFilt
 	return changed, nil
 }
 
-// newest returns every change, or the latest and those that came with it: two
-// licenses taken in one operation are one answer.
+// newest returns every change, or the latest and those of the same operation: two
+// licenses that were removed in one operation are one answer.
 //
 // Of several SKUs of one part number each has its own.
 func newest(ctx context.Context, book *Book, f store.ChangeFilter, all bool) ([]*store.ChangeRow, error) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Department is the department that is meant, as the tenant spells it, whatever the
-// case; "" for "". One in which nobody has ever been is refused: that it holds nothing
-// would be said of a word that was mistyped.
+// Department is a department in the tenant's spelling, regardless of case; "" for "". A
+// department in which no user has ever been is refused, because an empty answer for a
+// mistyped name would be wrong.
 func (b *Book) Department(ctx context.Context, word string) (string, error) {
 	if word == "" {
 		return "", nil

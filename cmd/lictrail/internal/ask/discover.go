@@ -98,8 +98,8 @@ func Discover(members []Member, customers []Customer, folder string, free func(d
 	return all
 }
 
-// Comment is what can stand above the table of a tenant in a file: what the customer
-// is called, on one line. A name that would deceive is left out.
+// Comment is the comment above the table of a tenant in a file: the customer's name, on
+// one line. It is left out if its characters could hide or change other text.
 func (f *Found) Comment() string {
 	if strings.ContainsFunc(f.Title, deceives) {
 		return ""
@@ -115,8 +115,8 @@ func clip(title string) string {
 	return title
 }
 
-// deceives reports whether a character would make a text look other than it is, or
-// end the line that it stands on.
+// deceives reports whether a character is invisible, changes the direction of text, or
+// ends the line.
 func deceives(r rune) bool {
 	return r == utf8.RuneError || r == '\u2028' || r == '\u2029' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
@@ -135,9 +135,8 @@ func (n *namer) use(name, db string) {
 	n.used[strings.ToLower(path.Base(strings.ReplaceAll(db, `\`, "/")))] = true
 }
 
-// name is what a customer is called in the file: the letters and digits of its
-// name, with the beginning of its id where others are called the same, or its id
-// alone.
+// name is the name of a customer in the file: the letters and digits of its own name, with
+// the beginning of its id if another has the same name, or its id alone.
 func (n *namer) name(c Customer) (name, db string) {
 	plain := plainName(c.Name)
 	choices := []string{plain, plain + "-" + c.ID[:8], c.ID}

@@ -187,8 +187,8 @@ func (j *EarlierJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, erro
 	return found[0], nil
 }
 
-// linesAtOnce is how many lines are matched with users at a time: a question to the
-// database for each would take most of the time, and all at once the memory.
+// linesAtOnce is how many lines are matched with users at a time: one query for each line
+// would be slow, and one for all lines would need much memory.
 const linesAtOnce = 500
 
 // reference is how a line names its user.
@@ -236,7 +236,7 @@ func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
 	return j.know(ctx, users, byRow)
 }
 
-// know loads what history knows of users.
+// know loads the history of users.
 func (j *EarlierJudge) know(ctx context.Context, users []store.Person, byRow map[int64][]*importPerson) error {
 	for holding, err := range j.n.History.Holdings(ctx, store.Filter{Users: users}) {
 		if err != nil {

@@ -84,8 +84,8 @@ func (b *Book) FindUsers(ctx context.Context, word string) ([]store.Person, erro
 		"the object id, a UPN or mail address, present or past, or a name; lictrail assignments lists those with licenses")
 }
 
-// UsersCalled finds users by object id, or by a whole UPN or mail address, present
-// or past: for what is kept in files, and for what cannot be taken back.
+// UsersCalled finds users by object id, or by a complete UPN or mail address, present or
+// past: for names in files, and for operations that cannot be undone.
 func (b *Book) UsersCalled(ctx context.Context, ref string) ([]store.Person, error) {
 	return b.History.FindUsers(ctx, ref)
 }
@@ -105,9 +105,9 @@ func (b *Book) OptionalUsers(ctx context.Context, ref string) ([]store.Person, e
 	return b.FindUsers(ctx, ref)
 }
 
-// best keeps those of the best rank: whoever has just that name, else all that fit.
-// An address that was typed in full must be somebody's, or the beginning of one:
-// that it stands within another's only suggests whom was meant.
+// best keeps the users of the best rank: those with exactly that name, else all that
+// match. A complete address must be that of a user, or the beginning of one: a user whose
+// address merely contains it is only suggested.
 func best(found []store.Found, q words.Query) (kept []store.Found, fits bool) {
 	whole := slices.DeleteFunc(slices.Clone(found), func(f store.Found) bool { return f.Rank != words.Whole })
 	if len(whole) > 0 {
@@ -151,8 +151,8 @@ func PersonLine(u *snapshot.User) string {
 	return line + "  " + string(u.ID)
 }
 
-// nearPeople finds people of whom each word that nobody has is near to one of
-// theirs.
+// nearPeople finds people with similar names: each word that no name has must be similar
+// to one of theirs.
 func nearPeople(ctx context.Context, h *store.History, q words.Query) ([]store.Found, error) {
 	if h.Pseudonymous() {
 		return nil, nil // it would say whom a word nearly names
@@ -320,7 +320,7 @@ func ShortSKU(name string) string {
 	return strings.TrimSpace(name)
 }
 
-// nearSKUs are products of the tenant whose names are nearly the word.
+// nearSKUs are products of the tenant with similar names.
 func nearSKUs(b *Book, word string) []string {
 	by := map[string]string{}
 	for id, part := range b.History.PartNumbers() {
@@ -332,9 +332,9 @@ func nearSKUs(b *Book, word string) []string {
 	return nearest(word, by)
 }
 
-// nearest returns what is meant by the nearest of the words: by has what they mean. A
-// part of one serves as well that no other has. A word of two letters is near to every
-// other.
+// nearest returns the things whose names are the most similar to a word; by has the things
+// for each name. A part that only one name has counts as well. Words of two letters are
+// not compared, since they are similar to every other.
 func nearest(word string, by map[string]string) []string {
 	by = maps.Clone(by)
 	for part, means := range ownParts(by) {

@@ -23,7 +23,7 @@ var standIn = regexp.MustCompile(`^forgotten-s\d+$`)
 
 // ToForget finds the one person who is meant by an object id, or by a whole UPN or
 // mail address, among the users and among those whom only audit records and
-// attributions name. What cannot be undone is done to nobody on a guess.
+// attributions name. Parts of names are not accepted, because erasing cannot be undone.
 func ToForget(ctx context.Context, b *Book, ref string) (*Forgettable, error) {
 	if standIn.MatchString(ref) {
 		return &Forgettable{Title: ref}, nil // to overwrite what an erasing left behind

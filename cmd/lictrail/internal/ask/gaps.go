@@ -10,9 +10,9 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Needs says what the answer of each command rests on beside users and SKUs. A
-// test finds what is missing here: it runs every command with each read refused,
-// and no answer may differ from that with the read permitted unless it is listed.
+// Needs lists the reads that the answer of each command needs besides users and SKUs. A
+// test checks that it is complete: it runs every command with each read refused, and only
+// answers that are listed here may differ from those with the read permitted.
 var Needs = map[string][]snapshot.Read{
 	"actors":          {snapshot.ReadGroups, snapshot.ReadDeletedUsers, snapshot.ReadAuditLog, snapshot.ReadOwners},
 	"allotments":      {snapshot.ReadAgents, snapshot.ReadGroups, snapshot.ReadLicensing},
@@ -87,8 +87,9 @@ func readReadings(ctx context.Context, h *store.History) (*readings, error) {
 // runsLate is how old the newest run may be for what it shows to count as the present.
 const runsLate = time.Hour
 
-// About says which stretch of time the question is about; zero ends are open. What no
-// run has looked at is a gap from then on: that a list is empty would say too much.
+// About sets the stretch of time that the question is about; zero ends are open. Parts of
+// it without a run are then gaps of the answer, because an empty list does not mean that
+// nothing happened.
 func (b *Book) About(from, until, now time.Time) {
 	if from.IsZero() && until.IsZero() {
 		return // all that is known

@@ -29,7 +29,8 @@ func (b *Book) Harvest(ctx context.Context, word string, file Rules, rules recla
 	return h, err
 }
 
-// concealHarvest takes the names of people out of a list: rules and files go by names.
+// concealHarvest replaces the names of people in a list. It comes after the rules and
+// files were applied, since these use names.
 func concealHarvest(b *Book, h *reclaim.Harvest) {
 	done := map[*snapshot.User]bool{}
 	conceal := func(u *snapshot.User) {

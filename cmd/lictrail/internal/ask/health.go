@@ -9,8 +9,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// Health is how the history of a tenant is kept: the runs, what they could not read,
-// and where the chain ends.
+// Health is the state of a tenant's history: the runs, what they could not read, and the
+// head of the chain.
 type Health struct {
 	Tenant snapshot.Tenant
 	Last   *store.Run // the newest run that has ended; nil: none has
@@ -24,8 +24,7 @@ type Health struct {
 	Head        string         // where the chain ends; "" where it has not begun
 }
 
-// ReadHealth reads it from the database in a file. It needs no run: that there is none
-// is what it shows.
+// ReadHealth reads it from the database in a file, also if there is no run yet.
 func ReadHealth(ctx context.Context, file string) (*Health, error) {
 	db, err := store.OpenReadOnly(ctx, file, migrations.Check)
 	if err != nil {
@@ -116,7 +115,7 @@ const (
 // Conditions has the worst first.
 var Conditions = []Condition{Unreadable, Damaged, NeverRun, Failing, Stale, Partial, Healthy}
 
-// longRun is how long a run may be at work before it is taken to have been cut off.
+// longRun is how long a run may be active before it counts as interrupted.
 const longRun = 24 * time.Hour
 
 // StaleAfter is how old what was read may be, where runs are weekly.

@@ -21,8 +21,8 @@ type Lapse struct {
 	Drawn   *Drawn          // nil: what draws on the subscription is not known
 }
 
-// Drawn is what draws on a subscription and on nothing that goes on beyond it, by the
-// cloud licensing API. The users are those of the lapse.
+// Drawn lists the users and devices whose licenses draw on a subscription and on no other
+// that continues, by the cloud licensing API. The users are those of the lapse.
 type Drawn struct {
 	NotKnown  int64 // users of the SKU of whom it is not known
 	Devices   int

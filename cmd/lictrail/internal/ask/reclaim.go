@@ -26,8 +26,8 @@ type ReclaimFilter struct {
 	Buckets    []reclaim.Bucket
 }
 
-// narrow leaves of a user's seats what is asked for. The rules have looked at all of
-// them: one seat of a user bears on another.
+// narrow filters a user's seats. The rules are applied before that, because the seats of a
+// user affect each other.
 func (f *ReclaimFilter) narrow(of *reclaim.Judged) {
 	keep := func(u *snapshot.User, id snapshot.SKUID) bool {
 		named := slices.ContainsFunc(f.Users, func(p store.Person) bool { return p.ID == u.ID })
@@ -45,7 +45,7 @@ func (f *ReclaimFilter) narrow(of *reclaim.Judged) {
 	}
 }
 
-// ReclaimSum is what all of a report comes to.
+// ReclaimSum is the sum of a report.
 type ReclaimSum struct {
 	Agents                      int // seats of agent users
 	Candidates, Frees, Unpriced int
@@ -126,8 +126,8 @@ func totalsBy(b *Book, by string) *reclaim.Totals {
 	return reclaim.NewTotals(func(s *reclaim.Seat) string { return reclaimKeys[i].label(b, s) })
 }
 
-// Reclaimed is what the rules say of the seats of the newest run. Users are judged one
-// after the other, and memory does not grow with the tenant.
+// Reclaimed is the result of the rules for the seats of the newest run. Users are judged
+// one after the other, so that memory does not grow with the tenant.
 type Reclaimed struct {
 	AsOf time.Time
 	Sum  ReclaimSum
@@ -188,7 +188,7 @@ func Reclaim(ctx context.Context, b *Book, file Rules, filter ReclaimFilter, by 
 // Totals are the seats added up by a key that [Reclaim] was given.
 func (r *Reclaimed) Totals(by string) []reclaim.Total { return r.totals[by].List() }
 
-// Rows lists the seats of some buckets of which there is something to say, in the order
+// Rows lists the seats of some buckets to which a rule applies, or might apply, in the order
 // of buckets, of users as [store.History.Assignments] has them, and of SKUs.
 func (r *Reclaimed) Rows(ctx context.Context, buckets ...reclaim.Bucket) iter.Seq2[*reclaim.Row, error] {
 	return func(yield func(*reclaim.Row, error) bool) {
@@ -261,7 +261,7 @@ func (r *Reclaimed) users(ctx context.Context) iter.Seq2[*reclaim.Judged, error]
 	}
 }
 
-// conceal takes the names of people out of what was said of a user.
+// conceal replaces the names of people in the result for a user.
 func (r *Reclaimed) conceal(h *reclaim.Holder, of *reclaim.Judged) {
 	r.book.History.Conceal(&h.User)
 	for _, row := range of.Rows {
@@ -347,8 +347,8 @@ func holders(ctx context.Context, b *Book, byRow bool) iter.Seq2[*reclaim.Holder
 	}
 }
 
-// reclaimSettings turns the words of a file of rules into ids. A word that nothing is
-// called by is an error: an exclusion with a slip of the pen protects nobody.
+// reclaimSettings turns the names in a file of rules into ids. A name that matches nothing
+// is an error, because an exclusion with a typing error would protect nobody.
 func reclaimSettings(ctx context.Context, b *Book, file Rules) (reclaim.Settings, error) {
 	s := reclaim.Settings{Days: file.Days, Off: file.Off, Marks: file.Marks, PerSKU: map[snapshot.SKUID]reclaim.Days{}}
 	for _, rule := range file.SKUs {

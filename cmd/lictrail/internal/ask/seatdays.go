@@ -219,7 +219,7 @@ func pricedLabels(labels []snapshot.Label, prices reclaim.Prices, sku snapshot.S
 	return divided, at
 }
 
-// seatLabels is what a user's seats are charged to as time goes by.
+// seatLabels lists what a user's seats are charged to, with the day from which each counts.
 func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snapshot.Label {
 	if by == "user" {
 		return []snapshot.Label{{Word: string(id)}}

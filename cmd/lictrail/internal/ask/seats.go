@@ -62,7 +62,7 @@ func idOf(a *snapshot.Actor) string {
 	return a.ID
 }
 
-// SeatFlow is what became of the seats of a SKU.
+// SeatFlow is the flow of a SKU's seats between two days.
 type SeatFlow struct {
 	*cohort.Flow
 	SKU    snapshot.SKUID

@@ -7,9 +7,9 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// sharedClients is from how many different applications on an account's changes hint
-// at several people. How many users it changed says nothing: that is the work of an
-// administrator.
+// sharedClients is the number of different applications from which on an account may be
+// shared by several people. The number of users that it changed does not count, because
+// an administrator changes many.
 const sharedClients = 3
 
 // mayBeShared reports whether something hints at an account of several people.

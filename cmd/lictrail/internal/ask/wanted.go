@@ -65,7 +65,7 @@ func (w *Wanted) fitsUser(u *snapshot.User, a snapshot.UserActivity) Verdict {
 	return worst
 }
 
-// fitsType takes an account without a type for a member's: Graph leaves it out on
+// fitsType counts an account without a type as a member: Graph leaves the type out on
 // very old accounts, which are from before there were guests.
 func (w *Wanted) fitsType(u *snapshot.User) Verdict {
 	kind := strings.ToLower(u.Type)
