@@ -21,7 +21,9 @@ type big struct {
 
 	// realistic tenants vary more, see NewRealistic.
 	realistic bool
-	visio     []byte // the plans of a third license, behind the others
+	dated     bool              // accounts were made one after the other, see SpreadCreation
+	chosen    map[string][2]int // users, by the filter that selects them
+	visio     []byte            // the plans of a third license, behind the others
 	visioAt   []int
 }
 
@@ -34,7 +36,7 @@ const bigSecond = 4
 // [Tenant.Week] changes it.
 func NewBig(seed uint64, users, plansPerUser int) *Tenant {
 	t := New(seed)
-	t.big = &big{users: users, plans: bigPlans(plansPerUser)}
+	t.big = &big{users: users, plans: bigPlans(plansPerUser), chosen: map[string][2]int{}}
 	t.big.render()
 	first := max(0, plansPerUser-bigSecond)
 	s := t.sku(SKUE5)
@@ -171,7 +173,7 @@ func (b *big) value(dst []byte, i int, id, field string) []byte {
 	case "usageLocation":
 		return append(dst, `"US"`...)
 	case "createdDateTime":
-		return append(dst, `"2024-03-01T09:00:00Z"`...)
+		return append(b.created(i).AppendFormat(append(dst, '"'), bigTime), '"')
 	case "assignedLicenses":
 		return b.licenses(dst, i)
 	case "licenseAssignmentStates":
@@ -187,6 +189,44 @@ func (b *big) value(dst []byte, i int, id, field string) []byte {
 		return append(b.lastActive(i).AppendFormat(dst, bigTime), `"}`...)
 	}
 	return append(dst, "null"...)
+}
+
+// created is when the account of user i was made.
+func (b *big) created(i int) time.Time {
+	if !b.dated {
+		return time.Date(2024, 3, 1, 9, 0, 0, 0, time.UTC)
+	}
+	return Epoch.AddDate(-10, 0, 0).Add(time.Duration(float64(i) / float64(b.users) * float64(9*365*24*time.Hour))).Truncate(time.Second)
+}
+
+// SpreadCreation has the accounts of a big tenant made over nine years, in the order of
+// their numbers, so that its users can be read by ranges of createdDateTime.
+func (t *Tenant) SpreadCreation() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.big.dated, t.big.chosen = true, map[string][2]int{}
+}
+
+// chosen are the users of a big tenant that a filter selects: from one number to before
+// another, which filters on createdDateTime make them.
+func (c *call) chosen() (from, to int) {
+	b := c.s.t.big
+	if c.match == nil {
+		return 0, b.users
+	}
+	filter := c.Query.Get("$filter")
+	if known, ok := b.chosen[filter]; ok {
+		return known[0], known[1]
+	}
+	at := func(i int) bool { return c.match(&User{Created: b.created(i)}) }
+	for from < b.users && !at(from) {
+		from++
+	}
+	for to = from; to < b.users && at(to); {
+		to++
+	}
+	b.chosen[filter] = [2]int{from, to}
+	return from, to
 }
 
 // attribute appends one that is filled in a realistic tenant only.

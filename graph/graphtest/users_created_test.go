@@ -24,6 +24,15 @@ func dated(t *testing.T) (tenant *Tenant, cut string) {
 	return tenant, at.Format(time.RFC3339)
 }
 
+func idsNamed(tenant *Tenant, names ...string) (ids []string) {
+	for _, id := range tenant.UserIDs() {
+		if slices.Contains(names, tenant.User(id).DisplayName) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 func names(rows []map[string]any) string {
 	var list []string
 	for _, r := range rows {
@@ -48,6 +57,9 @@ func TestCreatedFilters(t *testing.T) {
 		{"createdDateTime ge " + cut + " and createdDateTime le 2021-05-04T03:02:01.25Z", "At", true},
 		{"createdDateTime eq null", "Null", false},
 		{"createdDateTime ne null", "After At Before", false},
+		{"id in ('" + strings.Join(idsNamed(tenant, "At", "Null"), "','") + "')", "At Null", true},
+		{"id in ('" + strings.Join(slices.Repeat(idsNamed(tenant, "At"), 15), "','") + "')", "At", true},
+		{"id in ('" + strings.Join(slices.Repeat(idsNamed(tenant, "At"), 16), "','") + "')", "Request_UnsupportedQuery", true},
 		{"createdDateTime lt " + cut, "Request_UnsupportedQuery", true},
 		{"createdDateTime gt " + cut, "Request_UnsupportedQuery", true},
 		{"createdDateTime ge '" + cut + "'", "Request_UnsupportedQuery", true},

@@ -245,6 +245,8 @@ var userForms = []clause{
 		test: func(x any, m []string) bool { return fmt.Sprint(x.(*User).Enabled) == m[1] }},
 	{form: regexp.MustCompile(`^(id|userPrincipalName|displayName|mail|department|userType|companyName|usageLocation|employeeId|employeeType|jobTitle) eq ` + literal + `$`),
 		test: func(x any, m []string) bool { return strings.EqualFold(userText(x, m[1]), m[2]) }},
+	{form: regexp.MustCompile(`^id in \('([0-9a-fA-F-]{36}'(?:,'[0-9a-fA-F-]{36}'){0,14})\)$`),
+		test: func(x any, m []string) bool { return strings.Contains(strings.ToLower(m[1]), x.(*User).ID) }},
 	{form: regexp.MustCompile(`^(department|userType|companyName|usageLocation|employeeType|jobTitle) ne ` + literal + `$`), advanced: true,
 		test: func(x any, m []string) bool { return !strings.EqualFold(userText(x, m[1]), m[2]) }},
 }
@@ -287,10 +289,10 @@ func userText(x any, field string) string {
 }
 
 func userFilter(c *call, filter string) (func(any) bool, *apiError) {
-	if c.s.t.isBig() {
-		return nil, unsupportedFilter(filter)
+	forms := slices.Concat(createdForms, []clause{withoutCreated(c.s.cfg.plainNulls)})
+	if !c.s.t.isBig() { // which is asked for ranges of numbers only
+		forms = append(forms, userForms...)
 	}
-	forms := slices.Concat(userForms, createdForms, []clause{withoutCreated(c.s.cfg.plainNulls)})
 	return compile(c, filter, forms, unsupportedFilter)
 }
 
@@ -379,17 +381,18 @@ func (c *call) userPage(set string, order []string, users map[string]*User) *ans
 func (c *call) bigPage() *answer {
 	b := *c.s.t.big // as it is now: the rows are made without the lock
 	a := c.collection("users")
+	first, last := c.chosen()
 	start, err := strconv.Atoi(c.cursor.after)
 	if err != nil {
-		start = -1
+		start = first - 1
 	}
-	end := min(start+1+a.limit, b.users)
-	if a.more = end < b.users; a.more {
+	end := min(start+1+a.limit, last)
+	if a.more = end < last; a.more {
 		a.keys = []string{strconv.Itoa(end - 1)}
 	}
 	a.later = b.rows(start+1, end, c.fields)
 	if c.Query.Get("$count") == "true" && c.Page == 1 {
-		a.count = b.users
+		a.count = last - first
 	}
 	return a
 }
@@ -400,7 +403,8 @@ func countUsers(c *call) (*answer, *apiError) {
 	defer t.mu.Unlock()
 	n := 0
 	if t.big != nil {
-		n = t.big.users
+		from, to := c.chosen()
+		n = to - from
 	}
 	_, users := c.people()
 	for _, u := range users {
