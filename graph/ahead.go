@@ -22,7 +22,7 @@ type ahead struct {
 func (r *reader) sendAhead(ctx context.Context, link string, build request) *ahead {
 	a := &ahead{
 		link: link, watch: newWatch(ctx, r.c.opts.Quiet), ended: make(chan struct{}),
-		from: reader{c: r.c, op: r.op, page: r.page + 1, pace: r.pace, shared: r.shared, since: r.c.opts.Now()},
+		from: reader{c: r.c, op: r.op, page: r.page + 1, pace: r.pace, shared: r.shared, eventual: r.eventual, since: r.c.opts.Now()},
 	}
 	go func() {
 		defer close(a.ended)

@@ -117,6 +117,9 @@ func (r *reader) sign(ctx context.Context, build request) (*http.Request, error)
 	}
 	req, err := r.c.native(context.WithValue(ctx, renewalKey{}, r.renewal), build)
 	if err == nil {
+		if r.eventual {
+			req.Header.Set("ConsistencyLevel", "eventual") // links to further pages do not carry it
+		}
 		r.since = r.since.Add(r.c.opts.Now().Sub(start))
 	}
 	return req, err

@@ -31,6 +31,7 @@ type Options struct {
 	MaxPage    int64         // bytes of one page, unpacked; 0 means 64 MiB
 	PageSize   int32         // rows a page of users, deleted users and audit records, 1 to 999; 0 means 999
 	Keep       []string      // of [snapshot.KeptNames]: attributes of users to read as well
+	Partitions int           // of the users, that are read at a time, at most [MaxPartitions]; 0 and 1: one pass over all; or [AutoPartitions]
 	Version    string        // lictrail's, for the User-Agent header
 	Unpaced    bool          // neither hold queries for audits and sign-ins down to 5 in 10 seconds nor wait between looks at a search; for tests
 	Progress   func(Progress)

@@ -157,7 +157,7 @@ func (p *pager[T]) addPage(pg *page[T]) (*url.URL, error) {
 		return nil, err
 	}
 	p.since = p.since.Add(p.c.opts.Now().Sub(start)) // taking it is not Graph's time
-	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.rows, Attempts: 1})
+	p.c.opts.Progress(Progress{Op: p.op, Page: p.page, Rows: p.allRows(), Attempts: 1})
 	return next, nil
 }
 
@@ -184,6 +184,9 @@ func (p *pager[T]) broken(err error) *Error {
 // count brings the statistics up to date with a page.
 func (p *pager[T]) count(fresh, repeated int) {
 	p.rows += fresh
+	if p.total != nil {
+		p.total.Add(int64(fresh))
+	}
 	p.stats.Pages, p.stats.Rows = p.page, p.rows
 	p.stats.Duplicates += repeated
 	p.stats.ObservedUntil = p.sentAt

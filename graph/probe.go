@@ -159,7 +159,7 @@ func (p *Prober) Probe(ctx context.Context, op string) (f Finding, err error) {
 		}
 		_, err = p.c.UserExists(ctx, p.user)
 	case opUserCount:
-		_, err = p.c.countUsers(ctx)
+		_, err = p.c.countUsers(ctx, "", nil)
 	case opAgents:
 		var all []snapshot.UserID
 		all, _, err = p.c.Agents(ctx)

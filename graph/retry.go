@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,16 +29,18 @@ const (
 
 // reader carries one read through its pages and attempts.
 type reader struct {
-	c       *Client
-	op      string
-	page    int       // 0 for a read that has no pages
-	rows    int       // read so far, for progress
-	pace    *pacer    // nil when nothing holds the read back
-	shared  *hold     // with the requests that are under way together; nil when alone
-	ahead   *ahead    // the first request for the page, where it was sent already
-	since   time.Time // since when patience has been running: the start, or the last page read
-	renewal renewal   // what Graph wants of the next token
-	files   bool      // the answer is a redirect to a file
+	c        *Client
+	op       string
+	page     int           // 0 for a read that has no pages
+	rows     int           // read so far, for progress
+	pace     *pacer        // nil when nothing holds the read back
+	shared   *hold         // with the requests that are under way together; nil when alone
+	ahead    *ahead        // the first request for the page, where it was sent already
+	eventual bool          // an advanced query: an index answers that lags behind
+	total    *atomic.Int64 // rows that reads which are under way together have read, for progress; nil when alone
+	since    time.Time     // since when patience has been running: the start, or the last page read
+	renewal  renewal       // what Graph wants of the next token
+	files    bool          // the answer is a redirect to a file
 
 	requests  int
 	sentAt    time.Time     // when Graph sent the page just read
@@ -48,6 +51,14 @@ type reader struct {
 
 func (c *Client) newReader(op string) *reader {
 	return &reader{c: c, op: op, since: c.opts.Now()}
+}
+
+// allRows is how many rows were read so far.
+func (r *reader) allRows() int {
+	if r.total != nil {
+		return int(r.total.Load())
+	}
+	return r.rows
 }
 
 // tries counts what has been done for one page.
@@ -112,7 +123,7 @@ func (r *reader) await(ctx context.Context, failed *Error, t tries) error {
 		return r.giveUp(failed, left)
 	}
 	r.c.opts.Progress(Progress{
-		Op: r.op, Page: r.page, Rows: r.rows, Attempts: t.attempts,
+		Op: r.op, Page: r.page, Rows: r.allRows(), Attempts: t.attempts,
 		Until: r.c.opts.Now().Add(wait), Reason: failed.reason(),
 	})
 	if err := r.c.opts.Sleep(ctx, wait); err != nil {

@@ -53,12 +53,18 @@ func (r *reader) held() *Error {
 
 // together calls read for each of n objects, a few at a time.
 func together(n int, read func(i int, h *hold)) {
-	shared, next := new(hold), make(chan int)
+	shared := new(hold)
+	inParallel(n, atATime, func(i int) { read(i, shared) })
+}
+
+// inParallel calls do for 0 to n-1, so many at a time.
+func inParallel(n, atOnce int, do func(i int)) {
+	next := make(chan int)
 	var workers sync.WaitGroup
-	for range min(n, atATime) {
+	for range min(n, atOnce) {
 		workers.Go(func() {
 			for i := range next {
-				read(i, shared)
+				do(i)
 			}
 		})
 	}

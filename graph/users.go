@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -47,36 +48,81 @@ func (c *Client) selected() []string {
 	return fields
 }
 
-// Users reads every user of the tenant, once each, in one unfiltered pass:
-// filters on licenses have lost their page tokens on large tenants. Rows that are
-// known byte by byte are not decoded.
+// Users reads every user of the tenant, once each: in one unfiltered pass, since
+// filters on licenses have lost their page tokens on large tenants, or, where so many
+// [Options.Partitions] are asked for and proven to be all users, in partitions. Rows
+// that are known byte by byte are not decoded.
 func (c *Client) Users(ctx context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, restart func() error) (snapshot.PagesRead, error) {
+	if c.sample || c.opts.Partitions == 0 || c.opts.Partitions == 1 {
+		return c.usersInOnePass(ctx, known, page, restart)
+	}
+	read, small, failed := c.usersInPartitions(ctx, known, page)
+	if !small && !another(failed) {
+		return read, failed
+	}
+	if failed != nil {
+		if err := restart(); err != nil {
+			return read, fmt.Errorf("restart %s: %w", opUsers, err)
+		}
+	}
+	read, err := c.usersInOnePass(ctx, known, page, restart)
+	if failed != nil {
+		read.Warnings = append(read.Warnings, snapshot.Warning{
+			Code: "partitions", Message: fmt.Sprintf("the users were read in one pass, since the read in partitions does not count: %v", failed),
+		})
+	}
+	return read, err
+}
+
+func (c *Client) usersInOnePass(ctx context.Context, known snapshot.KnownRows, page func([]snapshot.UserRow) error, restart func() error) (snapshot.PagesRead, error) {
+	rows, err := c.userRows(known)
+	if err != nil {
+		return snapshot.PagesRead{}, err
+	}
+	return c.usersPager(rows, c.newReader(opUsers), "").run(ctx, page, restart)
+}
+
+// userRows reads the rows of one enumeration.
+func (c *Client) userRows(known snapshot.KnownRows) (*userRows, error) {
 	var key [16]byte
 	if known.Print != nil {
 		var err error
 		if key, err = known.Key(c.rowForm()); err != nil {
-			return snapshot.PagesRead{}, err
+			return nil, err
 		}
 	}
 	rows := newUserRows(key, known.Print)
 	rows.w.keep = c.opts.Keep
-	p := &pager[snapshot.UserRow]{
-		reader: c.newReader(opUsers),
-		first:  c.usersRequest(),
-		key:    func(u snapshot.UserRow) string { return string(u.ID) },
+	return rows, nil
+}
+
+// usersPager enumerates the users that a filter selects, "" for all.
+func (c *Client) usersPager(rows *userRows, r *reader, filter string) *pager[snapshot.UserRow] {
+	return &pager[snapshot.UserRow]{
+		reader: r,
+		first:  c.usersRequest(c.selected(), filter, false),
+		key:    userKey,
 		row:    rows.row,
 		filter: rows.page,
 		opts:   rows.in.options(),
 	}
-	return p.run(ctx, page, restart)
 }
 
-func (c *Client) usersRequest() request {
+func userKey(u snapshot.UserRow) string { return string(u.ID) }
+
+// usersRequest asks for the first page of users. A filter that is an advanced query
+// needs a count, too, and [reader.eventual].
+func (c *Client) usersRequest(fields []string, filter string, advanced bool) request {
+	query := &sdk.UsersRequestBuilderGetQueryParameters{Select: fields, Top: &c.opts.PageSize}
+	if filter != "" {
+		query.Filter = &filter
+	}
+	if advanced {
+		query.Count = &advanced
+	}
 	return func(ctx context.Context) (*abstractions.RequestInformation, error) {
 		return sdk.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
-			&sdk.UsersRequestBuilderGetRequestConfiguration{
-				QueryParameters: &sdk.UsersRequestBuilderGetQueryParameters{Select: c.selected(), Top: &c.opts.PageSize},
-			})
+			&sdk.UsersRequestBuilderGetRequestConfiguration{QueryParameters: query})
 	}
 }
 
@@ -307,21 +353,32 @@ func (c *Client) userExists(ctx context.Context, id snapshot.UserID, shared *hol
 // UserCount asks how many users there are, an answer that may lag behind. ok is
 // false when Graph will not say: B2C tenants do not support the question.
 func (c *Client) UserCount(ctx context.Context) (n int, ok bool, err error) {
-	n, err = c.countUsers(ctx)
-	if e := (*Error)(nil); errors.As(err, &e) && slices.Contains([]int{400, 403, 404, 501}, e.Status) {
+	n, err = c.countUsers(ctx, "", nil)
+	if uncounted(err) {
 		return 0, false, nil
 	}
 	return n, err == nil, err
 }
 
-func (c *Client) countUsers(ctx context.Context) (n int, err error) {
-	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
-		headers := abstractions.NewRequestHeaders()
-		headers.Add("ConsistencyLevel", "eventual")
-		return sdk.NewCountRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
-			&sdk.CountRequestBuilderGetRequestConfiguration{Headers: headers})
+// uncounted reports whether Graph will not count.
+func uncounted(err error) bool {
+	e := (*Error)(nil)
+	return errors.As(err, &e) && slices.Contains([]int{400, 403, 404, 501}, e.Status)
+}
+
+// countUsers counts the users that a filter selects, "" for all.
+func (c *Client) countUsers(ctx context.Context, filter string, shared *hold) (n int, err error) {
+	query := &sdk.CountRequestBuilderGetQueryParameters{}
+	if filter != "" {
+		query.Filter = &filter
 	}
-	err = c.newReader(opUserCount).fetch(ctx, build, func(body io.Reader) (err error) {
+	build := func(ctx context.Context) (*abstractions.RequestInformation, error) {
+		return sdk.NewCountRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
+			&sdk.CountRequestBuilderGetRequestConfiguration{QueryParameters: query})
+	}
+	r := c.newReader(opUserCount)
+	r.shared, r.eventual = shared, true
+	err = r.fetch(ctx, build, func(body io.Reader) (err error) {
 		n, err = readCount(body)
 		return err
 	})

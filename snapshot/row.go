@@ -1,6 +1,9 @@
 package snapshot
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // UserRow is a user as one row of a read showed it.
 type UserRow struct {
@@ -27,6 +30,9 @@ type KnownRows struct {
 	// Print is what is known of a user's row. It is called while a page is read, from
 	// another goroutine than the rows are handed over in.
 	Print func(id [16]byte) (RowPrint, bool)
+	// Complete judges whether the users whose rows were handed over, in partitions, can
+	// be all. After an error they are read again, in one pass. nil: no user is known.
+	Complete func(context.Context) error
 }
 
 // PagesRead is how a read of pages went. All but Requests and Restarts are about the
