@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -87,7 +88,9 @@ func TestMain(m *testing.M) {
 //	tenant gets                          nothing but GET was sent since the last time
 //	tenant secrets                       fails if a token was sent to another host
 //	tenant export FORMAT FILE            the audit log as an export (package exportfile)
-//	tenant fault ENDPOINT PAGE KIND [forever]
+//	tenant fault ENDPOINT PAGE KIND [once|forever] [QUERY]
+//	tenant settlers N                    so many users, created over ten years
+//	tenant freeze|thaw                   the index of advanced queries stays behind, or catches up
 //	tenant heal                          no more faults
 //	envsubst FILE                        replaces variables in the file
 //	exec sheet FILE                      shows a workbook as text
@@ -386,6 +389,21 @@ func (p *play) act(ts *testscript.TestScript, verb string, args []string) error 
 			p.AddUser(admin, graphtest.UserSpec{Name: fmt.Sprintf("Crowd %d", i), Department: "Crowd"})
 		}
 		return err
+	case "settlers":
+		n, err := strconv.Atoi(arg(0))
+		for i := range n {
+			id := p.AddUser(admin, graphtest.UserSpec{Name: fmt.Sprintf("Settler %d", i), Created: graphtest.Epoch.Add(-time.Duration(i*i) * time.Hour)})
+			if i%20 == 0 {
+				err = cmp.Or(err, p.AssignDirect(admin, id, graphtest.SKUE5))
+			}
+		}
+		return err
+	case "freeze":
+		p.FreezeIndex()
+		return nil
+	case "thaw":
+		p.RefreshIndex()
+		return nil
 	case "assign":
 		return p.AssignDirect(admin, p.people[arg(0)], skuIDs[arg(1)])
 	case "remove":
@@ -599,12 +617,15 @@ func (p *play) planIDs(ts *testscript.TestScript, sku string, names []string) []
 
 func (p *play) fault(args []string) error {
 	if len(args) < 3 {
-		return fmt.Errorf("usage: tenant fault ENDPOINT PAGE KIND [forever]")
+		return fmt.Errorf("usage: tenant fault ENDPOINT PAGE KIND [once|forever] [QUERY]")
 	}
 	pages := map[string]graphtest.Page{"any": graphtest.AnyPage, "first": graphtest.FirstPage, "middle": graphtest.MiddlePage, "last": graphtest.LastPage}
 	f := graphtest.Fault{Endpoint: graphtest.Endpoint(args[0]), Page: pages[args[1]], Kind: graphtest.FaultKind(strings.ReplaceAll(args[2], "-", " "))}
-	if len(args) > 3 {
+	if len(args) > 3 && args[3] == "forever" {
 		f.Times = graphtest.Forever
+	}
+	if len(args) > 4 {
+		f.Query = args[4]
 	}
 	p.server.Inject(f)
 	return nil

@@ -66,6 +66,10 @@ With --cloud-licensing it also reads which subscription each license draws on,
 who waits for one and which assignments failed, through Graph's beta, in the
 global cloud: for lictrail allotments and lictrail skus --lapses.
 
+With --partitions 2 to 8, or auto, it reads a large tenant's users in so many
+partitions at a time, and in one pass where these are not proven to be all
+(docs/performance.md).
+
 Audit evidence comes from the directory audit log through Graph. Purview audit
 search and the Office 365 Management Activity API, which reach further back and
 have more details, are read if --audit-source names them: docs/audit-sources.md.
@@ -93,6 +97,7 @@ in the audit log, which Microsoft keeps for 7 to 30 days.`,
   lictrail sync --notify teams,mail
   lictrail sync --db /var/lib/lictrail/contoso.db --exit-code
   lictrail sync --audit-source graph,purview --patience 2h
+  lictrail sync --partitions auto
   lictrail sync --config fleet.toml --parallel 8`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -113,6 +118,7 @@ in the audit log, which Microsoft keeps for 7 to 30 days.`,
 	f.StringVar(&o.activity, "activity", "", "also read when users were active: all, or a list of `sources`")
 	f.BoolVar(&o.CloudLicensing, "cloud-licensing", false, "also read which subscription each license draws on (Graph's beta; docs/cloud-licensing.md)")
 	f.StringSliceVar(&o.Attributes, "attributes", nil, "also read and keep these `attributes` of users: cost-center, division, extension-attribute-1 to -15")
+	f.StringVar(&o.Partitions, "partitions", "", "read users in so many `partitions` at a time: a number up to 8, or auto, which takes 1 below 50,000 users (default: one pass)")
 	f.StringVar(&o.files.Report, "report", "", "write the weekly report page to this `file`")
 	f.StringVar(&o.files.Digest, "digest", "", "write a digest to this `file`, if something changed")
 	f.StringVar(&o.rules, "rules", "", "`file` of rules and prices for the report and the digest (default: reclaim.toml beside the database, if it is there)")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type Connection struct {
 	Patience                      time.Duration
 	CloudLicensing                bool     // read what the cloud licensing API shows as well
 	Attributes                    []string // of users to read as well: see [snapshot.KeptNames]
+	Partitions                    string   // of the users, that are read at a time: a number, or auto
 
 	credential graph.Credential       // made once: a person signs in once for all services
 	clients    []interface{ Close() } // made so far
@@ -182,6 +184,9 @@ func (c *Connection) Client(h Host, progress func(graph.Progress)) (*graph.Clien
 	if o.Keep, err = c.kept(); err != nil {
 		return nil, err
 	}
+	if o.Partitions, err = c.partitions(); err != nil {
+		return nil, err
+	}
 	client, err := graph.New(o)
 	if err != nil {
 		return nil, exit.Usage(err.Error(), "an https address, or http on this machine, such as http://127.0.0.1:8080/v1.0")
@@ -204,6 +209,19 @@ func (c *Connection) kept() ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// partitions is how many partitions of the users are read at a time.
+func (c *Connection) partitions() (int, error) {
+	switch n, err := strconv.Atoi(c.Partitions); {
+	case c.Partitions == "":
+		return 0, nil
+	case c.Partitions == "auto":
+		return graph.AutoPartitions, nil
+	case err == nil && n >= 1 && n <= graph.MaxPartitions:
+		return n, nil
+	}
+	return 0, exit.Usage(fmt.Sprintf("--partitions %q is neither auto nor a number from 1 to %d", c.Partitions, graph.MaxPartitions), "--partitions auto")
 }
 
 // Close closes the clients that were made.

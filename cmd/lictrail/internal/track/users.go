@@ -86,6 +86,7 @@ func (p *userPass) known(ctx context.Context) snapshot.KnownRows {
 			}
 			return p.users.print(id)
 		},
+		Complete: p.complete,
 	}
 }
 
@@ -375,17 +376,7 @@ func (p *userPass) readMissing(ctx context.Context) error {
 	if err := p.readDeleted(ctx); err != nil {
 		return err
 	}
-	var left, unlisted []snapshot.UserID
-	for _, id := range p.users.missing(p.number) {
-		known := p.users.get(id)
-		_, listed := p.deleted[id]
-		if known.presence == presenceCode(snapshot.Deleted) || known.presence == presenceCode(snapshot.Gone) && !listed {
-			continue
-		}
-		if left = append(left, id); !listed {
-			unlisted = append(unlisted, id)
-		}
-	}
+	left, unlisted := p.left()
 	if err := p.mustBeGone(ctx, unlisted); err != nil {
 		return err
 	}
@@ -396,6 +387,68 @@ func (p *userPass) readMissing(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// left are the users whom the run before had and this pass has not shown, and those of
+// them who are not among the deleted either.
+func (p *userPass) left() (left, unlisted []snapshot.UserID) {
+	for _, id := range p.users.missing(p.number) {
+		known := p.users.get(id)
+		_, listed := p.deleted[id]
+		if known.presence == presenceCode(snapshot.Deleted) || known.presence == presenceCode(snapshot.Gone) && !listed {
+			continue
+		}
+		if left = append(left, id); !listed {
+			unlisted = append(unlisted, id)
+		}
+	}
+	return left, unlisted
+}
+
+// complete refuses a pass in partitions in which a known user is missing who may be
+// there: whoever was not shown must be among the deleted, or not be found by himself.
+func (p *userPass) complete(ctx context.Context) error {
+	if p.run.sync.Previous == nil {
+		return nil
+	}
+	rows, err := p.run.DeletedUsers(ctx)
+	if err != nil {
+		return err
+	}
+	p.noteDeleted(rows)
+	_, missing := p.left()
+	restored, err := p.mayBeRestored(ctx)
+	if err != nil {
+		return err
+	}
+	if missing = append(missing, restored...); len(missing) > maxLookups {
+		return fmt.Errorf("%d known users are neither listed nor among the deleted: too many to look up", len(missing))
+	}
+	exist, errs := p.run.UsersExist(ctx, missing)
+	if i := slices.Index(exist, true); i >= 0 {
+		return fmt.Errorf("user %s exists, and was not listed", missing[i])
+	}
+	return cmp.Or(errs...)
+}
+
+// mayBeRestored are the users who were deleted in the run before and are not among the
+// deleted any more, as far as only an index shows them that lags behind: those without
+// createdDateTime.
+func (p *userPass) mayBeRestored(ctx context.Context) (users []snapshot.UserID, err error) {
+	for _, id := range p.users.missing(p.number) {
+		known := p.users.get(id)
+		if _, listed := p.deleted[id]; listed || known.presence != presenceCode(snapshot.Deleted) {
+			continue
+		}
+		history, err := p.run.sync.Known(ctx, id, known.row)
+		if err != nil {
+			return nil, err
+		}
+		if history.CreatedAt == nil {
+			users = append(users, id)
+		}
+	}
+	return users, nil
 }
 
 // maxLookups bounds how many missing users are looked up one by one. Where more
@@ -428,11 +481,15 @@ func (p *userPass) readDeleted(ctx context.Context) error {
 		}
 		p.run.warn("deleted-users", "deleted users could not be read, so that a user who is missing cannot be distinguished from one who was deleted: %v", err)
 	}
+	p.noteDeleted(rows)
+	return nil
+}
+
+func (p *userPass) noteDeleted(rows []snapshot.DeletedUser) {
 	p.deleted = make(map[snapshot.UserID]snapshot.DeletedUser, len(rows))
 	for _, d := range rows {
 		p.deleted[d.ID] = d
 	}
-	return nil
 }
 
 // missing compares a user with nothing: what the deleted object still lists is
