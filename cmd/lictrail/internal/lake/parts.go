@@ -24,7 +24,7 @@ const (
 	rowGroup = 1 << 16
 	// maxPending is how many rows are kept in memory, of all tables together.
 	// Beyond that they wait in a temporary file.
-	maxPending = 1 << 19
+	maxPending = 1 << 17
 )
 
 // fileOptions are how the files of a table are written. Nothing in them depends
