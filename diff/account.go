@@ -38,8 +38,17 @@ func (a *attributor) anyRecordOf(ch *snapshot.Change) bool {
 	if p := pathOf(ch); p.Kind == snapshot.ByGroup {
 		groups = append(groups, p.Group)
 	}
-	return len(a.opsOnSKU(ch)) > 0 || slices.ContainsFunc(groups, func(id snapshot.GroupID) bool {
+	return len(a.opsOnSKU(ch)) > 0 || ch.Kind != snapshot.Removed && a.licensesTaken(ch.User) || slices.ContainsFunc(groups, func(id snapshot.GroupID) bool {
 		return len(a.steps(ch.User, id, ch.Window.NotBefore.Add(-snapshot.ClockSlack), ch.Window.NotAfter.Add(snapshot.ClockSlack))) > 0
+	})
+}
+
+// licensesTaken reports whether licenses were removed for a deletion of the user. The
+// direct path of a SKU that a group gives as well may have ended with them: the record
+// names only SKUs that were no longer held.
+func (a *attributor) licensesTaken(id snapshot.UserID) bool {
+	return slices.ContainsFunc(a.life[id], func(gone *op) bool {
+		return gone.Activity == snapshot.DeleteUser && slices.ContainsFunc(a.license[id], func(o *op) bool { return precedesDeletion(o, gone) })
 	})
 }
 

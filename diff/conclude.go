@@ -594,6 +594,11 @@ func unseenKind(m replay.Move) snapshot.Kind {
 	return snapshot.PathRemoved
 }
 
+// holdsSKU reports whether one of the paths gives a SKU.
+func holdsSKU(paths []snapshot.Path, sku snapshot.SKUID) bool {
+	return slices.ContainsFunc(paths, func(p snapshot.Path) bool { return p.SKU == sku && p.Held })
+}
+
 // logOnlyByRecord lists the changes that complete records show where nothing is known of
 // the paths: before the first snapshot, and for an account that was deleted and restored.
 func (a *attributor) logOnlyByRecord(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
@@ -601,6 +606,15 @@ func (a *attributor) logOnlyByRecord(user snapshot.UserID, sku snapshot.SKUID) [
 	ops := slices.DeleteFunc(slices.Clone(a.license[user]), func(o *op) bool {
 		return o.moved(sku) == 0 || o.Incomplete || !o.evidence || !o.At.After(from) || o.At.After(to)
 	})
+	// Clocks differ: near a snapshot, its rows say on which side of it an operation lies.
+	if before, after, known := a.states(user); known {
+		if len(ops) > 0 && ops[0].At.Before(from.Add(snapshot.ClockSlack)) && holdsSKU(before, sku) == (ops[0].moved(sku) == skuAdded) {
+			ops = ops[1:]
+		}
+		if n := len(ops); n > 0 && !a.gone[user] && ops[n-1].At.After(to.Add(-snapshot.ClockSlack)) && holdsSKU(after, sku) != (ops[n-1].moved(sku) == skuAdded) {
+			ops = ops[:n-1]
+		}
+	}
 	for _, ch := range a.siblings[userSKU{user, sku}] { // the last of its kind is what the snapshots show
 		for i, o := range slices.Backward(ops) {
 			if ch.Kind == snapshot.Assigned && o.moved(sku) == skuAdded || ch.Kind == snapshot.Removed && o.moved(sku) == skuRemoved {
