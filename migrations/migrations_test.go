@@ -249,7 +249,7 @@ func TestApply_FailsInTheMiddle(t *testing.T) {
 	}
 }
 
-// lastObject names the last table or view that a step makes, so that all the
+// lastObject names the last table, view or index that a step makes, so that all the
 // others are made before it fails. What it makes anew is not in its way.
 func lastObject(t *testing.T, version int) string {
 	t.Helper()
@@ -262,7 +262,7 @@ func lastObject(t *testing.T, version int) string {
 		if what, ok := strings.CutPrefix(strings.TrimSpace(line), "DROP "); ok {
 			dropped[what] = true
 		}
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "CREATE" && (f[1] == "TABLE" || f[1] == "VIEW") {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "CREATE" && (f[1] == "TABLE" || f[1] == "VIEW" || f[1] == "INDEX") {
 			if dropped[f[1]+" "+f[2]+";"] {
 				anew = true
 				continue
@@ -271,7 +271,7 @@ func lastObject(t *testing.T, version int) string {
 		}
 	}
 	if statements := strings.Count(string(text), ";\n"); last == "" && statements > 1 && !anew {
-		t.Fatalf("%s makes no table and no view", names()[version-1])
+		t.Fatalf("%s makes no table, view or index", names()[version-1])
 	}
 	return last
 }

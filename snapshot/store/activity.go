@@ -149,8 +149,8 @@ func (w *writer) activeUser(r *snapshot.ActivityRow) (user int64, err error) {
 	if r.User != "" {
 		err = w.QueryRow("SELECT id FROM user WHERE object_id = ?", []any{&user}, engine.UserKey(r.User))
 	} else {
-		err = w.QueryRow(`SELECT CASE count(*) WHEN 1 THEN min(user_id) ELSE 0 END FROM user_version
-			WHERE upn = ? COLLATE NOCASE AND to_run IS NULL AND presence IS NULL`, []any{&user}, r.UPN)
+		err = w.QueryRow("SELECT CASE count(*) WHEN 1 THEN min(user_id) ELSE 0 END FROM user_version WHERE "+upnIs+
+			" AND to_run IS NULL AND presence IS NULL", []any{&user}, r.UPN)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil

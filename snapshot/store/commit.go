@@ -158,7 +158,7 @@ func (w *writer) indexLater(first bool, fill func() error) error {
 		return fill()
 	}
 	var indexes []string
-	for _, name := range []string{"user_object_id", "user_version_upn", "user_version_mail"} {
+	for _, name := range []string{"user_object_id", "user_version_address", "user_version_mail"} {
 		var text string
 		if err := w.QueryRow("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", []any{&text}, name); err != nil {
 			return fmt.Errorf("find index %s: %w", name, err)

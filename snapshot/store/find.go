@@ -68,9 +68,9 @@ func (h *History) FindPeople(ctx context.Context, q words.Query, limit int) (fou
 // so many at most. Each part is a range of an index.
 const beginning = `
 	SELECT user_id FROM (SELECT user_id FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?5)
-	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE ` + upnFrom1 + ` LIMIT ?5)
 	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE mail >= ?1 COLLATE NOCASE AND mail < ?2 COLLATE NOCASE AND mail IS NOT NULL AND mail <> '' LIMIT ?5)
-	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?3 COLLATE NOCASE AND upn < ?4 COLLATE NOCASE LIMIT ?5)
+	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE ` + upnFrom3 + ` LIMIT ?5)
 	UNION SELECT user_id FROM (SELECT user_id FROM user_version WHERE mail >= ?3 COLLATE NOCASE AND mail < ?4 COLLATE NOCASE AND mail IS NOT NULL AND mail <> '' LIMIT ?5)`
 
 // within selects the users in whose names or addresses the text stands anywhere.
@@ -102,7 +102,7 @@ func (h *History) rarest(ctx context.Context, q words.Query) (string, error) {
 		var n int64
 		err := h.tx.QueryRowContext(ctx, `
 			SELECT (SELECT count(*) FROM (SELECT 1 FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?3)) +
-				(SELECT count(*) FROM (SELECT 1 FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT ?3))`, word, word+last, maxCandidates).Scan(&n)
+				(SELECT count(*) FROM (SELECT 1 FROM user_version WHERE `+upnFrom1+` LIMIT ?3))`, word, word+last, maxCandidates).Scan(&n)
 		if err != nil {
 			return "", err
 		}
@@ -198,7 +198,7 @@ func (h *History) CompletePeople(ctx context.Context, begun string, limit int) (
 	var found []snapshot.Attributes
 	err := engine.EachRow(ctx, h.tx, fmt.Sprintf(`
 		SELECT v.upn, v.name FROM (
-			SELECT user_id FROM (SELECT user_id FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE AND to_run IS NULL LIMIT %[1]d)
+			SELECT user_id FROM (SELECT user_id FROM user_version WHERE `+upnFrom1+` AND to_run IS NULL LIMIT %[1]d)
 			UNION SELECT user_id FROM (SELECT user_id FROM name_word WHERE word >= ?3 AND word < ?4 LIMIT %[1]d)
 		) i JOIN user_version v ON v.user_id = i.user_id AND v.to_run IS NULL ORDER BY v.upn LIMIT %[1]d`, limit),
 		[]any{q.Text, q.Text + last, word, word + last}, func(values []any) error {
@@ -232,7 +232,7 @@ func (h *History) WordsOfNames(ctx context.Context, like string) ([]string, erro
 		return nil
 	})
 	if err == nil {
-		err = engine.EachRow(ctx, h.tx, fmt.Sprintf("SELECT upn FROM user_version WHERE upn >= ?1 COLLATE NOCASE AND upn < ?2 COLLATE NOCASE LIMIT %d", maxNear),
+		err = engine.EachRow(ctx, h.tx, fmt.Sprintf("SELECT upn FROM user_version WHERE "+upnFrom1+" LIMIT %d", maxNear),
 			[]any{first, first + last}, func(values []any) error {
 				if of := words.Of(words.Local(engine.TextOf(values[0]))); len(of) > 0 {
 					list = append(list, of[0])

@@ -203,10 +203,10 @@ type Person struct {
 func (h *History) FindUsers(ctx context.Context, ref string) ([]Person, error) {
 	id := snapshot.NormalID(snapshot.UserID(ref))
 	rows, err := h.tx.QueryContext(ctx, `
-		SELECT id, object_id FROM user WHERE object_id = ?1 UNION
-		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id WHERE v.upn = ?2 COLLATE NOCASE UNION
+		SELECT id, object_id FROM user WHERE object_id = ?2 UNION
+		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id WHERE `+upnIs+` UNION
 		SELECT u.id, u.object_id FROM user_version v JOIN user u ON u.id = v.user_id
-		WHERE v.mail = ?2 COLLATE NOCASE AND v.mail IS NOT NULL AND v.mail <> ''`, engine.UserKey(id), strings.TrimSpace(ref))
+		WHERE v.mail = ?1 COLLATE NOCASE AND v.mail IS NOT NULL AND v.mail <> ''`, strings.TrimSpace(ref), engine.UserKey(id))
 	if err != nil {
 		return nil, fmt.Errorf("find the user: %w", engine.Classify(err))
 	}

@@ -95,7 +95,7 @@ func (h *History) firstAssignments(ctx context.Context, f Filter, most, many int
 	if err != nil || total == 0 {
 		return nil, 0, engine.Classify(err)
 	}
-	order := "v.upn COLLATE NOCASE, v.user_id"
+	order := byAddress + ", v.user_id"
 	if h.pseudonyms != nil {
 		order = "v.user_id"
 	}
@@ -272,7 +272,7 @@ func (f Filter) query(run int64, byUPN bool) (string, []any) {
 		query += " AND v.user_id IN (" + marks(n, func(i int) any { return f.Users[i].Row }) + ")"
 	}
 	if byUPN {
-		return query + " ORDER BY v.upn COLLATE NOCASE, v.user_id", args
+		return query + " ORDER BY " + byAddress + ", v.user_id", args
 	}
 	return query + " ORDER BY v.user_id", args
 }

@@ -32,7 +32,7 @@ func (h *History) FindEachUser(ctx context.Context, refs []string) ([][]Person, 
 	rows := map[int64]*Person{}
 	err = engine.EachRow(ctx, h.tx, `
 		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user u ON u.object_id = coalesce(unhex(r.value ->> 0), r.value ->> 1) UNION
-		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user_version v ON v.upn = (r.value ->> 2) COLLATE NOCASE
+		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user_version v ON `+upnIsRef+`
 			CROSS JOIN user u ON u.id = v.user_id UNION
 		SELECT r.key, u.id, u.object_id FROM json_each(?1) r CROSS JOIN user_version v ON v.mail = (r.value ->> 2) COLLATE NOCASE
 			AND v.mail IS NOT NULL AND v.mail <> '' CROSS JOIN user u ON u.id = v.user_id ORDER BY 1, 2`,

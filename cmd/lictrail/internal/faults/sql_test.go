@@ -50,7 +50,6 @@ var inStatements = map[string]string{
 	"query: arg(string(c.Group))":        "a number of a place",
 	"query: strings.Join(any, \" OR \")": "columns, with places for values",
 	"query: strings.Join(marks, \", \")": "numbers of places",
-	"CompletePeople: limit":              "a number",
 	"addUsersAt: marks":                  "places for values",
 	"package: snapshot.AgentType":        "constant",
 	"withoutForeignKeys: on":             "0 or 1",
