@@ -160,7 +160,7 @@ type wireUser struct {
 	licenses []snapshot.License // memory for the conversion
 	states   []snapshot.StateRow
 	unsorted []snapshot.Plan
-	order    planOrder
+	order    planOrders
 }
 
 type wireLicense struct {
@@ -287,22 +287,25 @@ func (w *wireUser) plans(p *rowProblem) []snapshot.Plan {
 	return plans
 }
 
-// planOrder knows where the plans of the row before went when they were sorted.
-// Users with the same SKUs have the same plans in the same order, and sorting
-// them anew would take as long as a fifth of the decoding.
+// planOrders knows where the plans of earlier rows went when they were sorted. Users
+// with the same SKUs have the same plans in the same order, and sorting them anew would
+// take as long as a fifth of the decoding. The order that fitted last stands first.
+type planOrders []*planOrder
+
 type planOrder struct {
 	ids   []snapshot.PlanID
 	place []int // of each plan
 }
 
+// maxPlanOrders bounds how many orders a row is compared with.
+const maxPlanOrders = 16
+
 // sorted returns a copy of plans in the order of their ids.
-func (o *planOrder) sorted(plans []snapshot.Plan) []snapshot.Plan {
+func (all *planOrders) sorted(plans []snapshot.Plan) []snapshot.Plan {
 	if len(plans) == 0 {
 		return nil
 	}
-	if !slices.EqualFunc(plans, o.ids, func(p snapshot.Plan, id snapshot.PlanID) bool { return p.ID == id }) {
-		o.learn(plans)
-	}
+	o := all.of(plans)
 	sorted := make([]snapshot.Plan, len(plans))
 	for i := range plans {
 		sorted[o.place[i]] = plans[i]
@@ -310,16 +313,46 @@ func (o *planOrder) sorted(plans []snapshot.Plan) []snapshot.Plan {
 	return sorted
 }
 
-func (o *planOrder) learn(plans []snapshot.Plan) {
-	o.ids, o.place = o.ids[:0], make([]int, len(plans))
+func (all *planOrders) of(plans []snapshot.Plan) *planOrder {
+	list := *all
+	i := slices.IndexFunc(list, func(o *planOrder) bool { return o.fits(plans) })
+	if i < 0 {
+		if len(list) < maxPlanOrders {
+			list = append(list, nil)
+		}
+		i = len(list) - 1
+		list[i] = newPlanOrder(plans)
+	}
+	o := list[i]
+	copy(list[1:i+1], list[:i])
+	list[0] = o
+	*all = list
+	return o
+}
+
+func (o *planOrder) fits(plans []snapshot.Plan) bool {
+	if len(plans) != len(o.ids) {
+		return false
+	}
+	for i := range plans {
+		if plans[i].ID != o.ids[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func newPlanOrder(plans []snapshot.Plan) *planOrder {
+	o := &planOrder{make([]snapshot.PlanID, len(plans)), make([]int, len(plans))}
 	from := make([]int, len(plans))
 	for i := range plans {
-		o.ids, from[i] = append(o.ids, plans[i].ID), i
+		o.ids[i], from[i] = plans[i].ID, i
 	}
 	slices.SortStableFunc(from, func(a, b int) int { return strings.Compare(string(o.ids[a]), string(o.ids[b])) })
 	for to, i := range from {
 		o.place[i] = to
 	}
+	return o
 }
 
 // UserExists asks for one user by id. It is how a user whom the list lacks is
