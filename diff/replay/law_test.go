@@ -441,7 +441,7 @@ func (w *world) misfit(h History) string {
 			return fmt.Sprintf("move %d: not at the time of its record", i)
 		case m.Cause != None && (w.Points[m.Cause].Path != m.Path || w.Points[m.Cause].Kind >= Saved):
 			return fmt.Sprintf("move %d: the step is of another path", i)
-		case m.Cause != None && m.To.Before(w.Points[m.Cause].At):
+		case m.Cause != None && m.To.Before(w.Points[m.Cause].At.Add(-snapshot.RecordJitter)):
 			return fmt.Sprintf("move %d: before the step that it followed", i)
 		case m.Turns && (m.Act == On) == came:
 			return fmt.Sprintf("move %d: the SKU came twice, or went twice", i)
