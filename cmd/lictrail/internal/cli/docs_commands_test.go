@@ -116,7 +116,6 @@ var unrun = []struct{ begins, needs, script string }{
 	{"config show --config fleet.toml", "a fleet", "config"},
 	{"fleet health", "a fleet", "health"},
 	{"changes --config fleet.toml", "a fleet", "fleet"},
-	{"changes --kind removed --all-tenants", "a fleet", "fleet"},
 	{"changes --by cause --all-tenants", "a fleet", "fleet"},
 	{"backup --all-tenants", "a fleet", "fleet"},
 	{"report --config fleet.toml", "a fleet", "fleet"},
