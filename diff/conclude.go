@@ -594,11 +594,6 @@ func unseenKind(m replay.Move) snapshot.Kind {
 	return snapshot.PathRemoved
 }
 
-// holdsSKU reports whether one of the paths gives a SKU.
-func holdsSKU(paths []snapshot.Path, sku snapshot.SKUID) bool {
-	return slices.ContainsFunc(paths, func(p snapshot.Path) bool { return p.SKU == sku && p.Held })
-}
-
 // logOnlyByRecord lists the changes that complete records show where nothing is known of
 // the paths: before the first snapshot, and for an account that was deleted and restored.
 func (a *attributor) logOnlyByRecord(user snapshot.UserID, sku snapshot.SKUID) []Attributed {
@@ -608,10 +603,10 @@ func (a *attributor) logOnlyByRecord(user snapshot.UserID, sku snapshot.SKUID) [
 	})
 	// Clocks differ: near a snapshot, its rows say on which side of it an operation lies.
 	if before, after, known := a.states(user); known {
-		if len(ops) > 0 && ops[0].At.Before(from.Add(snapshot.ClockSlack)) && holdsSKU(before, sku) == (ops[0].moved(sku) == skuAdded) {
+		if len(ops) > 0 && ops[0].At.Before(from.Add(snapshot.ClockSlack)) && snapshot.Holds(before, sku) == (ops[0].moved(sku) == skuAdded) {
 			ops = ops[1:]
 		}
-		if n := len(ops); n > 0 && !a.gone[user] && ops[n-1].At.After(to.Add(-snapshot.ClockSlack)) && holdsSKU(after, sku) != (ops[n-1].moved(sku) == skuAdded) {
+		if n := len(ops); n > 0 && !a.gone[user] && ops[n-1].At.After(to.Add(-snapshot.ClockSlack)) && snapshot.Holds(after, sku) != (ops[n-1].moved(sku) == skuAdded) {
 			ops = ops[:n-1]
 		}
 	}

@@ -201,8 +201,11 @@ func (u *User) Normalize() {
 }
 
 // Holds reports whether the user holds the SKU by any path.
-func (u *User) Holds(sku SKUID) bool {
-	return slices.ContainsFunc(u.Paths, func(p Path) bool { return p.Held && p.SKU == sku })
+func (u *User) Holds(sku SKUID) bool { return Holds(u.Paths, sku) }
+
+// Holds reports whether the SKU is held by one of the paths.
+func Holds(paths []Path, sku SKUID) bool {
+	return slices.ContainsFunc(paths, func(p Path) bool { return p.Held && p.SKU == sku })
 }
 
 // Held returns the SKUs that the user holds, sorted, each once.
