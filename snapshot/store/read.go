@@ -16,17 +16,16 @@ import (
 // History answers questions about the state at one complete run. What it
 // returns is consistent: it reads in one transaction.
 type History struct {
-	tx      reading
-	seal    string // head of the newest: as long as there is no other, nothing has been written
-	erasure string // see [History.Erasure]
-	schema  int64  // changes when another version of the program changes the tables
-	Tenant  snapshot.Tenant
-	Runs    map[snapshot.RunID]*Run
-	First   *Run // the run with which tracking began
-	At      *Run // the run that is asked about; the newest unless [History.AsOf] chose another
-	groups  map[snapshot.GroupID]string
-	plans   map[snapshot.PlanID]string
-	skus    map[snapshot.SKUID]string
+	tx     reading
+	seal   string // head of the newest: as long as there is no other, nothing has been written
+	schema int64  // changes when another version of the program changes the tables
+	Tenant snapshot.Tenant
+	Runs   map[snapshot.RunID]*Run
+	First  *Run // the run with which tracking began
+	At     *Run // the run that is asked about; the newest unless [History.AsOf] chose another
+	groups map[snapshot.GroupID]string
+	plans  map[snapshot.PlanID]string
+	skus   map[snapshot.SKUID]string
 	// sameParts counts the SKUs of a part number, in lower case.
 	sameParts map[string]int
 	shared    *shared
@@ -83,7 +82,18 @@ func (h *History) State() string { return fmt.Sprintf("%d.%s", h.schema, h.seal)
 
 // Erasure says what has been erased: it is the same until something more is, and
 // differs between histories.
-func (h *History) Erasure() string { return h.erasure }
+func (h *History) Erasure(ctx context.Context) (string, error) {
+	return Once(h, "erasure", func() (erasure string, err error) {
+		err = h.tx.QueryRowContext(ctx, `
+			SELECT coalesce((SELECT head FROM seal ORDER BY id LIMIT 1), '') ||
+				coalesce((SELECT head FROM seal WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1), '')`,
+			ledger.KindForget, ledger.KindPrune).Scan(&erasure)
+		if err != nil {
+			return "", fmt.Errorf("read the newest erasure: %w", engine.Classify(err))
+		}
+		return erasure, nil
+	})
+}
 
 // loadState reads what changes with everything that is written. Every transaction
 // that adds to the history ends with a seal.
@@ -101,13 +111,6 @@ func (h *History) Close() error { return h.tx.Rollback() }
 func (h *History) load(ctx context.Context) error {
 	if err := h.loadState(ctx); err != nil {
 		return err
-	}
-	err := h.tx.QueryRowContext(ctx, `
-		SELECT coalesce((SELECT head FROM seal ORDER BY id LIMIT 1), '') ||
-			coalesce((SELECT head FROM seal WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1), '')`,
-		ledger.KindForget, ledger.KindPrune).Scan(&h.erasure)
-	if err != nil {
-		return fmt.Errorf("read the newest erasure: %w", err)
 	}
 	tenant, ok, err := tenantOf(ctx, h.tx)
 	if err != nil {

@@ -82,7 +82,8 @@ func (s *shelf) state(ctx context.Context, path string) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	return state{written: book.History.State(), erased: book.History.Erasure()}, done()
+	erased, err := book.History.Erasure(ctx)
+	return state{written: book.History.State(), erased: erased}, errors.Join(err, done())
 }
 
 // currentBook returns the book of the database, which is opened if it is not open yet;
