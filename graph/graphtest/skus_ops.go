@@ -12,12 +12,9 @@ import (
 func (t *Tenant) MicrosoftAddsPlan(sku string, plan Plan) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.sku(sku)
-	if s == nil || s.has(plan.ID) {
-		return fmt.Errorf("add plan to SKU %q: %w", sku, ErrConflict)
+	if err := t.addPlan(sku, plan); err != nil {
+		return err
 	}
-	s.Plans = append(s.Plans, plan)
-	t.log(Act{Kind: SKUChanged, Why: microsoft(), SKU: sku, Detail: "plan " + plan.ID, Silent: true})
 	for _, u := range t.holders(sku) {
 		t.refreshPlans(u)
 		u.resetDates(t.now)
@@ -31,12 +28,9 @@ func (t *Tenant) MicrosoftAddsPlan(sku string, plan Plan) error {
 func (t *Tenant) MicrosoftAddsPlanOff(sku string, plan Plan) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.sku(sku)
-	if s == nil || s.has(plan.ID) {
-		return fmt.Errorf("add plan to SKU %q: %w", sku, ErrConflict)
+	if err := t.addPlan(sku, plan); err != nil {
+		return err
 	}
-	s.Plans = append(s.Plans, plan)
-	t.log(Act{Kind: SKUChanged, Why: microsoft(), SKU: sku, Detail: "plan " + plan.ID, Silent: true})
 	for _, u := range t.holders(sku) {
 		t.change(u, microsoft(), false, func() {
 			for i := range u.Licenses {
@@ -46,6 +40,17 @@ func (t *Tenant) MicrosoftAddsPlanOff(sku string, plan Plan) error {
 			}
 		})
 	}
+	return nil
+}
+
+// addPlan adds a plan to a SKU, and to nobody's license yet.
+func (t *Tenant) addPlan(sku string, plan Plan) error {
+	s := t.sku(sku)
+	if s == nil || s.has(plan.ID) {
+		return fmt.Errorf("add plan to SKU %q: %w", sku, ErrConflict)
+	}
+	s.Plans = append(s.Plans, plan)
+	t.log(Act{Kind: SKUChanged, Why: microsoft(), SKU: sku, Detail: "plan " + plan.ID, Silent: true})
 	return nil
 }
 
