@@ -114,8 +114,8 @@ func (p plot) String() string {
 	return fmt.Sprintf("%s %s %s, %s %s %v", p.op, p.fault, when, p.source, p.activity, p.conceal)
 }
 
-// tell plays the story of the tenant.
-func tell(t *testing.T, p plot) *story {
+// playStory runs one simulated tenant through its weeks, with the fault of the plot.
+func playStory(t *testing.T, p plot) *story {
 	t.Helper()
 	s := &story{t: t, dir: t.TempDir(), tenant: graphtest.New(7)}
 	n := s.tenant
@@ -344,17 +344,17 @@ func TestGaps(t *testing.T) {
 		plot{source: connect.AuditGraph},
 		plot{source: connect.AuditGraph, activity: "all", conceal: true},
 	)
-	told := map[string]*story{}
+	stories := map[string]*story{}
 	for _, source := range []string{connect.AuditGraph, connect.AuditPurview, connect.AuditActivity} {
-		told[source] = tell(t, plot{source: source, activity: "all"})
+		stories[source] = playStory(t, plot{source: source, activity: "all"})
 	}
 	whole := map[string]answer{}
 	for _, p := range plots {
 		t.Run(p.String(), func(t *testing.T) {
-			s := tell(t, p)
-			base := told[p.source]
+			s := playStory(t, p)
+			base := stories[p.source]
 			if base == nil {
-				base = told[connect.AuditGraph]
+				base = stories[connect.AuditGraph]
 			}
 			for _, c := range commandsOf(Root()) {
 				name := commandName(c)

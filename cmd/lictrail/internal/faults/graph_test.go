@@ -65,13 +65,13 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Unlock()
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err == nil && resp.StatusCode == http.StatusTooManyRequests {
-		w.told(r.URL.Path, now, resp.Header)
+		w.noteWait(r.URL.Path, now, resp.Header)
 	}
 	return resp, err
 }
 
-// told notes how long the server asks clients to wait.
-func (w *wire) told(path string, now time.Time, h http.Header) {
+// noteWait records until when an answer asks clients not to send requests.
+func (w *wire) noteWait(path string, now time.Time, h http.Header) {
 	wait := time.Duration(0)
 	if s, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil {
 		wait = time.Duration(s * float64(time.Second))

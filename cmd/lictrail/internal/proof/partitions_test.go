@@ -64,7 +64,7 @@ func TestPartitionsMakeTheSameHistory(t *testing.T) {
 					t.Logf("seed %d, week %d: %s", seed, week, w.Message)
 				}
 			}
-			if diff := cmp.Diff(told(t, one), told(t, mixed)); diff != "" {
+			if diff := cmp.Diff(linesOf(t, one), linesOf(t, mixed)); diff != "" {
 				t.Fatalf("seed %d, week %d, %d partitions (-one pass +partitions):\n%s", seed, week, n, diff)
 			}
 		}
@@ -103,8 +103,9 @@ func run(t *testing.T, tenant *graphtest.Tenant, server *graphtest.Server, db *s
 	return summary
 }
 
-// told is what a history says: its changes and assignments, and that it is sound.
-func told(t *testing.T, db *store.DB) []string {
+// linesOf verifies a database, and returns its changes and assignments as lines of JSON
+// without the row numbers.
+func linesOf(t *testing.T, db *store.DB) []string {
 	t.Helper()
 	v, err := db.Verify(t.Context(), migrations.Apply, "")
 	must(t, err)

@@ -10,8 +10,8 @@ import (
 	"lictrail/snapshot/store"
 )
 
-// archiveJSON is the answer about a person who appears only in audit records: no items,
-// since no run has read a change of theirs, but the records.
+// archiveJSON is the JSON of `who` and `history` for a person whom no run has read: the
+// lists of what runs read are empty, and records has what the audit log shows.
 type archiveJSON struct {
 	Schema  int           `json:"schema"`
 	Tenant  tenantJSON    `json:"tenant"`

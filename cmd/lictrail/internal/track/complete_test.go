@@ -13,7 +13,7 @@ import (
 // when that is refused.
 type parted struct {
 	*scripted
-	short   string // of the user who is in no partition
+	missing string // id of the user whom the partitions leave out
 	refused error
 }
 
@@ -21,7 +21,7 @@ func (p *parted) Users(ctx context.Context, known snapshot.KnownRows, page func(
 	all := p.users
 	p.users = nil
 	for _, u := range all {
-		if string(u.ID) != p.short {
+		if string(u.ID) != p.missing {
 			p.users = append(p.users, u)
 		}
 	}
@@ -92,7 +92,7 @@ user eve
 					t.Fatal(err)
 				}
 			}
-			now := &parted{scripted: parseRun(t, "at 2026-03-08\n"+test.now), short: test.short}
+			now := &parted{scripted: parseRun(t, "at 2026-03-08\n"+test.now), missing: test.short}
 			summary, err := Run(t.Context(), now, db, now.options())
 			if err != nil {
 				t.Fatal(err)
