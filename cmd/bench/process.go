@@ -37,20 +37,37 @@ type usage struct {
 
 // command runs lictrail and returns what it printed and used.
 func (o options) command(ctx context.Context, env []string, args ...string) ([]byte, usage, error) {
-	cmd := exec.CommandContext(ctx, o.Lictrail, args...)
-	cmd.Env = append(cmd.Environ(), env...)
-	return finish(cmd)
+	var out bytes.Buffer
+	took, err := o.commandTo(ctx, &out, env, args...)
+	return out.Bytes(), took, err
 }
 
-// finish runs a process and returns what it printed and used.
-func finish(cmd *exec.Cmd) ([]byte, usage, error) {
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+// commandTo runs lictrail, which prints to out, and returns what it used.
+func (o options) commandTo(ctx context.Context, out io.Writer, env []string, args ...string) (usage, error) {
+	cmd := exec.CommandContext(ctx, o.Lictrail, args...)
+	cmd.Env = append(cmd.Environ(), env...)
+	return finish(cmd, out)
+}
+
+// finish runs a process, which prints to out, and returns what it used. Its peak is
+// at least that of this process, which Linux counts for every process that it starts:
+// so nothing here may hold the output of a command about all users.
+func finish(cmd *exec.Cmd, out io.Writer) (usage, error) {
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = out, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, usage{}, fmt.Errorf("%s %s: %w: %s", filepath.Base(cmd.Args[0]), cmd.Args[1], err, bytes.TrimSpace(stderr.Bytes()))
+		return usage{}, fmt.Errorf("%s %s: %w: %s", filepath.Base(cmd.Args[0]), cmd.Args[1], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	p := cmd.ProcessState
-	return stdout.Bytes(), usage{(p.UserTime() + p.SystemTime()).Seconds(), peakMegabytes(p)}, nil
+	return usage{(p.UserTime() + p.SystemTime()).Seconds(), peakMegabytes(p)}, nil
+}
+
+// lineCounter counts the lines that are written to it.
+type lineCounter int
+
+func (n *lineCounter) Write(text []byte) (int, error) {
+	*n += lineCounter(bytes.Count(text, []byte("\n")))
+	return len(text), nil
 }
 
 // server is the simulated tenant, in a process of its own.
@@ -114,11 +131,12 @@ func (s *server) read(ctx context.Context, kind string, limit int, into *read) e
 	if err != nil {
 		return err
 	}
-	text, took, err := finish(cmd)
+	var out bytes.Buffer
+	took, err := finish(cmd, &out)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
 		return fmt.Errorf("read with %s: %w", kind, err)
 	}
 	into.usage = took

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -38,8 +37,9 @@ func (b *bench) queries(ctx context.Context) error {
 		b.Log("asking %s", name)
 		var rows int
 		took, err := median(cmp.Or(b.Repeat, 5), func() error {
-			text, _, err := b.command(ctx, nil, append(q, "--db", b.db, "--format", "csv")...)
-			rows = max(0, bytes.Count(text, []byte("\n"))-1)
+			var lines lineCounter
+			_, err := b.commandTo(ctx, &lines, nil, append(q, "--db", b.db, "--format", "csv")...)
+			rows = max(0, int(lines)-1)
 			return err
 		})
 		if err != nil {

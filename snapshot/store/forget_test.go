@@ -67,7 +67,7 @@ func spelledHistory(t testing.TB, spelled string) *DB {
 		t.Fatal(err)
 	}
 	if _, err := db.Import(t.Context(), ImportFile{Name: "of " + spelled + ".csv", SHA256: "ab", ImportedAt: week(2)},
-		[]earlier.Record{{Line: 2, Entry: 1, User: "long", SKU: "e3", Assigned: moment, Note: "as " + spelled + " said", Path: "by " + spelled}}); err != nil {
+		given(earlier.Record{Line: 2, Entry: 1, User: "long", SKU: "e3", Assigned: moment, Note: "as " + spelled + " said", Path: "by " + spelled})); err != nil {
 		t.Fatal(err)
 	}
 	archivedAs(t, db, spelled)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"iter"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"lictrail/migrations"
 	"lictrail/snapshot"
+	"lictrail/snapshot/earlier"
 	"lictrail/snapshot/store/intake"
 )
 
@@ -207,5 +209,16 @@ func closeDB(t testing.TB, db *DB) {
 	t.Helper()
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// given lists earlier records for an import.
+func given(records ...earlier.Record) iter.Seq2[*earlier.Record, error] {
+	return func(yield func(*earlier.Record, error) bool) {
+		for i := range records {
+			if !yield(&records[i], nil) {
+				return
+			}
+		}
 	}
 }

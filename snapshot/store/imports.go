@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"lictrail/snapshot"
@@ -23,7 +24,8 @@ type ImportFile struct {
 
 // Import takes the records of a file, all or none, and returns how many were
 // new: those that an earlier import of the same file took are left as they are.
-func (db *DB) Import(ctx context.Context, f ImportFile, records []earlier.Record) (added int, err error) {
+// The list may read what the history was before.
+func (db *DB) Import(ctx context.Context, f ImportFile, records iter.Seq2[*earlier.Record, error]) (added int, err error) {
 	err = ledger.Write(ctx, db.sql, func(tx *sql.Tx) (*ledger.Entry, error) {
 		var err error
 		if added, err = newWriter(ctx, tx, 0).importFile(&f, records); err != nil || added == 0 {
@@ -37,16 +39,19 @@ func (db *DB) Import(ctx context.Context, f ImportFile, records []earlier.Record
 	return added, nil
 }
 
-func (w *writer) importFile(f *ImportFile, records []earlier.Record) (added int, err error) {
+func (w *writer) importFile(f *ImportFile, records iter.Seq2[*earlier.Record, error]) (added int, err error) {
 	file, err := w.lookup("import_file", "sha256", f.SHA256,
 		"INSERT INTO import_file (sha256, name, imported_at, version) VALUES (?, ?, ?, ?)", f.Name, f.ImportedAt.UnixMilli(), f.Version)
 	if err != nil {
 		return 0, err
 	}
-	for i := range records {
-		n, err := w.importRecord(file, f.ImportedAt, &records[i])
+	for r, err := range records {
 		if err != nil {
-			return 0, fmt.Errorf("line %d: %w", records[i].Line, err)
+			return 0, err
+		}
+		n, err := w.importRecord(file, f.ImportedAt, r)
+		if err != nil {
+			return 0, fmt.Errorf("line %d: %w", r.Line, err)
 		}
 		added += n
 	}

@@ -40,7 +40,7 @@ func sealedHistory(t testing.TB) *DB {
 		t.Fatal(err)
 	}
 	if _, err := db.Import(t.Context(), ImportFile{Name: "old.csv", SHA256: "ab", ImportedAt: week(4)},
-		[]earlier.Record{{Line: 2, Entry: 1, User: "user-1", SKU: "e3", Assigned: moment, Note: "by hand"}}); err != nil {
+		given(earlier.Record{Line: 2, Entry: 1, User: "user-1", SKU: "e3", Assigned: moment, Note: "by hand"})); err != nil {
 		t.Fatal(err)
 	}
 	archived(t, db)

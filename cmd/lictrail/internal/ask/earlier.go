@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -35,19 +37,42 @@ type EarlierRow struct {
 	After   snapshot.Date
 }
 
-// EarlierFile is a file with the verdict on each of its lines.
+// EarlierFile is a file of records that another tracker kept.
 type EarlierFile struct {
 	store.ImportFile
 	Read *earlier.File
-	Rows []*EarlierRow
+	Sum  EarlierSum // set each time that all of its lines have been judged
 }
 
-// EarlierJudge matches lines with users and SKUs, and judges each record.
+// EarlierSum counts the lines of a file.
+type EarlierSum struct {
+	Verdicts map[string]int
+	Moved    int // records that are taken and make a first-assigned date earlier
+}
+
+// Taken is how many records are in the history, from this import or an earlier one.
+func (s *EarlierSum) Taken() int { return s.Verdicts[VerdictTaken] + s.Verdicts[VerdictAlready] }
+
+// Refused is how many records are not.
+func (s *EarlierSum) Refused() int { return s.Verdicts[VerdictRefused] + s.Verdicts[VerdictConflict] }
+
+func (s *EarlierSum) add(r *EarlierRow) {
+	s.Verdicts[r.Verdict]++
+	if r.Verdict == VerdictTaken && r.Moves() {
+		s.Moved++
+	}
+}
+
+// Moves says whether the first-assigned date is earlier with the record.
+func (r *EarlierRow) Moves() bool { return r.Before != nil && r.After.At.Before(r.Before.At) }
+
+// EarlierJudge matches lines with users and SKUs, and judges each record by the history
+// of its book, which stays as it was before the import.
 type EarlierJudge struct {
-	n      *Book
+	Book   *Book
 	Now    time.Time
 	HeldOn earlier.Moment
-	// separator joins several licenses in a cell; "" for the usual ones.
+	// Separator joins several licenses in a cell; "" for the usual ones.
 	Separator string
 	people    map[string]*importPerson // of the lines that are judged, by reference
 }
@@ -61,35 +86,76 @@ type importPerson struct {
 	imported []store.ImportRow
 }
 
-func (j *EarlierJudge) Judge(ctx context.Context, db *store.DB, files []*EarlierFile) error {
-	book, err := Of(ctx, db)
-	if err != nil {
-		return err
-	}
-	defer book.Close()
-	j.n = book
-	for _, f := range files {
-		for _, r := range f.Read.Passed {
-			f.Rows = append(f.Rows, &EarlierRow{File: f.Name, Line: r.Line, Verdict: VerdictPassed, Reason: r.Reason})
+// Rows lists what becomes of each line of a file, in the order of lines. It judges some
+// lines at a time and keeps none, so that memory does not grow with the verdicts.
+func (j *EarlierJudge) Rows(ctx context.Context, f *EarlierFile) iter.Seq2[*EarlierRow, error] {
+	return func(yield func(*EarlierRow, error) bool) {
+		sum := EarlierSum{Verdicts: map[string]int{}}
+		give := func(r *EarlierRow) bool {
+			sum.add(r)
+			return yield(r, nil)
 		}
-		for _, r := range f.Read.Refused {
-			f.Rows = append(f.Rows, &EarlierRow{File: f.Name, Line: r.Line, Verdict: VerdictRefused, Reason: r.Reason})
-		}
-		for rows := range slices.Chunk(f.Read.Rows, linesAtOnce) {
-			if err := j.meet(ctx, rows); err != nil {
-				return err
+		// These were left out when the file was read.
+		passed, refused := f.Read.Passed, f.Read.Refused
+		leftOut := func(before int) bool {
+			for {
+				var r *EarlierRow
+				switch {
+				case len(passed) > 0 && passed[0].Line < before && (len(refused) == 0 || passed[0].Line <= refused[0].Line):
+					r, passed = f.leftOut(passed[0], VerdictPassed), passed[1:]
+				case len(refused) > 0 && refused[0].Line < before:
+					r, refused = f.leftOut(refused[0], VerdictRefused), refused[1:]
+				default:
+					return true
+				}
+				if !give(r) {
+					return false
+				}
 			}
-			for _, row := range rows {
-				j.row(f, row)
+		}
+		for lines := range slices.Chunk(f.Read.Rows, linesAtOnce) {
+			if err := j.meet(ctx, lines); err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, line := range lines {
+				if !leftOut(line.Line) {
+					return
+				}
+				for _, r := range j.judge(f, line) {
+					if !give(r) {
+						return
+					}
+				}
 			}
 		}
-		slices.SortStableFunc(f.Rows, func(a, b *EarlierRow) int { return a.Line - b.Line })
+		if leftOut(math.MaxInt) {
+			f.Sum = sum
+		}
 	}
-	return nil
 }
 
-// row judges one line, which may list several SKUs.
-func (j *EarlierJudge) row(f *EarlierFile, row earlier.Row) {
+func (f *EarlierFile) leftOut(r earlier.Refusal, verdict string) *EarlierRow {
+	return &EarlierRow{File: f.Name, Line: r.Line, Verdict: verdict, Reason: r.Reason}
+}
+
+// Taken lists the records of a file that are to be imported.
+func (j *EarlierJudge) Taken(ctx context.Context, f *EarlierFile) iter.Seq2[*earlier.Record, error] {
+	return func(yield func(*earlier.Record, error) bool) {
+		for r, err := range j.Rows(ctx, f) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if r.Verdict == VerdictTaken && !yield(&r.Record, nil) {
+				return
+			}
+		}
+	}
+}
+
+// judge judges one line, which may list several SKUs.
+func (j *EarlierJudge) judge(f *EarlierFile, row earlier.Row) []*EarlierRow {
 	base := EarlierRow{File: f.Name, Line: row.Line, Verdict: VerdictRefused, Named: cmp.Or(row.UPN, string(row.ID))}
 	person := j.people[strings.ToLower(reference(row))]
 	if base.Reason = person.refused; base.Reason == "" {
@@ -100,9 +166,9 @@ func (j *EarlierJudge) row(f *EarlierFile, row earlier.Row) {
 		base.Reason = err.Error()
 	}
 	if base.Reason != "" {
-		f.Rows = append(f.Rows, &base)
-		return
+		return []*EarlierRow{&base}
 	}
+	var judged []*EarlierRow
 	for i, sku := range skus {
 		r := base
 		r.Record = earlier.Record{Line: row.Line, Entry: i + 1, User: person.ID, SKU: sku,
@@ -111,8 +177,9 @@ func (j *EarlierJudge) row(f *EarlierFile, row earlier.Row) {
 			r.Record.Seen = j.HeldOn
 		}
 		j.verdict(&r, person, f.SHA256)
-		f.Rows = append(f.Rows, &r)
+		judged = append(judged, &r)
 	}
+	return judged
 }
 
 func (j *EarlierJudge) verdict(r *EarlierRow, p *importPerson, sha string) {
@@ -157,14 +224,14 @@ func (j *EarlierJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, erro
 	if _, after, ok := strings.Cut(word, ":"); ok {
 		word = after
 	}
-	found := j.n.SKUsOf(word)
-	for _, s := range j.n.Catalog.Formerly(word) { // some of these names were given away since
-		if _, ok := j.n.History.PartNumbers()[s.ID]; ok {
+	found := j.Book.SKUsOf(word)
+	for _, s := range j.Book.Catalog.Formerly(word) { // some of these names were given away since
+		if _, ok := j.Book.History.PartNumbers()[s.ID]; ok {
 			found = append(found, s.ID)
 		}
 	}
 	if len(found) == 0 {
-		for _, s := range append(j.n.Catalog.FindSKUs(word), j.n.Catalog.Formerly(word)...) {
+		for _, s := range append(j.Book.Catalog.FindSKUs(word), j.Book.Catalog.Formerly(word)...) {
 			found = append(found, s.ID)
 		}
 	}
@@ -209,7 +276,7 @@ func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
 			j.people[key], refs = &importPerson{holdings: map[snapshot.SKUID]*store.Holding{}}, append(refs, reference(row))
 		}
 	}
-	found, err := j.n.History.FindEachUser(ctx, refs)
+	found, err := j.Book.History.FindEachUser(ctx, refs)
 	if err != nil {
 		return err
 	}
@@ -238,7 +305,7 @@ func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
 
 // know loads the history of users.
 func (j *EarlierJudge) know(ctx context.Context, users []store.Person, byRow map[int64][]*importPerson) error {
-	for holding, err := range j.n.History.Holdings(ctx, store.Filter{Users: users}) {
+	for holding, err := range j.Book.History.Holdings(ctx, store.Filter{Users: users}) {
 		if err != nil {
 			return err
 		}
@@ -251,7 +318,7 @@ func (j *EarlierJudge) know(ctx context.Context, users []store.Person, byRow map
 	for _, u := range users {
 		known[u.Row], byID[u.ID] = true, byRow[u.Row]
 	}
-	seen, err := j.n.History.SeenEach(ctx, known)
+	seen, err := j.Book.History.SeenEach(ctx, known)
 	if err != nil {
 		return err
 	}
@@ -260,28 +327,11 @@ func (j *EarlierJudge) know(ctx context.Context, users []store.Person, byRow map
 			p.runs = runs
 		}
 	}
-	imports, err := j.n.History.Imports(ctx, users)
+	imports, err := j.Book.History.Imports(ctx, users)
 	for _, i := range imports {
 		for _, p := range byID[i.User] {
 			p.imported = append(p.imported, i)
 		}
 	}
 	return err
-}
-
-// CountEarlier counts the records that are taken, or there already, and those that
-// are not.
-func CountEarlier(files []*EarlierFile) (taken, refused int64) {
-	for _, f := range files {
-		for _, r := range f.Rows {
-			switch r.Verdict {
-			case VerdictPassed:
-			case VerdictTaken, VerdictAlready:
-				taken++
-			default:
-				refused++
-			}
-		}
-	}
-	return taken, refused
 }

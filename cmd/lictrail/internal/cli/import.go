@@ -88,18 +88,21 @@ func runImport(ctx context.Context, e *env, o importOptions, paths []string) err
 		return err
 	}
 	defer db.Close()
-	j := &ask.EarlierJudge{Now: e.now(), HeldOn: heldOn, Separator: o.separator}
-	if err := j.Judge(ctx, db, files); err != nil {
+	book, err := ask.Of(ctx, db)
+	if err != nil {
 		return err
 	}
+	defer book.Close()
+	book.PartNumbers = e.partNumbers
+	j := &ask.EarlierJudge{Book: book, Now: e.now(), HeldOn: heldOn, Separator: o.separator}
 	if !o.dryRun {
 		for _, f := range files {
-			if err := takeEarlier(ctx, db, f); err != nil {
+			if _, err := db.Import(ctx, f.ImportFile, j.Taken(ctx, f)); err != nil {
 				return err
 			}
 		}
 	}
-	return reportEarlier(ctx, e, db, o.dryRun, files)
+	return reportEarlier(ctx, e, j, o.dryRun, files)
 }
 
 func (o importOptions) check() (earlier.Options, earlier.Moment, error) {
@@ -150,34 +153,16 @@ func openImport(ctx context.Context, path string, dryRun bool) (*store.DB, error
 	return store.OpenReadWrite(ctx, path, migrations.Apply)
 }
 
-// takeEarlier imports what was judged fit, in one transaction.
-func takeEarlier(ctx context.Context, db *store.DB, f *ask.EarlierFile) error {
-	var records []earlier.Record
-	for _, r := range f.Rows {
-		if r.Verdict == ask.VerdictTaken {
-			records = append(records, r.Record)
-		}
-	}
-	if len(records) == 0 {
-		return nil
-	}
-	_, err := db.Import(ctx, f.ImportFile, records)
-	return err
-}
-
 // reportEarlier prints what became of every line, and fails where not all was taken.
-func reportEarlier(ctx context.Context, e *env, db *store.DB, dryRun bool, files []*ask.EarlierFile) error {
-	book, err := ask.Of(ctx, db) // with what the import added
-	if err != nil {
+func reportEarlier(ctx context.Context, e *env, j *ask.EarlierJudge, dryRun bool, files []*ask.EarlierFile) error {
+	if err := show.Earlier(ctx, e.printer(j.Book), j, files, dryRun); err != nil {
 		return err
 	}
-	defer book.Close()
-	book.PartNumbers = e.partNumbers
-	b := book
-	if err := show.Earlier(e.printer(b), files, dryRun); err != nil {
-		return err
+	var taken, refused int64
+	for _, f := range files {
+		taken += int64(f.Sum.Taken())
+		refused += int64(f.Sum.Refused())
 	}
-	taken, refused := ask.CountEarlier(files)
 	if taken == 0 && !dryRun {
 		return usage("nothing was taken", nothingTaken(refused))
 	}

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 
@@ -17,7 +18,7 @@ func earlierReason(r *ask.EarlierRow) string {
 		return r.Reason
 	case r.Before == nil:
 		return "not held since tracking began; kept for the history"
-	case r.After.At.Before(r.Before.At):
+	case r.Moves():
 		return "first assigned " + LongDate(r.After) + " instead of " + LongDate(*r.Before)
 	}
 	return "nothing earlier than what is known: first assigned " + LongDate(*r.Before)
@@ -29,25 +30,31 @@ const shownAlike = 20
 
 // Earlier prints the verdict on every line of the files. Text has only the lines that
 // need attention.
-func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
-	var rows []*ask.EarlierRow
-	for _, f := range files {
-		for _, r := range f.Rows {
-			if dryRun || p.Format != "text" || r.Verdict == ask.VerdictRefused || r.Verdict == ask.VerdictConflict || r.Verdict == ask.VerdictPassed {
-				rows = append(rows, r)
+func Earlier(ctx context.Context, p Printer, j *ask.EarlierJudge, files []*ask.EarlierFile, dryRun bool) error {
+	few := &fewAlike{seen: map[kindOfLine]int{}, first: map[kindOfLine]string{}}
+	listing := importListing(p.Book)
+	rows := func(yield func(*ask.EarlierRow, error) bool) {
+		for _, f := range files {
+			if p.Format == "text" && !dryRun && !needAttention(f) {
+				continue
+			}
+			for r, err := range j.Rows(ctx, f) {
+				if err == nil && p.Format == "text" && !few.shows(r, dryRun) {
+					continue
+				}
+				if !yield(r, err) {
+					return
+				}
 			}
 		}
 	}
-	var more []string
 	if p.Format == "text" {
-		rows, more = fewAlike(rows)
+		listing.None = ""
 	}
-	if p.Format != "text" || len(rows) > 0 {
-		if err := importListing(p.Book).Print(p, Given(rows)); err != nil {
-			return err
-		}
+	if err := listing.Print(p, rows); err != nil {
+		return err
 	}
-	for _, line := range more {
+	for _, line := range few.more() {
 		if err := p.Printf("%s\n", line); err != nil {
 			return err
 		}
@@ -63,45 +70,54 @@ func Earlier(p Printer, files []*ask.EarlierFile, dryRun bool) error {
 // valuesIn is what differs between reasons that are the same.
 var valuesIn = regexp.MustCompile(`"[^"]*"|\d+`)
 
+// needAttention says whether lines of a file that was imported are not in the history.
+func needAttention(f *ask.EarlierFile) bool {
+	return f.Sum.Refused()+f.Sum.Verdicts[ask.VerdictPassed] > 0
+}
+
+// kindOfLine is what lines are alike by.
+type kindOfLine struct{ verdict, reason string }
+
 // fewAlike leaves out refused lines whose reason was shown shownAlike times already, and
 // says how many it left out.
-func fewAlike(rows []*ask.EarlierRow) (few []*ask.EarlierRow, more []string) {
-	type kind struct{ verdict, reason string }
-	seen, first := map[kind]int{}, map[kind]string{}
-	var order []kind
-	for _, r := range rows {
-		k := kind{r.Verdict, valuesIn.ReplaceAllString(earlierReason(r), "")}
-		if seen[k]++; seen[k] == 1 {
-			first[k], order = earlierReason(r), append(order, k)
-		}
-		if seen[k] <= shownAlike || r.Verdict == ask.VerdictTaken || r.Verdict == ask.VerdictAlready {
-			few = append(few, r)
+type fewAlike struct {
+	seen  map[kindOfLine]int
+	first map[kindOfLine]string // the reason of the first one
+	order []kindOfLine
+}
+
+// shows says whether a line is shown. Those that are taken are shown by a dry run only.
+func (few *fewAlike) shows(r *ask.EarlierRow, dryRun bool) bool {
+	if r.Verdict == ask.VerdictTaken || r.Verdict == ask.VerdictAlready {
+		return dryRun
+	}
+	reason := earlierReason(r)
+	k := kindOfLine{r.Verdict, valuesIn.ReplaceAllString(reason, "")}
+	if few.seen[k]++; few.seen[k] == 1 {
+		few.first[k], few.order = reason, append(few.order, k)
+	}
+	return few.seen[k] <= shownAlike
+}
+
+// more says what was left out.
+func (few *fewAlike) more() (lines []string) {
+	for _, k := range few.order {
+		if n := few.seen[k] - shownAlike; n > 0 {
+			lines = append(lines, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", Plural(int64(n), "more line"), k.verdict, few.first[k]))
 		}
 	}
-	for _, k := range order {
-		if n := seen[k] - shownAlike; n > 0 && k.verdict != ask.VerdictTaken && k.verdict != ask.VerdictAlready {
-			more = append(more, fmt.Sprintf("… and %s %s for the same reason, such as: %s (--format json lists all)", Plural(int64(n), "more line"), k.verdict, first[k]))
-		}
-	}
-	return few, more
+	return lines
 }
 
 // summarizeEarlier counts the verdicts, on stderr where stdout is for programs.
 func summarizeEarlier(p Printer, f *ask.EarlierFile, dryRun bool) error {
-	counts := map[string]int{}
-	earlierDates := 0
-	for _, r := range f.Rows {
-		counts[r.Verdict]++
-		if r.Verdict == ask.VerdictTaken && r.Before != nil && r.After.At.Before(r.Before.At) {
-			earlierDates++
-		}
-	}
+	counts := f.Sum.Verdicts
 	verb := "taken"
 	if dryRun {
 		verb = "would be taken"
 	}
 	line := fmt.Sprintf("%s: %s %s, of which %d move a first-assigned date; %d there already, %d refused, %d in conflict with what runs saw, %s without a license",
-		f.Name, Plural(counts[ask.VerdictTaken], "record"), verb, earlierDates, counts[ask.VerdictAlready], counts[ask.VerdictRefused],
+		f.Name, Plural(counts[ask.VerdictTaken], "record"), verb, f.Sum.Moved, counts[ask.VerdictAlready], counts[ask.VerdictRefused],
 		counts[ask.VerdictConflict], Plural(f.Read.Unlicensed, "line"))
 	if p.Format != "text" {
 		p.Notef("%s", line)

@@ -46,7 +46,7 @@ func productColumn[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
 type Listing[T any] struct {
 	JSON    func(T) any
 	Columns []Column[T]
-	None    string // what to say on stderr when there is no row
+	None    string // what to say on stderr when there is no row; "" where that needs no words
 }
 
 // Print shows the rows in the format asked for. JSON and CSV are streamed.
@@ -177,7 +177,7 @@ func (l Listing[T]) printText(p Printer, rows iter.Seq2[T, error]) error {
 		table.Row(values...)
 	}
 	if table.Len() == 0 {
-		if len(p.Book.Gaps(p.Command)) == 0 {
+		if l.None != "" && len(p.Book.Gaps(p.Command)) == 0 {
 			p.Notef("%s", l.None)
 		}
 		return nil
