@@ -20,8 +20,8 @@ import (
 	"lictrail/graph/graphtest"
 )
 
-// How large the load on the local page is. They are to be measured with
-// 100,000 users, 51 weeks and a second between the questions of a reader.
+// How large the load on the local page is. docs/serve.md has figures of 100,000 users and
+// 52 weeks with a second between the questions of a reader.
 var (
 	loadUsers  = flag.Int("load-users", 500, "users of the tenant that is read while people look at its page")
 	loadWeeks  = flag.Int("load-weeks", 3, "weekly runs after the first")
