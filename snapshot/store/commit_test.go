@@ -655,6 +655,26 @@ func TestCommit_ManyRows(t *testing.T) {
 	}
 }
 
+// The first run leaves no gaps in the file.
+func TestCommit_Compact(t *testing.T) {
+	t.Parallel()
+	db := openRW(t, newHistory(t))
+	s := begin(t, db)
+	var deltas []snapshot.Delta
+	for i := range 3000 {
+		deltas = append(deltas, newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i))))
+	}
+	commit(t, s, deltas...)
+	pages := func() int64 { return count(t, db, "SELECT page_count FROM pragma_page_count") }
+	left := pages()
+	if _, err := db.sql.ExecContext(t.Context(), "VACUUM"); err != nil {
+		t.Fatal(err)
+	}
+	if pages() != left {
+		t.Errorf("the first run leaves %d pages, and %d would do", left, pages())
+	}
+}
+
 // The first statement with a user who cannot be written ends the commit, while
 // the users after it are made ready.
 func TestCommit_StopsAtTheFirstError(t *testing.T) {
