@@ -22,14 +22,16 @@ func (b *bench) ratios() {
 	least("first run / floor", floor/b.First.CPU, wanted(0.7, 0.55))
 	peak := max(b.First.PeakMegabyte, b.Quiet.PeakMegabyte)
 	if n := len(b.result.Weeks); n > 0 {
-		var cpu, added float64
+		var cpu float64
 		for _, w := range b.result.Weeks {
 			cpu += w.CPU / float64(n)
-			added += float64(w.Added) / float64(n)
 			peak = max(peak, w.PeakMegabyte)
 		}
 		least("week of changes / floor", floor/cpu, 1.5)
-		most("KB a week for 100,000 users", added/1e3/users*1e5, 1000*b.options.Share/0.01)
+		if n > 1 { // in the first week SQLite also splits pages, which the first run leaves full
+			added := float64(b.result.Weeks[n-1].Database-b.result.Weeks[0].Database) / float64(n-1)
+			most("KB a week for 100,000 users, from the second on", added/1e3/users*1e5, 1000*b.options.Share/0.01)
+		}
 	}
 	least("week without a change / floor", floor/b.Quiet.CPU, 2)
 	most("bytes a user after the first run", float64(b.First.Database)/users, wanted(250, 400))
