@@ -34,7 +34,7 @@ var held = map[string]struct{ plain, realistic float64 }{
 	"peak of seat-days --by user, MB":              {150, 150},
 	"verify / first run":                           {1.2, 1.2},
 	"backup / first run":                           {1.5, 1.5},
-	"peak of import, MB":                           {150, 150},
+	"peak of import, MB":                           {110, 110},
 	"peak of a run in which everybody changed, MB": {150, 150},
 	"peak of the run after it, MB":                 {120, 120},
 }

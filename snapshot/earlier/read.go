@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,9 +26,11 @@ const (
 // ErrFile says that a file as a whole is of no use.
 var ErrFile = errors.New("the file cannot be read as earlier records")
 
-// Row is one line of a file, as it is written.
-type Row struct {
+// Line is a line of a file: a record as it is written, or the reason why it is none.
+type Line struct {
 	Line     int
+	Reason   string          // why it is left out; "" for a record
+	NoRecord bool            // it is left out since it is not meant as a record
 	ID       snapshot.UserID // object id; "" when the file has none
 	UPN      string
 	Licenses string // a SKU, or several
@@ -37,29 +40,18 @@ type Row struct {
 	Note     string
 }
 
-// Refusal is a line that was left out, and why.
-type Refusal struct {
-	Line   int
-	Reason string
-}
-
-// String returns the refusal as one line.
-func (r Refusal) String() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
-
 // Options say how to read a file.
 type Options struct {
 	Order Order
 	SKU   string // of files without a column for it
 }
 
-// File is what was read.
+// File is a file that can be read line by line, as often as needed: only its text is in
+// memory.
 type File struct {
-	Rows        []Row
-	Refused     []Refusal
-	Passed      []Refusal // lines that were passed over: before the header, and without a license
-	Unlicensed  int       // lines about users without a license
-	HasAssigned bool      // the file has a column for the date of assignment
-	Columns     []string
+	Unlicensed int // lines about users without a license
+	header     *header
+	options    Options
 }
 
 // field is a column that is understood.
@@ -108,23 +100,42 @@ func Read(raw []byte, o Options) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	f := &File{HasAssigned: len(h.columns[fieldAssigned]) > 0, Columns: h.names, Passed: h.passed}
-	if err := f.readRows(h, o); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	f := &File{header: h, options: o}
+	lines := 0
+	for line, err := range f.read {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFile, err)
+		}
+		lines++
+		if line.Reason == noLicense {
+			f.Unlicensed++
+		}
 	}
-	if len(f.Rows)+len(f.Refused)+f.Unlicensed == 0 {
+	if lines == len(h.passed) {
 		return nil, fmt.Errorf("%w: it has column names but no lines", ErrFile)
 	}
 	return f, nil
 }
 
+// Lines lists the lines, but for empty ones and the one with the names of the columns.
+func (f *File) Lines() iter.Seq[*Line] {
+	return func(yield func(*Line) bool) {
+		for line, err := range f.read { // once without an error, always without
+			if err != nil || !yield(line) {
+				return
+			}
+		}
+	}
+}
+
 // header is the line with the names of the columns.
 type header struct {
-	rows    *csv.Reader // of the lines after it
-	names   []string
-	columns columns
-	before  int       // lines before those
-	passed  []Refusal // what those are, but for empty ones
+	names     []string
+	columns   columns
+	passed    []*Line // the lines before it, but for empty ones
+	after     string  // the lines after it
+	before    int     // how many lines are before those
+	separator rune
 }
 
 // maxPreamble is how many lines may stand before the header: "#TYPE ..." of
@@ -133,7 +144,7 @@ const maxPreamble = 10
 
 // findHeader finds the first line that names the columns that are needed.
 func findHeader(text string, o Options) (*header, error) {
-	var passed []Refusal
+	var passed []*Line
 	var first error
 	separators := ",;\t|"
 	rest := text
@@ -147,7 +158,7 @@ func findHeader(text string, o Options) (*header, error) {
 			}
 			columns, err := findColumns(names, o)
 			if err == nil {
-				return &header{rows: readerOf(after, sep), names: names, columns: columns, before: n + 1, passed: passed}, nil
+				return &header{names: names, columns: columns, passed: passed, after: after, before: n + 1, separator: sep}, nil
 			}
 			if first == nil && len(names) > 1 {
 				first = err
@@ -157,7 +168,7 @@ func findHeader(text string, o Options) (*header, error) {
 			separators = string([]rune(sep)[0]) + separators
 		}
 		if strings.Trim(line, " \t,;") != "" {
-			passed = append(passed, Refusal{n + 1, preambleWords(line)})
+			passed = append(passed, &Line{Line: n + 1, Reason: preambleWords(line), NoRecord: true})
 		}
 		if rest = after; !more {
 			break
@@ -263,31 +274,35 @@ func heading(name string) string {
 	}, name)
 }
 
-func (f *File) readRows(h *header, o Options) error {
+// read lists the lines. The error is one of the whole file.
+func (f *File) read(yield func(*Line, error) bool) {
+	h := f.header
+	for _, line := range h.passed {
+		if !yield(line, nil) {
+			return
+		}
+	}
+	rows := readerOf(h.after, h.separator)
 	for {
-		cells, err := h.rows.Read()
+		cells, err := rows.Read()
 		var bad *csv.ParseError
+		var line *Line
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return
 		case errors.As(err, &bad) && bad.Line > bad.StartLine:
-			return fmt.Errorf("line %d: a quoted cell does not end where it should", h.before+bad.StartLine)
+			err = fmt.Errorf("line %d: a quoted cell does not end where it should", h.before+bad.StartLine)
 		case errors.As(err, &bad):
-			f.Refused = append(f.Refused, Refusal{h.before + bad.StartLine, quoteWords(bad.Err)})
-			continue
-		case err != nil:
-			return err
-		}
-		line, _ := h.rows.FieldPos(0)
-		line += h.before
-		if !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" }) {
+			line, err = &Line{Line: h.before + bad.StartLine, Reason: quoteWords(bad.Err)}, nil
+		case err == nil && slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" }):
+			n, _ := rows.FieldPos(0)
+			line = f.line(h.before+n, cells)
+		case err == nil:
 			continue
 		}
-		if len(cells) > len(h.names) {
-			f.Refused = append(f.Refused, Refusal{line, fmt.Sprintf("%d cells under %d column names", len(cells), len(h.names))})
-			continue
+		if !yield(line, err) || err != nil {
+			return
 		}
-		f.add(line, cells, h.columns, o)
 	}
 }
 
@@ -299,7 +314,11 @@ func quoteWords(err error) string {
 	return "a quoted cell does not end where it should"
 }
 
-func (f *File) add(line int, cells []string, columns columns, o Options) {
+// noLicense is why a line about a user without a license is left out.
+const noLicense = "it names no license"
+
+func (f *File) line(number int, cells []string) *Line {
+	columns := f.header.columns
 	cell := func(which field) string {
 		for _, i := range columns[which] {
 			if i >= len(cells) {
@@ -311,35 +330,32 @@ func (f *File) add(line int, cells []string, columns columns, o Options) {
 		}
 		return ""
 	}
-	refuse := func(reason string) { f.Refused = append(f.Refused, Refusal{line, reason}) }
-	if slices.ContainsFunc(cells, func(c string) bool { return len(c) > maxCell }) {
-		refuse(fmt.Sprintf("a cell is longer than %d bytes", maxCell))
-		return
+	refused := func(reason string) *Line { return &Line{Line: number, Reason: reason} }
+	switch {
+	case len(cells) > len(f.header.names):
+		return refused(fmt.Sprintf("%d cells under %d column names", len(cells), len(f.header.names)))
+	case slices.ContainsFunc(cells, func(c string) bool { return len(c) > maxCell }):
+		return refused(fmt.Sprintf("a cell is longer than %d bytes", maxCell))
 	}
-	r := Row{Line: line, ID: snapshot.NormalID(snapshot.UserID(cell(fieldID))), UPN: cell(fieldUPN),
+	l := &Line{Line: number, ID: snapshot.NormalID(snapshot.UserID(cell(fieldID))), UPN: cell(fieldUPN),
 		Licenses: cell(fieldSKU), Path: cell(fieldPath), Note: cell(fieldNote)}
 	if len(columns[fieldSKU]) == 0 {
-		r.Licenses = o.SKU
+		l.Licenses = f.options.SKU
 	}
 	var err error
 	switch {
-	case r.ID == "" && r.UPN == "":
-		refuse("it names no user")
-		return
-	case r.Licenses == "" || strings.EqualFold(r.Licenses, "unlicensed"):
-		f.Unlicensed++
-		f.Passed = append(f.Passed, Refusal{line, "it names no license"})
-		return
+	case l.ID == "" && l.UPN == "":
+		return refused("it names no user")
+	case l.Licenses == "" || strings.EqualFold(l.Licenses, "unlicensed"):
+		return &Line{Line: number, Reason: noLicense, NoRecord: true}
 	}
-	if r.Assigned, err = optional(cell(fieldAssigned), o.Order); err != nil {
-		refuse("assigned: " + err.Error())
-		return
+	if l.Assigned, err = optional(cell(fieldAssigned), f.options.Order); err != nil {
+		return refused("assigned: " + err.Error())
 	}
-	if r.Removed, err = optional(cell(fieldRemoved), o.Order); err != nil {
-		refuse("removed: " + err.Error())
-		return
+	if l.Removed, err = optional(cell(fieldRemoved), f.options.Order); err != nil {
+		return refused("removed: " + err.Error())
 	}
-	f.Rows = append(f.Rows, r)
+	return l
 }
 
 // optional reads a date that may be left out, in the ways in which programs

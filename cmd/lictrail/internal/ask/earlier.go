@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -91,52 +90,39 @@ type importPerson struct {
 func (j *EarlierJudge) Rows(ctx context.Context, f *EarlierFile) iter.Seq2[*EarlierRow, error] {
 	return func(yield func(*EarlierRow, error) bool) {
 		sum := EarlierSum{Verdicts: map[string]int{}}
-		give := func(r *EarlierRow) bool {
-			sum.add(r)
-			return yield(r, nil)
-		}
-		// These were left out when the file was read.
-		passed, refused := f.Read.Passed, f.Read.Refused
-		leftOut := func(before int) bool {
-			for {
-				var r *EarlierRow
-				switch {
-				case len(passed) > 0 && passed[0].Line < before && (len(refused) == 0 || passed[0].Line <= refused[0].Line):
-					r, passed = f.leftOut(passed[0], VerdictPassed), passed[1:]
-				case len(refused) > 0 && refused[0].Line < before:
-					r, refused = f.leftOut(refused[0], VerdictRefused), refused[1:]
-				default:
-					return true
-				}
-				if !give(r) {
-					return false
-				}
-			}
-		}
-		for lines := range slices.Chunk(f.Read.Rows, linesAtOnce) {
+		for lines := range chunks(f.Read.Lines(), linesAtOnce) {
 			if err := j.meet(ctx, lines); err != nil {
 				yield(nil, err)
 				return
 			}
 			for _, line := range lines {
-				if !leftOut(line.Line) {
-					return
-				}
 				for _, r := range j.judge(f, line) {
-					if !give(r) {
+					if sum.add(r); !yield(r, nil) {
 						return
 					}
 				}
 			}
 		}
-		if leftOut(math.MaxInt) {
-			f.Sum = sum
-		}
+		f.Sum = sum
 	}
 }
 
-func (f *EarlierFile) leftOut(r earlier.Refusal, verdict string) *EarlierRow {
-	return &EarlierRow{File: f.Name, Line: r.Line, Verdict: verdict, Reason: r.Reason}
+// chunks lists up to n values at a time.
+func chunks[T any](values iter.Seq[T], n int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		var some []T
+		for v := range values {
+			if some = append(some, v); len(some) == n {
+				if !yield(some) {
+					return
+				}
+				some = some[:0]
+			}
+		}
+		if len(some) > 0 {
+			yield(some)
+		}
+	}
 }
 
 // Taken lists the records of a file that are to be imported.
@@ -155,8 +141,14 @@ func (j *EarlierJudge) Taken(ctx context.Context, f *EarlierFile) iter.Seq2[*ear
 }
 
 // judge judges one line, which may list several SKUs.
-func (j *EarlierJudge) judge(f *EarlierFile, row earlier.Row) []*EarlierRow {
-	base := EarlierRow{File: f.Name, Line: row.Line, Verdict: VerdictRefused, Named: cmp.Or(row.UPN, string(row.ID))}
+func (j *EarlierJudge) judge(f *EarlierFile, row *earlier.Line) []*EarlierRow {
+	base := EarlierRow{File: f.Name, Line: row.Line, Verdict: VerdictRefused, Reason: row.Reason, Named: cmp.Or(row.UPN, string(row.ID))}
+	if row.Reason != "" {
+		if row.NoRecord {
+			base.Verdict = VerdictPassed
+		}
+		return []*EarlierRow{&base}
+	}
 	person := j.people[strings.ToLower(reference(row))]
 	if base.Reason = person.refused; base.Reason == "" {
 		base.Person = person.Person
@@ -259,7 +251,7 @@ func (j *EarlierJudge) skuOf(p *importPerson, word string) (snapshot.SKUID, erro
 const linesAtOnce = 500
 
 // reference is how a line names its user.
-func reference(row earlier.Row) string {
+func reference(row *earlier.Line) string {
 	if !IsGUID(string(row.ID)) && row.UPN != "" {
 		return row.UPN // the other is a number of the other tracker's own
 	}
@@ -267,10 +259,13 @@ func reference(row earlier.Row) string {
 }
 
 // meet looks up the users that some lines name, and what the history has of them.
-func (j *EarlierJudge) meet(ctx context.Context, rows []earlier.Row) error {
+func (j *EarlierJudge) meet(ctx context.Context, rows []*earlier.Line) error {
 	j.people = map[string]*importPerson{}
 	var refs []string
 	for _, row := range rows {
+		if row.Reason != "" {
+			continue
+		}
 		key := strings.ToLower(reference(row))
 		if j.people[key] == nil {
 			j.people[key], refs = &importPerson{holdings: map[snapshot.SKUID]*store.Holding{}}, append(refs, reference(row))
