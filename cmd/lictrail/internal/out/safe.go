@@ -14,7 +14,7 @@ import (
 // NUL, C1), marks that turn the direction of text, other invisible characters,
 // and bytes that are not UTF-8. Printable text comes back as it is.
 func Safe(s string) string {
-	if !strings.ContainsFunc(s, unsafe) {
+	if simple(s) || !strings.ContainsFunc(s, unsafe) {
 		return s
 	}
 	var b strings.Builder
@@ -65,7 +65,23 @@ func unsafe(r rune) bool {
 var metric = &runewidth.Condition{StrictEmojiNeutral: true}
 
 // width returns how many columns the text takes.
-func width(s string) int { return metric.StringWidth(s) }
+func width(s string) int {
+	if simple(s) {
+		return len(s)
+	}
+	return metric.StringWidth(s)
+}
+
+// simple reports whether a text is printable ASCII, as most are: each byte is safe, and
+// takes one column.
+func simple(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // shorten cuts the text to the width, with an ellipsis where it was cut.
 func shorten(s string, w int) string { return metric.Truncate(s, w, "…") }

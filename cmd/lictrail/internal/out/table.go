@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -40,14 +41,17 @@ type Cell struct {
 }
 
 // Table collects rows and prints them aligned. Rows are kept as the bytes of their
-// texts, so that a table takes little more memory than it has to print.
+// texts, so that a table takes little more memory than it has to print; see also
+// [Table.Again].
 type Table struct {
 	cols   []Column
 	all    []Column // those that rows were added with, of which cols are shown
 	shown  []int    // where cols stand among them
 	widest []int    // of all; the widest text of each
+	text   []bool   // of all; those that held something else than numbers
 	rows   packed
-	text   []bool // of cols; those that held something else than numbers
+	again  iter.Seq[[]any] // the rows where they are not kept
+	row    []Cell          // of the row at hand
 }
 
 // NewTable returns a table with the columns.
@@ -62,9 +66,28 @@ func NewTable(cols ...Column) *Table {
 // Row adds a row: strings, numbers, Cells, or nil for what is not there. It
 // panics when the number of cells is not that of the columns.
 func (t *Table) Row(values ...any) {
+	for _, cell := range t.cells(values) {
+		t.rows.add(cell.Value.(string), cell.Style)
+	}
+	t.rows.end()
+}
+
+// Again makes a sequence the rows of the table, instead of [Table.Row]. They are not
+// kept: the table goes through the sequence more than once, each time for the same rows.
+func (t *Table) Again(rows iter.Seq[[]any]) {
+	t.again = rows
+	for range t.each() {
+		t.rows.n++
+	}
+}
+
+// cells are the texts of a row, for which the columns are widened. They are good until
+// the next row.
+func (t *Table) cells(values []any) []Cell {
 	if len(values) != len(t.all) {
 		panic(fmt.Sprintf("out: %d cells in a table of %d columns", len(values), len(t.all)))
 	}
+	t.row = t.row[:0]
 	for i, value := range values {
 		cell, ok := value.(Cell)
 		if !ok {
@@ -74,13 +97,22 @@ func (t *Table) Row(values ...any) {
 			cell.Value = "-"
 		} else {
 			t.text[i] = t.text[i] || !isNumber(cell.Value)
-			cell.Value = fmt.Sprint(safeArg(cell.Value))
+			cell.Value = cellText(cell.Value)
 		}
-		text := cell.Value.(string)
-		t.widest[i] = max(t.widest[i], width(text))
-		t.rows.add(text, cell.Style)
+		t.widest[i] = max(t.widest[i], width(cell.Value.(string)))
+		t.row = append(t.row, cell)
 	}
-	t.rows.end()
+	return t.row
+}
+
+func cellText(value any) string {
+	switch v := value.(type) { // what most cells are
+	case string:
+		return Safe(v)
+	case int:
+		return strconv.Itoa(v)
+	}
+	return fmt.Sprint(safeArg(value))
 }
 
 // Len returns the number of rows.
@@ -88,9 +120,19 @@ func (t *Table) Len() int { return t.rows.n }
 
 // each lists the rows, of which only the shown columns. A row is good until the next.
 func (t *Table) each() iter.Seq[[]Cell] {
+	rows := t.rows.all(len(t.all))
+	if t.again != nil {
+		rows = func(yield func([]Cell) bool) {
+			for values := range t.again {
+				if !yield(t.cells(values)) {
+					return
+				}
+			}
+		}
+	}
 	return func(yield func([]Cell) bool) {
 		row := make([]Cell, len(t.cols))
-		for all := range t.rows.all(len(t.all)) {
+		for all := range rows {
 			for i, from := range t.shown {
 				row[i] = all[from]
 			}
@@ -169,7 +211,7 @@ func (t *Table) fitAll(widths []int, s *Streams) []int {
 
 func (t *Table) leaveOut(i int) {
 	t.cols = slices.Delete(slices.Clone(t.cols), i, i+1)
-	t.text, t.shown = slices.Delete(t.text, i, i+1), slices.Delete(t.shown, i, i+1)
+	t.shown = slices.Delete(t.shown, i, i+1)
 }
 
 func sum(widths []int) int {
@@ -254,22 +296,25 @@ func compareGivers(a, b Column, widthA, widthB int) int {
 
 // print writes one row, which takes several lines if a cell is wrapped.
 func (t *Table) print(s *Streams, row []Cell, widths []int) error {
-	cells, height := make([][]string, len(row)), 1
+	wrapped, height := map[int][]string(nil), 1
 	for i, cell := range row {
 		text := cell.Value.(string)
 		if col := t.cols[i]; s.OutTTY && (col.Wrap || col.Keep && width(text) > widths[i]) {
-			cells[i] = wrap(text, widths[i])
-		} else {
-			cells[i] = []string{text}
+			if wrapped == nil {
+				wrapped = map[int][]string{}
+			}
+			wrapped[i] = wrap(text, widths[i])
+			height = max(height, len(wrapped[i]))
 		}
-		height = max(height, len(cells[i]))
 	}
 	for n := range height {
 		var b strings.Builder
 		for i, cell := range row {
 			text := ""
-			if n < len(cells[i]) {
-				text = cells[i][n]
+			if lines, ok := wrapped[i]; !ok && n == 0 {
+				text = cell.Value.(string)
+			} else if n < len(lines) {
+				text = lines[n]
 			}
 			if i > 0 {
 				b.WriteString(gap)
@@ -289,7 +334,7 @@ func (t *Table) align(col int, text string, w int, style Style, color bool) stri
 		text = shorten(text, w)
 	}
 	pad := strings.Repeat(" ", w-width(text))
-	if t.cols[col].Right || !t.text[col] {
+	if t.cols[col].Right || !t.text[t.shown[col]] {
 		return pad + paint(text, style, color)
 	}
 	return paint(text, style, color) + pad

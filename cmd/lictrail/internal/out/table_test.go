@@ -2,6 +2,10 @@ package out
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,6 +42,60 @@ ann@contoso.example           3  Microsoft 365 E3
 日本太郎@contoso.example  12345  Visio
 e\x1bve                       -  Power BI Pro
 `)
+}
+
+// TestTable_Again: rows that are not kept are printed like those that are.
+func TestTable_Again(t *testing.T) {
+	columns := []Column{{Head: "USER", Keep: true}, {Head: "SEATS"}, {Head: "SKU", Min: 6, Wrap: true}, {Head: "SINCE", Spare: 1}, {Head: "N", Right: true}}
+	rows := [][]any{{"ann@contoso.example", 3, "Microsoft 365 E3", "2026", "7"}, {"日本太郎@contoso.example", 12345, "Visio", nil, "8"}, {"e\x1bve", nil, Cell{"Power BI Pro", Yellow}, "x", "none"}}
+	for _, width := range []int{0, 80, 60, 40, 30, 5} { // 0: a pipe
+		printed := func(fill func(*Table)) string {
+			s, out, notes := terminal(width)
+			if width == 0 {
+				s, out, notes = pipe()
+			}
+			table := NewTable(columns...)
+			fill(table)
+			return render(t, table, s, out) + notes.String()
+		}
+		kept := printed(func(table *Table) {
+			for _, row := range rows {
+				table.Row(row...)
+			}
+		})
+		check(t, printed(func(table *Table) { table.Again(slices.Values(rows)) }), kept)
+	}
+}
+
+// TestTable_Memory: a table whose rows come again does not grow with their number.
+func TestTable_Memory(t *testing.T) {
+	const rows = 50_000
+	live := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, after := live(), uint64(0)
+	table := NewTable(Column{Head: "USER"}, Column{Head: "SEATS"})
+	table.Again(func(yield func([]any) bool) {
+		for n := range rows {
+			if n == rows-1 {
+				after = live()
+			}
+			if !yield([]any{fmt.Sprintf("ann%d@contoso.example", n), n}) {
+				return
+			}
+		}
+	})
+	s, _, _ := pipe()
+	s.Out = io.Discard
+	if err := table.Print(s); err != nil {
+		t.Fatal(err)
+	}
+	if more := max(after, before) - before; table.Len() != rows || more > 10*rows {
+		t.Errorf("%d rows take %d bytes", table.Len(), more)
+	}
 }
 
 func TestTable_Terminal(t *testing.T) {
