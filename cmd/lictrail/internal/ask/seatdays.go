@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -50,8 +50,10 @@ func attributeOf(key string) func(a *store.AttributeRow) string {
 // without a known price, are lines of their own.
 type SeatRow struct {
 	month            snapshot.Day
-	Label            string // what the seats are charged to, or the user's id
-	Unread           bool   // no run had read by then what the seats are charged to
+	order            string    // by which rows of a month are sorted
+	last             *heldSeat // which was counted last
+	Label            string    // what the seats are charged to, or the user's id
+	Unread           bool      // no run had read by then what the seats are charged to
 	UPN              string
 	SKU              snapshot.SKUID
 	Users            int
@@ -84,71 +86,163 @@ func KnownDays(b *Book) snapshot.Days {
 	return snapshot.Days{From: snapshot.DayOf(b.History.First.ObservedAt), To: snapshot.DayOf(b.History.At.ObservedUntil)}
 }
 
+// Charge is how seats are charged.
+type Charge struct {
+	By     string // one of [SeatKeys] or of [snapshot.KeptNames]
+	Only   string // only what is charged to this, whatever the case; "": all
+	Prices reclaim.Prices
+}
+
 // SeatDays adds up the seats of all users, and what they cost at the prices of each
-// day.
-func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.Days, by string, prices reclaim.Prices) ([]*SeatRow, error) {
-	type key struct {
-		month           snapshot.Day
-		label, currency string
-		sku             snapshot.SKUID
-	}
-	type sum struct {
-		*SeatRow
-		counted int64 // the user counted last
-	}
-	sums, rows, last := make(map[key]sum), []*SeatRow(nil), int64(0)
-	if attributeOf(by) != nil {
+// day. Where the rows may be as many as users in each month, they are not kept, but only
+// the days on which each user held each SKU: the rows are added up again whenever they
+// are iterated over, one month after the other. So the memory that they take hardly
+// depends on the length of the history.
+func SeatDays(ctx context.Context, book *Book, f store.Filter, within snapshot.Days, c Charge) (iter.Seq[*SeatRow], error) {
+	b := bill{Charge: c, within: within, begins: Remember(c.Prices.Begins), label: Remember(book.SKULabel)}
+	if attributeOf(c.By) != nil {
 		f.Also |= store.AlsoAttributes
 	}
+	many := c.By == "user" || strings.HasPrefix(c.By, snapshot.KeptExtension)
+	sums, user, last := newSums(), (*seatUser)(nil), int64(0)
 	for holding, err := range book.History.Holdings(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
-		if by == "user" && holding.Person.Row != last {
-			last = holding.Person.Row
-			clear(sums) // nothing is added to another user's rows
+		if p := &holding.Person; user == nil || p.Row != last {
+			last = p.Row
+			user = &seatUser{string(p.ID), p.UPN, strings.ToLower(cmp.Or(p.UPN, string(p.ID))), seatLabels(c.By, holding.About.Attributes)}
 		}
 		sure, possible := snapshot.HeldDays(holding.Stretches, book.History.At.ObservedAt, book.History.At.ObservedUntil)
-		labels, at := pricedLabels(seatLabels(by, holding.Person.ID, holding.About.Attributes), prices, holding.SKU)
-		for _, s := range snapshot.CountSeats(sure, possible, within, labels) {
-			l := at[s.Label]
-			k := key{month: s.Month, label: strings.ToLower(l.word), sku: holding.SKU}
-			if l.price != nil {
-				k.currency = l.price.Currency
+		if held := (&heldSeat{user, holding.SKU, sure, possible}); many {
+			b.held = append(b.held, held)
+		} else {
+			b.add(sums, held, within)
+		}
+	}
+	if !many {
+		var rows []*SeatRow
+		b.take(sums, func(r *SeatRow) bool { rows = append(rows, r); return true })
+		return slices.Values(rows), nil
+	}
+	if c.By == "user" {
+		slices.SortFunc(b.held, func(x, y *heldSeat) int {
+			return cmp.Or(strings.Compare(x.order, y.order), strings.Compare(x.id, y.id))
+		})
+	}
+	return b.rows, nil
+}
+
+// bill is what rows are added up from.
+type bill struct {
+	Charge
+	within snapshot.Days
+	held   []*heldSeat // where users are charged, in the order of their rows
+	begins func(snapshot.SKUID) []snapshot.Day
+	label  func(snapshot.SKUID) string
+}
+
+// heldSeat is when a user held a SKU.
+type heldSeat struct {
+	*seatUser
+	sku            snapshot.SKUID
+	sure, possible []snapshot.Days
+}
+
+type seatUser struct {
+	id, upn string
+	order   string // where rows of the user stand
+	labels  []snapshot.Label
+}
+
+// rows adds up the rows, in the order in which they are shown.
+func (b *bill) rows(yield func(*SeatRow) bool) {
+	sums := newSums()
+	for from := b.within.From; from <= b.within.To; {
+		t := from.Time()
+		next := snapshot.DayOf(time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, time.UTC))
+		month := snapshot.Days{From: from, To: min(b.within.To, next-1)}
+		for i, h := range b.held {
+			if b.By == "user" && i > 0 && h.id != b.held[i-1].id && !b.take(sums, yield) {
+				return
 			}
-			row, ok := sums[k]
-			if !ok {
-				row.SeatRow = &SeatRow{month: s.Month, Label: l.word, UPN: holding.Person.UPN, SKU: holding.SKU}
-				if l.word == unread {
-					row.Label, row.Unread = "", true
+			b.add(sums, h, month)
+		}
+		if !b.take(sums, yield) {
+			return
+		}
+		from = next
+	}
+}
+
+// seatSums are rows that are being added up.
+type seatSums struct {
+	of   map[seatKey]*SeatRow
+	rows []*SeatRow // the same, in the order in which they were begun
+}
+
+type seatKey struct {
+	month           snapshot.Day
+	label, currency string
+	sku             snapshot.SKUID
+}
+
+func newSums() *seatSums { return &seatSums{of: map[seatKey]*SeatRow{}} }
+
+// add adds the days on which a user held a SKU, apart for each price.
+func (b *bill) add(sums *seatSums, h *heldSeat, within snapshot.Days) {
+	for from := within.From; from <= within.To; {
+		days := snapshot.Days{From: from, To: within.To}
+		for _, day := range b.begins(h.sku) {
+			if day > from {
+				days.To = min(days.To, day-1)
+			}
+		}
+		price, currency := b.Prices.On(h.sku, from), ""
+		if price != nil {
+			currency = price.Currency
+		}
+		for _, s := range snapshot.CountSeats(h.sure, h.possible, days, h.labels) {
+			label, order := s.Label, strings.ToLower(s.Label)
+			if b.By == "user" {
+				label, order = h.id, h.order
+			}
+			k := seatKey{s.Month, order, currency, h.sku}
+			row := sums.of[k]
+			if row == nil {
+				row = &SeatRow{month: s.Month, Label: label, order: order, UPN: h.upn, SKU: h.sku}
+				if label == unread {
+					row.Label, row.order, row.Unread = "", "", true
 				}
-				rows = append(rows, row.SeatRow)
+				sums.of[k], sums.rows = row, append(sums.rows, row)
 			}
-			if row.counted != holding.Person.Row { // a user at two prices is one
-				row.counted = holding.Person.Row
+			if row.last != h { // a user at two prices is one
+				row.last = h
 				row.Users++
-				sums[k] = row
 			}
 			row.Min += s.Min
 			row.Max += s.Max
-			row.CostMin = plus(row.CostMin, reclaim.SeatDays(l.price, s.Month, s.Min))
-			row.CostMax = plus(row.CostMax, reclaim.SeatDays(l.price, s.Month, s.Max))
+			row.CostMin = plus(row.CostMin, reclaim.SeatDays(price, s.Month, s.Min))
+			row.CostMax = plus(row.CostMax, reclaim.SeatDays(price, s.Month, s.Max))
 		}
+		from = days.To + 1
 	}
-	slices.SortFunc(rows, func(a, b *SeatRow) int {
-		return cmp.Or(cmp.Compare(a.month, b.month), compareLabels(by, a, b), strings.Compare(book.SKULabel(a.SKU), book.SKULabel(b.SKU)),
-			cmp.Compare(a.SKU, b.SKU), strings.Compare(a.Currency(), b.Currency()))
-	})
-	return rows, nil
 }
 
-// compareLabels orders rows by what their seats are charged to, whatever the case:
-// users by their UPNs.
-func compareLabels(by string, a, b *SeatRow) int {
-	if by != "user" {
-		return strings.Compare(strings.ToLower(a.Label), strings.ToLower(b.Label))
+// take yields the rows, to which nothing is added any more, and begins anew.
+func (b *bill) take(sums *seatSums, yield func(*SeatRow) bool) bool {
+	slices.SortStableFunc(sums.rows, func(x, y *SeatRow) int {
+		return cmp.Or(cmp.Compare(x.month, y.month), strings.Compare(x.order, y.order), strings.Compare(x.Label, y.Label), strings.Compare(b.label(x.SKU), b.label(y.SKU)),
+			cmp.Compare(x.SKU, y.SKU), strings.Compare(x.Currency(), y.Currency()))
+	})
+	for _, row := range sums.rows {
+		if (b.Only == "" || strings.EqualFold(row.Label, b.Only)) && !yield(row) {
+			return false
+		}
 	}
-	return cmp.Or(strings.Compare(strings.ToLower(cmp.Or(a.UPN, a.Label)), strings.ToLower(cmp.Or(b.UPN, b.Label))), strings.Compare(a.Label, b.Label))
+	clear(sums.of)
+	sums.rows = sums.rows[:0]
+	return true
 }
 
 // Currency is that of the row's price; "" where none is known.
@@ -157,6 +251,16 @@ func (r *SeatRow) Currency() string {
 		return ""
 	}
 	return r.CostMin.Currency
+}
+
+// Priced reports whether any row has a price.
+func Priced(rows iter.Seq[*SeatRow]) bool {
+	for r := range rows {
+		if r.CostMin != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func plus(a, b *reclaim.Money) *reclaim.Money {
@@ -168,8 +272,8 @@ func plus(a, b *reclaim.Money) *reclaim.Money {
 
 // SeatCost adds up rows: the cost of what was held for certain, by currency, as a
 // lower bound where days have no price.
-func SeatCost(rows []*SeatRow) (sure, possible reclaim.Cost) {
-	for _, r := range rows {
+func SeatCost(rows iter.Seq[*SeatRow]) (sure, possible reclaim.Cost) {
+	for r := range rows {
 		if r.CostMin == nil {
 			sure.Lower, possible.Lower = sure.Lower || r.Max > 0, possible.Lower || r.Max > 0
 			continue
@@ -180,50 +284,9 @@ func SeatCost(rows []*SeatRow) (sure, possible reclaim.Cost) {
 	return sure, possible
 }
 
-// priced is what seats are charged to, at a price.
-type priced struct {
-	word  string
-	price *reclaim.Money
-}
-
-// pricedLabels divides labels where the price of a SKU changes, so that the days of
-// one label have one price. The new labels stand for those in the map.
-func pricedLabels(labels []snapshot.Label, prices reclaim.Prices, sku snapshot.SKUID) ([]snapshot.Label, map[string]priced) {
-	const ever = snapshot.Day(-1 << 30)
-	days := []snapshot.Day{ever}
-	for i, l := range labels {
-		if i > 0 { // days before the first have it as well
-			days = append(days, l.From)
-		}
-	}
-	days = append(days, prices.Begins(sku)...)
-	slices.Sort(days)
-	var divided []snapshot.Label
-	at := map[string]priced{}
-	for i, day := range slices.Compact(days) {
-		p := priced{price: prices.On(sku, day)}
-		for k, l := range labels {
-			if k == 0 || l.From <= day {
-				p.word = l.Word
-			}
-		}
-		name := strconv.Itoa(i)
-		for known, other := range at { // the same again is one label
-			if other.word == p.word && other.price == p.price {
-				name = known
-			}
-		}
-		at[name] = p
-		divided = append(divided, snapshot.Label{From: day, Word: name})
-	}
-	return divided, at
-}
-
-// seatLabels lists what a user's seats are charged to, with the day from which each counts.
-func seatLabels(by string, id snapshot.UserID, rows []store.AttributeRow) []snapshot.Label {
-	if by == "user" {
-		return []snapshot.Label{{Word: string(id)}}
-	}
+// seatLabels lists the attributes that a user's seats are charged to, with the day from
+// which each counts.
+func seatLabels(by string, rows []store.AttributeRow) []snapshot.Label {
 	of := attributeOf(by)
 	if of == nil {
 		return nil

@@ -1,7 +1,8 @@
 package ask
 
 import (
-	"maps"
+	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -89,11 +90,11 @@ func TestTotalsOf(t *testing.T) {
 func TestSeatLabels(t *testing.T) {
 	run := &store.Run{ObservedUntil: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
 	rows := []store.AttributeRow{{Run: run, Department: "Sales", Country: "DE"}}
-	for by, want := range map[string]string{"department": "Sales", "country": "DE", "user": "ann", "sku": ""} {
+	for by, want := range map[string]string{"department": "Sales", "country": "DE", "user": "", "sku": ""} {
 		var words []string
-		for _, l := range seatLabels(by, "ann", rows) {
+		for _, l := range seatLabels(by, rows) {
 			words = append(words, l.Word)
-			if by != "user" && l.From != snapshot.DayOf(run.ObservedUntil) {
+			if l.From != snapshot.DayOf(run.ObservedUntil) {
 				t.Errorf("by %s: from %s", by, l.From.Time())
 			}
 		}
@@ -131,23 +132,43 @@ func TestSeatSpan(t *testing.T) {
 	}
 }
 
-// TestPricedLabels: days at another price, and of another department, are counted
-// apart, and come together again.
-func TestPricedLabels(t *testing.T) {
-	prices := reclaim.Prices{{SKU: "e3", From: 10, Month: reclaim.Money{Micros: 31e6, Currency: "EUR"}}, {SKU: "e3", From: 20, Month: reclaim.Money{Micros: 62e6, Currency: "EUR"}},
-		{SKU: "e5", From: 15, Month: reclaim.Money{Micros: 1e6, Currency: "EUR"}}}
-	labels, at := pricedLabels([]snapshot.Label{{From: 12, Word: "Sales"}, {From: 25, Word: "Legal"}}, prices, "e3")
-	days := map[string]int{}
-	for _, s := range snapshot.CountSeats([]snapshot.Days{{From: 0, To: 30}}, nil, snapshot.Days{From: 0, To: 30}, labels) {
-		cost := "no price"
-		if m := reclaim.SeatDays(at[s.Label].price, 0, s.Min); m != nil { // January has 31 days
-			cost = m.String()
+// TestBill: days at another price, and of another department, are counted apart; and
+// rows by user are in the same order as all others.
+func TestBill(t *testing.T) {
+	eur := func(euros int64) reclaim.Money { return reclaim.Money{Micros: euros * 1e6, Currency: "EUR"} }
+	usd := reclaim.Money{Micros: 31e6, Currency: "USD"}
+	prices := reclaim.Prices{{SKU: "e3", From: 10, Month: eur(31)}, {SKU: "e3", From: 20, Month: eur(62)}, {SKU: "e3", From: 31, Month: usd}, {SKU: "e5", From: 15, Month: eur(1)}}
+	ann := &seatUser{"2", "Ann@x", "ann@x", []snapshot.Label{{From: 12, Word: "Sales"}, {From: 25, Word: "Legal"}}}
+	bob := &seatUser{"1", "bob@x", "bob@x", []snapshot.Label{{From: 0, Word: "SALES"}}}
+	all := []snapshot.Days{{From: 0, To: 40}}
+	held := []*heldSeat{{ann, "e3", all, all}, {ann, "a1", nil, all}, {bob, "e3", nil, []snapshot.Days{{From: 5, To: 5}}}}
+	for _, test := range []struct{ by, only, want string }{
+		{"department", "", "1970-01 Legal a1 1: 0-6, 1970-01 Legal e3 1: 6-6 12.00 EUR, 1970-01 Sales a1 1: 0-25, 1970-01 Sales e3 2: 10-11, 1970-01 Sales e3 1: 15-15 20.00 EUR, " +
+			"1970-02 Legal a1 1: 0-10, 1970-02 Legal e3 1: 10-10 11.07 USD"},
+		{"department", "legal", "1970-01 Legal a1 1: 0-6, 1970-01 Legal e3 1: 6-6 12.00 EUR, 1970-02 Legal a1 1: 0-10, 1970-02 Legal e3 1: 10-10 11.07 USD"},
+		{"user", "", "1970-01 2 a1 1: 0-31, 1970-01 2 e3 1: 10-10, 1970-01 2 e3 1: 21-21 32.00 EUR, 1970-01 1 e3 1: 0-1, 1970-02 2 a1 1: 0-10, 1970-02 2 e3 1: 10-10 11.07 USD"},
+	} {
+		b := bill{Charge{test.by, test.only, prices}, snapshot.Days{From: 0, To: 40}, held, prices.Begins, func(sku snapshot.SKUID) string { return string(sku) }}
+		atOnce := func(yield func(*SeatRow) bool) {
+			sums := newSums()
+			for _, h := range held {
+				b.add(sums, h, b.within)
+			}
+			b.take(sums, yield)
 		}
-		days[at[s.Label].word+" "+cost] += s.Min
-	}
-	want := map[string]int{"Sales no price": 10, "Sales 10.00 EUR": 15, "Legal 12.00 EUR": 6} // 10 days at 1.00 and 5 at 2.00
-	if !maps.Equal(days, want) {
-		t.Errorf("%v, want %v", days, want)
+		for _, rows := range []iter.Seq[*SeatRow]{b.rows, b.rows, atOnce} { // they can be iterated over again
+			var lines []string
+			for r := range rows {
+				line := fmt.Sprintf("%s %s %s %d: %d-%d", r.MonthLabel(), r.Label, r.SKU, r.Users, r.Min, r.Max)
+				if r.CostMin != nil {
+					line += " " + r.CostMin.String()
+				}
+				lines = append(lines, line)
+			}
+			if got := strings.Join(lines, ", "); got != test.want {
+				t.Errorf("by %s, only %q:\n%s\nwant\n%s", test.by, test.only, got, test.want)
+			}
+		}
 	}
 }
 

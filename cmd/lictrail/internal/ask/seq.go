@@ -26,3 +26,17 @@ func First[T any](rows func(func(T, error) bool), most int) ([]T, error) {
 	}
 	return some, nil
 }
+
+// Remember returns a function that asks another one only once for each argument. It is
+// for one goroutine.
+func Remember[K comparable, V any](of func(K) V) func(K) V {
+	known := map[K]V{}
+	return func(key K) V {
+		value, ok := known[key]
+		if !ok {
+			value = of(key)
+			known[key] = value
+		}
+		return value
+	}
+}

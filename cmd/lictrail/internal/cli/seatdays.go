@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -122,18 +121,15 @@ func runSeatDays(ctx context.Context, e *env, o seatDaysOptions) error {
 		if err != nil {
 			return err
 		}
-		rows, err := ask.SeatDays(ctx, b, f, within, o.by, prices)
+		if _, err := b.Department(ctx, o.department); err != nil {
+			return err
+		}
+		rows, err := ask.SeatDays(ctx, b, f, within, ask.Charge{By: o.by, Only: o.department, Prices: prices})
 		if err != nil {
 			return err
 		}
-		if o.department != "" {
-			if _, err := b.Department(ctx, o.department); err != nil {
-				return err
-			}
-			rows = slices.DeleteFunc(rows, func(r *ask.SeatRow) bool { return !strings.EqualFold(r.Label, o.department) })
-		}
-		money := slices.ContainsFunc(rows, func(r *ask.SeatRow) bool { return r.CostMin != nil })
-		if err := show.SeatDays(b, o.by, money).Print(e.printer(b), show.Given(rows)); err != nil || !money || e.format != "text" {
+		money := len(prices) > 0 && ask.Priced(rows)
+		if err := show.SeatDays(b, o.by, money).PrintAgain(e.printer(b), rows); err != nil || !money || e.format != "text" {
 			return err
 		}
 		return e.Paragraph(show.SeatTotal(rows))

@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
@@ -34,15 +35,17 @@ type Column[T any] struct {
 // skuColumn names a SKU: text by the product, or as it is asked for, CSV by the part
 // number. [productColumn] goes with it.
 func skuColumn[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
+	label, plain := ask.Remember(b.SKULabel), ask.Remember(b.PlainSKU)
 	return Column[T]{Column: out.Column{Head: "SKU", Keep: true}, CSV: "part_number",
-		Text: func(row T) any { return OrNil(b.SKULabel(value(row))) }, Cell: func(row T) any { return b.PlainSKU(value(row)) }}
+		Text: func(row T) any { return OrNil(label(value(row))) }, Cell: func(row T) any { return plain(value(row)) }}
 }
 
 func productColumn[T any](b *ask.Book, value func(T) snapshot.SKUID) Column[T] {
-	return Column[T]{CSV: "product", Cell: func(row T) any { return b.Product(value(row)) }}
+	product := ask.Remember(b.Product)
+	return Column[T]{CSV: "product", Cell: func(row T) any { return product(value(row)) }}
 }
 
-// Listing is how a kind of rows is shown.
+// Listing is how a kind of rows is shown. It is for one goroutine.
 type Listing[T any] struct {
 	JSON    func(T) any
 	Columns []Column[T]
@@ -64,6 +67,24 @@ func (l Listing[T]) Print(p Printer, rows iter.Seq2[T, error]) error {
 		return l.printWorkbook(p, rows)
 	}
 	return l.printText(p, rows)
+}
+
+// PrintAgain is [Listing.Print] for rows that can be iterated over again, and are made
+// each time. Text goes through them twice, so that it need not keep them to align them.
+func (l Listing[T]) PrintAgain(p Printer, rows iter.Seq[T]) error {
+	if p.Format != "text" || p.Sort != "" || p.Limit > 0 {
+		return l.Print(p, sure(rows))
+	}
+	columns, cells := l.texts()
+	table := out.NewTable(columns...)
+	table.Again(func(yield func([]any) bool) {
+		for row := range rows {
+			if !yield(values(cells, row)) {
+				return
+			}
+		}
+	})
+	return l.printTable(p, table)
 }
 
 // Paragraphs prints sentences below a table.
@@ -157,25 +178,36 @@ func (c Column[T]) csvCell(row T) any {
 }
 
 func (l Listing[T]) printText(p Printer, rows iter.Seq2[T, error]) error {
-	var columns []out.Column
-	var cells []func(T) any
-	for _, c := range l.Columns {
-		if c.Text != nil {
-			columns = append(columns, c.Column)
-			cells = append(cells, c.Text)
-		}
-	}
+	columns, cells := l.texts()
 	table := out.NewTable(columns...)
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		values := make([]any, len(cells))
-		for i, cell := range cells {
-			values[i] = cell(row)
-		}
-		table.Row(values...)
+		table.Row(values(cells, row)...)
 	}
+	return l.printTable(p, table)
+}
+
+// texts are the columns of text.
+func (l Listing[T]) texts() (columns []out.Column, cells []func(T) any) {
+	for _, c := range l.Columns {
+		if c.Text != nil {
+			columns, cells = append(columns, c.Column), append(cells, c.Text)
+		}
+	}
+	return columns, cells
+}
+
+func values[T any](cells []func(T) any, row T) []any {
+	values := make([]any, len(cells))
+	for i, cell := range cells {
+		values[i] = cell(row)
+	}
+	return values
+}
+
+func (l Listing[T]) printTable(p Printer, table *out.Table) error {
 	if table.Len() == 0 {
 		if l.None != "" && len(p.Book.Gaps(p.Command)) == 0 {
 			p.Notef("%s", l.None)
@@ -213,9 +245,11 @@ func (l Listing[T]) Table(caption string, rows []T, most int) page.Table {
 }
 
 // Given iterates over rows that are in memory.
-func Given[T any](rows []T) iter.Seq2[T, error] {
+func Given[T any](rows []T) iter.Seq2[T, error] { return sure(slices.Values(rows)) }
+
+func sure[T any](rows iter.Seq[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, r := range rows {
+		for r := range rows {
 			if !yield(r, nil) {
 				return
 			}

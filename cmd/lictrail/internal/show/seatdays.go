@@ -1,6 +1,7 @@
 package show
 
 import (
+	"iter"
 	"strings"
 
 	"lictrail/cmd/lictrail/internal/ask"
@@ -91,7 +92,7 @@ func chargedTo(r *ask.SeatRow) any {
 }
 
 // SeatTotal says what rows cost together: currencies apart, and lower bounds as such.
-func SeatTotal(rows []*ask.SeatRow) string {
+func SeatTotal(rows iter.Seq[*ask.SeatRow]) string {
 	sure, possible := ask.SeatCost(rows)
 	phrase := "Together: " + sure.Text()
 	if most := possible.Text(); most != sure.Text() {

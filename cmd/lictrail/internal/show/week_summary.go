@@ -167,8 +167,12 @@ func (w *Week) bill(ctx context.Context) ([]*ask.SeatRow, error) {
 	if err := w.Keeps(ctx, w.ChargeTo); err != nil {
 		return nil, err
 	}
-	w.billed, err = ask.SeatDays(ctx, w.Book, store.Filter{}, within, cmp.Or(w.ChargeTo, ask.ByDepartment), prices)
-	return w.billed, err
+	rows, err := ask.SeatDays(ctx, w.Book, store.Filter{}, within, ask.Charge{By: cmp.Or(w.ChargeTo, ask.ByDepartment), Prices: prices})
+	if err != nil {
+		return nil, err
+	}
+	w.billed = slices.Collect(rows)
+	return w.billed, nil
 }
 
 func (w *Week) costText(ctx context.Context) (string, error) {
@@ -178,7 +182,7 @@ func (w *Week) costText(ctx context.Context) (string, error) {
 	}
 	last := rows[len(rows)-1].MonthLabel()
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r *ask.SeatRow) bool { return r.MonthLabel() != last })
-	sure, _ := ask.SeatCost(rows)
+	sure, _ := ask.SeatCost(slices.Values(rows))
 	return fmt.Sprintf("The seats held in %s cost %s up to the newest run.", last, sure.Text()), nil
 }
 
@@ -189,7 +193,7 @@ func (w *Week) money(ctx context.Context) error {
 		return err
 	}
 	lines := billLines(rows)
-	sure, _ := ask.SeatCost(rows)
+	sure, _ := ask.SeatCost(slices.Values(rows))
 	for _, m := range sure.Amounts {
 		label := fmt.Sprintf("%s, cost of seats since %s", m.Currency, rows[0].MonthLabel())
 		if sure.Lower {
@@ -211,7 +215,7 @@ func (w *Week) money(ctx context.Context) error {
 			for _, r := range l.rows {
 				days += r.Min
 			}
-			cost, _ := ask.SeatCost(l.rows)
+			cost, _ := ask.SeatCost(slices.Values(l.rows))
 			return []any{l.month, l.text(), days, cost.Text()}
 		})}
 	w.section(s)
@@ -252,7 +256,7 @@ const costKeys = 8
 // costChart draws what was charged in a currency, month by month.
 func costChart(id, title, currency string, lines []*billLine) page.Chart {
 	amount := func(l *billLine) int64 {
-		sure, _ := ask.SeatCost(l.rows)
+		sure, _ := ask.SeatCost(slices.Values(l.rows))
 		for _, m := range sure.Amounts {
 			if m.Currency == currency {
 				return m.Micros
