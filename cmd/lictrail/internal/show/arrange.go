@@ -19,14 +19,24 @@ func (l Listing[T]) arrange(p Printer, rows iter.Seq2[T, error]) (iter.Seq2[T, e
 		if err != nil {
 			return nil, err
 		}
+		compare := func(a, b T) int { return compareCells(cell(a), cell(b), down) }
 		var all []T
+		full := false // the first rows of all are sorted, and shown if no others come before them
 		for row, err := range rows {
 			if err != nil {
 				return nil, err
 			}
+			if full && compare(row, all[p.Limit]) >= 0 {
+				continue
+			}
 			all = append(all, row)
+			if p.Limit > 0 && len(all) > 2*p.Limit+1000 {
+				slices.SortStableFunc(all, compare)
+				clear(all[p.Limit+1:]) // one more than is shown: there is more
+				all, full = all[:p.Limit+1], true
+			}
 		}
-		slices.SortStableFunc(all, func(a, b T) int { return compareCells(cell(a), cell(b), down) })
+		slices.SortStableFunc(all, compare)
 		rows = Given(all)
 	}
 	if p.Limit == 0 {

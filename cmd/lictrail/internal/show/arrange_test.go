@@ -1,7 +1,10 @@
 package show
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"lictrail/cmd/lictrail/internal/out"
@@ -46,5 +49,35 @@ func TestArrange(t *testing.T) {
 	}
 	if _, err := l.arrange(Printer{Sort: "size"}, Given(rows)); err == nil {
 		t.Error("a column that there is not is sorted by")
+	}
+}
+
+// TestArrange_Limit: of many rows only those are kept that come first, in the order in
+// which all of them would be.
+func TestArrange_Limit(t *testing.T) {
+	t.Parallel()
+	type row struct{ n, at int }
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []row
+	for at := range 20_000 {
+		rows = append(rows, row{random.IntN(500), at})
+	}
+	l := Listing[row]{Columns: []Column[row]{{CSV: "n", Cell: func(r row) any { return r.n }}}}
+	sorted := func(limit int) (got []row, notes string) {
+		var notices bytes.Buffer
+		arranged, err := l.arrange(Printer{Streams: &out.Streams{Err: &notices}, Sort: "-n", Limit: limit}, Given(rows))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := range arranged {
+			got = append(got, r)
+		}
+		return got, notices.String()
+	}
+	all, _ := sorted(0)
+	for _, limit := range []int{1, 7, 3000} {
+		if got, notes := sorted(limit); !slices.Equal(got, all[:limit]) || !strings.Contains(notes, "there is more") {
+			t.Errorf("limit %d: %v, %s", limit, got[:min(20, len(got))], notes)
+		}
 	}
 }
