@@ -108,11 +108,6 @@ func (a *attributor) lapsed(ch *snapshot.Change) *snapshot.Change {
 	if gained(ch) || ch.Kind == snapshot.PathMoved {
 		return nil
 	}
-	holders, known := a.holders(ch.SKU)
-	lost := a.lost[ch.SKU]
-	if !(known && holders == 0) && (lost < 2 || lost < holders) {
-		return nil
-	}
 	var shows []*snapshot.Change
 	for _, c := range a.catalog[ch.SKU] {
 		if showsLapse(c) {
@@ -120,6 +115,11 @@ func (a *attributor) lapsed(ch *snapshot.Change) *snapshot.Change {
 		}
 	}
 	if len(shows) == 0 {
+		return nil
+	}
+	holders, known := a.holders(ch.SKU) // counting them reads many rows
+	lost := a.lost[ch.SKU]
+	if !(known && holders == 0) && (lost < 2 || lost < holders) {
 		return nil
 	}
 	return slices.MinFunc(shows, func(x, y *snapshot.Change) int {

@@ -614,3 +614,23 @@ func options(f []string) map[string]string {
 func words(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
+
+// TestAttribute_Holders: who holds a SKU is counted only where a change of the SKU itself
+// may explain a loss: counting reads many rows.
+func TestAttribute_Holders(t *testing.T) {
+	t.Parallel()
+	w := snapshot.Window{NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1000, 0)}
+	lost := snapshot.Change{Kind: snapshot.Removed, Observed: true, User: "ann", SKU: "E3", Path: &snapshot.PathRef{Kind: snapshot.Direct}, Window: w}
+	gone := snapshot.Change{Kind: snapshot.SKUGone, Observed: true, SKU: "E3", Window: w}
+	for _, changes := range [][]snapshot.Change{{lost}, {gone, lost}} {
+		counted := false
+		Attribute(changes, &Context{Window: w, Coverage: []snapshot.Coverage{{Source: snapshot.SourceGraph, To: w.NotAfter, Complete: true}},
+			Holders: func(snapshot.SKUID) int { counted = true; return 0 },
+			States: func(snapshot.UserID) (before, after []snapshot.Path, known bool) {
+				return []snapshot.Path{{PathKey: snapshot.PathKey{SKU: "E3", PathRef: *lost.Path}, Held: true, State: "Active"}}, nil, true
+			}})
+		if want := len(changes) > 1; counted != want {
+			t.Errorf("of %d changes: counted %t, want %t", len(changes), counted, want)
+		}
+	}
+}

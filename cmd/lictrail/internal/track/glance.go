@@ -80,6 +80,16 @@ func (g *glance) load(id snapshot.UserID) *store.UserAt {
 	return users[id]
 }
 
+// holders counts who held a SKU after the run. Few runs are asked for it, and all rows
+// of paths are read for that.
+func (g *glance) holders(sku snapshot.SKUID) int64 {
+	counts, err := g.h.HoldersAt(g.ctx, g.run)
+	if err != nil && g.err == nil {
+		g.err = err
+	}
+	return counts[sku]
+}
+
 // error returns the error of the first read that failed.
 func (g *glance) error() error {
 	if g == nil {

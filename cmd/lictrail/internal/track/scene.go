@@ -23,7 +23,7 @@ type scene struct {
 	observedAt              time.Time
 	groupsBefore, groupsNow map[snapshot.GroupID]snapshot.Group
 	skus                    map[snapshot.SKUID]snapshot.SKU
-	assigned                map[snapshot.SKUID]int64
+	holders                 func(snapshot.SKUID) int64 // after the run
 	states                  func(snapshot.UserID) (before, after []snapshot.Path, known bool)
 	upn                     func(snapshot.UserID) string
 	deletedAt               func(snapshot.UserID) time.Time
@@ -41,7 +41,8 @@ func (t *run) scene(ctx context.Context, h *store.History) (*scene, error) {
 		return nil, err
 	}
 	s.tenant, s.window, s.observedAt, s.previousUntil = t.tenant.ID, t.window(), t.passed.ObservedAt, t.sync.Previous.ObservedUntil
-	s.groupsNow, s.skus, s.assigned = byGroup(t.groupsRead), bySKU(t.skus), t.assigned
+	s.groupsNow, s.skus = byGroup(t.groupsRead), bySKU(t.skus)
+	s.holders = func(id snapshot.SKUID) int64 { return t.assigned[id] }
 	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
 		was, known = s.before.paths(id)
 		if now := t.differs.get(id); now != nil {
@@ -82,10 +83,8 @@ func sceneOf(ctx context.Context, h *store.History, r *store.Run) (*scene, error
 			s.groupsNow[g.ID] = g
 		}
 	}
-	if s.assigned, err = h.HoldersAt(ctx, r.ID); err != nil {
-		return nil, err
-	}
 	s.now = newGlance(ctx, h, r.ID)
+	s.holders = s.now.holders
 	s.states = func(id snapshot.UserID) (was, is []snapshot.Path, known bool) {
 		was, known = s.before.paths(id)
 		is, shown := s.now.paths(id)
@@ -143,7 +142,7 @@ func (s *scene) context(bundles []snapshot.Bundle, coverage []snapshot.Coverage,
 		GroupBefore: group(s.groupsBefore), Group: group(s.groupsNow),
 		SKUName:     func(id snapshot.SKUID) string { return cmp.Or(s.skus[id].PartNumber, s.partNumbers[id]) },
 		SKU:         func(id snapshot.SKUID) (snapshot.SKU, bool) { k, ok := s.skus[id]; return k, ok },
-		Holders:     func(id snapshot.SKUID) int { return int(s.assigned[id]) },
+		Holders:     func(id snapshot.SKUID) int { return int(s.holders(id)) },
 		DeletedAt:   s.deletedAt,
 		SelfService: selfService,
 	}
