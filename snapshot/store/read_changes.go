@@ -76,17 +76,24 @@ func (h *History) Changes(ctx context.Context, f ChangeFilter) iter.Seq2[*Change
 	}
 }
 
-const changeQuery = `
-	SELECT c.id, c.run_id, c.kind, c.observed, coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
-		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, c.detail,
-		u.id, u.object_id, v.upn, v.name, v.mail, d.department,
-		CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN 'Agent' ELSE d.type END, coalesce(v.presence, 'present'),
-		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
-	FROM change c
+// seenColumns and seenTables are a change c as it was found, for a [seenRow]; its number is
+// 0 where there is none.
+const (
+	seenColumns = `coalesce(c.id, 0) AS id, coalesce(c.run_id, 0) AS run_id, coalesce(c.kind, '') AS kind, coalesce(c.observed, 0) AS observed,
+		coalesce(s.object_id, ''), c.group_id, coalesce(g.object_id, ''),
+		c.from_group_id, coalesce(f.object_id, ''), c.not_before, c.not_after, coalesce(c.detail, '{}') AS detail, u.object_id`
+	seenTables = `
 	LEFT JOIN sku s ON s.id = c.sku_id
 	LEFT JOIN licensed_group g ON g.id = c.group_id
 	LEFT JOIN licensed_group f ON f.id = c.from_group_id
-	LEFT JOIN user u ON u.id = c.user_id
+	LEFT JOIN user u ON u.id = c.user_id`
+)
+
+const changeQuery = "SELECT " + seenColumns + `,
+		u.id, v.upn, v.name, v.mail, d.department,
+		CASE WHEN EXISTS (SELECT 1 FROM agent x WHERE x.user_id = v.user_id) THEN 'Agent' ELSE d.type END, coalesce(v.presence, 'present'),
+		a.revision, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail
+	FROM change c` + seenTables + `
 	LEFT JOIN user_version v ON v.user_id = c.user_id AND v.from_run =
 		(SELECT max(from_run) FROM user_version WHERE user_id = c.user_id AND from_run <= c.run_id)
 	LEFT JOIN profiles d ON d.profile_key = v.profile_id
@@ -173,31 +180,29 @@ func texts[T ~string](values []T) []any {
 
 func scanChange(rows *sql.Rows) (*ChangeRow, error) {
 	var c ChangeRow
-	var group, from, user, notBefore, notAfter, at sql.NullInt64
-	var groupID, fromID snapshot.GroupID
-	var key any
+	seen := seenRow{c: &c.Change}
+	var user, at sql.NullInt64
 	var upn, name, mail, department, userType, presence sql.NullString
-	var detail, attribution string
+	var attribution string
 	a := &c.Attribution
-	err := rows.Scan(&c.ID, &c.Run, &c.Kind, &c.Observed, &c.SKU, &group, &groupID, &from, &fromID,
-		&notBefore, &notAfter, &detail, &user, &key, &upn, &name, &mail, &department, &userType, &presence,
-		&c.Revision, &a.Cause, &a.Initiator, &a.Confidence, &a.UnknownWhy, &at, &a.Reason, &attribution)
+	err := rows.Scan(append(seen.into(), &user, &upn, &name, &mail, &department, &userType, &presence,
+		&c.Revision, &a.Cause, &a.Initiator, &a.Confidence, &a.UnknownWhy, &at, &a.Reason, &attribution)...)
 	if err != nil {
 		return nil, err
 	}
+	err = seen.unpack()
 	if user.Valid {
-		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: engine.UserID(key), Presence: snapshot.Presence(presence.String),
+		c.Person = &Person{Row: user.Int64, User: snapshot.User{ID: c.User, Presence: snapshot.Presence(presence.String),
 			Attributes: snapshot.Attributes{UPN: upn.String, Name: name.String, Mail: mail.String, Department: department.String, Type: userType.String}}}
-		c.User = c.Person.ID
 	}
-	c.Path, c.From = pathRefOf(group, groupID), pathRefOf(from, fromID)
-	c.Window = snapshot.Window{NotBefore: engine.FromMillis(notBefore), NotAfter: engine.FromMillis(notAfter)}
 	a.At = engine.FromMillis(at)
 	c.When = snapshot.WindowDate(c.Window)
 	if !a.At.IsZero() {
 		c.When = snapshot.ExactDate(a.At)
 	}
-	err = c.unpack(detail, attribution)
+	if err == nil {
+		err = unpackAttribution(a, attribution, c.ID)
+	}
 	c.seenPath = c.Path
 	if c.Attribution.Path != nil {
 		c.Path = c.Attribution.Path
@@ -205,26 +210,49 @@ func scanChange(rows *sql.Rows) (*ChangeRow, error) {
 	return &c, err
 }
 
+// seenRow takes a change as it was found from a row.
+type seenRow struct {
+	c                                *snapshot.Change
+	group, from, notBefore, notAfter sql.NullInt64
+	groupID, fromID                  snapshot.GroupID
+	detail                           string
+	user                             any
+}
+
+func (r *seenRow) into() []any {
+	c := r.c
+	return []any{&c.ID, &c.Run, &c.Kind, &c.Observed, &c.SKU, &r.group, &r.groupID, &r.from, &r.fromID, &r.notBefore, &r.notAfter, &r.detail, &r.user}
+}
+
+func (r *seenRow) unpack() error {
+	c := r.c
+	if r.user != nil {
+		c.User = engine.UserID(r.user)
+	}
+	c.Path, c.From = pathRefOf(r.group, r.groupID), pathRefOf(r.from, r.fromID)
+	c.Window = snapshot.Window{NotBefore: engine.FromMillis(r.notBefore), NotAfter: engine.FromMillis(r.notAfter)}
+	var d changeDetail
+	if err := json.Unmarshal([]byte(r.detail), &d); err != nil {
+		return fmt.Errorf("%w: change %d: %w", engine.ErrDamaged, c.ID, err)
+	}
+	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated, c.Listed = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated, d.Listed
+	return nil
+}
+
+func unpackAttribution(a *snapshot.Attribution, text string, change int64) error {
+	var d attributionDetail
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		return fmt.Errorf("%w: cause of change %d: %w", engine.ErrDamaged, change, err)
+	}
+	a.Actor, a.Via, a.Evidence, a.Path, a.Rules = d.Actor, d.Via, d.Evidence, d.Path, d.Rules
+	return nil
+}
+
 func pathRefOf(group sql.NullInt64, id snapshot.GroupID) *snapshot.PathRef {
 	if !group.Valid {
 		return nil
 	}
 	return &snapshot.PathRef{Kind: pathKind(group.Int64), Group: id}
-}
-
-func (c *ChangeRow) unpack(detail, attribution string) error {
-	var d changeDetail
-	if err := json.Unmarshal([]byte(detail), &d); err != nil {
-		return fmt.Errorf("%w: change %d: %w", engine.ErrDamaged, c.ID, err)
-	}
-	c.Plans, c.State, c.Units, c.Presence, c.Returned, c.Back, c.Affected, c.Dated, c.Listed = d.Plans, d.State, d.Units, d.Presence, d.Returned, d.Back, d.Affected, d.Dated, d.Listed
-	var e attributionDetail
-	if err := json.Unmarshal([]byte(attribution), &e); err != nil {
-		return fmt.Errorf("%w: cause of change %d: %w", engine.ErrDamaged, c.ID, err)
-	}
-	c.Attribution.Actor, c.Attribution.Via, c.Attribution.Evidence = e.Actor, e.Via, e.Evidence
-	c.Attribution.Path, c.Attribution.Rules = e.Path, e.Rules
-	return nil
 }
 
 // Activity is how much one actor has done, by what changes rest on.
@@ -260,7 +288,7 @@ func (h *History) Actors(ctx context.Context) ([]snapshot.Actor, error) {
 func (h *History) actors(ctx context.Context) ([]snapshot.Actor, error) {
 	seen := map[snapshot.Actor]bool{}
 	var actors []snapshot.Actor
-	for r, err := range h.Revisions(ctx, 0) {
+	for r, err := range h.Revisions(ctx) {
 		if err != nil {
 			return nil, err
 		}

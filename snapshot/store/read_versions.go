@@ -81,7 +81,7 @@ func (h *History) GroupVersions(ctx context.Context) iter.Seq2[Dated[snapshot.Gr
 // order in which they were made, people as the history calls them.
 func (h *History) Causes(ctx context.Context, after int64) iter.Seq2[*Revision, error] {
 	return func(yield func(*Revision, error) bool) {
-		for r, err := range h.revisions(ctx, "a.id > ?1", after) {
+		for r, err := range h.revisions(ctx, after+1) {
 			if err == nil {
 				c := ChangeRow{Attribution: r.Attribution}
 				h.pseudonyms.change(&c)
@@ -224,9 +224,9 @@ func (h *History) ErasedAfter(ctx context.Context, seal int64) (erased bool, err
 }
 
 // versions streams the rows of a query.
-func versions[T any](ctx context.Context, h *History, what, query string, scan func(rows *sql.Rows, into *T) error) iter.Seq2[T, error] {
+func versions[T any](ctx context.Context, h *History, what, query string, scan func(rows *sql.Rows, into *T) error, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		rows, err := h.tx.QueryContext(ctx, query)
+		rows, err := h.tx.QueryContext(ctx, query, args...)
 		var none T
 		if err != nil {
 			yield(none, fmt.Errorf("read the %s: %w", what, engine.Classify(err)))

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type Timeline struct {
 	Person      Person // without attributes
 	Fingerprint int64  // as stored
 	Forgotten   bool
+	Changes     []snapshot.Change // those that runs saw, as they were found
 	versions    []dated[snapshot.User]
 	paths       []pathRow
 	plans       []dated[[]snapshot.Plan]
@@ -31,7 +33,7 @@ type dated[T any] struct {
 }
 
 // Timelines lists the timelines of all users, in order of their rows. It reads
-// three tables side by side and keeps one user in memory.
+// four tables side by side and keeps one user in memory.
 func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 	return func(yield func(*Timeline, error) bool) {
 		scanner := h.refs.scanner()
@@ -48,7 +50,9 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 			SELECT x.user_id, x.from_run, coalesce(x.to_run, 0), `+planColumns+`
 			FROM user_plans x JOIN plan_layout l ON l.id = x.layout_id ORDER BY x.user_id, x.from_run`, h.scanPlans(ctx)))
 		defer stopPlans()
-		nextPath, nextPlans := &ahead[pathRow]{pull: paths}, &ahead[dated[[]snapshot.Plan]]{pull: plans}
+		changes, stopChanges := iter.Pull2(h.observed(ctx, "c.user_id IS NOT NULL AND u.id IS NOT NULL ORDER BY c.user_id, c.id"))
+		defer stopChanges()
+		nextPath, nextPlans, nextChange := &ahead[pathRow]{pull: paths}, &ahead[dated[[]snapshot.Plan]]{pull: plans}, &ahead[snapshot.Change]{pull: changes}
 		var t *Timeline
 		for v, err := range eachUserRow(ctx, h.tx, "SELECT "+versionColumns+`, v.from_run, coalesce(v.to_run, 0), v.user_id, u.object_id, u.fingerprint`+
 			versionTables+"JOIN user u ON u.id = v.user_id ORDER BY v.user_id, v.from_run", h.scanDatedVersion) {
@@ -64,6 +68,11 @@ func (h *History) Timelines(ctx context.Context) iter.Seq2[*Timeline, error] {
 				t.Forgotten = ledger.IsForgotten(string(t.Person.ID))
 				if t.paths, err = nextPath.rowsOf(v.user); err == nil {
 					t.plans, err = nextPlans.rowsOf(v.user)
+				}
+				var failed error
+				if t.Changes, failed = nextChange.rowsOf(v.user); err == nil && failed != nil {
+					yield(nil, failed) // it names what was read
+					return
 				}
 			}
 			if err != nil {
@@ -102,6 +111,42 @@ func eachUserRow[T any](ctx context.Context, q engine.Querier, query string, sca
 			yield(userRow[T]{}, err)
 		}
 	}
+}
+
+// observed lists the changes that runs saw, as they were found. The newest attribution
+// of every change is read as well, so that one which is damaged or missing shows.
+func (h *History) observed(ctx context.Context, where string) iter.Seq2[userRow[snapshot.Change], error] {
+	all := versions(ctx, h, "changes", "SELECT "+seenColumns+", coalesce(u.id, 0), a.detail FROM change c"+seenTables+`
+		JOIN attribution a ON a.change_id = c.id AND a.revision = (SELECT max(revision) FROM attribution WHERE change_id = c.id)
+		WHERE `+where, func(rows *sql.Rows, r *userRow[snapshot.Change]) error {
+		seen := seenRow{c: &r.row}
+		var attribution string
+		if err := rows.Scan(append(seen.into(), &r.user, &attribution)...); err != nil {
+			return err
+		}
+		if err := seen.unpack(); err != nil {
+			return err
+		}
+		return unpackAttribution(&snapshot.Attribution{}, attribution, r.row.ID)
+	})
+	return func(yield func(userRow[snapshot.Change], error) bool) {
+		for r, err := range all {
+			if (err != nil || r.row.Observed) && !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// TenantChanges lists the changes of the tenant itself that runs saw, as they were found.
+func (h *History) TenantChanges(ctx context.Context) (changes []snapshot.Change, _ error) {
+	for r, err := range h.observed(ctx, "u.id IS NULL ORDER BY c.id") {
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, r.row)
+	}
+	return changes, nil
 }
 
 // ahead reads rows in the order of users, one row ahead.
@@ -315,43 +360,77 @@ type Revision struct {
 }
 
 // Revisions lists every word on the cause of every change, in the order in
-// which they were written; those of one run, unless it is 0.
-func (h *History) Revisions(ctx context.Context, run snapshot.RunID) iter.Seq2[*Revision, error] {
-	return h.revisions(ctx, "?1 = 0 OR a.run_id = ?1", int64(run))
+// which they were written.
+func (h *History) Revisions(ctx context.Context) iter.Seq2[*Revision, error] {
+	return h.revisions(ctx, math.MinInt64)
 }
 
-func (h *History) revisions(ctx context.Context, where string, args ...any) iter.Seq2[*Revision, error] {
-	return func(yield func(*Revision, error) bool) {
-		rows, err := h.tx.QueryContext(ctx, `
-			SELECT a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
-				length(a.salt) IS NOT 16 FROM attribution a WHERE `+where+` ORDER BY a.id`, args...)
+const revisionColumns = `a.id, a.change_id, a.revision, a.run_id, a.cause, a.initiator, a.confidence, coalesce(a.unknown_why, ''), a.at, a.reason, a.detail,
+	length(a.salt) IS NOT 16`
+
+// revisions lists those from a number on.
+func (h *History) revisions(ctx context.Context, first int64) iter.Seq2[*Revision, error] {
+	return versions(ctx, h, "causes", "SELECT "+revisionColumns+" FROM attribution a WHERE a.id >= ? ORDER BY a.id",
+		func(rows *sql.Rows, r **Revision) error {
+			*r = &Revision{}
+			return (*r).scan(rows)
+		}, first)
+}
+
+// scan takes a revision from a row, and the columns behind it.
+func (r *Revision) scan(rows *sql.Rows, more ...any) error {
+	var at sql.NullInt64
+	var detail string
+	err := rows.Scan(append([]any{&r.ID, &r.Change, &r.Number, &r.Run, &r.Cause, &r.Initiator, &r.Confidence, &r.UnknownWhy, &at, &r.Reason, &detail, &r.Redacted}, more...)...)
+	if err != nil {
+		return err
+	}
+	r.At = engine.FromMillis(at)
+	return unpackAttribution(&r.Attribution, detail, r.Change)
+}
+
+// Written is a revision with its change as it was found. The number of a change that is
+// not there is 0.
+type Written struct {
+	Revision
+	Seen snapshot.Change
+}
+
+// WrittenBy lists the revisions that a run wrote, in the order in which it did.
+func (h *History) WrittenBy(ctx context.Context, run snapshot.RunID) iter.Seq2[*Written, error] {
+	return func(yield func(*Written, error) bool) {
+		spans, err := Once(h, "revisions by run", func() (map[int64][2]int64, error) { return h.revisionSpans(ctx) })
 		if err != nil {
-			yield(nil, fmt.Errorf("read the causes: %w", engine.Classify(err)))
+			yield(nil, fmt.Errorf("read the causes: %w", err))
 			return
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var r Revision
-			var at sql.NullInt64
-			var detail string
-			err := rows.Scan(&r.ID, &r.Change, &r.Number, &r.Run, &r.Cause, &r.Initiator, &r.Confidence, &r.UnknownWhy, &at, &r.Reason, &detail, &r.Redacted)
-			c := ChangeRow{Attribution: r.Attribution}
-			if err == nil {
-				err = c.unpack("{}", detail)
-			}
-			r.Attribution = c.Attribution
-			r.At = engine.FromMillis(at)
-			if err != nil {
-				err = fmt.Errorf("read the causes: %w", engine.Classify(err))
-			}
-			if !yield(&r, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(nil, fmt.Errorf("read the causes: %w", engine.Classify(err)))
-		}
+		of := spans[int64(run)]
+		versions(ctx, h, "causes", "SELECT "+revisionColumns+", "+seenColumns+" FROM attribution a LEFT JOIN change c ON c.id = a.change_id"+
+			seenTables+" WHERE a.run_id = ? AND a.id BETWEEN ? AND ? ORDER BY a.id",
+			func(rows *sql.Rows, into **Written) error {
+				w := &Written{}
+				*into = w
+				seen := seenRow{c: &w.Seen}
+				if err := w.scan(rows, seen.into()...); err != nil {
+					return err
+				}
+				return seen.unpack()
+			}, int64(run), of[0], of[1])(yield)
 	}
+}
+
+// revisionSpans maps runs to their first and their last revision. No index leads from a
+// run to its revisions, which lie together.
+func (h *History) revisionSpans(ctx context.Context) (map[int64][2]int64, error) {
+	spans := map[int64][2]int64{}
+	err := engine.EachRow(ctx, h.tx, "SELECT run_id, min(id), max(id) FROM attribution GROUP BY run_id", nil, func(values []any) error {
+		run, _ := values[0].(int64)
+		first, _ := values[1].(int64)
+		last, _ := values[2].(int64)
+		spans[run] = [2]int64{first, last}
+		return nil
+	})
+	return spans, err
 }
 
 // LastRevision is the newest revision that a run itself wrote: what is later in its
@@ -382,17 +461,6 @@ func (h *History) Copies(ctx context.Context, e snapshot.EventRef) ([]*snapshot.
 		copies = append(copies, &e.RawEvent)
 	}
 	return copies, nil
-}
-
-// ChangedRows is the set of users, by row, who have changes.
-func (h *History) ChangedRows(ctx context.Context) (map[int64]bool, error) {
-	users := map[int64]bool{}
-	err := engine.EachRow(ctx, h.tx, "SELECT DISTINCT user_id FROM change WHERE user_id IS NOT NULL", nil, func(values []any) error {
-		row, _ := values[0].(int64)
-		users[row] = true
-		return nil
-	})
-	return users, err
 }
 
 // Before is the history as it was when a run began, for attributing again what

@@ -38,45 +38,28 @@ func (v *verifier) rederive(ctx context.Context) error {
 	return nil
 }
 
-// storedAttribution is a stored revision with its change.
-type storedAttribution struct {
-	*store.Revision
-	change *store.ChangeRow
-}
-
 // storedAttributions lists the attributions that a run wrote.
-func (v *verifier) storedAttributions(ctx context.Context, run snapshot.RunID) ([]storedAttribution, error) {
-	filters := []store.ChangeFilter{{Run: run}}
-	var stored []storedAttribution
+func (v *verifier) storedAttributions(ctx context.Context, run snapshot.RunID) ([]*store.Written, error) {
+	var stored []*store.Written
+	corrected := map[int64]bool{} // changes, by number
 	last, err := v.h.LastRevision(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	for r, err := range v.h.Revisions(ctx, run) {
-		if err != nil {
+	for w, err := range v.h.WrittenBy(ctx, run) {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if r.ID > last {
+		case w.ID > last:
 			v.Unrepeated++
-			continue
-		}
-		stored = append(stored, storedAttribution{Revision: r})
-		if r.Number > 1 {
-			filters = append(filters, store.ChangeFilter{IDs: []int64{r.Change}})
+		default:
+			stored = append(stored, w)
+			corrected[w.Change] = corrected[w.Change] || w.Number > 1
 		}
 	}
-	changes := map[int64]*store.ChangeRow{}
-	for _, f := range filters {
-		for c, err := range v.h.Changes(ctx, f) {
-			if err != nil {
-				return nil, err
-			}
-			changes[c.ID] = c
-		}
-	}
-	for i := range stored {
-		if stored[i].change = changes[stored[i].Change]; stored[i].change == nil {
-			return nil, fmt.Errorf("%w: there is no change %d", engine.ErrDamaged, stored[i].Change)
+	for _, w := range stored {
+		if ofRun := w.Seen.Run == run || corrected[w.Change]; w.Seen.ID == 0 || !ofRun {
+			return nil, fmt.Errorf("%w: there is no change %d", engine.ErrDamaged, w.Change)
 		}
 	}
 	return stored, nil
@@ -89,7 +72,7 @@ func (v *verifier) repeatable(r *store.Run) bool {
 	})
 }
 
-func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []storedAttribution) error {
+func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []*store.Written) error {
 	before, own, err := v.h.Knew(ctx, r.ID, r.Previous)
 	if err != nil {
 		return err
@@ -127,8 +110,8 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 	}
 	var changes []snapshot.Change
 	for _, w := range stored {
-		if w.Number == 1 && w.change.Observed {
-			changes = append(changes, w.change.AsSeen())
+		if w.Number == 1 && w.Seen.Observed {
+			changes = append(changes, w.Seen)
 		}
 	}
 	out, err := s.attribute(changes, bundles, p.coverage, nil, allUsers)
@@ -151,8 +134,7 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []store
 		again[attributionText(c.Change, nil, &c.Attribution)]++
 	}
 	for _, w := range stored {
-		seen := w.change.AsSeen()
-		text := attributionText(0, &seen, &w.Attribution)
+		text := attributionText(0, &w.Seen, &w.Attribution)
 		if w.Number > 1 {
 			text = attributionText(w.Change, nil, &w.Attribution)
 		}

@@ -62,10 +62,11 @@ func (v *verifier) runs() []*store.Run {
 
 // tenant replays the changes of the catalog and of groups, run by run.
 func (v *verifier) tenant(ctx context.Context) error {
-	stored, err := v.changesBy(ctx, store.ChangeFilter{}, func(c *store.ChangeRow) bool { return c.User == "" && c.Observed })
+	changes, err := v.h.TenantChanges(ctx)
 	if err != nil {
 		return err
 	}
+	stored := byRun(changes)
 	for _, r := range v.runs() {
 		if r.Previous == 0 {
 			v.same(r.ID, "the tenant", nil, stored[r.ID])
@@ -86,51 +87,46 @@ func (v *verifier) tenant(ctx context.Context) error {
 	return nil
 }
 
-// changesBy collects stored changes by run.
-func (v *verifier) changesBy(ctx context.Context, f store.ChangeFilter, want func(*store.ChangeRow) bool) (map[snapshot.RunID][]snapshot.Change, error) {
-	all := map[snapshot.RunID][]snapshot.Change{}
-	for c, err := range v.h.Changes(ctx, f) {
-		if err != nil {
-			return nil, err
+func byRun(changes []snapshot.Change) map[snapshot.RunID][]snapshot.Change {
+	var all map[snapshot.RunID][]snapshot.Change
+	for _, c := range changes {
+		if all == nil { // most users have none
+			all = map[snapshot.RunID][]snapshot.Change{}
 		}
-		if want(c) {
-			all[c.Run] = append(all[c.Run], c.AsSeen())
-		}
+		all[c.Run] = append(all[c.Run], c)
 	}
-	return all, nil
+	return all
 }
 
 // users replays each user's states.
 func (v *verifier) users(ctx context.Context) error {
-	changed, err := v.h.ChangedRows(ctx)
-	if err != nil {
-		return err
-	}
 	for t, err := range v.h.Timelines(ctx) {
 		if err != nil {
 			return err
 		}
-		var stored map[snapshot.RunID][]snapshot.Change
-		if changed[t.Person.Row] {
-			stored, err = v.changesBy(ctx, store.ChangeFilter{Users: []store.Person{t.Person}}, func(c *store.ChangeRow) bool { return c.Observed })
-			if err != nil {
-				return err
-			}
-		}
-		v.user(t, stored)
+		v.user(t)
 	}
 	return nil
 }
 
-func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.Change) {
+func (v *verifier) user(t *store.Timeline) {
+	stored := byRun(t.Changes)
 	var last *snapshot.Known
+	lastRun := snapshot.RunID(0)
 	for _, id := range t.Runs() {
 		r := v.h.Runs[id]
 		if r == nil {
 			v.found(ledger.CheckReplay, "user %s: a row names run %d, which is not a complete run", t.Person.ID, id)
 			return
 		}
-		last = v.step(t, r, stored[id])
+		known := last // nothing differs between the two runs
+		if r.Previous < lastRun || r.Previous >= id {
+			known = nil
+			if r.Previous != 0 {
+				known = t.At(r.Previous)
+			}
+		}
+		last, lastRun = v.step(t, r, known, stored[id]), id
 		delete(stored, id)
 	}
 	for id := range stored {
@@ -143,17 +139,13 @@ func (v *verifier) user(t *store.Timeline, stored map[snapshot.RunID][]snapshot.
 	}
 }
 
-// step compares the state that a run left with the one before, by the rules by
+// step compares the state that a run left with the one known before, by the rules by
 // which the run did. It returns that state.
-func (v *verifier) step(t *store.Timeline, r *store.Run, stored []snapshot.Change) (now *snapshot.Known) {
+func (v *verifier) step(t *store.Timeline, r *store.Run, known *snapshot.Known, stored []snapshot.Change) (now *snapshot.Known) {
 	v.States++
 	if now = t.At(r.ID); now == nil {
 		v.found(ledger.CheckReplay, "user %s: run %d shows no state", t.Person.ID, r.ID)
 		return nil
-	}
-	var known *snapshot.Known
-	if r.Previous != 0 {
-		known = t.At(r.Previous)
 	}
 	d := diff.Comparer{Run: r.ID, CatalogMoved: v.moved[r.ID]}.User(known, now.User)
 	if r.Previous == 0 {
@@ -200,7 +192,7 @@ func texts(changes []snapshot.Change) []string {
 // stored, and must show what the attribution says.
 func (v *verifier) attributions(ctx context.Context) error {
 	numbers := map[int64]int{}
-	for r, err := range v.h.Revisions(ctx, 0) {
+	for r, err := range v.h.Revisions(ctx) {
 		if err != nil {
 			return err
 		}
