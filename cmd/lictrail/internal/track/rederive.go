@@ -109,18 +109,27 @@ func (v *verifier) rederiveRun(ctx context.Context, r *store.Run, stored []*stor
 		return err
 	}
 	var changes []snapshot.Change
+	// users has those for whom the run corrected an earlier attribution, or found what only
+	// the log saw: attributing earlier runs again is compared with nothing else.
+	users := map[snapshot.UserID]bool{}
 	for _, w := range stored {
 		if w.Number == 1 && w.Seen.Observed {
 			changes = append(changes, w.Seen)
+		} else {
+			users[w.Seen.User] = true
 		}
 	}
 	out, err := s.attribute(changes, bundles, p.coverage, nil, allUsers)
 	if err != nil {
 		return err
 	}
+	if len(users) == 0 {
+		runs = nil
+	}
+	concerns := func(id snapshot.UserID) bool { return users[id] }
 	var corrections []store.Correction
 	for _, e := range runs {
-		late, corrected, err := p.again(ctx, e, allUsers, map[string]int{})
+		late, corrected, err := p.again(ctx, e, concerns, map[string]int{})
 		if err != nil {
 			return err
 		}
