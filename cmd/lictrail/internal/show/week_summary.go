@@ -284,7 +284,11 @@ func costChart(id, title, currency string, lines []*billLine) page.Chart {
 		if n := len(months); n == 0 || !months[n-1].Monday.Equal(first) {
 			months = append(months, page.Week{Monday: first, Known: true, Counts: make([]int64, len(keys))})
 		}
-		months[len(months)-1].Counts[min(slices.Index(most, strings.ToLower(l.text())), costKeys)] += amount(l)
+		at := slices.Index(most[:min(len(most), costKeys)], strings.ToLower(l.text()))
+		if at < 0 {
+			at = costKeys
+		}
+		months[len(months)-1].Counts[at] += amount(l)
 	}
 	for i := range months {
 		for k, micros := range months[i].Counts {

@@ -1,10 +1,13 @@
 package show
 
 import (
+	"fmt"
 	"testing"
 
+	"lictrail/cmd/lictrail/internal/ask"
 	"lictrail/cmd/lictrail/internal/page"
 	"lictrail/snapshot"
+	"lictrail/snapshot/reclaim"
 	"lictrail/snapshot/store"
 )
 
@@ -38,5 +41,18 @@ func TestFold(t *testing.T) {
 	w.fold()
 	if tables := w.p.Sections[0].Tables; tables[0].Folded || !tables[1].Folded {
 		t.Errorf("%d rows folded %t, %d rows folded %t", foldFrom-1, tables[0].Folded, foldFrom, tables[1].Folded)
+	}
+}
+
+// TestCostChart: the most expensive departments have a column each, all others share one.
+func TestCostChart(t *testing.T) {
+	var lines []*billLine
+	for n := range 20 {
+		cost := &reclaim.Money{Micros: int64(n+1) * 1e6, Currency: "EUR"}
+		lines = append(lines, &billLine{month: "2026-03", label: fmt.Sprint("Department ", n), rows: []*ask.SeatRow{{CostMin: cost, CostMax: cost}}})
+	}
+	chart := costChart("x", "x", "EUR", lines)
+	if got, want := fmt.Sprint(chart.Data.Rows[0][1:]), "[20 19 18 17 16 15 14 13 78]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
