@@ -513,8 +513,8 @@ func (h *History) EventsUntil(run snapshot.RunID) func(context.Context, EventFil
 // those that did not come with a run and those that were erased: with them what
 // the run knew is not known.
 func (h *History) Foreign(ctx context.Context, run snapshot.RunID, from time.Time) (n int64, err error) {
-	err = h.tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM event WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))
-		+ (SELECT count(*) FROM event_copy WHERE at >= ?1 AND (run_id IS NULL OR raw = '' AND run_id <= ?2))`,
+	err = h.tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM event WHERE at >= ?1 AND (run_id IS NULL OR run_id <= ?2 AND raw = ''))
+		+ (SELECT count(*) FROM event_copy WHERE at >= ?1 AND (run_id IS NULL OR run_id <= ?2 AND raw = ''))`,
 		from.UnixMilli(), int64(run)).Scan(&n)
 	return n, engine.Classify(err)
 }
