@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"lictrail/diff"
 	"lictrail/migrations"
 	"lictrail/snapshot"
 	"lictrail/snapshot/earlier"
@@ -221,4 +223,25 @@ func given(records ...earlier.Record) iter.Seq2[*earlier.Record, error] {
 			}
 		}
 	}
+}
+
+// licensed is the i-th of users who hold sku-1 directly.
+func licensed(i int) snapshot.User {
+	u := snapshot.User{ID: snapshot.UserID(fmt.Sprintf("0b4c5c4e-8a5d-4b6a-9c55-%012d", i)), Presence: snapshot.Present,
+		Attributes: snapshot.Attributes{UPN: fmt.Sprintf("u%d@contoso.com", i)},
+		Paths:      []snapshot.Path{{PathKey: snapshot.PathKey{SKU: "sku-1", PathRef: snapshot.PathRef{Kind: snapshot.Direct}}, Held: true, State: "Active", UpdatedAt: week(0)}}}
+	u.Normalize()
+	return u
+}
+
+// commitLicensed commits a first run that shows n such users, and returns its number.
+func commitLicensed(t testing.TB, db *DB, n int) snapshot.RunID {
+	t.Helper()
+	s := begin(t, db)
+	var deltas []snapshot.Delta
+	for i := range n {
+		deltas = append(deltas, diff.Comparer{Run: s.Run}.User(nil, licensed(i)))
+	}
+	commit(t, s, deltas...)
+	return s.Run
 }

@@ -15,26 +15,14 @@ import (
 func TestUsersAt(t *testing.T) {
 	db := openRW(t, newHistory(t))
 	const n = 2*usersAtOnce + 1
-	user := func(i int) snapshot.User {
-		u := snapshot.User{ID: snapshot.UserID(fmt.Sprintf("0b4c5c4e-8a5d-4b6a-9c55-%012d", i)), Presence: snapshot.Present,
-			Attributes: snapshot.Attributes{UPN: fmt.Sprintf("u%d@contoso.com", i)},
-			Paths:      []snapshot.Path{{PathKey: snapshot.PathKey{SKU: "sku-1", PathRef: snapshot.PathRef{Kind: snapshot.Direct}}, Held: true, State: "Active", UpdatedAt: week(0)}}}
-		u.Normalize()
-		return u
-	}
-	first := begin(t, db)
-	var deltas []snapshot.Delta
-	for i := range n {
-		deltas = append(deltas, diff.Comparer{Run: first.Run}.User(nil, user(i)))
-	}
-	commit(t, first, deltas...)
+	first := commitLicensed(t, db, n)
 	second := begin(t, db)
 	change := func(i int, edit func(*snapshot.User)) snapshot.Delta {
-		k, err := second.Known(t.Context(), user(i).ID, int64(i+1))
+		k, err := second.Known(t.Context(), licensed(i).ID, int64(i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		u := user(i)
+		u := licensed(i)
 		edit(&u)
 		return diff.Comparer{Run: second.Run}.User(k, u)
 	}
@@ -42,14 +30,14 @@ func TestUsersAt(t *testing.T) {
 		change(0, func(u *snapshot.User) { u.Paths = nil }),
 		change(1, func(u *snapshot.User) { u.UPN = "renamed@contoso.com" }),
 		change(2, func(u *snapshot.User) { u.Presence, u.DeletedAt = snapshot.Deleted, week(1) }),
-		diff.Comparer{Run: second.Run}.User(nil, user(n)))
+		diff.Comparer{Run: second.Run}.User(nil, licensed(n)))
 	h := history(t, db)
 	var ids []snapshot.UserID
 	for i := range n + 2 { // the last was never there
-		ids = append(ids, user(i).ID)
+		ids = append(ids, licensed(i).ID)
 	}
 	for run, want := range map[snapshot.RunID][]string{
-		first.Run:  {"u0@contoso.com present 1", "u1@contoso.com present 1", "u2@contoso.com present 1", "not shown", "not shown"},
+		first:      {"u0@contoso.com present 1", "u1@contoso.com present 1", "u2@contoso.com present 1", "not shown", "not shown"},
 		second.Run: {"u0@contoso.com present 0", "renamed@contoso.com present 1", "u2@contoso.com deleted 0 " + week(1).String(), fmt.Sprintf("u%d@contoso.com present 1", n), "not shown"},
 	} {
 		users, err := h.UsersAt(t.Context(), ids, run)
@@ -58,7 +46,7 @@ func TestUsersAt(t *testing.T) {
 		}
 		var got []string
 		for _, i := range []int{0, 1, 2, n, n + 1} {
-			u := users[user(i).ID]
+			u := users[licensed(i).ID]
 			if u == nil {
 				got = append(got, "not shown")
 				continue
@@ -73,7 +61,7 @@ func TestUsersAt(t *testing.T) {
 			t.Errorf("run %d: %q, want %q", run, got, want)
 		}
 		for i := 3; i < n; i++ {
-			if u := users[user(i).ID]; u == nil || len(u.Paths) != 1 || u.UPN != user(i).UPN {
+			if u := users[licensed(i).ID]; u == nil || len(u.Paths) != 1 || u.UPN != licensed(i).UPN {
 				t.Fatalf("run %d: user %d is %+v", run, i, u)
 			}
 		}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"testing"
 
 	"lictrail/diff"
@@ -16,27 +15,16 @@ func TestTimelines(t *testing.T) {
 	queries := map[int]int{}
 	for _, n := range []int{2, 50} {
 		db := openRW(t, newHistory(t))
-		user := func(i int) snapshot.User {
-			u := snapshot.User{ID: snapshot.UserID(fmt.Sprintf("0b4c5c4e-8a5d-4b6a-9c55-%012d", i)), Presence: snapshot.Present}
-			u.Paths = []snapshot.Path{{PathKey: snapshot.PathKey{SKU: "sku-1", PathRef: snapshot.PathRef{Kind: snapshot.Direct}}, Held: true, State: "Active", UpdatedAt: week(0)}}
-			u.Normalize()
-			return u
-		}
-		first := begin(t, db)
-		var deltas []snapshot.Delta
-		for i := range n {
-			deltas = append(deltas, diff.Comparer{Run: first.Run}.User(nil, user(i)))
-		}
-		commit(t, first, deltas...)
+		first := commitLicensed(t, db, n)
 		second := begin(t, db)
-		deltas = nil
+		var deltas []snapshot.Delta
 		var seen []Attributed
 		for i := 1; i < n; i++ { // the first one keeps the license
-			k, err := second.Known(t.Context(), user(i).ID, int64(i+1))
+			k, err := second.Known(t.Context(), licensed(i).ID, int64(i+1))
 			if err != nil {
 				t.Fatal(err)
 			}
-			now := user(i)
+			now := licensed(i)
 			now.Paths = nil
 			d := diff.Comparer{Run: second.Run}.User(k, now)
 			for _, c := range d.Changes {
@@ -71,7 +59,7 @@ func TestTimelines(t *testing.T) {
 		queries[n] = e.queries
 
 		e.scans = nil
-		for _, run := range []snapshot.RunID{first.Run, second.Run} {
+		for _, run := range []snapshot.RunID{first, second.Run} {
 			written := 0
 			for w, err := range h.WrittenBy(t.Context(), run) {
 				if err != nil {
