@@ -82,17 +82,12 @@ func (s *Sync) Commit(ctx context.Context, r Result) error {
 		return fmt.Errorf("commit run %d: %w", s.Run, err)
 	}
 	if s.Previous == nil {
-		s.db.compact(ctx)
+		// SQLite leaves an eighth of the pages of some tables empty when rows are inserted
+		// in the order of their keys. Nothing depends on this: where another process writes,
+		// or the disk is full, or ctx ends, the file stays as the run has left it.
+		_ = ledger.Compact(ctx, s.db.sql)
 	}
 	return nil
-}
-
-// compact rewrites the file after the first run. SQLite leaves an eighth of the pages
-// of some tables empty when rows are inserted in the order of their keys, and copies
-// tables without such gaps. Nothing depends on it: where another process writes, or
-// the disk is full, or ctx ends, the file stays as the run has left it.
-func (db *DB) compact(ctx context.Context) {
-	_, _ = db.sql.ExecContext(ctx, "VACUUM")
 }
 
 func (s *Sync) commit(ctx context.Context, r *Result) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -655,16 +656,20 @@ func TestCommit_ManyRows(t *testing.T) {
 	}
 }
 
-// The first run leaves no gaps in the file.
+// The first run leaves no gaps in the file, and nothing in the log.
 func TestCommit_Compact(t *testing.T) {
 	t.Parallel()
-	db := openRW(t, newHistory(t))
+	path := newHistory(t)
+	db := openRW(t, path)
 	s := begin(t, db)
 	var deltas []snapshot.Delta
 	for i := range 3000 {
 		deltas = append(deltas, newcomer(s, snapshot.UserID(fmt.Sprintf("user-%d", i))))
 	}
 	commit(t, s, deltas...)
+	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() > 0 {
+		t.Errorf("the log: %v, %v", info, err)
+	}
 	pages := func() int64 { return count(t, db, "SELECT page_count FROM pragma_page_count") }
 	left := pages()
 	if _, err := db.sql.ExecContext(t.Context(), "VACUUM"); err != nil {

@@ -185,6 +185,16 @@ func erase(ctx context.Context, db *sql.DB, kind string, detail any, do func(e *
 	return erased, nil
 }
 
+// Compact makes the file anew without gaps between its rows. The log is brought into
+// the file first: where the disk has no room for the copy, nothing but the copy is
+// missing, and the log does not keep the disk full.
+func Compact(ctx context.Context, db *sql.DB) error {
+	if err := emptyLog(ctx, db); err != nil {
+		return err
+	}
+	return overwrite(ctx, db)
+}
+
 // overwrite makes the file anew without its free pages. Whoever reads meanwhile
 // needs the old pages: they stay in the file, and the new ones in the log.
 func overwrite(ctx context.Context, db *sql.DB) error {
