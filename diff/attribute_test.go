@@ -615,8 +615,8 @@ func words(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
-// TestAttribute_Holders: who holds a SKU is counted only where a change of the SKU itself
-// may explain a loss: counting reads many rows.
+// TestAttribute_Holders checks that the holders of a SKU are counted only if a change of
+// the SKU itself may explain why a user lost it, since counting them reads many rows.
 func TestAttribute_Holders(t *testing.T) {
 	t.Parallel()
 	w := snapshot.Window{NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1000, 0)}

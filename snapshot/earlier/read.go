@@ -120,7 +120,7 @@ func Read(raw []byte, o Options) (*File, error) {
 // Lines lists the lines, but for empty ones and the one with the names of the columns.
 func (f *File) Lines() iter.Seq[*Line] {
 	return func(yield func(*Line) bool) {
-		for line, err := range f.read { // once without an error, always without
+		for line, err := range f.read { // Read has seen that the file has no error
 			if err != nil || !yield(line) {
 				return
 			}

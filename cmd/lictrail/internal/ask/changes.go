@@ -45,10 +45,9 @@ type WhoAnswer struct {
 	Archive *FromArchive       // nil: runs have seen the user
 }
 
-// Who returns the changes to a user's licenses with the parties that made them. verb
-// selects the kind of change ("removed", "assigned" or "changed"), and sku the license;
-// "" selects every SKU. The answer has the latest change and those of the same time or,
-// if all is set, every change.
+// Who finds changes of a user's licenses, each with its attribution. verb is the kind of
+// change: "removed", "assigned" or "changed". sku is the SKU; "" means every SKU. The
+// answer has the latest change and those of the same time, or every change if all is set.
 func Who(ctx context.Context, b *Book, verb, user, sku string, all bool) (*WhoAnswer, error) {
 	if err := CheckVerb(verb); err != nil {
 		return nil, err

@@ -107,24 +107,6 @@ func (j *EarlierJudge) Rows(ctx context.Context, f *EarlierFile) iter.Seq2[*Earl
 	}
 }
 
-// chunks lists up to n values at a time.
-func chunks[T any](values iter.Seq[T], n int) iter.Seq[[]T] {
-	return func(yield func([]T) bool) {
-		var some []T
-		for v := range values {
-			if some = append(some, v); len(some) == n {
-				if !yield(some) {
-					return
-				}
-				some = some[:0]
-			}
-		}
-		if len(some) > 0 {
-			yield(some)
-		}
-	}
-}
-
 // Taken lists the records of a file that are to be imported.
 func (j *EarlierJudge) Taken(ctx context.Context, f *EarlierFile) iter.Seq2[*earlier.Record, error] {
 	return func(yield func(*earlier.Record, error) bool) {

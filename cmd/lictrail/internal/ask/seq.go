@@ -1,5 +1,7 @@
 package ask
 
+import "iter"
+
 // Collect takes all rows of a sequence.
 func Collect[T any](rows func(func(T, error) bool)) ([]T, error) {
 	var all []T
@@ -25,6 +27,24 @@ func First[T any](rows func(func(T, error) bool), most int) ([]T, error) {
 		some = append(some, row)
 	}
 	return some, nil
+}
+
+// chunks lists up to n values at a time. They are good until the next.
+func chunks[T any](values iter.Seq[T], n int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		var some []T
+		for v := range values {
+			if some = append(some, v); len(some) == n {
+				if !yield(some) {
+					return
+				}
+				some = some[:0]
+			}
+		}
+		if len(some) > 0 {
+			yield(some)
+		}
+	}
 }
 
 // Remember returns a function that asks another one only once for each argument. It is

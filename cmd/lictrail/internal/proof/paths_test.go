@@ -346,11 +346,12 @@ func below(part, whole int, want float64) bool {
 //	observed     assignments and removals that two snapshots show
 //	attributed   those of them with a cause, and rightly so; named: with the right party as well
 //	turns        assignments and removals in truth, whether or not a snapshot shows them;
-//	             told,named: how many of them a change reports with the right party
+//	             told,named: how many of them are reported as a change that names the right party
 //	claims       changes with a cause; wrong of them, by confidence (high/medium/low)
 //	apart        wrong, where records were lost and the others fit a complete but false history
 //	alike        wrong, where two truths leave the same evidence
-//	invented     reported changes that never happened; told twice: changes reported a second time
+//	invented     changes that are reported and never happened
+//	told twice   changes that are reported a second time
 //	moved        dates that moved and nothing else did; Microsoft's: wrongly laid on Microsoft
 //	missing      differences of two snapshots that no change reports
 //	wrong dates  of first dates, current periods, their number, paths, and ends of periods

@@ -32,7 +32,6 @@ const shownAlike = 20
 // need attention.
 func Earlier(ctx context.Context, p Printer, j *ask.EarlierJudge, files []*ask.EarlierFile, dryRun bool) error {
 	few := &fewAlike{seen: map[kindOfLine]int{}, first: map[kindOfLine]string{}}
-	listing := importListing(p.Book)
 	rows := func(yield func(*ask.EarlierRow, error) bool) {
 		for _, f := range files {
 			if p.Format == "text" && !dryRun && !needAttention(f) {
@@ -48,10 +47,7 @@ func Earlier(ctx context.Context, p Printer, j *ask.EarlierJudge, files []*ask.E
 			}
 		}
 	}
-	if p.Format == "text" {
-		listing.None = ""
-	}
-	if err := listing.Print(p, rows); err != nil {
+	if err := importListing(p.Book).Print(p, rows); err != nil {
 		return err
 	}
 	for _, line := range few.more() {
@@ -182,7 +178,6 @@ func importListing(b *ask.Book) Listing[*ask.EarlierRow] {
 	label := func(m earlier.Moment) any { return OrNil(m.String()) }
 	return Listing[row]{
 		JSON: func(r row) any { return importRow(b, r) },
-		None: "the files have no lines",
 		Columns: []Column[row]{
 			{Column: out.Column{Head: "FILE", Min: 8}, CSV: "file", Text: func(r row) any { return r.File }},
 			{Column: out.Column{Head: "LINE"}, CSV: "line", Text: func(r row) any { return r.Line }},
